@@ -1,0 +1,59 @@
+"""Fixtures that every test may use: a real database of each kind, fresh for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from servers import PostgresServer, ServerMissing, running_postgresql
+
+NO_SERVER = "PostgreSQL cannot be tested here: "
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresServer]:
+    """One server for each process that runs tests (it starts in a third of a second).
+
+    Where none can be started the test is skipped, and the summary says so; in CI it fails.
+    """
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_postgresql())
+        except ServerMissing as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"{NO_SERVER}{error}")
+            pytest.skip(f"{NO_SERVER}{error}")
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh, empty PostgreSQL database."""
+    with postgresql_server.fresh_database() as name:
+        yield postgresql_server.url(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The SQLAlchemy URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'db.sqlite3'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The SQLAlchemy URL of a fresh, empty database; the test runs once for each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A suite that left PostgreSQL out must not look like one that passed."""
+    reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    missing = [reason for reason in reasons if NO_SERVER in reason]
+    if missing:
+        terminalreporter.write_sep("!", f"{len(missing)} tests did not run", red=True, bold=True)
+        terminalreporter.write_line(missing[0])
