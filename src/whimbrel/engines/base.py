@@ -1,0 +1,130 @@
+"""The contract between the core and a database, on one page.
+
+An engine is stateless. It makes `Step`s of changes, offline; and it knows how a transaction
+that holds them is opened and closed on a connection that run/ has opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.schema.changes import Change
+from whimbrel.schema.table import Name, Schema
+
+
+class Lock(Enum):
+    """The locks that a step takes on a table, weakest first (PostgreSQL 18, 13.3.1)."""
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    EXCLUSIVE = "EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether writers wait for it."""
+        return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
+
+
+class Hazard(Enum):
+    """The closed list of what a step may do to an application or to data, a sentence each."""
+
+    LOSES_DATA = "what was stored here is gone for good"
+    REWRITES_TABLE = "the whole table is rewritten while nobody can read or write it"
+    SCANS_TABLE = "the whole table is read while nobody can write it"
+    BLOCKS_WRITES = "nobody can write the table meanwhile"
+    BREAKS_OLD_CODE = "code that is still running and knows the old name fails"
+    MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
+    REBUILDS_TABLE = "the table is copied into a new one"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A statement, and what is known of it.
+
+    sql: one statement, runnable as it stands (no trailing semicolon). tables: those that it
+    locks, with the lock; None where the database knows no such locks. scans, rewrites: whether
+    it reads, or writes anew, the whole table under that lock. transactional: whether it can run
+    in a transaction. probe: a query that gives a row once the step has happened; None where only
+    the transaction tells. live: where the database at hand has a say, gives the statements to
+    run instead of ``sql``, which then is what is known offline.
+    """
+
+    sql: str
+    change: Change | None = None
+    tables: tuple[tuple[Name, Lock], ...] = ()
+    scans: bool = False
+    rewrites: bool = False
+    transactional: bool = True
+    probe: str | None = None
+    hazards: tuple[Hazard, ...] = ()
+    live: Callable[[Connection], Iterable[str]] | None = None
+
+    @property
+    def is_locking(self) -> bool:
+        """Whether writers of some table wait for it."""
+        return any(lock.is_strong for _, lock in self.tables)
+
+
+class Engine(Protocol):
+    """What an engine offers. Instances hold no state and no connection."""
+
+    #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
+    dialect: str
+
+    def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
+        """The steps of changes to a database whose touched part looks like ``before``.
+
+        Needs no connection. Raises `UnsupportedError` for what the database does not have.
+        """
+
+    def literal(self, value: object) -> str:
+        """A string, number, None or moment as SQL (for records printed by sqlmigrate)."""
+
+    def opening(self, steps: Sequence[Step]) -> list[str]:
+        """The statements that open a transaction around steps, as sqlmigrate prints them."""
+
+    def closing(self, steps: Sequence[Step]) -> list[str]:
+        """The statements that close it."""
+
+    def transaction(
+        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+    ) -> AbstractContextManager[None]:
+        """A transaction on a connection, which commits at its end and rolls back on an error.
+
+        Sees to what must be set outside of it (SQLite's pragmas) and to what must be true
+        before it commits (foreign keys hold). ``lock_timeout``: seconds that a statement may wait
+        for a lock. Whoever is in it runs ``step.sql`` or, where there is one, ``step.live``.
+        """
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        """Whether a statement failed since it could not get a lock in time, or by deadlock."""
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether the connection is gone."""
+
+    def runner_lock(self, connection: Connection, name: str) -> bool:
+        """Try, without waiting, to be the one runner on a database; True for success.
+
+        ``name`` is what is migrated (the record's table, with its schema). The database lets
+        go of the lock when the connection dies.
+        """
+
+    def runner_unlock(self, connection: Connection, name: str) -> None:
+        """Let go of the lock of `runner_lock`."""
+
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
+        """Who holds locks that steps would wait for, a line each for people."""
+
+    def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
+        """What a database's error means to a user: what is wrong, and what mends it."""

@@ -1,0 +1,164 @@
+"""Every error that Whimbrel raises on purpose.
+
+    WhimbrelError
+    ├── UsageError          2  the command line, the configuration, a project's layout
+    │   ├── ConfigError
+    │   ├── ModelError         a model that no database, or not this one, could hold
+    │   └── WriteError         a value that cannot be written into a migration file
+    ├── QuestionError       3  a question needs an answer
+    ├── HistoryError        4  the history is in conflict, inconsistent, edited or broken
+    │   ├── LoadError          a migration file that does not load
+    │   ├── NodeError          a migration that is not there, or a name that fits several
+    │   ├── CycleError
+    │   ├── ConflictError      more than one leaf
+    │   ├── StateError         an operation that does not fit the state before it
+    │   └── IrreversibleError
+    └── DatabaseError       5  the database refused, or was lost
+        ├── ConnectError
+        ├── LockError          another runner is at work, or a table stays locked
+        ├── UnsupportedError   this database, or its version, has no such thing
+        └── StepError          a statement failed
+
+The number is the process's exit code. Every error says what is wrong, where, and what
+mends it; ``code`` names the kind of mishap for machines and for the documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class WhimbrelError(Exception):
+    """The root. ``code``: stable name of the mishap; ``exit_code``: see above.
+
+    ``place`` says where ("blog/models.py:12", "blog.0002_comment"); ``mend`` is the
+    command or the edit that mends it.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, place: str | None = None, mend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.mend = mend
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``--json`` prints for this error."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "place": self.place,
+            "mend": self.mend,
+        }
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        mend = f"\n{self.mend}" if self.mend else ""
+        return f"{where}{self.message}{mend}"
+
+
+class UsageError(WhimbrelError):
+    """The command line or the project's layout is wrong."""
+
+    code = "usage"
+
+
+class ConfigError(UsageError):
+    """The configuration is missing, unreadable or says something that cannot be."""
+
+    code = "config"
+
+
+class ModelError(UsageError):
+    """A model says what a database cannot do."""
+
+    code = "model"
+
+
+class WriteError(UsageError):
+    """A value cannot be written into a migration file."""
+
+    code = "write"
+
+
+class QuestionError(WhimbrelError):
+    """Questions stand open, and there is nobody to answer them."""
+
+    code = "question"
+    exit_code = 3
+
+
+class HistoryError(WhimbrelError):
+    """The migration files, or the record of them, do not hold together."""
+
+    code = "history"
+    exit_code = 4
+
+
+class LoadError(HistoryError):
+    """A migration file does not load."""
+
+    code = "load"
+
+
+class NodeError(HistoryError):
+    """A migration that is named is not there, or the name fits several."""
+
+    code = "node"
+
+
+class CycleError(HistoryError):
+    """Migrations depend on each other in a circle."""
+
+    code = "cycle"
+
+
+class ConflictError(HistoryError):
+    """An app has more than one leaf."""
+
+    code = "conflict"
+
+
+class StateError(HistoryError):
+    """An operation does not fit the state before it."""
+
+    code = "state"
+
+
+class IrreversibleError(HistoryError):
+    """A migration has no way back."""
+
+    code = "irreversible"
+
+
+class DatabaseError(WhimbrelError):
+    """The database refused, or was lost."""
+
+    code = "database"
+    exit_code = 5
+
+
+class ConnectError(DatabaseError):
+    """No connection to the database."""
+
+    code = "connect"
+
+
+class LockError(DatabaseError):
+    """Another runner is at work, or a table stays locked."""
+
+    code = "lock"
+
+
+class UnsupportedError(DatabaseError):
+    """The database, or its version, has no such thing."""
+
+    code = "unsupported"
+
+
+class StepError(DatabaseError):
+    """A statement failed. What it was is in ``place``; what is left of it, in ``mend``."""
+
+    code = "step"

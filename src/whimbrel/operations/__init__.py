@@ -1,0 +1,53 @@
+"""The verbs of a migration. Each is an immutable value, and a pure function from state to state."""
+
+from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.fields import (
+    AddField,
+    AlterField,
+    RemoveField,
+    RenameEnumValue,
+    RenameField,
+)
+from whimbrel.operations.models import (
+    AlterModelOptions,
+    AlterModelTable,
+    AlterModelTableComment,
+    AlterUniqueTogether,
+    CreateModel,
+    DeleteModel,
+    MoveModel,
+    RenameModel,
+)
+from whimbrel.operations.parts import (
+    AddConstraint,
+    AddIndex,
+    RemoveConstraint,
+    RemoveIndex,
+    RenameConstraint,
+    RenameIndex,
+)
+
+__all__ = [
+    "AddConstraint",
+    "AddField",
+    "AddIndex",
+    "AlterField",
+    "AlterModelOptions",
+    "AlterModelTable",
+    "AlterModelTableComment",
+    "AlterUniqueTogether",
+    "CreateModel",
+    "DeleteModel",
+    "MoveModel",
+    "Operation",
+    "RemoveConstraint",
+    "RemoveField",
+    "RemoveIndex",
+    "RenameConstraint",
+    "RenameEnumValue",
+    "RenameField",
+    "RenameIndex",
+    "RenameModel",
+    "States",
+    "replay",
+]

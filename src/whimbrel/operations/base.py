@@ -1,0 +1,87 @@
+"""What every operation is, and how a row of them is replayed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
+
+from whimbrel.errors import StateError
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+
+class States(NamedTuple):
+    """What the models look like and what the database looks like: one value until something parts them."""
+
+    models: State
+    database: State
+
+    @classmethod
+    def empty(cls) -> States:
+        """The beginning of every history."""
+        state = State()
+        return cls(state, state)
+
+
+@dataclass(frozen=True)
+class Operation(ABC):
+    """A pure function from a state to a state; it holds no SQL."""
+
+    #: Whether no leap may cross it: it does what no difference of states can tell.
+    barrier: ClassVar[bool] = False
+    #: Whether `deconstruct` gives the arguments after the first by name.
+    positional: ClassVar[int] = 1
+
+    @abstractmethod
+    def apply(self, app: str, state: State) -> State:
+        """The state after it, for a migration of ``app``. Raises `StateError` where it does not fit."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for people: "Add field slug to post"."""
+
+    @property
+    @abstractmethod
+    def fragment(self) -> str:
+        """What a file's name says of it: "post_slug"."""
+
+    def models(self, app: str) -> frozenset[str]:
+        """The labels, in small letters, of the models that it names."""
+        named = getattr(self, "model_name", None) or getattr(self, "name", None)
+        return frozenset({f"{app}.{named}".lower()}) if named else frozenset()
+
+    def apply_to_both(self, app: str, states: States) -> States:
+        """Both states after it; they stay one value where they were one."""
+        models = self.apply(app, states.models)
+        if states.models is states.database:
+            return States(models, models)
+        return States(models, self.apply(app, states.database))
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """How to write it: class name in `whimbrel.migrations`, arguments, keyword arguments."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for index, each in enumerate(fields(self)):
+            value = getattr(self, each.name)
+            if index < self.positional:
+                args.append(value)
+            elif value != each.default:
+                kwargs[each.name] = value
+        return type(self).__name__, args, kwargs
+
+
+def replay(app: str, operations: Iterable[Operation], states: States) -> States:
+    """The states after a row of operations of one app's migration."""
+    for operation in operations:
+        states = operation.apply_to_both(app, states)
+    return states
+
+
+def model_in(state: State, app: str, name: str, operation: Operation) -> Model:
+    """The model that an operation names. Raises `StateError` saying which operation wanted it."""
+    try:
+        return state.model(f"{app}.{name}")
+    except StateError as error:
+        raise StateError(error.message, place=operation.describe(), mend=error.mend) from None

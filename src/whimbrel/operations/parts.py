@@ -1,0 +1,178 @@
+"""Operations on indexes and constraints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from whimbrel.errors import StateError
+from whimbrel.operations.base import Operation, model_in
+from whimbrel.state.model import Model, part_members
+from whimbrel.state.options import Index, ModelConstraint, Part, but
+from whimbrel.state.state import State, bound_part
+
+
+@dataclass(frozen=True)
+class _PartOperation(Operation):
+    """An operation on an index or constraint of the model ``model_name``."""
+
+    model_name: str
+    #: Which option of the model it is about: "indexes" or "constraints".
+    option: ClassVar[str] = "indexes"
+    noun: ClassVar[str] = "index"
+    positional: ClassVar[int] = 2
+
+    def models(self, app: str) -> frozenset[str]:
+        return frozenset({f"{app}.{self.model_name}".lower()})
+
+    def _parts(self, model: Model) -> tuple[Part, ...]:
+        parts: tuple[Part, ...] = getattr(model.options, self.option)
+        return parts
+
+    def _find(self, model: Model, name: str) -> Part:
+        for part in self._parts(model):
+            if part.name == name:
+                return part
+        known = ", ".join(part.name for part in self._parts(model)) or "none"
+        raise StateError(
+            f"{model.label} has no {self.noun} {name!r}",
+            place=self.describe(),
+            mend=f"It has: {known}.",
+        )
+
+    def _added(self, app: str, state: State, value: Any) -> State:
+        model = model_in(state, app, self.model_name, self)
+        model, part = model.new_part(bound_part(value, app, model.name))
+        if any(each.name == part.name for each in self._parts(model)):
+            raise StateError(
+                f"{model.label} has a {self.noun} {part.name!r} already", place=self.describe()
+            )
+        return state.with_models(model.with_options(**{self.option: (*self._parts(model), part)}))
+
+    def _exchanged(self, app: str, state: State, name: str, new_name: str | None) -> State:
+        model = model_in(state, app, self.model_name, self)
+        old = self._find(model, name)
+        new = replace(old, name=new_name, value=but(old.value, name=new_name)) if new_name else None
+        exchanged = (new if part is old else part for part in self._parts(model))
+        parts = tuple(part for part in exchanged if part is not None)
+        return state.with_models(model.with_options(**{self.option: parts}))
+
+
+@dataclass(frozen=True)
+class AddIndex(_PartOperation):
+    """A new index."""
+
+    index: Index
+
+    def apply(self, app: str, state: State) -> State:
+        return self._added(app, state, self.index)
+
+    def describe(self) -> str:
+        return f"Create index {_title(self.index)} on {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"{self.model_name.lower()}_{_title(self.index)}".lower()
+
+
+@dataclass(frozen=True)
+class RemoveIndex(_PartOperation):
+    """An index goes; its name is the one that the user gave, or that its identity gave it."""
+
+    name: str
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.name, None)
+
+    def describe(self) -> str:
+        return f"Remove index {self.name} from {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"remove_{self.name.lower()}"
+
+
+@dataclass(frozen=True)
+class RenameIndex(_PartOperation):
+    """An index gets another name."""
+
+    old_name: str
+    new_name: str
+    positional: ClassVar[int] = 3
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.old_name, self.new_name)
+
+    def describe(self) -> str:
+        return f"Rename index {self.old_name} on {self.model_name} to {self.new_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"rename_{self.old_name.lower()}_{self.new_name.lower()}"
+
+
+@dataclass(frozen=True)
+class AddConstraint(_PartOperation):
+    """A new constraint."""
+
+    constraint: ModelConstraint
+    option: ClassVar[str] = "constraints"
+    noun: ClassVar[str] = "constraint"
+
+    def apply(self, app: str, state: State) -> State:
+        return self._added(app, state, self.constraint)
+
+    def describe(self) -> str:
+        return f"Create constraint {_title(self.constraint)} on {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"{self.model_name.lower()}_{_title(self.constraint)}".lower()
+
+
+@dataclass(frozen=True)
+class RemoveConstraint(_PartOperation):
+    """A constraint goes."""
+
+    name: str
+    option: ClassVar[str] = "constraints"
+    noun: ClassVar[str] = "constraint"
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.name, None)
+
+    def describe(self) -> str:
+        return f"Remove constraint {self.name} from {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"remove_{self.name.lower()}"
+
+
+@dataclass(frozen=True)
+class RenameConstraint(_PartOperation):
+    """A constraint gets another name."""
+
+    old_name: str
+    new_name: str
+    option: ClassVar[str] = "constraints"
+    noun: ClassVar[str] = "constraint"
+    positional: ClassVar[int] = 3
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.old_name, self.new_name)
+
+    def describe(self) -> str:
+        return f"Rename constraint {self.old_name} on {self.model_name} to {self.new_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"rename_{self.old_name.lower()}_{self.new_name.lower()}"
+
+
+def _title(value: Any) -> str:
+    """The name of an index or constraint, or what it is made of."""
+    if value.name:
+        return str(value.name)
+    members, kind = part_members(value)
+    return "_".join((*members, kind))

@@ -1,0 +1,460 @@
+"""The changes: the closed set of what can differ between two schemas, and each as a function.
+
+`apply` carries a change out on a value. An engine makes steps of changes; whoever needs the
+table as it stands between two of them (a rebuild) folds `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import TypeVar
+
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Computed,
+    Constraint,
+    Exclude,
+    ForeignKey,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Schema,
+    Sequence,
+    Table,
+    Unique,
+)
+from whimbrel.schema.types import EnumType, replace_enums
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What must differ in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSchema(Change):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropSchema(Change):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEnum(Change):
+    enum: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class DropEnum(Change):
+    enum: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class AlterEnum(Change):
+    """Another name or schema, other values, or all of it. Columns of the type follow by themselves."""
+
+    old: EnumType
+    new: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSequence(Change):
+    sequence: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class DropSequence(Change):
+    sequence: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class AlterSequence(Change):
+    old: Sequence
+    new: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable(Change):
+    """With its constraints and indexes, but for foreign keys whose target comes later."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable(Change):
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class RenameTable(Change):
+    """Another name, another schema, or both."""
+
+    old: Name
+    new: Name
+
+
+@dataclass(frozen=True, slots=True)
+class AlterTable(Change):
+    """Another comment or other dialect options; ``old`` and ``new`` differ in nothing else."""
+
+    old: Table
+    new: Table
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumn(Change):
+    """At the end of the table: the order of columns is no part of a schema."""
+
+    table: Name
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class DropColumn(Change):
+    table: Name
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class RenameColumn(Change):
+    """What is made of the column (constraints, indexes, expressions) follows by itself."""
+
+    table: Name
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlterColumn(Change):
+    """Anything but the name."""
+
+    table: Name
+    old: Column
+    new: Column
+
+
+@dataclass(frozen=True, slots=True)
+class AddConstraint(Change):
+    table: Name
+    constraint: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class DropConstraint(Change):
+    table: Name
+    constraint: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class RenameConstraint(Change):
+    table: Name
+    old: Constraint
+    new: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class AddIndex(Change):
+    table: Name
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex(Change):
+    table: Name
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class RenameIndex(Change):
+    table: Name
+    old: Index
+    new: Index
+
+
+# -- changes as functions --------------------------------------------------------------------
+
+
+def apply_all(schema: Schema, changes: Iterable[Change]) -> Schema:
+    """The schema after the changes, in their order."""
+    for change in changes:
+        schema = apply(change, schema)
+    return schema
+
+
+@singledispatch
+def apply(change: Change, schema: Schema) -> Schema:
+    """The schema after one change."""
+    raise TypeError(f"no such change: {change!r}")
+
+
+@apply.register
+def _(change: CreateSchema, schema: Schema) -> Schema:
+    return replace(schema, schemas=schema.schemas | {change.name})
+
+
+@apply.register
+def _(change: DropSchema, schema: Schema) -> Schema:
+    return replace(schema, schemas=schema.schemas - {change.name})
+
+
+@apply.register
+def _(change: CreateEnum, schema: Schema) -> Schema:
+    return replace(
+        schema, enums={**schema.enums, Name(change.enum.schema, change.enum.name): change.enum}
+    )
+
+
+@apply.register
+def _(change: DropEnum, schema: Schema) -> Schema:
+    return replace(schema, enums=_without(schema.enums, Name(change.enum.schema, change.enum.name)))
+
+
+@apply.register
+def _(change: AlterEnum, schema: Schema) -> Schema:
+    rest = _without(schema.enums, Name(change.old.schema, change.old.name))
+    by = {change.old: change.new}
+
+    def exchanged(table: Table) -> Table:
+        columns = tuple(
+            replace(column, type=replace_enums(column.type, by)) for column in table.columns
+        )
+        return table if columns == table.columns else replace(table, columns=columns)
+
+    return replace(
+        schema,
+        enums={**rest, Name(change.new.schema, change.new.name): change.new},
+        tables={at: exchanged(table) for at, table in schema.tables.items()},
+    )
+
+
+@apply.register
+def _(change: CreateSequence, schema: Schema) -> Schema:
+    at = Name(change.sequence.schema, change.sequence.name)
+    return replace(schema, sequences={**schema.sequences, at: change.sequence})
+
+
+@apply.register
+def _(change: DropSequence, schema: Schema) -> Schema:
+    return replace(
+        schema,
+        sequences=_without(schema.sequences, Name(change.sequence.schema, change.sequence.name)),
+    )
+
+
+@apply.register
+def _(change: AlterSequence, schema: Schema) -> Schema:
+    rest = _without(schema.sequences, Name(change.old.schema, change.old.name))
+    return replace(schema, sequences={**rest, Name(change.new.schema, change.new.name): change.new})
+
+
+@apply.register
+def _(change: CreateTable, schema: Schema) -> Schema:
+    return _with_table(schema, change.table)
+
+
+@apply.register
+def _(change: DropTable, schema: Schema) -> Schema:
+    return replace(schema, tables=_without(schema.tables, change.table.at))
+
+
+@apply.register
+def _(change: RenameTable, schema: Schema) -> Schema:
+    def followed(table: Table) -> Table:
+        if not any(each.target == change.old for each in table.foreign_keys):
+            return table
+        return replace(
+            table, constraints=tuple(_retargeted(each, change) for each in table.constraints)
+        )
+
+    moved = replace(schema.tables[change.old], schema=change.new.schema, name=change.new.name)
+    tables = {**_without(schema.tables, change.old), change.new: moved}
+    return replace(schema, tables={at: followed(table) for at, table in tables.items()})
+
+
+def _retargeted(constraint: Constraint, change: RenameTable) -> Constraint:
+    if isinstance(constraint, ForeignKey) and constraint.target == change.old:
+        return replace(constraint, target=change.new)
+    return constraint
+
+
+@apply.register
+def _(change: AlterTable, schema: Schema) -> Schema:
+    table = schema.tables[change.new.at]
+    return _with_table(
+        schema, replace(table, comment=change.new.comment, options=change.new.options)
+    )
+
+
+@apply.register
+def _(change: AddColumn, schema: Schema) -> Schema:
+    return _altered(
+        schema, change.table, lambda table: replace(table, columns=(*table.columns, change.column))
+    )
+
+
+@apply.register
+def _(change: DropColumn, schema: Schema) -> Schema:
+    return _altered(schema, change.table, lambda table: table.with_column(change.column.name, None))
+
+
+@apply.register
+def _(change: RenameColumn, schema: Schema) -> Schema:
+    names = {change.old: change.new}
+    schema = _altered(schema, change.table, lambda table: rename_columns(table, names))
+
+    def followed(table: Table) -> Table:
+        if not any(each.target == change.table for each in table.foreign_keys):
+            return table
+        return replace(
+            table, constraints=tuple(_target_renamed(each, change) for each in table.constraints)
+        )
+
+    return replace(schema, tables={at: followed(table) for at, table in schema.tables.items()})
+
+
+def _target_renamed(constraint: Constraint, change: RenameColumn) -> Constraint:
+    if not isinstance(constraint, ForeignKey) or constraint.target != change.table:
+        return constraint
+    columns = tuple(
+        change.new if name == change.old else name for name in constraint.target_columns
+    )
+    return replace(constraint, target_columns=columns)
+
+
+@apply.register
+def _(change: AlterColumn, schema: Schema) -> Schema:
+    return _altered(
+        schema, change.table, lambda table: table.with_column(change.old.name, change.new)
+    )
+
+
+@apply.register
+def _(change: AddConstraint, schema: Schema) -> Schema:
+    return _altered(
+        schema,
+        change.table,
+        lambda table: replace(table, constraints=(*table.constraints, change.constraint)),
+    )
+
+
+@apply.register
+def _(change: DropConstraint, schema: Schema) -> Schema:
+    return _altered(schema, change.table, lambda table: _constraint(table, change.constraint, None))
+
+
+@apply.register
+def _(change: RenameConstraint, schema: Schema) -> Schema:
+    return _altered(schema, change.table, lambda table: _constraint(table, change.old, change.new))
+
+
+def _constraint(table: Table, old: Constraint, new: Constraint | None) -> Table:
+    exchanged = (new if each.name == old.name else each for each in table.constraints)
+    return replace(table, constraints=tuple(each for each in exchanged if each is not None))
+
+
+@apply.register
+def _(change: AddIndex, schema: Schema) -> Schema:
+    return _altered(
+        schema, change.table, lambda table: replace(table, indexes=(*table.indexes, change.index))
+    )
+
+
+@apply.register
+def _(change: DropIndex, schema: Schema) -> Schema:
+    return _altered(schema, change.table, lambda table: _index(table, change.index, None))
+
+
+@apply.register
+def _(change: RenameIndex, schema: Schema) -> Schema:
+    return _altered(schema, change.table, lambda table: _index(table, change.old, change.new))
+
+
+def _index(table: Table, old: Index, new: Index | None) -> Table:
+    exchanged = (new if each.name == old.name else each for each in table.indexes)
+    return replace(table, indexes=tuple(each for each in exchanged if each is not None))
+
+
+# -- names inside a table --------------------------------------------------------------------
+
+
+def rename_columns(table: Table, names: Mapping[str, str]) -> Table:
+    """The table after columns were renamed, with all that is made of them."""
+    return replace(
+        table,
+        columns=tuple(rename_column(column, names) for column in table.columns),
+        constraints=tuple(rename_in_constraint(each, names) for each in table.constraints),
+        indexes=tuple(rename_in_index(each, names) for each in table.indexes),
+    )
+
+
+def rename_column(column: Column, names: Mapping[str, str]) -> Column:
+    """The column under its new name, its computed expression with the new names in it."""
+    computed = column.computed
+    if computed is not None:
+        computed = Computed(computed.expression.rename(names), computed.stored)
+    return replace(column, name=names.get(column.name, column.name), computed=computed)
+
+
+def rename_in_constraint(constraint: Constraint, names: Mapping[str, str]) -> Constraint:
+    """The constraint of a table whose columns were renamed (a foreign key's own columns)."""
+    match constraint:
+        case PrimaryKey() | ForeignKey():
+            return replace(constraint, columns=_all(constraint.columns, names))
+        case Unique():
+            return replace(
+                constraint,
+                columns=_all(constraint.columns, names),
+                include=_all(constraint.include, names),
+            )
+        case Check():
+            return replace(constraint, expression=constraint.expression.rename(names))
+        case Exclude():
+            elements = tuple(
+                (_element(of, names), operator) for of, operator in constraint.elements
+            )
+            where = constraint.where.rename(names) if constraint.where is not None else None
+            return replace(constraint, elements=elements, where=where)
+
+
+def rename_in_index(index: Index, names: Mapping[str, str]) -> Index:
+    """The index of a table whose columns were renamed."""
+    return replace(
+        index,
+        parts=tuple(_part(part, names) for part in index.parts),
+        include=_all(index.include, names),
+        where=index.where.rename(names) if index.where is not None else None,
+    )
+
+
+def _all(columns: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(names.get(column, column) for column in columns)
+
+
+def _part(part: IndexPart, names: Mapping[str, str]) -> IndexPart:
+    return replace(part, of=_element(part.of, names))
+
+
+def _element(of: str | SQL, names: Mapping[str, str]) -> str | SQL:
+    return of.rename(names) if isinstance(of, SQL) else names.get(of, of)
+
+
+V = TypeVar("V")
+
+
+def _without(mapping: Mapping[Name, V], at: Name) -> dict[Name, V]:
+    return {key: value for key, value in mapping.items() if key != at}
+
+
+def _with_table(schema: Schema, table: Table) -> Schema:
+    return replace(schema, tables={**schema.tables, table.at: table})
+
+
+def _altered(schema: Schema, at: Name, by: Callable[[Table], Table]) -> Schema:
+    return _with_table(schema, by(schema.tables[at]))

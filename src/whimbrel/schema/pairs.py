@@ -1,0 +1,56 @@
+"""What of one schema is what of the other: by identity where both have one, by name otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+
+class Keyed(Protocol):
+    """Something that may have an identity."""
+
+    @property
+    def key(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=Keyed)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs(Generic[T]):
+    """``both`` are the same thing before and after; ``gone`` and ``new`` have no partner."""
+
+    both: tuple[tuple[T, T], ...]
+    gone: tuple[T, ...]
+    new: tuple[T, ...]
+
+
+def pair(
+    olds: Iterable[T], news: Iterable[T], *names: Callable[[T], Hashable], strict: bool = True
+) -> Pairs[T]:
+    """Pair two collections, keeping the order of ``news`` (and of ``olds`` for what is gone).
+
+    ``names`` are ways to name a thing where one side has no identity, the most telling first.
+    ``strict`` False lets names pair things even if both have identities that differ.
+    """
+    olds, news = list(olds), list(news)
+    partner: dict[int, T] = {}
+    taken: set[int] = set()
+
+    def match(name: Callable[[T], Hashable], may: Callable[[T, T], bool]) -> None:
+        free = {name(old): old for old in reversed(olds) if id(old) not in taken}
+        for new in news:
+            old = free.get(name(new)) if id(new) not in partner else None
+            if old is not None and id(old) not in taken and may(old, new):
+                partner[id(new)] = old
+                taken.add(id(old))
+
+    match(lambda each: each.key or id(each), lambda old, new: True)
+    for name in names:
+        match(name, lambda old, new: not strict or old.key is None or new.key is None)
+    return Pairs(
+        both=tuple((partner[id(new)], new) for new in news if id(new) in partner),
+        gone=tuple(old for old in olds if id(old) not in taken),
+        new=tuple(new for new in news if id(new) not in partner),
+    )

@@ -1,0 +1,241 @@
+"""Tables, columns, constraints and indexes as frozen values.
+
+``key`` is the identity that a thing keeps from birth; it takes no part in equality: two
+values are equal when a database could not tell them apart. It is None where there is no
+history (models just read from code, a reflected database).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias
+
+from whimbrel.schema.expressions import Default, Expression, SQL
+from whimbrel.schema.types import ColumnType, EnumType, enum_types
+
+
+class Name(NamedTuple):
+    """A name inside a database schema; ``schema`` None is the connection's default one."""
+
+    schema: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``GENERATED ... AS IDENTITY``; on SQLite an INTEGER PRIMARY KEY. None: the server's default."""
+
+    always: bool = False
+    start: int | None = None
+    increment: int | None = None
+    minvalue: int | None = None
+    maxvalue: int | None = None
+    cycle: bool = False
+    cache: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """A number from a sequence that the column owns (PostgreSQL's SERIAL; SQLite's rowid)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """``GENERATED ALWAYS AS (expression)``, stored or virtual."""
+
+    expression: Expression
+    stored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. ``fill`` is for rows that are there already when it arrives or turns NOT NULL."""
+
+    name: str
+    type: ColumnType
+    null: bool = False
+    default: Default | None = None
+    generated: Identity | Serial | None = None
+    computed: Computed | None = None
+    collation: str | None = None
+    comment: str | None = None
+    fill: Default | None = field(default=None, compare=False)
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryKey:
+    name: str
+    columns: tuple[str, ...]
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """``deferrable``: None, "immediate" or "deferred" (DEFERRABLE INITIALLY ...)."""
+
+    name: str
+    columns: tuple[str, ...]
+    deferrable: str | None = None
+    nulls_not_distinct: bool = False
+    include: tuple[str, ...] = ()
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    expression: Expression
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """``on_delete``/``on_update``: "CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT" or None."""
+
+    name: str
+    columns: tuple[str, ...]
+    target: Name
+    target_columns: tuple[str, ...]
+    on_delete: str | None = None
+    on_update: str | None = None
+    deferrable: str | None = None
+    match: str | None = None
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """PostgreSQL's EXCLUDE: ``elements`` are pairs of a column or an expression, and an operator."""
+
+    name: str
+    elements: tuple[tuple[str | SQL, str], ...]
+    method: str = "gist"
+    where: Expression | None = None
+    deferrable: str | None = None
+    key: str | None = field(default=None, compare=False)
+
+
+Constraint: TypeAlias = PrimaryKey | Unique | Check | ForeignKey | Exclude
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart:
+    """One element of an index: a column's name or an expression. ``nulls``: "first", "last" or None."""
+
+    of: str | SQL
+    descending: bool = False
+    nulls: str | None = None
+    opclass: str | None = None
+    collation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index. ``options`` are storage parameters (``fillfactor``), sorted by name."""
+
+    name: str
+    parts: tuple[IndexPart, ...]
+    unique: bool = False
+    method: str | None = None
+    include: tuple[str, ...] = ()
+    where: Expression | None = None
+    nulls_not_distinct: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+    key: str | None = field(default=None, compare=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The plain columns of it, without those inside expressions."""
+        return tuple(part.of for part in self.parts if isinstance(part.of, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence that a model names. None: the server's default."""
+
+    name: str
+    schema: str | None = None
+    start: int | None = None
+    increment: int | None = None
+    minvalue: int | None = None
+    maxvalue: int | None = None
+    cycle: bool = False
+    cache: int | None = None
+    key: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. ``options`` are the dialects' own, as SQLAlchemy names them: ("sqlite_strict", True)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    schema: str | None = None
+    comment: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+    key: str | None = field(default=None, compare=False)
+
+    @property
+    def at(self) -> Name:
+        """Where it is: schema and name."""
+        return Name(self.schema, self.name)
+
+    @property
+    def primary_key(self) -> PrimaryKey | None:
+        return next((each for each in self.constraints if isinstance(each, PrimaryKey)), None)
+
+    @property
+    def foreign_keys(self) -> tuple[ForeignKey, ...]:
+        return tuple(each for each in self.constraints if isinstance(each, ForeignKey))
+
+    @property
+    def enums(self) -> tuple[EnumType, ...]:
+        """The enum types of its columns, in order, each once."""
+        return tuple(
+            dict.fromkeys(enum for column in self.columns for enum in enum_types(column.type))
+        )
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def with_column(self, name: str, by: Column | None) -> Table:
+        """The table with a column exchanged, or (None) taken out."""
+        exchanged = (by if column.name == name else column for column in self.columns)
+        return replace(self, columns=tuple(column for column in exchanged if column is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database must have: all of it, or the part that a difference touches."""
+
+    tables: Mapping[Name, Table] = field(default_factory=dict)
+    enums: Mapping[Name, EnumType] = field(default_factory=dict)
+    sequences: Mapping[Name, Sequence] = field(default_factory=dict)
+    schemas: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, tables: tuple[Table, ...], sequences: tuple[Sequence, ...] = ()) -> Schema:
+        """The schema of these tables and sequences, with the enum types and schemas they need."""
+        enums = {Name(enum.schema, enum.name): enum for table in tables for enum in table.enums}
+        named = [*(table.schema for table in tables), *(each.schema for each in sequences)]
+        return cls(
+            tables={table.at: table for table in tables},
+            enums=enums,
+            sequences={Name(each.schema, each.name): each for each in sequences},
+            schemas=frozenset(
+                name
+                for name in (*named, *(enum.schema for enum in enums.values()))
+                if name is not None
+            ),
+        )

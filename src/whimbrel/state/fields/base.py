@@ -1,0 +1,296 @@
+"""The field: an immutable value of a kind and its options."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Callable, Mapping, Sequence as AbstractSequence
+from typing import Any, ClassVar, TypedDict, TypeVar
+
+from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import SQL, Constant, Default, Expression
+from whimbrel.schema.table import Computed, Identity, Sequence, Serial
+from whimbrel.schema.types import ColumnType, EnumType, EnumValue, describe
+
+
+class NotProvided(enum.Enum):
+    """The type of `NOT_PROVIDED`."""
+
+    NOT_PROVIDED = "NOT_PROVIDED"
+
+    def __repr__(self) -> str:
+        return "NOT_PROVIDED"
+
+
+NOT_PROVIDED = NotProvided.NOT_PROVIDED
+
+
+class FieldOptions(TypedDict, total=False):
+    """The options that every kind of field takes."""
+
+    null: bool
+    default: Any
+    db_default: Any
+    primary_key: bool
+    unique: bool
+    db_index: bool
+    db_column: str | None
+    db_collation: str | None
+    db_comment: str | None
+    autoincrement: bool
+    identity: Identity | None
+    sequence: Sequence | None
+    choices: Any
+    verbose_name: str | None
+    help_text: str
+    validators: AbstractSequence[Callable[[Any], Any]]
+    blank: bool
+    editable: bool
+
+
+#: Options that say something to people or forms, and nothing to a database or its history.
+COSMETIC = frozenset({"choices", "verbose_name", "help_text", "validators", "blank", "editable"})
+
+Self = TypeVar("Self", bound="Field")
+
+
+class Field:
+    """A field of any SQLAlchemy type: ``Field(postgresql.JSONB(), null=True)``.
+
+    null: the column takes NULL (default False). default: a constant, which is also the
+    column's default in the database, or a callable, which is called in Python only.
+    db_default: a constant or ``SQL(...)``, in the database only. primary_key, unique,
+    db_index: False. db_column: the column's name, by default the field's. autoincrement: an
+    integer key that counts (SERIAL). identity: ``Identity(...)``. sequence: ``Sequence(...)``
+    that the column's default draws from.
+
+    Two fields are equal when they lower to the same column and relate to the same model,
+    however they were written. Raises `ModelError` for an option that the kind does not have.
+    """
+
+    accepts: ClassVar[Mapping[str, Any]] = {
+        "null": False,
+        "default": NOT_PROVIDED,
+        "db_default": NOT_PROVIDED,
+        "primary_key": False,
+        "unique": False,
+        "db_index": False,
+        "db_column": None,
+        "db_collation": None,
+        "db_comment": None,
+        "autoincrement": False,
+        "identity": None,
+        "sequence": None,
+        "choices": None,
+        "verbose_name": None,
+        "help_text": "",
+        "validators": (),
+        "blank": False,
+        "editable": True,
+    }
+    #: Options that are written without their names, in this order.
+    positional: ClassVar[tuple[str, ...]] = ("type",)
+    #: The name under which a migration file finds the class.
+    module: ClassVar[str] = "whimbrel.models"
+
+    null: bool
+    default: Any
+    db_default: Any
+    primary_key: bool
+    unique: bool
+    db_index: bool
+    db_column: str | None
+    db_collation: str | None
+    db_comment: str | None
+    autoincrement: bool
+    identity: Identity | None
+    sequence: Sequence | None
+    #: Filled in when the field's own default is only for rows that are there already.
+    fill: Default | None
+    #: The identities of an enum's labels, by label; empty where there is no history.
+    label_keys: Mapping[str, str]
+
+    def __init__(self, type: Any = None, **options: Any) -> None:
+        if type is None and builtin_type(self) is Field:
+            raise ModelError(
+                "a Field needs a type", mend="models.Field(sqlalchemy.Text()), for example."
+            )
+        self._take(options)
+        self._set("type", describe(type) if type is not None else None)
+
+    def _take(self, options: Mapping[str, Any]) -> None:
+        unknown = [name for name in options if name not in self.accepts]
+        if unknown:
+            raise ModelError(
+                f"{builtin_type(self).__name__} has no option {unknown[0]!r}",
+                mend=_suggestion(unknown[0], self.accepts),
+            )
+        for name, default in self.accepts.items():
+            self._set(name, options.get(name, default))
+        self._set("fill", None)
+        self._set("label_keys", {})
+        if self.primary_key and self.null:
+            raise ModelError("a primary key cannot be null", mend="Take null=True away.")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a field does not change; make another with field.but({name}=...)")
+
+    # -- what it says
+
+    def but(self: Self, **changed: Any) -> Self:
+        """The same field with other options (or ``fill``, ``label_keys``)."""
+        made = object.__new__(builtin_type(self))
+        made.__dict__.update(self.__dict__)
+        made.__dict__.pop("_face", None)
+        made.__dict__.update(changed)
+        return made
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """How to write it: the class's name in `whimbrel.models`, arguments, keyword arguments.
+
+        Cosmetic options are left out: no history depends on them.
+        """
+        args = [getattr(self, name) for name in self.positional]
+        kwargs = {
+            name: value
+            for name, default in self.accepts.items()
+            if name not in COSMETIC
+            and name not in self.positional
+            and not _is(value := getattr(self, name), default)
+        }
+        return builtin_type(self).__name__, args, kwargs
+
+    @property
+    def has_default(self) -> bool:
+        """Whether Python has a value for a row that gives none."""
+        return self.default is not NOT_PROVIDED
+
+    @property
+    def relation(self) -> str | None:
+        """The label of the model that it points at ("blog.Post"), if it does."""
+        return None
+
+    # -- the column
+
+    @property
+    def has_column(self) -> bool:
+        """Whether there is a column for it in the model's own table."""
+        return True
+
+    def column_name(self, name: str) -> str:
+        """The column's name for a field of this name."""
+        return self.db_column or name
+
+    def column_type(self) -> ColumnType:
+        """The column's type; of a relation, an override of its target's. Raises `ModelError`."""
+        declared: ColumnType = self.__dict__["type"]
+        return self._with_label_keys(declared)
+
+    def _with_label_keys(self, declared: ColumnType) -> ColumnType:
+        if not self.label_keys or not isinstance(declared, EnumType):
+            return declared
+        values = tuple(
+            EnumValue(value.label, self.label_keys.get(value.label)) for value in declared.values
+        )
+        return _replace(declared, values=values)
+
+    def rel_type(self) -> ColumnType:
+        """The type of a column that points at this field."""
+        return self.column_type()
+
+    def column_default(self) -> Default | None:
+        """The default that the database keeps."""
+        if isinstance(self.db_default, SQL):
+            return self.db_default
+        if self.db_default is not NOT_PROVIDED:
+            return Constant(self.plain(self.db_default))
+        if self.default is NOT_PROVIDED or self.default is None or callable(self.default):
+            return None
+        return Constant(self.plain(self.default))
+
+    def plain(self, value: Any) -> Any:
+        """A value of this field as the database sees it; an enum's member is its value."""
+        return value.value if isinstance(value, enum.Enum) else value
+
+    def generated(self) -> Identity | Serial | None:
+        """How the database makes a value by itself."""
+        return self.identity or (Serial() if self.autoincrement else None)
+
+    def computed(self) -> Computed | None:
+        """The expression that the column is generated from."""
+        return None
+
+    def check(self, name: str) -> Expression | None:
+        """A condition on its own column that the kind brings with it."""
+        return None
+
+    # -- equality
+
+    def face(self) -> tuple[Any, ...]:
+        """All that takes part in equality."""
+        return (
+            self._type_face(),
+            self.null,
+            repr(self.column_default()) if self.column_default() is not None else None,
+            _callable_face(self.default),
+            self.primary_key,
+            self.unique,
+            self.db_index,
+            self.db_column,
+            self.db_collation,
+            self.db_comment,
+            self.generated(),
+            self.sequence,
+            self.computed(),
+            repr(self.check("x")),
+        )
+
+    def _type_face(self) -> Any:
+        return self.column_type()
+
+    def _cached_face(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] | None = self.__dict__.get("_face")
+        if found is None:
+            found = self.face()
+            self.__dict__["_face"] = found
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Field) and self._cached_face() == other._cached_face()
+
+    def __hash__(self) -> int:
+        return hash(repr(self._cached_face()))
+
+    def __repr__(self) -> str:
+        name, args, kwargs = self.deconstruct()
+        shown = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
+        return f"{name}({', '.join(shown)})"
+
+
+builtin_type = type
+
+
+def _replace(of: EnumType, **changed: Any) -> EnumType:
+    from dataclasses import replace
+
+    return replace(of, **changed)
+
+
+def _is(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
+
+
+def _callable_face(default: Any) -> Any:
+    """Callables are the same when they are imported from the same place."""
+    if not callable(default):
+        return None
+    named = getattr(default, "__qualname__", None)
+    return f"{default.__module__}:{named}" if named and default.__module__ else repr(default)
+
+
+def _suggestion(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known))}."

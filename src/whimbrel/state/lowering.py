@@ -1,0 +1,423 @@
+"""From models to tables: what a state asks of a database.
+
+A model lowers to its own table and to those of its many-to-many fields. A foreign key takes
+its type from what it points at, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence as AbstractSequence
+from dataclasses import dataclass
+
+from whimbrel.errors import ModelError, StateError
+from whimbrel.schema.expressions import SQL, Expression
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Constraint,
+    Exclude,
+    Identity,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Schema,
+    Sequence,
+    Table,
+    Unique,
+)
+from whimbrel.schema.table import ForeignKey as ForeignKeyValue
+from whimbrel.schema.types import ColumnType, enum_types, make_type, replace_enums
+from whimbrel.state import naming, options
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import named_enum
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.state import State
+
+
+def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
+    """The schema of a state, or of some of its models (labels in small letters).
+
+    Raises `StateError` where a field points at a model or field that is not there.
+    """
+    chosen = (
+        list(state)
+        if labels is None
+        else [state.models[label] for label in labels if label in state.models]
+    )
+    tables = tuple(table for model in chosen for table in tables_of(state, model))
+    return Schema.of(
+        tables, tuple(sequence for model in chosen for sequence in sequences_of(model))
+    )
+
+
+def tables_of(state: State, model: Model) -> tuple[Table, ...]:
+    """The tables of one model, remembered with it while what it points at stays the same."""
+    remembered: tuple[tuple[Model, ...], tuple[Table, ...]] | None = model.__dict__.get("_tables")
+    if remembered is not None and all(state.find(each.label) is each for each in remembered[0]):
+        return remembered[1]
+    lowering = _Lowering(state, model)
+    tables = tuple(lowering.tables())
+    model.__dict__["_tables"] = (tuple(lowering.looked_at.values()), tables)
+    return tables
+
+
+def sequences_of(model: Model) -> tuple[Sequence, ...]:
+    """The sequences that a model names."""
+    named = (each.field.sequence for each in model.fields if each.field.has_column)
+    return (
+        tuple(sequence for sequence in named if sequence is not None)
+        if model.options.managed
+        else ()
+    )
+
+
+def enums_of(model: Model) -> frozenset[Name]:
+    """The names of the enum types that a model's own fields use."""
+    found: frozenset[Name] | None = model.__dict__.get("_enums")
+    if found is None:
+        found = frozenset(
+            Name(enum.schema, enum.name or naming.type_name(each.key))
+            for each in model.fields
+            if each.field.has_column and each.field.relation is None
+            for enum in enum_types(each.field.column_type())
+        )
+        model.__dict__["_enums"] = found
+    return found
+
+
+@dataclass
+class _Target:
+    """What a foreign key points at."""
+
+    model: Model
+    fields: tuple[ModelField, ...]
+
+
+class _Lowering:
+    """One model on its way to tables. ``looked_at``: every model that had a say in it."""
+
+    def __init__(self, state: State, model: Model) -> None:
+        self.state, self.model = state, model
+        self.looked_at: dict[str, Model] = {model.label.lower(): model}
+        self.names = {
+            each.name: each.field.column_name(each.name)
+            for each in model.fields
+            if each.field.has_column
+        }
+
+    def tables(self) -> Iterator[Table]:
+        if self.model.options.managed:
+            yield self._own_table()
+            for each in self.model.fields:
+                if isinstance(each.field, ManyToManyField) and each.field.through is None:
+                    yield self._through_table(each, each.field)
+
+    def _own_table(self) -> Table:
+        model = self.model
+        return Table(
+            name=model.db_table,
+            schema=model.options.schema,
+            columns=tuple(self._column(each) for each in model.fields if each.field.has_column),
+            constraints=tuple(self._constraints()),
+            indexes=tuple(self._indexes()),
+            comment=model.options.db_table_comment,
+            options=model.options.dialect,
+            key=model.key,
+        )
+
+    # -- columns
+
+    def _column(self, each: ModelField) -> Column:
+        field = each.field
+        return Column(
+            name=self.names[each.name],
+            type=self._type(self.model, each),
+            null=field.null and each not in self.model.primary_key,
+            default=field.column_default(),
+            generated=field.generated(),
+            computed=self._computed(field),
+            collation=field.db_collation,
+            comment=field.db_comment,
+            fill=field.fill,
+            key=each.key,
+        )
+
+    def _computed(self, field: Field) -> object:
+        computed = field.computed()
+        if computed is None:
+            return None
+        return type(computed)(self._in_columns(computed.expression), computed.stored)
+
+    def _type(self, owner: Model, each: ModelField, of_key: bool = False) -> ColumnType:
+        """The column's type; with ``of_key`` that of a column which points at it."""
+        field = each.field
+        if isinstance(field, ForeignKey) and field.type is None:
+            target = self._target(
+                owner, field.to, (field.to_field,) if field.to_field else (), each.name
+            )
+            return self._type(target.model, target.fields[0], of_key=True)
+        declared = field.rel_type() if of_key else field.column_type()
+        fitted = {
+            enum: named_enum(enum, naming.type_name(each.key), each.key)
+            for enum in enum_types(declared)
+        }
+        return replace_enums(declared, fitted) if fitted else declared  # type: ignore[arg-type]
+
+    def _target(
+        self, owner: Model, to: str, to_fields: AbstractSequence[str], name: str
+    ) -> _Target:
+        model = self.state.find(to)
+        if model is None:
+            raise StateError(
+                f"{owner.label}.{name} points at {to}, which is not there",
+                place=owner.place,
+                mend=f"Create {to} first, or remove the field that points at it.",
+            )
+        self.looked_at.setdefault(model.label.lower(), model)
+        fields = tuple(model.field(each) for each in to_fields) or model.primary_key
+        if not to_fields and len(fields) != 1:
+            raise ModelError(
+                f"{owner.label}.{name} points at {model.label}, whose primary key has {len(fields)} fields",
+                place=owner.place,
+                mend="Use a ForeignKeyConstraint over several fields, or name one with to_field=.",
+            )
+        return _Target(model, fields)
+
+    def _in_columns(self, expression: Expression) -> Expression:
+        """Text speaks of columns as it is; a Q speaks of fields."""
+        return expression if isinstance(expression, SQL) else expression.rename(self.names)
+
+    def _columns(self, fields: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self._column_of(name) for name in fields)
+
+    def _column_of(self, name: str) -> str:
+        if name not in self.names:
+            self.model.field(name)
+            raise StateError(f"{self.model.label}.{name} has no column", place=self.model.place)
+        return self.names[name]
+
+    # -- constraints
+
+    def _constraints(self) -> Iterator[Constraint]:
+        yield from self._primary_key()
+        for each in self.model.fields:
+            if each.field.has_column:
+                yield from self._field_constraints(each)
+        for group in self.model.options.unique_together:
+            keys = [self.model.field(name).key for name in group]
+            yield Unique(
+                self._name(keys, "uniq"), self._columns(group), key=f"{'|'.join(keys)}:together"
+            )
+        for part in self.model.options.constraints:
+            yield from self._constraint(part)
+
+    def _name(self, keys: AbstractSequence[str], kind: str) -> str:
+        return naming.part_name(self.model.key, keys, kind)
+
+    def _primary_key(self) -> Iterator[PrimaryKey]:
+        fields = self.model.primary_key
+        given = (part.name for part in self.model.options.constraints if _is_primary_key(part))
+        if fields:
+            name = next(given, None) or self._name([], "pk")
+            yield PrimaryKey(
+                name, self._columns(each.name for each in fields), key=f"{self.model.key}:pk"
+            )
+
+    def _field_constraints(self, each: ModelField) -> Iterator[Constraint]:
+        field, column = each.field, self.names[each.name]
+        if field.unique and self.model.primary_key != (each,):
+            yield Unique(self._name([each.key], "uniq"), (column,), key=f"{each.key}:uniq")
+        check = field.check(column)
+        if check is not None:
+            yield Check(self._name([each.key], "check"), check, key=f"{each.key}:check")
+        if isinstance(field, ForeignKey) and field.db_constraint:
+            yield self._foreign_key(each, field)
+
+    def _foreign_key(self, each: ModelField, field: ForeignKey) -> ForeignKeyValue:
+        target = self._target(
+            self.model, field.to, (field.to_field,) if field.to_field else (), each.name
+        )
+        named = field.db_constraint if isinstance(field.db_constraint, str) else None
+        return ForeignKeyValue(
+            name=named or self._name([each.key], "fk"),
+            columns=(self.names[each.name],),
+            target=_at(target.model),
+            target_columns=_column_names(target.fields),
+            on_delete=field.on_delete.action,
+            on_update=field.on_update,
+            deferrable=field.deferrable,
+            match=field.match,
+            key=f"{each.key}:fk",
+        )
+
+    def _constraint(self, part: options.Part) -> Iterator[Constraint]:
+        value = part.value
+        match value:
+            case options.UniqueConstraint() if value.condition is None:
+                yield Unique(
+                    part.name,
+                    self._columns(value.fields),
+                    value.deferrable,
+                    not value.nulls_distinct,
+                    self._columns(value.include),
+                    key=part.key,
+                )
+            case options.CheckConstraint():
+                yield Check(part.name, self._in_columns(value.condition), key=part.key)
+            case options.ExclusionConstraint():
+                yield self._exclude(part, value)
+            case options.ForeignKeyConstraint():
+                yield self._composite_key(part, value)
+
+    def _exclude(self, part: options.Part, value: options.ExclusionConstraint) -> Exclude:
+        elements = tuple(
+            (of if isinstance(of, SQL) else self._column_of(of), operator)
+            for of, operator in value.expressions
+        )
+        where = self._in_columns(value.condition) if value.condition is not None else None
+        return Exclude(part.name, elements, value.method, where, value.deferrable, key=part.key)
+
+    def _composite_key(
+        self, part: options.Part, value: options.ForeignKeyConstraint
+    ) -> ForeignKeyValue:
+        target = self._target(self.model, value.to, value.to_fields, part.name)
+        return ForeignKeyValue(
+            name=part.name,
+            columns=self._columns(value.fields),
+            target=_at(target.model),
+            target_columns=_column_names(target.fields),
+            on_delete=value.on_delete.action,
+            on_update=value.on_update,
+            deferrable=value.deferrable,
+            match=value.match,
+            key=part.key,
+        )
+
+    # -- indexes
+
+    def _indexes(self) -> Iterator[Index]:
+        for each in self.model.fields:
+            field = each.field
+            if (
+                field.db_index
+                and field.has_column
+                and not field.unique
+                and self.model.primary_key != (each,)
+            ):
+                parts = (IndexPart(self.names[each.name]),)
+                yield Index(self._name([each.key], "idx"), parts, key=f"{each.key}:idx")
+        for part in (*self.model.options.indexes, *self.model.options.constraints):
+            if isinstance(part.value, options.Index | options.UniqueConstraint):
+                yield from self._index(part)
+
+    def _index(self, part: options.Part) -> Iterator[Index]:
+        value = part.value
+        where = self._in_columns(value.condition) if value.condition is not None else None
+        if isinstance(value, options.Index):
+            yield Index(
+                name=part.name,
+                parts=tuple(self._index_part(each) for each in value.parts),
+                unique=value.unique,
+                method=value.method,
+                include=self._columns(value.include),
+                where=where,
+                nulls_not_distinct=not value.nulls_distinct,
+                options=value.options,
+                key=part.key,
+            )
+        elif where is not None:
+            parts = tuple(IndexPart(column) for column in self._columns(value.fields))
+            yield Index(
+                name=part.name,
+                parts=parts,
+                unique=True,
+                include=self._columns(value.include),
+                where=where,
+                nulls_not_distinct=not value.nulls_distinct,
+                key=part.key,
+            )
+
+    def _index_part(self, part: IndexPart) -> IndexPart:
+        if isinstance(part.of, SQL):
+            return part
+        return IndexPart(
+            self._column_of(part.of), part.descending, part.nulls, part.opclass, part.collation
+        )
+
+    # -- many to many
+
+    def _through_table(self, each: ModelField, field: ManyToManyField) -> Table:
+        """The table between two models: a number, a key to each, and no pair twice."""
+        key = f"{each.key}.through"
+        target = self._target(self.model, field.to, (), each.name)
+        own = _Target(self.model, self.model.primary_key)
+        if len(own.fields) != 1:
+            raise ModelError(
+                f"{self.model.label}.{each.name} is many-to-many, and the primary key has {len(own.fields)} fields",
+                place=self.model.place,
+                mend="Give it a through= model.",
+            )
+        ends = (("from", own), ("to", target))
+        names = through_columns(self.model, target.model)
+        columns = tuple(
+            Column(name, self._type(end.model, end.fields[0], of_key=True), key=f"{key}.{side}")
+            for name, (side, end) in zip(names, ends, strict=True)
+        )
+        counter = Column(
+            "id", make_type("sqlalchemy:BigInteger"), generated=Identity(), key=f"{key}.id"
+        )
+        return Table(
+            name=field.db_table or naming.through_table_name(self.model.db_table, each.name),
+            schema=self.model.options.schema,
+            columns=(counter, *columns),
+            constraints=tuple(self._through_constraints(key, names, ends, field)),
+            indexes=tuple(
+                Index(
+                    naming.part_name(key, [f"{key}.{side}"], "idx"),
+                    (IndexPart(name),),
+                    key=f"{key}.{side}:idx",
+                )
+                for name, (side, _) in list(zip(names, ends, strict=True))[1:]
+            ),
+            key=key,
+        )
+
+    def _through_constraints(
+        self,
+        key: str,
+        names: tuple[str, str],
+        ends: tuple[tuple[str, _Target], ...],
+        field: ManyToManyField,
+    ) -> Iterator[Constraint]:
+        yield PrimaryKey(naming.part_name(key, [], "pk"), ("id",), key=f"{key}:pk")
+        yield Unique(naming.part_name(key, [], "uniq"), names, key=f"{key}:uniq")
+        for name, (side, end) in zip(names, ends, strict=True):
+            if field.db_constraint:
+                yield ForeignKeyValue(
+                    name=naming.part_name(key, [f"{key}.{side}"], "fk"),
+                    columns=(name,),
+                    target=_at(end.model),
+                    target_columns=_column_names(end.fields),
+                    on_delete="CASCADE",
+                    key=f"{key}.{side}:fk",
+                )
+
+
+def through_columns(model: Model, target: Model) -> tuple[str, str]:
+    """The two columns of a many-to-many field's own table: its model's, its target's."""
+    own, other = model.name.lower(), target.name.lower()
+    return (f"from_{own}_id", f"to_{other}_id") if own == other else (f"{own}_id", f"{other}_id")
+
+
+def _is_primary_key(part: options.Part) -> bool:
+    return isinstance(part.value, options.PrimaryKeyConstraint)
+
+
+def _at(model: Model) -> Name:
+    return Name(model.options.schema, model.db_table)
+
+
+def _column_names(fields: Iterable[ModelField]) -> tuple[str, ...]:
+    return tuple(each.field.column_name(each.name) for each in fields)

@@ -1,0 +1,163 @@
+"""A model as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from whimbrel.errors import StateError
+from whimbrel.state.fields.base import Field
+from whimbrel.state.naming import identity, part_name, table_name
+from whimbrel.state.options import (
+    CheckConstraint,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Options,
+    Part,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+
+
+class ModelField(NamedTuple):
+    """A field in its model: name, value, identity."""
+
+    name: str
+    field: Field
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model. ``births`` counts how often a name was given to a field or a part of it.
+
+    ``key`` is its identity; ``bases`` the labels of its parents; ``place`` where its code is.
+    """
+
+    app: str
+    name: str
+    key: str
+    fields: tuple[ModelField, ...] = ()
+    options: Options = field(default_factory=Options)
+    bases: tuple[str, ...] = ()
+    births: Mapping[str, int] = field(default_factory=dict)
+    place: str | None = None
+
+    @property
+    def label(self) -> str:
+        """ "app.Model", as people write it."""
+        return f"{self.app}.{self.name}"
+
+    @property
+    def db_table(self) -> str:
+        """The table's name."""
+        return self.options.db_table or table_name(self.app, self.name)
+
+    # -- fields
+
+    def find(self, name: str) -> ModelField | None:
+        """The field of that name, or None."""
+        return next((each for each in self.fields if each.name == name), None)
+
+    def field(self, name: str) -> ModelField:
+        """The field of that name. Raises `StateError`, naming those that there are."""
+        found = self.find(name)
+        if found is None:
+            raise StateError(
+                f"{self.label} has no field {name!r}",
+                place=self.place,
+                mend=f"It has: {', '.join(each.name for each in self.fields) or 'none'}.",
+            )
+        return found
+
+    def with_new_field(self, name: str, value: Field, key: str | None = None) -> Model:
+        """The model with a field that is born now. Raises `StateError` where the name is taken."""
+        if self.find(name) is not None:
+            raise StateError(f"{self.label} has a field {name!r} already", place=self.place)
+        births = self.births.get(name, 0) + 1
+        key = key or f"{self.key}.{identity(name, births)}"
+        return replace(
+            self,
+            fields=(*self.fields, ModelField(name, value, key)),
+            births={**self.births, name: births},
+        )
+
+    def with_field(self, old: str, new: ModelField | None) -> Model:
+        """The model with a field exchanged, or (None) taken out."""
+        self.field(old)
+        exchanged = (new if each.name == old else each for each in self.fields)
+        return replace(self, fields=tuple(each for each in exchanged if each is not None))
+
+    @property
+    def primary_key(self) -> tuple[ModelField, ...]:
+        """The fields of the primary key, in its order."""
+        for part in self.options.constraints:
+            if isinstance(part.value, PrimaryKeyConstraint):
+                return tuple(self.field(name) for name in part.value.fields)
+        if self.options.primary_key:
+            return tuple(self.field(name) for name in self.options.primary_key)
+        return tuple(each for each in self.fields if each.field.primary_key)
+
+    @property
+    def relations(self) -> frozenset[str]:
+        """The labels, in small letters, of the models that this one points at."""
+        found: frozenset[str] | None = self.__dict__.get("_relations")
+        if found is None:
+            found = frozenset(self._relations())
+            self.__dict__["_relations"] = found
+        return found
+
+    def _relations(self) -> Iterable[str]:
+        for each in self.fields:
+            if each.field.relation:
+                yield each.field.relation.lower()
+            through = getattr(each.field, "through", None)
+            if through:
+                yield through.lower()
+        for part in self.options.constraints:
+            if isinstance(part.value, ForeignKeyConstraint):
+                yield part.value.to.lower()
+        yield from (base.lower() for base in self.bases)
+
+    # -- indexes and constraints
+
+    def new_part(self, value: Any) -> tuple[Model, Part]:
+        """An index or constraint that is born now, and the model that has counted it."""
+        kind, members = self._kind_and_members(value)
+        plain = part_name(self.key, members, kind)
+        number = self.births.get(plain, 0) + 1
+        name = value.name or part_name(self.key, members, kind, number)
+        key = f"{self.key}:{value.name or plain}"
+        times = self.births.get(key, 0) + 1
+        counted = {**self.births, key: times}
+        if not value.name:
+            counted[plain] = number
+        return replace(self, births=counted), Part(value, name, identity(key, times))
+
+    def _kind_and_members(self, value: Any) -> tuple[str, list[str]]:
+        names, kind = part_members(value)
+        return kind, [self.field(name).key for name in names]
+
+    def with_options(self, **changed: Any) -> Model:
+        """The model with other options, in their normal form."""
+        return replace(self, options=replace(self.options, **changed))
+
+
+def part_members(value: Any) -> tuple[tuple[str, ...], str]:
+    """The fields that an index or constraint is named after, and the kind in its name."""
+    match value:
+        case Index():
+            return value.fields, "uniq" if value.unique else "idx"
+        case UniqueConstraint():
+            return value.fields, "uniq"
+        case CheckConstraint():
+            return (), "check"
+        case ForeignKeyConstraint():
+            return value.fields, "fk"
+        case PrimaryKeyConstraint():
+            return (), "pk"
+        case ExclusionConstraint():
+            return tuple(of for of, _ in value.expressions if isinstance(of, str)), "excl"
+    raise StateError(f"{value!r} is neither an index nor a constraint")

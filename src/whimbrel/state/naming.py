@@ -1,0 +1,63 @@
+"""Identities, and the names that come from them.
+
+A model's identity is the label that it was born with, a field's that of its model and its
+own first name: "blog.Post", "blog.Post.title". A second birth under the same name gets a
+number: "blog.Post#2". So names of constraints and indexes that the user did not name stay
+through renames, and are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+#: PostgreSQL cuts names after 63 bytes (NAMEDATALEN - 1; documentation 18, 4.1.1); MySQL
+#: refuses more than 64 characters; SQLite has no limit.
+LONGEST = 63
+
+
+def identity(name: str, births: int) -> str:
+    """The identity of a thing that is born for the nth time under a name."""
+    return name if births == 1 else f"{name}#{births}"
+
+
+def table_name(app: str, model: str) -> str:
+    """The table's name where a model names none."""
+    return shortened(f"{app}_{model.lower()}")
+
+
+def through_table_name(table: str, field: str) -> str:
+    """The name of a many-to-many field's own table."""
+    return shortened(f"{table}_{field}")
+
+
+def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
+    """The name of a constraint or an index. ``kind``: "pk", "uniq", "fk", "idx", "check", "excl".
+
+    ``number`` tells those apart that are made of the same fields.
+    """
+    members = [key.rpartition(".")[2] for key in member_keys]
+    plain = "_".join([model_key.replace(".", "_"), *members, kind]).lower()
+    if number > 1:
+        plain += str(number)
+    if "#" in plain:
+        plain = f"{plain.replace('#', '_')}_{_hash(model_key, *member_keys, kind)}"
+    return shortened(plain)
+
+
+def type_name(field_key: str) -> str:
+    """The name of an enum type where a field names none."""
+    plain = field_key.replace(".", "_").lower()
+    return shortened(f"{plain.replace('#', '_')}_{_hash(field_key)}" if "#" in plain else plain)
+
+
+def shortened(name: str) -> str:
+    """A name of at most 63 bytes; what is cut off stands in a hash at the end."""
+    raw = name.encode()
+    if len(raw) <= LONGEST:
+        return name
+    return f"{raw[: LONGEST - 9].decode(errors='ignore')}_{_hash(name)}"
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]

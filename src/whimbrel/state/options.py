@@ -1,0 +1,295 @@
+"""A model's options, and the indexes and constraints among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence as AbstractSequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias, TypeVar
+
+from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import SQL, Expression
+from whimbrel.schema.table import IndexPart
+from whimbrel.state.fields.relations import DO_NOTHING, OnDelete, label_of
+
+
+def _part(of: str | SQL | IndexPart) -> IndexPart:
+    if isinstance(of, IndexPart):
+        return of
+    if isinstance(of, str) and of.startswith("-"):
+        return IndexPart(of[1:], descending=True)
+    return IndexPart(of)
+
+
+def _tuple(value: AbstractSequence[str] | str | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Index:
+    """An index on fields (``-field`` for descending), expressions, or both.
+
+    ``Index(fields=["-created", "title"])``, ``Index(SQL("lower(title)"), name="...")``.
+    condition: a `Q` or `SQL` that rows must meet. include: fields carried along. unique: no two
+    rows the same. method: "gin", for one. opclasses: one for each field. options: storage
+    parameters. nulls_distinct False: two NULLs count as the same.
+    """
+
+    parts: tuple[IndexPart, ...]
+    name: str | None
+    condition: Expression | None
+    include: tuple[str, ...]
+    unique: bool
+    method: str | None
+    nulls_distinct: bool
+    options: tuple[tuple[str, Any], ...]
+
+    def __init__(
+        self,
+        *expressions: str | SQL | IndexPart,
+        fields: AbstractSequence[str] | str = (),
+        name: str | None = None,
+        condition: Expression | None = None,
+        include: AbstractSequence[str] | str = (),
+        unique: bool = False,
+        method: str | None = None,
+        opclasses: AbstractSequence[str] = (),
+        nulls_distinct: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        parts = tuple(map(_part, (*_tuple(fields), *expressions)))
+        if opclasses:
+            parts = tuple(
+                replace(part, opclass=of or None) for part, of in zip(parts, opclasses, strict=True)
+            )
+        _set(
+            self,
+            parts=parts,
+            name=name,
+            condition=condition,
+            include=_tuple(include),
+            unique=unique,
+            method=method,
+            nulls_distinct=nulls_distinct,
+            options=tuple(sorted((options or {}).items())),
+        )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The plain fields of it."""
+        return tuple(part.of for part in self.parts if isinstance(part.of, str))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class UniqueConstraint:
+    """No two rows the same in these fields, of those that meet ``condition``.
+
+    deferrable: None, "immediate" or "deferred". nulls_distinct False: two NULLs are the same.
+    """
+
+    fields: tuple[str, ...]
+    name: str | None
+    condition: Expression | None
+    deferrable: str | None
+    include: tuple[str, ...]
+    nulls_distinct: bool
+
+    def __init__(
+        self,
+        *,
+        fields: AbstractSequence[str] | str,
+        name: str | None = None,
+        condition: Expression | None = None,
+        deferrable: str | None = None,
+        include: AbstractSequence[str] | str = (),
+        nulls_distinct: bool = True,
+    ) -> None:
+        if condition is not None and deferrable is not None:
+            raise ModelError(
+                "a unique constraint with a condition is an index, and cannot be deferrable"
+            )
+        _set(
+            self,
+            fields=_tuple(fields),
+            name=name,
+            condition=condition,
+            deferrable=deferrable,
+            include=_tuple(include),
+            nulls_distinct=nulls_distinct,
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class CheckConstraint:
+    """A condition that every row meets: ``CheckConstraint(Q(price__gte=0), name="...")``."""
+
+    condition: Expression
+    name: str | None
+
+    def __init__(self, condition: Expression | str, *, name: str | None = None) -> None:
+        _set(self, condition=SQL(condition) if isinstance(condition, str) else condition, name=name)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ForeignKeyConstraint:
+    """A foreign key of several fields: ``to_fields`` of the model ``to``. Else as `ForeignKey`."""
+
+    fields: tuple[str, ...]
+    to: str
+    to_fields: tuple[str, ...]
+    name: str | None
+    on_delete: OnDelete
+    on_update: str | None
+    deferrable: str | None
+    match: str | None
+
+    def __init__(
+        self,
+        *,
+        fields: AbstractSequence[str] | str,
+        to: Any,
+        to_fields: AbstractSequence[str] | str,
+        name: str | None = None,
+        on_delete: OnDelete = DO_NOTHING,
+        on_update: str | None = None,
+        deferrable: str | None = None,
+        match: str | None = None,
+    ) -> None:
+        _set(
+            self,
+            fields=_tuple(fields),
+            to=label_of(to),
+            to_fields=_tuple(to_fields),
+            name=name,
+            on_delete=on_delete,
+            on_update=on_update,
+            deferrable=deferrable,
+            match=match,
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ExclusionConstraint:
+    """PostgreSQL's EXCLUDE: ``expressions`` are pairs of a field or `SQL`, and an operator ("&&")."""
+
+    expressions: tuple[tuple[str | SQL, str], ...]
+    name: str | None
+    method: str
+    condition: Expression | None
+    deferrable: str | None
+
+    def __init__(
+        self,
+        *,
+        expressions: AbstractSequence[tuple[str | SQL, str]],
+        name: str | None = None,
+        method: str = "gist",
+        condition: Expression | None = None,
+        deferrable: str | None = None,
+    ) -> None:
+        _set(
+            self,
+            expressions=tuple((of, operator) for of, operator in expressions),
+            name=name,
+            method=method,
+            condition=condition,
+            deferrable=deferrable,
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class PrimaryKeyConstraint:
+    """The primary key over fields, in an order of its own or with a name of its own."""
+
+    fields: tuple[str, ...]
+    name: str | None
+
+    def __init__(self, *, fields: AbstractSequence[str] | str, name: str | None = None) -> None:
+        _set(self, fields=_tuple(fields), name=name)
+
+
+ModelConstraint: TypeAlias = (
+    UniqueConstraint
+    | CheckConstraint
+    | ForeignKeyConstraint
+    | ExclusionConstraint
+    | PrimaryKeyConstraint
+)
+
+
+def _set(made: object, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+
+
+V = TypeVar("V")
+
+
+def but(value: V, **changed: Any) -> V:
+    """The same index or constraint with other attributes."""
+    made = object.__new__(type(value))
+    _set(made, **{each.name: getattr(value, each.name) for each in fields(value)} | changed)  # type: ignore[arg-type]
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An index or constraint of a model, with its identity and the name that it lowers to."""
+
+    value: Any  # Index | ModelConstraint
+    name: str
+    key: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``class Meta`` says, but for what no history depends on.
+
+    db_table: the table's name (default: app and model). schema: the database schema.
+    managed False: the table is somebody else's. primary_key: the fields of a composite key.
+    dialect: options by SQLAlchemy's name for them, sorted (("sqlite_strict", True),).
+    """
+
+    db_table: str | None = None
+    schema: str | None = None
+    db_table_comment: str | None = None
+    managed: bool = True
+    ordering: tuple[str, ...] = ()
+    unique_together: tuple[tuple[str, ...], ...] = ()
+    primary_key: tuple[str, ...] = ()
+    indexes: tuple[Part, ...] = ()
+    constraints: tuple[Part, ...] = ()
+    dialect: tuple[tuple[str, Any], ...] = ()
+
+
+OPTION_NAMES = tuple(each.name for each in fields(Options))
+PLAIN_OPTIONS = tuple(name for name in OPTION_NAMES if name not in ("indexes", "constraints"))
+
+
+def normal_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options in their normal form: tuples for lists, "schema.table" split, dialect's sorted.
+
+    Raises `ModelError` for an option that there is not.
+    """
+    options = dict(given)
+    unknown = [name for name in options if name not in OPTION_NAMES]
+    if unknown:
+        raise ModelError(
+            f"there is no option {unknown[0]!r}", mend=f"A model has: {', '.join(OPTION_NAMES)}."
+        )
+    table = options.get("db_table")
+    if table and "." in table and not options.get("schema"):
+        options["schema"], _, options["db_table"] = table.partition(".")
+    for name in ("ordering", "primary_key"):
+        if name in options:
+            options[name] = _tuple(options[name])
+    if "unique_together" in options:
+        options["unique_together"] = _unique_together(options["unique_together"])
+    if "dialect" in options:
+        options["dialect"] = tuple(sorted(dict(options["dialect"]).items()))
+    return options
+
+
+def _unique_together(given: Any) -> tuple[tuple[str, ...], ...]:
+    """One tuple of fields, or several; sets are sorted, so that the order is always the same."""
+    groups = [given] if given and all(isinstance(each, str) for each in given) else list(given)
+    return tuple(sorted(tuple(group) for group in groups))

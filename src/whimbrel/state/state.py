@@ -1,0 +1,190 @@
+"""The state: all models at one point of history."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from whimbrel.errors import StateError
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import RelationField, full_label
+from whimbrel.state.model import Model
+from whimbrel.state.naming import identity
+from whimbrel.state.options import ForeignKeyConstraint, Options, but, normal_options
+
+
+class State:
+    """An immutable mapping of labels (in small letters: "blog.post") to models.
+
+    A state knows which models the step that made it has touched, so that the difference of
+    two neighbours costs what was touched, not what there is.
+    """
+
+    __slots__ = ("_births", "_from", "_models", "_serial", "_touched")
+
+    def __init__(
+        self, models: Mapping[str, Model] | None = None, births: Mapping[str, int] | None = None
+    ) -> None:
+        self._models = models if models is not None else {}
+        self._births = births if births is not None else {}
+        self._serial = object()
+        self._from: object | None = None
+        self._touched: frozenset[str] = frozenset()
+
+    # -- looking
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """By label in small letters, in the order of their birth."""
+        return self._models
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._models.values())
+
+    def __contains__(self, label: str) -> bool:
+        return label.lower() in self._models
+
+    def find(self, label: str) -> Model | None:
+        """The model of that label ("blog.Post", any case), or None."""
+        return self._models.get(label.lower())
+
+    def model(self, label: str) -> Model:
+        """The model of that label. Raises `StateError`, with the nearest name that there is."""
+        found = self._models.get(label.lower())
+        if found is None:
+            near = difflib.get_close_matches(label.lower(), self._models, n=1)
+            there = f"Did you mean {self._models[near[0]].label}?" if near else None
+            raise StateError(f"there is no model {label} at this point of history", mend=there)
+        return found
+
+    def of_app(self, app: str) -> list[Model]:
+        """The models of one app, in the order of their birth."""
+        return [model for model in self if model.app == app]
+
+    def pointing_at(self, labels: Iterable[str]) -> Iterator[Model]:
+        """The models that point at one of these labels (in small letters)."""
+        wanted = frozenset(labels)
+        return (model for model in self if not wanted.isdisjoint(model.relations))
+
+    def touched_since(self, before: State) -> frozenset[str] | None:
+        """Labels touched by the one step that made this state of ``before``; None if unknown."""
+        if before is self:
+            return frozenset()
+        return self._touched if self._from is before._serial else None
+
+    # -- making another
+
+    def _made(
+        self, models: Mapping[str, Model], births: Mapping[str, int], touched: Iterable[str]
+    ) -> State:
+        made = State(models, births)
+        made._from = self._serial
+        made._touched = frozenset(touched)
+        return made
+
+    def with_models(self, *models: Model) -> State:
+        """The state with models put in, or exchanged for those of the same label."""
+        labels = {model.label.lower(): model for model in models}
+        return self._made({**self._models, **labels}, self._births, labels)
+
+    def without(self, label: str) -> State:
+        """The state without a model. Raises `StateError` where there is none."""
+        gone = self.model(label).label.lower()
+        rest = {key: model for key, model in self._models.items() if key != gone}
+        return self._made(rest, self._births, [gone])
+
+    def relabelled(self, old: str, model: Model, others: Iterable[Model]) -> State:
+        """The state with a model under a new label in its old place, and ``others`` exchanged."""
+        old = old.lower()
+        new = model.label.lower()
+        if new != old and new in self._models:
+            raise StateError(f"there is a model {model.label} already")
+        by = {
+            old: model,
+            **{other.label.lower(): other for other in others if other.label.lower() != new},
+        }
+        models = {
+            (new if key == old else key): by.get(key, value) for key, value in self._models.items()
+        }
+        return self._made(models, self._births, {old, new, *(key for key in by if key != old)})
+
+    def with_new_model(
+        self,
+        app: str,
+        name: str,
+        fields: Iterable[tuple[str, Field]],
+        options: Mapping[str, Any] | None = None,
+        bases: Iterable[str] = (),
+        place: str | None = None,
+    ) -> State:
+        """The state with a model that is born now. Raises `StateError` where the label is taken."""
+        label = f"{app}.{name}"
+        if label in self:
+            raise StateError(f"there is a model {label} already")
+        births = self._births.get(label.lower(), 0) + 1
+        model = new_model(app, name, identity(label, births), fields, options or {}, bases, place)
+        key = label.lower()
+        return self._made({**self._models, key: model}, {**self._births, key: births}, [key])
+
+
+def new_model(
+    app: str,
+    name: str,
+    key: str,
+    fields: Iterable[tuple[str, Field]],
+    options: Mapping[str, Any],
+    bases: Iterable[str] = (),
+    place: str | None = None,
+) -> Model:
+    """A model with all that is in it born together."""
+    given = normal_options(options)
+    parts = {kind: tuple(given.pop(kind, ())) for kind in ("indexes", "constraints")}
+    model = Model(app, name, key, options=Options(**given), bases=tuple(bases), place=place)
+    for field_name, field in fields:
+        model = model.with_new_field(field_name, bound(field, app, name))
+    for kind, values in parts.items():
+        for value in values:
+            model, part = model.new_part(bound_part(value, app, name))
+            model = model.with_options(**{kind: (*getattr(model.options, kind), part)})
+    return model
+
+
+def bound(field: Field, app: str, model: str) -> Field:
+    """A field with the full labels of what it points at, and identities for its labels."""
+    if isinstance(field, RelationField):
+        field = field.bound_to(app, model)
+    return born_labels(field)
+
+
+def born_labels(field: Field, before: Mapping[str, str] | None = None) -> Field:
+    """An enum field whose labels have identities: those they had before, else new ones."""
+    labels = enum_labels(field)
+    if not labels:
+        return field
+    keys: dict[str, str] = {}
+    taken = set((before or {}).values())
+    for label in labels:
+        key, times = (before or {}).get(label), 1
+        while key is None:
+            candidate = identity(label, times)
+            key, times = (candidate if candidate not in taken else None), times + 1
+        keys[label] = key
+        taken.add(key)
+    return field.but(label_keys=keys)
+
+
+def enum_labels(field: Field) -> tuple[str, ...]:
+    """The labels of an enum field, however it was written; of any other field, none."""
+    values = getattr(field, "values", None)
+    if values is not None:
+        return tuple(values)
+    declared = field.__dict__.get("type")
+    return tuple(getattr(declared, "labels", ()))
+
+
+def bound_part(value: Any, app: str, model: str) -> Any:
+    """An index or constraint with the full label of what it points at."""
+    if isinstance(value, ForeignKeyConstraint):
+        return but(value, to=full_label(value.to, app, model))
+    return value
