@@ -1,0 +1,1 @@
+"""Migration files: what they hold, how they hang together, how they are read and written."""

@@ -1,0 +1,38 @@
+"""What a migration file holds: a class ``Migration``, made of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from whimbrel.operations.base import Operation
+
+
+class Migration:
+    """The class that a migration file derives from.
+
+    ``dependencies``: the (app, name) pairs that must be applied before; the name may be
+    ``"__first__"`` or ``"__latest__"``. ``run_before``: pairs that must be applied after.
+    ``replaces``: the pairs that this migration, a squashed one, stands for. ``initial``: whether
+    it is the first of its app; None (the default) where it depends on no other of its app.
+    ``atomic``: whether it runs in one transaction, where the database can.
+    """
+
+    dependencies: ClassVar[Sequence[tuple[str, str]]] = ()
+    run_before: ClassVar[Sequence[tuple[str, str]]] = ()
+    replaces: ClassVar[Sequence[tuple[str, str]]] = ()
+    operations: ClassVar[Sequence[Operation]] = ()
+    initial: ClassVar[bool | None] = None
+    atomic: ClassVar[bool] = True
+
+    def __init__(self, app: str, name: str) -> None:
+        self.app = app
+        self.name = name
+
+    @property
+    def label(self) -> str:
+        """ "blog.0002_comment", as people and errors name it."""
+        return f"{self.app}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<Migration {self.label}>"
