@@ -1,10 +1,47 @@
 """What a migration file imports: `Migration` and the operations."""
 
 from whimbrel.history.migration import Migration
-from whimbrel.operations import *  # noqa: F403
-from whimbrel.operations import __all__ as _operations
+from whimbrel.operations import (
+    AddConstraint,
+    AddField,
+    AddIndex,
+    AlterField,
+    AlterModelOptions,
+    AlterModelTable,
+    AlterModelTableComment,
+    AlterUniqueTogether,
+    CreateModel,
+    DeleteModel,
+    MoveModel,
+    RemoveConstraint,
+    RemoveField,
+    RemoveIndex,
+    RenameConstraint,
+    RenameEnumValue,
+    RenameField,
+    RenameIndex,
+    RenameModel,
+)
 
 __all__ = [
+    "AddConstraint",
+    "AddField",
+    "AddIndex",
+    "AlterField",
+    "AlterModelOptions",
+    "AlterModelTable",
+    "AlterModelTableComment",
+    "AlterUniqueTogether",
+    "CreateModel",
+    "DeleteModel",
     "Migration",
-    *(name for name in _operations if name not in ("Operation", "States", "replay")),
+    "MoveModel",
+    "RemoveConstraint",
+    "RemoveField",
+    "RemoveIndex",
+    "RenameConstraint",
+    "RenameEnumValue",
+    "RenameField",
+    "RenameIndex",
+    "RenameModel",
 ]

@@ -220,8 +220,7 @@ def _sharing(state: State, model: Model, enum: Field, of: ModelField) -> list[Mo
     if not names:
         return []
     found = []
-    for other in state:
-        other = model if other.label == model.label else other
+    for other in (model if each.label == model.label else each for each in state):
         if names.isdisjoint(enums_of(other)):
             continue
         fields = tuple(_sharing_field(each, names, labels, enum) for each in other.fields)

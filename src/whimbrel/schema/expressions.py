@@ -140,8 +140,8 @@ class Q:
     negated: bool
 
     def __init__(self, *conditions: Q, **lookups: Any) -> None:
-        children = (*conditions, *(_lookup(name, value) for name, value in sorted(lookups.items())))
-        self._set(children, self.AND, False)
+        found = [_lookup(name, value) for name, value in sorted(lookups.items())]
+        self._set((*conditions, *found), self.AND, False)
 
     def _set(
         self, children: tuple[Q | tuple[str, str, Any], ...], connector: str, negated: bool

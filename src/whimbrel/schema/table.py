@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from whimbrel.schema.expressions import Default, Expression, SQL
+from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.types import ColumnType, EnumType, enum_types
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Index, Name, PrimaryKey, Schema, Table, Unique
+from whimbrel.schema.table import Name, PrimaryKey, Schema, Table, Unique
 from whimbrel.state.lowering import enums_of, lower, sequences_of, tables_of
 from whimbrel.state.state import State
 
@@ -76,7 +76,7 @@ def _face(state: State, label: str) -> object:
 def _keys(table: Table) -> list[str]:
     """The columns that a foreign key may point at."""
     keys = [each.columns for each in table.constraints if isinstance(each, PrimaryKey | Unique)]
-    keys += [each.columns for each in table.indexes if isinstance(each, Index) and each.unique]
+    keys += [each.columns for each in table.indexes if each.unique]
     return sorted({name for columns in keys for name in columns})
 
 

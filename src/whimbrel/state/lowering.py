@@ -6,7 +6,8 @@ its type from what it points at, here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence as AbstractSequence
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
 
 from whimbrel.errors import ModelError, StateError
@@ -14,6 +15,7 @@ from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import (
     Check,
     Column,
+    Computed,
     Constraint,
     Exclude,
     Identity,
@@ -106,6 +108,7 @@ class _Lowering:
             for each in model.fields
             if each.field.has_column
         }
+        self.key_names = {each.name for each in model.primary_key}
 
     def tables(self) -> Iterator[Table]:
         if self.model.options.managed:
@@ -134,7 +137,7 @@ class _Lowering:
         return Column(
             name=self.names[each.name],
             type=self._type(self.model, each),
-            null=field.null and each not in self.model.primary_key,
+            null=field.null and each.name not in self.key_names,
             default=field.column_default(),
             generated=field.generated(),
             computed=self._computed(field),
@@ -144,11 +147,11 @@ class _Lowering:
             key=each.key,
         )
 
-    def _computed(self, field: Field) -> object:
+    def _computed(self, field: Field) -> Computed | None:
         computed = field.computed()
         if computed is None:
             return None
-        return type(computed)(self._in_columns(computed.expression), computed.stored)
+        return Computed(self._in_columns(computed.expression), computed.stored)
 
     def _type(self, owner: Model, each: ModelField, of_key: bool = False) -> ColumnType:
         """The column's type; with ``of_key`` that of a column which points at it."""
@@ -227,7 +230,7 @@ class _Lowering:
 
     def _field_constraints(self, each: ModelField) -> Iterator[Constraint]:
         field, column = each.field, self.names[each.name]
-        if field.unique and self.model.primary_key != (each,):
+        if field.unique and self.key_names != {each.name}:
             yield Unique(self._name([each.key], "uniq"), (column,), key=f"{each.key}:uniq")
         check = field.check(column)
         if check is not None:
@@ -304,7 +307,7 @@ class _Lowering:
                 field.db_index
                 and field.has_column
                 and not field.unique
-                and self.model.primary_key != (each,)
+                and self.key_names != {each.name}
             ):
                 parts = (IndexPart(self.names[each.name]),)
                 yield Index(self._name([each.key], "idx"), parts, key=f"{each.key}:idx")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Callable, Mapping, Sequence as AbstractSequence
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as AbstractSequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypedDict, TypeVar
 
 from whimbrel.errors import ModelError
@@ -25,8 +27,8 @@ class NotProvided(enum.Enum):
 NOT_PROVIDED = NotProvided.NOT_PROVIDED
 
 
-class FieldOptions(TypedDict, total=False):
-    """The options that every kind of field takes."""
+class NamedOptions(TypedDict, total=False):
+    """The options that every kind of field takes, but for its verbose name."""
 
     null: bool
     default: Any
@@ -41,11 +43,16 @@ class FieldOptions(TypedDict, total=False):
     identity: Identity | None
     sequence: Sequence | None
     choices: Any
-    verbose_name: str | None
     help_text: str
     validators: AbstractSequence[Callable[[Any], Any]]
     blank: bool
     editable: bool
+
+
+class FieldOptions(NamedOptions, total=False):
+    """The options that every kind of field takes."""
+
+    verbose_name: str | None
 
 
 #: Options that say something to people or forms, and nothing to a database or its history.
@@ -274,8 +281,6 @@ builtin_type = type
 
 
 def _replace(of: EnumType, **changed: Any) -> EnumType:
-    from dataclasses import replace
-
     return replace(of, **changed)
 
 

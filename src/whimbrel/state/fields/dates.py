@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 from whimbrel.schema.types import ColumnType, make_type
-from whimbrel.state.fields.base import Field, FieldOptions
+from whimbrel.state.fields.base import Field, NamedOptions
 from whimbrel.state.fields.text import NamedField
 
 
@@ -26,7 +26,7 @@ class _MomentField(NamedField):
         verbose_name: str | None = None,
         auto_now: bool = False,
         auto_now_add: bool = False,
-        **options: Unpack[FieldOptions],
+        **options: Unpack[NamedOptions],
     ) -> None:
         self._take(
             {

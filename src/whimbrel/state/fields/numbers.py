@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Unpack
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import Expression, Q
 from whimbrel.schema.table import Identity, Serial
-from whimbrel.schema.types import ColumnType, make_type
-from whimbrel.state.fields.base import Field, FieldOptions
+from whimbrel.schema.types import ColumnType, Type, make_type
+from whimbrel.state.fields.base import Field, NamedOptions
 from whimbrel.state.fields.text import NamedField
 
 
@@ -102,7 +102,7 @@ class DecimalField(NamedField):
         verbose_name: str | None = None,
         max_digits: int | None = None,
         decimal_places: int | None = None,
-        **options: Unpack[FieldOptions],
+        **options: Unpack[NamedOptions],
     ) -> None:
         self._take(
             {
@@ -119,8 +119,5 @@ class DecimalField(NamedField):
             )
 
     def column_type(self) -> ColumnType:
-        given = {"precision": self.max_digits, "scale": self.decimal_places}
-        return make_type(
-            "sqlalchemy:Numeric",
-            **{name: value for name, value in given.items() if value is not None},
-        )
+        given = (("precision", self.max_digits), ("scale", self.decimal_places))
+        return Type("sqlalchemy:Numeric", (), tuple(each for each in given if each[1] is not None))

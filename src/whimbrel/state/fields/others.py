@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence as AbstractSequence
+from collections.abc import Mapping
+from collections.abc import Sequence as AbstractSequence
 from dataclasses import replace
 from typing import Any, ClassVar, Unpack
 
@@ -11,7 +12,7 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import Expression
 from whimbrel.schema.table import Computed
 from whimbrel.schema.types import ColumnType, EnumType, EnumValue, make_type
-from whimbrel.state.fields.base import Field, FieldOptions
+from whimbrel.state.fields.base import Field, FieldOptions, NamedOptions
 from whimbrel.state.fields.text import NamedField
 
 
@@ -26,7 +27,7 @@ class BinaryField(NamedField):
         verbose_name: str | None = None,
         *,
         max_length: int | None = None,
-        **options: Unpack[FieldOptions],
+        **options: Unpack[NamedOptions],
     ) -> None:
         self._take({"verbose_name": verbose_name, "max_length": max_length, **options})
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 from whimbrel.schema.types import ColumnType, make_type
-from whimbrel.state.fields.base import Field, FieldOptions
+from whimbrel.state.fields.base import Field, NamedOptions
 
 
 class NamedField(Field):
@@ -14,7 +14,7 @@ class NamedField(Field):
 
     positional: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, verbose_name: str | None = None, **options: Unpack[FieldOptions]) -> None:
+    def __init__(self, verbose_name: str | None = None, **options: Unpack[NamedOptions]) -> None:
         self._take({"verbose_name": verbose_name, **options})
 
 
@@ -36,7 +36,7 @@ class CharField(NamedField):
         verbose_name: str | None = None,
         *,
         max_length: int | None = None,
-        **options: Unpack[FieldOptions],
+        **options: Unpack[NamedOptions],
     ) -> None:
         given = self.accepts["max_length"] if max_length is None else max_length
         self._take({"verbose_name": verbose_name, "max_length": given, **options})
