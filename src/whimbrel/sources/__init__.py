@@ -1,0 +1,1 @@
+"""Where models come from: native classes, SQLAlchemy and SQLModel, a live database."""

@@ -1,0 +1,96 @@
+"""From a type as a value to SQLAlchemy's type."""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
+
+from whimbrel.errors import ModelError
+from whimbrel.schema.types import ColumnType, EnumType, Type
+
+AnyType = TypeEngine[Any]
+
+
+def build(type: ColumnType) -> AnyType:
+    """SQLAlchemy's type for a type as a value, an equal value giving the same object.
+
+    Raises `ModelError` where it does not import, or does not take its arguments.
+    """
+    try:
+        return _remembered(type)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return _build(type)
+
+
+def _build(type: ColumnType) -> AnyType:
+    if isinstance(type, EnumType):
+        return _enum(type)
+    made = _enum_inside(type) or _call(type)
+    for dialect, variant in type.variants:
+        made = made.with_variant(_build(variant), dialect)
+    return made
+
+
+_remembered = lru_cache(maxsize=4096)(_build)
+
+
+def _enum(type: EnumType) -> AnyType:
+    return sa.Enum(
+        *type.labels,
+        name=type.name or None,
+        schema=type.schema,
+        native_enum=type.native,
+        create_constraint=False,
+        length=type.length or type.width,
+    )
+
+
+def _enum_inside(type: Type) -> AnyType | None:
+    """An enum with variants is written as a call around it."""
+    if type.path == "sqlalchemy:Enum" and type.args and isinstance(type.args[0], EnumType):
+        return _enum(type.args[0])
+    return None
+
+
+def _call(type: Type) -> AnyType:
+    maker = found(type.path)
+    args = [_argument(value) for value in type.args]
+    kwargs = {name: _argument(value) for name, value in type.kwargs}
+    try:
+        return cast(AnyType, maker(*args, **kwargs))
+    except Exception as error:
+        raise ModelError(
+            f"the type {type.path} does not take the arguments {args} {kwargs}: {error}",
+            place=type.path,
+            mend="Give the type a method __whimbrel__(self) that returns its (args, kwargs).",
+        ) from error
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, Type | EnumType):
+        return _build(value)
+    if isinstance(value, tuple) and any(isinstance(each, Type | EnumType) for each in value):
+        return [_argument(each) for each in value]
+    return value
+
+
+def found(path: str) -> Any:
+    """What an import path "module:qualified.name" names. Raises `ModelError` where nothing is."""
+    module, _, qualified = path.partition(":")
+    try:
+        here: Any = importlib.import_module(module)
+        for name in qualified.split("."):
+            here = getattr(here, name)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"{path} does not import: {error}",
+            place=path,
+            mend="Install the package that it is in, or keep its old name where it was.",
+        ) from error
+    return here
