@@ -1,0 +1,336 @@
+"""The configuration: where it is found, what it may say, and what is wrong with it.
+
+``[tool.whimbrel]`` in the nearest pyproject.toml, or a whimbrel.toml (whose top level is that
+table). This is the one file that reads the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.machinery
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whimbrel.errors import ConfigError
+
+DEFAULT_DATABASE = "sqlite:///db.sqlite3"
+DEFAULT_ALIAS = "default"
+
+_KEYS: Mapping[str, type] = {"apps": list, "database": str, "databases": dict, "app": dict}
+_APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
+_KINDS = {list: "a list", str: "a string", dict: "a table"}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """An app.
+
+    package: its dotted name, None where there is none. models: "module:attribute" of models that
+    are not the package's own ``models`` module. migrations: the directory of its migrations,
+    absolute; it need not exist yet.
+    """
+
+    label: str
+    package: str | None
+    models: str | None
+    migrations: Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a project configured. ``databases``: URLs by alias, as written (see `url`)."""
+
+    root: Path
+    apps: tuple[AppConfig, ...] = ()
+    databases: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_ALIAS: DEFAULT_DATABASE})
+    file: Path | None = None
+
+    def app(self, label: str) -> AppConfig:
+        """The app of that label. Raises `ConfigError`, with the nearest there is."""
+        for app in self.apps:
+            if app.label == label:
+                return app
+        labels = [app.label for app in self.apps]
+        raise ConfigError(
+            f"there is no app {label!r}",
+            place=str(self.file) if self.file else None,
+            mend=_nearest(label, labels) or f"Apps: {', '.join(labels) or 'none'}.",
+        )
+
+    def url(self, alias: str = DEFAULT_ALIAS) -> str:
+        """The URL of a database, its ``${VARIABLE}``s filled in. Raises `ConfigError`.
+
+        They are filled in when a database is asked for, so that what needs none runs without.
+        """
+        if alias not in self.databases:
+            raise ConfigError(
+                f"there is no database {alias!r}",
+                place=str(self.file) if self.file else None,
+                mend=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
+            )
+        return _filled(self.databases[alias], self._place_of(alias))
+
+    def _place_of(self, alias: str) -> str:
+        key = "database" if alias == DEFAULT_ALIAS else f"databases.{alias}"
+        return f"{self.file or 'configuration'}: {key}"
+
+
+def load_config(start: Path | None = None) -> Config:
+    """The configuration of the project around a directory (left out: the current one).
+
+    Raises `ConfigError`, with the file and the key, for what is missing or cannot be.
+    """
+    start = (start or Path.cwd()).resolve()
+    for file in _candidates(start):
+        table = _table(file)
+        if table is not None:
+            return _config(file, table)
+    raise ConfigError(
+        "no [tool.whimbrel] in any pyproject.toml, and no whimbrel.toml, from here upwards",
+        place=str(start),
+        mend="Run `whimbrel init` where the project's pyproject.toml is, or belongs.",
+    )
+
+
+def make_importable(config: Config) -> None:
+    """See to it that a project's packages can be imported by their names."""
+    for folder in reversed(_folders(config.root)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+
+
+def wants_traceback() -> bool:
+    """Whether the environment asks for the traceback of an unexpected exception."""
+    return bool(os.environ.get("WHIMBREL_TRACEBACK"))
+
+
+def environment_with(**variables: str) -> dict[str, str]:
+    """The environment for another program, with some variables of its own."""
+    return {**os.environ, **variables}
+
+
+# -- finding and reading ---------------------------------------------------------------------
+
+
+def _candidates(start: Path) -> Iterator[Path]:
+    for folder in (start, *start.parents):
+        for name in ("whimbrel.toml", "pyproject.toml"):
+            if (folder / name).is_file():
+                yield folder / name
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    """Whimbrel's table in a file; None where it has none."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not TOML: {error}", place=str(file)) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", place=str(file)) from error
+    if file.name == "whimbrel.toml":
+        return content
+    tool = content.get("tool")
+    table = tool.get("whimbrel") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise ConfigError("must be a table", place=f"{file}: tool.whimbrel")
+    return table
+
+
+def _config(file: Path, table: dict[str, Any]) -> Config:
+    _check_keys(file, "", table, _KEYS)
+    return Config(
+        root=file.parent,
+        apps=_apps(file, table),
+        databases=_databases(file, table),
+        file=file,
+    )
+
+
+def _check_keys(file: Path, inside: str, table: dict[str, Any], known: Mapping[str, type]) -> None:
+    for key, value in table.items():
+        place = f"{file}: {inside}{key}"
+        if key not in known:
+            mend = _nearest(key, known) or f"Keys here: {', '.join(known)}."
+            raise ConfigError(f"there is no such key as {key!r}", place=place, mend=mend)
+        if not isinstance(value, known[key]):
+            raise ConfigError(f"must be {_KINDS[known[key]]}, not {value!r}", place=place)
+
+
+def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {near[0]!r}?" if near else None
+
+
+# -- databases -------------------------------------------------------------------------------
+
+
+def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
+    databases = {DEFAULT_ALIAS: table.get("database", DEFAULT_DATABASE)}
+    for alias, url in table.get("databases", {}).items():
+        place = f"{file}: databases.{alias}"
+        if not isinstance(url, str):
+            raise ConfigError(f"must be a string, not {url!r}", place=place)
+        if alias == DEFAULT_ALIAS and "database" in table:
+            raise ConfigError(
+                "the default database is given twice",
+                place=place,
+                mend="Take one of `database` and `databases.default` out.",
+            )
+        databases[alias] = url
+    return databases
+
+
+def _filled(text: str, place: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if not os.environ.get(name):
+            raise ConfigError(
+                f"the environment variable {name} is not set",
+                place=place,
+                mend=f"Set it: export {name}=...",
+            )
+        return os.environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+# -- apps ------------------------------------------------------------------------------------
+
+
+def _apps(file: Path, table: dict[str, Any]) -> tuple[AppConfig, ...]:
+    sections = dict(table.get("app", {}))
+    apps = [_listed(file, name, sections) for name in table.get("apps", [])]
+    apps += [_section_alone(file, label, section) for label, section in sections.items()]
+    _check_once(file, apps)
+    return tuple(apps)
+
+
+def _listed(file: Path, package: Any, sections: dict[str, Any]) -> AppConfig:
+    """An app in ``apps``; its section, if it has one, is taken out of ``sections``."""
+    place = f"{file}: apps"
+    if not isinstance(package, str) or not _is_dotted_name(package):
+        raise ConfigError(
+            f"an app is the dotted name of a package, not {package!r}",
+            place=place,
+            mend='For one: apps = ["blog", "acme.shop"].',
+        )
+    label = package.rpartition(".")[2]
+    section = _section(file, label, sections.pop(label, {}))
+    folder = _folder_of(package, file.parent)
+    if folder is None:
+        raise ConfigError(
+            f"there is no package {package!r}",
+            place=place,
+            mend=f"It was looked for in {file.parent} and where Python imports from. "
+            f"`whimbrel init {label}` makes a new app.",
+        )
+    given = section.get("migrations")
+    migrations = file.parent / given if given else folder / "migrations"
+    return AppConfig(label, package, section.get("models"), migrations)
+
+
+def _section_alone(file: Path, label: str, section: Any) -> AppConfig:
+    """An app that has a section only: its models are named, its migrations are a directory."""
+    section = _section(file, label, section)
+    place = f"{file}: app.{label}"
+    for key in ("models", "migrations"):
+        if key not in section:
+            raise ConfigError(
+                f"{key} is missing",
+                place=place,
+                mend='For one: models = "acme.db:Base" and migrations = "acme/migrations"; '
+                "or name the app's package in `apps`.",
+            )
+    return AppConfig(label, None, section["models"], file.parent / section["migrations"])
+
+
+def _section(file: Path, label: str, section: Any) -> dict[str, Any]:
+    place = f"{file}: app.{label}"
+    if not isinstance(section, dict):
+        raise ConfigError(f"must be a table, not {section!r}", place=place)
+    if not label.isidentifier():
+        raise ConfigError(f"{label!r} cannot be the label of an app", place=place)
+    _check_keys(file, f"app.{label}.", section, _APP_KEYS)
+    models = section.get("models")
+    if models is not None and not _is_attribute(models):
+        raise ConfigError(
+            f"must be a module and what in it holds the models, not {models!r}",
+            place=f"{place}.models",
+            mend='For one: models = "acme.db:Base".',
+        )
+    return section
+
+
+def _check_once(file: Path, apps: list[AppConfig]) -> None:
+    """No two apps of one label, nor of one directory of migrations."""
+    labels: dict[str, AppConfig] = {}
+    folders: dict[Path, AppConfig] = {}
+    for app in apps:
+        twin = labels.setdefault(app.label, app)
+        if twin is not app:
+            raise ConfigError(
+                f"two apps have the label {app.label!r}: {twin.package} and {app.package}",
+                place=f"{file}: apps",
+                mend="A label is the last part of a package's name, and each must differ.",
+            )
+        twin = folders.setdefault(app.migrations.resolve(), app)
+        if twin is not app:
+            raise ConfigError(
+                f"the apps {twin.label} and {app.label} have the same migrations directory",
+                place=f"{file}: app.{app.label}.migrations",
+                mend="Give each a directory of its own.",
+            )
+
+
+def _is_dotted_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _is_attribute(name: str) -> bool:
+    module, _, attribute = name.partition(":")
+    return _is_dotted_name(module) and _is_dotted_name(attribute)
+
+
+# -- packages --------------------------------------------------------------------------------
+
+
+def _folders(root: Path) -> list[Path]:
+    """Where a project keeps its packages."""
+    return [root, root / "src"] if (root / "src").is_dir() else [root]
+
+
+def _folder_of(package: str, root: Path) -> Path | None:
+    """The directory of a package, found without importing anything."""
+    path = Path(*package.split("."))
+    for folder in _folders(root):
+        if (folder / path).is_dir():
+            return folder / path
+    return _installed(package)
+
+
+def _installed(package: str) -> Path | None:
+    """The directory of a package that Python's own finders know."""
+    where: list[str] | None = None
+    for index, _ in enumerate(parts := package.split("."), start=1):
+        spec = _spec(".".join(parts[:index]), where)
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        where = list(spec.submodule_search_locations)
+    return Path(where[0]) if where else None
+
+
+def _spec(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
+    """What the finders say of a module; editable installs have a finder of their own."""
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        spec: importlib.machinery.ModuleSpec | None = find(name, where) if find else None
+        if spec is not None:
+            return spec
+    return None
