@@ -168,8 +168,14 @@ def _describe_enum(instance: Any) -> EnumType:
         schema=instance.schema,
         native=bool(instance.native_enum),
         check=bool(instance.create_constraint),
-        length=instance.length if instance.length else None,
+        length=_own_length(instance),
     )
+
+
+def _own_length(instance: Any) -> int | None:
+    """The length that was asked for: SQLAlchemy fills in the longest label's by itself."""
+    longest = max((len(label) for label in instance.enums), default=0)
+    return instance.length if instance.length and instance.length != longest else None
 
 
 _CALL_ATTRIBUTE = "__whimbrel__"
@@ -222,7 +228,29 @@ def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
             _refuse_if_needed(parameter, instance)
         elif value is not parameter.default and not _same(value, parameter.default):
             found[parameter.name] = value
-    return found
+    return _beyond_defaults(found, type(shown))
+
+
+def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
+    """The arguments without those that the type fills in by itself where they are left out."""
+    needed = {
+        parameter.name
+        for parameter in _parameters(made_by)
+        if parameter.default is inspect.Parameter.empty
+    }
+    try:
+        bare = made_by(**{name: found[name] for name in needed})
+    except Exception:  # a type that wants more than its signature says: write all of it
+        return found
+    return {
+        name: value
+        for name, value in found.items()
+        if name in needed or not _same_frozen(getattr(bare, name, None), value)
+    }
+
+
+def _same_frozen(left: Any, right: Any) -> bool:
+    return left is right or _same(_frozen(left), _frozen(right))
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -211,7 +211,7 @@ class _Lowering:
         for group in self.model.options.unique_together:
             keys = [self.model.field(name).key for name in group]
             yield Unique(
-                self._name(keys, "uniq"), self._columns(group), key=f"{'|'.join(keys)}:together"
+                self._name(keys, "together"), self._columns(group), key=f"{'|'.join(keys)}:together"
             )
         for part in self.model.options.constraints:
             yield from self._constraint(part)

@@ -146,16 +146,20 @@ class Model:
 
 
 def part_members(value: Any) -> tuple[tuple[str, ...], str]:
-    """The fields that an index or constraint is named after, and the kind in its name."""
+    """The fields that an index or constraint is named after, and the kind in its name.
+
+    The kinds are not those of what a field brings with it ("idx", "uniq", "fk"): a field that
+    is indexed may stand in an index of its model too.
+    """
     match value:
         case Index():
-            return value.fields, "uniq" if value.unique else "idx"
+            return value.fields, "unique_index" if value.unique else "index"
         case UniqueConstraint():
-            return value.fields, "uniq"
+            return value.fields, "unique"
         case CheckConstraint():
             return (), "check"
         case ForeignKeyConstraint():
-            return value.fields, "fk"
+            return value.fields, "ref"
         case PrimaryKeyConstraint():
             return (), "pk"
         case ExclusionConstraint():

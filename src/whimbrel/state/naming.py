@@ -32,7 +32,7 @@ def through_table_name(table: str, field: str) -> str:
 
 
 def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
-    """The name of a constraint or an index. ``kind``: "pk", "uniq", "fk", "idx", "check", "excl".
+    """The name of a constraint or an index. ``kind``: what of ("idx", "fk", ...).
 
     ``number`` tells those apart that are made of the same fields.
     """

@@ -32,6 +32,10 @@ class State:
         self._from: object | None = None
         self._touched: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        shown = (f"{model.label}({', '.join(map(repr, model.fields))}, {model.options})" for model in self)
+        return f"State({'; '.join(shown)})"
+
     # -- looking
 
     @property
