@@ -1,0 +1,9 @@
+"""What engines share: the pieces of SQL statements, spelled for a dialect, and tables in motion."""
+
+from __future__ import annotations
+
+from whimbrel.engines.sql.running import execute
+from whimbrel.engines.sql.spelling import Spelling
+from whimbrel.engines.sql.standing import Standing
+
+__all__ = ["Spelling", "Standing", "execute"]

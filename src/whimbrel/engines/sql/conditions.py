@@ -1,0 +1,85 @@
+"""A `Q` in SQL: columns quoted, values as literals of their columns' types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import F, Q
+from whimbrel.schema.table import Column, Table
+
+if TYPE_CHECKING:
+    from whimbrel.engines.sql.spelling import Spelling
+
+_OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def written(condition: Q, table: Table, spelling: Spelling) -> str:
+    """The condition in SQL. Raises `ModelError` where it names a column that is not there."""
+    parts = [
+        written(child, table, spelling)
+        if isinstance(child, Q)
+        else _compared(child, table, spelling)
+        for child in condition.children
+    ]
+    if not parts:
+        raise ModelError("an empty Q() says nothing", mend="Leave the condition out.")
+    joined = f" {condition.connector} ".join(parts)
+    if condition.negated:
+        return f"NOT ({joined})"
+    return f"({joined})" if len(parts) > 1 else joined
+
+
+def _column(name: str, table: Table) -> Column:
+    try:
+        return table.column(name)
+    except KeyError:
+        raise ModelError(
+            f"a condition names {name!r}, which {table.at} does not have",
+            mend=f"Columns: {', '.join(column.name for column in table.columns)}.",
+        ) from None
+
+
+def _compared(child: tuple[str, str, Any], table: Table, spelling: Spelling) -> str:
+    name, lookup, value = child
+    column = _column(name, table)
+    left = spelling.quote(name)
+
+    def right(value: Any) -> str:
+        if isinstance(value, F):
+            return spelling.quote(_column(value.name, table).name)
+        return spelling.literal(value, column.type)
+
+    if lookup in _OPERATORS:
+        if value is None and lookup == "exact":
+            return f"{left} IS NULL"
+        return f"{left} {_OPERATORS[lookup]} {right(value)}"
+    return _LOOKUPS[lookup](left, value, right, spelling)
+
+
+_Right = Callable[[Any], str]
+
+
+def _in(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+    # An empty list has no row, on every database.
+    return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
+
+
+def _is_null(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+    return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
+
+
+def _range(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+    low, high = value
+    return f"{left} BETWEEN {right(low)} AND {right(high)}"
+
+
+_LOOKUPS: dict[str, Callable[[str, Any, _Right, Spelling], str]] = {
+    "in": _in,
+    "isnull": _is_null,
+    "range": _range,
+    "startswith": lambda left, value, right, spelling: spelling.starts_with(left, value),
+    "endswith": lambda left, value, right, spelling: spelling.ends_with(left, value),
+    "contains": lambda left, value, right, spelling: spelling.contains(left, value),
+}

@@ -1,0 +1,246 @@
+"""How a dialect writes names, types, values and conditions; each remembered where it is hot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from whimbrel.engines.sql import conditions
+from whimbrel.engines.sql.literals import Literals, refused, text
+from whimbrel.errors import ModelError, UnsupportedError
+from whimbrel.schema.expressions import SQL, Default, Expression
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Constraint,
+    Exclude,
+    ForeignKey,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.sources.types import build
+
+_DEFERRABLE = {
+    None: "",
+    "immediate": " DEFERRABLE INITIALLY IMMEDIATE",
+    "deferred": " DEFERRABLE INITIALLY DEFERRED",
+}
+
+
+class Spelling:
+    """The pieces of statements in one dialect. A dialect's own ways are in a subclass.
+
+    ``dialect`` must not double a ``%``: what is made here is printed, and run as it stands.
+    """
+
+    #: The longest name in bytes; 0 for no limit.
+    longest_name = 0
+
+    def __init__(self, dialect: Dialect, literals: Literals) -> None:
+        self.dialect = dialect
+        self.literals = literals
+        self._quoted: dict[str, str] = {}
+        self._types: dict[ColumnType, str] = {}
+
+    # -- names
+
+    def quote(self, name: str) -> str:
+        """A name, in quotes where it needs them. Raises `ModelError` where it is too long."""
+        quoted = self._quoted.get(name)
+        if quoted is None:
+            if self.longest_name and len(name.encode()) > self.longest_name:
+                raise ModelError(
+                    f"the name {name!r} is longer than {self.longest_name} bytes",
+                    mend="Give a shorter one: the database would cut it off.",
+                )
+            quoted = self._quoted[name] = self.dialect.identifier_preparer.quote(name)
+        return quoted
+
+    def at(self, name: Name) -> str:
+        """A name inside its schema."""
+        if name.schema is None:
+            return self.quote(name.name)
+        return f"{self.quote(name.schema)}.{self.quote(name.name)}"
+
+    def names(self, names: Iterable[str]) -> str:
+        """Names with commas between."""
+        return ", ".join(map(self.quote, names))
+
+    # -- types
+
+    def type(self, type: ColumnType) -> str:
+        """A column type, as it stands in a definition."""
+        try:
+            known = self._types.get(type)
+        except TypeError:  # an argument that has no hash
+            return self._spelled(type)
+        if known is None:
+            known = self._types[type] = self._spelled(type)
+        return known
+
+    def _spelled(self, type: ColumnType) -> str:
+        made = build(type)
+        try:
+            return str(self.dialect.type_compiler_instance.process(made))
+        except sa.exc.CompileError as error:
+            raise UnsupportedError(
+                f"{self.dialect.name} has no type for {made!r}",
+                mend="Use another type, or give one for this dialect: "
+                f"type.with_variant(..., {self.dialect.name!r}).",
+            ) from error
+
+    # -- values
+
+    def literal(self, value: object, type: ColumnType | None = None) -> str:
+        """A value as it would be stored in a column of that type, as a literal.
+
+        It goes the way of a parameter, through the type's own processing, so that a default
+        in the database and a value sent by an application are the same. Raises `ModelError`.
+        """
+        if value is None:
+            return "NULL"
+        if type is None:
+            return self.literals.of(value)
+        if isinstance(type, EnumType):
+            return text(str(value.value if isinstance(value, Enum) else value))
+        return self._typed(value, build(type))
+
+    def _typed(self, value: Any, made: TypeEngine[Any]) -> str:
+        impl = made.dialect_impl(self.dialect)
+        try:
+            if made._has_bind_expression:
+                return self._compiled(value, made)
+            process = impl.bind_processor(self.dialect)
+            return self.literals.of(process(value) if process else value)
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            sa.exc.SQLAlchemyError,
+        ) as error:
+            raise refused(value, f"the type {made!r} does not take it ({error})") from error
+
+    def _compiled(self, value: Any, made: TypeEngine[Any]) -> str:
+        return str(
+            sa.literal(value, made).compile(
+                dialect=self.dialect, compile_kwargs={"literal_binds": True}
+            )
+        )
+
+    def default(self, default: Default, type: ColumnType) -> str:
+        """What stands after DEFAULT, or after SET column =."""
+        if isinstance(default, SQL):
+            return default.on(self.dialect.name)
+        return self.literal(default.value, type)
+
+    def expression(self, expression: Expression, table: Table) -> str:
+        """A condition or another expression in terms of a table's columns."""
+        if isinstance(expression, SQL):
+            return expression.on(self.dialect.name)
+        return conditions.written(expression, table, self)
+
+    def starts_with(self, column: str, value: str) -> str:
+        """The condition that a column starts with a string, by case."""
+        return f"{column} LIKE {text(like(value) + '%')}"
+
+    def ends_with(self, column: str, value: str) -> str:
+        return f"{column} LIKE {text('%' + like(value))}"
+
+    def contains(self, column: str, value: str) -> str:
+        return f"{column} LIKE {text('%' + like(value) + '%')}"
+
+    # -- clauses of tables
+
+    def collate(self, collation: str | None) -> str:
+        """`` COLLATE "C"``, or nothing."""
+        return f" COLLATE {self.collation(collation)}" if collation else ""
+
+    def collation(self, collation: str) -> str:
+        """A collation's name, which may have a schema."""
+        return ".".join(self.quote(part) for part in collation.split(".", 1))
+
+    def enum_check(self, column: Column) -> str | None:
+        """CHECK (column IN (labels)), for an enum that asks for it where it is a VARCHAR."""
+        of = (
+            column.type.on(self.dialect.name)
+            if not isinstance(column.type, EnumType)
+            else column.type
+        )
+        if not isinstance(of, EnumType) or not of.check or self.has_type_of(of):
+            return None
+        labels = ", ".join(text(label) for label in of.labels)
+        return f"CHECK ({self.quote(column.name)} IN ({labels}))"
+
+    def has_type_of(self, enum: EnumType) -> bool:
+        """Whether the enum is a type of its own here."""
+        return enum.native and self.dialect.supports_native_enum
+
+    def constraint(self, constraint: Constraint, table: Table) -> str:
+        """A constraint as it stands in CREATE TABLE or after ADD."""
+        named = f"CONSTRAINT {self.quote(constraint.name)} " if constraint.name else ""
+        return named + self.constraint_body(constraint, table)
+
+    def constraint_body(self, constraint: Constraint, table: Table) -> str:
+        """A constraint without its name."""
+        match constraint:
+            case PrimaryKey(columns=columns):
+                return f"PRIMARY KEY ({self.names(columns)})"
+            case Unique():
+                return self.unique(constraint)
+            case Check(expression=expression):
+                return f"CHECK ({self.expression(expression, table)})"
+            case ForeignKey():
+                return self.foreign_key(constraint)
+            case Exclude():
+                return self.exclude(constraint, table)
+
+    def unique(self, unique: Unique) -> str:
+        return f"UNIQUE ({self.names(unique.columns)})"
+
+    def exclude(self, exclude: Exclude, table: Table) -> str:
+        raise UnsupportedError(
+            f"{self.dialect.name} has no exclusion constraints ({exclude.name} on {table.at})",
+            mend="Take the constraint out, or use PostgreSQL.",
+        )
+
+    def foreign_key(self, key: ForeignKey) -> str:
+        """FOREIGN KEY (...) REFERENCES ..., with all its clauses."""
+        columns = f" ({self.names(key.target_columns)})" if key.target_columns else ""
+        match = f" MATCH {key.match}" if key.match else ""
+        on_delete = f" ON DELETE {key.on_delete}" if key.on_delete else ""
+        on_update = f" ON UPDATE {key.on_update}" if key.on_update else ""
+        return (
+            f"FOREIGN KEY ({self.names(key.columns)}) REFERENCES {self.at(key.target)}{columns}"
+            f"{match}{on_delete}{on_update}{self.deferrable(key.deferrable)}"
+        )
+
+    def deferrable(self, deferrable: str | None) -> str:
+        """`` DEFERRABLE INITIALLY ...``, or nothing."""
+        return _DEFERRABLE[deferrable]
+
+    def index_part(self, part: IndexPart) -> str:
+        """One element of an index, expressions in parentheses."""
+        of = part.of.on(self.dialect.name) if isinstance(part.of, SQL) else self.quote(part.of)
+        of = f"({of})" if isinstance(part.of, SQL) else of
+        opclass = f" {part.opclass}" if part.opclass else ""
+        descending = " DESC" if part.descending else ""
+        nulls = f" NULLS {part.nulls.upper()}" if part.nulls else ""
+        return f"{of}{self.collate(part.collation)}{opclass}{descending}{nulls}"
+
+
+def like(value: str) -> str:
+    """A string as a LIKE pattern that means just itself (with ``\\`` as the escape)."""
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+__all__ = ["Spelling", "like"]

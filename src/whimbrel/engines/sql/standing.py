@@ -1,0 +1,78 @@
+"""A schema in motion: how the tables stand between two changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Name, Schema, Table
+from whimbrel.schema.types import EnumType, enum_types
+
+
+class Standing:
+    """The tables as they stand while changes are carried out one after the other.
+
+    `apply` gives a new schema for each change; here a change to one table touches that table
+    alone, so that a leap over thousands of tables takes time for each of them once.
+    """
+
+    def __init__(self, before: Schema) -> None:
+        self._tables: dict[Name, Table] = dict(before.tables)
+
+    def table(self, at: Name) -> Table:
+        """The table of that name; an empty one where the schema at hand does not hold it."""
+        return self._tables.get(at) or Table(at.name, (), schema=at.schema)
+
+    def knows(self, at: Name) -> bool:
+        """Whether the table is in the schema at hand."""
+        return at in self._tables
+
+    def using(self, enum: EnumType) -> list[Table]:
+        """The tables with columns of an enum type, or of arrays of it."""
+        return [table for table in self._tables.values() if is_using(table, enum)]
+
+    def tables(self) -> Iterable[Table]:
+        return tuple(self._tables.values())
+
+    def carry_out(self, change: c.Change) -> None:
+        """Go on to how things stand after a change."""
+        match change:
+            case c.CreateTable(table):
+                self._tables[table.at] = table
+            case c.DropTable(table):
+                self._tables.pop(table.at, None)
+            case c.RenameTable(old=old) if old in self._tables:
+                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
+            case c.RenameColumn(table=at) if at in self._tables:
+                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
+            case c.AlterEnum():
+                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
+            case c.AlterTable(new=new):
+                self._alone(change, new.at)
+            case (
+                c.AddColumn(table=at)
+                | c.DropColumn(table=at)
+                | c.AlterColumn(table=at)
+                | c.AddConstraint(table=at)
+                | c.DropConstraint(table=at)
+                | c.RenameConstraint(table=at)
+                | c.AddIndex(table=at)
+                | c.DropIndex(table=at)
+                | c.RenameIndex(table=at)
+            ):
+                self._alone(change, at)
+            case _:
+                pass
+
+    def _alone(self, change: c.Change, at: Name) -> None:
+        if at in self._tables:
+            self._tables[at] = c.apply(change, Schema({at: self._tables[at]})).tables[at]
+
+
+def is_using(table: Table, enum: EnumType) -> bool:
+    """Whether a column of the table is of an enum type, or of an array of it."""
+    return any(
+        (each.schema, each.name) == (enum.schema, enum.name)
+        for column in table.columns
+        for each in enum_types(column.type)
+    )
