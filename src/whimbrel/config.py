@@ -24,7 +24,7 @@ DEFAULT_ALIAS = "default"
 
 _KEYS: Mapping[str, type] = {"apps": list, "database": str, "databases": dict, "app": dict}
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
-_KINDS = {list: "a list", str: "a string", dict: "a table"}
+_KINDS: Mapping[type, str] = {list: "a list", str: "a string", dict: "a table"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

@@ -1,0 +1,1 @@
+"""Running: what a command does, as functions that take values, give values and print nothing."""

@@ -1,0 +1,203 @@
+"""From a configured URL to an open connection. URLs are parsed by SQLAlchemy."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.engines import Engine, engine_for
+from whimbrel.errors import ConfigError, ConnectError
+
+#: The synchronous drivers of each database, best first: SQLAlchemy's name, module, what to install.
+_DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "postgresql": (
+        ("psycopg", "psycopg", "whimbrel[postgresql]"),
+        ("psycopg2", "psycopg2", "psycopg2"),
+    ),
+    "mysql": (("pymysql", "pymysql", "whimbrel[mysql]"), ("mysqldb", "MySQLdb", "mysqlclient")),
+    "sqlite": (("pysqlite", "sqlite3", "a Python with sqlite3"),),
+}
+_DRIVERS["mariadb"] = _DRIVERS["mysql"]
+
+_ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
+
+#: What only asyncpg understands in a URL, and what libpq calls it (None: nothing).
+_OF_ASYNCPG = {
+    "ssl": "sslmode",
+    "prepared_statement_cache_size": None,
+    "prepared_statement_name_func": None,
+    "async_fallback": None,
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that can be connected to. ``shown``: its URL without passwords, for people."""
+
+    alias: str
+    url: URL
+
+    @property
+    def dialect(self) -> str:
+        """SQLAlchemy's name of the dialect."""
+        return self.url.get_backend_name()
+
+    @property
+    def engine(self) -> Engine:
+        """What makes steps for it. Raises `UnsupportedError`."""
+        return engine_for(self.dialect)
+
+    @property
+    def shown(self) -> str:
+        secrets = {key: "***" for key in self.url.query if "password" in key.lower()}
+        return self.url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that a SQLite database is in; None for one in memory, and for any other."""
+        name = self.url.database
+        if self.dialect != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+            return None
+        return Path(name)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether connecting would make it: a SQLite file that is not there yet."""
+        return self.file is not None and not self.file.exists()
+
+
+def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:
+    """The dialect that a database's URL names; needs no driver."""
+    return parsed(config, alias).get_backend_name()
+
+
+def database_of(config: Config, alias: str = DEFAULT_ALIAS) -> Database:
+    """The database of an alias, by a synchronous driver that is installed.
+
+    Raises `ConfigError` for a URL that is none, `ConnectError` where no driver is installed.
+    """
+    return Database(alias, _with_driver(parsed(config, alias)))
+
+
+def parsed(config: Config, alias: str) -> URL:
+    """The URL of a database; a relative path of a SQLite file starts at the project's root."""
+    place = f"{config.file or 'configuration'}: database {alias!r}"
+    try:
+        url = make_url(config.url(alias))
+        url = url.set(drivername=url.drivername.replace("postgres+", "postgresql+", 1))
+        url = url.set(drivername="postgresql") if url.drivername == "postgres" else url
+        url.get_dialect()
+    except NoSuchModuleError:
+        raise ConfigError(
+            f"SQLAlchemy knows no database {url.drivername!r}",
+            place=place,
+            mend="A URL begins with sqlite:///, postgresql:// or mysql://.",
+        ) from None
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "the URL cannot be parsed (it is not shown, since it may hold a password)",
+            place=place,
+            mend="For one: postgresql://user:password@host:5432/name. "
+            "Characters such as @ and / in a password are written %40 and %2F.",
+        ) from None
+    except ImportError:
+        pass
+    return _anchored(url, config.root)
+
+
+def _anchored(url: URL, root: Path) -> URL:
+    found = Database("", url).file
+    return url.set(database=str(root / found)) if found is not None else url
+
+
+def _with_driver(url: URL) -> URL:
+    backend, _, driver = url.drivername.partition("+")
+    known = _DRIVERS.get(backend)
+    if known is None or (driver and driver not in _ASYNCHRONOUS):
+        return _installed(url, driver, known or ())
+    for name, module, _ in known:
+        if importlib.util.find_spec(module) is not None:
+            return _spoken_to(url, driver).set(drivername=f"{backend}+{name}")
+    raise _no_driver(url, known[0][2])
+
+
+def _installed(url: URL, driver: str, known: tuple[tuple[str, str, str], ...]) -> URL:
+    """The URL as it is, if the driver that it asks for is there."""
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:
+        packages = {name: package for name, _, package in known}
+        raise _no_driver(url, packages.get(driver, error.name or driver)) from error
+    return url
+
+
+def _no_driver(url: URL, package: str) -> ConnectError:
+    return ConnectError(
+        f"no driver for {url.get_backend_name()} is installed",
+        place=Database("", url).shown,
+        mend=f"Install one: pip install '{package}'.",
+    )
+
+
+def _spoken_to(url: URL, driver: str) -> URL:
+    """The URL with an asynchronous driver's own words put into its synchronous counterpart's."""
+    if driver != "asyncpg":
+        return url
+    query: dict[str, Any] = {}
+    for key, value in url.query.items():
+        if key not in _OF_ASYNCPG:
+            query[key] = value
+        elif (name := _OF_ASYNCPG[key]) is not None:
+            query[name] = value
+    return url.set(query=query)
+
+
+@contextmanager
+def connected(database: Database) -> Iterator[Connection]:
+    """A connection without a transaction of its own: engines open and close them by themselves.
+
+    Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection.
+    """
+    database.engine  # noqa: B018  what cannot be migrated need not be connected to
+    pool = sa.create_engine(
+        database.url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+        connect_args=_arguments(database),
+    )
+    try:
+        connection = pool.connect()
+    except DBAPIError as error:
+        raise _refused(database, error) from error
+    with connection:
+        yield connection
+
+
+def _arguments(database: Database) -> dict[str, Any]:
+    """Prepared statements outlive a change of what they were prepared for; poolers lose them."""
+    if database.url.drivername == "postgresql+psycopg":
+        named = "application_name" in database.url.query
+        return {"prepare_threshold": None, **({} if named else {"application_name": "whimbrel"})}
+    return {}
+
+
+def _refused(database: Database, error: DBAPIError) -> ConnectError:
+    said = str(error.orig).strip().replace("\n", " ")
+    file = database.file
+    if file is not None and not file.parent.is_dir():
+        mend = f"Its directory does not exist; make it: mkdir -p {file.parent}"
+    elif file is not None:
+        mend = "May this user read and write it, and the directory it is in?"
+    else:
+        mend = "Is the server up, and are host, port, name, user and password right?"
+    return ConnectError(f"cannot connect: {said}", place=database.shown, mend=mend)
