@@ -21,7 +21,7 @@ class State:
     two neighbours costs what was touched, not what there is.
     """
 
-    __slots__ = ("_births", "_from", "_models", "_serial", "_touched")
+    __slots__ = ("_births", "_from", "_models", "_pointing", "_serial", "_touched")
 
     def __init__(
         self, models: Mapping[str, Model] | None = None, births: Mapping[str, int] | None = None
@@ -31,6 +31,7 @@ class State:
         self._serial = object()
         self._from: object | None = None
         self._touched: frozenset[str] = frozenset()
+        self._pointing: Mapping[str, frozenset[str]] | None = None
 
     def __repr__(self) -> str:
         shown = (f"{model.label}({', '.join(map(repr, model.fields))}, {model.options})" for model in self)
@@ -68,8 +69,10 @@ class State:
 
     def pointing_at(self, labels: Iterable[str]) -> Iterator[Model]:
         """The models that point at one of these labels (in small letters)."""
-        wanted = frozenset(labels)
-        return (model for model in self if not wanted.isdisjoint(model.relations))
+        if self._pointing is None:
+            self._pointing = _pointing_after({}, {}, self._models)
+        found = {other for label in labels for other in self._pointing.get(label, ())}
+        return (self._models[label] for label in sorted(found))
 
     def touched_since(self, before: State) -> frozenset[str] | None:
         """Labels touched by the one step that made this state of ``before``; None if unknown."""
@@ -85,6 +88,8 @@ class State:
         made = State(models, births)
         made._from = self._serial
         made._touched = frozenset(touched)
+        if self._pointing is not None:
+            made._pointing = _pointing_after(self._pointing, *_where_relations_differ(self, made))
         return made
 
     def with_models(self, *models: Model) -> State:
@@ -130,6 +135,38 @@ class State:
         model = new_model(app, name, identity(label, births), fields, options or {}, bases, place)
         key = label.lower()
         return self._made({**self._models, key: model}, {**self._births, key: births}, [key])
+
+
+def _where_relations_differ(old: State, new: State) -> tuple[dict[str, Model], dict[str, Model]]:
+    """The touched models, before and after, that point at something else now."""
+    before, after = old.models, new.models
+    nothing: frozenset[str] = frozenset()
+    differ = [
+        label
+        for label in new.touched_since(old) or ()
+        if (before[label].relations if label in before else nothing)
+        != (after[label].relations if label in after else nothing)
+    ]
+    return (
+        {label: before[label] for label in differ if label in before},
+        {label: after[label] for label in differ if label in after},
+    )
+
+
+def _pointing_after(
+    pointing: Mapping[str, frozenset[str]], gone: Mapping[str, Model], come: Mapping[str, Model]
+) -> Mapping[str, frozenset[str]]:
+    """Who points at whom, label to labels, after models went and came. Shared if none did."""
+    if not gone and not come:
+        return pointing
+    found = dict(pointing)
+    for label, model in gone.items():
+        for target in model.relations:
+            found[target] = found[target] - {label}
+    for label, model in come.items():
+        for target in model.relations:
+            found[target] = found.get(target, frozenset()) | {label}
+    return found
 
 
 def new_model(
