@@ -210,7 +210,7 @@ class _TablePair:
 
     def _translated(self, column: Column) -> Column:
         """An old column in the new names, with the new enum types."""
-        renamed = c.rename_column(column, self.names)
+        renamed = c.rename_column(column, self.names) if self.names else column
         return (
             replace(renamed, type=replace_enums(renamed.type, self._enums))
             if self._enums
@@ -289,11 +289,13 @@ class _TablePair:
 
     def _renamed(self, part: Constraint | Index) -> Constraint | Index:
         if isinstance(part, Index):
-            return c.rename_in_index(part, self.names)
-        renamed = c.rename_in_constraint(part, self.names)
+            return c.rename_in_index(part, self.names) if self.names else part
+        renamed = c.rename_in_constraint(part, self.names) if self.names else part
         if not isinstance(renamed, ForeignKey):
             return renamed
         names = self._all_names.get(renamed.target, {})
+        if not names and self._moved.get(renamed.target, renamed.target) == renamed.target:
+            return renamed
         columns = tuple(names.get(column, column) for column in renamed.target_columns)
         return replace(
             renamed, target=self._moved.get(renamed.target, renamed.target), target_columns=columns

@@ -39,6 +39,8 @@ def pair(
     taken: set[int] = set()
 
     def match(name: Callable[[T], Hashable], may: Callable[[T, T], bool]) -> None:
+        if len(partner) == len(news) or len(taken) == len(olds):
+            return
         free = {name(old): old for old in reversed(olds) if id(old) not in taken}
         for new in news:
             old = free.get(name(new)) if id(new) not in partner else None

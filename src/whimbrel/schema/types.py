@@ -77,6 +77,8 @@ def enum_types(of: ColumnType) -> list[EnumType]:
     """The enum types inside a type: itself, or an array's items."""
     if isinstance(of, EnumType):
         return [of]
+    if not (of.args or of.kwargs or of.variants):
+        return []
     inner = [*of.args, *(value for _, value in of.kwargs), *(variant for _, variant in of.variants)]
     return [
         found
