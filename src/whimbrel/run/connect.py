@@ -60,7 +60,8 @@ class Database:
     @property
     def shown(self) -> str:
         secrets = {key: "***" for key in self.url.query if "password" in key.lower()}
-        return self.url.update_query_dict(secrets).render_as_string(hide_password=True)
+        shown = self.url.update_query_dict(secrets).render_as_string(hide_password=True)
+        return shown.replace("%2A%2A%2A", "***")
 
     @property
     def file(self) -> Path | None:

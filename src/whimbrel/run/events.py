@@ -1,0 +1,91 @@
+"""What a run tells while it goes on: events for a callback, never text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run."""
+
+
+@dataclass(frozen=True)
+class PlanMade(Event):
+    """``migrations``: how many there are to do."""
+
+    migrations: int
+
+
+@dataclass(frozen=True)
+class MigrationStarted(Event):
+    """A migration, or a leap over several of one or more apps, begins. ``labels``: all of them."""
+
+    labels: tuple[str, ...]
+    backwards: bool = False
+
+
+@dataclass(frozen=True)
+class StepStarted(Event):
+    """Step ``number`` (from 1) of ``steps`` is sent to the database."""
+
+    sql: str
+    number: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class StepDone(Event):
+    """The database has carried the step out."""
+
+    sql: str
+    number: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MigrationDone(Event):
+    """Committed, with its record."""
+
+    labels: tuple[str, ...]
+    seconds: float
+    backwards: bool = False
+    fake: bool = False
+
+
+@dataclass(frozen=True)
+class WaitingForRunner(Event):
+    """Another runner is at work on the database; ``limit`` seconds are waited at most."""
+
+    limit: float
+
+
+@dataclass(frozen=True)
+class WaitingForLock(Event):
+    """A table was locked for too long; the transaction was rolled back and is tried again.
+
+    blockers: who holds it, a line each. pause: seconds until the next try. attempt: from 1.
+    """
+
+    labels: tuple[str, ...]
+    blockers: tuple[str, ...]
+    attempt: int
+    pause: float
+
+
+@dataclass(frozen=True)
+class Noticed(Event):
+    """Something about the history that a person should know; ``mend`` says what to do."""
+
+    message: str
+    mend: str | None = None
+
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """A listener that does nothing."""

@@ -1,0 +1,60 @@
+"""One runner at a time: a lock as a scope, polled, never waited on inside the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from whimbrel.engines import Engine
+from whimbrel.errors import LockError
+from whimbrel.run import recorder
+from whimbrel.run.events import Listener, WaitingForRunner, nobody
+
+#: Seconds that a runner waits for another to end.
+LIMIT = 60.0
+_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+
+@contextmanager
+def runner_lock(
+    engine: Engine, connection: Connection, limit: float = LIMIT, tell: Listener = nobody
+) -> Iterator[None]:
+    """Be the one runner on a database while in this scope.
+
+    The database lets go of it when the connection dies, however it dies. Raises `LockError`
+    where another runner is still at work after ``limit`` seconds.
+    """
+    name = what_is_locked(connection)
+    _take(engine, connection, name, limit, tell)
+    try:
+        yield
+    finally:
+        # A connection that is lost has no lock any more.
+        with suppress(SQLAlchemyError):
+            engine.runner_unlock(connection, name)
+
+
+def what_is_locked(connection: Connection) -> str:
+    """The record's table, with its schema: what two runners must not write at once."""
+    schema = connection.dialect.default_schema_name
+    return f"{schema}.{recorder.TABLE}" if schema else recorder.TABLE
+
+
+def _take(engine: Engine, connection: Connection, name: str, limit: float, tell: Listener) -> None:
+    deadline = time.monotonic() + limit
+    pause = _PAUSE
+    while not engine.runner_lock(connection, name):
+        if pause == _PAUSE:
+            tell(WaitingForRunner(limit))
+        if time.monotonic() + pause > deadline:
+            raise LockError(
+                f"another runner is still at work on this database after {limit:g} s",
+                mend="Let it end, or give more time: --lock-timeout SECONDS.",
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)

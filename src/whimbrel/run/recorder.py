@@ -1,0 +1,95 @@
+"""The record of what is applied: one table in the database that is migrated.
+
+Nothing is created until there is something to record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+TABLE = "whimbrel_migrations"
+
+_METADATA = sa.MetaData()
+_RECORD = sa.Table(
+    TABLE,
+    _METADATA,
+    sa.Column("app", sa.String(255), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("applied", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("digest", sa.String(64)),
+)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A migration that is applied. ``digest``: of what it did then; ``at``: when, in UTC."""
+
+    app: str
+    name: str
+    at: datetime
+    digest: str | None
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """As the graph names it."""
+        return self.app, self.name
+
+
+def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
+    """What is applied, in the order of its time; nothing where there is no record yet."""
+    if not has_table(connection, TABLE):
+        return {}
+    columns = _RECORD.c
+    query = sa.select(_RECORD).order_by(columns.applied, columns.app, columns.name)
+    rows = (
+        Applied(row.app, row.name, _in_utc(row.applied), row.digest)
+        for row in connection.execute(query)
+    )
+    return {row.id: row for row in rows}
+
+
+def prepare(connection: Connection) -> None:
+    """Make the table where it is missing. Call it in a transaction."""
+    if not has_table(connection, TABLE):
+        _RECORD.create(connection, checkfirst=False)
+
+
+def record(connection: Connection, migrations: Iterable[tuple[str, str, str | None]]) -> None:
+    """Say that migrations (app, name, digest) are applied, in the transaction that applied them."""
+    now = datetime.now(UTC)
+    rows = [
+        {"app": app, "name": name, "applied": now, "digest": digest}
+        for app, name, digest in migrations
+    ]
+    if rows:
+        connection.execute(sa.insert(_RECORD), rows)
+
+
+def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> None:
+    """Say that migrations (app, name) are applied no longer."""
+    for app, name in migrations:
+        mine = (_RECORD.c.app == app) & (_RECORD.c.name == name)
+        connection.execute(sa.delete(_RECORD).where(mine))
+
+
+def has_table(connection: Connection, name: str) -> bool:
+    """Whether a table of that name is in the connection's default schema."""
+    found: bool = connection.dialect.has_table(connection, name)
+    return found
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def as_rows(applied: Iterable[Applied]) -> list[dict[str, Any]]:
+    """What ``--json`` shows of the record."""
+    return [
+        {"app": each.app, "name": each.name, "applied": each.at.isoformat()} for each in applied
+    ]
