@@ -1,0 +1,238 @@
+"""What a native model's class says: its fields in order, its Meta, its parents."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from whimbrel.errors import ModelError
+from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
+from whimbrel.state.fields.relations import RelationField
+from whimbrel.state.naming import table_name
+from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, normal_options
+
+#: Meta's names that no history depends on.
+_OF_PYTHON = ("abstract", "app_label", "verbose_name", "verbose_name_plural")
+#: Names that SQLAlchemy and the model itself keep on a class.
+_TAKEN = frozenset({"metadata", "registry", "Meta"})
+
+
+@dataclass
+class Info:
+    """What is known of a native model, as ``Model._meta``.
+
+    fields: every field of its own table, by name, in order. options: what Meta says, in normal
+    form. parents: the models whose tables it extends. place: "blog/models.py:12".
+    """
+
+    model: type[Any]
+    app_label: str
+    name: str
+    place: str
+    abstract: bool = False
+    fields: dict[str, Field] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    parents: tuple[type[Any], ...] = ()
+    verbose_name: str | None = None
+    verbose_name_plural: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.app_label}.{self.name}"
+
+    @property
+    def schema(self) -> str | None:
+        schema: str | None = self.options.get("schema")
+        return schema
+
+    @property
+    def db_table(self) -> str:
+        return self.options.get("db_table") or table_name(self.app_label, self.name)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """The names of the fields of the primary key, in its order."""
+        for constraint in self.options.get("constraints", ()):
+            if isinstance(constraint, PrimaryKeyConstraint):
+                return constraint.fields
+        composite: tuple[str, ...] = self.options.get("primary_key", ())
+        return composite or tuple(name for name, each in self.fields.items() if each.primary_key)
+
+    def error(self, message: str, mend: str | None = None) -> ModelError:
+        return ModelError(f"{self.label}: {message}", place=self.place, mend=mend)
+
+
+#: Labels of apps by package, for packages whose label is not their last name.
+labels: dict[str, str] = {}
+
+
+def app_label(module: str) -> str:
+    """The app of a module: "blog" for "acme.blog.models" and "acme.blog.models.posts"."""
+    parts = module.split(".")
+    packages = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    known = next((labels[package] for package in packages if package in labels), None)
+    if known is not None:
+        return known
+    if "models" in parts[1:]:
+        return parts[len(parts) - 1 - parts[::-1].index("models") - 1]
+    return parts[-2] if len(parts) > 1 else parts[0]
+
+
+def read(model: type[Any], place: str) -> Info:
+    """What a class says. Takes its fields off the class: the mapping puts its own there."""
+    meta = _meta(model)
+    app = getattr(meta, "app_label", None) or app_label(model.__module__)
+    info = Info(model, app, model.__name__, place, abstract=bool(vars(meta).get("abstract")))
+    info.options = _options(info, meta)
+    info.verbose_name = getattr(meta, "verbose_name", None)
+    info.verbose_name_plural = getattr(meta, "verbose_name_plural", None)
+    info.parents = tuple(_parents(model))
+    info.fields = _fields(info)
+    if not info.abstract:
+        _add_key(info)
+        _refuse_bad_names(info)
+    return info
+
+
+def _meta(model: type[Any]) -> type[Any]:
+    """Its own Meta, or that of the nearest abstract parent, no longer abstract."""
+    own = vars(model).get("Meta")
+    if own is not None:
+        return own  # type: ignore[no-any-return]
+    for base in model.__mro__[1:]:
+        info = _info(base)
+        if info is not None and info.abstract and "Meta" in vars(base):
+            return type("Meta", (base.Meta,), {})
+        if info is not None and not info.abstract:
+            break
+    return type("Meta", (), {})
+
+
+def _info(model: type[Any]) -> Info | None:
+    return vars(model).get("_meta")
+
+
+def _options(info: Info, meta: type[Any]) -> dict[str, Any]:
+    said = {
+        name: getattr(meta, name)
+        for base in reversed(meta.__mro__[:-1])
+        for name in vars(base)
+        if not name.startswith("_")
+    }
+    for name in said:
+        if name not in OPTION_NAMES and name not in _OF_PYTHON:
+            near = difflib.get_close_matches(name, (*OPTION_NAMES, *_OF_PYTHON), n=1)
+            raise info.error(
+                f"Meta has no option {name!r}",
+                f"Did you mean {near[0]!r}?"
+                if near
+                else f"Meta has: {', '.join((*_OF_PYTHON, *OPTION_NAMES))}.",
+            )
+    try:
+        return normal_options({name: said[name] for name in said if name in OPTION_NAMES})
+    except (TypeError, ValueError) as error:
+        raise info.error(f"Meta does not read: {error}", "Give lists of names.") from error
+
+
+def _parents(model: type[Any]) -> Iterator[type[Any]]:
+    """The nearest models above it that have tables."""
+    for base in model.__bases__:
+        info = _info(base)
+        if info is not None and not info.abstract:
+            yield base
+        elif issubclass(base, _root(model)):
+            yield from _parents(base)
+
+
+def _root(model: type[Any]) -> type[Any]:
+    """`Model` itself: the one whose `_meta` is an annotation only."""
+    return next(base for base in reversed(model.__mro__) if "__whimbrel_root__" in vars(base))
+
+
+def _fields(info: Info) -> dict[str, Field]:
+    """Fields in the order of declaration, those of abstract parents and mixins first."""
+    found: dict[str, Field] = {}
+    for base in reversed(info.model.__mro__):
+        if any(issubclass(parent, base) for parent in info.parents):
+            continue  # its fields are in a parent's table
+        known = _info(base)
+        source = known.fields if known is not None else vars(base)
+        for name, value in list(source.items()):
+            if isinstance(value, Field):
+                found[name] = value
+            elif value is None:
+                found.pop(name, None)
+    for name, value in list(vars(info.model).items()):
+        if isinstance(value, Field):
+            delattr(info.model, name)
+    return {name: _substituted(value, info) for name, value in found.items()}
+
+
+def _substituted(value: Field, info: Info) -> Field:
+    """A relation of an abstract model, with "%(class)s" in its related_name filled in."""
+    if info.abstract or not isinstance(value, RelationField) or not value.related_name:
+        return value
+    named = {"class": info.name.lower(), "app_label": info.app_label.lower()}
+    return value.but(related_name=value.related_name % named)
+
+
+def _add_key(info: Info) -> None:
+    for parent in info.parents:
+        _add_parent_link(info, parent)
+    if not info.primary_key:
+        if "id" in info.fields:
+            raise info.error(
+                "the field id is not the primary key, and no other field is",
+                "Add primary_key=True to it, or give it another name.",
+            )
+        info.fields = {"id": BigAutoField(primary_key=True), **info.fields}
+
+
+def _add_parent_link(info: Info, parent: type[Any]) -> None:
+    above: Info = parent._meta
+    for name in info.fields:
+        if name in above.fields:
+            raise info.error(
+                f"the field {name!r} is there already, in its parent {above.label}",
+                "Give it another name, or make the parent abstract.",
+            )
+    given = (each for each in info.fields.values() if getattr(each, "parent_link", False))
+    if any(_points_at(each, info, above) for each in given):
+        return
+    is_key = not info.primary_key
+    link = OneToOneField(parent, CASCADE, parent_link=True, primary_key=is_key)
+    info.fields = {f"{above.name.lower()}_ptr": link, **info.fields}
+
+
+def _points_at(link: Field, info: Info, above: Info) -> bool:
+    to = link.relation or ""
+    return (to if "." in to else f"{info.app_label}.{to}").lower() == above.label.lower()
+
+
+def _refuse_bad_names(info: Info) -> None:
+    for name in info.fields:
+        if name in _TAKEN or name.startswith("_") or "__" in name:
+            raise info.error(
+                f"a field cannot be called {name!r}",
+                "SQLAlchemy keeps that name for itself. Use another, and db_column= for the column."
+                if name in _TAKEN
+                else "Use a name without a leading or a double underscore: Q(name__lookup=...) needs it.",
+            )
+    for group in _names_in_options(info.options):
+        for name in group:
+            if name not in info.fields:
+                near = difflib.get_close_matches(name, info.fields, n=1)
+                raise info.error(
+                    f"Meta names the field {name!r}, which there is not",
+                    f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(info.fields)}.",
+                )
+
+
+def _names_in_options(options: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield options.get("primary_key", ())
+    yield from options.get("unique_together", ())
+    for each in (*options.get("indexes", ()), *options.get("constraints", ())):
+        yield getattr(each, "fields", ())
+        yield getattr(each, "include", ())

@@ -1,0 +1,163 @@
+"""From a native model to the table and the columns that it is mapped to."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from whimbrel.schema.expressions import SQL, Constant
+from whimbrel.schema.table import Identity, Sequence
+from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.sources.clauses import Words, clause
+from whimbrel.sources.declared import Info
+from whimbrel.sources.types import AnyType, build
+from whimbrel.state.fields import DateField, EnumField, Field, ForeignKey, TimeField
+from whimbrel.state.fields.others import named_enum
+from whimbrel.state.naming import part_name, type_name
+
+
+def attribute(name: str, field: Field) -> str:
+    """The name under which an instance keeps the column's value."""
+    return f"{name}_id" if isinstance(field, ForeignKey) else name
+
+
+def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
+    """The table of a model, without what points at other tables. Raises `ModelError`."""
+    columns = _columns(info)
+    key = sa.PrimaryKeyConstraint(
+        *(columns[name] for name in info.primary_key), name=part_name(info.label, [], "pk")
+    )
+    try:
+        return sa.Table(
+            info.db_table,
+            metadata,
+            *columns.values(),
+            key,
+            schema=info.schema,
+            comment=info.options.get("db_table_comment"),
+            **dict(info.options.get("dialect", ())),
+        )
+    except sa.exc.InvalidRequestError as error:
+        raise info.error(
+            f"the table {info.db_table!r} is that of another model too",
+            "Give one of them another db_table in its Meta.",
+        ) from error
+    except (sa.exc.ArgumentError, TypeError) as error:
+        raise info.error(f"the table does not read: {error}", "Look at Meta.dialect.") from error
+
+
+def _columns(info: Info) -> dict[str, sa.Column[Any]]:
+    """By the names of their fields; those that are computed are made of the others."""
+    found: dict[str, sa.Column[Any]] = {}
+    fields = {name: each for name, each in info.fields.items() if each.has_column}
+    for name in sorted(fields, key=lambda name: fields[name].computed() is not None):
+        found[name] = _column(info, name, fields[name], found)
+    return {name: found[name] for name in fields}
+
+
+def _column(
+    info: Info, name: str, field: Field, others: Mapping[str, sa.Column[Any]]
+) -> sa.Column[Any]:
+    return sa.Column(
+        field.column_name(name),
+        _type(info, name, field),
+        *_generators(field, others),
+        key=field.column_name(name),
+        nullable=field.null and name not in info.primary_key,
+        autoincrement=bool(field.generated()) and field.sequence is None,
+        comment=field.db_comment,
+        default=_python_default(field),
+        onupdate=_now(field) if getattr(field, "auto_now", False) else None,
+        server_default=_server_default(field),
+    )
+
+
+def _type(info: Info, name: str, field: Field) -> AnyType:
+    """The type; of a relation none yet, since its target may be still to come."""
+    if isinstance(field, ForeignKey) and field.type is None:
+        return sa.types.NullType()
+    declared = field.column_type()
+    if isinstance(declared, EnumType):
+        return _enum(field, named_enum(declared, type_name(f"{info.label}.{name}"), None))
+    made = build(declared)
+    if field.generated() and isinstance(made, sa.BigInteger | sa.SmallInteger):
+        # SQLite counts in a column of type INTEGER alone (documentation, autoinc.html).
+        made = made.with_variant(sa.Integer(), "sqlite")
+    if field.db_collation:
+        made = copy.copy(made)
+        made.collation = field.db_collation  # type: ignore[attr-defined]
+    return made
+
+
+def _enum(field: Field, declared: ColumnType) -> AnyType:
+    if not isinstance(field, EnumField) or field.enum_class is None:
+        return build(declared)
+    return sa.Enum(
+        field.enum_class,
+        name=declared.name,  # type: ignore[union-attr]
+        schema=field.schema,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def _generators(field: Field, others: Mapping[str, sa.Column[Any]]) -> Iterator[Any]:
+    generated, computed = field.generated(), field.computed()
+    if isinstance(generated, Identity):
+        yield sa.Identity(**_numbers(generated), always=generated.always)
+    if field.sequence is not None:
+        yield sa.Sequence(
+            field.sequence.name, schema=field.sequence.schema, **_numbers(field.sequence)
+        )
+    if computed is not None:
+        yield sa.Computed(clause(computed.expression, others), persisted=computed.stored)
+
+
+def _numbers(of: Identity | Sequence) -> dict[str, Any]:
+    names = ("start", "increment", "minvalue", "maxvalue", "cache")
+    given = {name: getattr(of, name) for name in names if getattr(of, name) is not None}
+    return given | ({"cycle": True} if of.cycle else {})
+
+
+# -- defaults
+
+
+def default_of(field: Field) -> Any:
+    """The value of a field for a new instance that gives none."""
+    given = field.default() if callable(field.default) else copy.copy(field.default)
+    return given if getattr(field, "enum_class", None) else field.plain(given)
+
+
+def _python_default(field: Field) -> Callable[[], Any] | None:
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return _now(field)
+    return (lambda: default_of(field)) if field.has_default else None
+
+
+def _now(field: Field) -> Callable[[], Any]:
+    if isinstance(field, DateField):
+        return dt.date.today
+    if isinstance(field, TimeField):
+        return lambda: dt.datetime.now().time()
+    return lambda: dt.datetime.now(dt.UTC)
+
+
+_WRITABLE = (str, int, float, decimal.Decimal, dt.date, dt.time, uuid.UUID)
+
+
+def _server_default(field: Field) -> Any:
+    default = field.column_default()
+    if isinstance(default, SQL):
+        return Words(default)
+    if isinstance(default, Constant) and isinstance(default.value, _WRITABLE):
+        declared = None if isinstance(field, ForeignKey) else field.column_type()
+        of = (
+            build(declared) if declared is not None and not isinstance(declared, EnumType) else None
+        )
+        return sa.literal(default.value, of)
+    return None

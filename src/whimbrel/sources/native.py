@@ -1,0 +1,195 @@
+"""Native models: a subclass of `Model` is a SQLAlchemy mapped class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, orm
+
+from whimbrel.errors import ModelError, StateError
+from whimbrel.sources import declared, places
+from whimbrel.sources.declared import Info
+from whimbrel.sources.mapping import attribute, default_of, table_of
+from whimbrel.sources.relating import Waiting, never_came, relate, relations
+from whimbrel.state.fields import Field, ForeignKey
+from whimbrel.state.fields.relations import full_label
+from whimbrel.state.state import State
+
+_registry = orm.registry()
+
+
+class Model:
+    """A model. A subclass has a table, unless its Meta says ``abstract = True``.
+
+    ``select()``, `Session` and all the rest of SQLAlchemy work on it. An instance is made with
+    keyword arguments; fields that are not given take their defaults. A foreign key ``author``
+    is a relationship, with its column's value in ``author_id``; the other side has
+    ``related_name``, or "<model>_set". ``_meta`` tells the model's label, fields and options.
+    Raises `ModelError` for what cannot be, with the place of the class.
+    """
+
+    __whimbrel_root__ = True
+
+    metadata: ClassVar[sa.MetaData] = _registry.metadata
+    registry: ClassVar[orm.registry] = _registry
+    _meta: ClassVar[Info]
+    __table__: ClassVar[sa.Table]
+    __mapper__: ClassVar[orm.Mapper[Any]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._meta = declared.read(cls, places.here())
+        if not cls._meta.abstract:
+            _declare(cls._meta)
+
+    def __init__(self, **values: Any) -> None:
+        for name in values:
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no field {name!r}")
+        for info in _lineage(type(self)):
+            for name, field in info.fields.items():
+                given = name in values or attribute(name, field) in values
+                if field.has_default and not given:
+                    values[attribute(name, field)] = default_of(field)
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        key = sa.inspect(self).identity
+        return f"<{type(self).__name__} {', '.join(map(repr, key)) if key else '(new)'}>"
+
+
+def _lineage(model: type[Any]) -> list[Info]:
+    """The model and those above it whose tables it extends, the topmost first."""
+    infos = (vars(base).get("_meta") for base in reversed(model.__mro__))
+    return [info for info in infos if info is not None and not info.abstract]
+
+
+# -- declaring
+
+_known: dict[str, Info] = {}
+_waiting: list[Waiting] = []
+
+
+def _declare(info: Info) -> None:
+    _make_room(info)
+    info.model.__table__ = table_of(info, info.model.metadata)
+    info.model._reverse_names = set()
+    _map(info)
+    _known[info.label.lower()] = info
+    _waiting.extend(relations(info))
+    _relate_what_can_be()
+
+
+def _make_room(info: Info) -> None:
+    """The same class declared again (its module was imported anew) takes its own place."""
+    before = _known.get(info.label.lower())
+    if before is None:
+        return
+    same = (before.model.__module__, before.model.__qualname__)
+    if same != (info.model.__module__, info.model.__qualname__):
+        raise info.error(
+            f"there is a model of this label already, at {before.place}",
+            "Rename one of them, or give one another app_label in its Meta.",
+        )
+    forget([before])
+
+
+def _map(info: Info) -> None:
+    table, parents = info.model.__table__, info.parents
+    properties: dict[str, Any] = {
+        attribute(name, field): table.c[field.column_name(name)]
+        for name, field in info.fields.items()
+        if field.has_column
+    }
+    if len(parents) > 1:
+        raise info.error(
+            "it extends the tables of more than one model",
+            "Extend one of them, and point at the others with a OneToOneField.",
+        )
+    try:
+        _registry.map_imperatively(
+            info.model, table, properties=properties, **_inheritance(info, parents)
+        )
+    except sa.exc.ArgumentError as error:
+        raise info.error(f"it does not map: {error}") from error
+
+
+def _inheritance(info: Info, parents: tuple[type[Any], ...]) -> dict[str, Any]:
+    """How the rows of a model and of its parent belong together, for the mapper."""
+    if not parents:
+        return {}
+    above: Info = parents[0]._meta
+    name, link = next(
+        (name, field)
+        for name, field in info.fields.items()
+        if isinstance(field, ForeignKey)
+        and field.parent_link
+        and full_label(field.to, info.app_label, info.name).lower() == above.label.lower()
+    )
+    key = above.primary_key[0]
+    target = above.model.__table__.c[above.fields[key].column_name(key)]
+    column = info.model.__table__.c[link.column_name(name)]
+    return {
+        "inherits": parents[0],
+        "inherit_condition": column == target,
+        "inherit_foreign_keys": [column],
+    }
+
+
+def _relate_what_can_be() -> None:
+    ready = [each for each in _waiting if all(label in _known for label in each.needs)]
+    for each in ready:
+        _waiting.remove(each)
+        relate(each, _known)
+
+
+@event.listens_for(orm.Mapper, "before_configured")
+def _finish() -> None:
+    """Called when SQLAlchemy is about to use the models for the first time."""
+    for each in _waiting:
+        raise never_came(each, _known)
+
+
+def forget(infos: Iterable[Info]) -> None:
+    """Take models out, as when their modules are imported anew."""
+    for info in list(infos):
+        _known.pop(info.label.lower(), None)
+        _waiting[:] = [each for each in _waiting if each.info is not info]
+        info.model.metadata.remove(info.model.__table__)
+
+
+# -- what was declared
+
+
+def declared_models() -> list[type[Model]]:
+    """Every native model that is declared and has a table, in the order of declaration."""
+    return [info.model for info in _known.values()]
+
+
+def state_of(classes: Iterable[type[Model]], onto: State | None = None) -> State:
+    """The state that has these models, after those of ``onto``. Raises `ModelError`."""
+    state = onto if onto is not None else State()
+    for model in classes:
+        info = model._meta
+        bases = [parent._meta.label for parent in info.parents]
+        try:
+            state = state.with_new_model(
+                info.app_label,
+                info.name,
+                _fields(info),
+                info.options,
+                bases,
+                info.place,
+            )
+        except (ModelError, StateError) as error:
+            raise ModelError(
+                error.message, place=error.place or info.place, mend=error.mend
+            ) from error
+    return state
+
+
+def _fields(info: Info) -> list[tuple[str, Field]]:
+    return list(info.fields.items())
