@@ -1,0 +1,205 @@
+"""What a migration does, as one short value: sha256 over its operations in normal form.
+
+Layout, comments, the order of keywords and the spelling of a field do not change it: a field
+counts for what it lowers to. It is the same on any machine, Python or hash seed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import hashlib
+import json
+import pathlib
+import re
+import types
+import uuid
+import zoneinfo
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from whimbrel.operations.base import Operation
+from whimbrel.schema.expressions import SQL, Q
+from whimbrel.schema.types import describe, is_sqlalchemy_type
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
+
+#: Goes up when the normal form changes; digests of two versions say nothing of each other.
+VERSION = 1
+
+
+def digest(operations: Iterable[Operation], module: str = "") -> str:
+    """The digest of a migration's operations: "1:" and 64 hexadecimal digits.
+
+    ``module``: the name under which the file was imported, which may differ from one machine
+    to the next; what is defined beside the migration is known by its place relative to it.
+    """
+    form = _Form(module).of(list(operations))
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"))
+    return f"{VERSION}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether two digests were made by the same rules, so that a difference means something."""
+    return one.partition(":")[0] == other.partition(":")[0]
+
+
+class _Form:
+    """Values in normal form: what JSON can say, with the kind of everything that it cannot."""
+
+    def __init__(self, module: str) -> None:
+        self.package, _, self.stem = module.rpartition(".")
+        self.module = module
+
+    def of(self, value: Any) -> Any:
+        """The normal form of any value."""
+        if value is None or type(value) in (bool, int, str):
+            return value
+        for kind, form in _FORMS:
+            if isinstance(value, kind):
+                return form(self, value)
+        return self._object(value)
+
+    def path(self, value: Any) -> str:
+        """Where a class or function is imported from."""
+        module, name = value.__module__ or "", value.__qualname__
+        if module == self.module:
+            return f".:{name}"
+        if self.package and (module == self.package or module.startswith(f"{self.package}.")):
+            return f".{module[len(self.package) + 1 :]}:{name}"
+        return f"{module}:{name}"
+
+    # -- the kinds
+
+    def _operation(self, value: Operation) -> Any:
+        # A hook: an operation whose arguments do not say all that it does says it itself.
+        own: Callable[[], Any] | None = getattr(value, "digest_form", None)
+        if own is not None:
+            return {self.path(type(value)): self.of(own())}
+        _, args, kwargs = value.deconstruct()
+        named = dict(zip((each.name for each in fields(value)), args, strict=False)) | kwargs
+        return {self._operation_name(value): {name: self.of(each) for name, each in named.items()}}
+
+    def _operation_name(self, value: Operation) -> str:
+        ours = type(value).__module__.startswith("whimbrel.")
+        return type(value).__name__ if ours else self.path(type(value))
+
+    def _field(self, value: Field) -> Any:
+        plain = value.but(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
+        called = value.default if callable(value.default) else None
+        default = value.column_default()
+        return {"field": [self.of(plain.face()), self.of(default), self.of(called)]}
+
+    def _sqlalchemy(self, value: Any) -> Any:
+        return self.of(describe(value))
+
+    def _q(self, value: Q) -> Any:
+        return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}
+
+    def _sql(self, value: SQL) -> Any:
+        return {"SQL": [value.text, dict(value.dialects)]}
+
+    def _sequence(self, value: Sequence[Any]) -> Any:
+        return [self.of(each) for each in value]
+
+    def _set(self, value: AbstractSet[Any]) -> Any:
+        return {"set": sorted((self.of(each) for each in value), key=_sort_key)}
+
+    def _mapping(self, value: Mapping[Any, Any]) -> Any:
+        pairs = ([self.of(name), self.of(each)] for name, each in value.items())
+        return {"dict": sorted(pairs, key=_sort_key)}
+
+    def _bytes(self, value: bytes) -> Any:
+        return {"bytes": bytes(value).hex()}
+
+    def _text(self, value: Any) -> Any:
+        return {type(value).__name__: str(value)}
+
+    def _number(self, value: Any) -> Any:
+        return {type(value).__name__: repr(value)}
+
+    def _moment(self, value: datetime.datetime | datetime.time) -> Any:
+        zone = value.tzinfo
+        named = self.of(zone) if zone is not None else None
+        bare = value.replace(tzinfo=None)
+        return {type(value).__name__: [bare.isoformat(), named, value.fold]}
+
+    def _zone(self, value: zoneinfo.ZoneInfo) -> Any:
+        return {"zone": value.key}
+
+    def _length(self, value: datetime.timedelta) -> Any:
+        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+
+    def _path_object(self, value: pathlib.PurePath) -> Any:
+        return {"path": value.as_posix()}
+
+    def _member(self, value: enum.Enum) -> Any:
+        return {"enum": [self.path(type(value)), value.name or self.of(value.value)]}
+
+    def _pattern(self, value: re.Pattern[Any]) -> Any:
+        return {"pattern": [self.of(value.pattern), value.flags]}
+
+    def _partial(self, value: functools.partial[Any]) -> Any:
+        return {"partial": [self.of(value.func), self.of(value.args), self.of(value.keywords)]}
+
+    def _module(self, value: types.ModuleType) -> Any:
+        return {"module": value.__name__}
+
+    def _dataclass(self, value: Any) -> Any:
+        if isinstance(value, type):
+            return {"import": self.path(value)}
+        compared = {
+            each.name: self.of(getattr(value, each.name)) for each in fields(value) if each.compare
+        }
+        return {type(value).__name__: compared}
+
+    def _object(self, value: Any) -> Any:
+        if is_sqlalchemy_type(value):
+            return self._sqlalchemy(value)
+        if is_dataclass(value):
+            return self._dataclass(value)
+        if hasattr(value, "__qualname__"):
+            return self._imported(value)
+        if hasattr(value, "deconstruct"):
+            return {"call": self.of(value.deconstruct())}
+        shown = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+        return {self.path(type(value)): shown}
+
+    def _imported(self, value: Any) -> Any:
+        owner = getattr(value, "__self__", None)
+        if owner is not None and not isinstance(owner, type | types.ModuleType):
+            return {"method": [self.of(owner), value.__name__]}
+        return {"import": self.path(value)}
+
+
+def _sort_key(form: Any) -> str:
+    return json.dumps(form, sort_keys=True)
+
+
+#: In this order: a bool is an int, a datetime a date, an enum's member may be a string.
+_FORMS: tuple[tuple[Any, Callable[[_Form, Any], Any]], ...] = (
+    (enum.Enum, _Form._member),
+    (Operation, _Form._operation),
+    (Field, _Form._field),
+    (Q, _Form._q),
+    (SQL, _Form._sql),
+    (list | tuple, _Form._sequence),
+    (Mapping, _Form._mapping),
+    (set | frozenset, _Form._set),
+    (str, _Form._text),
+    (int | float | complex, _Form._number),
+    (bytes | bytearray, _Form._bytes),
+    (decimal.Decimal | fractions.Fraction | uuid.UUID, _Form._text),
+    (datetime.datetime | datetime.time, _Form._moment),
+    (datetime.timedelta, _Form._length),
+    (zoneinfo.ZoneInfo, _Form._zone),
+    (datetime.timezone | datetime.date, _Form._text),
+    (pathlib.PurePath, _Form._path_object),
+    (re.Pattern, _Form._pattern),
+    (functools.partial, _Form._partial),
+    (types.ModuleType, _Form._module),
+)

@@ -1,0 +1,270 @@
+"""How migrations hang together: what must come before what, and plans that follow from it.
+
+Nothing here recurses and nothing is looked at twice: a chain of 10,000 migrations is an
+ordinary one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import graphlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+from whimbrel.errors import ConflictError, CycleError, NodeError
+from whimbrel.history.node import Key, Node, label_of
+
+FIRST = "__first__"
+LATEST = "__latest__"
+
+
+class Graph:
+    """Nodes and what each depends on, with ``__first__``, ``__latest__`` and run_before settled.
+
+    ``apps``: the apps in the order of the configuration. Raises `NodeError` where something
+    depends on a migration that is not there, `CycleError` where migrations wait for each
+    other, `ConflictError` where ``__latest__`` could be several.
+    """
+
+    def __init__(self, nodes: Iterable[Node], apps: Sequence[str] = ()) -> None:
+        self._nodes: dict[Key, Node] = {node.key: node for node in nodes}
+        self._apps: dict[str, list[Node]] = {app: [] for app in apps}
+        for node in sorted(self._nodes.values(), key=lambda node: node.name):
+            self._apps.setdefault(node.app, []).append(node)
+        self._rank = {app: index for index, app in enumerate(self._apps)}
+        self._inner_children = self._linked_within_apps()
+        self._parents, self._children = self._linked()
+        self._order = self._sorted()
+        self._position = {node.key: index for index, node in enumerate(self._order)}
+
+    # -- looking
+
+    @property
+    def nodes(self) -> Mapping[Key, Node]:
+        """All nodes by their keys."""
+        return self._nodes
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The apps, those without a migration too."""
+        return tuple(self._apps)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._nodes
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def node(self, key: Key) -> Node:
+        """The node of a key. Raises `NodeError`, with the nearest names that there are."""
+        found = self._nodes.get(key)
+        if found is None:
+            raise self._missing(key)
+        return found
+
+    def of_app(self, app: str) -> list[Node]:
+        """The nodes of an app, by name. Raises `NodeError` where there is no such app."""
+        if app not in self._apps:
+            raise NodeError(f"there is no app {app!r}", mend=did_you_mean(app, self._apps))
+        return list(self._apps[app])
+
+    def parents(self, key: Key) -> list[Node]:
+        """What a migration waits for, one step away, in the order of the graph."""
+        return self._in_order(self._parents[self.node(key).key])
+
+    def children(self, key: Key) -> list[Node]:
+        """What waits for a migration, one step away, in the order of the graph."""
+        return self._in_order(self._children[self.node(key).key])
+
+    def order(self) -> tuple[Node, ...]:
+        """All nodes, each after what it depends on; where that leaves a choice, by app and name."""
+        return self._order
+
+    def position(self, key: Key) -> int:
+        """The index of a node in `order`."""
+        return self._position[self.node(key).key]
+
+    def roots(self, app: str) -> list[Node]:
+        """The nodes of an app that depend on no other of it."""
+        waiting = {key for node in self.of_app(app) for key in self._inner_children[node.key]}
+        return [node for node in self.of_app(app) if node.key not in waiting]
+
+    def leaves(self, app: str | None = None) -> list[Node]:
+        """The nodes on which no other of the same app depends; of one app, or of all."""
+        nodes = self.of_app(app) if app is not None else self._order
+        return [node for node in nodes if not self._inner_children[node.key]]
+
+    def leaf(self, app: str) -> Node | None:
+        """The one leaf of an app; None where it has no migrations. Raises `ConflictError`."""
+        leaves = self.leaves(app)
+        if len(leaves) > 1:
+            raise _conflict({app: leaves})
+        return leaves[0] if leaves else None
+
+    def conflicts(self) -> dict[str, list[Node]]:
+        """The apps that have more than one leaf, with their leaves."""
+        leaves = {app: self.leaves(app) for app in self._apps}
+        return {app: found for app, found in leaves.items() if len(found) > 1}
+
+    def refuse_conflicts(self, apps: Collection[str] | None = None) -> None:
+        """Raises `ConflictError` where an app, of these or of all, has more than one leaf."""
+        found = {
+            app: leaves for app, leaves in self.conflicts().items() if apps is None or app in apps
+        }
+        if found:
+            raise _conflict(found)
+
+    # -- planning
+
+    def ancestors(self, keys: Iterable[Key]) -> set[Key]:
+        """These and all that they depend on."""
+        return self._reached(keys, self._parents)
+
+    def descendants(self, keys: Iterable[Key]) -> set[Key]:
+        """These and all that depend on them."""
+        return self._reached(keys, self._children)
+
+    def forwards(self, targets: Iterable[Key], applied: Collection[Key] = ()) -> list[Node]:
+        """What is to be applied, in order, so that the targets are; without what is applied."""
+        return self._in_order(key for key in self.ancestors(targets) if key not in applied)
+
+    def backwards(
+        self, undone: Iterable[Key], applied: Collection[Key] | None = None
+    ) -> list[Node]:
+        """These and what depends on them, of what is applied (None: all), the last one first."""
+        reached = self.descendants(undone)
+        chosen = (key for key in reached if applied is None or key in applied)
+        return self._in_order(chosen)[::-1]
+
+    def backwards_to(self, target: Key, applied: Collection[Key] | None = None) -> list[Node]:
+        """What is to be undone so that ``target`` is the last of its app; it stays itself."""
+        return self.backwards(self._inner_children[self.node(target).key], applied)
+
+    def backwards_to_zero(self, app: str, applied: Collection[Key] | None = None) -> list[Node]:
+        """What is to be undone so that nothing of an app is left."""
+        return self.backwards((node.key for node in self.of_app(app)), applied)
+
+    # -- building
+
+    def resolve(self, key: Key, wanted_by: Node | None = None) -> Key:
+        """A key with ``__first__`` or ``__latest__`` settled. Raises `NodeError`, `ConflictError`."""
+        app, name = key
+        if name in (FIRST, LATEST) and self._apps.get(app):
+            found = self.roots(app) if name == FIRST else self.leaves(app)
+            if len(found) > 1:
+                raise _conflict({app: found}, "roots" if name == FIRST else "leaves")
+            if found:
+                return found[0].key
+        if key not in self._nodes:
+            raise self._missing(key, wanted_by)
+        return key
+
+    def _linked_within_apps(self) -> dict[Key, list[Key]]:
+        """Who depends on whom inside each app, by name: what roots and leaves are made of."""
+        children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
+        for node in self._nodes.values():
+            for key in node.dependencies:
+                if key[0] == node.app and key in children:
+                    children[key].append(node.key)
+            for key in node.run_before:
+                if key[0] == node.app and key in children:
+                    children[node.key].append(key)
+        return children
+
+    def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
+        parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
+        children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
+        settled: dict[Key, Key] = {}
+        for node in self._nodes.values():
+            for key in node.dependencies:
+                parents[node.key][self._settled(key, node, settled)] = None
+            for key in node.run_before:
+                parents[self._settled(key, node, settled)][node.key] = None
+        for key, waited_for in parents.items():
+            for parent in waited_for:
+                children[parent].append(key)
+        return {key: list(found) for key, found in parents.items()}, children
+
+    def _settled(self, key: Key, wanted_by: Node, settled: dict[Key, Key]) -> Key:
+        """`resolve`, remembered: ten thousand may wait for the same ``__first__``."""
+        if key in self._nodes:
+            return key
+        if key not in settled:
+            settled[key] = self.resolve(key, wanted_by)
+        return settled[key]
+
+    def _sorted(self) -> tuple[Node, ...]:
+        sorter = graphlib.TopologicalSorter(self._parents)
+        try:
+            sorter.prepare()
+        except graphlib.CycleError as error:
+            raise _cycle(error.args[1]) from None
+        ready = [(self._rank[app], name, app) for app, name in sorter.get_ready()]
+        heapify(ready)
+        order = []
+        while ready:
+            _, name, app = heappop(ready)
+            order.append(self._nodes[app, name])
+            sorter.done((app, name))
+            for key in sorter.get_ready():
+                heappush(ready, (self._rank[key[0]], key[1], key[0]))
+        return tuple(order)
+
+    def _in_order(self, keys: Iterable[Key]) -> list[Node]:
+        position: Callable[[Key], int] = self._position.__getitem__
+        return [self._nodes[key] for key in sorted(keys, key=position)]
+
+    def _reached(self, keys: Iterable[Key], links: Mapping[Key, list[Key]]) -> set[Key]:
+        waiting = [self.node(key).key for key in keys]
+        reached = set(waiting)
+        while waiting:
+            fresh = [key for key in links[waiting.pop()] if key not in reached]
+            reached.update(fresh)
+            waiting.extend(fresh)
+        return reached
+
+    def _missing(self, key: Key, wanted_by: Node | None = None) -> NodeError:
+        app, name = key
+        wants = f"{wanted_by.label} wants {label_of(key)}, and " if wanted_by else ""
+        place = wanted_by.file if wanted_by else None
+        if app not in self._apps:
+            mend = did_you_mean(app, self._apps) or (
+                "Add it to apps in [tool.whimbrel], or take that dependency out."
+            )
+            return NodeError(f"{wants}there is no app {app!r}", place=place, mend=mend)
+        if name in (FIRST, LATEST):
+            first = f"Write its first one: whimbrel makemigrations {app}"
+            return NodeError(f"{wants}{app} has no migrations", place=place, mend=first)
+        names = [node.name for node in self._apps[app]]
+        mend = did_you_mean(name, names) or (
+            "Bring the file back, or take that dependency out." if wanted_by else None
+        )
+        return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=mend)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A hint at the names that are near, or None."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else None
+
+
+def _cycle(keys: Sequence[Key]) -> CycleError:
+    # graphlib gives the path against the arrows: each key is what the next one waits for.
+    path = " -> ".join(label_of(key) for key in reversed(keys))
+    return CycleError(
+        f"migrations wait for each other: {path}",
+        place=label_of(keys[-1]),
+        mend="Each waits for the one after the arrow. Take one of these dependencies out, or "
+        "split a migration so that what the other waits for comes first.",
+    )
+
+
+def _conflict(found: Mapping[str, Sequence[Node]], what: str = "leaves") -> ConflictError:
+    named = "; ".join(
+        f"{app} has {len(nodes)} {what}: {', '.join(node.name for node in nodes)}"
+        for app, nodes in found.items()
+    )
+    return ConflictError(
+        named,
+        mend="Merge them with `whimbrel makemigrations --merge`, or make one depend on the other.",
+    )

@@ -1,0 +1,194 @@
+"""From directories of files to a history: nodes at once, modules when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from whimbrel.errors import NodeError, StateError, WhimbrelError
+from whimbrel.history.cache import Cache, Found
+from whimbrel.history.digest import digest
+from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
+from whimbrel.history.migration import Migration
+from whimbrel.history.modules import Package, find_files, migration_in
+from whimbrel.history.node import Key, Node
+from whimbrel.operations.base import States, replay
+from whimbrel.state.state import State
+
+
+class App(Protocol):
+    """What the loader needs to know of an app; the configuration has it."""
+
+    @property
+    def label(self) -> str:
+        """The app's name in migrations."""
+
+    @property
+    def package(self) -> str | None:
+        """The app's package, where it has one."""
+
+    @property
+    def migrations(self) -> Path:
+        """The directory of its migration files."""
+
+
+class Moment(NamedTuple):
+    """A node, with the states before and after it."""
+
+    node: Node
+    before: States
+    after: States
+
+
+def load(apps: Sequence[App]) -> History:
+    """The history of these apps. A file is imported only where the cache does not know it.
+
+    Raises `LoadError` for a broken file, and what `Graph` raises.
+    """
+    directories = {app.label: _Directory(app.label, app.migrations, app.package) for app in apps}
+    nodes = [node for directory in directories.values() for node in directory.nodes()]
+    return History(Graph(nodes, list(directories)), directories)
+
+
+class History:
+    """All migrations: how they hang together, what they do, and the states that they lead to."""
+
+    def __init__(self, graph: Graph, directories: dict[str, _Directory]) -> None:
+        self.graph = graph
+        self._directories = directories
+        #: The last state that was asked for, and how many nodes of the order lead to it.
+        self._reached: tuple[int, States] = (0, States.empty())
+
+    def node(self, app: str, name: str) -> Node:
+        """The node of a name, of its beginning, of ``__first__`` or ``__latest__``.
+
+        Raises `NodeError` where there is none or several, with the names that there are.
+        """
+        nodes = self.graph.of_app(app)
+        if name in (FIRST, LATEST) or (app, name) in self.graph:
+            return self.graph.node(self.graph.resolve((app, name)))
+        found = [node for node in nodes if node.name.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(node.name for node in found)
+            raise NodeError(
+                f"{app} has several migrations that start with {name!r}: {names}",
+                mend="Give more of the name.",
+            )
+        raise NodeError(
+            f"{app} has no migration {name!r}",
+            mend=did_you_mean(name, [node.name for node in nodes]) or _all_of(nodes, app),
+        )
+
+    def migration(self, key: Key) -> Migration:
+        """The migration of a node; its file is imported now, if it was not before."""
+        return self._directories[key[0]].migration(self.graph.node(key).name)
+
+    # -- states
+
+    def apply(self, key: Key, states: States) -> States:
+        """The states after a migration. Raises `StateError` and others with the migration's name."""
+        migration = self.migration(key)
+        try:
+            return replay(migration.app, migration.operations, states)
+        except WhimbrelError as error:
+            inner = f": {error.place}" if error.place else ""
+            place = f"{migration.label}{inner}"
+            raise type(error)(error.message, place=place, mend=error.mend) from error
+        except Exception as error:
+            raise StateError(
+                f"{type(error).__name__}: {error}",
+                place=migration.label,
+                mend="An operation in it failed; the cause is above.",
+            ) from error
+
+    def state_before(self, key: Key) -> States:
+        """The states after all that comes before a node in the order of the graph."""
+        return self._replayed(self.graph.position(key))
+
+    def state_after(self, key: Key) -> States:
+        """The states after a node, and after all that comes before it in the order of the graph."""
+        return self._replayed(self.graph.position(key) + 1)
+
+    def project_state(self) -> State:
+        """What the models look like after all migrations: what the next one is compared with."""
+        return self._replayed(len(self.graph)).models
+
+    def states_of(self, keys: Iterable[Key]) -> States:
+        """The states after these migrations, in the order of the graph, and after no other."""
+        chosen = sorted(set(keys), key=self.graph.position)
+        if chosen == [node.key for node in self.graph.order()[: len(chosen)]]:
+            return self._replayed(len(chosen))
+        states = States.empty()
+        for key in chosen:
+            states = self.apply(key, states)
+        return states
+
+    def states(self, plan: Iterable[Key], applied: Collection[Key] = ()) -> Iterator[Moment]:
+        """Each migration of a plan with the states around it, on top of what is applied.
+
+        To go backwards, give the plan turned round, and as ``applied`` what stays.
+        """
+        states = self.states_of(applied)
+        for key in plan:
+            after = self.apply(key, states)
+            yield Moment(self.graph.node(key), states, after)
+            states = after
+
+    def _replayed(self, length: int) -> States:
+        """The states after the first nodes of the order. What is asked for in turn costs one each."""
+        done, states = self._reached
+        if done > length:
+            done, states = 0, States.empty()
+        for node in self.graph.order()[done:length]:
+            states = self.apply(node.key, states)
+        self._reached = (length, states)
+        return states
+
+
+class _Directory:
+    """The migration files of one app."""
+
+    def __init__(self, app: str, path: Path, hint: str | None) -> None:
+        self.app = app
+        self._files = {found.name: found for found in find_files(path)}
+        self._cache = Cache(path)
+        self._path, self._hint = path, hint
+        self._package: Package | None = None
+        self._migrations: dict[str, Migration] = {}
+
+    def nodes(self) -> list[Node]:
+        """All nodes: remembered ones, else imported ones."""
+        nodes = [
+            self._cache.node(self.app, found) or self._imported(found)
+            for found in self._files.values()
+        ]
+        self._cache.save(list(self._files))
+        return nodes
+
+    def migration(self, name: str) -> Migration:
+        if name not in self._migrations:
+            self._import(self._files[name])
+        return self._migrations[name]
+
+    def _imported(self, found: Found) -> Node:
+        migration = self._import(found)
+        made = digest(migration.operations, type(migration).__module__)
+        node = Node.of(migration, made, found.file)
+        self._cache.remember(found, node)
+        return node
+
+    def _import(self, found: Found) -> Migration:
+        if self._package is None:
+            self._package = Package(self._path, self._hint)
+        migration = migration_in(self._package.import_file(found), self.app, found)
+        self._migrations[found.name] = migration
+        return migration
+
+
+def _all_of(nodes: Sequence[Node], app: str) -> str:
+    if not nodes:
+        return f"It has none yet: whimbrel makemigrations {app}"
+    return f"It has: {', '.join(node.name for node in nodes)}."

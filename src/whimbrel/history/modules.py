@@ -1,0 +1,244 @@
+"""Migration files as modules: found, imported by their place, checked."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from whimbrel.errors import LoadError
+from whimbrel.history.cache import Found
+from whimbrel.history.migration import Migration
+from whimbrel.operations.base import Operation
+
+
+def find_files(directory: Path) -> list[Found]:
+    """The migration files of a directory, by name; none where there is no directory.
+
+    Files that start with ``_``, ``~`` or ``.`` are no migrations, nor is what is not ``.py``.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            found = [
+                _found(entry)
+                for entry in entries
+                if entry.name.endswith(".py") and entry.name[0] not in "_~."
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found, key=lambda each: each.name)
+
+
+def _found(entry: os.DirEntry[str]) -> Found:
+    status = entry.stat()
+    return Found(entry.name[:-3], entry.path, status.st_size, status.st_mtime_ns)
+
+
+class Package:
+    """The package that a directory of migrations is, under a name that Python finds or one of its own.
+
+    ``hint``: the app's package ("blog"), where it has one.
+    """
+
+    def __init__(self, directory: Path, hint: str | None = None) -> None:
+        self.directory = directory
+        self.name = importable_name(directory, hint) or _own_name(directory)
+
+    def import_file(self, found: Found) -> types.ModuleType:
+        """The module of a file, imported now. Raises `LoadError` with the line that broke."""
+        try:
+            self._import_package()
+            return _execute(f"{self.name}.{found.name}", found.file)
+        except (Exception, SystemExit) as error:
+            raise broken(found.file, error) from error
+
+    def _import_package(self) -> None:
+        if not self.name.startswith(_OWN_PREFIX):
+            importlib.import_module(self.name)
+        elif self.name not in sys.modules:
+            package = types.ModuleType(self.name)
+            package.__path__ = [str(self.directory)]
+            sys.modules[self.name] = package
+
+
+_OWN_PREFIX = "whimbrel_migrations_"
+
+
+def _own_name(directory: Path) -> str:
+    place = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()
+    return f"{_OWN_PREFIX}{place[:12]}"
+
+
+def importable_name(directory: Path, hint: str | None = None) -> str | None:
+    """The name by which ``import`` finds this directory; nothing is imported to tell."""
+    directory = directory.resolve()
+    return next((name for name in _candidates(directory, hint) if _leads_to(name, directory)), None)
+
+
+def _candidates(directory: Path, hint: str | None) -> Iterator[str]:
+    if hint:
+        yield f"{hint}.{directory.name}"
+    parts: list[str] = [directory.name]
+    for parent in directory.parents:
+        if not (parent / "__init__.py").is_file():
+            break
+        parts.insert(0, parent.name)
+    yield ".".join(parts)
+
+
+def _leads_to(name: str, directory: Path) -> bool:
+    top, *rest = name.split(".")
+    if not all(part.isidentifier() for part in (top, *rest)):
+        return False
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    places: Sequence[str] = (spec.submodule_search_locations or ()) if spec else ()
+    return any(Path(place, *rest).resolve() == directory for place in places)
+
+
+def _execute(name: str, file: str) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no loader for {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+# -- what can be wrong with a file ------------------------------------------------------------
+
+
+def broken(file: str, error: BaseException) -> LoadError:
+    """The error for a file whose import ended in another one, with the line of the file."""
+    line = _line_of(file, error)
+    why = error.msg if isinstance(error, SyntaxError) else str(error)
+    return LoadError(
+        f"{type(error).__name__}: {why}" if why else type(error).__name__,
+        place=place(file, line),
+        mend="Mend the file, or move it out of the directory.",
+    )
+
+
+def _line_of(file: str, error: BaseException) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None)
+
+
+def place(file: str, line: int | None = None) -> str:
+    """A file, and a line in it, as people name them: relative to where they are, if below."""
+    relative = os.path.relpath(file)
+    shown = file if relative.startswith("..") else relative
+    return f"{shown}:{line}" if line else shown
+
+
+def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
+    """The migration of a module. Raises `LoadError` where it is none, or not put together well."""
+    made: Any = getattr(module, "Migration", None)
+    if made is None:
+        raise LoadError(
+            "there is no class Migration in it",
+            place=place(found.file),
+            mend="Write `class Migration(migrations.Migration)`; a file that is no migration "
+            "gets a name that starts with an underscore.",
+        )
+    if not _is_migration(made):
+        raise LoadError(
+            "its Migration is not a subclass of whimbrel.migrations.Migration",
+            place=place(found.file, _line_of_name(found.file, "Migration")),
+            mend="Write `class Migration(migrations.Migration)`.",
+        )
+    for attribute, wrong in _wrong_attributes(made):
+        raise LoadError(
+            f"Migration.{attribute} {wrong}",
+            place=place(found.file, _line_of_name(found.file, attribute)),
+            mend=_SHAPES[attribute],
+        )
+    migration: Migration = made(app, found.name)
+    return migration
+
+
+def _is_migration(made: Any) -> bool:
+    return isinstance(made, type) and issubclass(made, Migration)
+
+
+_PAIRS = 'Write a list of pairs: [("blog", "0001_initial")].'
+_SHAPES = {
+    "dependencies": _PAIRS,
+    "run_before": _PAIRS,
+    "replaces": _PAIRS,
+    "operations": 'Write a list of operations: [migrations.DeleteModel("Post")].',
+    "initial": "Write True, False or None.",
+    "atomic": "Write True or False.",
+}
+
+
+def _wrong_attributes(made: type[Migration]) -> Iterator[tuple[str, str]]:
+    for attribute in ("dependencies", "run_before", "replaces"):
+        for each in _members(getattr(made, attribute)):
+            if not _is_pair(each):
+                yield attribute, f"has {each!r}, which is not a pair of app and name"
+    for attribute in ("dependencies", "run_before", "replaces", "operations"):
+        if not isinstance(getattr(made, attribute), list | tuple):
+            yield attribute, f"is {getattr(made, attribute)!r}, not a list"
+    for each in _members(made.operations):
+        if not isinstance(each, Operation):
+            yield "operations", f"has {each!r}, which is not an operation"
+    initial: Any = made.initial
+    if initial is not None and not isinstance(initial, bool):
+        yield "initial", f"is {initial!r}"
+    if not isinstance(made.atomic, bool):
+        yield "atomic", f"is {made.atomic!r}"
+
+
+def _members(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(each, str) and each for each in value)
+    )
+
+
+def _line_of_name(file: str, name: str) -> int | None:
+    """The line on which a file gives a name its value, at its top or in its class Migration."""
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    lines = (
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and name in _named_by(node)
+    )
+    return next(lines, None)
+
+
+def _named_by(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [each.id for each in targets if isinstance(each, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []

@@ -1,0 +1,79 @@
+"""A migration as planning sees it, without its module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from whimbrel.history.migration import Migration
+
+#: (app, name): the id of a node.
+Key: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A migration file, but for what its operations do.
+
+    ``dependencies``, ``run_before`` and ``replaces`` are as the file has them; ``initial`` is
+    settled. ``digest`` stands for what the operations do (see `digest`). ``has_barrier``: no
+    leap may cross it. ``operations``: how many there are. ``file``: the path of the file.
+    """
+
+    app: str
+    name: str
+    dependencies: tuple[Key, ...] = ()
+    run_before: tuple[Key, ...] = ()
+    replaces: tuple[Key, ...] = ()
+    initial: bool = False
+    atomic: bool = True
+    digest: str = ""
+    has_barrier: bool = False
+    operations: int = 0
+    file: str | None = None
+
+    @classmethod
+    def of(cls, migration: Migration, digest: str = "", file: str | None = None) -> Node:
+        """The node of a loaded migration."""
+        dependencies = _keys(migration.dependencies)
+        initial = migration.initial
+        if initial is None:
+            initial = all(app != migration.app for app, _ in dependencies)
+        return cls(
+            app=migration.app,
+            name=migration.name,
+            dependencies=dependencies,
+            run_before=_keys(migration.run_before),
+            replaces=_keys(migration.replaces),
+            initial=initial,
+            atomic=migration.atomic,
+            digest=digest,
+            has_barrier=any(operation.barrier for operation in migration.operations),
+            operations=len(migration.operations),
+            file=file,
+        )
+
+    @property
+    def key(self) -> Key:
+        """Its id."""
+        return self.app, self.name
+
+    @property
+    def label(self) -> str:
+        """ "blog.0002_comment", as people and errors name it."""
+        return f"{self.app}.{self.name}"
+
+    @property
+    def path(self) -> Path | None:
+        """The file."""
+        return Path(self.file) if self.file is not None else None
+
+
+def _keys(pairs: Any) -> tuple[Key, ...]:
+    return tuple((app, name) for app, name in pairs)
+
+
+def label_of(key: Key) -> str:
+    """ "blog.0002_comment" of a key."""
+    return f"{key[0]}.{key[1]}"
