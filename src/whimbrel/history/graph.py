@@ -32,6 +32,8 @@ class Graph:
         for node in sorted(self._nodes.values(), key=lambda node: node.name):
             self._apps.setdefault(node.app, []).append(node)
         self._rank = {app: index for index, app in enumerate(self._apps)}
+        self._roots = self._found_roots()
+        self._resolved: dict[Key, Key] = {}
         self._inner_children = self._linked_within_apps()
         self._parents, self._children = self._linked()
         self._order = self._sorted()
@@ -86,8 +88,7 @@ class Graph:
 
     def roots(self, app: str) -> list[Node]:
         """The nodes of an app that depend on no other of it."""
-        waiting = {key for node in self.of_app(app) for key in self._inner_children[node.key]}
-        return [node for node in self.of_app(app) if node.key not in waiting]
+        return [node for node in self.of_app(app) if node.key in self._roots]
 
     def leaves(self, app: str | None = None) -> list[Node]:
         """The nodes on which no other of the same app depends; of one app, or of all."""
@@ -159,39 +160,57 @@ class Graph:
             raise self._missing(key, wanted_by)
         return key
 
+    def _found_roots(self) -> set[Key]:
+        roots = {
+            node.key
+            for node in self._nodes.values()
+            if all(app != node.app for app, _ in node.dependencies)
+        }
+        for node in self._nodes.values():
+            roots.difference_update(key for key in node.run_before if key[0] == node.app)
+        return roots
+
     def _linked_within_apps(self) -> dict[Key, list[Key]]:
-        """Who depends on whom inside each app, by name: what roots and leaves are made of."""
+        """Who depends on whom inside each app: what leaves are made of."""
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for node in self._nodes.values():
             for key in node.dependencies:
-                if key[0] == node.app and key in children:
-                    children[key].append(node.key)
+                if key[0] == node.app:
+                    children[self._inner(key, node)].append(node.key)
             for key in node.run_before:
-                if key[0] == node.app and key in children:
-                    children[node.key].append(key)
+                if key[0] == node.app:
+                    children[node.key].append(self._inner(key, node))
         return children
+
+    def _inner(self, key: Key, wanted_by: Node) -> Key:
+        if key[1] == LATEST:
+            raise NodeError(
+                f"{wanted_by.label} wants the latest migration of its own app",
+                place=wanted_by.file,
+                mend="Name the migration that it comes after.",
+            )
+        return self._settled(key, wanted_by)
 
     def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
         parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
-        settled: dict[Key, Key] = {}
         for node in self._nodes.values():
             for key in node.dependencies:
-                parents[node.key][self._settled(key, node, settled)] = None
+                parents[node.key][self._settled(key, node)] = None
             for key in node.run_before:
-                parents[self._settled(key, node, settled)][node.key] = None
+                parents[self._settled(key, node)][node.key] = None
         for key, waited_for in parents.items():
             for parent in waited_for:
                 children[parent].append(key)
         return {key: list(found) for key, found in parents.items()}, children
 
-    def _settled(self, key: Key, wanted_by: Node, settled: dict[Key, Key]) -> Key:
+    def _settled(self, key: Key, wanted_by: Node) -> Key:
         """`resolve`, remembered: ten thousand may wait for the same ``__first__``."""
         if key in self._nodes:
             return key
-        if key not in settled:
-            settled[key] = self.resolve(key, wanted_by)
-        return settled[key]
+        if key not in self._resolved:
+            self._resolved[key] = self.resolve(key, wanted_by)
+        return self._resolved[key]
 
     def _sorted(self) -> tuple[Node, ...]:
         sorter = graphlib.TopologicalSorter(self._parents)
@@ -228,18 +247,16 @@ class Graph:
         wants = f"{wanted_by.label} wants {label_of(key)}, and " if wanted_by else ""
         place = wanted_by.file if wanted_by else None
         if app not in self._apps:
-            mend = did_you_mean(app, self._apps) or (
-                "Add it to apps in [tool.whimbrel], or take that dependency out."
-            )
+            listed = "Add it to apps in [tool.whimbrel], or take that dependency out."
+            mend = did_you_mean(app, self._apps) or listed
             return NodeError(f"{wants}there is no app {app!r}", place=place, mend=mend)
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
             return NodeError(f"{wants}{app} has no migrations", place=place, mend=first)
         names = [node.name for node in self._apps[app]]
-        mend = did_you_mean(name, names) or (
-            "Bring the file back, or take that dependency out." if wanted_by else None
-        )
-        return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=mend)
+        back = "Bring the file back, or take that dependency out." if wanted_by else None
+        hint = did_you_mean(name, names) or back
+        return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=hint)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

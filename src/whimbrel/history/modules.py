@@ -189,7 +189,7 @@ _SHAPES = {
 }
 
 
-def _wrong_attributes(made: type[Migration]) -> Iterator[tuple[str, str]]:
+def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
     for attribute in ("dependencies", "run_before", "replaces"):
         for each in _members(getattr(made, attribute)):
             if not _is_pair(each):
@@ -200,9 +200,8 @@ def _wrong_attributes(made: type[Migration]) -> Iterator[tuple[str, str]]:
     for each in _members(made.operations):
         if not isinstance(each, Operation):
             yield "operations", f"has {each!r}, which is not an operation"
-    initial: Any = made.initial
-    if initial is not None and not isinstance(initial, bool):
-        yield "initial", f"is {initial!r}"
+    if made.initial is not None and not isinstance(made.initial, bool):
+        yield "initial", f"is {made.initial!r}"
     if not isinstance(made.atomic, bool):
         yield "atomic", f"is {made.atomic!r}"
 
