@@ -119,12 +119,10 @@ class _Difference:
             yield from each.columns_go()
 
     @cached_property
-    def _blocked(self) -> frozenset[tuple[Name, str]]:
-        """Old columns that no foreign key may hold on to: their type or their key changes."""
-        return frozenset(
-            (each.before.at, column)
-            for each in self.pairs
-            for column in each.columns_no_key_may_hold()
+    def _blocked(self) -> _Blocked:
+        return _Blocked(
+            frozenset((each.before.at, name) for each in self.pairs for name in each.retyped()),
+            frozenset((each.before.at, name) for each in self.pairs for name in each.losing_keys()),
         )
 
     # what is renamed
@@ -171,6 +169,14 @@ def _column_names(before: Table, after: Table) -> dict[str, str]:
     return {
         old.name: new.name for old, new in _column_pairs(before, after).both if old.name != new.name
     }
+
+
+@dataclass(frozen=True)
+class _Blocked:
+    """Old columns that a foreign key must let go of: on both its ends, and as what it points at."""
+
+    retyped: frozenset[tuple[Name, str]]
+    losing: frozenset[tuple[Name, str]]
 
 
 @dataclass(frozen=True)
@@ -301,11 +307,14 @@ class _TablePair:
             renamed, target=self._moved.get(renamed.target, renamed.target), target_columns=columns
         )
 
-    def columns_no_key_may_hold(self) -> Iterator[str]:
-        """Old columns whose kind of type changes, or whose primary or unique key goes."""
+    def retyped(self) -> Iterator[str]:
+        """Old columns whose kind of type changes."""
         for old, new in self.altered:
             if _kind(old) != _kind(new):
                 yield self._old(new.name).name
+
+    def losing_keys(self) -> Iterator[str]:
+        """Old columns whose primary or unique key goes."""
         for part in self._going(self.constraints):
             if isinstance(part.was, PrimaryKey | Unique):
                 yield from part.was.columns
@@ -327,12 +336,13 @@ class _TablePair:
         remade = {new.name for _, new in self.remade}
         return bool(remade) and bool(mentioned(part, frozenset(remade)))
 
-    def _is_held(self, key: ForeignKey, blocked: frozenset[tuple[Name, str]]) -> bool:
+    def _is_held(self, key: ForeignKey, blocked: _Blocked) -> bool:
         """Whether an old foreign key holds a column that must change."""
         own = {(self.before.at, column) for column in key.columns}
-        return not blocked.isdisjoint(own | {(key.target, column) for column in key.target_columns})
+        target = {(key.target, column) for column in key.target_columns}
+        return not (blocked.retyped.isdisjoint(own | target) and blocked.losing.isdisjoint(target))
 
-    def _held(self, blocked: frozenset[tuple[Name, str]]) -> list[tuple[_Part, _Part]]:
+    def _held(self, blocked: _Blocked) -> list[tuple[_Part, _Part]]:
         """Foreign keys that stay, but must let go for a while."""
         going = {id(part) for part in self._going(self.constraints)}
         return [
@@ -343,13 +353,13 @@ class _TablePair:
             and self._is_held(old.was, blocked)
         ]
 
-    def foreign_keys_go(self, blocked: frozenset[tuple[Name, str]]) -> Iterator[c.Change]:
+    def foreign_keys_go(self, blocked: _Blocked) -> Iterator[c.Change]:
         going = [*self._going(self.constraints), *(old for old, _ in self._held(blocked))]
         for part in going:
             if isinstance(part.was, ForeignKey):
                 yield c.DropConstraint(self.before.at, part.was)
 
-    def foreign_keys_come(self, blocked: frozenset[tuple[Name, str]]) -> Iterator[c.Change]:
+    def foreign_keys_come(self, blocked: _Blocked) -> Iterator[c.Change]:
         coming = [*self._coming(self.constraints), *(new for _, new in self._held(blocked))]
         for part in coming:
             if isinstance(part.now, ForeignKey):
