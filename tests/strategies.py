@@ -39,7 +39,9 @@ def _plain_fields(draw: st.DrawFn) -> Field:
         lambda: models.BigIntegerField(**default(1)),
         lambda: models.PositiveIntegerField(**default(3)),
         lambda: models.BooleanField(**default(draw(st.booleans()))),
-        lambda: models.DecimalField(max_digits=8, decimal_places=2, **default(decimal.Decimal("1.50"))),
+        lambda: models.DecimalField(
+            max_digits=8, decimal_places=2, **default(decimal.Decimal("1.50"))
+        ),
         lambda: models.DateTimeField(null=True),
         lambda: models.JSONField(**default({"a": [1, None]})),
         lambda: models.UUIDField(null=True),
@@ -57,10 +59,14 @@ def fields(draw: st.DrawFn, state: State, app: str, name: str, existing: dict[st
     targets = [model.label for model in state if len(model.primary_key) == 1]
     if kind == 0:
         target = draw(st.sampled_from([*targets, "self"]))
-        return models.ForeignKey(target, draw(st.sampled_from([models.CASCADE, models.SET_NULL])), null=True)
+        return models.ForeignKey(
+            target, draw(st.sampled_from([models.CASCADE, models.SET_NULL])), null=True
+        )
     if kind == 1:
         return models.ManyToManyField(draw(st.sampled_from([*targets, "self"])))
-    numbers = [n for n, f in existing.items() if type(f) in (models.IntegerField, models.BigIntegerField)]
+    numbers = [
+        n for n, f in existing.items() if type(f) in (models.IntegerField, models.BigIntegerField)
+    ]
     if kind == 2 and numbers:
         column = existing[numbers[0]].column_name(numbers[0])
         return models.GeneratedField(models.SQL(f"{column} + 1"), models.BigIntegerField())
@@ -81,7 +87,9 @@ def _columns(pairs: list[tuple[str, Field]]) -> list[str]:
     return [
         name
         for name, field in pairs
-        if field.has_column and not field.primary_key and not isinstance(field, GeneratedField | models.JSONField)
+        if field.has_column
+        and not field.primary_key
+        and not isinstance(field, GeneratedField | models.JSONField)
     ]
 
 
@@ -94,7 +102,9 @@ def model_options(draw: st.DrawFn, pairs: list[tuple[str, Field]]) -> dict[str, 
         options["indexes"] = [models.Index(fields=[draw(st.sampled_from(["", "-"])) + columns[0]])]
     if len(columns) > 1 and draw(st.integers(0, 2)) == 0:
         options["unique_together"] = [("id", columns[1])]
-    numbers = [name for name, field in pairs if isinstance(field, models.IntegerField) and name in columns]
+    numbers = [
+        name for name, field in pairs if isinstance(field, models.IntegerField) and name in columns
+    ]
     if numbers and draw(st.booleans()):
         options["constraints"] = [models.CheckConstraint(models.Q(**{f"{numbers[0]}__gte": -5}))]
     if draw(st.integers(0, 4)) == 0:
@@ -121,7 +131,18 @@ def operations(draw: st.DrawFn, state: State) -> tuple[str, Operation]:
     """An operation that fits a state, with the app of its migration."""
     verbs = [_create]
     if list(state):
-        verbs += [_add, _add, _alter, _alter, _remove, _rename_field, _rename_model, _index, _delete, _table]
+        verbs += [
+            _add,
+            _add,
+            _alter,
+            _alter,
+            _remove,
+            _rename_field,
+            _rename_model,
+            _index,
+            _delete,
+            _table,
+        ]
     made = None
     while made is None:
         made = draw(st.sampled_from(verbs))(draw, state)
@@ -154,7 +175,9 @@ def _add(draw: st.DrawFn, state: State) -> Made:
     if name is None:
         return None
     existing = {each.name: each.field for each in model.fields}
-    return model.app, migrations.AddField(model.name, name, draw(fields(state, model.app, model.name, existing)))
+    return model.app, migrations.AddField(
+        model.name, name, draw(fields(state, model.app, model.name, existing))
+    )
 
 
 def _touchable(draw: st.DrawFn, model: Model) -> str | None:
@@ -163,11 +186,17 @@ def _touchable(draw: st.DrawFn, model: Model) -> str | None:
     used |= {name for group in model.options.unique_together for name in group}
     for part in model.options.constraints:
         used |= part.value.condition.columns(frozenset(each.name for each in model.fields))
-    texts = [each.field.expression.text for each in model.fields if isinstance(each.field, GeneratedField)]
+    texts = [
+        each.field.expression.text
+        for each in model.fields
+        if isinstance(each.field, GeneratedField)
+    ]
     names = [
         each.name
         for each in model.fields
-        if not each.field.primary_key and each.name not in used and not any(each.name in text for text in texts)
+        if not each.field.primary_key
+        and each.name not in used
+        and not any(each.name in text for text in texts)
     ]
     return draw(st.sampled_from(names)) if names else None
 
@@ -183,10 +212,17 @@ def _alter(draw: st.DrawFn, state: State) -> Made:
         return None
     old = model.field(name).field
     if type(old) in (models.CharField, models.TextField):
-        kinds = [models.CharField(max_length=80, default="y"), models.TextField(default="it's", null=True)]
+        kinds = [
+            models.CharField(max_length=80, default="y"),
+            models.TextField(default="it's", null=True),
+        ]
         kinds += [models.CharField(max_length=40, default="x", unique=False, db_index=True)]
     else:
-        kinds = [models.IntegerField(default=4), models.BigIntegerField(null=True), models.BigIntegerField(default=1)]
+        kinds = [
+            models.IntegerField(default=4),
+            models.BigIntegerField(null=True),
+            models.BigIntegerField(default=1),
+        ]
     return model.app, migrations.AlterField(model.name, name, draw(st.sampled_from(kinds)))
 
 
@@ -219,12 +255,18 @@ def _index(draw: st.DrawFn, state: State) -> Made:
     columns = _columns([(each.name, each.field) for each in model.fields])
     if not columns:
         return None
-    return model.app, migrations.AddIndex(model.name, models.Index(fields=[draw(st.sampled_from(columns))]))
+    return model.app, migrations.AddIndex(
+        model.name, models.Index(fields=[draw(st.sampled_from(columns))])
+    )
 
 
 def _table(draw: st.DrawFn, state: State) -> Made:
     model = _model(draw, state)
-    table = None if model.options.db_table else f"t_{model.key.lower().replace('.', '_').replace('#', '_')}"
+    table = (
+        None
+        if model.options.db_table
+        else f"t_{model.key.lower().replace('.', '_').replace('#', '_')}"
+    )
     return model.app, migrations.AlterModelTable(model.name, table)
 
 

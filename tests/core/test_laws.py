@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,7 +78,7 @@ def test_the_changes_of_neighbours_are_those_of_their_whole_schemas(
     history: list[tuple[str, Operation]],
 ) -> None:
     points = replayed(history)
-    for old, new in zip(points, points[1:], strict=False):
+    for old, new in itertools.pairwise(points):
         for before, after in ((old, new), (new, old)):
             assert set(map(repr, changes_between(before, after))) == set(
                 map(repr, diff(lower(before), lower(after)))

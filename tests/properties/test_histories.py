@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
+import catalog
+import catalog_sqlite
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-import catalog
-import catalog_sqlite
 from servers import PostgresServer
 from strategies import histories, states
 from whimbrel.engines import engine_for
@@ -128,10 +128,14 @@ def surviving(old: State, new: State) -> list[tuple[str, str]]:
     ]
 
 
-def assert_rows_survive(old: State, new: State, before: dict[Any, Any], after: dict[Any, Any]) -> None:
+def assert_rows_survive(
+    old: State, new: State, before: dict[Any, Any], after: dict[Any, Any]
+) -> None:
     kept = {key[0] for key in before} & {key[0] for key in after}
     for table in kept:
-        counts = {len(values) for key, values in (*before.items(), *after.items()) if key[0] == table}
+        counts = {
+            len(values) for key, values in (*before.items(), *after.items()) if key[0] == table
+        }
         assert len(counts) == 1, f"rows of {table} came or went"
     for key in surviving(old, new):
         if key in before and key in after:
@@ -159,7 +163,7 @@ def test_a_history_goes_there_and_back_with_its_rows(
     fresh: Fresh, history: list[tuple[str, Operation]]
 ) -> None:
     points = replayed(history)
-    way = list(zip(points, points[1:], strict=False))
+    way = list(pairwise(points))
     with fresh() as connection:
         nothing = seen(connection)
         known: dict[str, Table] = {}

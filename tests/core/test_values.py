@@ -1,0 +1,174 @@
+"""The small values: SQL text, conditions, types, names."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from whimbrel import models
+from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import Constant, rename_words
+from whimbrel.schema.order import rename_order
+from whimbrel.schema.types import EnumType, EnumValue, Type, describe, make_type
+from whimbrel.state.naming import identity, part_name, shortened, type_name
+
+pytestmark = pytest.mark.reduced
+
+RENAMES = [
+    ("price >= 0", "cost >= 0"),
+    ("lower(price)", "lower(cost)"),
+    ("price(price)", "price(cost)"),
+    ("x = 'price' and price = 1", "x = 'price' and cost = 1"),
+    ('"price" > 1', '"cost" > 1'),
+    ("prices + price_2", "prices + price_2"),
+    ("note::price", "note::price"),
+    ("$$price$$ || price", "$$price$$ || cost"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), RENAMES)
+def test_a_column_in_text_is_renamed_and_nothing_else(before: str, after: str) -> None:
+    assert rename_words(before, {"price": "cost"}) == after
+
+
+def test_swapped_names_in_text_are_swapped() -> None:
+    assert rename_words("a - b", {"a": "b", "b": "a"}) == "b - a"
+
+
+Q = models.Q
+CONDITIONS = [
+    (Q(a=1) & Q(b=2), Q(a=1, b=2), True),
+    (Q(a=1) | Q(b=2), Q(b=2) | Q(a=1), False),
+    (~~Q(a=1), Q(a=1), True),
+    (Q(a=1), Q(a=True), False),
+    (Q(a__in=[1, 2]), Q(a__in=(1, 2)), True),
+    (Q(a__gt=models.F("b")).rename({"b": "c"}), Q(a__gt=models.F("c")), True),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "same"), CONDITIONS)
+def test_conditions_are_values(left: Any, right: Any, same: bool) -> None:
+    assert (left == right) is same
+
+
+def test_a_lookup_that_there_is_not_is_named() -> None:
+    with pytest.raises(ModelError, match="unknown lookup 'like'"):
+        Q(name__like="x")
+
+
+def test_constants_of_two_types_are_two_constants() -> None:
+    assert Constant(0) != Constant(False)
+    assert Constant(1) != Constant(1.0)
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+class Money(sa.types.TypeDecorator[Any]):
+    impl = sa.Numeric
+    cache_ok = True
+
+    def __init__(self, currency: str, scale: int = 2) -> None:
+        super().__init__(12, scale)
+        self.currency, self.scale = currency, scale
+
+
+class Bag(sa.types.TypeDecorator[Any]):
+    impl = sa.Text
+    cache_ok = True
+
+
+HERE = __name__
+TYPES: list[tuple[Any, Any]] = [
+    (sa.String(100), make_type("sqlalchemy:String", length=100)),
+    (sa.Text, make_type("sqlalchemy:Text")),
+    (sa.Numeric(10, 2), make_type("sqlalchemy:Numeric", precision=10, scale=2)),
+    (sa.DateTime(timezone=True), make_type("sqlalchemy:DateTime", timezone=True)),
+    (postgresql.JSONB(), make_type("sqlalchemy.dialects.postgresql:JSONB")),
+    (
+        postgresql.ARRAY(sa.Integer),
+        make_type(
+            "sqlalchemy.dialects.postgresql:ARRAY", item_type=make_type("sqlalchemy:Integer")
+        ),
+    ),
+    (
+        sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+        make_type(
+            "sqlalchemy:JSON",
+            variants={"postgresql": make_type("sqlalchemy.dialects.postgresql:JSONB")},
+        ),
+    ),
+    (sa.Enum(Mood), EnumType("mood", (EnumValue("GOOD"), EnumValue("BAD")), check=False)),
+    (Money("EUR"), Type(f"{HERE}:Money", (), (("currency", "EUR"),))),
+    (Money("EUR", scale=3), Type(f"{HERE}:Money", (), (("currency", "EUR"), ("scale", 3)))),
+    (Bag(), Type(f"{HERE}:Bag")),
+]
+
+
+@pytest.mark.parametrize(("given", "described"), TYPES, ids=[repr(given) for given, _ in TYPES])
+def test_a_type_is_told_by_its_call(given: Any, described: Any) -> None:
+    assert describe(given) == described
+
+
+def test_a_type_that_forgets_its_argument_is_refused() -> None:
+    class Forgetful(sa.types.UserDefinedType[Any]):
+        def __init__(self, size: int) -> None:
+            pass
+
+    Forgetful.__qualname__ = "Forgetful"
+    with pytest.raises(ModelError, match="does not keep its argument 'size'"):
+        describe(Forgetful(3))
+
+
+def test_two_fields_are_equal_when_they_lower_to_the_same_column() -> None:
+    assert models.Field(sa.String(20)) == models.CharField("Name", max_length=20, help_text="?")
+    assert models.Field(sa.String(20)) != models.CharField(max_length=21)
+    assert models.ForeignKey("a.B", models.PROTECT) == models.ForeignKey("a.b", models.RESTRICT)
+
+
+NAMES = [
+    (part_name("blog.Post", ["blog.Post.title"], "idx"), "blog_post_title_idx"),
+    (part_name("blog.Post", [], "pk"), "blog_post_pk"),
+    (part_name("blog.Post", ["blog.Post.a", "blog.Post.b"], "uniq", 2), "blog_post_a_b_uniq2"),
+    (type_name("blog.Post.kind"), "blog_post_kind"),
+    (identity("blog.Post", 1), "blog.Post"),
+    (identity("blog.Post", 2), "blog.Post#2"),
+    (shortened("x" * 63), "x" * 63),
+]
+
+
+@pytest.mark.parametrize(("made", "name"), NAMES)
+def test_names_come_from_identities(made: str, name: str) -> None:
+    assert made == name
+
+
+def test_a_second_birth_has_names_of_its_own() -> None:
+    first = part_name("blog.Post", ["blog.Post.title"], "idx")
+    assert part_name("blog.Post#2", ["blog.Post#2.title"], "idx") != first
+    assert part_name("blog.Post", ["blog.Post.title#2"], "idx") != first
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "é" * 40, "名" * 30])
+def test_a_long_name_is_cut_to_what_postgresql_takes(name: str) -> None:
+    assert len(shortened(name).encode()) <= 63
+    assert shortened(name) != shortened(name + "y")
+
+
+RENAME_ORDERS = [
+    ({"a": "b", "b": "c"}, [("b", "c"), ("a", "b")]),
+    ({"a": "b", "b": "a"}, [("a", "a_"), ("b", "a"), ("a_", "b")]),
+    ({"a": "a"}, []),
+]
+
+
+@pytest.mark.parametrize(("renames", "order"), RENAME_ORDERS)
+def test_renames_come_in_an_order_in_which_each_name_is_free(
+    renames: dict[str, str], order: list[tuple[str, str]]
+) -> None:
+    assert list(rename_order(renames, lambda name: f"{name}_")) == order
