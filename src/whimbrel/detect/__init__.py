@@ -1,0 +1,118 @@
+"""Two states, and the migrations that make one of the other.
+
+`detect` compares what the migration files lead to with the models as they are, asks what only
+a person can know, and gives operations, ordered and split so that they apply. It prints
+nothing: questions go through one port, `Questioner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from whimbrel.detect.check import assert_equal
+from whimbrel.detect.fields import change_fields
+from whimbrel.detect.flags import FlagQuestioner, Flags
+from whimbrel.detect.models import create_models, delete_models
+from whimbrel.detect.options import change_options
+from whimbrel.detect.ordering import ordered
+from whimbrel.detect.parts import change_parts, rename_parts
+from whimbrel.detect.plan import LATEST, AppMigration, Dependency, Task
+from whimbrel.detect.questions import (
+    Answer,
+    Candidate,
+    FillQuestion,
+    MoveQuestion,
+    NoNulls,
+    OneOff,
+    Question,
+    Questioner,
+    Renamed,
+    RenameQuestion,
+    SafeSteps,
+    Subject,
+    Why,
+)
+from whimbrel.detect.scope import limited
+from whimbrel.detect.splitting import split
+from whimbrel.detect.work import Work
+from whimbrel.operations import AlterField
+from whimbrel.state.state import State
+
+__all__ = [
+    "LATEST",
+    "Answer",
+    "AppMigration",
+    "Candidate",
+    "Dependency",
+    "FillQuestion",
+    "FlagQuestioner",
+    "Flags",
+    "MoveQuestion",
+    "NoNulls",
+    "OneOff",
+    "Question",
+    "Questioner",
+    "RenameQuestion",
+    "Renamed",
+    "SafeSteps",
+    "Subject",
+    "Why",
+    "detect",
+]
+
+
+def detect(
+    old: State,
+    new: State,
+    questioner: FlagQuestioner | None = None,
+    apps: Iterable[str] | None = None,
+) -> list[AppMigration]:
+    """The migrations that make ``new`` (the live models) of ``old`` (where the files lead).
+
+    ``apps``: only these, and what they need of others. Each migration comes after those that it
+    depends on. Raises `QuestionError` where questions stay open, `UsageError` for a flag that
+    answers nothing.
+    """
+    questioner = questioner or FlagQuestioner()
+    wanted = new if apps is None else limited(old, new, apps)
+    work = Work(old, wanted, questioner, old)
+    _find_renames(work)
+    _find_changes(work)
+    questioner.finish()
+    tasks = _applied(work)
+    return split(tasks, old)
+
+
+def _find_renames(work: Work) -> None:
+    rename_parts(work)
+
+
+def _find_changes(work: Work) -> None:
+    change_parts(work)
+    change_fields(work)
+    change_options(work)
+    create_models(work)
+    delete_models(work)
+
+
+def _applied(work: Work) -> list[Task]:
+    """All tasks in order, without those that turn out to change nothing; they keep the law."""
+    state, tasks = work.state, list(work.renames)
+    for task in ordered(work.tasks):
+        if isinstance(task.operation, AlterField) and _is_done(task, state):
+            continue
+        state = task.operation.apply(task.app, state)
+        tasks.append(task)
+    assert_equal(state, work.new)
+    return tasks
+
+
+def _is_done(task: Task, state: State) -> bool:
+    """Fields that share an enum type change together: the first one's operation does it."""
+    operation = task.operation
+    assert isinstance(operation, AlterField)
+    model = state.find(f"{task.app}.{operation.model_name}")
+    if model is None or not operation.preserve_default:
+        return False
+    found = model.find(operation.name)
+    return found is not None and found.field == operation.field

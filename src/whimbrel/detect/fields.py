@@ -1,0 +1,172 @@
+"""Fields of models that stay: those that come, go or change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel.detect.fills import filled, nullable_first
+from whimbrel.detect.plan import (
+    FIELDS_CHANGE,
+    FIELDS_COME,
+    FIELDS_GO,
+    Task,
+    Token,
+    free_table,
+    has_field,
+    has_key,
+    no_field,
+    unreferenced_field,
+    unreferenced_model,
+    unused_field,
+)
+from whimbrel.detect.questions import OneOff, SafeSteps
+from whimbrel.detect.references import fields_pointed_at, labels_of, made_of, needs_of_field
+from whimbrel.detect.work import Work
+from whimbrel.operations import AddField, AlterField, RemoveField
+from whimbrel.state.fields import Field, ManyToManyField
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.naming import through_table_name
+from whimbrel.state.state import State
+
+
+def change_fields(work: Work) -> None:
+    """Tasks for the fields of models that stay."""
+    for old, new in work.kept:
+        for each in old.fields:
+            after = new.find(each.name)
+            if after is None or not alterable(each.field, after.field):
+                _remove(work, old, each)
+        for each in new.fields:
+            before = old.find(each.name)
+            if before is None or not alterable(before.field, each.field):
+                _add(work, new, each)
+            elif before.field != each.field:
+                _alter(work, old, new, each)
+
+
+def alterable(old: Field, new: Field) -> bool:
+    """Whether one can become the other: a column a column, a table between models the same one."""
+    if old.has_column or new.has_column:
+        return old.has_column and new.has_column
+    if isinstance(old, ManyToManyField) and isinstance(new, ManyToManyField):
+        same = (old.through is None) == (new.through is None)
+        return same and (old.through is not None or old.to.lower() == new.to.lower())
+    return True
+
+
+# -- removing
+
+
+def _remove(work: Work, model: Model, each: ModelField) -> None:
+    operation = RemoveField(model.name, each.name)
+    work.add(Task(model.app, operation, FIELDS_GO, *gone_field_tokens(work, model, each)))
+
+
+def gone_field_tokens(
+    work: Work, model: Model, each: ModelField
+) -> tuple[frozenset[Token], frozenset[Token]]:
+    """What the removal of a field brings about, and what it needs."""
+    provides = {no_field(model.label, each.name), *freed_by(model, each.field, work.state)}
+    provides.update(unused_field(model.label, name) for name in made_of(model, each.field))
+    if isinstance(each.field, ManyToManyField) and each.field.through is None:
+        table = each.field.db_table or through_table_name(model.db_table, each.name)
+        provides.add(free_table(model.options.schema, table))
+    needs = {unused_field(model.label, each.name), unreferenced_field(model.label, each.name)}
+    return frozenset(provides), frozenset(needs - provides)
+
+
+def freed_by(model: Model, field: Field, old: State) -> Iterator[Token]:
+    """What a relation that goes points at no more."""
+    yield from (unreferenced_model(label) for label in sorted(labels_of(field)))
+    yield from (unreferenced_field(label, name) for label, name in fields_pointed_at(field, old))
+
+
+# -- adding
+
+
+def _add(work: Work, model: Model, each: ModelField) -> None:
+    answer = filled(work, model, each)
+    if isinstance(answer, OneOff):
+        field = each.field.but(default=answer.value)
+        work.add(new_field_task(work, model, each, field, preserve_default=False))
+    elif isinstance(answer, SafeSteps):
+        work.add(new_field_task(work, model, each, nullable_first(each.field)))
+        work.add(_turns_not_null(work, model, each, answer))
+    else:
+        work.add(new_field_task(work, model, each, each.field))
+
+
+def new_field_task(
+    work: Work, model: Model, each: ModelField, field: Field, preserve_default: bool = True
+) -> Task:
+    """The task that adds a field."""
+    needs = needs_of_field(model, each.name, work.new)
+    wishes = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
+    if isinstance(field, ManyToManyField) and field.through is None:
+        table = field.db_table or through_table_name(model.db_table, each.name)
+        wishes.add(free_table(model.options.schema, table))
+    return Task(
+        model.app,
+        AddField(model.name, each.name, field, preserve_default),
+        FIELDS_COME,
+        frozenset({has_field(model.label, each.name)}),
+        needs | {no_field(model.label, each.name), ("model", model.label.lower())},
+        frozenset(wishes),
+    )
+
+
+def _turns_not_null(work: Work, model: Model, each: ModelField, answer: SafeSteps) -> Task:
+    """The last of the safe steps, in a migration of its own."""
+    field = each.field.but(default=answer.value) if answer.has_value else each.field
+    return Task(
+        model.app,
+        AlterField(model.name, each.name, field, not answer.has_value),
+        FIELDS_CHANGE,
+        frozenset({has_field(model.label, each.name)}),
+        needs_of_field(model, each.name, work.new) | {("nullable", model.label, each.name)},
+        apart=True,
+        note=f"Before this, give every row of {model.label} a value for {each.name}: "
+        "it takes no NULL from here on.",
+    )
+
+
+# -- changing
+
+
+def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
+    before = old.field(each.name)
+    answer = filled(work, new, each, before.field)
+    field = each.field.but(default=answer.value) if isinstance(answer, OneOff) else each.field
+    if not isinstance(answer, SafeSteps):
+        one_off = isinstance(answer, OneOff)
+        work.add(
+            _altering_task(
+                work, old, new, each, AlterField(new.name, each.name, field, not one_off)
+            )
+        )
+        return
+    loose = each.field.but(null=True)
+    if loose != before.field:
+        work.add(_altering_task(work, old, new, each, AlterField(new.name, each.name, loose)))
+    work.add(_turns_not_null(work, new, each, answer))
+
+
+def _altering_task(
+    work: Work, old: Model, new: Model, each: ModelField, operation: AlterField
+) -> Task:
+    before, after = old.field(each.name).field, each.field
+    provides = {
+        unused_field(old.label, name) for name in made_of(old, before) - made_of(new, after)
+    }
+    freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
+    provides.update(freed - kept)
+    if (after.unique, after.primary_key) != (before.unique, before.primary_key):
+        provides.add(has_field(new.label, each.name))
+    if made_of(new, after) or before.computed() is not None or after.computed() is not None:
+        provides.add(has_field(new.label, each.name))
+    needs = needs_of_field(new, each.name, work.new) - provides
+    wishes = {has_key(label) for label in labels_of(after) if label != new.label.lower()}
+    return Task(new.app, operation, FIELDS_CHANGE, frozenset(provides), needs, frozenset(wishes))
+
+
+__all__ = ["alterable", "change_fields", "freed_by", "gone_field_tokens", "new_field_task"]

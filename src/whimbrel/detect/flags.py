@@ -1,0 +1,248 @@
+"""Answers given on the command line, and what happens to the questions that they leave open."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import decimal
+import difflib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from whimbrel.detect.questions import (
+    Answer,
+    FillQuestion,
+    MoveQuestion,
+    NoNulls,
+    OneOff,
+    Question,
+    Questioner,
+    Renamed,
+    RenameQuestion,
+    SafeSteps,
+    Why,
+)
+from whimbrel.errors import QuestionError, UsageError
+from whimbrel.schema.expressions import SQL
+
+#: What a one-off value may be made with, besides literals.
+CALLS: dict[str, Any] = {
+    "SQL": SQL,
+    "datetime.date": datetime.date,
+    "datetime.datetime": datetime.datetime,
+    "datetime.time": datetime.time,
+    "datetime.timedelta": datetime.timedelta,
+    "date": datetime.date,
+    "time": datetime.time,
+    "timedelta": datetime.timedelta,
+    "decimal.Decimal": decimal.Decimal,
+    "Decimal": decimal.Decimal,
+    "uuid.UUID": uuid.UUID,
+    "UUID": uuid.UUID,
+}
+
+#: Constants by name. ``now`` is the moment at which the migration runs, by the database's clock.
+NAMES: dict[str, Any] = {
+    "now": SQL("CURRENT_TIMESTAMP"),
+    "today": SQL("CURRENT_DATE"),
+    "datetime.timezone.utc": datetime.UTC,
+    "datetime.UTC": datetime.UTC,
+    "UTC": datetime.UTC,
+}
+
+
+def value_of(text: str) -> Any:
+    """The value of a one-off's text: a Python literal, or a call of `CALLS`. Raises `UsageError`."""
+    try:
+        return _value(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, decimal.InvalidOperation) as error:
+        raise UsageError(
+            f"{text!r} is not a value: {error}",
+            mend="Write it as in Python: 0, \"''\", Decimal('1.50'), datetime.date(2024, 1, 31), "
+            "now, SQL('lower(title)').",
+        ) from None
+
+
+def _value(node: ast.expr) -> Any:
+    match node:
+        case ast.Call():
+            args = [_value(each) for each in node.args]
+            return _callable(node)(*args, **{str(k.arg): _value(k.value) for k in node.keywords})
+        case ast.Name() | ast.Attribute():
+            name = ast.unparse(node)
+            if name not in NAMES:
+                raise ValueError(f"the name {name} means nothing here")
+            return NAMES[name]
+    return ast.literal_eval(node)
+
+
+def _callable(node: ast.Call) -> Any:
+    name = ast.unparse(node.func)
+    if name not in CALLS:
+        raise ValueError(f"{name}() may not be called here")
+    return CALLS[name]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line answers: by place ("blog.Post.title"), in small letters as written."""
+
+    renames: dict[str, str] = field(default_factory=dict)
+    no_renames: frozenset[str] = frozenset()
+    moves: dict[str, str] = field(default_factory=dict)
+    no_moves: frozenset[str] = frozenset()
+    one_offs: dict[str, Any] = field(default_factory=dict)
+    safe_steps: frozenset[str] = frozenset()
+    no_nulls: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        rename: Iterable[str] = (),
+        no_rename: Iterable[str] = (),
+        move: Iterable[str] = (),
+        no_move: Iterable[str] = (),
+        one_off: Iterable[str] = (),
+        safe_steps: Iterable[str] = (),
+        no_nulls: Iterable[str] = (),
+    ) -> Flags:
+        """Flags from their texts, as the command line has them. Raises `UsageError`."""
+        values = _pairs("--one-off", one_off, "=", "blog.Post.slug=\"''\"")
+        return cls(
+            renames=_pairs("--rename", rename, ":", "blog.Post.title:headline"),
+            no_renames=frozenset(no_rename),
+            moves=_pairs("--move", move, ":", "blog.Post:news"),
+            no_moves=frozenset(no_move),
+            one_offs={place: value_of(text) for place, text in values.items()},
+            safe_steps=frozenset(safe_steps),
+            no_nulls=frozenset(no_nulls),
+        )
+
+    def written(self) -> list[tuple[str, str]]:
+        """Every flag's name and place."""
+        return [
+            *(("--rename", place) for place in self.renames),
+            *(("--no-rename", place) for place in sorted(self.no_renames)),
+            *(("--move", place) for place in self.moves),
+            *(("--no-move", place) for place in sorted(self.no_moves)),
+            *(("--one-off", place) for place in self.one_offs),
+            *(("--safe-steps", place) for place in sorted(self.safe_steps)),
+            *(("--no-nulls", place) for place in sorted(self.no_nulls)),
+        ]
+
+
+def _pairs(flag: str, texts: Iterable[str], sign: str, example: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        place, given, value = text.partition(sign)
+        if not (place and given and value):
+            raise UsageError(f"{flag} {text} says nothing", mend=f"For example: {flag} {example}")
+        found[place] = value
+    return found
+
+
+class FlagQuestioner:
+    """Answers from flags; what they leave open goes to ``then``.
+
+    Without ``then`` nobody is there to ask: every open question is collected, taken as answered
+    by its likeliest answer so that the rest can be found, and `finish` raises them all.
+    """
+
+    def __init__(self, flags: Flags | None = None, then: Questioner | None = None) -> None:
+        self._flags = flags or Flags()
+        self._then = then
+        self._used: set[tuple[str, str]] = set()
+        self._places: dict[str, None] = {}
+        self.open: list[Question] = []
+
+    def ask(self, question: Question) -> Answer:
+        """A flag's answer, or ``then``'s. Unlikely questions are answered by flags alone."""
+        self._places[question.place] = None
+        known = self._known(question)
+        if known is not None:
+            return known
+        if not question.likely:
+            return Renamed(None)
+        if self._then is not None:
+            return self._then.ask(question)
+        self.open.append(question)
+        return _neutral(question)
+
+    def finish(self) -> None:
+        """Raise `QuestionError` for open questions, `UsageError` for flags that answered nothing."""
+        if self.open:
+            raise _open_error(self.open)
+        for flag, place in self._flags.written():
+            if (flag, place) not in self._used:
+                raise self._useless(flag, place)
+
+    def _useless(self, flag: str, place: str) -> UsageError:
+        near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
+        mend = f"Did you mean {near[0]}?" if near else "Take it away: there is nothing to ask."
+        return UsageError(f"{flag} {place} answers no question", mend=mend)
+
+    def _use(self, flag: str, place: str) -> None:
+        self._used.add((flag, place))
+
+    def _known(self, question: Question) -> Answer | None:
+        match question:
+            case RenameQuestion():
+                return self._renamed(
+                    question, "rename", self._flags.renames, self._flags.no_renames
+                )
+            case MoveQuestion():
+                return self._renamed(question, "move", self._flags.moves, self._flags.no_moves)
+        return self._filled(question)
+
+    def _renamed(
+        self,
+        question: RenameQuestion | MoveQuestion,
+        flag: str,
+        yes: dict[str, str],
+        no: frozenset[str],
+    ) -> Answer | None:
+        place = question.place
+        to = yes.get(place)
+        if to is not None and any(each.name == to for each in question.candidates):
+            self._use(f"--{flag}", place)
+            return Renamed(to)
+        if place in no:
+            self._use(f"--no-{flag}", place)
+            return Renamed(None)
+        return None
+
+    def _filled(self, question: FillQuestion) -> Answer | None:
+        place, flags = question.place, self._flags
+        value = (flags.one_offs[place],) if place in flags.one_offs else ()
+        if value and (question.takes_value or place in flags.safe_steps):
+            self._use("--one-off", place)
+        if place in flags.safe_steps:
+            self._use("--safe-steps", place)
+            return SafeSteps(*value)
+        if place in flags.no_nulls and question.why is Why.NOT_NULL:
+            self._use("--no-nulls", place)
+            return NoNulls()
+        return OneOff(value[0]) if value and question.takes_value else None
+
+
+def _neutral(question: Question) -> Answer:
+    if isinstance(question, FillQuestion):
+        return SafeSteps()
+    return Renamed(question.candidates[0].name)
+
+
+def _open_error(questions: list[Question]) -> QuestionError:
+    lines = [
+        line
+        for question in questions
+        for line in (question.text, *(f"    {flag}" for flag in question.flags))
+    ]
+    count = len(questions)
+    noun = "question needs" if count == 1 else "questions need"
+    return QuestionError(
+        f"{count} {noun} an answer, and nobody is there to ask",
+        mend="Answer each by one of its flags:\n" + "\n".join(lines),
+    )

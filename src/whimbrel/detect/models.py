@@ -1,0 +1,248 @@
+"""Models that come and models that go, with the circles between them cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from dataclasses import field as made_with
+from typing import Any
+
+from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task
+from whimbrel.detect.parts import add_part, remove_part
+from whimbrel.detect.plan import (
+    CREATE,
+    DELETE,
+    FIELDS_GO,
+    OPTIONS,
+    PARTS_GO,
+    Task,
+    Token,
+    free_table,
+    has_field,
+    has_key,
+    has_model,
+    no_field,
+    unreferenced_model,
+    unused_field,
+)
+from whimbrel.detect.references import fields_in, labels_of, made_of, needs_of_field, needs_of_part
+from whimbrel.detect.work import Work
+from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
+from whimbrel.state.fields import ManyToManyField
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.naming import through_table_name
+from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
+
+
+def create_models(work: Work) -> None:
+    """Tasks that create the new models, and add what had to wait for others of them."""
+    for cut in _cuts(work.born, _points_at):
+        _create(work, cut)
+
+
+def delete_models(work: Work) -> None:
+    """Tasks that delete the models that are gone, after what points at them."""
+    for cut in _cuts(work.gone, _points_at):
+        _delete(work, cut)
+
+
+# -- circles
+
+
+@dataclass
+class _Cut:
+    """A model, and what of it is left out so that it can be created before the rest is there."""
+
+    model: Model
+    fields: set[str] = made_with(default_factory=set)
+    parts: list[Part] = made_with(default_factory=list)
+    groups: list[tuple[str, ...]] = made_with(default_factory=list)
+
+
+_PointsAt = Callable[[Model, frozenset[str]], "_Cut | None"]
+
+
+def _cuts(models: list[Model], points_at: _PointsAt) -> Iterator[_Cut]:
+    """The models so that each points only at those before it, but for what is cut from it."""
+    waiting = list(models)
+    while waiting:
+        best: _Cut | None = None
+        for model in waiting:
+            others = frozenset(each.label.lower() for each in waiting if each is not model)
+            cut = points_at(model, others)
+            if cut is not None and (best is None or _cost(cut) < _cost(best)):
+                best = cut
+                if _cost(cut) == 0:
+                    break
+        chosen = best or _Cut(waiting[0])
+        waiting.remove(chosen.model)
+        yield chosen
+
+
+def _cost(cut: _Cut) -> int:
+    """Cutting a field without a column costs a model nothing to speak of."""
+    columns = [name for name in cut.fields if cut.model.field(name).field.has_column]
+    keys = [name for name in columns if cut.model.field(name) in cut.model.primary_key]
+    return 100 * len(keys) + 10 * len(columns) + len(cut.fields) + len(cut.parts)
+
+
+def _points_at(model: Model, others: frozenset[str]) -> _Cut | None:
+    """What of a model must be cut so that it points at none of the others; None: it cannot be."""
+    if any(base.lower() in others for base in model.bases):
+        return None
+    cut = _Cut(model, {each.name for each in model.fields if labels_of(each.field) & others})
+    for each in model.fields:
+        if made_of(model, each.field) & cut.fields:
+            cut.fields.add(each.name)
+    for part in (*model.options.indexes, *model.options.constraints):
+        to = part.value.to.lower() if isinstance(part.value, ForeignKeyConstraint) else ""
+        if to in others or fields_in(model, part) & cut.fields:
+            cut.parts.append(part)
+    cut.groups = [
+        group for group in model.options.unique_together if not cut.fields.isdisjoint(group)
+    ]
+    return cut
+
+
+# -- creating
+
+
+def _create(work: Work, cut: _Cut) -> None:
+    model = cut.model
+    fields = [each for each in model.fields if each.name not in cut.fields]
+    parts = [part for part in _parts(model) if part not in cut.parts]
+    operation = CreateModel(
+        model.name,
+        [(each.name, each.field) for each in fields],
+        _options(model, parts, cut),
+        model.bases,
+    )
+    work.add(
+        Task(
+            model.app,
+            operation,
+            CREATE,
+            frozenset(_provided(model, fields)),
+            frozenset(_needed(work, model, fields, parts)),
+            frozenset(_wished(work, model, fields, parts)),
+        )
+    )
+    for each in model.fields:
+        if each.name in cut.fields:
+            work.add(new_field_task(work, model, each, each.field))
+    for part in cut.parts:
+        add_part(work, model, part)
+    if cut.groups:
+        _add_groups(work, model)
+
+
+def _add_groups(work: Work, model: Model) -> None:
+    groups = model.options.unique_together
+    needs = frozenset(has_field(model.label, name) for group in groups for name in group)
+    operation = AlterUniqueTogether(model.name, groups)
+    work.add(Task(model.app, operation, OPTIONS, frozenset({has_key(model.label)}), needs))
+
+
+def _parts(model: Model) -> tuple[Part, ...]:
+    return (*model.options.indexes, *model.options.constraints)
+
+
+def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | None:
+    """The options that are not as a model has them anyway."""
+    plain, own = Options(), model.options
+    found = {
+        name: getattr(own, name)
+        for name in PLAIN_OPTIONS
+        if getattr(own, name) != getattr(plain, name)
+    }
+    if cut.groups:
+        found["unique_together"] = tuple(
+            group for group in own.unique_together if group not in cut.groups
+        )
+        if not found["unique_together"]:
+            del found["unique_together"]
+    if "dialect" in found:
+        found["dialect"] = dict(own.dialect)
+    for kind in ("indexes", "constraints"):
+        values = [part.value for part in getattr(own, kind) if part in parts]
+        if values:
+            found[kind] = values
+    return found or None
+
+
+def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
+    yield has_model(model.label)
+    yield has_key(model.label)
+    yield from (has_field(model.label, each.name) for each in fields)
+
+
+def _needed(
+    work: Work, model: Model, fields: list[ModelField], parts: list[Part]
+) -> Iterator[Token]:
+    own = has_model(model.label)[1]
+    for each in fields:
+        yield from (t for t in needs_of_field(model, each.name, work.new) if t[1] != own)
+    for part in parts:
+        yield from (t for t in needs_of_part(model, part) if t[1] != own)
+    yield from (has_model(base) for base in model.bases)
+
+
+def _wished(
+    work: Work, model: Model, fields: list[ModelField], parts: list[Part]
+) -> Iterator[Token]:
+    own = has_model(model.label)[1]
+    needed = _needed(work, model, fields, parts)
+    yield from (has_key(token[1]) for token in needed if token[1] != own)
+    yield from (free_table(*table) for table in tables_of(model, fields))
+
+
+def tables_of(
+    model: Model, fields: list[ModelField] | tuple[ModelField, ...]
+) -> Iterator[tuple[str | None, str]]:
+    """The tables of a model and of its many-to-many fields."""
+    schema = model.options.schema
+    yield schema, model.db_table
+    for each in fields:
+        if isinstance(each.field, ManyToManyField) and each.field.through is None:
+            yield schema, each.field.db_table or through_table_name(model.db_table, each.name)
+
+
+# -- deleting
+
+
+def _delete(work: Work, cut: _Cut) -> None:
+    model = cut.model
+    _take_off(work, cut)
+    provides = {
+        token
+        for each in model.fields
+        if each.name not in cut.fields
+        for token in freed_by(model, each.field, work.state)
+    }
+    provides.update(
+        unreferenced_model(part.value.to)
+        for part in model.options.constraints
+        if isinstance(part.value, ForeignKeyConstraint) and part not in cut.parts
+    )
+    provides.update(unreferenced_model(base) for base in model.bases)
+    provides.update(free_table(*table) for table in tables_of(model, model.fields))
+    needs = {unreferenced_model(model.label), *(no_field(model.label, name) for name in cut.fields)}
+    provides -= needs
+    operation = DeleteModel(model.name)
+    work.add(Task(model.app, operation, DELETE, frozenset(provides), frozenset(needs)))
+
+
+def _take_off(work: Work, cut: _Cut) -> None:
+    """What had to be cut goes first: it points at models that can only go before this one."""
+    model = cut.model
+    for part in cut.parts:
+        remove_part(work, model, part)
+    if cut.groups:
+        rest = [group for group in model.options.unique_together if group not in cut.groups]
+        freed = frozenset(unused_field(model.label, name) for group in cut.groups for name in group)
+        work.add(Task(model.app, AlterUniqueTogether(model.name, rest), PARTS_GO, freed))
+    for each in model.fields:
+        if each.name in cut.fields:
+            operation = RemoveField(model.name, each.name)
+            tokens = gone_field_tokens(work, model, each)
+            work.add(Task(model.app, operation, FIELDS_GO, *tokens))

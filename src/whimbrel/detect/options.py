@@ -1,0 +1,106 @@
+"""Options of models that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel.detect.plan import (
+    OPTIONS,
+    PARTS_GO,
+    Task,
+    free_table,
+    has_field,
+    has_key,
+    unused_field,
+)
+from whimbrel.detect.work import Work
+from whimbrel.operations import (
+    AlterModelOptions,
+    AlterModelTable,
+    AlterModelTableComment,
+    AlterUniqueTogether,
+)
+from whimbrel.operations.models import ALTERABLE
+from whimbrel.state.model import Model
+from whimbrel.state.options import Options
+
+
+def change_options(work: Work) -> None:
+    """Tasks that give the models that stay their new options."""
+    for old, new in work.kept:
+        for task in (*_table(old, new), *_together(old, new), *_others(old, new)):
+            work.add(task)
+
+
+def _table(old: Model, new: Model) -> Iterator[Task]:
+    before, after = old.options, new.options
+    if (before.db_table, before.schema) != (after.db_table, after.schema):
+        yield Task(
+            new.app,
+            AlterModelTable(new.name, after.db_table, after.schema),
+            OPTIONS,
+            frozenset({free_table(before.schema, old.db_table)}),
+            wishes=frozenset({free_table(after.schema, new.db_table)}),
+        )
+    if before.db_table_comment != after.db_table_comment:
+        yield Task(new.app, AlterModelTableComment(new.name, after.db_table_comment), OPTIONS)
+
+
+def _together(old: Model, new: Model) -> Iterator[Task]:
+    """Groups that lose a field go before it does; groups of new fields come after these."""
+    before, after = set(old.options.unique_together), set(new.options.unique_together)
+    if before == after:
+        return
+    kept = before & after
+    gone = [group for group in sorted(before - after) if _loses_a_field(group, old, new)]
+    if gone and after - before:
+        freed = frozenset(
+            unused_field(old.label, name) for group in before - after for name in group
+        )
+        yield Task(new.app, AlterUniqueTogether(new.name, tuple(sorted(kept))), PARTS_GO, freed)
+    yield _final_groups(old, new, early=bool(gone) and not after - before)
+
+
+def _loses_a_field(group: tuple[str, ...], old: Model, new: Model) -> bool:
+    return any(new.find(name) is None or not _stays(name, old, new) for name in group)
+
+
+def _stays(name: str, old: Model, new: Model) -> bool:
+    return old.field(name).field.has_column == new.field(name).field.has_column
+
+
+def _final_groups(old: Model, new: Model, early: bool) -> Task:
+    groups = new.options.unique_together
+    gone = set(old.options.unique_together) - set(groups)
+    provides = (
+        {unused_field(old.label, name) for group in gone for name in group} if early else set()
+    )
+    needs = {has_field(new.label, name) for group in groups for name in group}
+    return Task(
+        new.app,
+        AlterUniqueTogether(new.name, groups),
+        PARTS_GO if early else OPTIONS,
+        frozenset({*provides, has_key(new.label)}),
+        frozenset(() if early else needs),
+    )
+
+
+def _others(old: Model, new: Model) -> Iterator[Task]:
+    plain, before, after = Options(), old.options, new.options
+    if all(getattr(before, name) == getattr(after, name) for name in ALTERABLE):
+        return
+    given = {
+        name: getattr(after, name)
+        for name in ALTERABLE
+        if getattr(after, name) != getattr(plain, name)
+    }
+    if "dialect" in given:
+        given["dialect"] = dict(given["dialect"])
+    freed = {unused_field(old.label, name) for name in before.primary_key}
+    yield Task(
+        new.app,
+        AlterModelOptions(new.name, given),
+        OPTIONS,
+        frozenset({*freed, has_key(new.label)} if freed or after.primary_key else ()),
+        frozenset(has_field(new.label, name) for name in after.primary_key),
+    )

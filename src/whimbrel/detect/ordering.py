@@ -1,0 +1,49 @@
+"""The order of the tasks: each after what it waits for, else by phase, else as they were found."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from graphlib import CycleError, TopologicalSorter
+
+from whimbrel.detect.plan import Task, Token
+
+
+def ordered(tasks: list[Task]) -> list[Task]:
+    """The tasks in an order in which they apply, the same every time."""
+    try:
+        return _sorted(tasks, lambda task: task.needs | task.wishes)
+    except CycleError:
+        return _sorted(tasks, lambda task: task.needs)
+
+
+def _sorted(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> list[Task]:
+    sorter: TopologicalSorter[int] = TopologicalSorter()
+    providers = providers_of(tasks)
+    for number, task in enumerate(tasks):
+        before = {each for token in waits_for(task) for each in providers.get(token, ())}
+        sorter.add(number, *sorted(before - {number}))
+    sorter.prepare()
+    found, ready = [], list[tuple[int, int]]()
+    while sorter.is_active():
+        for number in sorter.get_ready():
+            heapq.heappush(ready, (_rank(tasks[number]), number))
+        _, number = heapq.heappop(ready)
+        found.append(tasks[number])
+        sorter.done(number)
+    return found
+
+
+def _rank(task: Task) -> int:
+    """What waits for people to do something stands last, for all else to be in one migration."""
+    return task.phase + (100 if task.apart else 0)
+
+
+def providers_of(tasks: Iterable[Task]) -> dict[Token, list[int]]:
+    """By token, the numbers of the tasks that bring it about."""
+    found: dict[Token, list[int]] = defaultdict(list)
+    for number, task in enumerate(tasks):
+        for token in sorted(task.provides):
+            found[token].append(number)
+    return found

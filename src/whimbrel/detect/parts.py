@@ -1,0 +1,131 @@
+"""Indexes and constraints that come, go, are named otherwise, or are others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from whimbrel.detect.plan import (
+    PARTS_COME,
+    PARTS_GO,
+    Task,
+    has_key,
+    no_part,
+    unreferenced_field,
+    unreferenced_model,
+    unused_field,
+)
+from whimbrel.detect.references import fields_in, is_key, needs_of_part
+from whimbrel.detect.work import Work
+from whimbrel.operations import (
+    AddConstraint,
+    AddIndex,
+    RemoveConstraint,
+    RemoveIndex,
+    RenameConstraint,
+    RenameIndex,
+)
+from whimbrel.state.model import Model
+from whimbrel.state.options import ForeignKeyConstraint, Index, Part, but
+
+_KINDS = ("indexes", "constraints")
+
+
+def rename_parts(work: Work) -> None:
+    """Indexes and constraints that are equal but for the name. Nothing is lost: nobody is asked."""
+    for old, new in work.kept:
+        for kind in _KINDS:
+            gone, come = _unmatched(getattr(old.options, kind), getattr(new.options, kind))
+            for before in gone:
+                after = _renamed(before, come)
+                if after is not None and after.value.name:
+                    come.remove(after)
+                    _rename(work, new, before, after)
+
+
+def _renamed(before: Part, come: list[Part]) -> Part | None:
+    return next((part for part in come if body(part) == body(before)), None)
+
+
+def _rename(work: Work, model: Model, before: Part, after: Part) -> None:
+    kind = RenameIndex if isinstance(before.value, Index) else RenameConstraint
+    work.rename(model.app, kind(model.name, before.name, after.value.name))
+
+
+def change_parts(work: Work) -> None:
+    """Tasks for indexes and constraints of models that stay; one that is another goes and comes."""
+    for old, new in work.kept:
+        for kind in _KINDS:
+            gone, come = _unmatched(getattr(old.options, kind), getattr(new.options, kind))
+            for part in gone:
+                remove_part(work, old, part)
+            for part in come:
+                add_part(work, new, part)
+
+
+def remove_part(work: Work, model: Model, part: Part) -> None:
+    """The task that removes an index or a constraint."""
+    remove = RemoveIndex if isinstance(part.value, Index) else RemoveConstraint
+    provides = {no_part(model.label, part.name)}
+    provides.update(unused_field(model.label, name) for name in fields_in(model, part))
+    wishes = set()
+    if isinstance(part.value, ForeignKeyConstraint):
+        provides.add(unreferenced_model(part.value.to))
+        provides.update(unreferenced_field(part.value.to, name) for name in part.value.to_fields)
+    elif is_key(part):
+        wishes = {unreferenced_field(model.label, name) for name in fields_in(model, part)}
+    operation = remove(model.name, part.name)
+    work.add(
+        Task(
+            model.app, operation, PARTS_GO, frozenset(provides), wishes=frozenset(wishes - provides)
+        )
+    )
+
+
+def add_part(work: Work, model: Model, part: Part) -> None:
+    """The task that adds an index or a constraint."""
+    value = part.value
+    operation = (
+        AddIndex(model.name, value)
+        if isinstance(value, Index)
+        else AddConstraint(model.name, value)
+    )
+    provides = {has_key(model.label)} if is_key(part) else set()
+    wishes = {has_key(value.to)} if isinstance(value, ForeignKeyConstraint) else set()
+    needs = {*needs_of_part(model, part), no_part(model.label, part.name)}
+    work.add(
+        Task(
+            model.app,
+            operation,
+            PARTS_COME,
+            frozenset(provides),
+            frozenset(needs),
+            frozenset(wishes - provides),
+        )
+    )
+
+
+def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], list[Part]]:
+    """Those of either side that the other does not have, the same name and all."""
+    come = list(news)
+    gone = []
+    for old in olds:
+        same = next((new for new in come if same_part(old, new)), None)
+        if same is None:
+            gone.append(old)
+        else:
+            come.remove(same)
+    return gone, come
+
+
+def same_part(old: Part, new: Part) -> bool:
+    """Whether two are equal; a name that nobody gave comes from identity, and does not count."""
+    return old.value.name == new.value.name and body(old) == body(new)
+
+
+def body(part: Part) -> Any:
+    """An index or constraint without its name."""
+    changed: dict[str, Any] = {"name": None}
+    if isinstance(part.value, ForeignKeyConstraint):
+        changed["to"] = part.value.to.lower()
+    return but(part.value, **changed)

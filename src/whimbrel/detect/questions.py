@@ -1,0 +1,160 @@
+"""The questions that only a person can answer, and the port through which they are asked."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+
+class Subject(enum.Enum):
+    """What a rename is about."""
+
+    MODEL = "model"
+    FIELD = "field"
+    ENUM_VALUE = "enum value"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A new name that something which is gone may have now; ``score`` from 0 to 1."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class RenameQuestion:
+    """Was ``place`` ("blog.Post.title") renamed? ``candidates``: best first.
+
+    Answered by `Renamed`. ``likely`` False: only a flag may say yes, nobody is asked.
+    """
+
+    subject: Subject
+    place: str
+    candidates: tuple[Candidate, ...]
+    likely: bool = True
+
+    @property
+    def text(self) -> str:
+        names = " or ".join(each.name for each in self.candidates)
+        return f"Was the {self.subject.value} {self.place} renamed to {names}?"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (
+            *(f"--rename {self.place}:{each.name}" for each in self.candidates),
+            f"--no-rename {self.place}",
+        )
+
+
+@dataclass(frozen=True)
+class MoveQuestion:
+    """Did the model ``place`` ("blog.Post") move to one of these apps? Answered by `Renamed`."""
+
+    place: str
+    candidates: tuple[Candidate, ...]
+    likely: bool = True
+
+    @property
+    def text(self) -> str:
+        apps = " or ".join(each.name for each in self.candidates)
+        return f"Did the model {self.place} move to the app {apps}?"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (
+            *(f"--move {self.place}:{each.name}" for each in self.candidates),
+            f"--no-move {self.place}",
+        )
+
+
+class Why(enum.Enum):
+    """Why the rows of a table need a value."""
+
+    NEW = "is new, takes no NULL and has no default"
+    NEW_MOMENT = "is new, and only new rows are given the time"
+    NEW_UNIQUE = "is new and unique, and its default would be the same in every row"
+    NOT_NULL = "takes no NULL any more, and has no default"
+
+
+@dataclass(frozen=True)
+class FillQuestion:
+    """What do the rows get that are there already, in the field ``place``?
+
+    Answered by `OneOff`, `SafeSteps` or, where ``why`` is NOT_NULL, `NoNulls`. ``suggested``:
+    a value that suits, as one would write it for ``--one-off`` ("now").
+    """
+
+    place: str
+    why: Why
+    suggested: str | None = None
+    likely: bool = True
+
+    @property
+    def text(self) -> str:
+        return f"The field {self.place} {self.why.value}: what do the rows get that are there?"
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether one value for all rows is an answer."""
+        return self.why is not Why.NEW_UNIQUE
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        one_off = f"--one-off {self.place}={self.suggested or 'VALUE'}"
+        return (
+            *((one_off,) if self.takes_value else ()),
+            f"--safe-steps {self.place}",
+            *((f"--no-nulls {self.place}",) if self.why is Why.NOT_NULL else ()),
+        )
+
+
+Question: TypeAlias = RenameQuestion | MoveQuestion | FillQuestion
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The name, or the app, that it has now; None: it is gone."""
+
+    to: str | None
+
+
+@dataclass(frozen=True)
+class OneOff:
+    """This value, for the rows that are there already; an `SQL` value is computed by the database."""
+
+    value: Any
+
+
+_NOTHING: Any = object()
+
+
+@dataclass(frozen=True)
+class SafeSteps:
+    """Nullable now, a backfill by hand, NOT NULL in a migration of its own.
+
+    ``value``: what that migration gives to rows that the backfill has missed, if anything.
+    """
+
+    value: Any = _NOTHING
+
+    @property
+    def has_value(self) -> bool:
+        return self.value is not _NOTHING
+
+
+@dataclass(frozen=True)
+class NoNulls:
+    """There are no rows with NULL: nothing is to be done."""
+
+
+Answer: TypeAlias = Renamed | OneOff | SafeSteps | NoNulls
+
+
+class Questioner(Protocol):
+    """Whoever answers. To quit instead of an answer, raise."""
+
+    def ask(self, question: Question) -> Answer:
+        """The answer: `Renamed` to a rename or a move, one of the others to a fill."""
+        ...

@@ -1,0 +1,96 @@
+"""What models, fields, indexes and constraints are made of and point at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from whimbrel.detect.plan import Token, has_field, has_model
+from whimbrel.schema.expressions import SQL
+from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
+from whimbrel.state.model import Model, part_members
+from whimbrel.state.options import (
+    ForeignKeyConstraint,
+    Index,
+    Part,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+from whimbrel.state.state import State
+
+
+def labels_of(field: Field) -> frozenset[str]:
+    """The labels, in small letters, of what a field points at."""
+    through = getattr(field, "through", None)
+    return frozenset(label.lower() for label in (field.relation, through) if label)
+
+
+def needs_of_field(model: Model, name: str, new: State) -> frozenset[Token]:
+    """What must be there before a field can be: what it points at, what it is made of."""
+    field = model.field(name).field
+    tokens = {has_model(label) for label in labels_of(field)}
+    tokens.update(has_field(label, key) for label, key in fields_pointed_at(field, new))
+    tokens.update(has_field(model.label, each) for each in made_of(model, field))
+    return frozenset(tokens - {has_model(model.label), has_field(model.label, name)})
+
+
+def fields_pointed_at(field: Field, state: State) -> Iterator[tuple[str, str]]:
+    """The fields that a relation's keys point at, as label and name."""
+    target = state.find(field.relation) if field.relation else None
+    if target is not None:
+        to_field = field.to_field if isinstance(field, ForeignKey) else None
+        names = [to_field] if to_field else [each.name for each in target.primary_key]
+        yield from ((target.label, name) for name in names)
+    if isinstance(field, ManyToManyField) and field.through:
+        yield from ((field.through, name) for name in field.through_fields or ())
+
+
+def made_of(model: Model, field: Field) -> frozenset[str]:
+    """The fields of the model that a generated field is made of."""
+    if not isinstance(field, GeneratedField):
+        return frozenset()
+    return _in_expression(model, field.expression)
+
+
+def _in_expression(model: Model, expression: Any) -> frozenset[str]:
+    """Text speaks of columns, a Q of fields."""
+    if expression is None:
+        return frozenset()
+    columns = [each for each in model.fields if each.field.has_column]
+    if not isinstance(expression, SQL):
+        return frozenset(expression.columns(frozenset(each.name for each in columns)))
+    names = {each.field.column_name(each.name): each.name for each in columns}
+    return frozenset(names[column] for column in expression.columns(frozenset(names)))
+
+
+def fields_in(model: Model, part: Part) -> frozenset[str]:
+    """The fields of the model that an index or constraint names or mentions."""
+    value = part.value
+    found = set(part_members(value)[0])
+    if isinstance(value, PrimaryKeyConstraint):
+        found.update(value.fields)
+    found.update(getattr(value, "include", ()))
+    found.update(_in_expression(model, getattr(value, "condition", None)))
+    elements: Iterable[Any] = [each.of for each in getattr(value, "parts", ())]
+    elements = [*elements, *(of for of, _ in getattr(value, "expressions", ()))]
+    for of in elements:
+        found.update(_in_expression(model, of) if isinstance(of, SQL) else (of,))
+    return frozenset(found)
+
+
+def needs_of_part(model: Model, part: Part) -> frozenset[Token]:
+    """What must be there before an index or constraint can be."""
+    tokens = {has_field(model.label, name) for name in fields_in(model, part)}
+    value = part.value
+    if isinstance(value, ForeignKeyConstraint):
+        tokens.add(has_model(value.to))
+        tokens.update(has_field(value.to, name) for name in value.to_fields)
+    return frozenset(tokens - {has_model(model.label)})
+
+
+def is_key(part: Part) -> bool:
+    """Whether a foreign key may point at what it is made of."""
+    value = part.value
+    return isinstance(value, UniqueConstraint | PrimaryKeyConstraint) or (
+        isinstance(value, Index) and value.unique
+    )

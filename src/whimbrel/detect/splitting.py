@@ -1,0 +1,127 @@
+"""From one row of tasks to migrations: one an app, more where apps depend on each other in a circle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from whimbrel.detect.ordering import providers_of
+from whimbrel.detect.plan import LATEST, AppMigration, Dependency, Task
+from whimbrel.operations import MoveModel
+from whimbrel.state.state import State
+
+
+def split(tasks: list[Task], old: State) -> list[AppMigration]:
+    """The migrations, each after those that it depends on."""
+    return _Splitting(tasks, old).migrations()
+
+
+@dataclass
+class _Splitting:
+    """Tasks in order, and the migration (a number) that each has found its place in."""
+
+    tasks: list[Task]
+    old: State
+    placed: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = [self._before(number) for number in range(len(self.tasks))]
+        self.apps = list(dict.fromkeys(task.app for task in self.tasks))
+
+    def _before(self, number: int) -> set[int]:
+        """The earlier tasks of other apps that a task waits for."""
+        task = self.tasks[number]
+        providers = self._providers
+        waits = {
+            each
+            for token in task.needs | task.wishes
+            for each in providers.get(token, ())
+            if each < number
+        }
+        return {each for each in waits if self.tasks[each].app != task.app}
+
+    @property
+    def _providers(self) -> dict[tuple[str, ...], list[int]]:
+        found = self.__dict__.get("_found")
+        if found is None:
+            found = self.__dict__["_found"] = providers_of(self.tasks)
+        return found
+
+    def migrations(self) -> list[AppMigration]:
+        made: list[AppMigration] = []
+        while len(self.placed) < len(self.tasks):
+            chosen = self._next()
+            for number in chosen:
+                self.placed[number] = len(made)
+            made.append(self._migration(chosen, made))
+        return made
+
+    def _next(self) -> list[int]:
+        """All that is left of an app, if it can be; else a part after which another's rest can be."""
+        placed = frozenset(self.placed)
+        ready = {app: self._ready(app, placed) for app in self.apps}
+        for app, numbers in ready.items():
+            if numbers and numbers == self._left(app):
+                return numbers
+        parts = [numbers for numbers in ready.values() if numbers]
+        return next((part for part in parts if self._opens(part, placed)), parts[0])
+
+    def _opens(self, part: list[int], placed: frozenset[int]) -> bool:
+        """Whether all that is left of another app can follow this part of an app."""
+        app = self.tasks[part[0]].app
+        after = placed | frozenset(part)
+        others = [other for other in self.apps if other != app and self._left(other)]
+        return any(self._ready(other, after) == self._left(other) for other in others)
+
+    def _left(self, app: str) -> list[int]:
+        """What is left of an app, up to what must stand apart."""
+        left = [n for n, task in enumerate(self.tasks) if task.app == app and n not in self.placed]
+        return self._until_apart(left)
+
+    def _ready(self, app: str, placed: frozenset[int]) -> list[int]:
+        """The tasks of an app, from the first that is left, that wait for nothing elsewhere."""
+        found = []
+        for number, task in enumerate(self.tasks):
+            if task.app != app or number in placed:
+                continue
+            if not self.before[number] <= placed:
+                break
+            found.append(number)
+        return self._until_apart(found)
+
+    def _until_apart(self, numbers: list[int]) -> list[int]:
+        """Tasks that stand apart are a migration of their own."""
+        if not numbers:
+            return []
+        apart = self.tasks[numbers[0]].apart
+        stop = next((n for n in numbers if self.tasks[n].apart != apart), None)
+        return numbers[: numbers.index(stop)] if stop is not None else numbers
+
+    def _migration(self, numbers: list[int], made: list[AppMigration]) -> AppMigration:
+        app = self.tasks[numbers[0]].app
+        tasks = [self.tasks[number] for number in numbers]
+        first = not any(each.app == app for each in made)
+        new = first and not self.old.of_app(app)
+        return AppMigration(
+            app=app,
+            operations=tuple(task.operation for task in tasks),
+            dependencies=self._dependencies(app, numbers, made),
+            initial=new and not any(isinstance(task.operation, MoveModel) for task in tasks),
+            notes=tuple(task.note for task in tasks if task.note),
+        )
+
+    def _dependencies(
+        self, app: str, numbers: list[int], made: list[AppMigration]
+    ) -> tuple[Dependency, ...]:
+        own = [number for number, each in enumerate(made) if each.app == app][-1:]
+        others = {self.placed[each] for number in numbers for each in self.before[number]}
+        # The last one of an app follows its others.
+        last = {made[each].app: each for each in sorted(others) if each < len(made)}
+        latest = {each for number in numbers for each in self._needs_history_of(number)}
+        found: list[Dependency] = [(made[each].app, each) for each in (*own, *last.values())]
+        return (*found, *((each, LATEST) for each in sorted(latest - last.keys() - {app})))
+
+    def _needs_history_of(self, number: int) -> set[str]:
+        """The apps of models that were there before, and that a task speaks of."""
+        task = self.tasks[number]
+        models = [self.old.find(token[1]) for token in task.needs if token[0] == "model"]
+        return {model.app for model in models if model is not None} | set(task.after)

@@ -1,0 +1,66 @@
+"""The working state: what the operations found so far have made of the old state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from whimbrel.detect.flags import FlagQuestioner
+from whimbrel.detect.plan import RENAME, Task, Token
+from whimbrel.operations import Operation
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+
+@dataclass
+class Work:
+    """A detection under way.
+
+    Renames and moves are applied to ``state`` as they are found, so that everything after is
+    compared by equal names; all other tasks are gathered, and ordered at the end.
+    """
+
+    old: State
+    new: State
+    questioner: FlagQuestioner
+    state: State
+    renames: list[Task] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+
+    def rename(
+        self,
+        app: str,
+        operation: Operation,
+        provides: Iterable[Token] = (),
+        needs: Iterable[Token] = (),
+        after: Iterable[str] = (),
+    ) -> None:
+        """Take up an operation that changes names, now."""
+        self.state = operation.apply(app, self.state)
+        others = frozenset(after) - {app}
+        self.renames.append(
+            Task(app, operation, RENAME, frozenset(provides), frozenset(needs), after=others)
+        )
+
+    def add(self, task: Task) -> None:
+        """Take up an operation whose place is found later."""
+        self.tasks.append(task)
+
+    @property
+    def born(self) -> list[Model]:
+        """The models that are new."""
+        return [model for model in self.new if model.label not in self.state]
+
+    @property
+    def gone(self) -> list[Model]:
+        """The models that are there no more, as they were."""
+        return [model for model in self.state if model.label not in self.new]
+
+    @property
+    def kept(self) -> list[tuple[Model, Model]]:
+        """The models that stay, before and after."""
+        return [
+            (self.state.model(model.label), model)
+            for model in self.new
+            if model.label in self.state
+        ]
