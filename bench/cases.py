@@ -1,0 +1,114 @@
+"""What is measured: a command of a tool, in a project, on a database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from databases import Databases
+
+HERE = Path(__file__).parent
+
+NO_OP = "no-op migrate"
+EMPTY = "migrate from empty"
+LONG = "migrate from empty, step by step"
+MAKE = "makemigrations, no changes"
+SHOW = "showmigrations"
+SCENARIOS = (NO_OP, EMPTY, LONG, MAKE, SHOW)
+
+WHIMBREL, ALEMBIC, DJANGO, FLOOR = "Whimbrel", "Alembic", "Django", "floor"
+
+IMPORT = "import sqlalchemy"
+CONNECT = f"""\
+import os
+{IMPORT}
+with sqlalchemy.create_engine(os.environ["DATABASE_URL"]).connect() as connection:
+    connection.execute(sqlalchemy.text("SELECT 1"))
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command to measure. ``fresh``: each time on an empty database; else on one that is ready."""
+
+    scenario: str
+    engine: str
+    tool: str
+    command: tuple[str, ...]
+    directory: Path
+    fresh: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.scenario, self.engine, self.tool
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool's program, the words for each scenario, and those that make a database ready."""
+
+    name: str
+    program: tuple[str, ...]
+    words: dict[str, tuple[str, ...]]
+    ready: tuple[str, ...] = field(default=())
+
+
+def tools(peers: Path) -> list[Tool]:
+    """The tools; ``peers``: where the programs of the peers are."""
+    own = Path(sys.executable).parent
+    return [
+        Tool(
+            WHIMBREL,
+            (str(own / "whimbrel"),),
+            {
+                NO_OP: ("migrate",),
+                EMPTY: ("migrate",),
+                LONG: ("migrate", "--no-leap"),
+                MAKE: ("makemigrations", "--check"),
+                SHOW: ("showmigrations",),
+            },
+            ready=("migrate",),
+        ),
+        Tool(
+            ALEMBIC,
+            (str(peers / "alembic"),),
+            {
+                NO_OP: ("upgrade", "head"),
+                EMPTY: ("upgrade", "head"),
+                MAKE: ("check",),
+                SHOW: ("history", "--indicate-current"),
+            },
+            ready=("upgrade", "head"),
+        ),
+        Tool(
+            DJANGO,
+            (str(peers / "python"), "manage.py"),
+            {
+                NO_OP: ("migrate",),
+                EMPTY: ("migrate",),
+                MAKE: ("makemigrations", "--check", "--dry-run"),
+                SHOW: ("showmigrations",),
+            },
+            # What is measured on it looks at the record alone, and the long way takes minutes.
+            ready=("migrate", "--fake"),
+        ),
+    ]
+
+
+def cases_of(tool: Tool, project: Path, databases: Databases) -> Iterator[Case]:
+    """What is measured of a tool on an engine."""
+    for scenario, words in tool.words.items():
+        command = (*tool.program, *words)
+        fresh = scenario in (EMPTY, LONG)
+        yield Case(scenario, databases.engine, tool.name, command, project, fresh)
+
+
+def floors(project: Path, databases: Databases, ddl: dict[str, Path]) -> Iterator[Case]:
+    """What no tool can be faster than. ``ddl``: for a scenario, the file with its statements."""
+    commands = {IMPORT: ("-c", IMPORT), NO_OP: ("-c", CONNECT)}
+    commands |= {scenario: (str(HERE / "floor.py"), str(file)) for scenario, file in ddl.items()}
+    for scenario, words in commands.items():
+        command = (sys.executable, *words)
+        yield Case(scenario, databases.engine, FLOOR, command, project, fresh=True)

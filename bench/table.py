@@ -1,0 +1,115 @@
+"""The tables of what was measured, in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, LONG, NO_OP, SCENARIOS, WHIMBREL
+from measure import Sample
+
+#: What was measured: by size, then by scenario, engine and tool.
+Results = Mapping[int, Mapping[tuple[str, str, str], Sample]]
+
+START, END = "<!-- results -->", "<!-- end of results -->"
+
+
+def tables(results: Results, skipped: Mapping[int, list[str]]) -> str:
+    """All of them: time and memory for each size, then how Whimbrel grows."""
+    parts = []
+    for size, found in results.items():
+        parts.append(f"### {size:,} migrations\n\n{_size_table(found)}")
+        parts += (
+            [f"Not measured at this size: {', '.join(skipped[size])}."] if skipped[size] else []
+        )
+    if len(results) > 1:
+        parts.append(f"### How Whimbrel's time grows\n\n{_growth_table(results)}")
+    return "\n\n".join(parts)
+
+
+def put_into(readme: Path, text: str) -> None:
+    """Put the tables between the marks in the file."""
+    before, _, rest = readme.read_text().partition(START)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}")
+
+
+def _size_table(found: Mapping[tuple[str, str, str], Sample]) -> str:
+    rows = [
+        [label, *cells]
+        for scenario in (IMPORT, *SCENARIOS)
+        for engine in dict.fromkeys(engine for _, engine, _ in found)
+        for label, cells in _rows(found, scenario, engine)
+    ]
+    return _markdown(["", "floor", WHIMBREL, ALEMBIC, DJANGO], rows)
+
+
+def _rows(
+    found: Mapping[tuple[str, str, str], Sample], scenario: str, engine: str
+) -> Iterator[tuple[str, list[str]]]:
+    samples = {
+        tool: found.get((scenario, engine, tool)) for tool in (FLOOR, WHIMBREL, ALEMBIC, DJANGO)
+    }
+    if not any(samples.values()):
+        return
+    own = samples[WHIMBREL]
+    yield f"{scenario}, {engine}", [_time(each, own) for each in samples.values()]
+    if scenario != IMPORT:
+        yield "peak memory", [_memory(each, own) for each in samples.values()]
+
+
+def _time(sample: Sample | None, own: Sample | None) -> str:
+    return _cell(sample, own, lambda each: each.seconds, lambda seconds: f"{seconds:.2f} s")
+
+
+def _memory(sample: Sample | None, own: Sample | None) -> str:
+    return _cell(sample, own, lambda each: each.memory, lambda size: f"{size:.0f} MB")
+
+
+def _cell(
+    sample: Sample | None,
+    own: Sample | None,
+    number: Callable[[Sample], float],
+    shown: Callable[[float], str],
+) -> str:
+    """A number, with its ratio to Whimbrel's."""
+    if sample is None:
+        return ""
+    if own is None or sample is own:
+        return shown(number(sample))
+    return f"{shown(number(sample))} ({_ratio(number(sample) / number(own))})"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.0f}×" if value >= 20 else f"{value:.1f}×" if value >= 2 else f"{value:.2f}×"
+
+
+def _growth_table(results: Results) -> str:
+    """From one size to the next: the power of the size that the time grows with (1: linearly)."""
+    sizes = list(results)
+    steps = list(zip(sizes, sizes[1:], strict=False))
+    keys = dict.fromkeys(key for found in results.values() for key in found if key[2] == WHIMBREL)
+    rows = []
+    for scenario, engine, tool in keys:
+        key = scenario, engine, tool
+        powers = [
+            _power(results[small].get(key), results[large].get(key), large / small)
+            for small, large in steps
+        ]
+        rows.append([f"{scenario}, {engine}", *powers])
+    return _markdown(["power of the size", *(f"{a:,} to {b:,}" for a, b in steps)], rows)
+
+
+def _power(small: Sample | None, large: Sample | None, growth: float) -> str:
+    if small is None or large is None:
+        return ""
+    return f"{math.log(large.seconds / small.seconds) / math.log(growth):.2f}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+__all__ = ["LONG", "NO_OP", "Results", "put_into", "tables"]
