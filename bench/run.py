@@ -105,7 +105,11 @@ class Bench:
             if any(not case.fresh for case in cases):
                 self.make_ready(tool, databases)
             found += cases
-        ddl = self.recorded(databases) if any(case.fresh for case in found) else {}
+        ddl = (
+            self.recorded(databases)
+            if any(case.fresh and case.tool == WHIMBREL for case in found)
+            else {}
+        )
         project = self.root / WHIMBREL.lower()
         return [*filter(self.wanted, floors(project, databases, ddl)), *found]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, LONG, NO_OP, SCENARIOS, WHIMBREL
+from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, SCENARIOS, WHIMBREL
 from measure import Sample
 
 #: What was measured: by size, then by scenario, engine and tool.
@@ -88,7 +89,7 @@ def _ratio(value: float) -> str:
 def _growth_table(results: Results) -> str:
     """From one size to the next: the power of the size that the time grows with (1: linearly)."""
     sizes = list(results)
-    steps = list(zip(sizes, sizes[1:], strict=False))
+    steps = list(itertools.pairwise(sizes))
     keys = dict.fromkeys(key for found in results.values() for key in found if key[2] == WHIMBREL)
     rows = []
     for scenario, engine, tool in keys:
@@ -110,6 +111,3 @@ def _power(small: Sample | None, large: Sample | None, growth: float) -> str:
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-__all__ = ["LONG", "NO_OP", "Results", "put_into", "tables"]
