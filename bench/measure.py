@@ -33,7 +33,7 @@ def run(command: Sequence[str], directory: Path, environment: Mapping[str, str])
         process = subprocess.Popen(
             command,
             cwd=directory,
-            env={**os.environ, **environment},
+            env={**_surroundings(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -46,6 +46,11 @@ def run(command: Sequence[str], directory: Path, environment: Mapping[str, str])
             raise CommandFailed(f"{' '.join(command)} in {directory}:\n{output.read()[-2000:]}")
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment, but for what would keep compiled files and caches from being written."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def median(samples: Sequence[Sample]) -> Sample:
