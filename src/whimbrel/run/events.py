@@ -67,10 +67,11 @@ class WaitingForRunner(Event):
 class WaitingForLock(Event):
     """A table was locked for too long; the transaction was rolled back and is tried again.
 
-    blockers: who holds it, a line each. pause: seconds until the next try. attempt: from 1.
+    title: what was to be done. blockers: who holds it, a line each. pause: seconds until the
+    next try. attempt: from 1.
     """
 
-    labels: tuple[str, ...]
+    title: str
     blockers: tuple[str, ...]
     attempt: int
     pause: float

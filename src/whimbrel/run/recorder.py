@@ -22,7 +22,7 @@ _RECORD = sa.Table(
     sa.Column("app", sa.String(255), primary_key=True),
     sa.Column("name", sa.String(255), primary_key=True),
     sa.Column("applied", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("digest", sa.String(64)),
+    sa.Column("digest", sa.String(80)),
 )
 
 

@@ -1,0 +1,46 @@
+"""Many small differences as one row of changes, for an engine to make steps of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from whimbrel.schema.changes import Change, apply_all
+from whimbrel.schema.differ import diff
+from whimbrel.schema.table import Name, Schema
+from whimbrel.state.difference import schemas_of
+from whimbrel.state.state import State
+
+T = TypeVar("T")
+
+
+def gathered(pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema]:
+    """The changes of neighbouring differences, and the part of the schema before all of them.
+
+    Given together to an engine, neighbouring changes to a table can be one rebuild of it.
+    """
+    changes: list[Change] = []
+    first = now = Schema()
+    for before, after in pairs:
+        if before is after:
+            continue
+        old, new = schemas_of(before, after)
+        found = diff(old, new)
+        first, now = _with_what_is_new(first, now, old), _with_what_is_new(now, now, old)
+        now = apply_all(now, found)
+        changes += found
+    return changes, first
+
+
+def _with_what_is_new(schema: Schema, now: Schema, part: Schema) -> Schema:
+    """A schema with those things of a part of it that no difference has touched yet."""
+    return Schema(
+        tables={**schema.tables, **_unseen(part.tables, now.tables)},
+        enums={**schema.enums, **_unseen(part.enums, now.enums)},
+        sequences={**schema.sequences, **_unseen(part.sequences, now.sequences)},
+        schemas=schema.schemas | (part.schemas - now.schemas),
+    )
+
+
+def _unseen(part: Mapping[Name, T], now: Mapping[Name, T]) -> dict[Name, T]:
+    return {name: value for name, value in part.items() if name not in now}

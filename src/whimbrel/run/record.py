@@ -1,0 +1,87 @@
+"""What a database says of its history: what is applied, what is half done; and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.errors import HistoryError
+from whimbrel.history.digest import comparable
+from whimbrel.history.graph import Graph
+from whimbrel.history.node import Key, Node
+from whimbrel.run import journal, recorder
+from whimbrel.run.connect import Database, connected
+from whimbrel.run.plan import Plan
+from whimbrel.run.recorder import Applied
+
+
+@dataclass(frozen=True)
+class Record:
+    """``half_done``: the journal's first entry of each migration that has not ended."""
+
+    applied: Mapping[Key, Applied] = field(default_factory=dict)
+    half_done: Mapping[Key, journal.Entry] = field(default_factory=dict)
+
+
+def read(connection: Connection) -> Record:
+    """The record as it is now."""
+    entries = reversed(journal.entries(connection))
+    return Record(
+        applied=recorder.applied(connection),
+        half_done={(entry.app, entry.name): entry for entry in entries},
+    )
+
+
+def record_in(database: Database) -> Record:
+    """The record in a database; nothing is created by asking."""
+    if database.is_missing:
+        return Record()
+    with connected(database) as connection:
+        return read(connection)
+
+
+def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:
+    """What is recorded as applied, and has no file."""
+    return [key for key in applied if key not in graph]
+
+
+def is_edited(applied: Applied, node: Node) -> bool:
+    """Whether a migration does something else now than when it was applied."""
+    known = applied.digest
+    return bool(known and known != node.digest and comparable(known, node.digest))
+
+
+def refuse_inconsistent(graph: Graph, applied: Iterable[Key]) -> None:
+    """Raises `HistoryError` where something is applied and what it depends on is not."""
+    there = frozenset(applied)
+    for key in sorted(there & graph.nodes.keys()):
+        for parent in graph.parents(key):
+            if parent.key not in there:
+                raise HistoryError(
+                    f"it is applied, and {parent.label}, which it depends on, is not",
+                    place=graph.node(key).label,
+                    mend=f"If what {parent.label} does is in the database: "
+                    f"whimbrel migrate {parent.app} {parent.name} --fake",
+                )
+
+
+def refuse_half_done(record: Record, plan: Plan, graph: Graph) -> None:
+    """Raises `HistoryError` where something is half done, and the plan does not finish it."""
+    planned = {node.key for node in plan.nodes}
+    for key, entry in record.half_done.items():
+        if key not in planned or entry.backwards != plan.backwards:
+            raise HistoryError(
+                f"it is half {'undone' if entry.backwards else 'applied'}",
+                place=f"{entry.app}.{entry.name}",
+                mend=f"Finish it first: {_finishing(entry, graph)}",
+            )
+
+
+def _finishing(entry: journal.Entry, graph: Graph) -> str:
+    if not entry.backwards:
+        return f"whimbrel migrate {entry.app} {entry.name}"
+    key = (entry.app, entry.name)
+    before = [node for node in graph.parents(key) if node.app == entry.app] if key in graph else []
+    return f"whimbrel migrate {entry.app} {before[-1].name if before else 'zero'}"
