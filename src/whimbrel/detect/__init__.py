@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whimbrel.detect.check import assert_equal
+from whimbrel.detect.enums import rename_enum_values
 from whimbrel.detect.fields import change_fields
 from whimbrel.detect.flags import FlagQuestioner, Flags
 from whimbrel.detect.models import create_models, delete_models
+from whimbrel.detect.moves import rename_and_move_models
+from whimbrel.detect.names import rename_fields
 from whimbrel.detect.options import change_options
 from whimbrel.detect.ordering import ordered
 from whimbrel.detect.parts import change_parts, rename_parts
@@ -84,6 +87,10 @@ def detect(
 
 
 def _find_renames(work: Work) -> None:
+    """Tables before columns, columns before what is made of them."""
+    rename_and_move_models(work)
+    rename_fields(work)
+    rename_enum_values(work)
     rename_parts(work)
 
 

@@ -155,12 +155,12 @@ class FlagQuestioner:
         self._flags = flags or Flags()
         self._then = then
         self._used: set[tuple[str, str]] = set()
-        self._places: dict[str, None] = {}
+        self._places: dict[str, Question] = {}
         self.open: list[Question] = []
 
     def ask(self, question: Question) -> Answer:
         """A flag's answer, or ``then``'s. Unlikely questions are answered by flags alone."""
-        self._places[question.place] = None
+        self._places.setdefault(question.place, question)
         known = self._known(question)
         if known is not None:
             return known
@@ -181,7 +181,10 @@ class FlagQuestioner:
 
     def _useless(self, flag: str, place: str) -> UsageError:
         near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
-        mend = f"Did you mean {near[0]}?" if near else "Take it away: there is nothing to ask."
+        mend = "Take it away: there is nothing to ask."
+        if near:
+            flags = "\n".join(f"    {each}" for each in self._places[near[0]].flags)
+            mend = f"These would answer one:\n{flags}"
         return UsageError(f"{flag} {place} answers no question", mend=mend)
 
     def _use(self, flag: str, place: str) -> None:

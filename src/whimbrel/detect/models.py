@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as made_with
 from typing import Any
@@ -36,13 +36,13 @@ from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options,
 
 def create_models(work: Work) -> None:
     """Tasks that create the new models, and add what had to wait for others of them."""
-    for cut in _cuts(work.born, _points_at):
+    for cut in _cuts(work.born):
         _create(work, cut)
 
 
 def delete_models(work: Work) -> None:
     """Tasks that delete the models that are gone, after what points at them."""
-    for cut in _cuts(work.gone, _points_at):
+    for cut in _cuts(work.gone):
         _delete(work, cut)
 
 
@@ -59,24 +59,28 @@ class _Cut:
     groups: list[tuple[str, ...]] = made_with(default_factory=list)
 
 
-_PointsAt = Callable[[Model, frozenset[str]], "_Cut | None"]
-
-
-def _cuts(models: list[Model], points_at: _PointsAt) -> Iterator[_Cut]:
+def _cuts(models: list[Model]) -> Iterator[_Cut]:
     """The models so that each points only at those before it, but for what is cut from it."""
-    waiting = list(models)
+    waiting = {model.label.lower(): model for model in models}
     while waiting:
-        best: _Cut | None = None
-        for model in waiting:
-            others = frozenset(each.label.lower() for each in waiting if each is not model)
-            cut = points_at(model, others)
-            if cut is not None and (best is None or _cost(cut) < _cost(best)):
-                best = cut
-                if _cost(cut) == 0:
-                    break
-        chosen = best or _Cut(waiting[0])
-        waiting.remove(chosen.model)
-        yield chosen
+        cut = _free(waiting) or _cheapest(waiting)
+        del waiting[cut.model.label.lower()]
+        yield cut
+
+
+def _free(waiting: dict[str, Model]) -> _Cut | None:
+    """The first that points at nothing that waits, but itself."""
+    for label, model in waiting.items():
+        if not (model.relations & waiting.keys()) - {label}:
+            return _Cut(model)
+    return None
+
+
+def _cheapest(waiting: dict[str, Model]) -> _Cut:
+    """In a circle: the one that loses least by being cut."""
+    labels = frozenset(waiting)
+    cuts = [_cut(model, labels - {label}) for label, model in waiting.items()]
+    return min((cut for cut in cuts if cut is not None), key=_cost)
 
 
 def _cost(cut: _Cut) -> int:
@@ -86,7 +90,7 @@ def _cost(cut: _Cut) -> int:
     return 100 * len(keys) + 10 * len(columns) + len(cut.fields) + len(cut.parts)
 
 
-def _points_at(model: Model, others: frozenset[str]) -> _Cut | None:
+def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
     """What of a model must be cut so that it points at none of the others; None: it cannot be."""
     if any(base.lower() in others for base in model.bases):
         return None

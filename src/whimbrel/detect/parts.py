@@ -120,7 +120,7 @@ def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], 
 
 def same_part(old: Part, new: Part) -> bool:
     """Whether two are equal; a name that nobody gave comes from identity, and does not count."""
-    return old.value.name == new.value.name and body(old) == body(new)
+    return bool(old.value.name == new.value.name and body(old) == body(new))
 
 
 def body(part: Part) -> Any:

@@ -25,7 +25,7 @@ def limited(old: State, new: State, apps: Iterable[str]) -> State:
 
 
 def _drawn_along(old: State, new: State, chosen: set[str]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for model in new:
         if model.app in chosen:
             missing = [label for label in model.relations if label not in old]

@@ -1,0 +1,119 @@
+"""Models that have another name, or are in another app."""
+
+from __future__ import annotations
+
+from whimbrel.detect.plan import Token, has_field, has_key, has_model
+from whimbrel.detect.questions import Candidate, MoveQuestion, RenameQuestion, Subject
+from whimbrel.detect.renames import Choice, Gone, model_score
+from whimbrel.detect.work import Work
+from whimbrel.operations import MoveModel, RenameModel
+from whimbrel.state.model import Model
+
+
+def rename_and_move_models(work: Work) -> None:
+    """Apply the renames and moves of models, after asking. Tables come before columns."""
+    for old, new in _of_same_table(work):
+        _rename(work, old, new)
+    _ask(work)
+    for old, new in work.kept:
+        if old.name != new.name:
+            _rename(work, old, new)
+
+
+def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
+    """A new model on the very table of one that is gone is that one: there is nothing to ask."""
+    born = {(new.app, new.options.schema, new.db_table): new for new in work.born}
+    pairs = []
+    for old in work.gone:
+        new = born.pop((old.app, old.options.schema, old.db_table), None)
+        if new is not None and old.options.managed == new.options.managed:
+            pairs.append((old, new))
+    return pairs
+
+
+def _ask(work: Work) -> None:
+    """Flags first, so that nobody is asked what they say; then moves, then renames."""
+    renames = Choice(work.questioner.ask, _rename_question)
+    moves = Choice(work.questioner.ask, _move_question)
+    for app in _apps(work):
+        _apply_renames(work, app, renames.by_flags(_renameable(work, app), set()))
+    _apply_moves(work, moves.by_flags(_movable(work), set()))
+    _apply_moves(work, moves.by_asking(_movable(work), set()))
+    for app in _apps(work):
+        _apply_renames(work, app, renames.by_asking(_renameable(work, app), set()))
+
+
+def _apps(work: Work) -> list[str]:
+    return list(dict.fromkeys(model.app for model in work.gone))
+
+
+def _rename_question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> RenameQuestion:
+    return RenameQuestion(Subject.MODEL, place, candidates, likely)
+
+
+def _move_question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> MoveQuestion:
+    return MoveQuestion(place, candidates, likely)
+
+
+def _passing(work: Work) -> frozenset[str]:
+    return frozenset(model.label.lower() for model in (*work.gone, *work.born))
+
+
+# -- renames
+
+
+def _renameable(work: Work, app: str) -> list[Gone]:
+    """The models of an app that are gone, with those that are new in it."""
+    passing = _passing(work)
+    born = [model for model in work.born if model.app == app]
+    return [
+        Gone.of(old.label, {new.name: model_score(old, new, passing) for new in born})
+        for old in work.gone
+        if old.app == app and born
+    ]
+
+
+def _apply_renames(work: Work, app: str, renamed: dict[str, str]) -> None:
+    for place, name in renamed.items():
+        _rename(work, work.state.model(place), work.new.model(f"{app}.{name}"))
+
+
+def _rename(work: Work, old: Model, new: Model) -> None:
+    operation = RenameModel(old.name, new.name)
+    after = _apps_pointing_at(work, old)
+    work.rename(old.app, operation, _provided(new), {has_model(old.label)}, after)
+
+
+def _provided(new: Model) -> set[Token]:
+    fields = {has_field(new.label, each.name) for each in new.fields}
+    return {has_model(new.label), has_key(new.label), *fields}
+
+
+def _apps_pointing_at(work: Work, model: Model) -> set[str]:
+    """Apps whose files know the model by its old label, and must come before it has another."""
+    return {other.app for other in work.state.pointing_at([model.label.lower()])}
+
+
+# -- moves
+
+
+def _movable(work: Work) -> list[Gone]:
+    """The models that are gone, with the apps that have a new one of the same name."""
+    passing = _passing(work)
+    found = []
+    for old in work.gone:
+        same = [new for new in work.born if new.name.lower() == old.name.lower()]
+        scores = {new.app: model_score(old, new, passing) for new in same if new.app != old.app}
+        if scores:
+            found.append(Gone.of(old.label, scores))
+    return found
+
+
+def _apply_moves(work: Work, moved: dict[str, str]) -> None:
+    for place, app in moved.items():
+        old = work.state.model(place)
+        if f"{app}.{old.name}" not in work.state:
+            new = work.new.model(f"{app}.{old.name}")
+            after = {old.app, *_apps_pointing_at(work, old)}
+            operation = MoveModel(old.name, old.app)
+            work.rename(app, operation, _provided(new), {has_model(old.label)}, after)

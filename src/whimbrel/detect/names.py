@@ -1,0 +1,96 @@
+"""Fields that have another name."""
+
+from __future__ import annotations
+
+from whimbrel.detect.fields import alterable
+from whimbrel.detect.plan import has_field, has_model
+from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
+from whimbrel.detect.renames import Choice, Gone, field_score
+from whimbrel.detect.work import Work
+from whimbrel.operations import AlterField, RenameField
+from whimbrel.state.model import Model, ModelField
+
+
+def rename_fields(work: Work) -> None:
+    """Apply the renames of fields of models that stay, after asking."""
+    for label in [new.label for _, new in work.kept]:
+        _of_same_column(work, label)
+        _ask(work, label)
+
+
+def _of_same_column(work: Work, label: str) -> None:
+    """A new field on the very column of one that is gone is that one: there is nothing to ask."""
+    gone, born = _gone_and_born(work, label)
+    columns = {_column(each): each for each in born if each.field.has_column}
+    for before in gone:
+        after = columns.pop(_column(before), None) if before.field.has_column else None
+        if after is not None:
+            _rename(work, label, before, after)
+
+
+def _column(each: ModelField) -> str:
+    return each.field.column_name(each.name)
+
+
+def _ask(work: Work, label: str) -> None:
+    choice = Choice(work.questioner.ask, _question)
+    for choose in (choice.by_flags, choice.by_asking):
+        renamed = choose(_renameable(work, label), set())
+        for place, name in renamed.items():
+            before = work.state.model(label).field(place.rpartition(".")[2])
+            _rename(work, label, before, work.new.model(label).field(name))
+
+
+def _question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> RenameQuestion:
+    return RenameQuestion(Subject.FIELD, place, candidates, likely)
+
+
+def _gone_and_born(work: Work, label: str) -> tuple[list[ModelField], list[ModelField]]:
+    old, new = work.state.model(label), work.new.model(label)
+    gone = [each for each in old.fields if new.find(each.name) is None]
+    born = [each for each in new.fields if old.find(each.name) is None]
+    return gone, born
+
+
+def _renameable(work: Work, label: str) -> list[Gone]:
+    """The fields that are gone, with the new ones that could be them."""
+    gone, born = _gone_and_born(work, label)
+    old, new = work.state.model(label), work.new.model(label)
+    found = []
+    for before in gone:
+        scores = {
+            after.name: field_score(
+                before.field,
+                after.field,
+                (before.name, after.name),
+                near=_kept_before(old, before, new) == _kept_before(new, after, old),
+            )
+            for after in born
+            if alterable(before.field, after.field)
+        }
+        if scores:
+            found.append(Gone.of(f"{new.label}.{before.name}", scores))
+    return found
+
+
+def _kept_before(model: Model, field: ModelField, other: Model) -> int:
+    """How many fields that both models have stand before a field."""
+    before = model.fields[: model.fields.index(field)]
+    return sum(other.find(each.name) is not None for each in before)
+
+
+def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> None:
+    model = work.new.model(label)
+    needs, provides = {has_model(label)}, {has_field(label, after.name)}
+    if before.field.has_column and _column(after) == _column(before):
+        # The field alone is renamed: a number "author_id" that becomes the key "author".
+        _pin(work, model, before, _column(before))
+    work.rename(model.app, RenameField(model.name, before.name, after.name), provides, needs)
+
+
+def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:
+    """Write the column's name into the field, so that it stays when the field is renamed."""
+    if before.field.db_column != column:
+        field = before.field.but(db_column=column)
+        operation = AlterField(model.name, before.name, field)
+        work.rename(model.app, operation, needs={has_model(model.label)})
