@@ -1,0 +1,133 @@
+"""Migrations to files: what stands in one, and how it gets onto the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from whimbrel.errors import UsageError, WriteError
+from whimbrel.history.code import INDENT, Code, Group, lay_out
+from whimbrel.history.node import Key
+from whimbrel.history.values import Values
+from whimbrel.history.words import new_values
+from whimbrel.operations.base import Operation
+
+
+def render_migration(
+    app: str,
+    name: str,
+    dependencies: Iterable[Key],
+    operations: Sequence[Operation],
+    *,
+    initial: bool = False,
+    replaces: Sequence[Key] = (),
+    run_before: Iterable[Key] = (),
+    atomic: bool = True,
+    header: str = "",
+) -> str:
+    """The text of a migration file: the same for the same input, on any machine.
+
+    ``dependencies`` and ``run_before`` are sorted; ``header`` becomes a comment at the top.
+    Raises `WriteError` naming the operation, and the field, that cannot be written.
+    """
+    values = new_values()
+    values.imports.ours("migrations")
+    try:
+        body = [
+            *(["initial = True"] if initial else []),
+            *_pairs(values, "replaces", replaces),
+            *_pairs(values, "dependencies", sorted(set(dependencies))),
+            *_pairs(values, "run_before", sorted(set(run_before))),
+            *([] if atomic else ["atomic = False"]),
+            _assigned("operations", _operations(values, operations)),
+        ]
+    except WriteError as error:
+        inner = f": {error.place}" if error.place else ""
+        raise WriteError(error.message, place=f"{app}.{name}{inner}", mend=error.mend) from error
+    return _file(header, values.imports.lines(), body)
+
+
+def source_of(value: Any) -> tuple[str, list[str]]:
+    """A value as source on one line or several, and the imports that it needs."""
+    values = new_values()
+    return lay_out(values.write(value)), values.imports.lines()
+
+
+def _pairs(values: Values, name: str, pairs: Sequence[Key]) -> list[str]:
+    return [_assigned(name, values.write([tuple(pair) for pair in pairs]))] if pairs else []
+
+
+def _operations(values: Values, operations: Sequence[Operation]) -> Code:
+    return Group("[", values.items(operations), "]", tall=True)
+
+
+def _assigned(name: str, code: Code) -> str:
+    return f"{name} = {lay_out(code, INDENT, len(name) + 3)}"
+
+
+def _file(header: str, imports: Sequence[str], body: Sequence[str]) -> str:
+    comment = [f"# {line}".rstrip() for line in header.splitlines()]
+    members = "\n\n".join(f"{' ' * INDENT}{each}" for each in body)
+    lines = [
+        *comment,
+        *([""] if comment else []),
+        *imports,
+        "",
+        "",
+        "class Migration(migrations.Migration):",
+        members,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_migration(path: Path, text: str) -> Path:
+    """Writes a new file whole or not at all, and makes its package where there is none.
+
+    Raises `UsageError` where the file is there already: no migration is ever overwritten.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    package = path.parent / "__init__.py"
+    if not package.exists():
+        package.touch()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="~", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        _put(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+    return path
+
+
+def _put(temporary: str, path: Path) -> None:
+    _grant_as_usual(temporary)
+    try:
+        # A hard link, unlike a rename, refuses a name that is taken.
+        os.link(temporary, path)
+    except FileExistsError:
+        raise UsageError(
+            "this migration file is there already", place=str(path), mend="Give another --name."
+        ) from None
+    except OSError:
+        # A file system without hard links.
+        _copy(temporary, path)
+
+
+def _copy(temporary: str, path: Path) -> None:
+    if path.exists():
+        raise UsageError(
+            "this migration file is there already", place=str(path), mend="Give another --name."
+        )
+    os.replace(temporary, path)
+
+
+def _grant_as_usual(file: str) -> None:
+    """mkstemp makes a file for its owner alone; a migration is a file like any other."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(file, 0o666 & ~mask)
