@@ -64,17 +64,9 @@ class Info:
         return ModelError(f"{self.label}: {message}", place=self.place, mend=mend)
 
 
-#: Labels of apps by package, for packages whose label is not their last name.
-labels: dict[str, str] = {}
-
-
 def app_label(module: str) -> str:
     """The app of a module: "blog" for "acme.blog.models" and "acme.blog.models.posts"."""
     parts = module.split(".")
-    packages = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    known = next((labels[package] for package in packages if package in labels), None)
-    if known is not None:
-        return known
     if "models" in parts[1:]:
         return parts[len(parts) - 1 - parts[::-1].index("models") - 1]
     return parts[-2] if len(parts) > 1 else parts[0]
@@ -104,14 +96,15 @@ def _meta(model: type[Any]) -> type[Any]:
     for base in model.__mro__[1:]:
         info = _info(base)
         if info is not None and info.abstract and "Meta" in vars(base):
-            return type("Meta", (base.Meta,), {})
+            return type("Meta", (vars(base)["Meta"],), {})
         if info is not None and not info.abstract:
             break
     return type("Meta", (), {})
 
 
 def _info(model: type[Any]) -> Info | None:
-    return vars(model).get("_meta")
+    info: Info | None = vars(model).get("_meta")
+    return info
 
 
 def _options(info: Info, meta: type[Any]) -> dict[str, Any]:

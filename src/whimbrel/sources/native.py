@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -147,10 +148,23 @@ def _relate_what_can_be() -> None:
 
 
 @event.listens_for(orm.Mapper, "before_configured")
-def _finish() -> None:
-    """Called when SQLAlchemy is about to use the models for the first time."""
+def finish() -> None:
+    """Called when SQLAlchemy is about to use the models for the first time, and before a state.
+
+    Raises `ModelError` for a relation to a model that was never declared.
+    """
     for each in _waiting:
         raise never_came(each, _known)
+
+
+def drop_stale() -> None:
+    """Forget models whose modules were imported anew, and no longer declare them."""
+    forget(info for info in _known.values() if not _is_current(info.model))
+
+
+def _is_current(model: type[Any]) -> bool:
+    module = sys.modules.get(model.__module__)
+    return "." in model.__qualname__ or getattr(module, model.__qualname__, None) is model
 
 
 def forget(infos: Iterable[Info]) -> None:

@@ -193,7 +193,7 @@ def _many_to_many(
             viewonly=bool(field.through),
             enable_typechecks=False,
             backref=_backref(info, name, field, target, viewonly=bool(field.through)),
-            **({"sync_backref": False} if field.through else {}),
+            sync_backref=False if field.through else None,
         ),
     )
 

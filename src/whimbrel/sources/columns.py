@@ -1,0 +1,286 @@
+"""From a column of SQLAlchemy's to a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Identity, Sequence
+from whimbrel.schema.types import ColumnType, EnumType, describe, enum_types, replace_enums
+from whimbrel.sources.expressions import dialects, spelled
+from whimbrel.sources.names import Named
+from whimbrel.sources.types import build
+from whimbrel.state.fields import (
+    CASCADE,
+    DO_NOTHING,
+    RESTRICT,
+    SET_DEFAULT,
+    SET_NULL,
+    Field,
+    ForeignKey,
+    GeneratedField,
+    OnDelete,
+)
+
+Tables = Mapping[sa.Table, Named]
+
+
+def field_of(
+    named: Named,
+    column: sa.Column[Any],
+    key: sa.ForeignKeyConstraint | None,
+    unique: bool,
+    tables: Tables,
+) -> Field:
+    """The field of a column; ``key`` is the foreign key of this column alone.
+
+    Raises `ModelError` for what no migration file could say.
+    """
+    options = _options(named, column, unique)
+    if column.computed is not None:
+        return _computed(named, column, options)
+    if key is not None:
+        return _foreign_key(named, column, key, options, tables)
+    return Field(type_of(named, column), **options)
+
+
+def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
+    """The type of a column as a value, from which the same type can be built."""
+    if isinstance(column.type, sa.types.NullType):
+        raise named.error(
+            f"the column {str(column.name)!r} has no type", "Give it one: Column(String), for one."
+        )
+    try:
+        described = describe(column.type)
+        again = describe(build(described))
+    except ModelError as error:
+        raise named.error(
+            f"the column {str(column.name)!r}: {error.message}", error.mend
+        ) from error
+    if _without_checks(again) != _without_checks(described):
+        raise named.error(
+            f"the type of the column {str(column.name)!r} does not come out of its own arguments: "
+            f"{_shown(described)} makes {_shown(again)}",
+            "Keep the arguments as attributes of the same names, or give the type a method "
+            "__whimbrel__(self) that returns its (args, kwargs).",
+        )
+    return described
+
+
+def _shown(of: ColumnType) -> str:
+    if isinstance(of, EnumType):
+        return f"Enum({', '.join(map(repr, of.labels))})"
+    given = [*map(repr, of.args), *(f"{name}={value!r}" for name, value in of.kwargs)]
+    return f"{of.path.rpartition(':')[2]}({', '.join(given)})"
+
+
+def _without_checks(of: ColumnType) -> ColumnType:
+    """The type without the wish for a CHECK, which is a constraint's and not a type's."""
+    plain = {
+        enum: EnumType(enum.name, enum.values, enum.schema, enum.native, False, enum.length)
+        for enum in enum_types(of)
+    }
+    return replace_enums(of, plain)
+
+
+# -- options
+
+
+def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, Any]:
+    """What the column says, without what a field says by itself."""
+    is_key = _is_only_key(named, column)
+    said: dict[str, Any] = {
+        "null": bool(column.nullable) and not column.primary_key,
+        "primary_key": is_key,
+        "unique": unique and not is_key,
+        "db_default": _default(column),
+        "db_column": None if named.field(column) == column.name else str(column.name),
+        "db_comment": column.comment,
+        "autoincrement": _counts(column),
+        "identity": _identity(column),
+        "sequence": _sequence(column),
+    }
+    return {name: value for name, value in said.items() if value not in (None, False)}
+
+
+def _is_only_key(named: Named, column: sa.Column[Any]) -> bool:
+    """Whether the field says that it is the primary key; else a constraint over several does."""
+    key: sa.PrimaryKeyConstraint = column.table.primary_key
+    return bool(column.primary_key) and name_of(named, key) is None and is_in_order(key)
+
+
+def is_in_order(key: sa.PrimaryKeyConstraint) -> bool:
+    """Whether a primary key has its columns in the table's own order."""
+    in_table = [str(each.name) for each in key.table.columns if each.primary_key]
+    return in_table == [str(each.name) for each in key.columns]
+
+
+def _default(column: sa.Column[Any]) -> SQL | None:
+    default = column.server_default
+    if not isinstance(default, sa.DefaultClause):
+        return None
+    given = default.arg
+    if isinstance(given, str):
+        return spelled(sa.literal(given, sa.String()))
+    return spelled(given)
+
+
+def _counts(column: sa.Column[Any]) -> bool:
+    """Whether SQLAlchemy makes it a SERIAL: the rules are its PostgreSQL compiler's."""
+    table: Any = column.table
+    default = column.default
+    return (
+        column is table.autoincrement_column
+        and column.identity is None
+        and column.server_default is None
+        and (default is None or (isinstance(default, sa.Sequence) and bool(default.optional)))
+    )
+
+
+_NUMBERS = ("start", "increment", "minvalue", "maxvalue", "cache")
+
+
+def _identity(column: sa.Column[Any]) -> Identity | None:
+    of = column.identity
+    if of is None:
+        return None
+    numbers = {name: getattr(of, name) for name in _NUMBERS}
+    return Identity(always=bool(of.always), cycle=bool(of.cycle), **numbers)
+
+
+def _sequence(column: sa.Column[Any]) -> Sequence | None:
+    of = column.default
+    if not isinstance(of, sa.Sequence) or of.optional:
+        return None
+    numbers = {name: getattr(of, name) for name in _NUMBERS}
+    return Sequence(str(of.name), schema=_text(of.schema), cycle=bool(of.cycle), **numbers)
+
+
+def _text(of: Any) -> str | None:
+    return None if of is None else str(of)
+
+
+# -- computed columns and foreign keys
+
+
+def _computed(named: Named, column: sa.Column[Any], options: dict[str, Any]) -> Field:
+    computed = column.computed
+    assert computed is not None
+    options["null"] = bool(column.nullable) and not column.primary_key
+    return GeneratedField(
+        spelled(computed.sqltext),
+        Field(type_of(named, column)),
+        # Left open, it is what the database makes of it; PostgreSQL before 18 has stored ones only.
+        db_persist=computed.persisted is not False,
+        **options,
+    )
+
+
+_ON_DELETE: dict[str, OnDelete] = {
+    "CASCADE": CASCADE,
+    "SET NULL": SET_NULL,
+    "SET DEFAULT": SET_DEFAULT,
+    "RESTRICT": RESTRICT,
+    "NO ACTION": DO_NOTHING,
+}
+
+
+def _foreign_key(
+    named: Named,
+    column: sa.Column[Any],
+    key: sa.ForeignKeyConstraint,
+    options: dict[str, Any],
+    tables: Tables,
+) -> Field:
+    there = target_of(named, key, tables)
+    remote = key.elements[0].column
+    remote_type = describe(remote.type)
+    own_type = type_of(named, column)
+    is_key = [each is remote for each in there.table.primary_key.columns] == [True]
+    return ForeignKey(
+        there.label,
+        to_field=None if is_key else there.field(remote),
+        db_index=False,
+        type=own_type if own_type != remote_type else None,
+        **{**options, **_column_name(named, column), **key_options(named, key)},
+    )
+
+
+def _column_name(named: Named, column: sa.Column[Any]) -> dict[str, Any]:
+    """A foreign key's column is called "<field>_id" where nothing else is said."""
+    by_itself = f"{named.field(column)}_id"
+    return {"db_column": None if column.name == by_itself else str(column.name)}
+
+
+def key_options(named: Named, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
+    """What a foreign key says of its actions and of its time, in a field's words."""
+    said: dict[str, Any] = {
+        "on_delete": on_delete(named, key),
+        "on_update": _action(key.onupdate),
+        "deferrable": deferrable(key),
+        "match": key.match,
+    }
+    name = name_of(named, key)
+    if name is not None:
+        said["db_constraint"] = name
+    return {option: value for option, value in said.items() if value is not None}
+
+
+def on_delete(named: Named, key: sa.ForeignKeyConstraint) -> OnDelete:
+    words = (key.ondelete or "NO ACTION").upper()
+    if words not in _ON_DELETE:
+        raise named.error(
+            f"ON DELETE {words} of the foreign key of {', '.join(key.column_keys)} is not known",
+            f"Known: {', '.join(_ON_DELETE)}.",
+        )
+    return _ON_DELETE[words]
+
+
+def _action(words: str | None) -> str | None:
+    return None if words is None or words.upper() == "NO ACTION" else words.upper()
+
+
+def deferrable(of: Any) -> str | None:
+    """When a constraint is looked at: None, "immediate" or "deferred"."""
+    if of.initially and of.initially.upper() == "DEFERRED":
+        return "deferred"
+    return "immediate" if of.deferrable else None
+
+
+def target_of(named: Named, key: sa.ForeignKeyConstraint, tables: Tables) -> Named:
+    """The model that a foreign key points at. Raises `ModelError` where there is none."""
+    columns = ", ".join(key.column_keys)
+    try:
+        table = key.elements[0].column.table
+    except sa.exc.SQLAlchemyError as error:
+        raise named.error(
+            f"the foreign key of {columns} points at what is not there: {error}",
+            "Import the module that declares it next to the others, or correct its name.",
+        ) from error
+    if table not in tables:
+        raise named.error(
+            f"the foreign key of {columns} points at the table {table}, which is in no app",
+            "Configure an app with the models of that table: [tool.whimbrel.app.<label>] models=...",
+        )
+    return tables[table]
+
+
+def name_of(named: Named, of: Any) -> str | None:
+    """The name of an index or a constraint, as SQLAlchemy would give it to PostgreSQL.
+
+    That is its own, or what the naming convention makes, cut at 63 bytes. None for none.
+    """
+    if of.name is None:
+        return None
+    preparer = dialects()["postgresql"].identifier_preparer
+    try:
+        found = preparer.format_constraint(of, _alembic_quote=False)
+    except sa.exc.SQLAlchemyError as error:
+        raise named.error(
+            f"a name does not come out: {error}", "Name it, in at most 63 bytes."
+        ) from error
+    return None if found is None else str(found)

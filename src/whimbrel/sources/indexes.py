@@ -1,0 +1,109 @@
+"""From an index of SQLAlchemy's to a model's index."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import operators
+
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import IndexPart
+from whimbrel.sources.columns import name_of
+from whimbrel.sources.expressions import merged, spelled
+from whimbrel.sources.names import Named
+from whimbrel.state.options import Index
+
+
+def index_of(named: Named, index: sa.Index) -> Index:
+    """The index as a value. Raises `ModelError` for one without columns."""
+    said = index.dialect_options["postgresql"]
+    parts = [_part(named, each, said.get("ops") or {}) for each in index.expressions]
+    if not parts:
+        raise named.error(
+            f"the index {index.name} has no columns", "Give it columns, or take it away."
+        )
+    return Index(
+        *parts,
+        name=name_of(named, index),
+        unique=bool(index.unique),
+        condition=_condition(index),
+        include=[_included(named, each) for each in said.get("include") or ()],
+        method=said["using"].lower() if said.get("using") else None,
+        nulls_distinct=not said.get("nulls_not_distinct"),
+        options=said.get("with") or None,
+    )
+
+
+def _condition(index: sa.Index) -> SQL | None:
+    found: dict[str, SQL] = {}
+    for dialect in ("postgresql", "sqlite"):
+        where = index.dialect_options[dialect].get("where")
+        if where is not None:
+            found[dialect] = spelled(where)
+    return merged(found)
+
+
+def _included(named: Named, column: Any) -> str:
+    return named.field(named.table.columns[column] if isinstance(column, str) else column)
+
+
+_DIRECTIONS: dict[Any, dict[str, Any]] = {
+    operators.desc_op: {"descending": True},
+    operators.asc_op: {},
+    operators.nulls_first_op: {"nulls": "first"},
+    operators.nulls_last_op: {"nulls": "last"},
+}
+_DIRECTION_WORDS = re.compile(
+    r"^(?P<of>.*?)(?P<way>\s+(?:ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _part(named: Named, expression: Any, opclasses: dict[str, str]) -> IndexPart:
+    """An element: SQLAlchemy wraps it in its direction, its collation and its label."""
+    if isinstance(expression, sa.TextClause):
+        return _text_part(named, expression)
+    given: dict[str, Any] = {}
+    opclass = opclasses.get(getattr(expression, "key", None) or "")
+    while True:
+        modifier = getattr(expression, "modifier", None)
+        if modifier in _DIRECTIONS:
+            given = {**_DIRECTIONS[modifier], **given}
+            expression = expression.element
+        elif isinstance(expression, sa.sql.elements.Label | sa.sql.elements.Grouping):
+            expression = expression.element
+        else:
+            break
+        opclass = opclass or opclasses.get(getattr(expression, "key", None) or "")
+    return IndexPart(_of(named, expression), opclass=opclass, **given)
+
+
+def _of(named: Named, expression: Any) -> str | SQL:
+    if isinstance(expression, sa.Column) and expression in named.fields:
+        return named.field(expression)
+    return spelled(expression)
+
+
+def _text_part(named: Named, text: sa.TextClause) -> IndexPart:
+    """Text that ends in a direction: an expression in parentheses could not hold that."""
+    match = _DIRECTION_WORDS.match(spelled(text).text)
+    assert match is not None
+    of = match["of"].strip()
+    by_name = {str(column.name): name for column, name in named.fields.items()}
+    return IndexPart(
+        by_name.get(of.strip('"'), SQL(of)),
+        descending=bool(match["way"] and match["way"].strip().upper() == "DESC"),
+        nulls=match["nulls"].lower() if match["nulls"] else None,
+    )
+
+
+def expression_of(named: Named, expression: Any, opclasses: dict[str, str]) -> str | SQL:
+    """An element of an exclusion: a field, or an expression, with its operator class."""
+    of = _of(named, expression)
+    opclass = opclasses.get(getattr(expression, "key", None) or "")
+    if opclass is None:
+        return of
+    plain = of.text if isinstance(of, SQL) else str(expression.name)
+    return SQL(f"{plain} {opclass}")

@@ -1,0 +1,92 @@
+"""The models of a whole project: of every app that is configured."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+
+import sqlalchemy as sa
+
+from whimbrel.config import AppConfig, Config, make_importable
+from whimbrel.sources import native
+from whimbrel.sources.names import Named
+from whimbrel.sources.sqlalchemy import import_module, load, name_tables, read_named
+from whimbrel.state.state import State
+
+
+def read_models(config: Config, labels: Iterable[str] | None = None) -> State:
+    """The state of the models of all apps; those of ``labels`` must be among them.
+
+    All are read, whichever are asked for: models point at those of other apps. Imports the
+    users' modules. Raises `ConfigError` for one that does not import, `ModelError`
+    for what no database could hold.
+    """
+    make_importable(config)
+    for label in labels or ():
+        config.app(label)
+    project = _Project(config)
+    for app in config.apps:
+        project.load(app)
+    native.drop_stale()
+    native.finish()
+    return project.state([app.label for app in config.apps])
+
+
+class _Project:
+    """What has been imported: names of tables of others by app; native models know their own."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.names: dict[str, dict[sa.Table, Named]] = {}
+        self.native: set[str] = set()
+
+    def load(self, app: AppConfig) -> None:
+        place = f"{self.config.file or self.config.root}: app {app.label}"
+        if app.models is not None:
+            metadata = load(app.models, self.config.root, place)
+            self.names[app.label] = name_tables(metadata, app.label, app.models)
+        elif app.package is not None and _has_models(app.package):
+            import_module(f"{app.package}.models", self.config.root, place)
+            self.native.add(app.label)
+
+    def state(self, order: list[str]) -> State:
+        others = {table: named for names in self.names.values() for table, named in names.items()}
+        others.update(_native_tables())
+        state = State()
+        for label in order:
+            if label in self.names:
+                state = read_named(self.names[label], state, others)
+            elif label in self.native:
+                models = [
+                    each for each in native.declared_models() if each._meta.app_label == label
+                ]
+                state = native.state_of(models, state)
+        return state
+
+
+def _native_tables() -> dict[sa.Table, Named]:
+    """Native models' tables, for the foreign keys of others."""
+    return {
+        model.__table__: Named(
+            model.__table__,
+            model._meta.app_label,
+            model._meta.name,
+            model._meta.place,
+            dict(_native_fields(model)),
+        )
+        for model in native.declared_models()
+    }
+
+
+def _native_fields(model: type[native.Model]) -> Iterator[tuple[sa.Column[object], str]]:
+    for name, field in model._meta.fields.items():
+        if field.has_column:
+            yield model.__table__.c[field.column_name(name)], name
+
+
+def _has_models(package: str) -> bool:
+    try:
+        return f"{package}.models" in sys.modules or find_spec(f"{package}.models") is not None
+    except ImportError:
+        return True  # importing it will tell what is wrong

@@ -1,0 +1,174 @@
+"""Models of others: a declarative base, a registry, a MetaData, or SQLModel."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from whimbrel.errors import ConfigError, ModelError, StateError, WhimbrelError
+from whimbrel.sources import places
+from whimbrel.sources.names import Named, fields_of, mappers_of, model_names
+from whimbrel.sources.tables import declaration
+from whimbrel.state.state import State
+
+
+def read(
+    metadata: sa.MetaData,
+    app: str,
+    where: str = "",
+    onto: State | None = None,
+    others: Mapping[sa.Table, Named] | None = None,
+) -> State:
+    """The state that has the models of a metadata's tables, after those of ``onto``.
+
+    where: what to call the metadata in errors ("acme.db:Base"). others: tables of other apps
+    that foreign keys may point at. Raises `ModelError`.
+    """
+    return read_named(name_tables(metadata, app, where), onto, others)
+
+
+def read_named(
+    names: Mapping[sa.Table, Named],
+    onto: State | None = None,
+    others: Mapping[sa.Table, Named] | None = None,
+) -> State:
+    """As `read`, for tables that have been given the names of their models."""
+    state = onto if onto is not None else State()
+    tables = {**(others or {}), **names}
+    for named in names.values():
+        told = declaration(named, tables)
+        try:
+            state = state.with_new_model(
+                told.app, told.name, told.fields, told.options, place=told.place
+            )
+        except (ModelError, StateError) as error:
+            raise named.error(error.message, error.mend) from error
+    return state
+
+
+def name_tables(metadata: sa.MetaData, app: str, where: str) -> dict[sa.Table, Named]:
+    """The models of a metadata's tables, in the order of their declaration."""
+    mappers = mappers_of(metadata)
+    tables = list(metadata.tables.values())
+    names = model_names(tables, mappers)
+    return {
+        table: Named(
+            table,
+            app,
+            names[table],
+            _place(table, mappers.get(table, []), where),
+            fields_of(table, mappers.get(table, [])),
+        )
+        for table in tables
+    }
+
+
+def _place(table: sa.Table, mappers: list[orm.Mapper[Any]], where: str) -> str:
+    if mappers:
+        return places.of_class(mappers[0].class_)
+    return f"Table {str(table.name)!r} in {where}" if where else f"Table {str(table.name)!r}"
+
+
+# -- finding what was configured
+
+
+def load(target: str, root: Path, place: str) -> sa.MetaData:
+    """The metadata that "module:attribute" names; a module alone must hold exactly one.
+
+    place: where the target was configured. Raises `ConfigError`, with the file and line of a
+    module that does not import.
+    """
+    module_name, _, attribute = target.partition(":")
+    module = import_module(module_name, root, place)
+    if not attribute:
+        return _only_metadata(module, place)
+    found: Any = module
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise ConfigError(
+                f"{module_name} has no {attribute}",
+                place=place,
+                mend=f"It has: {', '.join(_names_of_metadata(module)) or 'no models at all'}.",
+            )
+        found = getattr(found, name)
+    metadata = metadata_of(found)
+    if metadata is None:
+        raise ConfigError(
+            f"{target} is {found!r}, which holds no models",
+            place=place,
+            mend="Name a declarative base, a registry, a MetaData or SQLModel: "
+            + (", ".join(_names_of_metadata(module)) or "there is none in that module")
+            + ".",
+        )
+    return metadata
+
+
+def metadata_of(value: Any) -> sa.MetaData | None:
+    """The metadata of a declarative base, a registry, SQLModel, or itself."""
+    if isinstance(value, sa.MetaData):
+        return value
+    metadata = getattr(value, "metadata", None)
+    if isinstance(metadata, sa.MetaData) and not isinstance(value, sa.Table):
+        return metadata
+    return None
+
+
+def import_module(name: str, root: Path, place: str) -> ModuleType:
+    """A module of the user's. Raises `ConfigError` where it does not import."""
+    try:
+        return importlib.import_module(name)
+    except WhimbrelError as error:
+        error.place = error.place or places.of_error(error, root)
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise ConfigError(
+                f"there is no module {error.name!r}",
+                place=place,
+                mend=f"It was looked for in {root} and where Python imports from.",
+            ) from error
+        raise _broken(name, error, root) from error
+    except Exception as error:
+        raise _broken(name, error, root) from error
+
+
+def _broken(name: str, error: Exception, root: Path) -> ConfigError:
+    return ConfigError(
+        f"{name} does not import: {type(error).__name__}: {error}",
+        place=places.of_error(error, root) or name,
+        mend=f"Mend it, or install what it needs; `python -c 'import {name}'` must work.",
+    )
+
+
+def _only_metadata(module: ModuleType, place: str) -> sa.MetaData:
+    found = {id(value): value for value in _metadatas(module)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    raise ConfigError(
+        f"{module.__name__} holds {len(found) or 'no'} sets of models",
+        place=place,
+        mend=f"Name one: {', '.join(f'{module.__name__}:{name}' for name in _names_of_metadata(module))}."
+        if found
+        else 'Name what holds the models: models = "module:Base".',
+    )
+
+
+def _metadatas(module: ModuleType) -> Iterator[sa.MetaData]:
+    for value in _public(module).values():
+        metadata = metadata_of(value)
+        if metadata is not None:
+            yield metadata
+
+
+def _names_of_metadata(module: ModuleType) -> list[str]:
+    return [name for name, value in _public(module).items() if metadata_of(value) is not None]
+
+
+def _public(module: ModuleType) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if not name.startswith("_")}

@@ -1,0 +1,210 @@
+"""From a table of SQLAlchemy's to what a state is told of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import ModelError
+from whimbrel.sources.columns import (
+    Tables,
+    deferrable,
+    field_of,
+    is_in_order,
+    key_options,
+    name_of,
+    target_of,
+)
+from whimbrel.sources.expressions import spelled
+from whimbrel.sources.indexes import expression_of, index_of
+from whimbrel.sources.names import Named
+from whimbrel.state.fields import Field
+from whimbrel.state.options import (
+    CheckConstraint,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    ModelConstraint,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A model as it is told to a state (`State.with_new_model`)."""
+
+    app: str
+    name: str
+    fields: tuple[tuple[str, Field], ...]
+    options: dict[str, Any]
+    place: str
+
+
+def declaration(named: Named, tables: Tables) -> Declaration:
+    """What a table says. Raises `ModelError`, with the place of its class or its table."""
+    try:
+        fields = tuple(_fields(named, tables))
+        options = dict(_options(named, tables))
+    except ModelError as error:
+        if error.place:
+            raise
+        raise named.error(error.message, error.mend) from error
+    return Declaration(named.app, named.name, fields, options, named.place)
+
+
+def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
+    keys = _field_keys(named.table)
+    uniques = {next(iter(each.columns)) for each in _field_uniques(named)}
+    for column in named.table.columns:
+        field = field_of(named, column, keys.get(column), column in uniques, tables)
+        yield named.field(column), field
+
+
+def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
+    table = named.table
+    yield "db_table", str(table.name)
+    if table.schema:
+        yield "schema", str(table.schema)
+    if table.comment:
+        yield "db_table_comment", table.comment
+    dialect = {name: value for name, value in table.dialect_kwargs.items() if value is not None}
+    if dialect:
+        yield "dialect", dialect
+    indexes = [index_of(named, index) for index in _sorted_indexes(table)]
+    if indexes:
+        yield "indexes", indexes
+    constraints = list(_constraints(named, tables))
+    if constraints:
+        yield "constraints", constraints
+
+
+def _sorted_constraints(table: sa.Table) -> list[Any]:
+    """In the order in which they were made: SQLAlchemy keeps them in a set."""
+    return sorted(table.constraints, key=lambda each: each._creation_order)
+
+
+def _sorted_indexes(table: sa.Table) -> list[sa.Index]:
+    return sorted(table.indexes, key=lambda each: (str(each.name), str(each.expressions)))
+
+
+# -- what fields say of themselves
+
+
+def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint]:
+    """The first foreign key of each column alone; a computed column's stays a constraint."""
+    found: dict[sa.Column[Any], sa.ForeignKeyConstraint] = {}
+    for each in _sorted_constraints(table):
+        if isinstance(each, sa.ForeignKeyConstraint) and len(each.elements) == 1:
+            column = each.elements[0].parent
+            if column.computed is None:
+                found.setdefault(column, each)
+    return found
+
+
+def _field_uniques(named: Named) -> list[sa.UniqueConstraint]:
+    """The unique constraints that ``unique=True`` says in full."""
+    return [
+        each
+        for each in _sorted_constraints(named.table)
+        if isinstance(each, sa.UniqueConstraint)
+        and len(each.columns) == 1
+        and name_of(named, each) is None
+        and deferrable(each) is None
+        and not _unique_options(named, each)
+    ]
+
+
+# -- constraints
+
+
+def _constraints(named: Named, tables: Tables) -> Iterator[ModelConstraint]:
+    by_fields = {*_field_keys(named.table).values(), *_field_uniques(named)}
+    for each in _sorted_constraints(named.table):
+        if each in by_fields:
+            continue
+        if isinstance(each, sa.PrimaryKeyConstraint):
+            yield from _primary_key(named, each)
+        elif isinstance(each, sa.ForeignKeyConstraint):
+            yield _foreign_key(named, each, tables)
+        elif isinstance(each, sa.UniqueConstraint):
+            yield _unique(named, each)
+        elif isinstance(each, sa.CheckConstraint):
+            yield from _check(named, each)
+        elif each.__visit_name__ == "exclude_constraint":
+            yield _exclude(named, each)
+
+
+def _primary_key(named: Named, key: sa.PrimaryKeyConstraint) -> Iterator[PrimaryKeyConstraint]:
+    columns = list(key.columns)
+    name = name_of(named, key)
+    if columns and (name is not None or not is_in_order(key)):
+        yield PrimaryKeyConstraint(fields=[named.field(each) for each in columns], name=name)
+
+
+def _unique(named: Named, constraint: sa.UniqueConstraint) -> UniqueConstraint:
+    return UniqueConstraint(
+        fields=[named.field(column) for column in constraint.columns],
+        name=name_of(named, constraint),
+        deferrable=deferrable(constraint),
+        **_unique_options(named, constraint),
+    )
+
+
+def _unique_options(named: Named, constraint: sa.UniqueConstraint) -> dict[str, Any]:
+    said = constraint.dialect_options["postgresql"]
+    found: dict[str, Any] = {}
+    if said.get("include"):
+        found["include"] = [field_named(named, each) for each in said["include"]]
+    if said.get("nulls_not_distinct"):
+        found["nulls_distinct"] = False
+    return found
+
+
+def field_named(named: Named, column: Any) -> str:
+    """The field of a column that is given by itself or by its key."""
+    found = named.table.columns[column] if isinstance(column, str) else column
+    return named.field(found)
+
+
+def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
+    """A check; that of an Enum is its type's to make."""
+    if constraint._type_bound and _is_enums(named.table, constraint):
+        return
+    yield CheckConstraint(spelled(constraint.sqltext), name=name_of(named, constraint))
+
+
+def _is_enums(table: sa.Table, constraint: sa.CheckConstraint) -> bool:
+    mentioned = list(constraint.columns)
+    return any(isinstance(column.type, sa.Enum) for column in mentioned)
+
+
+def _foreign_key(
+    named: Named, key: sa.ForeignKeyConstraint, tables: Tables
+) -> ForeignKeyConstraint:
+    there = target_of(named, key, tables)
+    options = key_options(named, key)
+    return ForeignKeyConstraint(
+        fields=[named.field(each.parent) for each in key.elements],
+        to=there.label,
+        to_fields=[there.field(each.column) for each in key.elements],
+        name=options.pop("db_constraint", None),
+        **options,
+    )
+
+
+def _exclude(named: Named, constraint: Any) -> ExclusionConstraint:
+    elements = [
+        (expression_of(named, each, constraint.ops), operator)
+        for each, _, operator in constraint._render_exprs
+    ]
+    where = constraint.where
+    return ExclusionConstraint(
+        expressions=elements,
+        name=name_of(named, constraint),
+        method=constraint.using.lower(),
+        condition=spelled(where) if where is not None else None,
+        deferrable=deferrable(constraint),
+    )
