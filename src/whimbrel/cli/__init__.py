@@ -1,0 +1,29 @@
+"""The command line: `main`, and one thin file a command that parses, calls and renders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from whimbrel.cli.group import whimbrel
+
+
+def main(
+    args: Sequence[str] | None = None,
+    prog_name: str = "whimbrel",
+    project: str | Path | None = None,
+) -> NoReturn:
+    """Run a command and end the process with its exit code.
+
+    args: left out, those of the process. project: the directory from which the configuration is
+    looked for upwards; left out, the current one.
+    """
+    whimbrel.main(
+        args=list(args) if args is not None else None,
+        prog_name=prog_name,
+        project=Path(project) if project is not None else None,
+    )
+
+
+__all__ = ["main", "whimbrel"]

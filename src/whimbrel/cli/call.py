@@ -1,0 +1,75 @@
+"""What a command knows of the call that it is part of."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whimbrel.config import Config, load_config, make_importable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Call:
+    """One call of the command line. ``json``: whether stdout is for machines."""
+
+    project: Path | None = None
+    traceback: bool = False
+    json: bool = False
+
+    def config(self) -> Config:
+        """The project's configuration, with its packages importable. Raises `ConfigError`."""
+        config = load_config(self.project)
+        make_importable(config)
+        return config
+
+
+pass_call = click.make_pass_decorator(Call, ensure=True)
+
+
+def json_option(function: F) -> F:
+    """``--json``; the call knows of it, so that an error is told to machines too."""
+
+    def remember(context: click.Context, _: click.Parameter, value: bool) -> bool:
+        context.ensure_object(Call).json = value
+        return value
+
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=remember, help="Print the result as JSON."
+    )(function)
+
+
+database_option = click.option(
+    "--database",
+    "alias",
+    default="default",
+    metavar="ALIAS",
+    help="The database, by its alias in the configuration.",
+)
+
+
+def data(text: str) -> None:
+    """Print data: to stdout."""
+    click.echo(text)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON: to stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def talk(text: str) -> None:
+    """Say something to a person: on stderr."""
+    click.echo(text, err=True)
+
+
+def is_answerable() -> bool:
+    """Whether somebody is there to answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,86 @@
+"""How a command that does not end well tells it: to people on stderr, to machines on stdout."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from whimbrel.cli.call import Call, print_json, talk
+from whimbrel.config import wants_traceback
+from whimbrel.errors import WhimbrelError
+
+INTERRUPTED = 130
+
+
+def ending(error: BaseException, call: Call) -> int:
+    """Tell what went wrong; gives the exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+        case WhimbrelError():
+            return _own(error, call)
+        case click.ClickException():
+            return _usage(error, call)
+        case KeyboardInterrupt() | click.Abort():
+            return _interrupted(error, call)
+        case BrokenPipeError():
+            return _deaf()
+    return _unexpected(error, call)
+
+
+def _own(error: WhimbrelError, call: Call) -> int:
+    where = f"{error.place}: " if error.place else ""
+    talk(f"{click.style(f'error[{error.code}]', fg='red')}: {where}{error.message}")
+    if error.mend:
+        talk(error.mend)
+    _to_machines(error.as_dict(), call)
+    if _shows_traceback(call):
+        _print_traceback(error)
+    return error.exit_code
+
+
+def _usage(error: click.ClickException, call: Call) -> int:
+    error.show()
+    _to_machines({"code": "usage", "message": error.format_message()}, call)
+    return error.exit_code
+
+
+def _interrupted(error: BaseException, call: Call) -> int:
+    said = str(error) or "Interrupted."
+    talk(said)
+    _to_machines({"code": "interrupted", "message": said}, call)
+    return INTERRUPTED
+
+
+def _deaf() -> int:
+    """Whoever read stdout has gone: nothing is to be said to anybody."""
+    sys.stdout = None
+    return 1
+
+
+def _unexpected(error: BaseException, call: Call) -> int:
+    said = f"{type(error).__name__}: {error}"
+    talk(f"{click.style('error[bug]', fg='red')}: {said}")
+    talk("This should not happen: please report it, with the output of --traceback.")
+    _to_machines({"code": "bug", "message": said}, call)
+    if _shows_traceback(call):
+        _print_traceback(error)
+    return 1
+
+
+def _to_machines(what: dict[str, Any], call: Call) -> None:
+    if call.json:
+        print_json({"error": what})
+
+
+def _shows_traceback(call: Call) -> bool:
+    return call.traceback or wants_traceback()
+
+
+def _print_traceback(error: BaseException) -> None:
+    talk("".join(traceback.format_exception(error)).rstrip())

@@ -1,0 +1,123 @@
+"""`whimbrel migrate`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json, talk
+
+if TYPE_CHECKING:
+    from whimbrel.run.events import Listener
+    from whimbrel.run.plan import Target
+
+
+@click.command("migrate")
+@click.argument("app", required=False)
+@click.argument("name", required=False)
+@click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--check", is_flag=True, help="End with exit code 1 if anything is unapplied.")
+@click.option("--fake", is_flag=True, help="Record only; the database is left as it is.")
+@click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
+@click.option(
+    "--backup",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Make a consistent copy first; an existing file is never overwritten.",
+)
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long another runner, or a locked table, is waited for.",
+)
+@database_option
+@json_option
+@pass_call
+def command(
+    call: Call,
+    app: str | None,
+    name: str | None,
+    only_plan: bool,
+    check: bool,
+    fake: bool,
+    no_leap: bool,
+    backup: Path | None,
+    lock_timeout: float,
+    alias: str,
+    as_json: bool,
+) -> int:
+    """Bring a database to a migration.
+
+    Without APP all apps go to their newest migration. NAME may be the beginning of a name, or
+    "zero", which undoes all of the app's; what depends on what is undone is undone too.
+    """
+    from whimbrel.run.plan import Target
+
+    target = Target(app, name)
+    if check:
+        return _check(call, target, alias)
+    if only_plan:
+        return _plan(call, target, alias, leap=not no_leap)
+    options = {"fake": fake, "leap": not no_leap, "backup": backup, "lock_timeout": lock_timeout}
+    return _migrate(call, target, alias, options)
+
+
+def _check(call: Call, target: Target, alias: str) -> int:
+    from whimbrel.run.migrate import unapplied
+
+    labels = unapplied(call.config(), target, alias=alias)
+    if call.json:
+        print_json({"unapplied": labels})
+    else:
+        for label in labels:
+            data(label)
+    return 1 if labels else 0
+
+
+def _plan(call: Call, target: Target, alias: str, *, leap: bool) -> int:
+    from whimbrel.report.run import plan_json, plan_text
+    from whimbrel.run.migrate import plan_migrate
+
+    plan = plan_migrate(call.config(), target, alias=alias, leap=leap)
+    if call.json:
+        print_json(plan_json(plan))
+    elif plan.stages:
+        data(plan_text(plan))
+    else:
+        talk("Nothing to do.")
+    return 0
+
+
+def _migrate(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
+    from whimbrel.report.run import result_json, stopped_text
+    from whimbrel.run.migrate import Interrupted, migrate
+
+    config = call.config()
+    try:
+        with _progress() as tell:
+            result = migrate(config, target, alias=alias, tell=tell, **options)
+    except Interrupted as error:
+        raise KeyboardInterrupt(stopped_text(error.result)) from None
+    if call.json:
+        print_json(result_json(result))
+    elif not result.done:
+        talk("Nothing to do.")
+    return 0
+
+
+def _progress() -> AbstractContextManager[Listener]:
+    """Lines, or on a terminal what is being done."""
+    if sys.stderr.isatty():
+        from whimbrel.report.terminal import TerminalProgress
+
+        return TerminalProgress()
+    from whimbrel.report.run import PlainProgress
+
+    return PlainProgress(talk)

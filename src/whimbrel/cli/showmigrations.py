@@ -1,0 +1,33 @@
+"""`whimbrel showmigrations`."""
+
+from __future__ import annotations
+
+import click
+
+from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json
+
+
+@click.command("showmigrations")
+@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.option("--list", "style", flag_value="list", default=True, help="By app (the default).")
+@click.option("--plan", "style", flag_value="plan", help="In the order of applying.")
+@click.option("--offline", is_flag=True, help="Ask no database: only what the files say.")
+@database_option
+@json_option
+@pass_call
+def command(
+    call: Call, apps: tuple[str, ...], style: str, offline: bool, alias: str, as_json: bool
+) -> None:
+    """Show the migrations, and which are applied.
+
+    [X] is applied, [ ] is not, [~] is half done, [?] is not known (--offline). Files that were
+    edited after they were applied, and ghosts, whose file is gone, are marked.
+    """
+    from whimbrel.report.history import history_json, history_list, history_plan
+    from whimbrel.run.show import show_migrations
+
+    history = show_migrations(call.config(), apps, alias=alias, offline=offline)
+    if as_json:
+        print_json(history_json(history))
+    else:
+        data(history_plan(history) if style == "plan" else history_list(history))

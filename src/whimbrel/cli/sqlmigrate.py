@@ -1,0 +1,45 @@
+"""`whimbrel sqlmigrate`."""
+
+from __future__ import annotations
+
+import click
+
+from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json
+
+
+@click.command("sqlmigrate")
+@click.argument("app")
+@click.argument("name")
+@click.option("--backwards", is_flag=True, help="The SQL that undoes it.")
+@click.option(
+    "--dialect",
+    metavar="NAME",
+    help="Whose SQL: postgresql or sqlite. Left out, that of the database.",
+)
+@database_option
+@json_option
+@pass_call
+def command(
+    call: Call,
+    app: str,
+    name: str,
+    backwards: bool,
+    dialect: str | None,
+    alias: str,
+    as_json: bool,
+) -> None:
+    """Print the SQL of a migration, without asking any database.
+
+    It runs as it stands in psql or sqlite3; hazards are comments. Recording that it is applied
+    is left to migrate --fake.
+    """
+    from whimbrel.report.script import script_json, script_text
+    from whimbrel.run.script import sql_migrate
+
+    script = sql_migrate(
+        call.config(), app, name, backwards=backwards, dialect=dialect, alias=alias
+    )
+    if as_json:
+        print_json(script_json(script))
+    else:
+        data(script_text(script))

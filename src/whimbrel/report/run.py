@@ -1,0 +1,109 @@
+"""A run: its plan, its progress in plain lines, its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from whimbrel.report.text import duration, one_line, title
+from whimbrel.run.events import (
+    Event,
+    MigrationDone,
+    Noticed,
+    WaitingForLock,
+    WaitingForRunner,
+)
+from whimbrel.run.migrate import MigrateResult, PlannedRun, PlannedStage
+
+
+def line_of(event: Event) -> str | None:
+    """What a person is told of an event; None for what only progress shows."""
+    match event:
+        case MigrationDone():
+            did = "Undone" if event.backwards else "Applied"
+            if event.fake:
+                return f"Recorded {title(event.labels)}"
+            return f"{did} {title(event.labels)} in {duration(event.seconds)}"
+        case Noticed():
+            return f"warning: {event.message}" + (f"\n  {event.mend}" if event.mend else "")
+        case WaitingForRunner():
+            return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
+        case WaitingForLock():
+            held = "".join(f"\n  held by {each}" for each in event.blockers)
+            again = f"trying again in {event.pause:.1f} s (try {event.attempt})"
+            return f"Locked: {event.title}: {again}{held}"
+    return None
+
+
+class PlainProgress:
+    """Tells a run line by line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, event: Event) -> None:
+        line = line_of(event)
+        if line is not None:
+            self._say(line)
+
+
+def plan_text(plan: PlannedRun) -> str:
+    """What a run would do, with a line for each hazard."""
+    return "\n".join(line for stage in plan.stages for line in _stage(stage, plan.backwards))
+
+
+def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
+    yield f"{'Undo' if backwards else 'Apply'} {title(stage.labels)}"
+    for operation in stage.operations:
+        yield f"  {'undo: ' if backwards else ''}{operation}"
+    for step in stage.steps:
+        for hazard in step.hazards:
+            yield f"  hazard: {hazard.name}: {hazard.value}: {one_line(step.sql)}"
+
+
+def plan_json(plan: PlannedRun) -> dict[str, Any]:
+    """The plan for machines."""
+    return {
+        "database": plan.database,
+        "backwards": plan.backwards,
+        "plan": [
+            {
+                "migrations": list(stage.labels),
+                "operations": list(stage.operations),
+                "steps": [
+                    {"sql": step.sql, "hazards": [hazard.name for hazard in step.hazards]}
+                    for step in stage.steps
+                ],
+            }
+            for stage in plan.stages
+        ],
+    }
+
+
+def result_json(result: MigrateResult) -> dict[str, Any]:
+    """The result for machines."""
+    return {
+        "database": result.database,
+        "backwards": result.backwards,
+        "fake": result.fake,
+        "done": [
+            {"migrations": list(each.labels), "seconds": round(each.seconds, 6)}
+            for each in result.done
+        ],
+        "seconds": round(result.seconds, 6),
+        "warnings": [{"message": each.message, "mend": each.mend} for each in result.warnings],
+    }
+
+
+def stopped_text(result: MigrateResult) -> str:
+    """What is said after Ctrl-C: how far it came."""
+    did = "undone" if result.backwards else "applied"
+    if not result.labels:
+        return f"Interrupted. Nothing was {did}; what had begun was rolled back."
+    return f"Interrupted. {did.capitalize()}: {', '.join(result.labels)}. The rest was rolled back."

@@ -1,0 +1,48 @@
+"""The printed script of a migration: SQL that psql and sqlite3 run, hazards as comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from whimbrel.run.script import Script, Statement
+
+
+def script_text(script: Script) -> str:
+    """The script as SQL."""
+    return "\n".join(_lines(script))
+
+
+def _lines(script: Script) -> Iterator[str]:
+    way = ", backwards" if script.backwards else ""
+    yield f"-- {script.label} on {script.dialect}{way}"
+    for operation in script.operations:
+        yield f"--   {_comment(operation)}"
+    if not script.statements:
+        yield "-- Nothing changes in the database."
+    for statement in script.statements:
+        yield from _statement(statement)
+
+
+def _statement(statement: Statement) -> Iterator[str]:
+    for hazard in statement.hazards:
+        yield f"-- hazard: {hazard.name}: {hazard.value}"
+    yield statement.sql if statement.sql.endswith(";") else f"{statement.sql};"
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())
+
+
+def script_json(script: Script) -> dict[str, Any]:
+    """The script for machines."""
+    return {
+        "migration": script.label,
+        "dialect": script.dialect,
+        "backwards": script.backwards,
+        "operations": list(script.operations),
+        "statements": [
+            {"sql": each.sql, "hazards": [hazard.name for hazard in each.hazards]}
+            for each in script.statements
+        ],
+    }

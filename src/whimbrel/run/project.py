@@ -1,0 +1,157 @@
+"""`init`: a project's configuration, its manage.py, an app's skeleton."""
+
+from __future__ import annotations
+
+import keyword
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from whimbrel.errors import ConfigError, UsageError
+
+_TABLE = """\
+[tool.whimbrel]
+apps = [{apps}]
+# database = "${{DATABASE_URL}}"  # left out: sqlite:///db.sqlite3
+"""
+
+_MANAGE = '''\
+#!/usr/bin/env python
+"""Every command of Whimbrel for this project: python manage.py migrate"""
+
+from pathlib import Path
+
+from whimbrel.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="manage.py", project=Path(__file__).parent)
+'''
+
+_MODELS = '''\
+"""The models of {app}."""
+
+from whimbrel import models
+
+# class Post(models.Model):
+#     title = models.CharField(max_length=100)
+#     published = models.DateTimeField(null=True)
+'''
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `init` did: the files that it made and those that it changed, and what to do by hand."""
+
+    made: tuple[Path, ...] = ()
+    changed: tuple[Path, ...] = ()
+    by_hand: str | None = None
+
+
+def start_project(root: Path, apps: tuple[str, ...] = ()) -> Started:
+    """Set a project up in a directory; with apps, their skeletons too.
+
+    In a project that is set up, only apps are added. Nothing that is there is overwritten.
+    Raises `ConfigError` for a pyproject.toml that cannot be read, `UsageError` for an app that
+    is there already, or a project where nothing is left to do.
+    """
+    file = root / "pyproject.toml"
+    table = _table_in(file)
+    for app in apps:
+        _refuse(root, app, table)
+    if table is not None and not apps:
+        raise ConfigError(
+            "there is a [tool.whimbrel] already, and it is left as it is",
+            place=str(file),
+            mend="To add an app: whimbrel init NAME.",
+        )
+    made = [path for app in apps for path in _make_app(root, app)]
+    started = _configure(file, table, apps)
+    made += _make_once(root / "manage.py", _MANAGE)
+    return Started((*started.made, *made), started.changed, started.by_hand)
+
+
+def _table_in(file: Path) -> dict[str, object] | None:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"not TOML: {error}", place=str(file), mend="Mend it first; nothing was changed."
+        ) from error
+    table = content.get("tool", {}).get("whimbrel")
+    return table if isinstance(table, dict) else None
+
+
+def _refuse(root: Path, app: str, table: dict[str, object] | None) -> None:
+    if not app.isidentifier() or keyword.iskeyword(app):
+        raise UsageError(
+            f"{app!r} cannot be the name of an app",
+            mend="It is the name of a Python package: letters, digits and _, no digit first.",
+        )
+    known = table.get("apps") if table else None
+    if isinstance(known, list) and app in known:
+        raise UsageError(f"there is an app {app!r} already", place=str(root / "pyproject.toml"))
+    if (root / app / "models.py").exists():
+        raise UsageError(
+            "the file exists, and nothing is overwritten",
+            place=str(root / app / "models.py"),
+            mend=f'Add "{app}" to apps in [tool.whimbrel] by hand.',
+        )
+
+
+def _make_app(root: Path, app: str) -> list[Path]:
+    return [
+        *_make_once(root / app / "__init__.py", ""),
+        *_make_once(root / app / "models.py", _MODELS.format(app=app)),
+        *_make_once(root / app / "migrations" / "__init__.py", ""),
+    ]
+
+
+def _make_once(file: Path, text: str) -> list[Path]:
+    """Make a file, unless it is there."""
+    if file.exists():
+        return []
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return [file]
+
+
+def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...]) -> Started:
+    names = ", ".join(f'"{app}"' for app in apps)
+    if table is not None:
+        return _with_apps(file, table, apps)
+    text = _TABLE.format(apps=names)
+    if not file.exists():
+        file.write_text(text, encoding="utf-8")
+        return Started(made=(file,))
+    there = file.read_text(encoding="utf-8")
+    gap = "" if not there.strip() else "\n" if there.endswith("\n") else "\n\n"
+    _write_if_it_reads(file, f"{there}{gap}{text}")
+    return Started(changed=(file,))
+
+
+def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> Started:
+    """The apps put into the list that is there, where it is written plainly; else said."""
+    old = table.get("apps", [])
+    names = [*old, *apps] if isinstance(old, list) else list(apps)
+    wanted = "apps = [" + ", ".join(f'"{name}"' for name in names) + "]"
+    plain = (
+        "apps = [" + ", ".join(f'"{name}"' for name in old) + "]" if isinstance(old, list) else ""
+    )
+    text = file.read_text(encoding="utf-8")
+    if plain and text.count(f"\n{plain}") == 1:
+        _write_if_it_reads(file, text.replace(f"\n{plain}", f"\n{wanted}"))
+        return Started(changed=(file,))
+    return Started(by_hand=f"In [tool.whimbrel] of {file}: {wanted}")
+
+
+def _write_if_it_reads(file: Path, text: str) -> None:
+    """Write TOML, but never what cannot be read again."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"[tool.whimbrel] cannot be added: {error}", place=str(file), mend="Add it by hand."
+        ) from error
+    file.write_text(text, encoding="utf-8")

@@ -1,0 +1,138 @@
+"""`showmigrations`: the history and what a database has of it, as a value.
+
+Offline it needs no SQLAlchemy, which is why some imports are late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.history.graph import Graph
+from whimbrel.history.loader import load
+from whimbrel.history.node import Key, Node
+
+if TYPE_CHECKING:
+    from whimbrel.run.record import Record
+    from whimbrel.run.recorder import Applied
+
+
+class Mark(Enum):
+    """What a database has of a migration."""
+
+    APPLIED = "applied"
+    UNAPPLIED = "unapplied"
+    HALF_DONE = "half done"
+    EDITED = "edited"
+    GHOST = "ghost"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the record has it."""
+        return self in (Mark.APPLIED, Mark.EDITED, Mark.GHOST)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A migration. ``waits_for``: labels of what it depends on; ``at``: when it was applied."""
+
+    app: str
+    name: str
+    mark: Mark
+    at: datetime | None = None
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.app}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ShownHistory:
+    """All of it. ``database``: without its password, None offline. ``migrations``: in order.
+
+    ``apps``: also those without migrations. ``conflicts``: the leaves of apps that have several.
+    """
+
+    database: str | None
+    apps: tuple[str, ...]
+    migrations: tuple[Shown, ...]
+    conflicts: Mapping[str, tuple[str, ...]]
+
+    def of_app(self, app: str) -> list[Shown]:
+        """The migrations of one app."""
+        return [each for each in self.migrations if each.app == app]
+
+
+def show_migrations(
+    config: Config,
+    apps: Iterable[str] = (),
+    *,
+    alias: str = DEFAULT_ALIAS,
+    offline: bool = False,
+) -> ShownHistory:
+    """The migrations of these apps (none: of all), in the order in which they are applied."""
+    wanted = [config.app(app).label for app in apps]
+    history = load(config.apps)
+    record, database = (None, None) if offline else _asked(config, alias)
+    shown = [*_files(history.graph, record), *_ghosts(history.graph, record)]
+    if wanted:
+        shown = [each for each in shown if each.app in wanted]
+    conflicts = history.graph.conflicts()
+    return ShownHistory(
+        database=database,
+        apps=tuple(wanted) or _with_ghosts(history.graph.apps, shown),
+        migrations=tuple(shown),
+        conflicts={app: tuple(node.name for node in leaves) for app, leaves in conflicts.items()},
+    )
+
+
+def _asked(config: Config, alias: str) -> tuple[Record, str]:
+    from whimbrel.run.connect import database_of
+    from whimbrel.run.record import record_in
+
+    database = database_of(config, alias)
+    return record_in(database), database.shown
+
+
+def _files(graph: Graph, record: Record | None) -> list[Shown]:
+    return [_shown(graph, node, record) for node in graph.order()]
+
+
+def _shown(graph: Graph, node: Node, record: Record | None) -> Shown:
+    applied = record.applied.get(node.key) if record else None
+    return Shown(
+        app=node.app,
+        name=node.name,
+        mark=_mark(node, record, applied),
+        at=applied.at if applied else None,
+        waits_for=tuple(parent.label for parent in graph.parents(node.key)),
+    )
+
+
+def _mark(node: Node, record: Record | None, applied: Applied | None) -> Mark:
+    from whimbrel.run.record import is_edited
+
+    if record is None:
+        return Mark.UNKNOWN
+    if node.key in record.half_done:
+        return Mark.HALF_DONE
+    if applied is None:
+        return Mark.UNAPPLIED
+    return Mark.EDITED if is_edited(applied, node) else Mark.APPLIED
+
+
+def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
+    gone: list[tuple[Key, Applied]] = []
+    if record is not None:
+        gone = [(key, each) for key, each in record.applied.items() if key not in graph]
+    return [Shown(app, name, Mark.GHOST, each.at) for (app, name), each in gone]
+
+
+def _with_ghosts(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*apps, *(each.app for each in shown))))
