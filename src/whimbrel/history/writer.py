@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from whimbrel.errors import UsageError, WriteError
-from whimbrel.history.code import INDENT, Code, Group, lay_out
+from whimbrel.history.code import INDENT, WIDTH, Code, Group, lay_out
 from whimbrel.history.node import Key
 from whimbrel.history.values import Values
 from whimbrel.history.words import new_values
@@ -28,10 +29,12 @@ def render_migration(
     run_before: Iterable[Key] = (),
     atomic: bool = True,
     header: str = "",
+    notes: Iterable[str] = (),
 ) -> str:
     """The text of a migration file: the same for the same input, on any machine.
 
-    ``dependencies`` and ``run_before`` are sorted; ``header`` becomes a comment at the top.
+    ``dependencies`` and ``run_before`` are sorted; ``header`` becomes a comment at the top, ``notes``
+    one above the operations.
     Raises `WriteError` naming the operation, and the field, that cannot be written.
     """
     values = new_values()
@@ -43,7 +46,7 @@ def render_migration(
             *_pairs(values, "dependencies", sorted(set(dependencies))),
             *_pairs(values, "run_before", sorted(set(run_before))),
             *([] if atomic else ["atomic = False"]),
-            _assigned("operations", _operations(values, operations)),
+            _noted(notes, _assigned("operations", _operations(values, operations))),
         ]
     except WriteError as error:
         inner = f": {error.place}" if error.place else ""
@@ -69,8 +72,20 @@ def _assigned(name: str, code: Code) -> str:
     return f"{name} = {lay_out(code, INDENT, len(name) + 3)}"
 
 
+def _noted(notes: Iterable[str], shown: str) -> str:
+    """A member of the class with comments above it."""
+    room = WIDTH - INDENT
+    comments = [line for note in notes for line in _comment(note, room)]
+    return f"\n{' ' * INDENT}".join([*comments, shown])
+
+
+def _comment(words: str, room: int = WIDTH) -> list[str]:
+    lines = (textwrap.wrap(line, room - 2) or [""] for line in words.splitlines())
+    return [f"# {part}".rstrip() for parts in lines for part in parts]
+
+
 def _file(header: str, imports: Sequence[str], body: Sequence[str]) -> str:
-    comment = [f"# {line}".rstrip() for line in header.splitlines()]
+    comment = _comment(header)
     members = "\n\n".join(f"{' ' * INDENT}{each}" for each in body)
     lines = [
         *comment,
@@ -87,25 +102,39 @@ def _file(header: str, imports: Sequence[str], body: Sequence[str]) -> str:
 def write_migration(path: Path, text: str) -> Path:
     """Writes a new file whole or not at all, and makes its package where there is none.
 
-    Raises `UsageError` where the file is there already: no migration is ever overwritten.
+    Raises `UsageError` where the file is there already: no migration is overwritten by chance.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     package = path.parent / "__init__.py"
     if not package.exists():
         package.touch()
+    with _written(path, text) as temporary:
+        _put(temporary, path)
+    return path
+
+
+def rewrite_migration(path: Path, text: str) -> Path:
+    """Exchanges a file's text, whole or not at all."""
+    with _written(path, text) as temporary:
+        os.replace(temporary, path)
+    return path
+
+
+@contextlib.contextmanager
+def _written(path: Path, text: str) -> Iterator[str]:
+    """A file of its own with the text, beside the one that it shall be."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="~", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        _put(temporary, path)
+        _grant_as_usual(temporary)
+        yield temporary
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-    return path
 
 
 def _put(temporary: str, path: Path) -> None:
-    _grant_as_usual(temporary)
     try:
         # A hard link, unlike a rename, refuses a name that is taken.
         os.link(temporary, path)

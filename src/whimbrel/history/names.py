@@ -1,0 +1,40 @@
+"""The names of migration files: a number, and what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from whimbrel.errors import UsageError
+
+#: How long the words after the number may get.
+LONGEST = 52
+
+
+def next_number(names: Iterable[str]) -> int:
+    """The number after the highest one of these names; 1 where there is none."""
+    numbers = (re.match(r"\d+", name) for name in names)
+    return max((int(found[0]) for found in numbers if found), default=0) + 1
+
+
+def migration_name(number: int, words: str) -> str:
+    """ "0002_product_stock": a name that is a file's name anywhere, of bounded length."""
+    plain = re.sub(r"[^a-z0-9_]+", "_", words.lower())
+    plain = re.sub(r"_{2,}", "_", plain).strip("_")
+    return f"{number:04d}_{_shortened(plain) or 'custom'}"
+
+
+def _shortened(words: str) -> str:
+    if len(words) <= LONGEST + len("_and_more"):
+        return words
+    return words[:LONGEST].rpartition("_")[0] or words[:LONGEST]
+
+
+def given_name(name: str) -> str:
+    """A name that a user gave, without a number. Raises `UsageError` where no file can have it."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a migration",
+            mend="Use letters, digits and underscores: --name product_stock",
+        )
+    return name
