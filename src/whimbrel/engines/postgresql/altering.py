@@ -1,0 +1,182 @@
+"""Steps for columns that change: the parts in the way go, the type changes, the parts come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import casts, columns, counting, dependents
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Column, Name, Serial, Table
+
+
+def alter_column(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+    """Anything but the name, in an order in which each statement finds what it needs."""
+    old, new = change.old, change.new
+    if old.computed != new.computed:
+        raise UnsupportedError(
+            f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
+            mend="Remove the column and add it anew.",
+        )
+    typed = is_typed_otherwise(old, new)
+    yield from counting.stop(change, work)
+    yield from _type_and_default(change, typed, work)
+    yield from _nullness(change, work)
+    yield from counting.start(change, work)
+    yield from _label_checks(change, work)
+    if old.comment != new.comment:
+        yield columns.commented(change.table, new, change, work)
+
+
+def is_typed_otherwise(old: Column, new: Column) -> bool:
+    """Whether PostgreSQL would tell the types apart, or the collations."""
+    written = [(SPELLING.type(each.type), each.collation) for each in (old, new)]
+    return written[0] != written[1]
+
+
+# -- type and default ----------------------------------------------------------------------------
+
+
+def _type_and_default(change: c.AlterColumn, typed: bool, work: Work) -> Iterator[Step]:
+    old, new = change.old, change.new
+    had = old.default is not None and old.generated is None and old.computed is None
+    has = new.default is not None and new.generated is None and new.computed is None
+    name = SPELLING.quote(old.name)
+    if typed:
+        if had:
+            yield work.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+        yield from _typed_with_dependents(change, work)
+        if has:
+            yield columns.defaulted(change.table, new, change, work)
+    elif had and not has and not isinstance(new.generated, Serial):
+        yield work.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+    elif has and (not had or old.default != new.default):
+        yield columns.defaulted(change.table, new, change, work)
+
+
+def _typed_with_dependents(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+    """Expressions over the column are parsed anew where the new type is of another family."""
+    before, after = casts.shape(change.old.type), casts.shape(change.new.type)
+    if before.family == after.family and not before.is_enum and not after.is_enum:
+        yield typed(change.table, change.old, change.new, change, work)
+        return
+    table = work.table(change.table)
+    held = dependents.of_columns(table, {change.old.name}, work)
+    yield from dependents.away(held, change, work)
+    yield typed(change.table, change.old, change.new, change, work)
+    now = table.with_column(change.old.name, change.new)
+    yield from dependents.back(held, {table.at: now}, change, work)
+
+
+def typed(at: Name, old: Column, new: Column, change: c.Change, work: Work) -> Step:
+    """ALTER COLUMN ... TYPE."""
+    before, after = casts.shape(old.type), casts.shape(new.type)
+    name = SPELLING.quote(old.name)
+    made = casts.using(name, before, after)
+    using = f" USING {made}" if made else ""
+    collate = SPELLING.collate(new.collation)
+    rewrites = casts.rewrites(before, after)
+    table = work.table(at)
+    scans = not rewrites and _is_read_for_indexes(table, old, new)
+    return work.step(
+        f"ALTER TABLE {SPELLING.at(at)} ALTER COLUMN {name} "
+        f"TYPE {SPELLING.type(new.type)}{collate}{using}",
+        change,
+        (at, Lock.ACCESS_EXCLUSIVE),
+        *_key_partners(table, old.name, work),
+        scans=scans,
+        rewrites=rewrites,
+        hazards=_hazards(before, after, rewrites, scans),
+    )
+
+
+def _hazards(
+    before: casts.Shape, after: casts.Shape, rewrites: bool, scans: bool
+) -> Iterable[Hazard]:
+    if casts.loses(before, after):
+        yield Hazard.LOSES_DATA
+    if rewrites:
+        yield Hazard.REWRITES_TABLE
+    if scans:
+        yield Hazard.SCANS_TABLE
+    if before != after and casts.may_fail(before, after):
+        yield Hazard.MAY_FAIL_ON_ROWS
+
+
+def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
+    """Whether indexes are built anew though the rows stay: another collation, or expressions."""
+    indexed = [index for index in table.indexes if dependents.mentions(index, {old.name})]
+    if (old.collation, SPELLING.type(old.type)) == (new.collation, SPELLING.type(new.type)):
+        return False
+    if old.collation != new.collation:
+        keys = [each for each in table.constraints if dependents.mentions(each, {old.name})]
+        return bool(indexed or keys)
+    return any(
+        len(index.columns) < len(index.parts) or index.where is not None for index in indexed
+    )
+
+
+def _key_partners(table: Table, column: str, work: Work) -> w.Locks:
+    """A foreign key on the column, or to it, is made anew: its other end is locked as strongly."""
+    ends = [at for at, _ in work.partners(table, [column])]
+    ends += [
+        other.at
+        for other in work.standing.tables()
+        for key in other.foreign_keys
+        if key.target == table.at and column in key.target_columns and other.at != table.at
+    ]
+    return tuple((at, Lock.ACCESS_EXCLUSIVE) for at in dict.fromkeys(ends))
+
+
+# -- NULL ------------------------------------------------------------------------------------------
+
+
+def _nullness(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+    at, old, new = change.table, change.old, change.new
+    if old.null and not new.null:
+        fill = columns.fill_of(new)
+        if fill is not None:
+            yield columns.filled(at, new, fill, work.table(at), change, work)
+            yield from _settled(at, work, change)
+        yield columns.required(at, new, change, work)
+    elif new.null and not old.null:
+        yield work.alter(
+            at,
+            f"ALTER COLUMN {SPELLING.quote(new.name)} DROP NOT NULL",
+            change,
+            probe=w.has_column(at, new.name, "NOT attnotnull"),
+        )
+
+
+def _settled(at: Name, work: Work, change: c.Change) -> Iterator[Step]:
+    """Deferred constraints have their say now: a table with pending ones cannot be altered."""
+    if any(getattr(each, "deferrable", None) for each in work.table(at).constraints):
+        yield work.step("SET CONSTRAINTS ALL IMMEDIATE", change)
+
+
+# -- the check of an enum that is no type of its own -----------------------------------------------
+
+
+def _label_checks(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+    yield from label_checks(change.table, change.old, change.new, change, work)
+
+
+def label_checks(
+    at: Name, old: Column, new: Column, change: c.Change, work: Work
+) -> Iterator[Step]:
+    """The check of the labels, where it differs."""
+    before, after = columns.label_check(old), columns.label_check(new)
+    if before == after:
+        return
+    if before is not None:
+        name = SPELLING.quote(columns.label_check_name(old.name))
+        yield work.alter(at, f"DROP CONSTRAINT {name}", change)
+    if after is not None:
+        yield columns.checked(at, new, after, change, work)
+
+
+STEPS: Makers = {c.AlterColumn: alter_column}

@@ -1,0 +1,281 @@
+"""Steps for columns that come, go and get another name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.engines.sql.literals import text
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL, Constant, Default
+from whimbrel.schema.table import Column, Name, Table
+from whimbrel.state.naming import shortened
+
+# -- a column comes ----------------------------------------------------------------------------
+
+
+def add_column(change: c.AddColumn, work: Work) -> Iterator[Step]:
+    """In one statement where a default can fill the rows; else nullable, filled, then NOT NULL."""
+    at, column = change.table, change.column
+    table = work.table(at)
+    fill = fill_of(column)
+    if fill is None or fill == column.default:
+        yield _added(at, column, table, change, work)
+    elif is_default(fill, table):
+        yield _added(at, replace(column, default=fill), table, change, work)
+        yield defaulted(at, column, change, work)
+    else:
+        yield _added(at, replace(column, null=True), table, change, work)
+        yield filled(at, column, fill, table, change, work)
+        if not column.null:
+            yield required(at, column, change, work)
+    yield from _label_check(at, column, change, work)
+    if column.comment is not None:
+        yield commented(at, column, change, work)
+
+
+def fill_of(column: Column) -> Default | None:
+    """What rows that are there already get, if anything."""
+    if column.computed is not None or column.generated is not None or column.fill == Constant(None):
+        return None
+    return column.fill
+
+
+def is_default(fill: Default, table: Table) -> bool:
+    """Whether a fill can stand as a DEFAULT: it speaks of no column and asks no other table."""
+    if isinstance(fill, Constant):
+        return True
+    said = fill.on("postgresql")
+    known = frozenset(column.name for column in table.columns)
+    return not SQL(said).columns(known) and not re.search(r"\bselect\b", said, re.IGNORECASE)
+
+
+def _added(at: Name, column: Column, table: Table, change: c.Change, work: Work) -> Step:
+    with_it = replace(table, columns=(*table.columns, column))
+    rewrites = _fills_row_by_row(column)
+    hazards = [Hazard.REWRITES_TABLE] if rewrites else []
+    if not column.null and column.default is None and not rewrites and column.computed is None:
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    step = work.alter(
+        at,
+        f"ADD COLUMN {SPELLING.column(column, with_it)}",
+        change,
+        rewrites=rewrites,
+        hazards=hazards,
+        probe=w.has_column(at, column.name),
+    )
+    return _with_version(step, column)
+
+
+#: Functions whose value is one for the whole statement, so that no row has to be written
+#: (PostgreSQL 18, 36.7, and pg_proc.provolatile).
+_STABLE = frozenset(
+    [
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "current_setting",
+        "current_date",
+        "localtimestamp",
+        "lower",
+        "upper",
+        "coalesce",
+        "nullif",
+        "length",
+        "concat",
+        "make_date",
+        "make_interval",
+        "to_timestamp",
+        "date_trunc",
+        "current_timestamp",
+        "current_time",
+        "localtime",
+        "current_schema",
+        "abs",
+        "round",
+        "timezone",
+        "decode",
+        "encode",
+        "md5",
+        "greatest",
+        "least",
+        "array",
+        "row",
+        "varchar",
+        "char",
+        "numeric",
+        "decimal",
+        "timestamp",
+        "time",
+        "bit",
+        "float",
+        "interval",
+    ]
+)
+
+
+def _fills_row_by_row(column: Column) -> bool:
+    if column.computed is not None:
+        return column.computed.stored
+    if column.generated is not None:
+        return True
+    return isinstance(column.default, SQL) and is_volatile(column.default.on("postgresql"))
+
+
+def is_volatile(sql: str) -> bool:
+    """Whether an expression may be another value for each row: it calls a function not known better."""
+    without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
+    called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
+    return any(name.lower() not in _STABLE for name in called)
+
+
+def _with_version(step: Step, column: Column) -> Step:
+    """Virtual columns came with PostgreSQL 18; an older server says so before it is asked."""
+    if column.computed is None or column.computed.stored:
+        return step
+
+    def if_it_can(connection: Connection) -> Iterable[str]:
+        require_version(connection, 18, f"the virtual column {column.name!r}")
+        return [step.sql]
+
+    return replace(step, live=if_it_can)
+
+
+def require_version(connection: Connection, version: int, what: str) -> None:
+    """Raises `UnsupportedError` where the server is older."""
+    at_hand = int((connection.dialect.server_version_info or (0,))[0])
+    if at_hand < version:
+        raise UnsupportedError(
+            f"{what} needs PostgreSQL {version}; this server is {at_hand}",
+            mend="Make it stored, or migrate on a newer server.",
+        )
+
+
+def filled(
+    at: Name, column: Column, fill: Default, table: Table, change: c.Change, work: Work
+) -> Step:
+    """Rows without a value get one. It writes row by row, and readers do not wait."""
+    with_it = table if any(each.name == column.name for each in table.columns) else None
+    with_it = with_it or replace(table, columns=(*table.columns, column))
+    name = SPELLING.quote(column.name)
+    return work.step(
+        f"UPDATE {SPELLING.at(at)} SET {name} = {SPELLING.default(fill, column.type)} "
+        f"WHERE {name} IS NULL",
+        change,
+        (at, Lock.ROW_EXCLUSIVE),
+        scans=True,
+        probe=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
+    )
+
+
+def required(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """SET NOT NULL: every row is looked at."""
+    return work.alter(
+        at,
+        f"ALTER COLUMN {SPELLING.quote(column.name)} SET NOT NULL",
+        change,
+        scans=True,
+        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        probe=w.has_column(at, column.name, "attnotnull"),
+    )
+
+
+def defaulted(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """The column's own default from now on, or none."""
+    altered = f"ALTER COLUMN {SPELLING.quote(column.name)}"
+    if column.default is None:
+        probe = w.has_column(at, column.name, "NOT atthasdef")
+        return work.alter(at, f"{altered} DROP DEFAULT", change, probe=probe)
+    default = SPELLING.default(column.default, column.type)
+    return work.alter(at, f"{altered} SET DEFAULT {default}", change)
+
+
+def commented(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    written = text(column.comment) if column.comment is not None else "NULL"
+    return work.step(
+        f"COMMENT ON COLUMN {SPELLING.at(at)}.{SPELLING.quote(column.name)} IS {written}",
+        change,
+        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
+        probe=w.has_comment(at, column.comment, column.name),
+    )
+
+
+# -- a column goes -----------------------------------------------------------------------------
+
+
+def drop_column(change: c.DropColumn, work: Work) -> Iterator[Step]:
+    at, name = change.table, change.column.name
+    computed = change.column.computed is not None
+    hazards = (Hazard.BREAKS_OLD_CODE,) if computed else (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+    yield work.alter(
+        at,
+        f"DROP COLUMN {SPELLING.quote(name)}",
+        change,
+        hazards=hazards,
+        probe=w.has_no_column(at, name),
+    )
+
+
+# -- another name ------------------------------------------------------------------------------
+
+
+def rename_column(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+    at, old, new = change.table, change.old, change.new
+    yield work.alter(
+        at,
+        f"RENAME COLUMN {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+        change,
+        hazards=(Hazard.BREAKS_OLD_CODE,),
+        probe=w.has_column(at, new),
+    )
+    column = next((each for each in work.table(at).columns if each.name == old), None)
+    if column is not None and SPELLING.enum_check(column) is not None:
+        before, after = label_check_name(old), label_check_name(new)
+        yield work.alter(
+            at, f"RENAME CONSTRAINT {SPELLING.quote(before)} TO {SPELLING.quote(after)}", change
+        )
+
+
+# -- the check of an enum that is no type of its own --------------------------------------------
+
+
+def label_check_name(column: str) -> str:
+    """The name of the check that a VARCHAR holds one of an enum's labels."""
+    return shortened(f"{column}_labels_check")
+
+
+def label_check(column: Column) -> str | None:
+    """That check, with its name; None where the column needs none."""
+    check = SPELLING.enum_check(column)
+    return f"CONSTRAINT {SPELLING.quote(label_check_name(column.name))} {check}" if check else None
+
+
+def _label_check(at: Name, column: Column, change: c.Change, work: Work) -> Iterator[Step]:
+    if check := label_check(column):
+        yield checked(at, column, check, change, work)
+
+
+def checked(at: Name, column: Column, check: str, change: c.Change, work: Work) -> Step:
+    return work.alter(
+        at,
+        f"ADD {check}",
+        change,
+        scans=True,
+        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        probe=w.has_constraint(at, label_check_name(column.name)),
+    )
+
+
+STEPS: Makers = {
+    c.AddColumn: add_column,
+    c.DropColumn: drop_column,
+    c.RenameColumn: rename_column,
+}

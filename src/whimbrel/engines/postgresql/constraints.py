@@ -1,0 +1,95 @@
+"""Steps for constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import names
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.columns import require_version
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Constraint, ForeignKey, Name, Table, Unique
+
+
+def add_constraint(change: c.AddConstraint, work: Work) -> Iterator[Step]:
+    yield added(change.table, change.constraint, change, work)
+
+
+def added(
+    at: Name, constraint: Constraint, change: c.Change, work: Work, table: Table | None = None
+) -> Step:
+    """ADD CONSTRAINT: the rows that are there are looked at."""
+    written = SPELLING.constraint(constraint, table or work.table(at))
+    step = work.step(
+        f"ALTER TABLE {SPELLING.at(at)} ADD {written}",
+        change,
+        *_locks(at, constraint),
+        scans=True,
+        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        probe=w.has_constraint(at, constraint.name),
+    )
+    return _with_version(step, constraint)
+
+
+def _locks(at: Name, constraint: Constraint) -> w.Locks:
+    """A foreign key stops the writers of both ends; any other, everybody."""
+    if not isinstance(constraint, ForeignKey):
+        return ((at, Lock.ACCESS_EXCLUSIVE),)
+    lock = Lock.SHARE_ROW_EXCLUSIVE
+    return ((at, lock), *w.target_lock(constraint, at, lock))
+
+
+def _with_version(step: Step, constraint: Constraint) -> Step:
+    if not isinstance(constraint, Unique) or not constraint.nulls_not_distinct:
+        return step
+
+    def if_it_can(connection: Connection) -> Iterable[str]:
+        require_version(connection, 15, f"NULLS NOT DISTINCT of {constraint.name!r}")
+        return [step.sql]
+
+    return replace(step, live=if_it_can)
+
+
+def drop_constraint(change: c.DropConstraint, work: Work) -> Iterator[Step]:
+    yield dropped(change.table, change.constraint, change, work)
+
+
+def dropped(at: Name, constraint: Constraint, change: c.Change | None, work: Work) -> Step:
+    """DROP CONSTRAINT; that of a foreign key locks its target just as strongly."""
+    target: w.Locks = ()
+    if isinstance(constraint, ForeignKey):
+        target = w.target_lock(constraint, at, Lock.ACCESS_EXCLUSIVE)
+    return work.step(
+        f"ALTER TABLE {SPELLING.at(at)} DROP CONSTRAINT {SPELLING.quote(constraint.name)}",
+        change,
+        (at, Lock.ACCESS_EXCLUSIVE),
+        *target,
+        probe=w.has_no_constraint(at, constraint.name),
+    )
+
+
+def rename_constraint(change: c.RenameConstraint, work: Work) -> Iterator[Step]:
+    at = change.table
+
+    def renamed(old: str, new: str) -> Step:
+        return work.alter(
+            at,
+            f"RENAME CONSTRAINT {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+            change,
+            probe=w.has_constraint(at, new),
+        )
+
+    yield from names.renames(at, change.old.name, change.new.name, work, renamed)
+
+
+STEPS: Makers = {
+    c.AddConstraint: add_constraint,
+    c.DropConstraint: drop_constraint,
+    c.RenameConstraint: rename_constraint,
+}

@@ -1,0 +1,85 @@
+"""The engine of PostgreSQL 13 to 18."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Step
+from whimbrel.engines.postgresql import (
+    altering,
+    columns,
+    constraints,
+    enums,
+    indexes,
+    mishaps,
+    sequences,
+    session,
+    tables,
+)
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.schema.changes import Change
+from whimbrel.schema.table import Schema
+
+#: Every kind of change, and the function that makes its steps.
+MAKERS: Makers = {
+    **tables.STEPS,
+    **columns.STEPS,
+    **altering.STEPS,
+    **constraints.STEPS,
+    **indexes.STEPS,
+    **sequences.STEPS,
+    **enums.STEPS,
+}
+
+
+class PostgreSQLEngine:
+    """PostgreSQL 13 to 18. The contract is `whimbrel.engines.base.Engine`."""
+
+    dialect = "postgresql"
+
+    def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
+        """The steps of changes; where the version of the server matters they ask it (``live``)."""
+        work = Work(changes, before)
+        made: list[Step] = []
+        for position, change in enumerate(changes):
+            work.position = position
+            if position not in work.done:
+                made.extend(MAKERS[type(change)](change, work))
+            work.go_on(change)
+        return made
+
+    def literal(self, value: object) -> str:
+        return SPELLING.literal(value)
+
+    def opening(self, steps: Sequence[Step]) -> list[str]:
+        return ["BEGIN"] if all(step.transactional for step in steps) else []
+
+    def closing(self, steps: Sequence[Step]) -> list[str]:
+        return ["COMMIT"] if all(step.transactional for step in steps) else []
+
+    def transaction(
+        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+    ) -> AbstractContextManager[None]:
+        return session.transaction(connection, lock_timeout)
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        return mishaps.is_lock_timeout(error)
+
+    def is_lost(self, error: BaseException) -> bool:
+        return mishaps.is_lost(error)
+
+    def runner_lock(self, connection: Connection, name: str) -> bool:
+        return session.lock(connection, name)
+
+    def runner_unlock(self, connection: Connection, name: str) -> None:
+        session.unlock(connection, name)
+
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
+        return session.blockers(connection, steps)
+
+    def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
+        return mishaps.explain(error, step)

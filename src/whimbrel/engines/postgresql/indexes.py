@@ -1,0 +1,125 @@
+"""Steps for indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import names, options
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.columns import require_version
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.errors import ModelError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Index, Name, Table
+
+
+def add_index(change: c.AddIndex, work: Work) -> Iterator[Step]:
+    yield created(work.table(change.table), change.index, change, work)
+
+
+def created(table: Table, index: Index, change: c.Change | None, work: Work) -> Step:
+    """CREATE INDEX: writers wait while it is built."""
+    hazards = [Hazard.BLOCKS_WRITES, Hazard.SCANS_TABLE]
+    if index.unique:
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    step = work.step(
+        definition(table, index),
+        change,
+        (table.at, Lock.SHARE),
+        scans=True,
+        hazards=hazards,
+        probe=w.has_index(Name(table.schema, index.name)),
+    )
+    return _with_version(step, index)
+
+
+def definition(table: Table, index: Index) -> str:
+    """CREATE INDEX, in the order of its clauses (PostgreSQL 18, CREATE INDEX)."""
+    if not index.parts:
+        raise ModelError(
+            f"the index {index.name} of {table.at} has no columns",
+            mend="Give it a column or an expression.",
+        )
+    unique = "UNIQUE " if index.unique else ""
+    method = f" USING {index.method}" if index.method else ""
+    parts = ", ".join(map(SPELLING.index_part, index.parts))
+    include = f" INCLUDE ({SPELLING.names(index.include)})" if index.include else ""
+    nulls = " NULLS NOT DISTINCT" if index.nulls_not_distinct else ""
+    where = f" WHERE {SPELLING.expression(index.where, table)}" if index.where is not None else ""
+    return (
+        f"CREATE {unique}INDEX {SPELLING.quote(index.name)} ON {SPELLING.at(table.at)}{method} "
+        f"({parts}){include}{nulls}{_storage(index)}{where}"
+    )
+
+
+def _storage(index: Index) -> str:
+    """Storage parameters and a tablespace; what belongs to other dialects is left out."""
+    parameters: dict[str, Any] = {}
+    tablespace = None
+    for name, value in index.options:
+        short = name.removeprefix(options.PREFIX)
+        if short == "with":
+            parameters.update(options.pairs(value))
+        elif short == "tablespace":
+            tablespace = str(value)
+        elif short not in ("concurrently", "ops", "using") and not _is_foreign(name):
+            parameters[short] = value
+    written = f" WITH ({options.storage(parameters)})" if parameters else ""
+    return written + (f" TABLESPACE {SPELLING.quote(tablespace)}" if tablespace else "")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_"))
+
+
+def _with_version(step: Step, index: Index) -> Step:
+    if not index.nulls_not_distinct:
+        return step
+
+    def if_it_can(connection: Connection) -> Iterable[str]:
+        require_version(connection, 15, f"NULLS NOT DISTINCT of {index.name!r}")
+        return [step.sql]
+
+    return replace(step, live=if_it_can)
+
+
+def drop_index(change: c.DropIndex, work: Work) -> Iterator[Step]:
+    yield dropped(change.table, change.index, change, work)
+
+
+def dropped(at: Name, index: Index, change: c.Change | None, work: Work) -> Step:
+    """DROP INDEX; an index is always in its table's schema."""
+    place = Name(at.schema, index.name)
+    return work.step(
+        f"DROP INDEX {SPELLING.at(place)}",
+        change,
+        (at, Lock.ACCESS_EXCLUSIVE),
+        probe=w.is_gone(place),
+    )
+
+
+def rename_index(change: c.RenameIndex, work: Work) -> Iterator[Step]:
+    """It locks the index alone, and weakly."""
+    schema = change.table.schema
+
+    def renamed(old: str, new: str) -> Step:
+        return work.step(
+            f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
+            change,
+            probe=w.has_index(Name(schema, new)),
+        )
+
+    yield from names.renames(change.table, change.old.name, change.new.name, work, renamed)
+
+
+STEPS: Makers = {
+    c.AddIndex: add_index,
+    c.DropIndex: drop_index,
+    c.RenameIndex: rename_index,
+}

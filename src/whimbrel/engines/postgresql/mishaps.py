@@ -1,0 +1,104 @@
+"""What PostgreSQL's errors mean to a user, and what mends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whimbrel.engines.base import Step
+from whimbrel.schema import changes as c
+
+#: SQLSTATE to what mends it (PostgreSQL 18, appendix A).
+_MENDS = {
+    "23502": "Give the field a default for the rows that are there (or null=True), or fill them "
+    "in a migration of their own first.",
+    "23505": "Make the rows differ first (a RunPython before this migration), then migrate again.",
+    "23503": "Mend or delete the rows that point at nothing first, then migrate again.",
+    "23514": "Mend the rows that break the check first, then migrate again.",
+    "23P01": "Mend the rows that exclude each other first, then migrate again.",
+    "22P02": "Mend the values that do not fit the new type first, then migrate again.",
+    "22001": "Shorten the values that are too long first, or give the field more room.",
+    "22003": "Mend the values that are out of range first, or take a larger type.",
+    "22007": "Mend the values that are no dates or times first, then migrate again.",
+    "22008": "Mend the values that are out of range first, then migrate again.",
+    "42804": "Change the type in two steps: a new field, a RunPython that fills it, and the "
+    "removal of the old one.",
+    "42846": "Change the type in two steps: a new field, a RunPython that fills it, and the "
+    "removal of the old one.",
+    "42P07": "It was made outside of the migrations: drop or rename it, or record this "
+    "migration as applied with --fake.",
+    "42710": "It was made outside of the migrations: drop or rename it, or record this "
+    "migration as applied with --fake.",
+    "42701": "It was made outside of the migrations: drop or rename it, or record this "
+    "migration as applied with --fake.",
+    "42P01": "The table is not there: it was dropped or renamed outside of the migrations. "
+    "Compare with `whimbrel drift`.",
+    "42703": "The column is not there: it was dropped or renamed outside of the migrations. "
+    "Compare with `whimbrel drift`.",
+    "42704": "It is not there: it was dropped or renamed outside of the migrations, or an "
+    "extension is missing (CREATE EXTENSION).",
+    "42883": "A function or operator is missing: an extension may be (CREATE EXTENSION), or an "
+    "expression does not fit its column's type.",
+    "42830": "A foreign key needs a primary key or a unique constraint on what it points at.",
+    "42501": "Migrate as the owner of the tables, or have the right granted.",
+    "3F000": "Create the schema first.",
+    "55P03": "Another transaction holds the table. Try again, or end it.",
+    "40P01": "The server ended a deadlock with another transaction. Try again.",
+    "55P04": "A new label of an enum cannot be used before the commit: use it in a migration "
+    "of its own, after the one that adds it.",
+    "55006": "A row of this table still has something to be checked at the commit: split the "
+    "migration in two.",
+    "2BP01": "Something that the migrations do not know (a view, a function) depends on it: "
+    "drop that first, and create it anew afterwards.",
+    "0A000": "This server cannot do it in this way: a view, a rule or a partition stands in the "
+    "way, or its version is too old.",
+    "25006": "The database only lets itself be read: connect to the primary server.",
+    "53100": "The server's disk is full.",
+    "57014": "The statement ran longer than statement_timeout allows, or somebody cancelled it.",
+}
+
+_LOST = frozenset({"57P01", "57P02", "57P03", "57P05"})
+
+
+def state_of(error: BaseException) -> str | None:
+    """The SQLSTATE of a driver's error, or of SQLAlchemy's around it."""
+    inner = getattr(error, "orig", None) or error
+    found = getattr(inner, "sqlstate", None) or getattr(inner, "pgcode", None)
+    return str(found) if found else None
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    return state_of(error) in ("55P03", "40P01")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the server ended the connection, or it broke."""
+    state = state_of(error)
+    if getattr(error, "connection_invalidated", False):
+        return True
+    return state is not None and (state.startswith("08") or state in _LOST)
+
+
+def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
+    """What is wrong, and what mends it."""
+    inner: Any = getattr(error, "orig", None) or error
+    diagnosis = getattr(inner, "diag", None)
+    message = getattr(diagnosis, "message_primary", None) or str(inner).strip()
+    detail = getattr(diagnosis, "message_detail", None)
+    said = f"{message} ({detail.rstrip('.')})" if detail else message
+    return said, _mend(state_of(error), step)
+
+
+def _mend(state: str | None, step: Step | None) -> str | None:
+    change = step.change if step is not None else None
+    if state == "23502" and isinstance(change, c.AddColumn):
+        return (
+            f"Rows are there already, and {change.table}.{change.column.name} takes no NULL: give "
+            "it a default, a one-off default, or null=True."
+        )
+    if state == "22P02" and isinstance(change, c.AlterEnum):
+        gone = sorted(set(change.old.labels) - set(change.new.labels))
+        return (
+            f"Rows still have a label that {change.new.name} no longer has"
+            f"{' (' + ', '.join(gone) + ')' if gone else ''}: give them another one first."
+        )
+    return _MENDS.get(state or "")

@@ -1,0 +1,85 @@
+"""Steps for sequences that models name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Identity, Name, Sequence
+
+
+def place(sequence: Sequence) -> Name:
+    return Name(sequence.schema, sequence.name)
+
+
+def create_sequence(change: c.CreateSequence, work: Work) -> Iterator[Step]:
+    at = place(change.sequence)
+    options = SPELLING.counting(change.sequence)
+    sql = f"CREATE SEQUENCE {SPELLING.at(at)}"
+    yield work.step(f"{sql} {options}" if options else sql, change, probe=w.exists(at))
+
+
+def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
+    at = place(change.sequence)
+    yield work.step(
+        f"DROP SEQUENCE {SPELLING.at(at)}",
+        change,
+        hazards=(Hazard.LOSES_DATA,),
+        probe=w.is_gone(at),
+    )
+
+
+def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
+    """Another schema, another name, another way to count. Where it stands now stays."""
+    old, new = change.old, change.new
+    here = place(old)
+    if old.schema != new.schema:
+        schema = SPELLING.quote(new.schema or "public")
+        there = Name(new.schema, here.name)
+        sql = f"ALTER SEQUENCE {SPELLING.at(here)} SET SCHEMA {schema}"
+        yield work.step(sql, change, probe=w.exists(there))
+        here = there
+    if here.name != new.name:
+        sql = f"ALTER SEQUENCE {SPELLING.at(here)} RENAME TO {SPELLING.quote(new.name)}"
+        here = place(new)
+        yield work.step(sql, change, probe=w.exists(here))
+    if counting := recounted(old, new):
+        yield work.step(f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}", change)
+
+
+def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:
+    """The options that differ, those that are None as the server would have them."""
+    said = []
+    if old.increment != new.increment:
+        said.append(f"INCREMENT BY {1 if new.increment is None else new.increment}")
+    if old.minvalue != new.minvalue:
+        said.append("NO MINVALUE" if new.minvalue is None else f"MINVALUE {new.minvalue}")
+    if old.maxvalue != new.maxvalue:
+        said.append("NO MAXVALUE" if new.maxvalue is None else f"MAXVALUE {new.maxvalue}")
+    if _start(old) != _start(new):
+        said.append(f"START WITH {_start(new)}")
+    if old.cache != new.cache:
+        said.append(f"CACHE {1 if new.cache is None else new.cache}")
+    if old.cycle != new.cycle:
+        said.append("CYCLE" if new.cycle else "NO CYCLE")
+    return said
+
+
+def _start(of: Sequence | Identity) -> int:
+    """Where it starts: as said, or at the end that it counts from (18, CREATE SEQUENCE)."""
+    if of.start is not None:
+        return of.start
+    if (of.increment or 1) > 0:
+        return 1 if of.minvalue is None else of.minvalue
+    return -1 if of.maxvalue is None else of.maxvalue
+
+
+STEPS: Makers = {
+    c.CreateSequence: create_sequence,
+    c.DropSequence: drop_sequence,
+    c.AlterSequence: alter_sequence,
+}

@@ -1,0 +1,123 @@
+"""PostgreSQL's transactions, the one runner's lock, and who stands in the way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Lock, Step
+from whimbrel.engines.postgresql.work import oid
+from whimbrel.engines.sql import execute
+from whimbrel.schema.table import Name
+
+
+@contextmanager
+def transaction(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
+    """One transaction, in which no statement waits longer than ``lock_timeout`` seconds."""
+    if connection.in_transaction():
+        connection.commit()  # what was only read before; SQLAlchemy began it by itself
+    with connection.begin():
+        if lock_timeout is not None:
+            # 0 would mean to wait for ever.
+            milliseconds = max(1, round(lock_timeout * 1000))
+            execute(connection, f"SET LOCAL lock_timeout = {milliseconds}")
+        yield
+
+
+# -- one runner at a time ----------------------------------------------------------------------
+
+
+def _key(name: str) -> int:
+    """A lock's number for a name: 64 bits with a sign, the same on every machine."""
+    digest = hashlib.sha256(f"whimbrel\0{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def lock(connection: Connection, name: str) -> bool:
+    """Try to be the one runner. The server keeps such locks by database, and by session."""
+    return bool(_asked(connection, f"SELECT pg_try_advisory_lock({_key(name)})"))
+
+
+def unlock(connection: Connection, name: str) -> None:
+    _asked(connection, f"SELECT pg_advisory_unlock({_key(name)})")
+
+
+def _asked(connection: Connection, sql: str) -> object:
+    """Ask, and leave no transaction open behind if there was none."""
+    was_in = connection.in_transaction()
+    answer = execute(connection, sql).scalar()
+    if not was_in:
+        connection.commit()
+    return answer
+
+
+# -- who stands in the way ---------------------------------------------------------------------
+
+_L = Lock
+#: Which locks a lock waits for (PostgreSQL 18, table 13.2).
+CONFLICTS: dict[Lock, frozenset[Lock]] = {
+    _L.ACCESS_SHARE: frozenset({_L.ACCESS_EXCLUSIVE}),
+    _L.ROW_SHARE: frozenset({_L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}),
+    _L.ROW_EXCLUSIVE: frozenset(
+        {_L.SHARE, _L.SHARE_ROW_EXCLUSIVE, _L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}
+    ),
+    _L.SHARE_UPDATE_EXCLUSIVE: frozenset(
+        set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.ROW_EXCLUSIVE}
+    ),
+    _L.SHARE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.SHARE}),
+    _L.SHARE_ROW_EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE}),
+    _L.EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE}),
+    _L.ACCESS_EXCLUSIVE: frozenset(_L),
+}
+
+
+def blockers(connection: Connection, steps: Sequence[Step]) -> list[str]:
+    """Who holds locks that the steps would wait for, a line each."""
+    wanted: dict[Name, set[str]] = {}
+    for step in steps:
+        for at, wished in step.tables:
+            modes = wanted.setdefault(at, set())
+            modes.update(_mode(held) for held in CONFLICTS[wished])
+    lines: dict[str, None] = {}
+    for at, modes in wanted.items():
+        lines.update(dict.fromkeys(_holders(connection, at, modes)))
+    return list(lines)
+
+
+def _mode(lock: Lock) -> str:
+    """A lock as pg_locks spells it: ``AccessShareLock``."""
+    return lock.value.title().replace(" ", "") + "Lock"
+
+
+# The owner's own old transaction shows its age; those of others do so only to who may see it.
+_HOLDERS = """
+SELECT held.pid, held.mode, date_trunc('second', now() - who.xact_start),
+       who.application_name, who.state, date_trunc('second', who.query_start),
+       left(regexp_replace(who.query, '\\s+', ' ', 'g'), 80)
+FROM pg_locks AS held LEFT JOIN pg_stat_activity AS who ON who.pid = held.pid
+WHERE held.granted AND held.locktype = 'relation' AND held.pid <> pg_backend_pid()
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND held.relation = {table} AND held.mode IN ({modes})
+ORDER BY who.xact_start NULLS LAST, held.pid
+"""
+
+
+def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[str]:
+    listed = ", ".join(f"'{mode}'" for mode in sorted(modes))
+    asked = _HOLDERS.format(table=oid(at), modes=listed)
+    was_in = connection.in_transaction()
+    rows = execute(connection, asked).all()
+    if not was_in:
+        connection.commit()
+    for row in rows:
+        pid, mode, age, application, state, since, query = tuple(row)
+        who = f"process {pid}" + (f" ({application})" if application else "")
+        known = [f"open for {age}" if age is not None else "", state or ""]
+        last = f": {query}" if query else ""
+        began = f", since {since}" if since is not None else ""
+        yield (
+            f"{who} holds {mode} on {at}, {', '.join(each for each in known if each)}{began}{last}"
+        )

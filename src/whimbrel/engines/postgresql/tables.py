@@ -1,0 +1,219 @@
+"""Steps for tables as a whole, and for schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import columns, indexes, options
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Name, Table
+from whimbrel.state.naming import shortened
+
+# -- schemas ---------------------------------------------------------------------------------------
+
+
+def create_schema(change: c.CreateSchema, work: Work) -> Iterator[Step]:
+    sql = f"CREATE SCHEMA IF NOT EXISTS {SPELLING.quote(change.name)}"
+
+    def where_missing(connection: Connection) -> Iterable[str]:
+        # Even with IF NOT EXISTS the right to create one is asked for.
+        return [] if execute(connection, _has_schema(change.name)).first() else [sql]
+
+    yield Step(sql, change, probe=_has_schema(change.name), live=where_missing)
+
+
+def drop_schema(change: c.DropSchema, work: Work) -> Iterator[Step]:
+    """A schema may hold what others made: then it stays. ``public`` is nobody's to drop."""
+    if change.name != "public":
+        yield Step(
+            f"DO $$ BEGIN DROP SCHEMA IF EXISTS {SPELLING.quote(change.name)}; "
+            "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+            change,
+        )
+
+
+def _has_schema(name: str) -> str:
+    return f"SELECT 1 FROM pg_namespace WHERE nspname = {text(name)}"
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
+    """The table with its constraints; then its indexes and comments."""
+    table = change.table
+    work.fresh.add(table.at)
+    yield work.step(
+        _create(table),
+        change,
+        *_targets(table),
+        probe=w.exists(table.at),
+    )
+    for index in table.indexes:
+        yield indexes.created(table, index, change, work)
+    if table.comment is not None:
+        yield _commented(table.at, table.comment, change, work)
+    for column in table.columns:
+        if column.comment is not None:
+            yield columns.commented(table.at, column, change, work)
+
+
+def _create(table: Table) -> str:
+    parts = [SPELLING.column(column, table) for column in table.columns]
+    parts += [SPELLING.constraint(each, table) for each in table.constraints]
+    parts += [check for column in table.columns if (check := columns.label_check(column))]
+    within = ",\n    ".join(parts)
+    body = f"(\n    {within}\n)" if parts else "()"
+    return f"CREATE TABLE {SPELLING.at(table.at)} {body}{options.table_clauses(table.options)}"
+
+
+def _targets(table: Table) -> w.Locks:
+    """A new foreign key puts triggers on its target, which keeps its writers waiting."""
+    ends = dict.fromkeys(key.target for key in table.foreign_keys if key.target != table.at)
+    return tuple((at, Lock.SHARE_ROW_EXCLUSIVE) for at in ends)
+
+
+def drop_table(change: c.DropTable, work: Work) -> Iterator[Step]:
+    at = change.table.at
+    yield work.step(
+        f"DROP TABLE {SPELLING.at(at)}",
+        change,
+        (at, Lock.ACCESS_EXCLUSIVE),
+        *work.partners(change.table),
+        hazards=(Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE),
+        probe=w.is_gone(at),
+    )
+
+
+def rename_table(change: c.RenameTable, work: Work) -> Iterator[Step]:
+    """To another name, another schema, or both; then in an order in which each name is free."""
+    old, new = change.old, change.new
+    here = old
+    both = old.schema != new.schema and old.name != new.name
+    if both and work.standing.knows(Name(new.schema, old.name)):
+        here = Name(old.schema, new.name)
+        if work.standing.knows(here):
+            here = Name(old.schema, shortened(f"{old.name}_whimbrel"))
+        yield _renamed(old, here.name, change, work)
+    if here.schema != new.schema:
+        yield _moved(here, new.schema, change, work)
+        here = Name(new.schema, here.name)
+    if here.name != new.name:
+        yield _renamed(here, new.name, change, work)
+
+
+_RENAMED = (Hazard.BREAKS_OLD_CODE,)
+
+
+def _renamed(old: Name, new: str, change: c.Change, work: Work) -> Step:
+    probe = w.exists(Name(old.schema, new))
+    return work.alter(
+        old, f"RENAME TO {SPELLING.quote(new)}", change, hazards=_RENAMED, probe=probe
+    )
+
+
+def _moved(old: Name, schema: str | None, change: c.Change, work: Work) -> Step:
+    """``schema`` None is the connection's default one, which is `public` as far as can be told."""
+    target = SPELLING.quote(schema or "public")
+    sql = f"ALTER TABLE {SPELLING.at(old)} SET SCHEMA "
+    locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in work.fresh else ()
+
+    def to_default(connection: Connection) -> Iterable[str]:
+        found = execute(connection, "SELECT quote_ident(current_schema())").scalar()
+        return [f"{sql}{found or target}"]
+
+    return Step(
+        f"{sql}{target}",
+        change,
+        locks,
+        probe=w.exists(Name(schema, old.name)),
+        hazards=_RENAMED,
+        live=to_default if schema is None else None,
+    )
+
+
+def _commented(at: Name, comment: str | None, change: c.Change, work: Work) -> Step:
+    written = text(comment) if comment is not None else "NULL"
+    return work.step(
+        f"COMMENT ON TABLE {SPELLING.at(at)} IS {written}",
+        change,
+        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
+        probe=w.has_comment(at, comment),
+    )
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+def alter_table(change: c.AlterTable, work: Work) -> Iterator[Step]:
+    """Another comment or other options."""
+    old, new = change.old, change.new
+    if old.comment != new.comment:
+        yield _commented(new.at, new.comment, change, work)
+    before, after = options.own(old.options), options.own(new.options)
+    if before.get("partition_by") != after.get("partition_by"):
+        raise UnsupportedError(
+            f"PostgreSQL cannot change how {new.at} is partitioned",
+            mend="Create a new table, copy the rows, and drop the old one.",
+        )
+    yield from _storage(change, before, after, work)
+    yield from _inheritance(change, before, after, work)
+    yield from _whereabouts(change, before, after, work)
+
+
+def _storage(
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+) -> Iterator[Step]:
+    old, new = options.pairs(before.get("with")), options.pairs(after.get("with"))
+    at = change.new.at
+    lock = (at, Lock.SHARE_UPDATE_EXCLUSIVE)
+    if changed := {name: value for name, value in new.items() if old.get(name) != value}:
+        sql = f"ALTER TABLE {SPELLING.at(at)} SET ({options.storage(changed)})"
+        yield work.step(sql, change, lock)
+    if gone := sorted(old.keys() - new.keys()):
+        yield work.step(f"ALTER TABLE {SPELLING.at(at)} RESET ({', '.join(gone)})", change, lock)
+
+
+def _inheritance(
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+) -> Iterator[Step]:
+    old = options.parents(before.get("inherits") or ())
+    new = options.parents(after.get("inherits") or ())
+    for parent in old:
+        if parent not in new:
+            yield work.alter(change.new.at, f"NO INHERIT {parent}", change)
+    for parent in new:
+        if parent not in old:
+            yield work.alter(change.new.at, f"INHERIT {parent}", change)
+
+
+def _whereabouts(
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+) -> Iterator[Step]:
+    """Another tablespace or access method: the table is written anew."""
+    rewritten = {"rewrites": True, "hazards": (Hazard.REWRITES_TABLE,)}
+    if before.get("tablespace") != after.get("tablespace"):
+        place = SPELLING.quote(str(after.get("tablespace") or "pg_default"))
+        yield work.alter(change.new.at, f"SET TABLESPACE {place}", change, **rewritten)
+    if before.get("using") != after.get("using"):
+        method = after.get("using") or "heap"
+        yield work.alter(change.new.at, f"SET ACCESS METHOD {method}", change, **rewritten)
+
+
+STEPS: Makers = {
+    c.CreateSchema: create_schema,
+    c.DropSchema: drop_schema,
+    c.CreateTable: create_table,
+    c.DropTable: drop_table,
+    c.RenameTable: rename_table,
+    c.AlterTable: alter_table,
+}

@@ -1,0 +1,84 @@
+"""Whether a change uses a label of an enum: in a default, a fill, a check or a predicate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL, Constant, Default, Expression, Q
+from whimbrel.schema.table import Check, Column, Constraint, Exclude, Index, Name
+
+
+def uses(change: c.Change, label: str) -> bool:
+    """Whether an expression in the change has the label in it (or may have)."""
+    return any(_has(each, label) for each in _expressions(change))
+
+
+def sets_default(later: Sequence[c.Change], at: Name, column: str) -> bool:
+    """Whether a later change gives a column another default, or takes the column away."""
+    for change in later:
+        match change:
+            case c.AlterColumn(table, old, new) if (table, old.name) == (at, column):
+                if old.default != new.default:
+                    return True
+            case c.RenameTable(old, new) if old == at:
+                at = new
+            case c.RenameColumn(table, old_name, new_name) if (table, old_name) == (at, column):
+                column = new_name
+            case _:
+                pass
+    return False
+
+
+def _expressions(change: c.Change) -> Iterator[Default | Expression]:
+    match change:
+        case c.AddColumn(_, column):
+            yield from _of_column(column)
+        case c.AlterColumn(_, _, column):
+            yield from _of_column(column)
+        case c.AddConstraint(_, constraint):
+            yield from _of_constraint(constraint)
+        case c.AddIndex(_, index):
+            yield from _of_index(index)
+        case c.CreateTable(table):
+            for column in table.columns:
+                yield from _of_column(column)
+            for constraint in table.constraints:
+                yield from _of_constraint(constraint)
+            for index in table.indexes:
+                yield from _of_index(index)
+        case _:
+            pass
+
+
+def _of_column(column: Column) -> Iterator[Default | Expression]:
+    yield from (each for each in (column.default, column.fill) if each is not None)
+    if column.computed is not None:
+        yield column.computed.expression
+
+
+def _of_constraint(constraint: Constraint) -> Iterator[Expression]:
+    if isinstance(constraint, Check):
+        yield constraint.expression
+    elif isinstance(constraint, Exclude):
+        yield from (of for of, _ in constraint.elements if isinstance(of, SQL))
+        if constraint.where is not None:
+            yield constraint.where
+
+
+def _of_index(index: Index) -> Iterator[Expression]:
+    yield from (part.of for part in index.parts if isinstance(part.of, SQL))
+    if index.where is not None:
+        yield index.where
+
+
+def _has(expression: Default | Expression, label: str) -> bool:
+    if isinstance(expression, Constant):
+        return label in _values(expression.value)
+    if isinstance(expression, Q):
+        return repr(label) in repr(expression)
+    return label in expression.on("postgresql")
+
+
+def _values(value: object) -> Iterable[object]:
+    return value if isinstance(value, list | tuple) else (value,)
