@@ -52,7 +52,8 @@ class Hazard(Enum):
 class Step:
     """A statement, and what is known of it.
 
-    sql: one statement, runnable as it stands (no trailing semicolon). tables: those that it
+    sql: one statement, or for a rebuild a few with semicolons between, runnable as it stands (no
+    trailing semicolon). tables: those that it
     locks, with the lock; None where the database knows no such locks. scans, rewrites: whether
     it reads, or writes anew, the whole table under that lock. transactional: whether it can run
     in a transaction. probe: a query that gives a row once the step has happened; None where only

@@ -1,0 +1,189 @@
+"""How the rows of a table get into the table that takes its place.
+
+SQLite takes any value in any column, and its CAST makes 0 of 'abc'. So nothing is cast that
+does not convert without loss: values go over as they are, and a query looks for those that the
+new type cannot hold before the first row is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.schema.pairs import pair
+from whimbrel.schema.table import Column, Table
+from whimbrel.schema.types import EnumType, enum_types
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A column of the new table, and the expression over the old one that fills it.
+
+    ``fits``: a condition that every value which is not NULL must meet; None where all do.
+    """
+
+    old: Column | None
+    new: Column
+    expression: str
+    fits: str | None = None
+
+
+def copied(before: Table, after: Table) -> list[Copied]:
+    """The columns that are filled from the old table. Others get their default."""
+    partners = {new.name: old for old, new in column_pairs(before, after)}
+    found = [
+        _copied(before, partners.get(column.name), after, column)
+        for column in after.columns
+        if column.computed is None
+    ]
+    return [each for each in found if each is not None]
+
+
+def column_pairs(before: Table, after: Table) -> list[tuple[Column, Column]]:
+    """The columns that are on both sides, by identity, else by name."""
+    return list(pair(before.columns, after.columns, lambda column: column.name).both)
+
+
+def _copied(before: Table, old: Column | None, after: Table, new: Column) -> Copied | None:
+    if old is None:
+        if new.fill is not None:
+            return Copied(None, new, _filling(new))
+        new_counter = new.name == t.rowid_alias(after) and t.rowid_alias(before) is None
+        return Copied(None, new, rowid(before)) if new_counter and t.has_rowid(before) else None
+    value = source(before, old.name)
+    expression, fits = _converted(before, old, after, new, value)
+    if old.null and not new.null and (new.fill is not None or new.default is not None):
+        expression = f"COALESCE({expression}, {_filling(new)})"
+    return Copied(old, new, expression, fits)
+
+
+def source(table: Table, column: str) -> str:
+    """A column of the old table. With the table before it: else, were the column not there,
+    SQLite would take the quoted name for a string (quirks.html, 8)."""
+    return f"{SPELLING.quote(table.name)}.{SPELLING.quote(column)}"
+
+
+def rowid(table: Table) -> str:
+    """The old table's rowid, by a name that no column of it takes."""
+    return source(table, rowid_name(table))
+
+
+def rowid_name(*tables: Table) -> str:
+    """A name for the rowid that no column of these tables hides (rowidtable.html)."""
+    taken = {column.name.lower() for table in tables for column in table.columns}
+    return next(name for name in ("rowid", "_rowid_", "oid", "rowid") if name not in taken)
+
+
+def _filling(column: Column) -> str:
+    default = column.fill if column.fill is not None else column.default
+    assert default is not None
+    return t.default_text(default, column)
+
+
+# -- values that change ----------------------------------------------------------------------
+
+
+def _converted(
+    before: Table, old: Column, after: Table, new: Column, value: str
+) -> tuple[str, str | None]:
+    """A value on its way to another type, and what must be true of it."""
+    renamed = label_renames(old, new)
+    labels = _enum(new)
+    if labels is not None:
+        return _relabelled(value, renamed), _is_label(value, old, new, renamed)
+    was, now = kind(t.column_type(old, before)), kind(t.column_type(new, after))
+    if was == now:
+        return value, None
+    return _CONVERSIONS.get((was, now), "{0}").format(value), _fitting(was, now, value)
+
+
+def _enum(column: Column) -> EnumType | None:
+    found = enum_types(column.type)
+    return found[0] if len(found) == 1 else None
+
+
+def label_renames(old: Column, new: Column) -> dict[str, str]:
+    """Old label to new, where an enum's value kept its identity and changed its label."""
+    was, now = _enum(old), _enum(new)
+    if was is None or now is None:
+        return {}
+    labels = {value.key: value.label for value in now.values if value.key is not None}
+    return {
+        value.label: labels[value.key]
+        for value in was.values
+        if value.key in labels and labels[value.key] != value.label
+    }
+
+
+def _relabelled(value: str, renamed: dict[str, str]) -> str:
+    if not renamed:
+        return value
+    cases = " ".join(f"WHEN {text(old)} THEN {text(new)}" for old, new in renamed.items())
+    return f"CASE {value} {cases} ELSE {value} END"
+
+
+def _is_label(value: str, old: Column, new: Column, renamed: dict[str, str]) -> str | None:
+    """The condition that a value has a label among the new ones; None where all old ones have."""
+    was, now = _enum(old), _enum(new)
+    assert now is not None
+    if was is not None and {renamed.get(label, label) for label in was.labels} <= set(now.labels):
+        return None
+    labels = ", ".join(text(label) for label in now.labels)
+    return f"{_relabelled(value, renamed)} IN ({labels})"
+
+
+def kind(spelled: str) -> str:
+    """What values a type's name promises: finer than SQLite's affinity."""
+    name = spelled.upper().split("(")[0].strip()
+    if name in ("DATE", "TIME", "BOOLEAN", "JSON"):
+        return name
+    if name in ("DATETIME", "TIMESTAMP"):
+        return "DATETIME"
+    found = t.affinity(spelled)
+    return "NUMERIC" if found == "REAL" else found
+
+
+_CONVERSIONS = {
+    ("DATETIME", "DATE"): "date({0})",
+    ("DATE", "DATETIME"): "{0} || ' 00:00:00.000000'",
+    ("TEXT", "BLOB"): "CAST({0} AS BLOB)",
+    ("BLOB", "TEXT"): "CAST({0} AS TEXT)",
+}
+
+# A CAST that changed the value is not equal to it: on both sides of = stand a number, and what
+# SQLite makes a number only if it looks like one from end to end (datatype3.html, 4.2).
+_FITTING = {
+    "INTEGER": "CAST({0} AS INTEGER) = {0}",
+    "NUMERIC": "CAST({0} AS NUMERIC) = {0}",
+    "BOOLEAN": "(CAST({0} AS INTEGER) = {0} AND CAST({0} AS INTEGER) IN (0, 1))",
+    "DATE": "date({0}) = {0}",
+    "DATETIME": "datetime({0}) IS NOT NULL",
+    "TIME": "time({0}) IS NOT NULL",
+    "JSON": "json_valid({0})",
+}
+_FITTING_FROM = {
+    ("DATETIME", "DATE"): "time({0}) = '00:00:00'",
+    ("BLOB", "TEXT"): "CAST(CAST({0} AS TEXT) AS BLOB) = {0}",
+    ("BOOLEAN", "INTEGER"): None,
+    ("BOOLEAN", "NUMERIC"): None,
+    ("INTEGER", "NUMERIC"): None,
+}
+
+
+def _fitting(was: str, now: str, value: str) -> str | None:
+    condition = _FITTING_FROM.get((was, now), _FITTING.get(now))
+    return condition.format(value) if condition is not None else None
+
+
+def misfits(before: Table, after: Table) -> Iterator[tuple[Column, Column, str]]:
+    """Queries that give a value which does not fit its new column, each with the column."""
+    at = SPELLING.at(before.at)
+    for each in copied(before, after):
+        if each.old is not None and each.fits is not None:
+            value = source(before, each.old.name)
+            # NULL for a value that is no date: that is no fit either.
+            wrong = f"{value} IS NOT NULL AND COALESCE(NOT ({each.fits}), 1)"
+            yield each.old, each.new, f"SELECT {value} FROM {at} WHERE {wrong} LIMIT 1"

@@ -1,0 +1,222 @@
+"""CREATE TABLE as SQLite keeps it, taken apart: what a person put there by hand is not lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""(?P<gap>\s+|--[^\n]*|/\*.*?\*/)
+        | x?'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
+        | \d+(?:\.\d*)?(?:e[+-]?\d+)?\b | \w+ | ->>? | [<>=!|]+ | .""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class LiveConstraint:
+    """A constraint in the database. ``face``: what it says, the same however it is spelled.
+
+    ``text`` stands as a table's constraint, also where it was written after a column.
+    """
+
+    kind: str
+    name: str | None
+    columns: tuple[str, ...]
+    face: str
+    text: str
+
+    def mentions(self, column: str) -> bool:
+        """Whether a column's name stands in it."""
+        return mentions(self.text, column)
+
+
+@dataclass(frozen=True)
+class LiveColumn:
+    """A column in the database: its definition as it is written, with the constraints in it."""
+
+    name: str
+    text: str
+    constraints: tuple[LiveConstraint, ...]
+
+
+@dataclass(frozen=True)
+class LiveDefinition:
+    """A CREATE TABLE taken apart. ``tail``: the words after the parenthesis, in capitals."""
+
+    columns: tuple[LiveColumn, ...]
+    constraints: tuple[LiveConstraint, ...]
+    tail: frozenset[str]
+
+    @property
+    def all_constraints(self) -> tuple[LiveConstraint, ...]:
+        """Those of the table and those of its columns."""
+        inner = (each for column in self.columns for each in column.constraints)
+        return (*self.constraints, *inner)
+
+
+def tokens(sql: str) -> list[str]:
+    """The tokens of a piece of SQL, without blanks and comments."""
+    return [match[0] for match in _TOKEN.finditer(sql) if match["gap"] is None]
+
+
+def unquoted(token: str) -> str:
+    """A name without its quotes."""
+    if len(token) > 1 and token[0] in "\"`'" and token[-1] == token[0]:
+        return token[1:-1].replace(token[0] * 2, token[0])
+    return token[1:-1] if token.startswith("[") and token.endswith("]") else token
+
+
+def is_name(token: str) -> bool:
+    """Whether a token can be a column's name; a number or a string cannot."""
+    return token[:1] in '"`[' or bool(re.fullmatch(r"[^\W\d]\w*", token))
+
+
+def mentions(sql: str, name: str) -> bool:
+    """Whether a name stands in a piece of SQL; SQLite minds no capitals."""
+    return any(is_name(token) and unquoted(token).lower() == name.lower() for token in tokens(sql))
+
+
+def taken_apart(sql: str) -> LiveDefinition:
+    """The definition in a CREATE TABLE statement."""
+    all_tokens = tokens(sql)
+    start = all_tokens.index("(")
+    end = _closing(all_tokens, start)
+    columns: list[LiveColumn] = []
+    constraints: list[LiveConstraint] = []
+    for part in split(all_tokens[start + 1 : end]):
+        if part[0].upper() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
+            constraints.extend(_table_constraint(part))
+        else:
+            columns.append(_column(part))
+    tail = frozenset(" ".join(part).upper() for part in split(all_tokens[end + 1 :]))
+    return LiveDefinition(tuple(columns), tuple(constraints), tail)
+
+
+def _closing(of: list[str], start: int) -> int:
+    depth = 0
+    for place in range(start, len(of)):
+        depth += {"(": 1, ")": -1}.get(of[place], 0)
+        if depth == 0:
+            return place
+    return len(of)
+
+
+def split(of: list[str]) -> Iterator[list[str]]:
+    """Tokens between the commas that stand in no parenthesis."""
+    part: list[str] = []
+    depth = 0
+    for token in of:
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if token == "," and depth == 0:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    if part:
+        yield part
+
+
+def joined(of: list[str]) -> str:
+    """Tokens as SQL again."""
+    text = ""
+    for token in of:
+        glued = not text or token in ",).;" or text[-1] in "(."
+        text += token if glued else f" {token}"
+    return text
+
+
+# -- constraints -----------------------------------------------------------------------------
+
+
+def _table_constraint(part: list[str]) -> Iterator[LiveConstraint]:
+    name = unquoted(part[1]) if part[0].upper() == "CONSTRAINT" else None
+    body = part[2:] if name is not None else part
+    if body:
+        yield _constraint(body, name, part)
+
+
+def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveConstraint:
+    word = body[0].upper()
+    place = body.index("(") if "(" in body else len(body) - 1
+    inside = body[place + 1 : _closing(body, place)]
+    columns = tuple(unquoted(each[0]) for each in split(inside)) if word != "CHECK" else ()
+    return LiveConstraint(word, name, columns, _face(word, columns, body, inside), joined(whole))
+
+
+def _face(word: str, columns: tuple[str, ...], body: list[str], inside: list[str]) -> str:
+    """What a constraint says; of a foreign key, from where to where."""
+    names = ",".join(sorted(column.lower() for column in columns))
+    if word == "CHECK":
+        return f"CHECK {expression_face(inside)}"
+    if word == "FOREIGN":
+        upper = [token.upper() for token in body]
+        return f"FOREIGN {names} {unquoted(body[upper.index('REFERENCES') + 1]).lower()}"
+    return f"{word} {names}"
+
+
+def expression_face(of: list[str]) -> str:
+    """An expression, the same however names are quoted and words are capitalized."""
+    return " ".join(token if token[0] == "'" else unquoted(token).lower() for token in of)
+
+
+# -- columns ---------------------------------------------------------------------------------
+
+_CLAUSES = ("CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE")
+_MORE_CLAUSES = ("REFERENCES", "GENERATED", "AS")
+
+
+def _column(part: list[str]) -> LiveColumn:
+    name = unquoted(part[0])
+    found = [
+        constraint
+        for clause, called in _clauses(part[1:])
+        for constraint in _column_constraint(name, clause, called)
+    ]
+    return LiveColumn(name, joined(part), tuple(found))
+
+
+def _clauses(of: list[str]) -> Iterator[tuple[list[str], str | None]]:
+    """The clauses of a column's definition, each with the name it was given."""
+    name: str | None = None
+    clause: list[str] = []
+    depth = 0
+    before = ""
+    for token in of:
+        word = token.upper()
+        starts = depth == 0 and word in (*_CLAUSES, *_MORE_CLAUSES) and not _goes_on(before, word)
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if starts:
+            yield clause, name
+            name, clause = (None, []) if not _is_naming(clause) else (unquoted(clause[1]), [])
+        clause.append(token)
+        before = "SET DEFAULT" if (before, word) == ("SET", "DEFAULT") else word
+    yield clause, name
+
+
+def _is_naming(clause: list[str]) -> bool:
+    return len(clause) == 2 and clause[0].upper() == "CONSTRAINT"
+
+
+def _goes_on(before: str, word: str) -> bool:
+    """Whether a word belongs to the clause before it: NOT NULL, SET DEFAULT, ALWAYS AS."""
+    return (before, word) == ("ALWAYS", "AS") or before in ("NOT", "SET", "DEFAULT", "CONSTRAINT")
+
+
+def _column_constraint(
+    column: str, clause: list[str], name: str | None
+) -> Iterator[LiveConstraint]:
+    """A column's constraint as one of the table."""
+    word = clause[0].upper() if clause else ""
+    named = ["CONSTRAINT", f'"{name}"'] if name else []
+    own = ["(", f'"{column}"', ")"]
+    if word == "CHECK":
+        yield _constraint(clause, name, [*named, *clause])
+    elif word == "UNIQUE":
+        yield _constraint([*clause[:1], *own], name, [*named, "UNIQUE", *own, *clause[1:]])
+    elif word == "PRIMARY":
+        yield _constraint([*clause[:2], *own], name, [*named, *clause[:2], *own])
+    elif word == "REFERENCES":
+        key = ["FOREIGN", "KEY", *own, *clause]
+        yield _constraint(key, name, [*named, *key])

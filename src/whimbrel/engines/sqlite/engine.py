@@ -1,0 +1,76 @@
+"""The engine of SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Step
+from whimbrel.engines.sqlite import session
+from whimbrel.engines.sqlite.messages import explained
+from whimbrel.engines.sqlite.native import Version
+from whimbrel.engines.sqlite.plan import steps_of
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.schema.changes import Change
+from whimbrel.schema.table import Schema
+
+
+class SQLiteEngine:
+    """See `whimbrel.engines.base.Engine`. ``version``: what the library can, this Python's if not given.
+
+    Needs a connection in autocommit (``isolation_level="AUTOCOMMIT"``): what Python's sqlite3
+    would begin and commit by itself is not what a migration needs.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, version: Version | None = None) -> None:
+        self.version = version or sqlite3.sqlite_version_info
+
+    def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
+        """Native ALTERs where the version has them, else one rebuild a table at most."""
+        return steps_of(changes, before, self.version)
+
+    def literal(self, value: object) -> str:
+        return SPELLING.literal(value)
+
+    def opening(self, steps: Sequence[Step]) -> list[str]:
+        return session.opening(steps)
+
+    def closing(self, steps: Sequence[Step]) -> list[str]:
+        return session.closing(steps)
+
+    def transaction(
+        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+    ) -> AbstractContextManager[None]:
+        return session.transaction(connection, steps, lock_timeout)
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        return session.is_busy(error)
+
+    def is_lost(self, error: BaseException) -> bool:
+        return session.is_lost(error)
+
+    def runner_lock(self, connection: Connection, name: str) -> bool:
+        """Always True: SQLite has no lock that is not a transaction.
+
+        A transaction begins by taking the file's write lock (BEGIN IMMEDIATE), so a second
+        runner waits there. Who runs migrations must read the record again inside of it.
+        """
+        return True
+
+    def runner_unlock(self, connection: Connection, name: str) -> None:
+        """Nothing to let go of."""
+
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
+        """Nobody: SQLite does not tell who has a file locked."""
+        return []
+
+    def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
+        return explained(str(getattr(error, "orig", None) or error))
+
+
+ENGINE = SQLiteEngine()

@@ -1,0 +1,284 @@
+"""Changes in, steps out: what can be done at once, and one transformation a table for the rest.
+
+With foreign keys off nothing about one table minds the order in which others change, but for
+names. So drops and renames are carried out where they stand, and all else that concerns one
+table is put off to the end: what came and went in between costs nothing, and there is one
+rebuild at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.sql import Standing
+from whimbrel.engines.sqlite import copying, ddl, live
+from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.native import Altered, Version, altered
+from whimbrel.engines.sqlite.rebuild import Rebuild
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.errors import StateError, UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Column, Index, Name, Schema, Table
+
+
+def steps_of(changes: Sequence[c.Change], before: Schema, version: Version) -> list[Step]:
+    """The steps of changes. Raises `UnsupportedError` for what SQLite does not have."""
+    plan = _Plan(before, version)
+    for change in changes:
+        plan.take(change)
+    for at in list(plan.pending):
+        plan.carry_out(at)
+    return plan.steps
+
+
+class _Plan:
+    """``real``: the tables after the steps so far; ``wanted``: after the changes so far.
+
+    ``pending``: the changes of each table that have no step yet.
+    """
+
+    def __init__(self, before: Schema, version: Version) -> None:
+        self.real, self.wanted = Standing(before), Standing(before)
+        self.version = version
+        self.pending: dict[Name, list[c.Change]] = {}
+        self.steps: list[Step] = []
+
+    def take(self, change: c.Change) -> None:
+        """Make steps of a change, or put it off."""
+        match change:
+            case c.DropTable(table=table):
+                self._drop(change, table)
+            case c.RenameTable(old=old, new=new):
+                self._rename_table(change, old, new)
+            case c.RenameColumn(table=at, old=was, new=name):
+                self._rename_column(change, at, was, name)
+            case c.DropIndex(table=at, index=index):
+                self._drop_index(change, at, index)
+            case c.RenameIndex(table=at, old=was_index, new=new_index):
+                self._drop_index(c.DropIndex(at, was_index), at, was_index)
+                self._put_off(c.AddIndex(at, new_index), at)
+            case c.CreateTable(table=table):
+                self._put_off(change, table.at)
+            case c.AlterTable(new=table):
+                self._put_off(change, table.at)
+            case c.AlterEnum(old=enum):
+                for each in self.wanted.using(enum):
+                    self.pending.setdefault(each.at, []).append(change)
+                self.wanted.carry_out(change)
+            case (
+                c.AddColumn(table=at)
+                | c.DropColumn(table=at)
+                | c.AlterColumn(table=at)
+                | c.AddConstraint(table=at)
+                | c.DropConstraint(table=at)
+                | c.RenameConstraint(table=at)
+                | c.AddIndex(table=at)
+            ):
+                self._put_off(change, at)
+            case (
+                c.CreateSchema()
+                | c.DropSchema()
+                | c.CreateEnum()
+                | c.DropEnum()
+                | c.CreateSequence()
+                | c.DropSequence()
+                | c.AlterSequence()
+            ):
+                pass  # SQLite has none of these: schemas are files, enums are VARCHAR
+            case _:
+                raise TypeError(f"no such change: {change!r}")
+
+    def _put_off(self, change: c.Change, at: Name) -> None:
+        if not isinstance(change, c.CreateTable) and not self.wanted.knows(at):
+            raise StateError(f"a change concerns the table {at}, which is not there: {change}")
+        self.pending.setdefault(at, []).append(change)
+        self.wanted.carry_out(change)
+
+    def _both(self, change: c.Change) -> None:
+        self.real.carry_out(change)
+        self.wanted.carry_out(change)
+
+    def _step(self, sql: str, change: c.Change, *hazards: Hazard) -> None:
+        self.steps.append(Step(sql, change, hazards=hazards))
+
+    # -- at once
+
+    def _drop(self, change: c.Change, table: Table) -> None:
+        self.pending.pop(table.at, None)
+        if self.real.knows(table.at) or not self.wanted.knows(table.at):
+            self._step(f"DROP TABLE {SPELLING.at(table.at)}", change, Hazard.LOSES_DATA)
+        self._both(change)
+
+    def _rename_table(self, change: c.Change, old: Name, new: Name) -> None:
+        if old.schema != new.schema:
+            raise UnsupportedError(
+                f"SQLite cannot move a table from one database file to another ({old} to {new})",
+                place=str(old),
+                mend="Copy it with RunSQL, inside SeparateDatabaseAndState.",
+            )
+        if old in self.pending:
+            self.pending[new] = self.pending.pop(old)
+        if self.real.knows(old):
+            aside = old._replace(name=f"{old.name}_whimbrel")
+            # A table's own name with other capitals counts as taken.
+            way = [old, aside, new] if old.name.lower() == new.name.lower() else [old, new]
+            for start, end in pairwise(way):
+                sql = f"ALTER TABLE {SPELLING.at(start)} RENAME TO {SPELLING.quote(end.name)}"
+                self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+        self._both(change)
+
+    def _rename_column(self, change: c.Change, at: Name, old: str, new: str) -> None:
+        """Natively, since views and triggers follow only then."""
+        if self._has(at, new) and old.lower() != new.lower():
+            self.carry_out(at)
+        if self._has(at, old):
+            sql = (
+                f"ALTER TABLE {SPELLING.at(at)} RENAME COLUMN"
+                f" {SPELLING.quote(old)} TO {SPELLING.quote(new)}"
+            )
+            self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+            self._both(change)
+        else:
+            self._put_off(change, at)
+
+    def _has(self, at: Name, column: str) -> bool:
+        columns = self.real.table(at).columns if self.real.knows(at) else ()
+        return column.lower() in (each.name.lower() for each in columns)
+
+    def _drop_index(self, change: c.Change, at: Name, index: Index) -> None:
+        """At once, since the name of an index may be wanted for another table."""
+        if any(each.name == index.name for each in self.real.table(at).indexes):
+            self._step(f"DROP INDEX {SPELLING.at(Name(at.schema, index.name))}", change)
+        self._both(change)
+
+    # -- in the end
+
+    def carry_out(self, at: Name) -> None:
+        """Make the steps of what was put off for a table."""
+        changes = self.pending.pop(at, [])
+        if not changes:
+            return
+        wanted = self.wanted.table(at)
+        if self.real.knows(at):
+            self.steps += _transformation(self.real.table(at), wanted, changes, self.version)
+            self.real.carry_out(c.DropTable(wanted))
+        else:
+            self._step(t.create_table(wanted), changes[0])
+            self.steps += [_index_step(index, wanted, changes) for index in wanted.indexes]
+        self.real.carry_out(c.CreateTable(wanted))
+
+
+# -- one table -------------------------------------------------------------------------------
+
+
+def _transformation(
+    before: Table, after: Table, changes: Sequence[c.Change], version: Version
+) -> list[Step]:
+    ways = altered(before, after, version)
+    if ways is None:
+        return [_rebuild_step(before, after, changes)]
+    return _native_steps(before, after, ways, changes)
+
+
+def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> Step:
+    rebuild = Rebuild(before, after)
+    hazards = [Hazard.REBUILDS_TABLE]
+    if live.columns_gone(before, after):
+        hazards.append(Hazard.LOSES_DATA)
+    if _may_fail(before, after):
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    return Step(
+        sql=";\n".join(rebuild.offline()),
+        change=changes[0],
+        scans=True,
+        rewrites=True,
+        hazards=tuple(hazards),
+        live=rebuild.live,
+    )
+
+
+def _may_fail(before: Table, after: Table) -> bool:
+    """Whether rows that are there may not fit: values, NULLs, or a new constraint."""
+    was, now = t.definition(before), t.definition(after)
+    paired = copying.column_pairs(before, after)
+    stricter = any(
+        old.null and not new.null and new.fill is None and new.default is None
+        for old, new in paired
+    )
+    kept = {new.name for _, new in paired}
+    bare = any(_is_bare(column) for column in after.columns if column.name not in kept)
+    misfit = next(copying.misfits(before, after), None) is not None
+    unique = {index for index in after.indexes if index.unique} - set(before.indexes)
+    return stricter or bare or misfit or bool(unique) or not now.texts <= was.texts
+
+
+def _is_bare(column: Column) -> bool:
+    """A new column that must have a value, and gets none."""
+    empty = column.default is None and column.fill is None
+    return empty and not column.null and column.computed is None and column.generated is None
+
+
+def _native_steps(
+    before: Table, after: Table, ways: Altered, changes: Sequence[c.Change]
+) -> list[Step]:
+    steps, standing = [], before
+    for column in ways.drop:
+        rest = standing.with_column(column.name, None)
+        steps.append(_drop_step(standing, rest, column, changes))
+        standing = rest
+    for column, constraints in ways.add:
+        sql = f"ALTER TABLE {SPELLING.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
+        steps.append(Step(sql + constraints, _change_of(column, c.AddColumn, changes)))
+    return steps + [_index_step(index, after, changes) for index in ways.indexes]
+
+
+def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
+    at, name = SPELLING.at(before.at), SPELLING.quote(column.name)
+    sql = f"ALTER TABLE {at} DROP COLUMN {name}"
+
+    def statements(connection: Connection) -> list[str]:
+        found = live.read(connection, before.at)
+        is_used = _is_used_by_hand(found, column.name)
+        return Rebuild(before, after).live(connection) if is_used else [sql]
+
+    change = _change_of(column, c.DropColumn, changes)
+    return Step(sql, change, rewrites=True, hazards=(Hazard.LOSES_DATA,), live=statements)
+
+
+def _is_used_by_hand(table: live.LiveTable, column: str) -> bool:
+    """Whether indexes or constraints that someone made by hand stand in the way."""
+    constraints = (each for each in table.definition.all_constraints if each.mentions(column))
+    indexes = (name for name, sql in table.indexes.items() if ddl.mentions(sql, column))
+    generated = (
+        each
+        for each in table.definition.columns
+        if each.name in table.generated and ddl.mentions(each.text, column)
+    )
+    return any(True for _ in (*constraints, *indexes, *generated))
+
+
+def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step:
+    change = next(
+        (each for each in changes if isinstance(each, c.AddIndex) and each.index == index),
+        changes[0],
+    )
+    is_new = isinstance(changes[0], c.CreateTable)
+    hazards = (Hazard.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
+    return Step(t.create_index(index, table), change, scans=not is_new, hazards=hazards)
+
+
+def _change_of(
+    column: Column, kind: type[c.AddColumn | c.DropColumn], changes: Sequence[c.Change]
+) -> c.Change:
+    """The change that asked for a column to come or go."""
+    return next(
+        (each for each in changes if isinstance(each, kind) and each.column.name == column.name),
+        changes[0],
+    )
+
+
+__all__ = ["steps_of"]

@@ -1,0 +1,124 @@
+"""A table made anew, with everything that it held (lang_altertable.html, 7).
+
+Offline a rebuild is what the state says; on a connection it is what the database says: columns,
+constraints, indexes and triggers that someone made by hand go along. The old table is never
+renamed out of the way, since the foreign keys of others would follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite import copying
+from whimbrel.engines.sqlite import live as l
+from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.errors import StepError
+from whimbrel.schema.table import Column, Name, Table
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """A table before and after; both under the name that it has by now."""
+
+    before: Table
+    after: Table
+
+    def offline(self) -> list[str]:
+        """The statements, as far as they are known without the database."""
+        indexes = [t.create_index(index, self.after) for index in self.after.indexes]
+        return list(_statements(self.before, self.after, l.ByHand((), (), tuple(indexes), ())))
+
+    def live(self, connection: Connection) -> list[str]:
+        """The statements for the database at hand. Raises `StepError` where data would be lost."""
+        table = l.read(connection, self.before.at)
+        self._refuse_missing_columns(table)
+        found = l.by_hand(table, self.before, self.after)
+        before = l.as_it_is(self.before, table, self.before)
+        after = l.as_it_is(self.after, table, self.before)
+        self._refuse_misfits(connection, before, after)
+        known = {index.name: index for index in self.before.indexes}
+        new = [
+            t.create_index(each, after) for each in after.indexes if known.get(each.name) != each
+        ]
+        return list(
+            _statements(
+                before,
+                after,
+                l.ByHand(found.columns, found.definitions, (*found.indexes, *new), found.triggers),
+            )
+        )
+
+    def _refuse_missing_columns(self, table: l.LiveTable) -> None:
+        for column in self.before.columns:
+            if not table.has(column.name):
+                raise StepError(
+                    f"the column {column.name!r} is not in the database",
+                    place=str(self.before.at),
+                    mend="Was it dropped or renamed by hand? `whimbrel drift` shows what differs.",
+                )
+
+    def _refuse_misfits(self, connection: Connection, before: Table, after: Table) -> None:
+        for old, new, query in copying.misfits(before, after):
+            found = execute(connection, query).first()
+            if found is not None:
+                raise _misfit(before, after, old, new, found[0])
+
+
+def _misfit(before: Table, after: Table, old: Column, new: Column, value: object) -> StepError:
+    name = f"{before.name}.{new.name}"
+    return StepError(
+        f"{name} holds {value!r}, which does not become {t.column_type(new, after)} without loss",
+        place=str(before.at),
+        mend=f"Convert such values in a migration before this one (RunPython or RunSQL: "
+        f"UPDATE {SPELLING.quote(before.name)} SET {SPELLING.quote(old.name)} = ...).",
+    )
+
+
+def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:
+    aside = Name(after.schema, f"whimbrel_{after.name}")
+    yield t.create_table(after, under=aside.name, more=by_hand.definitions)
+    yield _copy(before, after, aside, by_hand.columns)
+    yield from _counter(before, after, aside)
+    yield f"DROP TABLE {SPELLING.at(before.at)}"
+    # Else RENAME would look into views and triggers, which miss the table just now.
+    yield "PRAGMA legacy_alter_table = ON"
+    yield f"ALTER TABLE {SPELLING.at(aside)} RENAME TO {SPELLING.quote(after.name)}"
+    yield "PRAGMA legacy_alter_table = OFF"
+    yield from by_hand.indexes
+    yield from by_hand.triggers
+
+
+def _copy(before: Table, after: Table, aside: Name, more: tuple[str, ...]) -> str:
+    """INSERT ... SELECT with every column named; with the rowid where nothing else keeps it."""
+    pairs = [
+        (SPELLING.quote(each.new.name), each.expression) for each in copying.copied(before, after)
+    ]
+    pairs += [(SPELLING.quote(name), copying.source(before, name)) for name in more]
+    if t.has_rowid(before) and t.has_rowid(after) and t.rowid_alias(after) is None:
+        pairs.insert(0, (copying.rowid_name(before, after), copying.rowid(before)))
+    if not pairs:
+        return f"INSERT INTO {SPELLING.at(aside)} DEFAULT VALUES"
+    into = ", ".join(name for name, _ in pairs)
+    values = ", ".join(expression for _, expression in pairs)
+    return (
+        f"INSERT INTO {SPELLING.at(aside)} ({into}) SELECT {values} FROM {SPELLING.at(before.at)}"
+    )
+
+
+def _counter(before: Table, after: Table, aside: Name) -> Iterator[str]:
+    """AUTOINCREMENT goes on where it was: numbers of rows that are gone are not given again."""
+    if t.autoincrement(before) and t.autoincrement(after):
+        sequence = (
+            f"{SPELLING.quote(after.schema)}.sqlite_sequence" if after.schema else "sqlite_sequence"
+        )
+        yield f"DELETE FROM {sequence} WHERE name = {text(aside.name)}"
+        yield (
+            f"INSERT INTO {sequence} (name, seq) SELECT {text(aside.name)}, seq"
+            f" FROM {sequence} WHERE name = {text(before.name)}"
+        )

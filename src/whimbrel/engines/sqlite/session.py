@@ -1,0 +1,146 @@
+"""A transaction on SQLite: what must be set outside of it, and what must hold before it commits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sqlite.health import Health
+from whimbrel.errors import DatabaseError, UnsupportedError
+from whimbrel.schema import changes as c
+
+#: From 3.26 on a renamed table takes the foreign keys of others along (lang_altertable.html, 2).
+OLDEST = (3, 26, 0)
+
+#: What a transaction may set, and sets back.
+_SETTINGS = ("foreign_keys", "legacy_alter_table", "busy_timeout")
+
+
+def must_let_go(steps: Sequence[Step]) -> bool:
+    """Whether foreign keys must not be enforced: a table is dropped, for good or to be made anew.
+
+    Else DROP TABLE would delete its rows first, and those that point at them by ON DELETE.
+    """
+    return any(_drops_a_table(step) for step in steps)
+
+
+def _drops_a_table(step: Step) -> bool:
+    # Where columns go, the database at hand may call for a rebuild.
+    return Hazard.REBUILDS_TABLE in step.hazards or isinstance(
+        step.change, c.DropTable | c.DropColumn
+    )
+
+
+def opening(steps: Sequence[Step]) -> list[str]:
+    """The statements that open a transaction; foreign_keys says nothing inside of one."""
+    off = ["PRAGMA foreign_keys = OFF"] if must_let_go(steps) else []
+    return [*off, "BEGIN IMMEDIATE"]
+
+
+def closing(steps: Sequence[Step]) -> list[str]:
+    """The statements that close it. ``foreign_key_check`` gives rows where something is wrong."""
+    if not must_let_go(steps):
+        return ["COMMIT"]
+    return ["PRAGMA foreign_key_check", "COMMIT", "PRAGMA foreign_keys = ON"]
+
+
+@contextmanager
+def transaction(
+    connection: Connection, steps: Sequence[Step], lock_timeout: float | None
+) -> Iterator[None]:
+    """See `whimbrel.engines.base.Engine.transaction`."""
+    _refuse_old_library(connection)
+    before = {name: _setting(connection, name) for name in _SETTINGS}
+    try:
+        _prepare(connection, steps, lock_timeout)
+        execute(connection, "BEGIN IMMEDIATE")
+        try:
+            yield from _checked(connection, steps)
+            execute(connection, "COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+    finally:
+        _restore(connection, before)
+    _tidy(connection, steps)
+
+
+def _refuse_old_library(connection: Connection) -> None:
+    version = execute(connection, "SELECT sqlite_version()").scalar_one()
+    if tuple(map(int, version.split("."))) < OLDEST:
+        raise UnsupportedError(
+            f"this SQLite is {version}, and must be 3.26 or newer",
+            mend="Use a Python with a newer SQLite.",
+        )
+
+
+def _setting(connection: Connection, name: str) -> int:
+    return int(execute(connection, f"PRAGMA {name}").scalar() or 0)
+
+
+def _prepare(connection: Connection, steps: Sequence[Step], lock_timeout: float | None) -> None:
+    if lock_timeout is not None:
+        execute(connection, f"PRAGMA busy_timeout = {int(lock_timeout * 1000)}")
+    execute(connection, "PRAGMA legacy_alter_table = OFF")
+    if not must_let_go(steps):
+        return
+    execute(connection, "PRAGMA foreign_keys = OFF")
+    if _setting(connection, "foreign_keys"):
+        raise DatabaseError(
+            "foreign keys are still enforced: the connection is in a transaction already",
+            mend='Open it with isolation_level="AUTOCOMMIT", and begin nothing on it.',
+        )
+
+
+def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
+    """What was whole before is whole after."""
+    if not must_let_go(steps):
+        yield
+        return
+    before = Health.of(connection)
+    yield
+    Health.of(connection).refuse_what_is_worse_than(before, steps)
+
+
+def _roll_back(connection: Connection) -> None:
+    """An error may have rolled back already (a full disk does): then there is nothing to do."""
+    with suppress(SQLAlchemyError):
+        execute(connection, "ROLLBACK")
+
+
+def _restore(connection: Connection, before: dict[str, int]) -> None:
+    with suppress(SQLAlchemyError):
+        for name, value in before.items():
+            execute(connection, f"PRAGMA {name} = {value}")
+
+
+def _tidy(connection: Connection, steps: Sequence[Step]) -> None:
+    """A rebuilt table has lost what ANALYZE found out; optimize sees whether it is worth doing."""
+    if any(Hazard.REBUILDS_TABLE in step.hazards for step in steps):
+        with suppress(SQLAlchemyError):
+            execute(connection, "PRAGMA optimize")
+
+
+# -- errors ----------------------------------------------------------------------------------
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether a statement failed since another connection has the lock."""
+    original = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlite_errorcode", None)
+    # The low byte is the kind; the rest says more (rescode.html).
+    return code is not None and code & 0xFF in _BUSY
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone: here, that somebody closed it."""
+    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    return invalidated or "closed database" in str(error)

@@ -1,0 +1,72 @@
+"""How SQLite writes names, types, values and clauses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from sqlalchemy.dialects import sqlite
+
+from whimbrel.engines.sql import Spelling
+from whimbrel.engines.sql.literals import Literals, text
+from whimbrel.schema.table import ForeignKey, IndexPart
+
+
+class SQLiteLiterals(Literals):
+    """Values as SQLAlchemy stores them in SQLite, which knows no booleans and no moments."""
+
+    def boolean(self, value: bool) -> str:
+        return "1" if value else "0"
+
+    def endless(self, value: float) -> str:
+        # A number too large for a float is infinity; NaN is stored as NULL (datatype3.html).
+        return "NULL" if value != value else f"{'-' if value < 0 else ''}9e999"
+
+    def moment(self, value: dt.datetime) -> str:
+        return text(value.isoformat(sep=" ", timespec="microseconds"))
+
+
+class SQLiteSpelling(Spelling):
+    """The pieces of statements in SQLite."""
+
+    def __init__(self) -> None:
+        super().__init__(sqlite.dialect(), SQLiteLiterals())
+
+    def foreign_key(self, key: ForeignKey) -> str:
+        return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
+
+    def references(self, key: ForeignKey) -> str:
+        """What stands after the columns, or after one column's definition.
+
+        The target has no schema: a foreign key cannot leave its file.
+        """
+        columns = f" ({self.names(key.target_columns)})" if key.target_columns else ""
+        match = f" MATCH {key.match}" if key.match else ""
+        on_delete = f" ON DELETE {key.on_delete}" if key.on_delete else ""
+        on_update = f" ON UPDATE {key.on_update}" if key.on_update else ""
+        return (
+            f"REFERENCES {self.quote(key.target.name)}{columns}"
+            f"{match}{on_delete}{on_update}{self.deferrable(key.deferrable)}"
+        )
+
+    def index_part(self, part: IndexPart) -> str:
+        """Without an operator class and NULLS FIRST, which say nothing here."""
+        return super().index_part(IndexPart(part.of, part.descending, collation=part.collation))
+
+    # LIKE takes small letters for capitals here; GLOB does not.
+
+    def starts_with(self, column: str, value: str) -> str:
+        return f"{column} GLOB {text(_glob(value) + '*')}"
+
+    def ends_with(self, column: str, value: str) -> str:
+        return f"{column} GLOB {text('*' + _glob(value))}"
+
+    def contains(self, column: str, value: str) -> str:
+        return f"{column} GLOB {text('*' + _glob(value) + '*')}"
+
+
+def _glob(value: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", value)
+
+
+SPELLING = SQLiteSpelling()
