@@ -1,0 +1,108 @@
+"""`whimbrel makemigrations`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whimbrel.cli.call import (
+    Call,
+    data,
+    is_answerable,
+    json_option,
+    pass_call,
+    print_json,
+    talk,
+)
+
+if TYPE_CHECKING:
+    from whimbrel.detect import FlagQuestioner
+    from whimbrel.run.make import MigrationFile
+
+#: The flags that answer a question, with what they say and an example.
+_ANSWERS = {
+    "rename": ("PLACE:NEW", "It was renamed: blog.Post.title:headline"),
+    "no-rename": ("PLACE", "It was not renamed; it is gone."),
+    "move": ("MODEL:APP", "The model moved to that app: blog.Post:news"),
+    "no-move": ("MODEL", "The model did not move; it is gone."),
+    "one-off": ("FIELD=VALUE", "What rows get that are there: blog.Post.slug=\"''\""),
+    "safe-steps": ("FIELD", "Nullable first, a backfill, then NOT NULL."),
+    "no-nulls": ("FIELD", "No row has NULL in it."),
+}
+
+
+def _answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for flag, (metavar, text) in reversed(_ANSWERS.items()):
+        option = click.option(f"--{flag}", multiple=True, metavar=metavar, help=text)
+        function = option(function)
+    return function
+
+
+@click.command("makemigrations")
+@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
+@click.option("--check", is_flag=True, help="End with exit code 1 if changes are missing.")
+@click.option("--empty", is_flag=True, help="Write an empty migration, to be filled by hand.")
+@click.option("--name", "-n", metavar="NAME", help="What the file is called after its number.")
+@click.option("--update", is_flag=True, help="Put the changes into the app's last migration.")
+@click.option("--no-input", "--noinput", is_flag=True, help="Ask nothing, on a terminal too.")
+@_answer_options
+@json_option
+@pass_call
+def command(
+    call: Call,
+    apps: tuple[str, ...],
+    dry_run: bool,
+    check: bool,
+    empty: bool,
+    name: str | None,
+    update: bool,
+    no_input: bool,
+    as_json: bool,
+    **answers: tuple[str, ...],
+) -> int:
+    """Write migrations for what changed in the models.
+
+    Opens no connection. What only a person can know is asked on a terminal, or answered by
+    flags; without either the run ends with exit code 3 and lists the questions.
+    """
+    from whimbrel.errors import QuestionError
+    from whimbrel.run.make import make_empty, make_migrations, write
+
+    config = call.config()
+    questioner = _questioner(answers, asks=not (no_input or check))
+    try:
+        if empty:
+            files = make_empty(config, apps, name=name)
+        else:
+            files = make_migrations(config, apps, questioner, name=name, update=update)
+    except QuestionError as error:
+        if not check:
+            raise
+        talk(str(error))
+        return 1
+    if not (check or dry_run):
+        write(files)
+    _report(call, files, with_text=dry_run)
+    return 1 if check and files else 0
+
+
+def _questioner(answers: dict[str, tuple[str, ...]], *, asks: bool) -> FlagQuestioner:
+    from whimbrel.cli.questions import Asker
+    from whimbrel.detect import FlagQuestioner, Flags
+
+    asker = Asker() if asks and is_answerable() else None
+    return FlagQuestioner(Flags.parse(**answers), asker)
+
+
+def _report(call: Call, files: list[MigrationFile], *, with_text: bool) -> None:
+    from whimbrel.report.files import files_json, files_text
+
+    if call.json:
+        print_json(files_json(files, with_text=with_text))
+    elif files:
+        data(files_text(files, with_text=with_text))
+    else:
+        talk("No changes.")

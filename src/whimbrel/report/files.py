@@ -1,0 +1,46 @@
+"""Migration files that were written, or would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from whimbrel.run.make import MigrationFile
+
+
+def files_text(files: Iterable[MigrationFile], *, with_text: bool = False) -> str:
+    """Each file with its operations, or with its text."""
+    return "\n".join(line for file in files for line in _file(file, with_text))
+
+
+def _file(file: MigrationFile, with_text: bool) -> Iterator[str]:
+    if with_text:
+        yield f"# {_shown(file.path)}"
+        yield file.text
+        return
+    yield _shown(file.path)
+    for operation in file.migration.operations:
+        yield f"  {operation.describe()}"
+
+
+def _shown(path: Path) -> str:
+    """From the current directory, if it is in there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def files_json(files: Iterable[MigrationFile], *, with_text: bool = False) -> dict[str, Any]:
+    """The files for machines."""
+    return {
+        "migrations": [
+            {
+                "app": file.migration.app,
+                "name": file.migration.name,
+                "path": str(file.path),
+                "operations": [each.describe() for each in file.migration.operations],
+                **({"text": file.text} if with_text else {}),
+            }
+            for file in files
+        ]
+    }
