@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from whimbrel.detect.fills import filled, nullable_first
 from whimbrel.detect.plan import (
@@ -15,6 +16,7 @@ from whimbrel.detect.plan import (
     has_field,
     has_key,
     no_field,
+    takes_null,
     unreferenced_field,
     unreferenced_model,
     unused_field,
@@ -90,7 +92,8 @@ def _add(work: Work, model: Model, each: ModelField) -> None:
         field = each.field.but(default=answer.value)
         work.add(new_field_task(work, model, each, field, preserve_default=False))
     elif isinstance(answer, SafeSteps):
-        work.add(new_field_task(work, model, each, nullable_first(each.field)))
+        first = new_field_task(work, model, each, nullable_first(each.field))
+        work.add(_loose(first, model, each))
         work.add(_turns_not_null(work, model, each, answer))
     else:
         work.add(new_field_task(work, model, each, each.field))
@@ -115,6 +118,18 @@ def new_field_task(
     )
 
 
+def _loose(first: Task, model: Model, each: ModelField) -> Task:
+    """The first of the safe steps; what points at the field may have to wait for the last."""
+    provides = first.provides - (
+        {has_field(model.label, each.name)} if _is_key(each.field) else set()
+    )
+    return replace(first, provides=provides | {takes_null(model.label, each.name)})
+
+
+def _is_key(field: Field) -> bool:
+    return bool(field.unique or field.primary_key)
+
+
 def _turns_not_null(work: Work, model: Model, each: ModelField, answer: SafeSteps) -> Task:
     """The last of the safe steps, in a migration of its own."""
     field = each.field.but(default=answer.value) if answer.has_value else each.field
@@ -122,8 +137,8 @@ def _turns_not_null(work: Work, model: Model, each: ModelField, answer: SafeStep
         model.app,
         AlterField(model.name, each.name, field, not answer.has_value),
         FIELDS_CHANGE,
-        frozenset({has_field(model.label, each.name)}),
-        needs_of_field(model, each.name, work.new) | {("nullable", model.label, each.name)},
+        frozenset({has_field(model.label, each.name)} if _is_key(each.field) else ()),
+        needs_of_field(model, each.name, work.new) | {takes_null(model.label, each.name)},
         apart=True,
         note=f"Before this, give every row of {model.label} a value for {each.name}: "
         "it takes no NULL from here on.",
@@ -147,7 +162,8 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
         return
     loose = each.field.but(null=True)
     if loose != before.field:
-        work.add(_altering_task(work, old, new, each, AlterField(new.name, each.name, loose)))
+        operation = AlterField(new.name, each.name, loose)
+        work.add(_loose(_altering_task(work, old, new, each, operation), new, each))
     work.add(_turns_not_null(work, new, each, answer))
 
 

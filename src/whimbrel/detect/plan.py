@@ -85,6 +85,11 @@ def has_field(label: str, name: str) -> Token:
     return ("field", label.lower(), name)
 
 
+def takes_null(label: str, name: str) -> Token:
+    """The field is as it will be, but for taking NULL: the first of the safe steps."""
+    return ("takes null", label.lower(), name)
+
+
 def has_key(label: str) -> Token:
     """The model has the unique keys that it will have."""
     return ("key", label.lower())

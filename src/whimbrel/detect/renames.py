@@ -125,7 +125,7 @@ def _options_score(old: Field, new: Field) -> float:
     names = ("null", "unique", "db_index", "primary_key")
     same = [getattr(old, name) == getattr(new, name) for name in names]
     same.append(old.column_default() == new.column_default())
-    return sum(same) / len(same)
+    return float(sum(same)) / len(same)
 
 
 def model_score(old: Model, new: Model, passing: frozenset[str]) -> float:
@@ -170,5 +170,5 @@ def _same(old: Field, new: Field, passing: frozenset[str]) -> bool:
         return True
     if not isinstance(old, RelationField) or not isinstance(new, RelationField):
         return False
-    both = {old.to.lower(), new.to.lower()}
-    return both <= passing and old.has_column == new.has_column
+    either = {old.to.lower(), new.to.lower()}
+    return either <= passing and bool(old.has_column == new.has_column)
