@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
-from whimbrel.schema.types import ColumnType, EnumType, describe, enum_types, replace_enums
+from whimbrel.schema.types import ColumnType, EnumType, Type, describe, enum_types, replace_enums
 from whimbrel.sources.expressions import dialects, spelled
 from whimbrel.sources.names import Named
 from whimbrel.sources.types import build
@@ -55,7 +55,7 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
             f"the column {str(column.name)!r} has no type", "Give it one: Column(String), for one."
         )
     try:
-        described = describe(column.type)
+        described = _without_bound_check(describe(column.type))
         again = describe(build(described))
     except ModelError as error:
         raise named.error(
@@ -69,6 +69,13 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
             "__whimbrel__(self) that returns its (args, kwargs).",
         )
     return described
+
+
+def _without_bound_check(of: ColumnType) -> ColumnType:
+    """A Boolean without the wish for a CHECK: that is read as a constraint."""
+    if not isinstance(of, Type) or of.path != "sqlalchemy:Boolean":
+        return of
+    return Type(of.path, of.args, (), of.variants)
 
 
 def _shown(of: ColumnType) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import SQL
 from whimbrel.sources.columns import (
     Tables,
     deferrable,
@@ -170,15 +171,14 @@ def field_named(named: Named, column: Any) -> str:
 
 
 def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
-    """A check; that of an Enum is its type's to make."""
-    if constraint._type_bound and _is_enums(named.table, constraint):
-        return
-    yield CheckConstraint(spelled(constraint.sqltext), name=name_of(named, constraint))
-
-
-def _is_enums(table: sa.Table, constraint: sa.CheckConstraint) -> bool:
-    mentioned = list(constraint.columns)
-    return any(isinstance(column.type, sa.Enum) for column in mentioned)
+    """A check; that of an Enum is its type's to make, that of a Boolean speaks of integers."""
+    condition = spelled(constraint.sqltext)
+    if getattr(constraint, "_type_bound", False):
+        column = next(iter(constraint.columns))
+        if isinstance(column.type, sa.Enum):
+            return
+        condition = SQL(condition.text, postgresql=f"{column.name} IN (false, true)")
+    yield CheckConstraint(condition, name=name_of(named, constraint))
 
 
 def _foreign_key(
