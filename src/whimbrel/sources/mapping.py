@@ -19,7 +19,7 @@ from whimbrel.sources.declared import Info
 from whimbrel.sources.types import AnyType, build
 from whimbrel.state.fields import DateField, EnumField, Field, ForeignKey, TimeField
 from whimbrel.state.fields.others import named_enum
-from whimbrel.state.naming import part_name, type_name
+from whimbrel.state.naming import type_name
 
 
 def attribute(name: str, field: Field) -> str:
@@ -30,9 +30,7 @@ def attribute(name: str, field: Field) -> str:
 def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
     """The table of a model, without what points at other tables. Raises `ModelError`."""
     columns = _columns(info)
-    key = sa.PrimaryKeyConstraint(
-        *(columns[name] for name in info.primary_key), name=part_name(info.label, [], "pk")
-    )
+    key = sa.PrimaryKeyConstraint(*(columns[name] for name in info.primary_key))
     try:
         return sa.Table(
             info.db_table,

@@ -11,11 +11,13 @@ from sqlalchemy import event, orm
 
 from whimbrel.errors import ModelError, StateError
 from whimbrel.sources import declared, places
+from whimbrel.sources.completion import complete
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import attribute, default_of, table_of
 from whimbrel.sources.relating import Waiting, never_came, relate, relations
 from whimbrel.state.fields import Field, ForeignKey
 from whimbrel.state.fields.relations import full_label
+from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 _registry = orm.registry()
@@ -155,6 +157,13 @@ def finish() -> None:
     """
     for each in _waiting:
         raise never_came(each, _known)
+
+
+@event.listens_for(_registry.metadata, "before_create")
+def _complete(metadata: sa.MetaData, _connection: Any, **_: Any) -> None:
+    """Called when SQLAlchemy is about to create the tables."""
+    finish()
+    complete(metadata, lower(state_of(declared_models())))
 
 
 def drop_stale() -> None:

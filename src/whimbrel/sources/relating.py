@@ -72,7 +72,7 @@ def _foreign_key(info: Info, name: str, field: ForeignKey, target: Info) -> None
     remote = _target_column(info, name, field, target)
     _take_type(local, remote)
     if field.db_constraint:
-        _constrain(table, info, name, field, remote)
+        _constrain(table, name, field, remote)
     if not field.parent_link:
         info.model.__mapper__.add_property(name, _to_one(info, name, field, target, local, remote))
 
@@ -100,15 +100,11 @@ def _target_column(info: Info, name: str, field: ForeignKey, target: Info) -> sa
     return column
 
 
-def _constrain(
-    table: sa.Table, info: Info, name: str, field: ForeignKey, remote: sa.Column[Any]
-) -> None:
-    named = field.db_constraint if isinstance(field.db_constraint, str) else None
+def _constrain(table: sa.Table, name: str, field: ForeignKey, remote: sa.Column[Any]) -> None:
     table.append_constraint(
         sa.ForeignKeyConstraint(
             [field.column_name(name)],
             [remote],
-            name=named or naming.part_name(info.label, [f"{info.label}.{name}"], "fk"),
             ondelete=field.on_delete.action,
             onupdate=field.on_update,
             deferrable=True if field.deferrable else None,
@@ -216,30 +212,19 @@ def _own_columns(info: Info, target: Info) -> tuple[str, str]:
 
 
 def _own_table(info: Info, name: str, field: ManyToManyField, target: Info) -> sa.Table:
-    key = f"{info.label}.{name}.through"
-    names = _own_columns(info, target)
     ends = (_key_of(info, name, info), _key_of(info, name, target))
-    columns = [
-        sa.Column(column, end.type, nullable=False) for column, end in zip(names, ends, strict=True)
-    ]
+    names = _own_columns(info, target)
+    pairs = list(zip(names, ends, strict=True))
     counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    table = sa.Table(
+    keys = pairs if field.db_constraint else []
+    return sa.Table(
         field.db_table or naming.through_table_name(info.db_table, name),
         info.model.metadata,
-        sa.Column("id", counter, sa.Identity(), autoincrement=True),
-        *columns,
-        sa.PrimaryKeyConstraint("id", name=naming.part_name(key, [], "pk")),
-        sa.UniqueConstraint(*names, name=naming.part_name(key, [], "uniq")),
+        sa.Column("id", counter, sa.Identity(), primary_key=True),
+        *(sa.Column(column, end.type, nullable=False) for column, end in pairs),
+        *(sa.ForeignKeyConstraint([column], [end], ondelete="CASCADE") for column, end in keys),
         schema=info.schema,
     )
-    for side, column, end in zip(("from", "to"), names, ends, strict=True):
-        if field.db_constraint:
-            fk_name = naming.part_name(key, [f"{key}.{side}"], "fk")
-            table.append_constraint(
-                sa.ForeignKeyConstraint([column], [end], name=fk_name, ondelete="CASCADE")
-            )
-    sa.Index(naming.part_name(key, [f"{key}.to"], "idx"), table.c[names[1]])
-    return table
 
 
 def _through_columns(
