@@ -167,7 +167,7 @@ def _on_lines(items: tuple[Code, ...], operator: str, indent: int, after: int) -
 
 def _chain(head: Code, calls: tuple[Group, ...], indent: int, before: int, after: int) -> str:
     if len(calls) == 1:
-        return lay_out(head, indent, before) + _tall(calls[0], indent)
+        return lay_out(head, indent, before, width(calls[0].opening)) + _tall(calls[0], indent)
     last = len(calls) - 1
     tails = [lay_out(each, indent, 0, after * (i == last)) for i, each in enumerate(calls)]
     return f"\n{' ' * indent}".join([lay_out(head, indent, before), *tails])

@@ -23,10 +23,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from whimbrel.errors import ModelError
 from whimbrel.operations.base import Operation
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.schema.types import describe, is_sqlalchemy_type
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.options import normal_options
 
 #: Goes up when the normal form changes; digests of two versions say nothing of each other.
 VERSION = 1
@@ -82,7 +84,8 @@ class _Form:
             return {self.path(type(value)): self.of(own())}
         _, args, kwargs = value.deconstruct()
         named = dict(zip((each.name for each in fields(value)), args, strict=False)) | kwargs
-        return {self._operation_name(value): {name: self.of(each) for name, each in named.items()}}
+        form = {name: self.of(_normal(name, each)) for name, each in named.items()}
+        return {self._operation_name(value): form}
 
     def _operation_name(self, value: Operation) -> str:
         ours = type(value).__module__.startswith("whimbrel.")
@@ -174,6 +177,19 @@ class _Form:
         if owner is not None and not isinstance(owner, type | types.ModuleType):
             return {"method": [self.of(owner), value.__name__]}
         return {"import": self.path(value)}
+
+
+def _normal(name: str, value: Any) -> Any:
+    """An operation's argument; a model's options may be spelled in several ways."""
+    if name == "unique_together":
+        name, value = "options", {name: value}
+    if name != "options" or not isinstance(value, Mapping):
+        return value
+    try:
+        options = normal_options(value)
+    except ModelError:
+        return value
+    return {key: dict(each) if key == "dialect" else each for key, each in options.items()}
 
 
 def _sort_key(form: Any) -> str:

@@ -103,7 +103,7 @@ def _int(_: Values, value: int) -> Code:
 def _float(_: Values, value: float) -> Code:
     if math.isnan(value) or math.isinf(value):
         return Atom(f'float("{float.__repr__(value)}")')
-    return Atom(float.__repr__(value))
+    return Atom(float.__repr__(value).replace("e+", "e"))
 
 
 def _complex(self: Values, value: complex) -> Code:
