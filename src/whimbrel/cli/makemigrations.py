@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from whimbrel.cli.call import (
     Call,
+    F,
     data,
     is_answerable,
     json_option,
@@ -33,7 +33,7 @@ _ANSWERS = {
 }
 
 
-def _answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def _answer_options(function: F) -> F:
     for flag, (metavar, text) in reversed(_ANSWERS.items()):
         option = click.option(f"--{flag}", multiple=True, metavar=metavar, help=text)
         function = option(function)
@@ -53,6 +53,7 @@ def _answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @pass_call
 def command(
     call: Call,
+    /,
     apps: tuple[str, ...],
     dry_run: bool,
     check: bool,

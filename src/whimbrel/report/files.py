@@ -20,7 +20,7 @@ def _file(file: MigrationFile, with_text: bool) -> Iterator[str]:
         yield file.text
         return
     yield _shown(file.path)
-    for operation in file.migration.operations:
+    for operation in file.operations:
         yield f"  {operation.describe()}"
 
 
@@ -35,10 +35,10 @@ def files_json(files: Iterable[MigrationFile], *, with_text: bool = False) -> di
     return {
         "migrations": [
             {
-                "app": file.migration.app,
-                "name": file.migration.name,
+                "app": file.app,
+                "name": file.name,
                 "path": str(file.path),
-                "operations": [each.describe() for each in file.migration.operations],
+                "operations": [each.describe() for each in file.operations],
                 **({"text": file.text} if with_text else {}),
             }
             for file in files

@@ -39,6 +39,10 @@ _LADDER = (0.1, 0.2, 0.5)
 _LONG_TRY = (1.2, 2.0)
 
 
+class Overtaken(Exception):
+    """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
+
+
 @dataclass
 class Executor:
     """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock."""
@@ -67,12 +71,18 @@ class Executor:
 
     def fake(self, stage: Stage, *, backwards: bool) -> None:
         """Only record a stage."""
-        self._committed(lambda: self._record(stage, backwards))
+        self._committed(lambda: self._only_record(stage, backwards))
         self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True))
 
     def prepare(self) -> None:
         """Make the tables of the record and of the journal where they are missing."""
         self._committed(self._make_tables)
+
+    def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
+        """SQLite has no lock for runners, but this transaction has the only right to write."""
+        there = recorder.count_of(self.connection, [node.key for node in stage.nodes])
+        if there != (len(stage.nodes) if backwards else 0):
+            raise Overtaken
 
     def _make_tables(self) -> None:
         recorder.prepare(self.connection)
@@ -85,7 +95,12 @@ class Executor:
             rows = [(node.app, node.name, node.digest) for node in stage.nodes]
             recorder.record(self.connection, rows)
 
+    def _only_record(self, stage: Stage, backwards: bool) -> None:
+        self._refuse_overtaken(stage, backwards)
+        self._record(stage, backwards)
+
     def _run_and_record(self, work: Work) -> None:
+        self._refuse_overtaken(work.stage, work.backwards)
         self._run(work, work.steps)
         self._record(work.stage, work.backwards)
 
@@ -114,6 +129,9 @@ class Executor:
                 with self.engine.transaction(self.connection, steps, timeout):
                     act()
                 return
+            except WhimbrelError as error:
+                error.place = f"{title}: {error.place}" if error.place else title
+                raise
             except SQLAlchemyError as error:
                 if not self.engine.is_lock_timeout(error):
                     raise self._explained(title, error) from error
@@ -161,7 +179,7 @@ class Executor:
             offset += len(steps)
 
         def end() -> None:
-            self._record(work.stage, work.backwards)
+            self._only_record(work.stage, work.backwards)
             journal.clear(self.connection, node.app, node.name)
 
         self._committed(end)

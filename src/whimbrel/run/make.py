@@ -5,69 +5,33 @@ What is to be written is a value first; `write` puts it on the disk.
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whimbrel.config import Config
-from whimbrel.detect import LATEST, AppMigration, FlagQuestioner, detect
+from whimbrel.detect import AppMigration, FlagQuestioner, detect
 from whimbrel.errors import CycleError, UsageError
+from whimbrel.history.author import NewMigration, author
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
+from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
-from whimbrel.history.writer import render_migration, write_migration
+from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
 from whimbrel.sources import read_models
-
-_NUMBER = re.compile(r"\d+")
-
-
-@dataclass(frozen=True)
-class NewMigration:
-    """A migration to write. ``rewrites``: whether its file is there, and gets this content."""
-
-    app: str
-    name: str
-    dependencies: tuple[Key, ...]
-    operations: tuple[Operation, ...]
-    initial: bool = False
-    notes: tuple[str, ...] = ()
-    rewrites: bool = False
-    atomic: bool = True
-    replaces: tuple[Key, ...] = ()
-    run_before: tuple[Key, ...] = ()
-
-    @property
-    def key(self) -> Key:
-        """As the graph will name it."""
-        return self.app, self.name
-
-    @property
-    def text(self) -> str:
-        """The content of its file. Raises `WriteError`."""
-        return render_migration(
-            self.app,
-            self.name,
-            self.dependencies,
-            self.operations,
-            initial=self.initial,
-            replaces=self.replaces,
-            run_before=self.run_before,
-            atomic=self.atomic,
-            header="\n".join(self.notes),
-        )
 
 
 @dataclass(frozen=True)
 class MigrationFile:
-    """A file that is to be written, or was."""
+    """A file that is to be written, or was. ``rewrites``: whether it is there already."""
 
-    migration: NewMigration
+    app: str
+    name: str
     path: Path
     text: str
+    operations: tuple[Operation, ...]
+    rewrites: bool = False
 
 
 def make_migrations(
@@ -91,10 +55,10 @@ def make_migrations(
     history.graph.refuse_conflicts()
     live = read_models(config, wanted or None)
     found = detect(history.project_state(), live, questioner, wanted or None)
-    made = _named(history, found, name)
+    made = author(found, history.graph, _directories(config), name=name)
     if update:
-        made = _folded(history, made)
-    return _files(config, made)
+        return _folded(history, made)
+    return [_file(each) for each in made]
 
 
 def make_empty(
@@ -108,149 +72,109 @@ def make_empty(
     history = load(config.apps)
     history.graph.refuse_conflicts(wanted)
     empty = [AppMigration(app, ()) for app in wanted]
-    return _files(config, _named(history, empty, name or "custom"))
+    return [_file(each) for each in author(empty, history.graph, _directories(config), name=name)]
 
 
 def write(files: Iterable[MigrationFile]) -> None:
     """Put files on the disk. A file that is there is left alone, unless it is to be rewritten."""
     for file in files:
-        if file.migration.rewrites:
-            _rewrite(file.path, file.text)
+        if file.rewrites:
+            rewrite_migration(file.path, file.text)
         else:
             write_migration(file.path, file.text)
 
 
-def _files(config: Config, made: Iterable[NewMigration]) -> list[MigrationFile]:
-    return [
-        MigrationFile(each, config.app(each.app).migrations / f"{each.name}.py", each.text)
-        for each in made
-    ]
-
-
-def _rewrite(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="~", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    os.chmod(temporary, path.stat().st_mode)
-    os.replace(temporary, path)
+def _directories(config: Config) -> dict[str, Path]:
+    return {app.label: app.migrations for app in config.apps}
 
 
 def _refuse_name(name: str | None) -> None:
-    if name is not None and not f"_{name}".isidentifier():
-        raise UsageError(
-            f"{name!r} cannot be part of a file's name",
-            mend="Letters, digits and _ can: --name add_prices",
-        )
+    """Before models are read, and questions asked."""
+    if name is not None:
+        given_name(name)
 
 
-# -- names and dependencies ------------------------------------------------------------------
-
-
-def _named(history: History, found: Sequence[AppMigration], name: str | None) -> list[NewMigration]:
-    """Each with its number and name, its dependencies settled."""
-    numbers: dict[str, int] = {}
-    names: list[str] = []
-    for each in found:
-        number = numbers.get(each.app, _last_number(history.graph, each.app)) + 1
-        numbers[each.app] = number
-        names.append(f"{number:04d}_{name or each.fragment}")
-    keys = [(each.app, own) for each, own in zip(found, names, strict=True)]
-    return [
-        NewMigration(
-            app=each.app,
-            name=keys[index][1],
-            dependencies=_dependencies(history.graph, found, keys, index),
-            operations=each.operations,
-            initial=each.initial,
-            notes=each.notes,
-        )
-        for index, each in enumerate(found)
-    ]
-
-
-def _last_number(graph: Graph, app: str) -> int:
-    numbers = (_NUMBER.match(node.name) for node in graph.of_app(app))
-    return max((int(number.group()) for number in numbers if number), default=0)
-
-
-def _dependencies(
-    graph: Graph, found: Sequence[AppMigration], keys: Sequence[Key], index: int
-) -> tuple[Key, ...]:
-    app = found[index].app
-    settled = [_settled(graph, of, which, keys) for of, which in found[index].dependencies]
-    leaf = graph.leaf(app)
-    is_first = all(each.app != app for each in found[:index])
-    if is_first and leaf is not None:
-        settled.append(leaf.key)
-    return tuple(dict.fromkeys(settled))
-
-
-def _settled(graph: Graph, app: str, which: str | int, keys: Sequence[Key]) -> Key:
-    if isinstance(which, int):
-        return keys[which]
-    leaf = graph.leaf(app) if which == LATEST else None
-    return leaf.key if leaf is not None else (app, which)
+def _file(made: NewMigration) -> MigrationFile:
+    return MigrationFile(made.app, made.name, made.path, made.text, made.found.operations)
 
 
 # -- --update --------------------------------------------------------------------------------
 
 
-def _folded(history: History, made: Sequence[NewMigration]) -> list[NewMigration]:
+def _folded(history: History, made: Sequence[NewMigration]) -> list[MigrationFile]:
     """The first new migration of each app goes into the app's last one."""
-    by: dict[Key, Key] = {}
-    folded: list[NewMigration] = []
+    into = _leaves(history.graph, made)
+    _refuse_cycles(history.graph, made, into)
+    files = []
     for each in made:
-        leaf = history.graph.leaf(each.app)
-        if leaf is None or any(app == each.app for app, _ in by):
-            folded.append(each)
-        else:
-            _refuse_to_fold(history.graph, leaf)
-            by[each.key] = leaf.key
-            folded.append(_into(history, leaf, each))
-    result = [_pointing_at(each, by) for each in folded]
-    _refuse_cycles(history.graph, result)
-    return result
+        moved = replace(each, dependencies=_pointing(each, into))
+        leaf = into.get((each.app, each.name))
+        files.append(_rendered(moved) if leaf is None else _merged(history, leaf, moved))
+    return files
 
 
-def _refuse_to_fold(graph: Graph, leaf: Node) -> None:
-    children = graph.children(leaf.key)
-    if children:
-        raise UsageError(
-            f"others depend on it: {', '.join(child.label for child in children)}",
-            place=leaf.label,
-            mend="Leave --update out: the new operations get a migration of their own.",
-        )
+def _leaves(graph: Graph, made: Iterable[NewMigration]) -> dict[Key, Node]:
+    """What goes into which leaf. Raises `UsageError` for a leaf on which others depend."""
+    into: dict[Key, Node] = {}
+    for each in made:
+        leaf = graph.leaf(each.app)
+        if leaf is None or leaf in into.values():
+            continue
+        children = graph.children(leaf.key)
+        if children:
+            raise UsageError(
+                f"others depend on it: {', '.join(child.label for child in children)}",
+                place=leaf.label,
+                mend="Leave --update out: the new operations get a migration of their own.",
+            )
+        into[each.app, each.name] = leaf
+    return into
 
 
-def _into(history: History, leaf: Node, new: NewMigration) -> NewMigration:
+def _pointing(new: NewMigration, into: Mapping[Key, Node]) -> tuple[Key, ...]:
+    """The dependencies; those on what is folded away are on what it goes into."""
+    keys = [into[key].key if key in into else key for key in new.dependencies]
+    own = into.get((new.app, new.name))
+    return tuple(dict.fromkeys(key for key in keys if own is None or key != own.key))
+
+
+def _rendered(new: NewMigration) -> MigrationFile:
+    text = render_migration(
+        new.app,
+        new.name,
+        new.dependencies,
+        new.found.operations,
+        initial=new.found.initial,
+        notes=new.found.notes,
+    )
+    return MigrationFile(new.app, new.name, new.path, text, new.found.operations)
+
+
+def _merged(history: History, leaf: Node, new: NewMigration) -> MigrationFile:
+    """The leaf's file with the new operations after its own; comments in it are lost."""
     old = history.migration(leaf.key)
-    return replace(
-        new,
-        name=leaf.name,
-        dependencies=tuple(dict.fromkeys((*leaf.dependencies, *new.dependencies))),
-        operations=(*old.operations, *new.operations),
+    operations = (*old.operations, *new.found.operations)
+    text = render_migration(
+        leaf.app,
+        leaf.name,
+        (*leaf.dependencies, *new.dependencies),
+        operations,
         initial=bool(old.initial),
-        rewrites=True,
-        atomic=old.atomic,
         replaces=leaf.replaces,
         run_before=leaf.run_before,
+        atomic=leaf.atomic,
+        notes=new.found.notes,
     )
+    path = leaf.path or new.path
+    return MigrationFile(leaf.app, leaf.name, path, text, operations, rewrites=True)
 
 
-def _pointing_at(migration: NewMigration, by: dict[Key, Key]) -> NewMigration:
-    """Dependencies on what was folded away are on what it went into."""
-    keys = (by.get(key, key) for key in migration.dependencies)
-    return replace(
-        migration, dependencies=tuple(dict.fromkeys(key for key in keys if key != migration.key))
-    )
-
-
-def _refuse_cycles(graph: Graph, made: Iterable[NewMigration]) -> None:
+def _refuse_cycles(graph: Graph, made: Iterable[NewMigration], into: Mapping[Key, Node]) -> None:
     nodes = dict(graph.nodes)
     for each in made:
-        nodes[each.key] = Node(
-            each.app, each.name, each.dependencies, each.run_before, each.replaces
-        )
+        leaf = into.get((each.app, each.name), Node(each.app, each.name))
+        waits = (*leaf.dependencies, *_pointing(each, into))
+        nodes[leaf.key] = replace(leaf, dependencies=waits)
     try:
         Graph(nodes.values(), graph.apps)
     except CycleError as error:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Hazard
+from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, label_of
 from whimbrel.run.backup import back_up, refuse_impossible
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import Listener, Noticed, PlanMade, nobody
-from whimbrel.run.executor import Executor
+from whimbrel.run.executor import Executor, Overtaken
 from whimbrel.run.lock import LIMIT, runner_lock
 from whimbrel.run.plan import EVERYTHING, ZERO, Plan, Target, make_plan
 from whimbrel.run.record import (
@@ -185,7 +186,18 @@ class _Run:
                 plan = self._carried_out()
         except KeyboardInterrupt:
             raise Interrupted(self._made(plan, warnings, started)) from None
+        except WhimbrelError as error:
+            error.mend = self._with_what_stays(error.mend)
+            raise
         return self._made(plan, warnings, started)
+
+    def _with_what_stays(self, mend: str | None) -> str | None:
+        """An error that ends a run says what was committed before it."""
+        labels = [label for done in self._done for label in done.labels]
+        if not labels:
+            return mend
+        stays = f"Done before it, and kept: {', '.join(labels)}."
+        return f"{mend}\n{stays}" if mend else stays
 
     def _made(self, plan: Plan, warnings: tuple[Noticed, ...], started: float) -> MigrateResult:
         return MigrateResult(
@@ -202,15 +214,23 @@ class _Run:
         if self.backup is not None:
             refuse_impossible(self.database, self.backup)
         with self._alone() as executor:
-            record = read(executor.connection)
-            plan = checked_plan(self.history, self.target, record, leap=self.leap)
+            plan, record = self._planned(executor)
             self.tell(PlanMade(len(plan.nodes)))
             if plan and self.backup is not None:
                 back_up(self.database, executor.connection, self.backup)
             if plan:
                 executor.prepare()
-                self._do(executor, plan, record.applied)
+            while plan:
+                try:
+                    self._do(executor, plan, record.applied)
+                    break
+                except Overtaken:
+                    plan, record = self._planned(executor)
         return plan
+
+    def _planned(self, executor: Executor) -> tuple[Plan, Record]:
+        record = read(executor.connection)
+        return checked_plan(self.history, self.target, record, leap=self.leap), record
 
     @contextmanager
     def _alone(self) -> Iterator[Executor]:

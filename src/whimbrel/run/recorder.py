@@ -5,10 +5,9 @@ Nothing is created until there is something to record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -54,6 +53,14 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
     return {row.id: row for row in rows}
 
 
+def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
+    """How many of these migrations are applied."""
+    if len(keys) != 1:
+        return len(applied(connection).keys() & set(keys))
+    query = sa.select(sa.func.count()).select_from(_RECORD).where(_is(*next(iter(keys))))
+    return int(connection.execute(query).scalar_one())
+
+
 def prepare(connection: Connection) -> None:
     """Make the table where it is missing. Call it in a transaction."""
     if not has_table(connection, TABLE):
@@ -74,8 +81,11 @@ def record(connection: Connection, migrations: Iterable[tuple[str, str, str | No
 def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> None:
     """Say that migrations (app, name) are applied no longer."""
     for app, name in migrations:
-        mine = (_RECORD.c.app == app) & (_RECORD.c.name == name)
-        connection.execute(sa.delete(_RECORD).where(mine))
+        connection.execute(sa.delete(_RECORD).where(_is(app, name)))
+
+
+def _is(app: str, name: str) -> sa.ColumnElement[bool]:
+    return (_RECORD.c.app == app) & (_RECORD.c.name == name)
 
 
 def has_table(connection: Connection, name: str) -> bool:
@@ -86,10 +96,3 @@ def has_table(connection: Connection, name: str) -> bool:
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def as_rows(applied: Iterable[Applied]) -> list[dict[str, Any]]:
-    """What ``--json`` shows of the record."""
-    return [
-        {"app": each.app, "name": each.name, "applied": each.at.isoformat()} for each in applied
-    ]

@@ -37,12 +37,15 @@ class Work:
             return [()]
         batches: list[list[Step]] = []
         for step in self.steps:
-            together = self.atomic and step.transactional
-            if together and batches and batches[-1][-1].transactional:
+            if batches and self._is_shared(step) and self._is_shared(batches[-1][-1]):
                 batches[-1].append(step)
             else:
                 batches.append([step])
         return [tuple(batch) for batch in batches]
+
+    def _is_shared(self, step: Step) -> bool:
+        """Whether a step may share its transaction; where atomic is False, none that locks does."""
+        return step.transactional and (self.atomic or not step.is_locking)
 
     @property
     def is_journalled(self) -> bool:
