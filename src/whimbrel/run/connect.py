@@ -29,6 +29,9 @@ _DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 _DRIVERS["mariadb"] = _DRIVERS["mysql"]
 
+#: Where an engine begins its transactions by its own statements, the driver must begin none.
+_ISOLATION = {"sqlite": "AUTOCOMMIT"}
+
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
 
 #: What only asyncpg understands in a URL, and what libpq calls it (None: nothing).
@@ -165,16 +168,13 @@ def _spoken_to(url: URL, driver: str) -> URL:
 
 @contextmanager
 def connected(database: Database) -> Iterator[Connection]:
-    """A connection without a transaction of its own: engines open and close them by themselves.
+    """A connection, in no transaction yet: an engine opens and closes them.
 
     Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection.
     """
     database.engine  # noqa: B018  what cannot be migrated need not be connected to
     pool = sa.create_engine(
-        database.url,
-        isolation_level="AUTOCOMMIT",
-        poolclass=NullPool,
-        connect_args=_arguments(database),
+        database.url, poolclass=NullPool, connect_args=_arguments(database), **_options(database)
     )
     try:
         connection = pool.connect()
@@ -182,6 +182,11 @@ def connected(database: Database) -> Iterator[Connection]:
         raise _refused(database, error) from error
     with connection:
         yield connection
+
+
+def _options(database: Database) -> dict[str, Any]:
+    level = _ISOLATION.get(database.dialect)
+    return {"isolation_level": level} if level else {}
 
 
 def _arguments(database: Database) -> dict[str, Any]:

@@ -75,8 +75,12 @@ class Executor:
         self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True))
 
     def prepare(self) -> None:
-        """Make the tables of the record and of the journal where they are missing."""
-        self._committed(self._make_tables)
+        """Make the table of the record where it is missing."""
+        self._committed(lambda: recorder.prepare(self.connection))
+
+    def tidy(self) -> None:
+        """Take the record's own tables away when nothing is applied any more."""
+        self._committed(self._drop_what_is_empty)
 
     def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
         """SQLite has no lock for runners, but this transaction has the only right to write."""
@@ -84,9 +88,10 @@ class Executor:
         if there != (len(stage.nodes) if backwards else 0):
             raise Overtaken
 
-    def _make_tables(self) -> None:
-        recorder.prepare(self.connection)
-        journal.prepare(self.connection)
+    def _drop_what_is_empty(self) -> None:
+        if not recorder.applied(self.connection) and not journal.entries(self.connection):
+            recorder.drop(self.connection)
+            journal.drop(self.connection)
 
     def _record(self, stage: Stage, backwards: bool) -> None:
         if backwards:
@@ -167,6 +172,7 @@ class Executor:
 
     def _by_batches(self, work: Work) -> None:
         node = work.stage.nodes[0]
+        self._committed(lambda: journal.prepare(self.connection))
         known = self._taken_up(work)
         offset = 0
         for number, steps in enumerate(work.batches):

@@ -62,6 +62,12 @@ def prepare(connection: Connection) -> None:
         _JOURNAL.create(connection, checkfirst=False)
 
 
+def drop(connection: Connection) -> None:
+    """Take the table away, if it is there. Call it in a transaction."""
+    if has_table(connection, TABLE):
+        _JOURNAL.drop(connection, checkfirst=False)
+
+
 def start(connection: Connection, entry: Entry) -> None:
     """Say that a batch begins, unless the journal says so already."""
     if any(_batch(entry) == _batch(known) for known in entries(connection)):

@@ -226,6 +226,8 @@ class _Run:
                     break
                 except Overtaken:
                     plan, record = self._planned(executor)
+            if plan.backwards:
+                executor.tidy()
         return plan
 
     def _planned(self, executor: Executor) -> tuple[Plan, Record]:

@@ -26,12 +26,11 @@ class Record:
 
 
 def read(connection: Connection) -> Record:
-    """The record as it is now."""
+    """The record as it is now. Leaves no transaction open: what is read is not written upon."""
     entries = reversed(journal.entries(connection))
-    return Record(
-        applied=recorder.applied(connection),
-        half_done={(entry.app, entry.name): entry for entry in entries},
-    )
+    applied = recorder.applied(connection)
+    connection.commit()
+    return Record(applied, {(entry.app, entry.name): entry for entry in entries})
 
 
 def record_in(database: Database) -> Record:

@@ -67,6 +67,12 @@ def prepare(connection: Connection) -> None:
         _RECORD.create(connection, checkfirst=False)
 
 
+def drop(connection: Connection) -> None:
+    """Take the table away, if it is there. Call it in a transaction."""
+    if has_table(connection, TABLE):
+        _RECORD.drop(connection, checkfirst=False)
+
+
 def record(connection: Connection, migrations: Iterable[tuple[str, str, str | None]]) -> None:
     """Say that migrations (app, name, digest) are applied, in the transaction that applied them."""
     now = datetime.now(UTC)
