@@ -22,13 +22,13 @@ from whimbrel.run.plan import EVERYTHING, ZERO, Plan, Target, make_plan
 from whimbrel.run.record import (
     Record,
     ghosts,
-    is_edited,
     read,
     record_in,
     refuse_half_done,
     refuse_inconsistent,
 )
 from whimbrel.run.recorder import Applied
+from whimbrel.run.show import is_edited
 from whimbrel.run.work import Work, work_of
 
 
@@ -259,7 +259,7 @@ class _Run:
         found += [
             _edited(each)
             for key, each in applied.items()
-            if key in graph and is_edited(each, graph.node(key))
+            if key in graph and is_edited(each.digest, graph.node(key).digest)
         ]
         for notice in found:
             self.tell(notice)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import HistoryError
-from whimbrel.history.digest import comparable
 from whimbrel.history.graph import Graph
-from whimbrel.history.node import Key, Node
+from whimbrel.history.node import Key
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.plan import Plan
@@ -44,12 +43,6 @@ def record_in(database: Database) -> Record:
 def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:
     """What is recorded as applied, and has no file."""
     return [key for key in applied if key not in graph]
-
-
-def is_edited(applied: Applied, node: Node) -> bool:
-    """Whether a migration does something else now than when it was applied."""
-    known = applied.digest
-    return bool(known and known != node.digest and comparable(known, node.digest))
 
 
 def refuse_inconsistent(graph: Graph, applied: Iterable[Key]) -> None:

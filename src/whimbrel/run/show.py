@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.history.digest import comparable
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import load
 from whimbrel.history.node import Key, Node
@@ -116,15 +117,13 @@ def _shown(graph: Graph, node: Node, record: Record | None) -> Shown:
 
 
 def _mark(node: Node, record: Record | None, applied: Applied | None) -> Mark:
-    from whimbrel.run.record import is_edited
-
     if record is None:
         return Mark.UNKNOWN
     if node.key in record.half_done:
         return Mark.HALF_DONE
     if applied is None:
         return Mark.UNAPPLIED
-    return Mark.EDITED if is_edited(applied, node) else Mark.APPLIED
+    return Mark.EDITED if is_edited(applied.digest, node.digest) else Mark.APPLIED
 
 
 def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
@@ -136,3 +135,8 @@ def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
 
 def _with_ghosts(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*apps, *(each.app for each in shown))))
+
+
+def is_edited(recorded: str | None, now: str) -> bool:
+    """Whether a migration does something else now than when it was recorded, by its digests."""
+    return bool(recorded and recorded != now and comparable(recorded, now))
