@@ -222,10 +222,13 @@ def _(change: AlterEnum, schema: Schema) -> Schema:
     by = {change.old: change.new}
 
     def exchanged(table: Table) -> Table:
+        # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.
+        if change.old not in table.enums:
+            return table
         columns = tuple(
             replace(column, type=replace_enums(column.type, by)) for column in table.columns
         )
-        return table if columns == table.columns else replace(table, columns=columns)
+        return replace(table, columns=columns)
 
     return replace(
         schema,
