@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-import sqlalchemy as sa
 
 from catalog_sqlite import catalog
+from sqlite_kit import (
+    BIGINT,
+    BOOLEAN,
+    NEW,
+    OLD,
+    TEXT,
+    column,
+    directly,
+    enum,
+    fresh,
+    go,
+    ident,
+    script,
+    table,
+    varchar,
+)
 from whimbrel.engines.sqlite import SQLiteEngine
-from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
 from whimbrel.schema.table import (
@@ -19,7 +29,6 @@ from whimbrel.schema.table import (
     Column,
     Computed,
     ForeignKey,
-    Identity,
     Index,
     IndexPart,
     Name,
@@ -28,74 +37,9 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.schema.types import EnumType, EnumValue, make_type
+from whimbrel.schema.types import make_type
 
-NEW = SQLiteEngine((3, 40, 1))
-OLD = SQLiteEngine((3, 26, 0))
-
-INTEGER, BIGINT = make_type("sqlalchemy:Integer"), make_type("sqlalchemy:BigInteger")
-TEXT, DATE = make_type("sqlalchemy:Text"), make_type("sqlalchemy:Date")
-BOOLEAN = make_type("sqlalchemy:Boolean")
-
-
-def varchar(length: int) -> Any:
-    return make_type("sqlalchemy:String", length=length)
-
-
-def ident(name: str = "id") -> Column:
-    return Column(name, BIGINT, generated=Identity(), key=f"k.{name}")
-
-
-def column(name: str, type: Any = INTEGER, **more: Any) -> Column:
-    more.setdefault("key", f"k.{name}")
-    more.setdefault("null", True)
-    return Column(name, type, **more)
-
-
-def table(name: str, *parts: Any, **more: Any) -> Table:
-    columns = tuple(part for part in parts if isinstance(part, Column))
-    indexes = tuple(part for part in parts if isinstance(part, Index))
-    constraints = tuple(part for part in parts if not isinstance(part, Column | Index))
-    if not any(isinstance(part, PrimaryKey) for part in constraints):
-        constraints = (PrimaryKey(f"{name}_pk", ("id",), key=f"{name}:pk"), *constraints)
-    more.setdefault("key", f"T.{name}")
-    return Table(name, columns, constraints, indexes, **more)
-
-
-@contextmanager
-def fresh(url: str = "sqlite://") -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
-
-def run(
-    connection: sa.Connection,
-    changes: Sequence[c.Change],
-    before: Schema,
-    engine: SQLiteEngine = NEW,
-) -> None:
-    steps = engine.steps(changes, before)
-    with engine.transaction(connection, steps):
-        for step in steps:
-            for statement in [step.sql] if step.live is None else step.live(connection):
-                connection.exec_driver_sql(statement)
-
-
-def go(connection: sa.Connection, old: Schema, new: Schema, engine: SQLiteEngine = NEW) -> None:
-    run(connection, diff(old, new), old, engine)
-
-
-def directly(schema: Schema) -> Any:
-    with fresh() as connection:
-        go(connection, Schema(), schema)
-        return catalog(connection)
-
-
-def enum(*labels: str) -> EnumType:
-    return EnumType("mood", tuple(EnumValue(label, key=label[0]) for label in labels))
-
+INTEGER = make_type("sqlalchemy:Integer")
 
 PARENT = table("parent", ident(), column("code", varchar(10)), Unique("parent_code", ("code",)))
 FK = ForeignKey("child_fk", ("pid",), Name(None, "parent"), ("id",), "CASCADE", key="fk")
@@ -215,5 +159,5 @@ def test_what_is_printed_runs_and_ends_there_too(old: list[Table], new: list[Tab
     with fresh() as connection:
         go(connection, Schema(), before)
         statements = [*NEW.opening(steps), *(step.sql for step in steps), *NEW.closing(steps)]
-        connection.connection.driver_connection.executescript(";\n".join(statements) + ";")
+        script(connection, ";\n".join(statements) + ";")
         assert catalog(connection) == directly(after)

@@ -53,12 +53,11 @@ class Step:
     """A statement, and what is known of it.
 
     sql: one statement, or for a rebuild a few with semicolons between, runnable as it stands (no
-    trailing semicolon). tables: those that it
-    locks, with the lock; None where the database knows no such locks. scans, rewrites: whether
-    it reads, or writes anew, the whole table under that lock. transactional: whether it can run
-    in a transaction. probe: a query that gives a row once the step has happened; None where only
-    the transaction tells. live: where the database at hand has a say, gives the statements to
-    run instead of ``sql``, which then is what is known offline.
+    trailing semicolon). tables: those that it locks, with the lock; none where the database knows
+    no such locks. scans, rewrites: whether it reads, or writes anew, the whole table under that
+    lock. transactional: whether it can run in a transaction. probe: a query that gives a row once
+    the step has happened; None where only the transaction tells. live: where the database at hand
+    has a say, gives the statements to run instead of ``sql``, which then is what is known offline.
     """
 
     sql: str

@@ -159,9 +159,10 @@ _FITTING = {
     "INTEGER": "CAST({0} AS INTEGER) = {0}",
     "NUMERIC": "CAST({0} AS NUMERIC) = {0}",
     "BOOLEAN": "(CAST({0} AS INTEGER) = {0} AND CAST({0} AS INTEGER) IN (0, 1))",
-    "DATE": "date({0}) = {0}",
-    "DATETIME": "datetime({0}) IS NOT NULL",
-    "TIME": "time({0}) IS NOT NULL",
+    # A modifier makes SQLite count: else it takes February 30th as it is. 'now' is a date, too.
+    "DATE": "date({0}, '+0 days') = {0}",
+    "DATETIME": "date({0}, '+0 days') = substr({0}, 1, 10)",
+    "TIME": "strftime('%H:%M', {0}) = substr({0}, 1, 5)",
     "JSON": "json_valid({0})",
 }
 _FITTING_FROM = {

@@ -13,6 +13,7 @@ from whimbrel.engines.sqlite import session
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import steps_of
+from whimbrel.engines.sqlite.rebuild import ASIDE
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Schema
@@ -70,7 +71,8 @@ class SQLiteEngine:
         return []
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
-        return explained(str(getattr(error, "orig", None) or error))
+        said = str(getattr(error, "orig", None) or error)
+        return explained(said.replace(ASIDE, ""))
 
 
 ENGINE = SQLiteEngine()

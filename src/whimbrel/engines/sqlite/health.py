@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DatabaseError as DriverError
@@ -74,15 +75,19 @@ def _orphans(connection: Connection) -> Counter[tuple[str, str]]:
         except DriverError as error:  # the target is neither a key nor unique
             found[table, str(error.orig)] += 1
         else:
-            found.update((table, row[2]) for row in rows)
+            found.update((table, str(row.parent)) for row in rows)
     return found
+
+
+#: A driver keeps statements that it has compiled, and EXPLAIN would not see that they are stale.
+_number = count()
 
 
 def _broken(connection: Connection) -> Iterator[tuple[str, str]]:
     """What does not compile. EXPLAIN compiles a statement with its triggers, and runs nothing."""
     for name, statement in _probes(connection):
         try:
-            execute(connection, f"EXPLAIN {statement}").close()
+            execute(connection, f"EXPLAIN /* {next(_number)} */ {statement}").close()
         except DriverError as error:
             yield name, str(error.orig)
 

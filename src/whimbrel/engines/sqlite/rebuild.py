@@ -21,6 +21,9 @@ from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StepError
 from whimbrel.schema.table import Column, Name, Table
 
+#: What the name of a table begins with until it takes the old one's place.
+ASIDE = "whimbrel_new_"
+
 
 @dataclass(frozen=True)
 class Rebuild:
@@ -81,7 +84,7 @@ def _misfit(before: Table, after: Table, old: Column, new: Column, value: object
 
 
 def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:
-    aside = Name(after.schema, f"whimbrel_{after.name}")
+    aside = Name(after.schema, f"{ASIDE}{after.name}")
     yield t.create_table(after, under=aside.name, more=by_hand.definitions)
     yield _copy(before, after, aside, by_hand.columns)
     yield from _counter(before, after, aside)
