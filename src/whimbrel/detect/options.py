@@ -14,6 +14,7 @@ from whimbrel.detect.plan import (
     unused_field,
 )
 from whimbrel.detect.work import Work
+from whimbrel.errors import ModelError
 from whimbrel.operations import (
     AlterModelOptions,
     AlterModelTable,
@@ -28,8 +29,20 @@ from whimbrel.state.options import Options
 def change_options(work: Work) -> None:
     """Tasks that give the models that stay their new options."""
     for old, new in work.kept:
+        _refuse_other_parents(old, new)
         for task in (*_table(old, new), *_together(old, new), *_others(old, new)):
             work.add(task)
+
+
+def _refuse_other_parents(old: Model, new: Model) -> None:
+    before, after = [base.lower() for base in old.bases], [base.lower() for base in new.bases]
+    if before != after:
+        raise ModelError(
+            f"the parents of {new.label} are others than before: "
+            f"{', '.join(new.bases) or 'none'} instead of {', '.join(old.bases) or 'none'}",
+            place=new.place,
+            mend="A model keeps its parents. Give it another name, and move its rows to that.",
+        )
 
 
 def _table(old: Model, new: Model) -> Iterator[Task]:
@@ -96,11 +109,12 @@ def _others(old: Model, new: Model) -> Iterator[Task]:
     }
     if "dialect" in given:
         given["dialect"] = dict(given["dialect"])
-    freed = {unused_field(old.label, name) for name in before.primary_key}
+    keyed = before.primary_key != after.primary_key
+    freed = {unused_field(old.label, each.name) for each in old.primary_key}
     yield Task(
         new.app,
         AlterModelOptions(new.name, given),
         OPTIONS,
-        frozenset({*freed, has_key(new.label)} if freed or after.primary_key else ()),
-        frozenset(has_field(new.label, name) for name in after.primary_key),
+        frozenset({*freed, has_key(new.label)} if keyed else ()),
+        frozenset(has_field(new.label, each.name) for each in new.primary_key if keyed),
     )

@@ -1,0 +1,583 @@
+"""Models before, models after, flags, and the operations in their migrations."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from detect.declared import found, state, told
+from whimbrel import models
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
+
+CHAR = models.CharField(max_length=10)
+INT = models.IntegerField(default=0)
+TEXT = models.TextField(null=True)
+CREATED = models.DateTimeField(auto_now_add=True)
+
+
+def fk(to: str, **options: Any) -> models.ForeignKey:
+    return models.ForeignKey(to, null=True, **options)
+
+
+def made(text: str) -> models.GeneratedField:
+    return models.GeneratedField(models.SQL(text), models.IntegerField())
+
+
+CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
+    "nothing": (state(blog_Post={"a": CHAR}), state(blog_Post={"a": CHAR}), {}, []),
+    "only what people see": (
+        state(blog_Post={"a": models.CharField(max_length=3, choices=[("a", "A")])}),
+        state(blog_Post={"a": models.CharField("Name", max_length=3, help_text="x", blank=True)}),
+        {},
+        [],
+    ),
+    "another order of fields": (
+        state(blog_Post={"a": CHAR, "b": INT}),
+        state(blog_Post={"b": INT, "a": CHAR}),
+        {},
+        [],
+    ),
+    "two models, the later one first": (
+        state(),
+        state(blog_Comment={"post": fk("Post")}, blog_Post={}),
+        {},
+        ["blog: Create model Post", "blog: Create model Comment"],
+    ),
+    "a circle in an app": (
+        state(),
+        state(
+            blog_Post={"top": fk("Comment")},
+            blog_Comment={"post": fk("Post"), "Meta": {"indexes": [models.Index(fields=["post"])]}},
+        ),
+        {},
+        [
+            "blog: Create model Post",
+            "blog: Create model Comment",
+            "blog: Add field top to Post",
+        ],
+    ),
+    "a circle between apps": (
+        state(),
+        state(auth_User={"best": fk("blog.Post")}, blog_Post={"author": fk("auth.User")}),
+        {},
+        [
+            "auth: Create model User",
+            "---",
+            "blog: Create model Post",
+            "---",
+            "auth: Add field best to User",
+        ],
+    ),
+    "apps in a circle, models not": (
+        state(),
+        state(a_One={}, a_Two={"key": fk("b.One")}, b_One={}, b_Two={"key": fk("a.One")}),
+        {},
+        [
+            "a: Create model One",
+            "---",
+            "b: Create model One",
+            "b: Create model Two",
+            "---",
+            "a: Create model Two",
+        ],
+    ),
+    "a part on a key that is cut off": (
+        state(),
+        state(
+            blog_Post={
+                "top": fk("Comment"),
+                "slug": CHAR,
+                "Meta": {
+                    "indexes": [models.Index(fields=["top"], name="i")],
+                    "unique_together": [("top", "slug")],
+                    "constraints": [models.CheckConstraint(models.Q(slug="x"), name="c")],
+                },
+            },
+            blog_Comment={"post": fk("Post"), "other": fk("Post")},
+        ),
+        {},
+        [
+            "blog: Create model Post",
+            "blog: Create model Comment",
+            "blog: Add field top to Post",
+            "blog: Alter unique_together of Post",
+            "blog: Create index i on Post",
+        ],
+    ),
+    "many to many, with and without through": (
+        state(),
+        state(
+            blog_Post={
+                "tags": models.ManyToManyField("Tag", through="Tagging"),
+                "also": models.ManyToManyField("Tag"),
+            },
+            blog_Tag={},
+            blog_Tagging={"post": fk("Post"), "tag": fk("Tag")},
+        ),
+        {},
+        [
+            "blog: Create model Tag",
+            "blog: Create model Post",
+            "blog: Create model Tagging",
+            "blog: Add field tags to Post",
+        ],
+    ),
+    "parents first": (
+        state(),
+        state(
+            blog_Child={
+                "id": None,
+                "parent_ptr": models.OneToOneField("Parent", primary_key=True, parent_link=True),
+                "bases": ["blog.Parent"],
+            },
+            blog_Parent={},
+        ),
+        {},
+        ["blog: Create model Parent", "blog: Create model Child"],
+    ),
+    "all of a circle goes": (
+        state(auth_User={"best": fk("blog.Post")}, blog_Post={"author": fk("auth.User")}),
+        state(),
+        {},
+        [
+            "auth: Remove field best from User",
+            "---",
+            "blog: Delete model Post",
+            "---",
+            "auth: Delete model User",
+        ],
+    ),
+    "what points goes before what is pointed at": (
+        state(
+            blog_Post={},
+            blog_Comment={"post": fk("Post")},
+            blog_Like={"post": fk("Post"), "n": INT},
+        ),
+        state(blog_Like={"n": INT}),
+        {},
+        [
+            "blog: Remove field post from Like",
+            "blog: Delete model Comment",
+            "blog: Delete model Post",
+        ],
+    ),
+    "parts go before the field, the field before the next of its name": (
+        state(
+            blog_Post={
+                "a": CHAR,
+                "b": CHAR,
+                "Meta": {
+                    "indexes": [models.Index(fields=["a"], name="i")],
+                    "unique_together": [("a", "b")],
+                    "constraints": [models.CheckConstraint(models.SQL("a > ''"), name="c")],
+                },
+            }
+        ),
+        state(blog_Post={"b": CHAR, "n": models.ManyToManyField("Post")}),
+        {},
+        [
+            "blog: Remove index i from Post",
+            "blog: Remove constraint c from Post",
+            "blog: Alter unique_together of Post",
+            "blog: Remove field a from Post",
+            "blog: Add field n to Post",
+        ],
+    ),
+    "groups lose one field and gain another": (
+        state(blog_Post={"a": CHAR, "b": INT, "Meta": {"unique_together": [("a", "b")]}}),
+        state(blog_Post={"b": INT, "c": fk("Post"), "Meta": {"unique_together": [("c", "b")]}}),
+        {},
+        [
+            "blog: Alter unique_together of Post",
+            "blog: Remove field a from Post",
+            "blog: Add field c to Post",
+            "blog: Alter unique_together of Post",
+        ],
+    ),
+    "a column turns into a table between models": (
+        state(blog_Post={"tag": fk("Tag")}, blog_Tag={}),
+        state(blog_Post={"tag": models.ManyToManyField("Tag")}, blog_Tag={}),
+        {},
+        ["blog: Remove field tag from Post", "blog: Add field tag to Post"],
+    ),
+    "many to many turns to through": (
+        state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}),
+        state(
+            blog_Post={"tags": models.ManyToManyField("Tag", through="Tagging")},
+            blog_Tag={},
+            blog_Tagging={
+                "post": fk("Post"),
+                "tag": fk("Tag"),
+                "Meta": {"db_table": "blog_post_tags"},
+            },
+        ),
+        {},
+        [
+            "blog: Remove field tags from Post",
+            "blog: Create model Tagging",
+            "blog: Add field tags to Post",
+        ],
+    ),
+    "generated, from what comes instead of what goes": (
+        state(blog_Post={"a": INT, "sum": made("a + 1"), "gone": made("a + 2")}),
+        state(
+            blog_Post={
+                "b": models.BooleanField(default=True),
+                "sum": made("b + 1"),
+                "new": made("b + 3"),
+            }
+        ),
+        {"no_rename": ["blog.Post.gone"]},
+        [
+            "blog: Remove field gone from Post",
+            "blog: Add field b to Post",
+            "blog: Add field new to Post",
+            "blog: Alter field sum of Post",
+            "blog: Remove field a from Post",
+        ],
+    ),
+    "options": (
+        state(blog_Post={"a": INT}),
+        state(
+            blog_Post={
+                "a": INT,
+                "Meta": {
+                    "db_table": "other.posts",
+                    "db_table_comment": "about",
+                    "ordering": ["a"],
+                    "managed": True,
+                    "dialect": {"sqlite_strict": True},
+                },
+            }
+        ),
+        {},
+        [
+            "blog: Rename table of Post to posts",
+            "blog: Alter comment of table of Post",
+            "blog: Alter options of Post",
+        ],
+    ),
+    "indexes: another name, another content": (
+        state(
+            blog_Post={
+                "a": INT,
+                "b": INT,
+                "Meta": {
+                    "indexes": [
+                        models.Index(fields=["a"], name="one"),
+                        models.Index(fields=["b"], name="two"),
+                        models.Index(fields=["a", "b"]),
+                    ]
+                },
+            }
+        ),
+        state(
+            blog_Post={
+                "a": INT,
+                "b": INT,
+                "Meta": {
+                    "indexes": [
+                        models.Index(fields=["a"], name="uno"),
+                        models.Index(fields=["-b"], name="two"),
+                        models.Index(fields=["a", "b"], name="both"),
+                    ]
+                },
+            }
+        ),
+        {},
+        [
+            "blog: Rename index one on Post to uno",
+            "blog: Rename index blog_post_a_b_index on Post to both",
+            "blog: Remove index two from Post",
+            "blog: Create index two on Post",
+        ],
+    ),
+    "constraints: another name, another content": (
+        state(
+            blog_Post={
+                "a": INT,
+                "Meta": {
+                    "constraints": [
+                        models.CheckConstraint(models.Q(a__gt=0), name="c1"),
+                        models.UniqueConstraint(fields=["a"], name="u1"),
+                    ]
+                },
+            }
+        ),
+        state(
+            blog_Post={
+                "a": INT,
+                "Meta": {
+                    "constraints": [
+                        models.CheckConstraint(models.Q(a__gt=0), name="c2"),
+                        models.UniqueConstraint(fields=["a"], name="u1", nulls_distinct=False),
+                    ]
+                },
+            }
+        ),
+        {},
+        [
+            "blog: Rename constraint c1 on Post to c2",
+            "blog: Remove constraint u1 from Post",
+            "blog: Create constraint u1 on Post",
+        ],
+    ),
+    "a key over several fields waits for what it points at": (
+        state(blog_Post={"a": INT}, blog_Like={"x": INT}),
+        state(
+            blog_Like={
+                "x": INT,
+                "Meta": {
+                    "constraints": [
+                        models.ForeignKeyConstraint(
+                            fields=["x"], to="Post", to_fields=["b"], name="fk"
+                        )
+                    ]
+                },
+            },
+            blog_Post={
+                "a": INT,
+                "b": models.IntegerField(null=True),
+                "Meta": {"constraints": [models.UniqueConstraint(fields=["b"], name="u")]},
+            },
+        ),
+        {},
+        [
+            "blog: Add field b to Post",
+            "blog: Create constraint u on Post",
+            "blog: Create constraint fk on Like",
+        ],
+    ),
+    "a field and its index are renamed and altered": (
+        state(
+            blog_Post={
+                "title": CHAR,
+                "Meta": {"indexes": [models.Index(fields=["title"], name="i")]},
+            }
+        ),
+        state(
+            blog_Post={
+                "headline": models.CharField(max_length=20),
+                "Meta": {"indexes": [models.Index(fields=["headline"], name="j")]},
+            }
+        ),
+        {"rename": ["blog.Post.title:headline"]},
+        [
+            "blog: Rename field title of Post to headline",
+            "blog: Rename index i on Post to j",
+            "blog: Alter field headline of Post",
+        ],
+    ),
+    "a field is not the other": (
+        state(blog_Post={"title": TEXT}),
+        state(blog_Post={"headline": TEXT}),
+        {"no_rename": ["blog.Post.title"]},
+        ["blog: Remove field title from Post", "blog: Add field headline to Post"],
+    ),
+    "a rename that nobody would guess": (
+        state(blog_Post={"title": TEXT}),
+        state(blog_Post={"xy": models.UUIDField(null=True)}),
+        {"rename": ["blog.Post.title:xy"]},
+        ["blog: Rename field title of Post to xy", "blog: Alter field xy of Post"],
+    ),
+    "a number turns into a key on the same column": (
+        state(blog_Post={"author_id": models.BigIntegerField(null=True)}, blog_User={}),
+        state(blog_Post={"author": fk("User")}, blog_User={}),
+        {},
+        [
+            "blog: Alter field author_id of Post",
+            "blog: Rename field author_id of Post to author",
+            "blog: Alter field author of Post",
+        ],
+    ),
+    "a field keeps its column": (
+        state(blog_Post={"title": CHAR}),
+        state(blog_Post={"headline": models.CharField(max_length=10, db_column="title")}),
+        {},
+        ["blog: Alter field title of Post", "blog: Rename field title of Post to headline"],
+    ),
+    "a model is renamed; what points at it follows": (
+        state(blog_Post={"a": CHAR, "b": INT}, shop_Item={"post": fk("blog.Post")}),
+        state(blog_Article={"a": CHAR, "c": INT}, shop_Item={"post": fk("blog.Article")}),
+        {"rename": ["blog.Post:Article", "blog.Article.b:c"]},
+        ["blog: Rename model Post to Article", "blog: Rename field b of Article to c"],
+    ),
+    "a model keeps its table": (
+        state(blog_Post={"a": CHAR}),
+        state(blog_Article={"a": CHAR, "Meta": {"db_table": "blog_post"}}),
+        {},
+        ["blog: Rename model Post to Article", "blog: Rename table of Article to blog_post"],
+    ),
+    "only the case of a name": (
+        state(blog_POST={"a": CHAR}),
+        state(blog_Post={"a": CHAR}),
+        {},
+        ["blog: Rename model POST to Post"],
+    ),
+    "a model moves, and is altered": (
+        state(blog_Post={"a": CHAR, "next": fk("Post")}, blog_Comment={"post": fk("Post")}),
+        state(blog_Comment={"post": fk("news.Post")}, news_Post={"a": TEXT, "next": fk("Post")}),
+        {"move": ["blog.Post:news"]},
+        ["news: Move model Post from blog", "news: Alter field a of Post"],
+    ),
+    "a model did not move": (
+        state(blog_Post={"a": CHAR}),
+        state(news_Post={"a": CHAR}),
+        {"no_move": ["blog.Post"]},
+        ["news: Create model Post", "---", "blog: Delete model Post"],
+    ),
+    "labels come, go and move": (
+        state(blog_Post={"s": models.EnumField(["a", "b"], null=True)}),
+        state(blog_Post={"s": models.EnumField(["c", "b", "a"], null=True)}),
+        {},
+        ["blog: Alter field s of Post"],
+    ),
+    "a label is renamed, for all that share the type": (
+        state(
+            blog_Post={"s": models.EnumField(["a", "draft"], name="kind", null=True)},
+            shop_Item={"s": models.EnumField(["a", "draft"], name="kind", null=True)},
+        ),
+        state(
+            blog_Post={"s": models.EnumField(["a", "wip"], name="kind", null=True)},
+            shop_Item={"s": models.EnumField(["a", "wip"], name="kind", null=True)},
+        ),
+        {"rename": ["blog.Post.s.draft:wip"]},
+        ["blog: Rename value draft of Post.s to wip"],
+    ),
+    "a shared type is altered once": (
+        state(
+            blog_Post={"s": models.EnumField(["a"], name="kind", null=True)},
+            blog_Item={"s": models.EnumField(["a"], name="kind", null=True)},
+        ),
+        state(
+            blog_Post={"s": models.EnumField(["a", "b"], name="kind", null=True)},
+            blog_Item={"s": models.EnumField(["a", "b"], name="kind", null=True)},
+        ),
+        {},
+        ["blog: Alter field s of Post"],
+    ),
+    "a callable default is another": (
+        state(blog_Post={"a": models.JSONField(default=dict)}),
+        state(blog_Post={"a": models.JSONField(default=list)}),
+        {},
+        ["blog: Alter field a of Post"],
+    ),
+    "safe steps": (
+        state(blog_Post={}),
+        state(blog_Post={"slug": CHAR, "other": TEXT}),
+        {"safe_steps": ["blog.Post.slug"]},
+        [
+            "blog: Add field slug to Post",
+            "blog: Add field other to Post",
+            "---",
+            "blog: Alter field slug of Post",
+        ],
+    ),
+    "the time is now": (
+        state(blog_Post={}),
+        state(blog_Post={"created": CREATED}),
+        {"one_off": ["blog.Post.created=now"]},
+        ["blog: Add field created to Post"],
+    ),
+    "another primary key, which others point at": (
+        state(blog_Post={"n": INT}, blog_Comment={"post": fk("Post")}),
+        state(
+            blog_Post={
+                "id": None,
+                "n": INT,
+                "code": models.CharField(max_length=5, primary_key=True),
+            },
+            blog_Comment={"post": fk("Post")},
+        ),
+        {"one_off": ["blog.Post.code='x'"]},
+        [
+            "blog: Add field code to Post",
+            "blog: Alter options of Post",
+            "blog: Alter field code of Post",
+            "blog: Remove field id from Post",
+            "blog: Alter options of Post",
+        ],
+    ),
+    "a primary key of several fields instead of one": (
+        state(blog_Post={"n": INT, "m": INT}),
+        state(blog_Post={"id": None, "n": INT, "m": INT, "Meta": {"primary_key": ["n", "m"]}}),
+        {},
+        ["blog: Alter options of Post", "blog: Remove field id from Post"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operations(case: str) -> None:
+    old, new, flags, expected = CASES[case]
+    migrations = found(old, new, **flags)
+    assert told(migrations) == expected
+    reached = old
+    for migration in migrations:
+        for operation in migration.operations:
+            reached = operation.apply(migration.app, reached)
+            lower(reached)
+    assert found(reached, new) == []
+
+
+def test_values_for_rows_that_are_there() -> None:
+    (migration,) = found(
+        state(blog_Post={"b": TEXT}),
+        state(blog_Post={"a": models.DateField(), "b": models.TextField()}),
+        one_off=["blog.Post.a=datetime.date(2024, 1, 31)", "blog.Post.b=''"],
+    )
+    add, alter = migration.operations
+    assert add.deconstruct()[2] == {"preserve_default": False}
+    assert add.deconstruct()[1][2].default == datetime.date(2024, 1, 31)
+    assert alter.deconstruct()[1][2].default == ""
+
+
+def test_the_last_of_the_safe_steps_may_fill_what_is_left() -> None:
+    first, last = found(
+        state(blog_Post={}),
+        state(blog_Post={"slug": CHAR}),
+        safe_steps=["blog.Post.slug"],
+        one_off=["blog.Post.slug=''"],
+    )
+    assert first.operations[0].deconstruct()[1][2].null
+    field = last.operations[0].deconstruct()[1][2]
+    assert (field.null, field.default) == (False, "")
+    assert last.dependencies == (("blog", 0),)
+    assert "slug" in last.notes[0]
+
+
+def test_dependencies_and_first_migrations() -> None:
+    old = state(auth_User={}, shop_Item={"post": fk("auth.User")})
+    new = state(
+        auth_User={"best": fk("blog.Post")},
+        shop_Item={"post": fk("auth.User")},
+        blog_Post={"author": fk("auth.User")},
+    )
+    migrations = found(old, new)
+    assert [(each.app, each.initial, each.dependencies, each.fragment) for each in migrations] == [
+        ("blog", True, (("auth", "__latest__"),), "initial"),
+        ("auth", False, (("blog", 0),), "user_best"),
+    ]
+
+
+def test_a_rename_comes_after_all_that_knows_the_old_name() -> None:
+    old = state(blog_Post={"a": CHAR}, shop_Item={"post": fk("blog.Post")})
+    new = state(blog_Article={"a": CHAR}, shop_Item={"post": fk("blog.Article")})
+    (migration,) = found(old, new, rename=["blog.Post:Article"])
+    assert migration.dependencies == (("shop", "__latest__"),)
+
+
+@pytest.mark.parametrize(
+    ("apps", "expected"),
+    [
+        (["shop"], ["shop: Add field n to Item"]),
+        (["auth"], ["blog: Create model Post", "---", "auth: Add field best to User"]),
+    ],
+)
+def test_some_apps_only(apps: list[str], expected: list[str]) -> None:
+    old = state(auth_User={}, shop_Item={})
+    new = state(auth_User={"best": fk("blog.Post")}, shop_Item={"n": INT}, blog_Post={})
+    assert told(found(old, new, apps)) == expected
