@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from catalog import catalog
 from steps import carry_out
+from whimbrel.engines.sql import execute
 from whimbrel.schema.expressions import SQL, Constant, Q
 from whimbrel.schema.table import (
     Check,
@@ -401,7 +402,9 @@ CONSTRAINTS = [
     ),
     constrained("excluded", Exclude("e", (("x", "="),), "btree", Q(x__gt=3), "deferred")),
     constrained("index", index("x", "id")),
-    constrained("unique index", index("x", unique=True, nulls_not_distinct=True, include=("id",))),
+    constrained(
+        "unique index", index("x", "id", unique=True, nulls_not_distinct=True, include=("x",))
+    ),
     constrained("partial index", index("x", where=Q(x__gt=5))),
     constrained("hash index", index("x", method="hash", options=(("fillfactor", 70),))),
     constrained(
@@ -445,10 +448,12 @@ MOVED = [
     ),
     Case(
         "moved where its name is taken",
-        schema(table(column(TEXT)), replace(table(name="post", key="other"), schema="s")),
+        schema(
+            table(column(TEXT)), table(PrimaryKey("other_pk", ("id",)), key="other", schema="s")
+        ),
         schema(
             replace(table(column(TEXT)), name="entry", schema="s"),
-            replace(table(name="post", key="other"), schema="s"),
+            table(PrimaryKey("other_pk", ("id",)), key="other", schema="s"),
         ),
         ("INSERT INTO post VALUES (1, 'a')",),
         "SELECT x FROM s.entry",
@@ -678,7 +683,7 @@ def test_a_change_leads_to_what_a_direct_creation_gives(case: Case, connection: 
 
     carry_out(connection, Schema(), case.before)
     for row in case.rows:
-        connection.exec_driver_sql(row)
+        execute(connection, row)
     connection.commit()
     carry_out(connection, case.before, case.after)
     assert catalog(connection) == directly[id(case.after)]

@@ -12,7 +12,7 @@ from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.types import ColumnType, EnumType
 
 _SHAPE = re.compile(
-    r"^(?P<base>[^(\[]*?)\s*(?:\((?P<numbers>[^)]*)\))?(?P<rest>[^\[]*)(?P<dims>(?:\[\d*\])*)$"
+    r"(?P<base>[^(\[]*)(?:\((?P<numbers>[^)]*)\))?(?P<rest>[^(\[]*)(?P<dims>(?:\[\d*\])*)"
 )
 
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
@@ -55,10 +55,10 @@ def shape(type: ColumnType) -> Shape:
     text = SPELLING.bare_type(type)
     if isinstance(type, EnumType) and SPELLING.has_type_of(type):
         return Shape(text, text, is_enum=True)
-    found = _SHAPE.match(text)
+    found = _SHAPE.fullmatch(text)
     if found is None:
         return Shape(text, text)
-    base = f"{found['base']}{found['rest']}".strip()
+    base = f"{found['base'].strip()}{found['rest']}"
     raw = (found["numbers"] or "").split(",")
     numbers = tuple(int(number) for number in raw if number.strip().lstrip("-").isdigit())
     return Shape(text, base, numbers, found["dims"].count("["))

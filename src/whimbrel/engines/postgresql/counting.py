@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import work as w
-from whimbrel.engines.postgresql.sequences import recounted
+from whimbrel.engines.postgresql.sequences import kept_in_bounds, recounted
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Work
 from whimbrel.engines.sql.literals import text
@@ -26,11 +26,8 @@ def stop(change: c.AlterColumn, work: Work) -> Iterator[Step]:
         yield work.alter(change.table, f"{altered} DROP IDENTITY", change, probe=probe)
         return
     # The default goes first, since it holds on to the sequence; then nobody remembers the name.
-    yield work.step(_drop_owned(change.table, change.old.name), change, *_whole(change, work))
-
-
-def _whole(change: c.AlterColumn, work: Work) -> w.Locks:
-    return work.alter(change.table, "", change).tables
+    sql = _drop_owned(change.table, change.old.name)
+    yield work.step(sql, change, (change.table, Lock.ACCESS_EXCLUSIVE))
 
 
 def _owned(at: Name, column: str) -> str:
@@ -80,13 +77,9 @@ def _moved_on(at: Name, column: Column, identity: Identity, change: c.Change, wo
         f"SELECT setval({_owned(at, column.name)}, {end}({name})) FROM {SPELLING.at(at)} "
         f"HAVING {end}({name}) {beyond} {first}",
         change,
-        *_strongest(at, work),
+        (at, Lock.ACCESS_EXCLUSIVE),
         scans=True,
     )
-
-
-def _strongest(at: Name, work: Work) -> w.Locks:
-    return work.alter(at, "", None).tables
 
 
 def _identity_altered(
@@ -96,8 +89,13 @@ def _identity_altered(
     if old.always != new.always:
         altered.insert(0, f"SET GENERATED {SPELLING.strictness(new)}")
     if altered:
-        name = SPELLING.quote(change.new.name)
-        yield work.alter(change.table, f"ALTER COLUMN {name} {' '.join(altered)}", change)
+        at, name = change.table, change.new.name
+        sql = (
+            f"ALTER TABLE {SPELLING.at(at)} ALTER COLUMN {SPELLING.quote(name)} {' '.join(altered)}"
+        )
+        owned = f"{_owned(at, name)}::regclass"
+        sql = kept_in_bounds(sql, owned, old, new)
+        yield work.step(sql, change, (at, Lock.ACCESS_EXCLUSIVE))
 
 
 def _serial_added(change: c.AlterColumn, work: Work) -> Iterator[Step]:
@@ -108,7 +106,7 @@ def _serial_added(change: c.AlterColumn, work: Work) -> Iterator[Step]:
         f"CREATE SEQUENCE {sequence} AS {SPELLING.type(column.type)} "
         f"OWNED BY {SPELLING.at(at)}.{name}",
         change,
-        *_strongest(at, work),
+        (at, Lock.ACCESS_EXCLUSIVE),
         probe=w.exists(place),
     )
     default = f"nextval({text(sequence)}::regclass)"

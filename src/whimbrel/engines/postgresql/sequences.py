@@ -8,6 +8,7 @@ from whimbrel.engines.base import Hazard, Step
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Identity, Name, Sequence
 
@@ -48,7 +49,9 @@ def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
         here = place(new)
         yield work.step(sql, change, probe=w.exists(here))
     if counting := recounted(old, new):
-        yield work.step(f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}", change)
+        altered = f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}"
+        named = f"{text(SPELLING.at(here))}::regclass"
+        yield work.step(kept_in_bounds(altered, named, old, new), change)
 
 
 def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:
@@ -69,13 +72,38 @@ def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:
     return said
 
 
+def kept_in_bounds(
+    altered: str, named: str, old: Sequence | Identity, new: Sequence | Identity
+) -> str:
+    """The ALTER, which starts anew where the sequence stands outside of its new bounds.
+
+    ``named``: the sequence as SQL of type regclass. PostgreSQL refuses new bounds otherwise.
+    """
+    if (old.minvalue, old.maxvalue) == (new.minvalue, new.maxvalue):
+        return altered
+    low, high = bounds(new)
+    return (
+        f"DO $$ BEGIN IF coalesce(pg_sequence_last_value({named}) NOT BETWEEN {low} AND {high}, true) "
+        f"THEN {altered} RESTART WITH {_start(new)}; ELSE {altered}; END IF; END $$"
+    )
+
+
+def bounds(of: Sequence | Identity) -> tuple[int, int]:
+    """The least and the largest number, as said or as the server has it (18, CREATE SEQUENCE)."""
+    forwards = (of.increment or 1) > 0
+    low, high = (1, 2**63 - 1) if forwards else (-(2**63), -1)
+    return (
+        low if of.minvalue is None else of.minvalue,
+        high if of.maxvalue is None else of.maxvalue,
+    )
+
+
 def _start(of: Sequence | Identity) -> int:
-    """Where it starts: as said, or at the end that it counts from (18, CREATE SEQUENCE)."""
+    """Where it starts: as said, or at the end that it counts from."""
     if of.start is not None:
         return of.start
-    if (of.increment or 1) > 0:
-        return 1 if of.minvalue is None else of.minvalue
-    return -1 if of.maxvalue is None else of.maxvalue
+    low, high = bounds(of)
+    return low if (of.increment or 1) > 0 else high
 
 
 STEPS: Makers = {
