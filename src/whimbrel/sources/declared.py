@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
+
 from whimbrel.errors import ModelError
 from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
 from whimbrel.state.fields.relations import RelationField
@@ -24,7 +26,8 @@ class Info:
     """What is known of a native model, as ``Model._meta``.
 
     fields: every field of its own table, by name, in order. options: what Meta says, in normal
-    form. parents: the models whose tables it extends. place: "blog/models.py:12".
+    form. parents: the models whose tables it extends. place: "blog/models.py:12". tables: its
+    own, and those of its many-to-many fields. reverse_names: the accessors that others gave it.
     """
 
     model: type[Any]
@@ -37,6 +40,8 @@ class Info:
     parents: tuple[type[Any], ...] = ()
     verbose_name: str | None = None
     verbose_name_plural: str | None = None
+    tables: list[sa.Table] = field(default_factory=list)
+    reverse_names: set[str] = field(default_factory=set)
 
     @property
     def label(self) -> str:

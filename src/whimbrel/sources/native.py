@@ -20,7 +20,8 @@ from whimbrel.state.fields.relations import full_label
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
-_registry = orm.registry()
+_names: dict[str, Any] = {}
+_registry = orm.registry(class_registry=_names)
 
 
 class Model:
@@ -79,7 +80,7 @@ _waiting: list[Waiting] = []
 def _declare(info: Info) -> None:
     _make_room(info)
     info.model.__table__ = table_of(info, info.model.metadata)
-    info.model._reverse_names = set()
+    info.tables.append(info.model.__table__)
     _map(info)
     _known[info.label.lower()] = info
     _waiting.extend(relations(info))
@@ -181,7 +182,9 @@ def forget(infos: Iterable[Info]) -> None:
     for info in list(infos):
         _known.pop(info.label.lower(), None)
         _waiting[:] = [each for each in _waiting if each.info is not info]
-        info.model.metadata.remove(info.model.__table__)
+        for table in info.tables:
+            table.metadata.remove(table)
+    _names.clear()
 
 
 # -- what was declared

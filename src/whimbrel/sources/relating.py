@@ -131,7 +131,13 @@ def _to_one(
         enable_typechecks=False,  # a row of a child model is one of its parent's too
         # The database does what on_delete says: SQLAlchemy leaves the children alone.
         backref=_backref(
-            info, name, field, target, uselist=not field.unique, passive_deletes="all"
+            info,
+            name,
+            field,
+            target,
+            uselist=not field.unique,
+            passive_deletes="all",
+            enable_typechecks=False,
         ),
     )
 
@@ -146,8 +152,8 @@ def _backref(info: Info, name: str, field: RelationField, target: Info, **option
             f"the field {name!r} and another one would both be {target.label}.{reverse} on the other side",
             f'Give {info.label}.{name} a related_name="..." of its own ("+" for none).',
         )
-    _reverse_names(target).add(reverse)
-    return orm.backref(reverse, enable_typechecks=False, **options)
+    target.reverse_names.add(reverse)
+    return orm.backref(reverse, **options)
 
 
 def _default_reverse(info: Info, field: RelationField) -> str:
@@ -157,12 +163,7 @@ def _default_reverse(info: Info, field: RelationField) -> str:
 
 def _attributes(target: Info) -> set[str]:
     columns = {attribute(name, field) for name, field in target.fields.items()}
-    return {*columns, *target.fields, *_reverse_names(target)}
-
-
-def _reverse_names(target: Info) -> set[str]:
-    names: set[str] = target.model.__dict__["_reverse_names"]
-    return names
+    return {*columns, *target.fields, *target.reverse_names}
 
 
 # -- many to many
@@ -179,19 +180,21 @@ def _many_to_many(
         table = _own_table(info, name, field, target)
         own, other = (table.c[column] for column in _own_columns(info, target))
     here, there = _key_of(info, name, info), _key_of(info, name, target)
-    info.model.__mapper__.add_property(
-        name,
-        orm.relationship(
-            target.model,
-            secondary=table,
-            primaryjoin=here == own,
-            secondaryjoin=there == other,
-            viewonly=bool(field.through),
-            enable_typechecks=False,
-            backref=_backref(info, name, field, target, viewonly=bool(field.through)),
-            sync_backref=False if field.through else None,
-        ),
+    # A row of a child model is one of its parent's too; and what goes through a model of the
+    # user's is written by making instances of that.
+    options: dict[str, Any] = (
+        {"viewonly": True, "sync_backref": False} if field.through else {"enable_typechecks": False}
     )
+    reverse = _backref(info, name, field, target, **options)
+    relationship: orm.RelationshipProperty[Any] = orm.relationship(
+        target.model,
+        secondary=table,
+        primaryjoin=here == own,
+        secondaryjoin=there == other,
+        backref=reverse,
+        **options,
+    )
+    info.model.__mapper__.add_property(name, relationship)
 
 
 def _key_of(info: Info, name: str, of: Info) -> sa.Column[Any]:
@@ -217,7 +220,7 @@ def _own_table(info: Info, name: str, field: ManyToManyField, target: Info) -> s
     pairs = list(zip(names, ends, strict=True))
     counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     keys = pairs if field.db_constraint else []
-    return sa.Table(
+    table = sa.Table(
         field.db_table or naming.through_table_name(info.db_table, name),
         info.model.metadata,
         sa.Column("id", counter, sa.Identity(), primary_key=True),
@@ -225,6 +228,8 @@ def _own_table(info: Info, name: str, field: ManyToManyField, target: Info) -> s
         *(sa.ForeignKeyConstraint([column], [end], ondelete="CASCADE") for column, end in keys),
         schema=info.schema,
     )
+    info.tables.append(table)
+    return table
 
 
 def _through_columns(
