@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -225,12 +226,21 @@ def _instance_that_holds_arguments(instance: Any) -> Any:
 def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for parameter in _parameters(type(shown)):
-        value = getattr(shown, parameter.name, inspect.Parameter.empty)
+        value = _kept(shown, parameter.name)
         if value is inspect.Parameter.empty:
             _refuse_if_needed(parameter, instance)
         elif value is not parameter.default and not _same(value, parameter.default):
             found[parameter.name] = value
     return _beyond_defaults(found, type(shown))
+
+
+def _kept(shown: Any, name: str) -> Any:
+    """What a type keeps of an argument; properties that are on their way out may warn."""
+    if name in vars(shown):
+        return vars(shown)[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(shown, name, inspect.Parameter.empty)
 
 
 def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
@@ -247,7 +257,7 @@ def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
     return {
         name: value
         for name, value in found.items()
-        if name in needed or not _same_frozen(getattr(bare, name, None), value)
+        if name in needed or not _same_frozen(_kept(bare, name), value)
     }
 
 

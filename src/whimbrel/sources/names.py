@@ -91,13 +91,13 @@ def _own_name(table: sa.Table) -> str:
 
 
 def _name_with_schema(table: sa.Table) -> str:
-    return f"{table.schema}_{table.name}"
+    return f"{table.schema}_{table.name}" if table.schema else _own_name(table)
 
 
 def model_names(
     tables: Iterable[sa.Table], mappers: dict[sa.Table, list[orm.Mapper[Any]]]
 ) -> dict[sa.Table, str]:
-    """A name for each table: its class's, its own, its own with the schema; each once."""
+    """A name for each table: its class's, its own, with the schema, with a number; each once."""
 
     def class_name(table: sa.Table) -> str:
         return mappers[table][0].class_.__name__ if table in mappers else _own_name(table)
@@ -111,4 +111,6 @@ def model_names(
         for name in names.values():
             count[name.lower()] = count.get(name.lower(), 0) + 1
         open_tables = [table for table in open_tables if count[names[table].lower()] > 1]
+    for number, table in enumerate(open_tables[1:], start=2):
+        names[table] = f"{names[table]}_{number}"
     return names
