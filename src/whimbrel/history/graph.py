@@ -261,7 +261,7 @@ class Graph:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint at the names that are near, or None."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, list(known))
     return f"Did you mean {' or '.join(near)}?" if near else None
 
 
