@@ -110,6 +110,7 @@ PARTS = [
         UniqueConstraint(fields="a", nulls_distinct=False),
     ),
     (sa.CheckConstraint("a > 0"), CheckConstraint("a > 0")),
+    (sa.CheckConstraint(r"a > '\:x'"), CheckConstraint("a > ':x'")),
     (sa.CheckConstraint(sa.column("a") + 1 > 0, name="x"), CheckConstraint("a + 1 > 0", name="x")),
     (
         sa.ForeignKeyConstraint(["a", "b"], ["other.id", "other.n"], name="x", ondelete="CASCADE"),
@@ -175,6 +176,7 @@ CONVENTION = {
         (sa.Column("c", sa.Integer, unique=True), "uq_t_c"),
         (sa.Column("c", sa.Integer, index=True), "ix_t_c"),
         (sa.CheckConstraint("id > 0", name="positive"), "ck_t_positive"),
+        (sa.Column("c", sa.Integer, sa.CheckConstraint("c > 0", name="own")), "ck_t_own"),
         (sa.CheckConstraint("id > 0", name=sa.sql.naming.conv("exactly")), "exactly"),
         (sa.Column("c", sa.ForeignKey("other.id")), "fk_t_c_other"),
         (sa.Column("c", sa.Integer), "pk_t"),
@@ -331,6 +333,7 @@ class TestRefusals:
             (sa.Column("c", sa.ForeignKey("other.id", ondelete="VANISH")), "ON DELETE VANISH"),
             (sa.Column("c", sa.ForeignKey("other.id", ondelete="SET NULL"), nullable=False), "SET_NULL"),
             (sa.Column("c", sa.Integer, sa.CheckConstraint(sa.literal(object()) == 1)), "cannot be written"),
+            (sa.Column("c", sa.Integer, sa.CheckConstraint("c > :x")), "the parameter :x"),
         ],
         ids=lambda each: str(each)[:40],
     )  # fmt: skip

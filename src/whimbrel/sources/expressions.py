@@ -36,6 +36,7 @@ def spelled(clause: Any) -> SQL:
     """
     if isinstance(clause, str):
         return SQL(clause)
+    _refuse_open_parameters(clause)
     texts = dict(_texts(clause))
     if not texts:
         raise ModelError(
@@ -44,6 +45,16 @@ def spelled(clause: Any) -> SQL:
         )
     base = texts.pop("default", None) or texts.get("postgresql") or next(iter(texts.values()))
     return SQL(base, **{name: text for name, text in texts.items() if text != base})
+
+
+def _refuse_open_parameters(clause: Any) -> None:
+    """SQLAlchemy writes NULL for a parameter without a value, such as ":x" in a text."""
+    for element in sa.sql.visitors.iterate(clause):
+        if isinstance(element, sa.BindParameter) and element.required:
+            raise ModelError(
+                f"the parameter :{element.key} in {str(clause)!r} has no value",
+                mend=f"Bind it, or write a colon that is meant as one as \\:{element.key}.",
+            )
 
 
 def _texts(clause: Any) -> Iterator[tuple[str, str]]:

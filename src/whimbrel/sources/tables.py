@@ -83,8 +83,12 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
 
 
 def _sorted_constraints(table: sa.Table) -> list[Any]:
-    """In the order in which they were made: SQLAlchemy keeps them in a set."""
-    return sorted(table.constraints, key=lambda each: each._creation_order)
+    """In the order in which they were made: SQLAlchemy keeps them in a set.
+
+    A check that was given to a column is the column's alone.
+    """
+    of_columns = [each for column in table.columns for each in column.constraints]
+    return sorted([*table.constraints, *of_columns], key=lambda each: each._creation_order)
 
 
 def _sorted_indexes(table: sa.Table) -> list[sa.Index]:

@@ -1,0 +1,123 @@
+"""What models say that a database cannot do."""
+
+import pytest
+
+from whimbrel import models as m
+from whimbrel.errors import ModelError
+from whimbrel.sources.checks import check_state, findings
+from whimbrel.state.state import State
+
+KEY = ("id", m.BigAutoField(primary_key=True))
+X = ("x", m.IntegerField())
+LONG = "n" * 64
+
+
+def state_of(*models):
+    """Models given as (name, fields, options)."""
+    state = State()
+    for name, fields, options in models:
+        state = state.with_new_model("a", name, fields, options, place=f"a/models.py:{name}")
+    return state
+
+
+PAIR = ("Pair", [("x", m.IntegerField()), ("y", m.IntegerField())], {"primary_key": ["x", "y"]})
+OTHER = ("Other", [KEY, X], {})
+
+
+def pair_key(**options):
+    return m.ForeignKeyConstraint(
+        fields=["x", "y"], to="a.Pair", to_fields=["x", "y"], name="k", **options
+    )
+
+
+XY = [KEY, ("x", m.IntegerField(null=True)), ("y", m.IntegerField())]
+
+WRONG = [
+    ([("A", [KEY], {"indexes": [m.Index(name="i")]})], "index i has no columns"),
+    ([OTHER, ("A", [KEY, ("o", m.ForeignKey("a.Other", to_field="x"))], {})], "is not unique"),
+    (
+        [PAIR, ("A", XY, {"constraints": [
+            m.ForeignKeyConstraint(fields=["x"], to="a.Pair", to_fields=["x", "y"], name="k")]})],
+        "has 1 columns and points at 2",
+    ),
+    ([("A", [KEY, ("p", m.ForeignKey("a.Nowhere"))], {})], "points at a.Nowhere"),
+    ([PAIR, ("A", [KEY, ("p", m.ForeignKey("a.Pair"))], {})], "primary key has 2 fields"),
+    ([("A", [KEY], {"db_table": LONG})], "name of the table"),
+    ([("A", [KEY, (LONG, m.IntegerField())], {})], "name of the column"),
+    ([("A", [KEY, X], {"indexes": [m.Index(fields="x", name=LONG)]})], "name of the index"),
+    ([("A", [KEY, X], {"constraints": [m.CheckConstraint("x > 0", name=LONG)]})], "name of the constraint"),
+    ([("A", [KEY, ("e", m.EnumField(["a"], name=LONG))], {})], "name of the enum type"),
+    ([("A", [KEY, ("e", m.EnumField([LONG]))], {})], "name of the enum label"),
+    ([("A", [KEY, ("x", m.IntegerField(sequence=m.Sequence(LONG)))], {})], "name of the sequence"),
+    ([("A", [KEY, X, ("y", m.IntegerField(db_column="X"))], {})], "two fields have the column 'x'"),
+    ([("A", [KEY], {"db_table": "t"}), ("B", [KEY], {"db_table": "T"})], "the name of the table of a.A"),
+    (
+        [("A", [KEY, X], {"indexes": [m.Index(fields="x", name="i")]}),
+         ("B", [KEY, X], {"indexes": [m.Index(fields="x", name="i")]})],
+        "the index i has the name of the index of a.A",
+    ),
+    (
+        [("A", [KEY, X], {"indexes": [m.Index(fields="x", name="a_b")]}), ("B", [KEY], {})],
+        "the index a_b has the name of the table of a.B",
+    ),
+    (
+        [("A", [KEY, X], {"constraints": [m.CheckConstraint("x>0", name="c"), m.CheckConstraint("x>1", name="c")]})],
+        "two constraints have the name 'c'",
+    ),
+    (
+        [("A", [KEY, ("e", m.EnumField(["a"], name="e"))], {}), ("B", [KEY, ("e", m.EnumField(["b"], name="e"))], {})],
+        "the enum type e has the labels 'b', and 'a' in a.A",
+    ),
+    ([("A", [KEY, ("x", m.IntegerField(default=1, identity=m.Identity()))], {})], "a default and from a counter"),
+    ([PAIR, ("A", XY, {"constraints": [pair_key(on_delete=m.SET_NULL)]})], "sets y to NULL"),
+    ([PAIR, ("A", XY, {"constraints": [pair_key(on_update="SET DEFAULT")]})], "sets a default that there is not"),
+    ([("A", [("x", m.IntegerField(null=True)), ("y", m.IntegerField())], {"primary_key": ["x", "y"]})], "x is null=True"),
+    (
+        [OTHER, ("T", [KEY, ("o", m.ForeignKey("a.Other"))], {}), ("A", [KEY, ("m", m.ManyToManyField("a.Other", through="a.T"))], {})],
+        "which has not a foreign key to a.A",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("models", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_what_no_database_can_do(models, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        check_state(state_of(*models))
+    assert caught.value.place.startswith("a/models.py:")
+    assert not findings(state_of(OTHER, PAIR), ["postgresql", "sqlite"])
+
+
+ONLY_POSTGRESQL = [
+    ("array", [KEY, ("x", m.ArrayField(m.IntegerField()))], {}),
+    ("exclusion", [KEY, X], {"constraints": [m.ExclusionConstraint(expressions=[("x", "=")])]}),
+]
+ONLY_SQLITE = [
+    ("long name", [KEY], {"db_table": LONG}),
+    (
+        "unique name",
+        [KEY, X],
+        {"constraints": [m.UniqueConstraint(fields="x", name="a_unique name")]},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "fits", "does_not"),
+    [
+        *((model, "postgresql", "sqlite") for model in ONLY_POSTGRESQL),
+        *((model, "sqlite", "postgresql") for model in ONLY_SQLITE),
+    ],
+    ids=lambda each: each[0] if isinstance(each, tuple) else each,
+)  # fmt: skip
+def test_what_one_database_cannot_do(model, fits, does_not):
+    state = state_of(model)
+    assert not findings(state, [fits])
+    assert findings(state, [does_not])
+
+
+def test_all_of_it_is_told_at_once():
+    wrong = ("A", [KEY, X], {"indexes": [m.Index(name="i"), m.Index(name="j")]})
+    with pytest.raises(ModelError, match="2 things") as caught:
+        check_state(state_of(wrong))
+    assert "index i" in str(caught.value)
+    assert "index j" in str(caught.value)
