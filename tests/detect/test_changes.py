@@ -496,8 +496,8 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         [
             "blog: Add field code to Post",
             "blog: Alter options of Post",
-            "blog: Alter field code of Post",
             "blog: Remove field id from Post",
+            "blog: Alter field code of Post",
             "blog: Alter options of Post",
         ],
     ),

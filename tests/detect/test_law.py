@@ -64,17 +64,21 @@ def _relation(draw: Draw, labels: list[str]) -> Field:
 
 
 def _fields(draw: Draw, labels: list[str], shared: list[str]) -> dict[str, Field]:
+    keyed = draw(st.integers(0, 7)) == 0
     found: dict[str, Field] = {
-        "id": draw(st.sampled_from([models.BigAutoField, models.AutoField]))(primary_key=True),
-        "code": models.CharField(max_length=5, unique=True, default="c"),
+        "id": draw(st.sampled_from([models.BigAutoField, models.AutoField]))(primary_key=not keyed),
+        "code": models.CharField(max_length=5, unique=True, default="c", primary_key=keyed),
     }
+    if keyed and draw(st.booleans()):
+        found["number"] = models.IntegerField(default=0)
+        del found["id"]
     for name in draw(st.lists(st.sampled_from(FIELDS), unique=True, max_size=4)):
         if draw(st.booleans()):
             found[name] = _plain(draw, shared)
         else:
             found[name] = _relation(draw, labels)
     numbers = [name for name, field in found.items() if isinstance(field, models.IntegerField)]
-    if draw(st.booleans()):
+    if numbers and draw(st.booleans()):
         column = draw(st.sampled_from(numbers))
         found["made"] = models.GeneratedField(models.SQL(f"{column} + 1"), models.IntegerField())
     order = draw(st.permutations(list(found)))

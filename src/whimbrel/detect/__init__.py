@@ -13,6 +13,7 @@ from whimbrel.detect.check import assert_equal
 from whimbrel.detect.enums import rename_enum_values
 from whimbrel.detect.fields import change_fields
 from whimbrel.detect.flags import FlagQuestioner, Flags
+from whimbrel.detect.keys import exchange_keys
 from whimbrel.detect.models import create_models, delete_models
 from whimbrel.detect.moves import rename_and_move_models
 from whimbrel.detect.names import rename_fields
@@ -98,6 +99,7 @@ def _find_changes(work: Work) -> None:
     change_parts(work)
     change_fields(work)
     change_options(work)
+    exchange_keys(work)
     create_models(work)
     delete_models(work)
 

@@ -15,6 +15,7 @@ from whimbrel.detect.plan import (
     free_table,
     has_field,
     has_key,
+    has_primary_key,
     no_field,
     takes_null,
     unreferenced_field,
@@ -70,6 +71,8 @@ def gone_field_tokens(
     """What the removal of a field brings about, and what it needs."""
     provides = {no_field(model.label, each.name), *freed_by(model, each.field, work.state)}
     provides.update(unused_field(model.label, name) for name in made_of(model, each.field))
+    if each.field.primary_key:
+        provides.add(has_primary_key(model.label))
     if isinstance(each.field, ManyToManyField) and each.field.through is None:
         table = each.field.db_table or through_table_name(model.db_table, each.name)
         provides.add(free_table(model.options.schema, table))
@@ -80,7 +83,9 @@ def gone_field_tokens(
 def freed_by(model: Model, field: Field, old: State) -> Iterator[Token]:
     """What a relation that goes points at no more."""
     yield from (unreferenced_model(label) for label in sorted(labels_of(field)))
-    yield from (unreferenced_field(label, name) for label, name in fields_pointed_at(field, old))
+    yield from (
+        unreferenced_field(label, name) for label, name in fields_pointed_at(model, field, old)
+    )
 
 
 # -- adding
@@ -112,17 +117,21 @@ def new_field_task(
         model.app,
         AddField(model.name, each.name, field, preserve_default),
         FIELDS_COME,
-        frozenset({has_field(model.label, each.name)}),
+        frozenset(_given(model, each)),
         needs | {no_field(model.label, each.name), ("model", model.label.lower())},
         frozenset(wishes),
     )
 
 
+def _given(model: Model, each: ModelField) -> Iterator[Token]:
+    yield has_field(model.label, each.name)
+    if each.field.primary_key:
+        yield has_primary_key(model.label)
+
+
 def _loose(first: Task, model: Model, each: ModelField) -> Task:
     """The first of the safe steps; what points at the field may have to wait for the last."""
-    provides = first.provides - (
-        {has_field(model.label, each.name)} if _is_key(each.field) else set()
-    )
+    provides = first.provides - (set(_given(model, each)) if _is_key(each.field) else set())
     return replace(first, provides=provides | {takes_null(model.label, each.name)})
 
 
@@ -137,7 +146,7 @@ def _turns_not_null(work: Work, model: Model, each: ModelField, answer: SafeStep
         model.app,
         AlterField(model.name, each.name, field, not answer.has_value),
         FIELDS_CHANGE,
-        frozenset({has_field(model.label, each.name)} if _is_key(each.field) else ()),
+        frozenset(_given(model, each) if _is_key(each.field) else ()),
         needs_of_field(model, each.name, work.new) | {takes_null(model.label, each.name)},
         apart=True,
         note=f"Before this, give every row of {model.label} a value for {each.name}: "
@@ -160,7 +169,7 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
             )
         )
         return
-    loose = each.field.but(null=True)
+    loose = each.field.but(null=True, primary_key=False)
     if loose != before.field:
         operation = AlterField(new.name, each.name, loose)
         work.add(_loose(_altering_task(work, old, new, each, operation), new, each))
@@ -177,7 +186,9 @@ def _altering_task(
     freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
     provides.update(freed - kept)
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
-        provides.add(has_field(new.label, each.name))
+        provides.update(_given(new, each))
+    if after.primary_key != before.primary_key:
+        provides.add(has_primary_key(new.label))
     if made_of(new, after) or before.computed() is not None or after.computed() is not None:
         provides.add(has_field(new.label, each.name))
     needs = needs_of_field(new, each.name, work.new) - provides

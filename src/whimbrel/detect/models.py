@@ -21,6 +21,7 @@ from whimbrel.detect.plan import (
     has_field,
     has_key,
     has_model,
+    has_primary_key,
     no_field,
     unreferenced_model,
     unused_field,
@@ -177,6 +178,7 @@ def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | Non
 def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
     yield has_model(model.label)
     yield has_key(model.label)
+    yield has_primary_key(model.label)
     yield from (has_field(model.label, each.name) for each in fields)
 
 

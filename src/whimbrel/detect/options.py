@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from whimbrel.detect.plan import (
     OPTIONS,
@@ -11,6 +12,7 @@ from whimbrel.detect.plan import (
     free_table,
     has_field,
     has_key,
+    has_primary_key,
     unused_field,
 )
 from whimbrel.detect.work import Work
@@ -99,22 +101,28 @@ def _final_groups(old: Model, new: Model, early: bool) -> Task:
 
 
 def _others(old: Model, new: Model) -> Iterator[Task]:
-    plain, before, after = Options(), old.options, new.options
+    before, after = old.options, new.options
     if all(getattr(before, name) == getattr(after, name) for name in ALTERABLE):
         return
-    given = {
-        name: getattr(after, name)
-        for name in ALTERABLE
-        if getattr(after, name) != getattr(plain, name)
-    }
-    if "dialect" in given:
-        given["dialect"] = dict(given["dialect"])
     keyed = before.primary_key != after.primary_key
     freed = {unused_field(old.label, each.name) for each in old.primary_key}
     yield Task(
         new.app,
-        AlterModelOptions(new.name, given),
+        AlterModelOptions(new.name, alterable_options(after)),
         OPTIONS,
-        frozenset({*freed, has_key(new.label)} if keyed else ()),
+        frozenset({*freed, has_key(new.label), has_primary_key(new.label)} if keyed else ()),
         frozenset(has_field(new.label, each.name) for each in new.primary_key if keyed),
     )
+
+
+def alterable_options(options: Options) -> dict[str, Any]:
+    """The options that AlterModelOptions sets, where they are not as a model has them anyway."""
+    plain = Options()
+    given = {
+        name: getattr(options, name)
+        for name in ALTERABLE
+        if getattr(options, name) != getattr(plain, name)
+    }
+    if "dialect" in given:
+        given["dialect"] = dict(given["dialect"])
+    return given

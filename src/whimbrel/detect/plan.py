@@ -85,6 +85,11 @@ def has_field(label: str, name: str) -> Token:
     return ("field", label.lower(), name)
 
 
+def has_primary_key(label: str) -> Token:
+    """The model's primary key is the one that it will have."""
+    return ("primary key", label.lower())
+
+
 def takes_null(label: str, name: str) -> Token:
     """The field is as it will be, but for taking NULL: the first of the safe steps."""
     return ("takes null", label.lower(), name)

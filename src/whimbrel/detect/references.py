@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from whimbrel.detect.plan import Token, has_field, has_model
+from whimbrel.detect.plan import Token, has_field, has_model, has_primary_key
 from whimbrel.schema.expressions import SQL
 from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
 from whimbrel.state.model import Model, part_members
@@ -29,13 +29,19 @@ def needs_of_field(model: Model, name: str, new: State) -> frozenset[Token]:
     """What must be there before a field can be: what it points at, what it is made of."""
     field = model.field(name).field
     tokens = {has_model(label) for label in labels_of(field)}
-    tokens.update(has_field(label, key) for label, key in fields_pointed_at(field, new))
+    tokens.update(has_field(label, key) for label, key in fields_pointed_at(model, field, new))
     tokens.update(has_field(model.label, each) for each in made_of(model, field))
+    if field.relation and not getattr(field, "to_field", None):
+        tokens.add(has_primary_key(field.relation))
+    if isinstance(field, ManyToManyField) and not field.through:
+        tokens.add(has_primary_key(model.label))
     return frozenset(tokens - {has_model(model.label), has_field(model.label, name)})
 
 
-def fields_pointed_at(field: Field, state: State) -> Iterator[tuple[str, str]]:
-    """The fields that a relation's keys point at, as label and name."""
+def fields_pointed_at(model: Model, field: Field, state: State) -> Iterator[tuple[str, str]]:
+    """The fields that a relation's keys point at, as label and name; a table between points at both."""
+    if isinstance(field, ManyToManyField) and not field.through:
+        yield from ((model.label, each.name) for each in model.primary_key)
     target = state.find(field.relation) if field.relation else None
     if target is not None:
         to_field = field.to_field if isinstance(field, ForeignKey) else None

@@ -1,0 +1,132 @@
+"""A primary key that is exchanged while other models point at it.
+
+They must find one field to point at all the time: the new one comes as a plain field, an
+option says that it is the key, the old one goes or turns plain, and the option goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from whimbrel.detect.options import alterable_options
+from whimbrel.detect.plan import (
+    FIELDS_CHANGE,
+    OPTIONS,
+    Task,
+    Token,
+    has_field,
+    has_primary_key,
+    takes_null,
+    unused_field,
+)
+from whimbrel.detect.work import Work
+from whimbrel.operations import AddField, AlterField, AlterModelOptions, Operation, RemoveField
+from whimbrel.state.fields import Field, ManyToManyField
+from whimbrel.state.model import Model
+from whimbrel.state.options import PrimaryKeyConstraint
+
+
+def is_exchanged(work: Work, old: Model, new: Model) -> bool:
+    """Whether fields give up being the primary key to others while something points at it."""
+    before = {each.name for each in old.primary_key}
+    after = {each.name for each in new.primary_key}
+    if before <= after or after <= before or _is_declared(old) or _is_declared(new):
+        return False
+    pointing = next(work.state.pointing_at([old.label.lower()]), None)
+    return pointing is not None or any(_has_own_table(each.field) for each in old.fields)
+
+
+def _has_own_table(field: Field) -> bool:
+    return isinstance(field, ManyToManyField) and field.through is None
+
+
+def _is_declared(model: Model) -> bool:
+    """Whether the key is said by an option or a constraint, which change in one go."""
+    parts = (isinstance(part.value, PrimaryKeyConstraint) for part in model.options.constraints)
+    return bool(model.options.primary_key) or any(parts)
+
+
+def exchange_keys(work: Work) -> None:
+    """Rewrite the tasks of models whose primary key is exchanged."""
+    for old, new in work.kept:
+        if is_exchanged(work, old, new):
+            work.tasks = [_rewritten(task, old, new) for task in work.tasks if not _ends(task, new)]
+            work.tasks += [_begin(old, new), *_says_so_itself(work, new), _end(new)]
+
+
+def _begin(old: Model, new: Model) -> Task:
+    """Name the new fields as the key, before they say so themselves."""
+    names = [each.name for each in new.primary_key]
+    freed = (unused_field(old.label, each.name) for each in old.primary_key)
+    return Task(
+        new.app,
+        AlterModelOptions(new.name, {**alterable_options(old.options), "primary_key": names}),
+        FIELDS_CHANGE,
+        frozenset({_exchanged(new), has_primary_key(new.label), *freed}),
+        frozenset(takes_null(new.label, name) for name in names),
+    )
+
+
+def _rewritten(task: Task, old: Model, new: Model) -> Task:
+    """A field of the key comes as a plain one; what else makes or unmakes it waits for the option."""
+    operation = task.operation
+    if not _is_of(task, new):
+        return task
+    if isinstance(operation, AddField) and operation.field.primary_key:
+        plain = replace(operation, field=operation.field.but(primary_key=False))
+        provides = frozenset({takes_null(new.label, operation.name)})
+        return replace(task, operation=plain, provides=provides)
+    if not _flips(operation, old):
+        return task
+    needs, provides = task.needs | {_exchanged(new)}, task.provides | {_settled(new)}
+    return replace(task, needs=needs, provides=provides)
+
+
+def _flips(operation: Operation, old: Model) -> bool:
+    """Whether a field that is there already starts or stops being of the key."""
+    if not isinstance(operation, AlterField | RemoveField):
+        return False
+    each = old.find(operation.name)
+    now = isinstance(operation, AlterField) and operation.field.primary_key
+    return each is not None and each.field.primary_key != now
+
+
+def _is_of(task: Task, model: Model) -> bool:
+    return task.operation.models(task.app) == {model.label.lower()}
+
+
+def _ends(task: Task, model: Model) -> bool:
+    return isinstance(task.operation, AlterModelOptions) and _is_of(task, model)
+
+
+def _says_so_itself(work: Work, model: Model) -> list[Task]:
+    """New fields of the key say that they are it, once the option has made them so."""
+    needs, settled = frozenset({_exchanged(model)}), _settled(model)
+    old = work.state.model(model.label)
+    return [
+        Task(
+            model.app,
+            AlterField(model.name, each.name, each.field),
+            FIELDS_CHANGE,
+            frozenset({settled, has_field(model.label, each.name), has_primary_key(model.label)}),
+            needs,
+        )
+        for each in model.primary_key
+        if old.find(each.name) is None
+    ]
+
+
+def _end(model: Model) -> Task:
+    """The options as they are meant to be."""
+    operation = AlterModelOptions(model.name, alterable_options(model.options))
+    return Task(model.app, operation, OPTIONS, needs=frozenset({_settled(model)}))
+
+
+def _exchanged(model: Model) -> Token:
+    """An option names the new primary key."""
+    return ("exchanged", model.label.lower())
+
+
+def _settled(model: Model) -> Token:
+    """The fields themselves say what the primary key is."""
+    return ("settled", model.label.lower())
