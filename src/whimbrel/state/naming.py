@@ -46,8 +46,11 @@ def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int
 
 
 def type_name(field_key: str) -> str:
-    """The name of an enum type where a field names none."""
-    plain = field_key.replace(".", "_").lower()
+    """The name of an enum type where a field names none.
+
+    Not that of a many-to-many table: on PostgreSQL tables and types share their names.
+    """
+    plain = f"{field_key.replace('.', '_').lower()}_enum"
     return shortened(f"{plain.replace('#', '_')}_{_hash(field_key)}" if "#" in plain else plain)
 
 
