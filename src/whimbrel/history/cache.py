@@ -12,7 +12,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel import __version__
-from whimbrel.history import digest
-from whimbrel.history.node import Key, Node
+from whimbrel.history.node import DIGEST_VERSION, Key, Node
 
 #: Goes up when what is kept changes its shape.
 FORMAT = 1
@@ -29,7 +27,7 @@ FORMAT = 1
 #: systems count time in steps, the coarsest (FAT) in steps of two seconds.
 UNSEEN_NS = 2_000_000_000
 
-_STAMP = f"{FORMAT}/{digest.VERSION}/{__version__}/{sys.implementation.cache_tag}"
+_STAMP = f"{FORMAT}/{DIGEST_VERSION}/{__version__}/{sys.implementation.cache_tag}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +96,15 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = f"{path}.{os.getpid()}"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(temporary, path)
     except OSError:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 

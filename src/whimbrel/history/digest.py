@@ -24,14 +24,14 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from whimbrel.errors import ModelError
+from whimbrel.history.node import DIGEST_VERSION, comparable
 from whimbrel.operations.base import Operation
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.schema.types import describe, is_sqlalchemy_type
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.options import normal_options
 
-#: Goes up when the normal form changes; digests of two versions say nothing of each other.
-VERSION = 1
+__all__ = ["comparable", "digest"]
 
 
 def digest(operations: Iterable[Operation], module: str = "") -> str:
@@ -42,12 +42,7 @@ def digest(operations: Iterable[Operation], module: str = "") -> str:
     """
     form = _Form(module).of(list(operations))
     text = json.dumps(form, sort_keys=True, separators=(",", ":"))
-    return f"{VERSION}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def comparable(one: str, other: str) -> bool:
-    """Whether two digests were made by the same rules, so that a difference means something."""
-    return one.partition(":")[0] == other.partition(":")[0]
+    return f"{DIGEST_VERSION}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 class _Form:

@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 from whimbrel.errors import NodeError, StateError, WhimbrelError
 from whimbrel.history.cache import Cache, Found
-from whimbrel.history.digest import digest
 from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
@@ -174,6 +173,9 @@ class _Directory:
         return self._migrations[name]
 
     def _imported(self, found: Found) -> Node:
+        # Not needed, and not imported, where the cache knows every file.
+        from whimbrel.history.digest import digest
+
         migration = self._import(found)
         made = digest(migration.operations, type(migration).__module__)
         node = Node.of(migration, made, found.file)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
 import importlib.util
 import os
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,6 +70,8 @@ _OWN_PREFIX = "whimbrel_migrations_"
 
 
 def _own_name(directory: Path) -> str:
+    import hashlib
+
     place = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()
     return f"{_OWN_PREFIX}{place[:12]}"
 
@@ -137,8 +136,12 @@ def broken(file: str, error: BaseException) -> LoadError:
 def _line_of(file: str, error: BaseException) -> int | None:
     if isinstance(error, SyntaxError) and error.filename == file:
         return error.lineno
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None)
+    line, frame = None, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == file:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    return line
 
 
 def place(file: str, line: int | None = None) -> str:
@@ -219,25 +222,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _line_of_name(file: str, name: str) -> int | None:
-    """The line on which a file gives a name its value, at its top or in its class Migration."""
-    try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
-    lines = (
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and name in _named_by(node)
-    )
-    return next(lines, None)
+    # Read anew, and only where something is wrong.
+    from whimbrel.history.lines import line_of_name
 
-
-def _named_by(node: ast.stmt) -> list[str]:
-    match node:
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-            return [name]
-        case ast.Assign(targets=targets):
-            return [each.id for each in targets if isinstance(each, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-    return []
+    return line_of_name(file, name)

@@ -11,6 +11,10 @@ from whimbrel.history.migration import Migration
 #: (app, name): the id of a node.
 Key: TypeAlias = tuple[str, str]
 
+#: Goes up when the normal form behind digests changes; those of two versions say nothing of
+#: each other.
+DIGEST_VERSION = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -77,3 +81,8 @@ def _keys(pairs: Any) -> tuple[Key, ...]:
 def label_of(key: Key) -> str:
     """ "blog.0002_comment" of a key."""
     return f"{key[0]}.{key[1]}"
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether two digests were made by the same rules, so that a difference means something."""
+    return one.partition(":")[0] == other.partition(":")[0]
