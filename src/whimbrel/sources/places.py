@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
+import ast
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 _OURS = str(Path(__file__).resolve().parents[1])
@@ -27,12 +29,30 @@ def here() -> str:
 
 def of_class(cls: type) -> str:
     """The place of a class's statement; its dotted name where there is no source."""
+    path = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    line = _lines_of_classes(path).get(cls.__qualname__) if path else None
+    return shown(path, line) if path and line else f"{cls.__module__}.{cls.__qualname__}"
+
+
+@lru_cache(maxsize=64)
+def _lines_of_classes(path: str) -> dict[str, int]:
+    """The lines of a file's classes, by qualified name: the file is parsed once for all."""
     try:
-        path = inspect.getsourcefile(cls)
-        _, line = inspect.getsourcelines(cls)
-    except (OSError, TypeError):
-        return f"{cls.__module__}.{cls.__qualname__}"
-    return shown(path, line) if path else cls.__module__
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    return dict(_classes(tree, ""))
+
+
+def _classes(node: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield f"{inside}{child.name}", child.lineno
+            yield from _classes(child, f"{inside}{child.name}.")
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _classes(child, f"{inside}{child.name}.<locals>.")
+        else:
+            yield from _classes(child, inside)
 
 
 def of_error(error: BaseException, root: Path) -> str | None:
