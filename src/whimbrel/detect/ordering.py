@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from graphlib import CycleError, TopologicalSorter
 
 from whimbrel.detect.plan import Task, Token
+from whimbrel.errors import StateError
 
 
 def ordered(tasks: list[Task]) -> list[Task]:
@@ -15,7 +16,18 @@ def ordered(tasks: list[Task]) -> list[Task]:
     try:
         return _sorted(tasks, lambda task: task.needs | task.wishes)
     except CycleError:
+        return _by_needs(tasks)
+
+
+def _by_needs(tasks: list[Task]) -> list[Task]:
+    try:
         return _sorted(tasks, lambda task: task.needs)
+    except CycleError as error:
+        circle = [tasks[number].operation.describe() for number in error.args[1]]
+        raise StateError(
+            f"these operations wait for each other: {', '.join(circle)}",
+            mend="Make a part of the change first, migrate, then the rest.",
+        ) from None
 
 
 def _sorted(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> list[Task]:
