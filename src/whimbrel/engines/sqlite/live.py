@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -58,14 +59,24 @@ def read(connection: Connection, at: Name) -> LiveTable:
         at=at,
         sql=sql,
         definition=ddl.taken_apart(sql),
-        indexes={row.name: row.sql for row in rows if row.type == "index"},
-        triggers={row.name: row.sql for row in rows if row.type == "trigger"},
+        indexes={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "index"},
+        triggers={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "trigger"},
         **_columns(connection, at),
     )
 
 
 def _master(schema: str | None) -> str:
     return f"{SPELLING.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+
+
+_CREATE = re.compile(r"CREATE (UNIQUE INDEX|INDEX|TRIGGER) ")
+
+
+def _inside(sql: str, schema: str | None) -> str:
+    """A statement from ``sqlite_master``, which holds none of the schema's name."""
+    if schema is None:
+        return sql
+    return _CREATE.sub(lambda match: f"{match[0]}{SPELLING.quote(schema)}.", sql, count=1)
 
 
 def _columns(connection: Connection, at: Name) -> dict[str, frozenset[str]]:

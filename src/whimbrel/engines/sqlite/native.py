@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from whimbrel.engines.sqlite import copying
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.spelling import SPELLING
-from whimbrel.schema.differ import mentioned
+from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import Check, Column, ForeignKey, Index, Table
 
 Version = tuple[int, int, int]

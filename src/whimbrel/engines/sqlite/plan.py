@@ -9,6 +9,7 @@ rebuild at most.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from sqlalchemy.engine import Connection
@@ -65,6 +66,8 @@ class _Plan:
                 self._put_off(change, table.at)
             case c.AlterTable(new=table):
                 self._put_off(change, table.at)
+            case c.AlterColumn(table=at):
+                self._put_off(self._with_fill(change), at)
             case c.AlterEnum(old=enum):
                 for each in self.wanted.using(enum):
                     self.pending.setdefault(each.at, []).append(change)
@@ -72,7 +75,6 @@ class _Plan:
             case (
                 c.AddColumn(table=at)
                 | c.DropColumn(table=at)
-                | c.AlterColumn(table=at)
                 | c.AddConstraint(table=at)
                 | c.DropConstraint(table=at)
                 | c.RenameConstraint(table=at)
@@ -98,6 +100,14 @@ class _Plan:
         self.pending.setdefault(at, []).append(change)
         self.wanted.carry_out(change)
 
+    def _with_fill(self, change: c.AlterColumn) -> c.AlterColumn:
+        """What a change put off before fills a column with holds, where this one says nothing."""
+        columns = self.wanted.table(change.table).columns
+        fill = next((each.fill for each in columns if each.name == change.old.name), None)
+        if change.new.fill is not None or fill is None or change.table not in self.pending:
+            return change
+        return replace(change, new=replace(change.new, fill=fill))
+
     def _both(self, change: c.Change) -> None:
         self.real.carry_out(change)
         self.wanted.carry_out(change)
@@ -110,7 +120,7 @@ class _Plan:
     def _drop(self, change: c.Change, table: Table) -> None:
         self.pending.pop(table.at, None)
         if self.real.knows(table.at) or not self.wanted.knows(table.at):
-            self._step(f"DROP TABLE {SPELLING.at(table.at)}", change, Hazard.LOSES_DATA)
+            self._step(f"DROP TABLE {SPELLING.at(table.at)}", change, *_GONE)
         self._both(change)
 
     def _rename_table(self, change: c.Change, old: Name, new: Name) -> None:
@@ -187,8 +197,9 @@ def _transformation(
 def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> Step:
     rebuild = Rebuild(before, after)
     hazards = [Hazard.REBUILDS_TABLE]
-    if live.columns_gone(before, after):
-        hazards.append(Hazard.LOSES_DATA)
+    stayed = {old.name for old, _ in copying.column_pairs(before, after)}
+    gone = [_hazards_of_loss(each) for each in before.columns if each.name not in stayed]
+    hazards += dict.fromkeys(hazard for each in gone for hazard in each)
     if _may_fail(before, after):
         hazards.append(Hazard.MAY_FAIL_ON_ROWS)
     return Step(
@@ -199,6 +210,15 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
         hazards=tuple(hazards),
         live=rebuild.live,
     )
+
+
+#: What may come of a column or table that is gone.
+_GONE = (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+
+
+def _hazards_of_loss(column: Column) -> tuple[Hazard, ...]:
+    """A computed column holds nothing that is not elsewhere."""
+    return _GONE if column.computed is None else (Hazard.BREAKS_OLD_CODE,)
 
 
 def _may_fail(before: Table, after: Table) -> bool:
@@ -246,7 +266,8 @@ def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.
         return Rebuild(before, after).live(connection) if is_used else [sql]
 
     change = _change_of(column, c.DropColumn, changes)
-    return Step(sql, change, rewrites=True, hazards=(Hazard.LOSES_DATA,), live=statements)
+    hazards = _hazards_of_loss(column)
+    return Step(sql, change, rewrites=True, hazards=hazards, live=statements)
 
 
 def _is_used_by_hand(table: live.LiveTable, column: str) -> bool:

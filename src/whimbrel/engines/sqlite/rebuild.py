@@ -105,8 +105,8 @@ def _copy(before: Table, after: Table, aside: Name, more: tuple[str, ...]) -> st
     pairs += [(SPELLING.quote(name), copying.source(before, name)) for name in more]
     if t.has_rowid(before) and t.has_rowid(after) and t.rowid_alias(after) is None:
         pairs.insert(0, (copying.rowid_name(before, after), copying.rowid(before)))
-    if not pairs:
-        return f"INSERT INTO {SPELLING.at(aside)} DEFAULT VALUES"
+    if not pairs:  # nothing is left of a row but that it is there
+        pairs = [(SPELLING.quote(after.columns[0].name), "NULL")]
     into = ", ".join(name for name, _ in pairs)
     values = ", ".join(expression for _, expression in pairs)
     return (
