@@ -9,6 +9,7 @@ import pytest
 
 from detect.declared import found, state, told
 from whimbrel import models
+from whimbrel.errors import ModelError
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -581,3 +582,27 @@ def test_some_apps_only(apps: list[str], expected: list[str]) -> None:
     old = state(auth_User={}, shop_Item={})
     new = state(auth_User={"best": fk("blog.Post")}, shop_Item={"n": INT}, blog_Post={})
     assert told(found(old, new, apps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (state(), state(blog_Post={"author": fk("auth.User")}), "points at auth.user"),
+        (
+            state(),
+            state(
+                blog_Post={"s": models.EnumField(["a"], name="kind")},
+                shop_Item={"s": models.EnumField(["b"], name="kind")},
+            ),
+            "the enum type kind has the labels a in blog.Post.s, and b in shop.Item.s",
+        ),
+        (
+            state(blog_Post={"bases": ["blog.Old"]}, blog_Old={}),
+            state(blog_Post={}, blog_Old={}),
+            "the parents of blog.Post are others",
+        ),
+    ],
+)
+def test_models_that_nothing_leads_to(old: State, new: State, what: str) -> None:
+    with pytest.raises(ModelError, match=what):
+        found(old, new)

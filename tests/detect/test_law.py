@@ -208,3 +208,16 @@ def test_everything_can_go(pair: tuple[State, State]) -> None:
     reached = replayed(State(), found := detect(State(), state), list(range(len(found))))
     gone = detect(reached, State())
     assert not list(replayed(reached, gone, list(range(len(gone)))))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), pairs(), st.sets(st.sampled_from(APPS), min_size=1))
+def test_some_apps_can_change_alone(
+    data: st.DataObject, pair: tuple[State, State], apps: set[str]
+) -> None:
+    first, new = pair
+    migrations = detect(State(), first)
+    old = replayed(State(), migrations, list(range(len(migrations))))
+    changed = detect(old, new, FlagQuestioner(then=Anyone(data.draw)), apps)
+    reached = replayed(old, changed, any_order(data.draw, changed))
+    assert detect(reached, new, apps=apps) == []

@@ -36,6 +36,7 @@ from whimbrel.detect.questions import (
     Subject,
     Why,
 )
+from whimbrel.detect.sanity import assert_sound
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
 from whimbrel.detect.work import Work
@@ -78,6 +79,7 @@ def detect(
     answers nothing.
     """
     questioner = questioner or FlagQuestioner()
+    assert_sound(new)
     wanted = new if apps is None else limited(old, new, apps)
     work = Work(old, wanted, questioner, old)
     _find_renames(work)

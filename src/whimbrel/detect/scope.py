@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from whimbrel.detect.references import fields_pointed_at
+from whimbrel.detect.sanity import enum_name
 from whimbrel.state.state import State
 
 
@@ -32,7 +34,43 @@ def _drawn_along(old: State, new: State, chosen: set[str]) -> set[str]:
             found.update(new.model(label).app for label in missing if label in new)
     gone = [label for label, each in old.models.items() if each.app in chosen and label not in new]
     found.update(model.app for model in old.pointing_at(gone))
+    found.update(_by_fields(old, new, chosen))
+    found.update(_by_enums(old, new, chosen))
     return found | _moved_along(old, new, chosen)
+
+
+def _by_fields(old: State, new: State, chosen: set[str]) -> Iterator[str]:
+    """Apps with a field that a chosen key needs, or with a key to a chosen field that goes."""
+    for label, name in _pointed_at(new, chosen):
+        if label in old and old.model(label).find(name) is None:
+            yield new.model(label).app
+    others = {model.app for model in old} - chosen
+    for app in sorted(others):
+        for label, name in _pointed_at(old, {app}):
+            target = new.find(label)
+            if target is not None and target.app in chosen and target.find(name) is None:
+                yield app
+
+
+def _pointed_at(state: State, apps: set[str]) -> Iterator[tuple[str, str]]:
+    for model in state:
+        if model.app in apps:
+            for each in model.fields:
+                yield from fields_pointed_at(model, each.field, state)
+
+
+def _by_enums(old: State, new: State, chosen: set[str]) -> Iterator[str]:
+    """Apps that share an enum type with a chosen one: its labels change for all of them."""
+    apps: dict[object, set[str]] = {}
+    for state in (old, new):
+        for model in state:
+            for each in model.fields:
+                name = enum_name(each.field)
+                if name is not None:
+                    apps.setdefault(name, set()).add(model.app)
+    for sharing in apps.values():
+        if not chosen.isdisjoint(sharing):
+            yield from sharing
 
 
 def _moved_along(old: State, new: State, chosen: set[str]) -> set[str]:
