@@ -36,13 +36,14 @@ def declare() -> Iterator[Declare]:
 
 
 @pytest.fixture
-def engine() -> Iterator[sa.Engine]:
-    """An SQLite database in memory that holds to its foreign keys."""
-    engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """A database of each kind that holds to its foreign keys."""
+    engine = sa.create_engine(database_url)
+    if engine.dialect.name == "sqlite":
 
-    @sa.event.listens_for(engine, "connect")
-    def _enforce(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA foreign_keys = ON")
+        @sa.event.listens_for(engine, "connect")
+        def _enforce(connection: Any, _: Any) -> None:
+            connection.execute("PRAGMA foreign_keys = ON")
 
     yield engine
     engine.dispose()
