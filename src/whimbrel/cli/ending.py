@@ -51,7 +51,8 @@ def _usage(error: click.ClickException, call: Call) -> int:
 
 
 def _interrupted(error: BaseException, call: Call) -> int:
-    said = str(error) or "Interrupted."
+    # Click makes an Abort of a KeyboardInterrupt, which may know how far the command came.
+    said = str(error) or str(error.__cause__ or "") or "Interrupted. Nothing was done."
     talk(said)
     _to_machines({"code": "interrupted", "message": said}, call)
     return INTERRUPTED

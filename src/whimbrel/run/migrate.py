@@ -123,7 +123,7 @@ def plan_migrate(
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
-    history = load(config.apps)
+    history = history_for(config, target)
     record = record_in(database)
     plan = checked_plan(history, target, record, leap=leap)
     works = work_of(history, database.engine, plan, record.applied)
@@ -138,8 +138,15 @@ def unapplied(
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
     database = database_of(config, alias)
-    plan = checked_plan(load(config.apps), target, record_in(database))
+    plan = checked_plan(history_for(config, target), target, record_in(database))
     return [node.label for node in plan.nodes]
+
+
+def history_for(config: Config, target: Target) -> History:
+    """The history of all apps. Raises `ConfigError` where the target's app is none of them."""
+    if target.app is not None:
+        config.app(target.app)
+    return load(config.apps)
 
 
 def checked_plan(history: History, target: Target, record: Record, *, leap: bool = True) -> Plan:
@@ -175,7 +182,7 @@ class _Run:
     def result(self) -> MigrateResult:
         started = time.monotonic()
         self.database = database_of(self.config, self.alias)
-        self.history = load(self.config.apps)
+        self.history = history_for(self.config, self.target)
         warnings: tuple[Noticed, ...] = ()
         plan = Plan()
         try:

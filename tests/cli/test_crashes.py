@@ -1,0 +1,236 @@
+"""Runs that are killed, interrupted, kept waiting or not alone: nothing half done without a record."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from projects import Project, kill
+from whimbrel.engines import engine_for
+from whimbrel.run.lock import what_is_locked
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    """Read what a process says until it says these words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it never said {words!r}, but: {said}")
+
+
+@contextmanager
+def held(project: Project, *statements: str) -> Iterator[sa.Connection]:
+    """A transaction of somebody else's that stays open."""
+    engine = sa.create_engine(project.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        try:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+            yield connection
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+
+def tables_of(applied: list[str]) -> set[str]:
+    return {f"blog_m{int(label[5:9])}" for label in applied}
+
+
+def assert_record_is_true(project: Project) -> None:
+    applied = project.applied()
+    assert project.tables() - {"whimbrel_migrations"} == tables_of(applied)
+
+
+@pytest.mark.parametrize("last", [1, 5, 9])
+def test_a_killed_run_leaves_what_its_record_says(anywhere: Project, last: int) -> None:
+    names = anywhere.chain("blog", 12)
+    running = anywhere.start("migrate", "--no-leap")
+    wait_for(running, f"Applied blog.{names[last - 1]}")
+    kill(running)
+    assert len(anywhere.applied()) >= last
+    assert_record_is_true(anywhere)
+    anywhere.do("migrate")
+    assert anywhere.applied() == [f"blog.{name}" for name in names]
+    assert_record_is_true(anywhere)
+
+
+@pytest.mark.parametrize("last", [2, 7])
+def test_a_killed_way_back(anywhere: Project, last: int) -> None:
+    names = anywhere.chain("blog", 10)
+    anywhere.do("migrate")
+    running = anywhere.start("migrate", "blog", "zero")
+    wait_for(running, f"Undone blog.{names[last]}")
+    kill(running)
+    assert_record_is_true(anywhere)
+    anywhere.do("migrate", "blog", "zero")
+    assert anywhere.tables() == set()
+
+
+def test_two_runners_at_once(anywhere: Project) -> None:
+    names = anywhere.chain("blog", 10)
+    both = [anywhere.start("migrate", "--no-leap", "--json") for _ in range(2)]
+    ended = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], ended
+    assert anywhere.applied() == [f"blog.{name}" for name in names]
+    assert_record_is_true(anywhere)
+
+
+def test_a_runner_that_stays_is_waited_for_no_longer_than_told(
+    anywhere: Project,
+) -> None:
+    anywhere.chain("blog", 1)
+    with other_runner(anywhere):
+        ended = anywhere.run("migrate", "--lock-timeout", "0.2")
+    assert ended.code == 5, ended.err
+    assert "error[lock]" in ended.err
+    assert "--lock-timeout" in ended.err
+    anywhere.do("migrate")
+
+
+@contextmanager
+def other_runner(project: Project) -> Iterator[None]:
+    """Another runner at work."""
+    if project.url.startswith("sqlite"):
+        with held(project, "BEGIN IMMEDIATE"):
+            yield
+        return
+    engine = engine_for("postgresql")
+    with held(project) as connection:
+        assert engine.runner_lock(connection, what_is_locked(connection))
+        yield
+
+
+@pytest.fixture
+def blog(anywhere: Project) -> Project:
+    """On PostgreSQL: three tables, and a migration that alters each in steps of their own."""
+    anywhere.chain("blog", 3)
+    anywhere.do("migrate")
+    added = [
+        f'migrations.AddField("M{n}", "more", models.IntegerField(default=0))' for n in (1, 2, 3)
+    ]
+    anywhere.migration("blog", "0004_more", *added, after=[("blog", "0003_m3")], atomic=False)
+    return anywhere
+
+
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+BLOCKED = ("BEGIN", "SELECT * FROM blog_m2")
+
+
+@on_postgresql
+def test_what_is_locked_is_tried_again(blog: Project) -> None:
+    with held(blog, *BLOCKED) as other:
+        running = blog.start("migrate")
+        said = wait_for(running, "held by process")
+        assert "Locked: blog.0004_more" in said
+        other.exec_driver_sql("COMMIT")
+        running.communicate()
+    assert running.returncode == 0
+    assert "blog.0004_more" in blog.applied()
+
+
+@on_postgresql
+def test_who_holds_a_table_too_long_is_named(blog: Project) -> None:
+    with held(blog, *BLOCKED):
+        ended = blog.run("migrate", "--lock-timeout", "0.2")
+    assert ended.code == 5
+    assert "error[lock]: blog.0004_more: ALTER TABLE blog_m2" in ended.err
+    assert "Held by process" in ended.err
+
+
+@on_postgresql
+def test_what_has_no_transaction_is_taken_up_where_it_was_killed(blog: Project) -> None:
+    with held(blog, *BLOCKED):
+        running = blog.start("migrate")
+        wait_for(running, "Locked")
+        kill(running)
+    assert "[~] 0004_more  (half done" in blog.do("showmigrations").out
+    assert columns(blog) == [True, False, False]
+    refused = blog.run("migrate", "blog", "0001")
+    assert refused.code == 4
+    assert "whimbrel migrate blog 0004_more" in refused.err
+    assert "Applied blog.0004_more" in blog.do("migrate").err
+    assert columns(blog) == [True, True, True]
+    assert blog.query("SELECT * FROM whimbrel_journal") == []
+
+
+@on_postgresql
+def test_what_has_no_transaction_is_undone_where_it_was_killed(blog: Project) -> None:
+    blog.do("migrate")
+    with held(blog, *BLOCKED):
+        running = blog.start("migrate", "blog", "0003")
+        wait_for(running, "Locked")
+        kill(running)
+    assert columns(blog) == [True, True, False]
+    refused = blog.run("migrate")
+    assert refused.code == 4
+    assert "whimbrel migrate blog 0003_m3" in refused.err
+    blog.do("migrate", "blog", "0003")
+    assert columns(blog) == [False, False, False]
+
+
+@on_postgresql
+def test_a_file_that_was_edited_half_way_is_refused(blog: Project) -> None:
+    with held(blog, *BLOCKED):
+        running = blog.start("migrate")
+        wait_for(running, "Locked")
+        kill(running)
+    other = 'migrations.AddField("M1", "less", models.IntegerField(default=0))'
+    blog.migration(
+        "blog",
+        "0004_more",
+        other,
+        other.replace("M1", "M2"),
+        atomic=False,
+        after=[("blog", "0003_m3")],
+    )
+    ended = blog.run("migrate")
+    assert ended.code == 4
+    assert "half applied" in ended.err
+
+
+def columns(project: Project) -> list[bool]:
+    """Whether each of the three tables has the new column."""
+    engine = sa.create_engine(project.url)
+    try:
+        inspector = sa.inspect(engine)
+        return [
+            "more" in {column["name"] for column in inspector.get_columns(f"blog_m{number}")}
+            for number in (1, 2, 3)
+        ]
+    finally:
+        engine.dispose()
+
+
+def test_ctrl_c_says_what_is_applied(anywhere: Project) -> None:
+    anywhere.chain("blog", 2)
+    anywhere.do("migrate", "blog", "0001")
+    field = 'migrations.AddField("M1", "more", models.IntegerField(default=0))'
+    anywhere.migration("blog", "0003_more", field, after=[("blog", "0002_m2")])
+    with late_blocker(anywhere):
+        running = anywhere.start("migrate")
+        wait_for(running, "Locked")
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate()
+    assert running.returncode == 130
+    assert "Interrupted. " in said
+    assert_record_is_true(anywhere)
+
+
+@contextmanager
+def late_blocker(project: Project) -> Iterator[None]:
+    """Something that the run gets stuck at."""
+    if project.url.startswith("sqlite"):
+        statements = ["BEGIN IMMEDIATE"]
+    else:
+        statements = ["BEGIN", "SELECT * FROM blog_m1"]
+    with held(project, *statements):
+        yield

@@ -1,0 +1,206 @@
+"""How commands end: each mishap with its exit code, its code, its place and its mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from projects import BLOG, CREATE, Project
+from whimbrel.cli import whimbrel
+
+Setup = Callable[[Project], object]
+
+
+def no_configuration(project: Project) -> None:
+    (project.root / "pyproject.toml").unlink()
+
+
+def broken_file(project: Project) -> None:
+    project.migration("blog", "0001_x", "migrations.NoSuch()")
+
+
+def syntax_error(project: Project) -> None:
+    project.write("blog/migrations/__init__.py")
+    project.write("blog/migrations/0001_x.py", "x = 1\n)\n")
+
+
+def two_leaves(project: Project) -> None:
+    project.chain("blog", 1)
+    for name in ("0002_a", "0002_b"):
+        project.migration(
+            "blog", name, CREATE.format(name=name[-1].upper()), after=[("blog", "0001_m1")]
+        )
+
+
+def cycle(project: Project) -> None:
+    project.migration("blog", "0001_a", after=[("blog", "0002_b")])
+    project.migration("blog", "0002_b", after=[("blog", "0001_a")])
+
+
+def missing_dependency(project: Project) -> None:
+    project.migration("blog", "0001_a", after=[("blog", "0000_gone")])
+
+
+def unfit_operation(project: Project) -> None:
+    project.migration("blog", "0001_a", 'migrations.RemoveField("nobody", "name")')
+
+
+def inconsistent(project: Project) -> None:
+    project.chain("blog", 2)
+    project.do("migrate")
+    project.query("DELETE FROM whimbrel_migrations WHERE name = '0001_m1'")
+
+
+def clash(project: Project) -> None:
+    project.chain("blog", 2)
+    project.query("CREATE TABLE blog_m2 (id INTEGER)")
+
+
+def broken_models(project: Project) -> None:
+    project.write("blog/models.py", "1 / 0\n")
+
+
+def field_without_default(project: Project) -> None:
+    project.do("makemigrations")
+    project.models("blog", BLOG + "    slug = models.SlugField()\n")
+
+
+def initial(project: Project) -> None:
+    project.do("makemigrations")
+
+
+def backup_there(project: Project) -> None:
+    project.chain("blog", 1)
+    project.write("copy.db", "mine")
+
+
+@pytest.mark.parametrize(
+    ("setup", "args", "code", "says"),
+    [
+        (None, ["migrat"], 2, ["no command 'migrat'", "Did you mean migrate?"]),
+        (None, ["migrate", "--colour"], 2, ["--colour"]),
+        (None, ["migrate", "a", "b", "c"], 2, ["unexpected extra argument"]),
+        (no_configuration, ["migrate"], 2, ["error[config]", "whimbrel init"]),
+        (None, ["migrate", "bolg"], 2, ["error[config]", "no app 'bolg'", "Did you mean 'blog'?"]),
+        (None, ["makemigrations", "bolg"], 2, ["no app 'bolg'", "'blog'"]),
+        (None, ["showmigrations", "bolg"], 2, ["no app 'bolg'", "'blog'"]),
+        (None, ["sqlmigrate", "bolg", "1"], 2, ["no app 'bolg'", "'blog'"]),
+        (None, ["migrate", "--database", "eu"], 2, ["error[config]", "no database 'eu'"]),
+        (broken_models, ["makemigrations"], 2, ["blog/models.py", "division by zero"]),
+        (None, ["makemigrations", "--name", "a b"], 2, ["error[usage]", "--name"]),
+        (None, ["makemigrations", "--empty"], 2, ["error[usage]", "APP --empty"]),
+        (None, ["makemigrations", "--rename", "x"], 2, ["error[usage]", "blog.Post.title"]),
+        (initial, ["makemigrations", "--rename", "a.B.c:d"], 2, ["answers no question"]),
+        (backup_there, ["migrate", "--backup", "copy.db"], 2, ["copy.db", "overwrites nothing"]),
+        (initial, ["migrate", "--backup", "no/where"], 2, ["no/where", "does not exist"]),
+        (field_without_default, ["makemigrations"], 3, ["error[question]", "--one-off blog.Post"]),
+        (broken_file, ["migrate"], 4, ["error[load]", "0001_x.py", "NoSuch"]),
+        (syntax_error, ["showmigrations"], 4, ["error[load]", "0001_x.py:2"]),
+        (initial, ["migrate", "blog", "0002"], 4, ["error[node]", "0001_initial"]),
+        (initial, ["sqlmigrate", "blog", "0002"], 4, ["error[node]", "0001_initial"]),
+        (two_leaves, ["migrate"], 4, ["error[conflict]", "0002_a, 0002_b", "--merge"]),
+        (two_leaves, ["makemigrations"], 4, ["error[conflict]", "0002_a, 0002_b"]),
+        (two_leaves, ["migrate", "blog", "0002"], 4, ["error[node]", "0002_a, 0002_b"]),
+        (cycle, ["migrate"], 4, ["error[cycle]", "blog.0001_a", "blog.0002_b"]),
+        (missing_dependency, ["migrate"], 4, ["error[node]", "blog.0001_a wants blog.0000_gone"]),
+        (unfit_operation, ["migrate"], 4, ["error[state]", "blog.0001_a", "nobody"]),
+        (unfit_operation, ["sqlmigrate", "blog", "0001"], 4, ["error[state]", "blog.0001_a"]),
+        (
+            inconsistent,
+            ["migrate"],
+            4,
+            ["error[history]", "blog.0002_m2", "blog.0001_m1", "--fake"],
+        ),
+        (clash, ["migrate", "--no-leap"], 5, ["error[step]", "blog.0002_m2", "CREATE TABLE"]),
+        (initial, ["sqlmigrate", "blog", "0001", "--dialect", "db2"], 5, ["error[unsupported]"]),
+    ],
+)
+def test_every_mishap_ends_with_its_code(
+    project: Project, setup: Setup | None, args: list[str], code: int, says: list[str]
+) -> None:
+    if setup is not None:
+        setup(project)
+    ended = project.run(*args)
+    assert ended.code == code, ended.err
+    for words in says:
+        assert words in ended.err
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+
+
+def test_what_stays_is_said(project: Project) -> None:
+    clash(project)
+    ended = project.run("migrate", "--no-leap")
+    assert "Done before it, and kept: blog.0001_m1." in ended.err
+    assert project.applied() == ["blog.0001_m1"]
+
+
+def test_a_leap_happens_whole_or_not_at_all(anywhere: Project) -> None:
+    anywhere.chain("blog", 3)
+    anywhere.query("CREATE TABLE blog_m3 (id INTEGER)")
+    assert anywhere.run("migrate").code == 5
+    assert anywhere.tables() == {"blog_m3", "whimbrel_migrations"}
+    assert anywhere.applied() == []
+
+
+def test_errors_are_told_to_machines_too(project: Project) -> None:
+    two_leaves(project)
+    ended = project.run("migrate", "--json")
+    assert ended.code == 4
+    assert ended.json["error"]["code"] == "conflict"
+    assert "--merge" in ended.json["error"]["mend"]
+
+
+def test_a_traceback_is_shown_to_who_asks(project: Project) -> None:
+    two_leaves(project)
+    assert "Traceback" in project.run("--traceback", "migrate").err
+    assert "Traceback" in project.run("migrate", env={"WHIMBREL_TRACEBACK": "1"}).err
+
+
+def test_what_nobody_foresaw_asks_for_a_report(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    monkeypatch.delattr("whimbrel.run.show.show_migrations")
+    ended = CliRunner().invoke(whimbrel, ["showmigrations"])
+    assert ended.exit_code == 1
+    assert "please report it" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.reduced
+@pytest.mark.parametrize(
+    "command", ["", "init", "makemigrations", "migrate", "showmigrations", "sqlmigrate"]
+)
+def test_every_command_has_help(command: str) -> None:
+    ended = CliRunner().invoke(whimbrel, [*([command] if command else []), "--help"])
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("Usage: ")
+
+
+def test_a_password_is_in_no_output(project: Project) -> None:
+    ended = project.run(
+        "--traceback", "migrate", env={"DATABASE_URL": "postgresql://me:s3cret@localhost:1/d"}
+    )
+    assert ended.code == 5
+    assert "s3cret" not in ended.out + ended.err
+    assert "me:***@localhost" in ended.err
+
+
+def test_a_url_that_cannot_be_parsed_is_not_shown(project: Project) -> None:
+    ended = project.run("--traceback", "migrate", env={"DATABASE_URL": "me:s3cret"})
+    assert ended.code == 2
+    assert "s3cret" not in ended.err
+
+
+def test_a_reader_that_goes_is_no_bug(project: Project, tmp_path: Path) -> None:
+    project.chain("blog", 1)
+    reading = project.start("showmigrations", "--offline")
+    assert reading.stdout is not None
+    reading.stdout.close()
+    assert reading.stderr is not None
+    assert "report" not in reading.stderr.read()
+    reading.wait()
