@@ -162,6 +162,23 @@ def test_a_broken_file_is_named_with_its_line(
     assert caught.value.exit_code == 4
 
 
+def test_an_error_of_ours_in_a_file_keeps_what_mends_it(tmp_path: Path) -> None:
+    text = "from whimbrel import models\n\nmodels.CharField(max_lenght=3)\n"
+    write(tmp_path, {"blog/migrations/0001.py": text})
+    with pytest.raises(LoadError) as caught:
+        history(tmp_path, "blog")
+    assert caught.value.message == "CharField has no option 'max_lenght'"
+    assert caught.value.mend == "Did you mean 'max_length'?"
+    assert str(caught.value.place).endswith("0001.py:3")
+
+
+def test_a_link_to_nowhere_is_no_migration_that_can_be_passed_over(blog: Path) -> None:
+    (blog / "blog/migrations/0004_gone.py").symlink_to(blog / "nowhere.py")
+    with pytest.raises(LoadError, match="it cannot be read") as caught:
+        history(blog, "blog")
+    assert str(caught.value.place).endswith("0004_gone.py")
+
+
 def test_the_cause_of_a_broken_file_goes_with_the_error(tmp_path: Path) -> None:
     write(tmp_path, {"blog/migrations/0001.py": "import no_such_module"})
     with pytest.raises(LoadError) as caught:

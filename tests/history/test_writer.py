@@ -490,6 +490,12 @@ def test_what_cannot_be_written_is_named_with_its_place(
     assert str(caught.value).startswith(message)
 
 
+def test_a_sqlalchemy_expression_is_to_be_written_as_sql() -> None:
+    field = models.DateTimeField(db_default=sa.func.now())
+    with pytest.raises(WriteError, match=r"models\.SQL"):
+        render_migration("b", "1", [], [migrations.AddField("Post", "made", field)])
+
+
 # -- onto the disk ------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from whimbrel.errors import LoadError
+from whimbrel.errors import LoadError, WhimbrelError
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
 from whimbrel.operations.base import Operation
@@ -24,19 +24,30 @@ def find_files(directory: Path) -> list[Found]:
     """
     try:
         with os.scandir(directory) as entries:
-            found = [
-                _found(entry)
-                for entry in entries
-                if entry.name.endswith(".py") and entry.name[0] not in "_~."
-            ]
+            files = [each for each in entries if each.name.endswith(".py")]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise _unreadable(str(directory), error) from error
+    found = [_found(each) for each in files if each.name[0] not in "_~."]
     return sorted(found, key=lambda each: each.name)
 
 
 def _found(entry: os.DirEntry[str]) -> Found:
-    status = entry.stat()
+    try:
+        status = entry.stat()
+    except OSError as error:
+        raise _unreadable(entry.path, error) from error
     return Found(entry.name[:-3], entry.path, status.st_size, status.st_mtime_ns)
+
+
+def _unreadable(path: str, error: OSError) -> LoadError:
+    why = error.strerror or type(error).__name__
+    return LoadError(
+        f"it cannot be read: {why}",
+        place=place(path),
+        mend="Mend the file or its permissions, or move it out of the directory.",
+    )
 
 
 class Package:
@@ -124,11 +135,13 @@ def _execute(name: str, file: str) -> types.ModuleType:
 
 def broken(file: str, error: BaseException) -> LoadError:
     """The error for a file whose import ended in another one, with the line of the file."""
-    line = _line_of(file, error)
+    where = place(file, _line_of(file, error))
+    if isinstance(error, WhimbrelError):
+        return LoadError(error.message, place=where, mend=error.mend)
     why = error.msg if isinstance(error, SyntaxError) else str(error)
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
-        place=place(file, line),
+        place=where,
         mend="Mend the file, or move it out of the directory.",
     )
 

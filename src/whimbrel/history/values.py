@@ -326,10 +326,15 @@ def _object(self: Values, value: Any) -> Code:
         return _dataclass(self, value)
     if callable(value) and hasattr(value, "__name__"):
         return _imported(self, value)
-    raise WriteError(
-        f"{value!r} cannot be written into a migration file",
-        mend=f"Give {type(value).__name__} a method deconstruct(self) that returns "
-        '("module.Class", args, kwargs), or use another value.',
+    raise WriteError(f"{value!r} cannot be written into a migration file", mend=_mend(value))
+
+
+def _mend(value: Any) -> str:
+    if type(value).__module__.startswith("sqlalchemy."):
+        return 'Write the expression in SQL\'s own words: models.SQL("lower(title)").'
+    return (
+        f"Give {type(value).__name__} a method deconstruct(self) that returns "
+        '("module.Class", args, kwargs), or use another value.'
     )
 
 
