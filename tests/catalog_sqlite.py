@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 _TOKEN = re.compile(
-    r"""(?P<gap>\s+|--[^\n]*) | '(?:[^']|'')*' | "(?P<name>(?:[^"]|"")*)" | \w+ | .""",
+    r"""(?P<gap>\s+|--[^\n]*) | '(?:[^']|'')*' | "(?P<name>(?:[^"]|"")*)" | \w+ | [<>=!|]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -65,11 +65,27 @@ def _table(connection: Connection, name: str, sql: str) -> dict[str, Any]:
         "checks": sorted(_named(text, "check")),
         "uniques": sorted(_named(text, "unique")),
         "generated": sorted(_after(text, "as (")),
-        "collations": sorted(re.findall(r"(\w+) [\w() ,]*?collate (\w+)", text)),
+        "collations": sorted(
+            (part.split()[0], found[1])
+            for part in _parts(text)
+            if (found := re.search(r"\bcollate (\w+)", part))
+        ),
         "tail": text[text.rindex(")") :],
         "counts": "autoincrement" in text,
         "primary": re.findall(r"constraint (\w+) primary key", text),
     }
+
+
+def _parts(text: str) -> list[str]:
+    """The definitions of columns and constraints in a CREATE TABLE."""
+    depth, parts = 0, [""]
+    for character in text[text.index("(") + 1 :]:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _value(default: str | None) -> str | None:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from whimbrel.engines.sql import Spelling
 from whimbrel.engines.sql.literals import Literals, text
+from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import ForeignKey, IndexPart
 
 
@@ -51,7 +52,8 @@ class SQLiteSpelling(Spelling):
 
     def index_part(self, part: IndexPart) -> str:
         """Without an operator class and NULLS FIRST, which say nothing here."""
-        return super().index_part(IndexPart(part.of, part.descending, collation=part.collation))
+        of = part.of.on("sqlite") if isinstance(part.of, SQL) else self.quote(part.of)
+        return f"{of}{self.collate(part.collation)}{' DESC' if part.descending else ''}"
 
     # LIKE takes small letters for capitals here; GLOB does not.
 
