@@ -14,6 +14,8 @@ from history.projects import LONG_AGO, apps, history, migration, model, write
 from whimbrel.history import cache
 from whimbrel.history.loader import load
 
+pytestmark = pytest.mark.reduced
+
 FILES = {
     "blog/migrations/0001_initial.py": migration(model("Post"), run_before=[("shop", "0001")]),
     "blog/migrations/0002_more.py": migration(

@@ -214,7 +214,11 @@ def test_a_digest_is_the_same_under_any_hash_seed() -> None:
     found = {
         subprocess.run(
             [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": tests},
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": os.pathsep.join([tests, *sys.path]),
+            },
             capture_output=True,
             check=True,
             text=True,

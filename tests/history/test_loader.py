@@ -16,6 +16,8 @@ from whimbrel.history.loader import load
 from whimbrel.history.node import Node
 from whimbrel.operations.base import States
 
+pytestmark = pytest.mark.reduced
+
 BLOG = {
     "blog/migrations/0001_initial.py": migration(model("Post"), model("Tag")),
     "blog/migrations/0002_post_title.py": migration(

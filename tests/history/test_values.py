@@ -26,6 +26,8 @@ from history import samples
 from whimbrel.errors import WriteError
 from whimbrel.history.writer import source_of
 
+pytestmark = pytest.mark.reduced
+
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 EAST = datetime.timezone(datetime.timedelta(hours=2))
 NAMED = datetime.timezone(datetime.timedelta(hours=-3), "BRT")

@@ -159,7 +159,7 @@ def _index(self: Values, value: Index) -> Code:
         args: list[Any] = []
         given = {"fields": [_in_short(part) for part in value.parts], **_opclasses(value), **given}
     else:
-        args = [_in_short(part) for part in value.parts]
+        args = [part if part.opclass else _in_short(part) for part in value.parts]
     return self.call(_models(self, "Index"), args, given)
 
 
