@@ -72,8 +72,10 @@ def _typed_with_dependents(change: c.AlterColumn, work: Work) -> Iterator[Step]:
     yield from dependents.back(held, {table.at: now}, change, work)
 
 
-def typed(at: Name, old: Column, new: Column, change: c.Change, work: Work) -> Step:
-    """ALTER COLUMN ... TYPE."""
+def typed(
+    at: Name, old: Column, new: Column, change: c.Change, work: Work, *, has_keys: bool = True
+) -> Step:
+    """ALTER COLUMN ... TYPE. ``has_keys`` False: foreign keys have stepped aside before."""
     before, after = casts.shape(old.type), casts.shape(new.type)
     name = SPELLING.quote(old.name)
     made = casts.using(name, before, after)
@@ -87,7 +89,7 @@ def typed(at: Name, old: Column, new: Column, change: c.Change, work: Work) -> S
         f"TYPE {SPELLING.type(new.type)}{collate}{using}",
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
-        *_key_partners(table, old.name, work),
+        *(_key_partners(table, old.name, work) if has_keys else ()),
         scans=scans,
         rewrites=rewrites,
         hazards=_hazards(before, after, rewrites, scans),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import names
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.columns import require_version
 from whimbrel.engines.postgresql.spelling import SPELLING
@@ -76,16 +75,13 @@ def dropped(at: Name, constraint: Constraint, change: c.Change | None, work: Wor
 
 def rename_constraint(change: c.RenameConstraint, work: Work) -> Iterator[Step]:
     at = change.table
-
-    def renamed(old: str, new: str) -> Step:
-        return work.alter(
-            at,
-            f"RENAME CONSTRAINT {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
-            change,
-            probe=w.has_constraint(at, new),
-        )
-
-    yield from names.renames(at, change.old.name, change.new.name, work, renamed)
+    old, new = change.old.name, change.new.name
+    yield work.alter(
+        at,
+        f"RENAME CONSTRAINT {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+        change,
+        probe=w.has_constraint(at, new),
+    )
 
 
 STEPS: Makers = {

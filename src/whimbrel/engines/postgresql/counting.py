@@ -77,7 +77,7 @@ def _moved_on(at: Name, column: Column, identity: Identity, change: c.Change, wo
         f"SELECT setval({_owned(at, column.name)}, {end}({name})) FROM {SPELLING.at(at)} "
         f"HAVING {end}({name}) {beyond} {first}",
         change,
-        (at, Lock.ACCESS_EXCLUSIVE),
+        (at, Lock.ACCESS_SHARE),
         scans=True,
     )
 
@@ -106,7 +106,7 @@ def _serial_added(change: c.AlterColumn, work: Work) -> Iterator[Step]:
         f"CREATE SEQUENCE {sequence} AS {SPELLING.type(column.type)} "
         f"OWNED BY {SPELLING.at(at)}.{name}",
         change,
-        (at, Lock.ACCESS_EXCLUSIVE),
+        (at, Lock.ACCESS_SHARE),
         probe=w.exists(place),
     )
     default = f"nextval({text(sequence)}::regclass)"

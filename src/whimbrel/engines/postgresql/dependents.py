@@ -13,8 +13,8 @@ from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql import constraints, indexes
 from whimbrel.engines.postgresql.work import Work
 from whimbrel.schema import changes as c
-from whimbrel.schema.differ import mentioned
 from whimbrel.schema.expressions import SQL
+from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index, Name, Table
 
 

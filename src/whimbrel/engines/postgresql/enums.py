@@ -236,7 +236,7 @@ class _Retyping:
             return
         if column.default is not None:
             yield self.work.alter(table.at, f"{altered} DROP DEFAULT", self.change)
-        yield altering.typed(table.at, column, now, self.change, self.work)
+        yield altering.typed(table.at, column, now, self.change, self.work, has_keys=False)
 
     def steps_after(self) -> Iterator[Step]:
         now = {table.at: self._after(table) for table in self.tables}

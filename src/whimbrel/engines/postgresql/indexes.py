@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import names, options
+from whimbrel.engines.postgresql import options
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.columns import require_version
 from whimbrel.engines.postgresql.spelling import SPELLING
@@ -107,15 +107,12 @@ def dropped(at: Name, index: Index, change: c.Change | None, work: Work) -> Step
 def rename_index(change: c.RenameIndex, work: Work) -> Iterator[Step]:
     """It locks the index alone, and weakly."""
     schema = change.table.schema
-
-    def renamed(old: str, new: str) -> Step:
-        return work.step(
-            f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
-            change,
-            probe=w.has_index(Name(schema, new)),
-        )
-
-    yield from names.renames(change.table, change.old.name, change.new.name, work, renamed)
+    old, new = change.old.name, change.new.name
+    yield work.step(
+        f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
+        change,
+        probe=w.has_index(Name(schema, new)),
+    )
 
 
 STEPS: Makers = {

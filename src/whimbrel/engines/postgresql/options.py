@@ -7,6 +7,7 @@ from typing import Any
 
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.sql.literals import text
+from whimbrel.schema.table import Name
 
 PREFIX = "postgresql_"
 
@@ -37,7 +38,7 @@ def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
     said = own(options)
     clauses = []
     if inherits := said.get("inherits"):
-        clauses.append(f"INHERITS ({', '.join(parents(inherits))})")
+        clauses.append(f"INHERITS ({', '.join(map(SPELLING.at, parents(inherits)))})")
     if partition := said.get("partition_by"):
         clauses.append(f"PARTITION BY {partition}")
     if using := said.get("using"):
@@ -49,7 +50,10 @@ def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
     return "".join(f" {clause}" for clause in clauses)
 
 
-def parents(inherits: Any) -> list[str]:
-    """The tables that a table inherits from, quoted."""
+def parents(inherits: Any) -> list[Name]:
+    """The tables that a table inherits from."""
     names = (inherits,) if isinstance(inherits, str) else tuple(inherits)
-    return [".".join(SPELLING.quote(part) for part in str(name).split(".", 1)) for name in names]
+    return [
+        Name(schema or None, name)
+        for schema, _, name in (str(each).rpartition(".") for each in names)
+    ]

@@ -188,12 +188,16 @@ def _inheritance(
 ) -> Iterator[Step]:
     old = options.parents(before.get("inherits") or ())
     new = options.parents(after.get("inherits") or ())
-    for parent in old:
-        if parent not in new:
-            yield work.alter(change.new.at, f"NO INHERIT {parent}", change)
-    for parent in new:
-        if parent not in old:
-            yield work.alter(change.new.at, f"INHERIT {parent}", change)
+    at = change.new.at
+    turns = [("NO INHERIT", parent) for parent in old if parent not in new]
+    turns += [("INHERIT", parent) for parent in new if parent not in old]
+    for verb, parent in turns:
+        yield work.step(
+            f"ALTER TABLE {SPELLING.at(at)} {verb} {SPELLING.at(parent)}",
+            change,
+            (at, Lock.ACCESS_EXCLUSIVE),
+            (parent, Lock.SHARE_UPDATE_EXCLUSIVE),
+        )
 
 
 def _whereabouts(

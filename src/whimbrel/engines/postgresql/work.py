@@ -32,8 +32,6 @@ class Work:
         self.fresh: set[Name] = set()
         #: Changes that were carried out earlier than their turn.
         self.done: set[int] = set()
-        #: Names that had to make room: (schema, name) and the name for the time being.
-        self.aside: dict[tuple[str | None, str], str] = {}
 
     @property
     def later(self) -> Sequence[c.Change]:

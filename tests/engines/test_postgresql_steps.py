@@ -1,0 +1,108 @@
+"""What steps say of themselves: every kind of change has some, and their locks are the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from postgresql_cases import CASES, Case
+from steps import carry_out
+from whimbrel.engines import Step
+from whimbrel.engines.base import Engine, Hazard, Lock
+from whimbrel.engines.postgresql import ENGINE
+from whimbrel.engines.postgresql.engine import MAKERS
+from whimbrel.engines.sql import execute
+from whimbrel.schema.changes import Change
+from whimbrel.schema.differ import diff
+from whimbrel.schema.table import Name, Schema
+
+
+@pytest.fixture
+def connection(postgresql_url: str) -> Iterator[Connection]:
+    engine = sa.create_engine(postgresql_url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_every_kind_of_change_has_steps() -> None:
+    # By name: a dataclass with slots leaves the class that it was made of among the subclasses.
+    kinds = {kind.__name__ for kind in Change.__subclasses__()}
+    assert {kind.__name__ for kind in MAKERS} == kinds
+
+
+def test_the_engine_keeps_the_contract() -> None:
+    asked = {name for name in vars(Engine) if not name.startswith("_")}
+    assert asked <= {name for name in dir(ENGINE) if not name.startswith("_")}
+
+
+# -- locks, scans and rewrites -----------------------------------------------------------------
+
+TABLES = """
+SELECT c.oid, nullif(n.nspname, 'public'), c.relname, pg_relation_filenode(c.oid),
+       pg_stat_get_xact_numscans(c.oid),
+       ARRAY(SELECT mode FROM pg_locks WHERE relation = c.oid AND pid = pg_backend_pid())
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'
+"""
+STRENGTH = {lock.value.title().replace(" ", "") + "Lock": lock for lock in Lock}
+
+
+class Moment:
+    """The tables of a database at one moment of a transaction, by their oids."""
+
+    def __init__(self, connection: Connection) -> None:
+        rows = execute(connection, TABLES).all()
+        self.names = {row[0]: Name(row[1], row[2]) for row in rows}
+        self.files = {row[0]: row[3] for row in rows}
+        self.scans = {row[0]: row[4] for row in rows}
+        self.held = {
+            row[0]: max((STRENGTH[mode] for mode in row[5]), key=list(Lock).index)
+            for row in rows
+            if row[5]
+        }
+
+
+def in_turn(connection: Connection, case: Case) -> Iterator[tuple[Step, Moment, Moment]]:
+    """Each step of a case in a transaction of its own, with how things stood around it."""
+    for step in ENGINE.steps(diff(case.before, case.after), case.before):
+        with connection.begin():
+            before = Moment(connection)
+            for statement in step.live(connection) if step.live else [step.sql]:
+                execute(connection, statement)
+            yield step, before, Moment(connection)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_locks_scans_and_rewrites_are_told_as_they_happen(
+    case: Case, connection: Connection
+) -> None:
+    carry_out(connection, Schema(), case.before)
+    for row in case.rows:
+        execute(connection, row)
+    # Of tables that the case itself creates nothing is told: nobody else sees them yet.
+    known = Moment(connection).names.keys()
+    connection.commit()
+    for step, before, after in in_turn(connection, case):
+        stayed = {oid: at for oid, at in before.names.items() if oid in after.names.keys() & known}
+        held = {stayed[oid]: lock for oid, lock in after.held.items() if oid in stayed}
+        told = {at: lock for at, lock in step.tables if at in stayed.values()}
+        assert held == told, step.sql
+        rewritten = [at for oid, at in stayed.items() if before.files[oid] != after.files[oid]]
+        assert step.rewrites or not rewritten, step.sql
+        scanned = [at for oid, at in stayed.items() if before.scans[oid] != after.scans[oid]]
+        assert step.rewrites or step.scans or not scanned, step.sql
+
+
+# -- hazards -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_is_told_of_a_step_holds_together(case: Case) -> None:
+    for step in ENGINE.steps(diff(case.before, case.after), case.before):
+        assert step.rewrites == (Hazard.REWRITES_TABLE in step.hazards)
+        assert not step.sql.endswith(";")
+        assert step.transactional
