@@ -80,10 +80,10 @@ CASES: list[tuple[Operation, list[str]]] = [
     (migrations.RenameIndex("post", "low", "lower_title"), ["RenameIndex blog_post low lower_title"]),
     (migrations.RemoveConstraint("post", "positive"), ["DropConstraint blog_post positive"]),
     (migrations.RenameConstraint("post", "positive", "not_negative"), ["RenameConstraint blog_post positive not_negative"]),
-    (migrations.RenameEnumValue("post", "kind", "draft", "wip"), ["AlterEnum blog_post_kind blog_post_kind", "AlterColumn blog_post kind kind"]),
-    (migrations.AlterField("post", "kind", models.EnumField(["draft", "live", "gone"], default="draft")), ["AlterEnum blog_post_kind blog_post_kind"]),
+    (migrations.RenameEnumValue("post", "kind", "draft", "wip"), ["AlterEnum blog_post_kind_enum blog_post_kind_enum", "AlterColumn blog_post kind kind"]),
+    (migrations.AlterField("post", "kind", models.EnumField(["draft", "live", "gone"], default="draft")), ["AlterEnum blog_post_kind_enum blog_post_kind_enum"]),
     (migrations.RemoveField("post", "readers"), ["DropTable blog_post_readers"]),
-    (migrations.DeleteModel("Post"), ["DropTable blog_post_readers", "DropTable blog_post", "DropEnum blog_post_kind"]),
+    (migrations.DeleteModel("Post"), ["DropTable blog_post_readers", "DropTable blog_post", "DropEnum blog_post_kind_enum"]),
 ]  # fmt: skip
 
 

@@ -136,7 +136,7 @@ NAMES = [
     (part_name("blog.Post", ["blog.Post.title"], "idx"), "blog_post_title_idx"),
     (part_name("blog.Post", [], "pk"), "blog_post_pk"),
     (part_name("blog.Post", ["blog.Post.a", "blog.Post.b"], "uniq", 2), "blog_post_a_b_uniq2"),
-    (type_name("blog.Post.kind"), "blog_post_kind"),
+    (type_name("blog.Post.kind"), "blog_post_kind_enum"),
     (identity("blog.Post", 1), "blog.Post"),
     (identity("blog.Post", 2), "blog.Post#2"),
     (shortened("x" * 63), "x" * 63),

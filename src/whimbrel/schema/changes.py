@@ -11,22 +11,16 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TypeVar
 
-from whimbrel.schema.expressions import SQL
+from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import (
-    Check,
     Column,
-    Computed,
     Constraint,
-    Exclude,
     ForeignKey,
     Index,
-    IndexPart,
     Name,
-    PrimaryKey,
     Schema,
     Sequence,
     Table,
-    Unique,
 )
 from whimbrel.schema.types import EnumType, replace_enums
 
@@ -382,70 +376,6 @@ def _(change: RenameIndex, schema: Schema) -> Schema:
 def _index(table: Table, old: Index, new: Index | None) -> Table:
     exchanged = (new if each.name == old.name else each for each in table.indexes)
     return replace(table, indexes=tuple(each for each in exchanged if each is not None))
-
-
-# -- names inside a table --------------------------------------------------------------------
-
-
-def rename_columns(table: Table, names: Mapping[str, str]) -> Table:
-    """The table after columns were renamed, with all that is made of them."""
-    return replace(
-        table,
-        columns=tuple(rename_column(column, names) for column in table.columns),
-        constraints=tuple(rename_in_constraint(each, names) for each in table.constraints),
-        indexes=tuple(rename_in_index(each, names) for each in table.indexes),
-    )
-
-
-def rename_column(column: Column, names: Mapping[str, str]) -> Column:
-    """The column under its new name, its computed expression with the new names in it."""
-    computed = column.computed
-    if computed is not None:
-        computed = Computed(computed.expression.rename(names), computed.stored)
-    return replace(column, name=names.get(column.name, column.name), computed=computed)
-
-
-def rename_in_constraint(constraint: Constraint, names: Mapping[str, str]) -> Constraint:
-    """The constraint of a table whose columns were renamed (a foreign key's own columns)."""
-    match constraint:
-        case PrimaryKey() | ForeignKey():
-            return replace(constraint, columns=_all(constraint.columns, names))
-        case Unique():
-            return replace(
-                constraint,
-                columns=_all(constraint.columns, names),
-                include=_all(constraint.include, names),
-            )
-        case Check():
-            return replace(constraint, expression=constraint.expression.rename(names))
-        case Exclude():
-            elements = tuple(
-                (_element(of, names), operator) for of, operator in constraint.elements
-            )
-            where = constraint.where.rename(names) if constraint.where is not None else None
-            return replace(constraint, elements=elements, where=where)
-
-
-def rename_in_index(index: Index, names: Mapping[str, str]) -> Index:
-    """The index of a table whose columns were renamed."""
-    return replace(
-        index,
-        parts=tuple(_part(part, names) for part in index.parts),
-        include=_all(index.include, names),
-        where=index.where.rename(names) if index.where is not None else None,
-    )
-
-
-def _all(columns: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(names.get(column, column) for column in columns)
-
-
-def _part(part: IndexPart, names: Mapping[str, str]) -> IndexPart:
-    return replace(part, of=_element(part.of, names))
-
-
-def _element(of: str | SQL, names: Mapping[str, str]) -> str | SQL:
-    return of.rename(names) if isinstance(of, SQL) else names.get(of, of)
 
 
 V = TypeVar("V")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from whimbrel.schema.table import ForeignKey, Name, Table
+from whimbrel.schema.table import Column, ForeignKey, Name, Table
 
 H = TypeVar("H", bound=Hashable)
 
@@ -68,3 +68,26 @@ def rename_order(renames: Mapping[H, H], temporary: Callable[[H], H]) -> Iterato
             yield old, aside
             del left[old]
             left[aside] = new
+
+
+def aside(name: str) -> str:
+    """A name for a while, of at most 63 bytes: PostgreSQL would cut it to the name itself."""
+    return f"{name.encode()[:54].decode(errors='ignore')}_whimbrel"
+
+
+def made_after(columns: Iterable[Column]) -> list[Column]:
+    """The columns, each after those that it is computed from, else plain ones first."""
+    left = sorted(columns, key=lambda column: column.computed is not None)
+    if len(left) < 2 or left[-2].computed is None:
+        return left
+    found: list[Column] = []
+    while left:
+        names = frozenset(column.name for column in left)
+        ready = [column for column in left if not _computed_from(column, names - {column.name})]
+        found += ready or left
+        left = [column for column in left if column not in found]
+    return found
+
+
+def _computed_from(column: Column, names: frozenset[str]) -> frozenset[str]:
+    return column.computed.expression.columns(names) if column.computed else frozenset()

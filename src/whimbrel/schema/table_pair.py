@@ -1,0 +1,284 @@
+"""One table before and after: what becomes of its columns, constraints and indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from whimbrel.schema import changes as c
+from whimbrel.schema.mentions import (
+    mentioned,
+    rename_column,
+    rename_in_constraint,
+    rename_in_index,
+)
+from whimbrel.schema.order import aside, made_after, rename_order
+from whimbrel.schema.pairs import Pairs, pair
+from whimbrel.schema.renames import PartRename
+from whimbrel.schema.table import (
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from whimbrel.schema.types import EnumType, Type, enum_types, replace_enums
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Old columns that a foreign key must let go of: on both its ends, and as what it points at."""
+
+    retyped: frozenset[tuple[Name, str]]
+    losing: frozenset[tuple[Name, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.retyped or self.losing)
+
+    def holds(self, at: Name, key: ForeignKey) -> bool:
+        """Whether a foreign key of the old table there holds a column that must change."""
+        own = {(at, column) for column in key.columns}
+        target = {(key.target, column) for column in key.target_columns}
+        return not (self.retyped.isdisjoint(own | target) and self.losing.isdisjoint(target))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A constraint or index of the old table: as it was, and in the names of the new one."""
+
+    was: Constraint | Index
+    now: Constraint | Index
+
+    @property
+    def key(self) -> str | None:
+        return self.was.key
+
+
+class TablePair:
+    """A table before and after.
+
+    ``moved``: old places of tables to new ones. ``names``: by a table's old place, its renamed
+    columns. ``enums``: the enum types that differ.
+    """
+
+    def __init__(
+        self,
+        before: Table,
+        after: Table,
+        columns: Pairs[Column],
+        moved: Mapping[Name, Name],
+        names: Mapping[Name, Mapping[str, str]],
+        enums: Mapping[EnumType, EnumType],
+    ) -> None:
+        self.before, self.after = before, after
+        self._moved, self._all_names = moved, names
+        self._names = names.get(before.at, {})
+        self._columns, self._enums = columns, enums
+        self._column_fates()
+        self._part_fates()
+
+    # -- columns
+
+    def _column_fates(self) -> None:
+        """``altered``: old (in the new names) and new; ``remade``: those that go and come back."""
+        self.altered: list[tuple[Column, Column]] = []
+        self.remade: list[Column] = []
+        touched = {column.name for column in self._columns.new}
+        for old, new in self._columns.both:
+            now = self._translated(old)
+            if now != new:
+                self.altered.append((now, new))
+            if _is_typed_otherwise(now, new) or self._has_other_labels(old):
+                touched.add(new.name)
+            if now != new and _must_be_remade(now, new):
+                self.remade.append(new)
+                touched.add(new.name)
+        if touched:
+            self._remake_what_is_made_of(touched)
+        if self.remade:
+            again = {column.name for column in self.remade}
+            self.altered = [each for each in self.altered if each[1].name not in again]
+        self.fresh = frozenset(each.name for each in (*self.remade, *self._columns.new))
+
+    def _translated(self, column: Column) -> Column:
+        """An old column in the new names, with the new enum types."""
+        now = rename_column(column, self._names) if self._names else column
+        return replace(now, type=replace_enums(now.type, self._enums)) if self._enums else now
+
+    def _has_other_labels(self, old: Column) -> bool:
+        """Whether the column's enum type may have to be exchanged for another one."""
+        used = [(enum, self._enums.get(enum, enum)) for enum in enum_types(old.type)]
+        return any(_labels(before) != _labels(after) for before, after in used)
+
+    def _remake_what_is_made_of(self, touched: set[str]) -> None:
+        """Computed columns over columns that are not what they were, and so on over those."""
+        known = {column.name for column in self.remade}
+        left = [new for _, new in self._columns.both if new.computed and new.name not in known]
+        while found := [each for each in left if _is_made_of(each, touched)]:
+            self.remade += found
+            touched.update(each.name for each in found)
+            left = [each for each in left if each not in found]
+
+    def _old(self, name: str) -> Column:
+        """The old column behind a name of the new table."""
+        return next(old for old, new in self._columns.both if new.name == name)
+
+    def columns_go(self) -> Iterator[c.Change]:
+        """Those that are made of others first."""
+        gone = [*self._columns.gone, *(self._old(new.name) for new in self.remade)]
+        for column in reversed(made_after(gone)):
+            yield c.DropColumn(self.before.at, column)
+
+    def columns_are_renamed(self) -> Iterator[c.Change]:
+        remade = {new.name for new in self.remade}
+        names = {old: new for old, new in self._names.items() if new not in remade}
+        for before, after in rename_order(names, aside):
+            yield c.RenameColumn(self.after.at, before, after)
+
+    def columns_come_and_change(self) -> Iterator[c.Change]:
+        come = made_after([*self._columns.new, *self.remade])
+        at = self.after.at
+        yield from (c.AddColumn(at, column) for column in come if column.computed is None)
+        yield from (c.AlterColumn(at, old, new) for old, new in self.altered)
+        yield from (c.AddColumn(at, column) for column in come if column.computed is not None)
+
+    def retyped(self) -> Iterator[str]:
+        """Old columns whose kind of type changes."""
+        for old, new in self.altered:
+            if _kind(old) != _kind(new):
+                yield self._old(new.name).name
+
+    # -- the table itself
+
+    def options(self) -> Iterator[c.Change]:
+        before, after = self.before, self.after
+        if (before.comment, before.options) != (after.comment, after.options):
+            yield c.AlterTable(
+                replace(after, comment=before.comment, options=before.options), after
+            )
+
+    # -- constraints and indexes
+
+    def _part_fates(self) -> None:
+        """``going`` and ``coming``, those too that are made anew; ``staying``; ``renamed``."""
+        self.going: list[Constraint | Index] = []
+        self.coming: list[Constraint | Index] = []
+        self.staying: list[tuple[_Part, _Part]] = []
+        before, after = self.before, self.after
+        self._add_part_fates(before.constraints, after.constraints)
+        self._add_part_fates(before.indexes, after.indexes)
+
+    def _add_part_fates(
+        self, olds: Sequence[Constraint | Index], news: Sequence[Constraint | Index]
+    ) -> None:
+        parts = pair(
+            [_Part(old, self._renamed(old)) for old in olds],
+            [_Part(new, new) for new in news],
+            lambda part: (type(part.now), part.now.name),
+            lambda part: replace(part.now, name=""),
+        )
+        again = [each for each in parts.both if self._must_be_made_anew(*each)]
+        self.going += [old.was for old in (*parts.gone, *(old for old, _ in again))]
+        self.coming += [new.now for new in (*parts.new, *(new for _, new in again))]
+        self.staying += [each for each in parts.both if each not in again]
+
+    def _renamed(self, part: Constraint | Index) -> Constraint | Index:
+        if isinstance(part, Index):
+            return rename_in_index(part, self._names) if self._names else part
+        renamed = rename_in_constraint(part, self._names) if self._names else part
+        if not isinstance(renamed, ForeignKey):
+            return renamed
+        target = self._moved.get(renamed.target, renamed.target)
+        names = self._all_names.get(renamed.target, {})
+        if not names and target == renamed.target:
+            return renamed
+        columns = tuple(names.get(column, column) for column in renamed.target_columns)
+        return replace(renamed, target=target, target_columns=columns)
+
+    def _must_be_made_anew(self, old: _Part, new: _Part) -> bool:
+        if old.now != new.now and replace(old.now, name=new.now.name) != new.now:
+            return True
+        return bool(self.fresh) and bool(mentioned(new.now, self.fresh))
+
+    def losing_keys(self) -> Iterator[str]:
+        """Old columns whose primary or unique key goes."""
+        for part in self.going:
+            if isinstance(part, PrimaryKey | Unique) or (isinstance(part, Index) and part.unique):
+                yield from part.columns
+
+    def _held(self, blocked: Blocked) -> list[tuple[ForeignKey, ForeignKey]]:
+        """Foreign keys that stay, but must let go for a while."""
+        if not blocked:
+            return []
+        return [
+            (old.was, new.now)
+            for old, new in self.staying
+            if isinstance(old.was, ForeignKey)
+            and isinstance(new.now, ForeignKey)
+            and blocked.holds(self.before.at, old.was)
+        ]
+
+    def foreign_keys_go(self, blocked: Blocked) -> Iterator[c.Change]:
+        for key in (*self.going, *(old for old, _ in self._held(blocked))):
+            if isinstance(key, ForeignKey):
+                yield c.DropConstraint(self.before.at, key)
+
+    def foreign_keys_come(self, blocked: Blocked) -> Iterator[c.Change]:
+        for key in (*self.coming, *(new for _, new in self._held(blocked))):
+            if isinstance(key, ForeignKey):
+                yield c.AddConstraint(self.after.at, key)
+
+    def parts_go(self) -> Iterator[c.Change]:
+        yield from (c.DropIndex(self.before.at, each) for each in _indexes(self.going))
+        yield from (c.DropConstraint(self.before.at, each) for each in _constraints(self.going))
+
+    def parts_come(self) -> Iterator[c.Change]:
+        yield from (c.AddConstraint(self.after.at, each) for each in _constraints(self.coming))
+        yield from (c.AddIndex(self.after.at, each) for each in _indexes(self.coming))
+
+    def renames(self, blocked: Blocked) -> Iterator[PartRename]:
+        """The parts that stay under another name; a key that lets go comes back with it."""
+        held = {new for _, new in self._held(blocked)}
+        for old, new in self.staying:
+            if old.now.name != new.now.name and new.now not in held:
+                yield PartRename(self.after.at, old.now, new.now)
+
+
+def _indexes(parts: Iterable[Constraint | Index]) -> list[Index]:
+    return [part for part in parts if isinstance(part, Index)]
+
+
+def _constraints(parts: Iterable[Constraint | Index]) -> list[Constraint]:
+    """But for foreign keys, which have a turn of their own."""
+    return [part for part in parts if not isinstance(part, Index | ForeignKey)]
+
+
+def _labels(enum: EnumType) -> list[str]:
+    """The labels under the names that they were born with."""
+    return [value.key or value.label for value in enum.values]
+
+
+def _kind(column: Column) -> object:
+    """What of a type a foreign key minds: its class, not its length."""
+    of = column.type
+    return of.path if isinstance(of, Type) else (of.schema, of.name)
+
+
+def _is_typed_otherwise(old: Column, new: Column) -> bool:
+    return old.type != new.type or old.collation != new.collation
+
+
+def _must_be_remade(old: Column, new: Column) -> bool:
+    """A computed column that is computed otherwise, or a column that turns computed or back."""
+    return old.computed != new.computed or (
+        new.computed is not None and _is_typed_otherwise(old, new)
+    )
+
+
+def _is_made_of(column: Column, names: Iterable[str]) -> bool:
+    return column.computed is not None and bool(
+        column.computed.expression.columns(frozenset(names))
+    )
