@@ -160,6 +160,10 @@ WORDS: list[tuple[Any, str]] = [
         'models.Index(fields=["a", "b"], opclasses=["", "jsonb_ops"], method="gin")',
     ),
     (
+        models.Index(SQL("lower(a)"), models.IndexPart("b", opclass="jsonb_ops")),
+        'models.Index(models.SQL("lower(a)"), models.IndexPart("b", opclass="jsonb_ops"))',
+    ),
+    (
         models.Index(models.IndexPart("a", descending=True, nulls="last"), "b"),
         'models.Index(models.IndexPart("a", descending=True, nulls="last"), "b")',
     ),
