@@ -124,3 +124,34 @@ def test_what_is_wrong_has_a_place(read, name, text, code, place, message):
     assert (error["code"], error["place"].endswith(place)) == (code, True), error
     assert message in error["message"]
     assert error["mend"]
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("postgresql://h/d", 2), ("sqlite:///x", 0), ("${NOT_SET}", 0)]
+)
+def test_nothing_is_written_of_what_a_configured_database_cannot_do(
+    tmp_path: Path, url: str, code: int
+):
+    files = {
+        "pyproject.toml": f'[tool.whimbrel]\napps = ["blog"]\ndatabase = "{url}"',
+        "blog/__init__.py": "",
+        "blog/models.py": (
+            "from whimbrel import models\n"
+            "class A(models.Model):\n"
+            "    class Meta:\n"
+            f"        db_table = {'n' * 64!r}\n"
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "whimbrel", "makemigrations"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert ("blog/models.py:2" in done.stderr) is (code == 2)
+    assert (tmp_path / "blog/migrations").exists() is (code == 0)

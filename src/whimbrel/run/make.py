@@ -6,12 +6,13 @@ What is to be written is a value first; `write` puts it on the disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whimbrel.config import Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
-from whimbrel.errors import CycleError, UsageError
+from whimbrel.errors import ConfigError, CycleError, UsageError
 from whimbrel.history.author import NewMigration, author
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
@@ -19,7 +20,9 @@ from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
+from whimbrel.run.connect import dialect_of
 from whimbrel.sources import read_models
+from whimbrel.state.state import State
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,30 @@ def make_migrations(
     wanted = [config.app(app).label for app in apps]
     history = load(config.apps)
     history.graph.refuse_conflicts()
-    live = read_models(config, wanted or None)
+    live = _sound_models(config, wanted)
     found = detect(history.project_state(), live, questioner, wanted or None)
     made = author(found, history.graph, _directories(config), name=name)
     if update:
         return _folded(history, made)
     return [_file(each) for each in made]
+
+
+def _sound_models(config: Config, apps: list[str]) -> State:
+    """The models, none of which says what the configured databases cannot do."""
+    from whimbrel.sources.checks import check_state
+
+    live = read_models(config, apps or None)
+    check_state(live, _dialects(config))
+    return live
+
+
+def _dialects(config: Config) -> set[str]:
+    """Of the databases whose URLs are known here: where models are written they need not be."""
+    found: set[str] = set()
+    for alias in config.databases:
+        with suppress(ConfigError):
+            found.add(dialect_of(config, alias))
+    return found
 
 
 def make_empty(

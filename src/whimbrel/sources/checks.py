@@ -47,7 +47,7 @@ def check_state(state: State, dialects: Iterable[str] = ("postgresql", "sqlite")
 
 def findings(state: State, dialects: Iterable[str]) -> list[ModelError]:
     """All that these databases could not do, in the order of the models."""
-    chosen = frozenset(dialects)
+    chosen = frozenset(dialects) & frozenset(known_dialects())
     tables: list[tuple[Model, Table]] = []
     found: list[ModelError] = []
     for model in state:
