@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -131,7 +132,7 @@ class Executor:
             timeout = _timeout(attempt)
             self._step = None
             try:
-                with self.engine.transaction(self.connection, steps, timeout):
+                with self._around(steps, timeout):
                     act()
                 return
             except WhimbrelError as error:
@@ -141,6 +142,23 @@ class Executor:
                 if not self.engine.is_lock_timeout(error):
                     raise self._explained(title, error) from error
             self._wait(title, steps, attempt, timeout, deadline)
+
+    def _around(self, steps: Sequence[Step], timeout: float) -> AbstractContextManager[None]:
+        """A transaction; or none, for a step that cannot run in one and waits without queueing."""
+        if all(step.transactional for step in steps):
+            return self.engine.transaction(self.connection, steps, timeout)
+        return self._without_transaction()
+
+    @contextmanager
+    def _without_transaction(self) -> Iterator[None]:
+        level = self.connection.get_isolation_level()
+        self.connection.commit()
+        self.connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield
+        finally:
+            self.connection.rollback()
+            self.connection.execution_options(isolation_level=level)
 
     def _wait(
         self, title: str, steps: Sequence[Step], attempt: int, timeout: float, deadline: float

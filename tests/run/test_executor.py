@@ -1,0 +1,134 @@
+"""Steps that no transaction holds: journalled, and taken up again by what the catalog shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from whimbrel.config import Config
+from whimbrel.engines import Step, engine_for
+from whimbrel.engines.base import Lock
+from whimbrel.errors import StepError
+from whimbrel.history.node import Node
+from whimbrel.run import journal, recorder
+from whimbrel.run.connect import connected, database_of
+from whimbrel.run.events import Event, StepStarted
+from whimbrel.run.executor import Executor
+from whimbrel.run.plan import Stage
+from whimbrel.run.work import Work
+from whimbrel.schema.table import Name
+
+KEY = ("blog", "0001_index")
+AT = Name(None, "t")
+
+
+def add_column(name: str) -> Step:
+    return Step(f"ALTER TABLE t ADD COLUMN {name} INTEGER", tables=((AT, Lock.ACCESS_EXCLUSIVE),))
+
+
+def index(column: str) -> Step:
+    name = f"t_{column}_idx"
+    return Step(
+        f"CREATE INDEX CONCURRENTLY {name} ON t ({column})",
+        transactional=False,
+        probe=f"SELECT 1 FROM pg_indexes WHERE indexname = '{name}'",
+    )
+
+
+def work(*steps: Step, atomic: bool = True, backwards: bool = False) -> Work:
+    stage = Stage((Node(*KEY, digest="1:x"),))
+    return Work(stage, backwards, atomic, (), steps)
+
+
+class Run:
+    """An executor, and what it sent."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sent: list[str] = []
+        self.executor = Executor(engine_for("postgresql"), connection, self.listen)
+        self.executor.prepare()
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self.sent.append(event.sql)
+
+    def applied(self) -> bool:
+        return KEY in recorder.applied(self.connection)
+
+    def columns(self) -> int:
+        rows = self.connection.exec_driver_sql(
+            "SELECT count(*) FROM information_schema.columns WHERE table_name = 't'"
+        )
+        return int(rows.scalar_one())
+
+
+@pytest.fixture
+def run(postgresql_url: str) -> Iterator[Run]:
+    config = Config(Path("/"), databases={"default": postgresql_url})
+    with connected(database_of(config)) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER)")
+        connection.commit()
+        yield Run(connection)
+
+
+@pytest.mark.reduced
+@pytest.mark.parametrize(
+    ("steps", "atomic", "sizes"),
+    [
+        ((), True, [0]),
+        ((add_column("a"), add_column("b")), True, [2]),
+        ((add_column("a"), add_column("b")), False, [1, 1]),
+        ((add_column("a"), index("a"), add_column("b")), True, [1, 1, 1]),
+        ((add_column("a"), add_column("b"), index("a")), True, [2, 1]),
+        ((Step("CREATE TABLE u (id INTEGER)"), Step("CREATE TABLE v (id INTEGER)")), False, [2]),
+    ],
+)
+def test_batches(steps: tuple[Step, ...], atomic: bool, sizes: list[int]) -> None:
+    assert [len(batch) for batch in work(*steps, atomic=atomic).batches] == sizes
+
+
+def test_what_no_transaction_holds_is_carried_out_and_recorded(run: Run) -> None:
+    run.executor.carry_out(work(add_column("a"), index("a"), add_column("b")))
+    assert run.applied()
+    assert run.columns() == 3
+    assert journal.entries(run.connection) == []
+
+
+def test_what_has_happened_is_not_sent_again(run: Run) -> None:
+    todo = work(add_column("a"), index("a"), Step("NONSENSE"), atomic=False)
+    with pytest.raises(StepError) as caught:
+        run.executor.carry_out(todo)
+    assert caught.value.place == "blog.0001_index: NONSENSE"
+    assert not run.applied()
+    assert [entry.done for entry in journal.entries(run.connection)] == [True, True, False]
+    run.sent.clear()
+    with pytest.raises(StepError):
+        run.executor.carry_out(todo)
+    assert run.sent == ["NONSENSE"]
+
+
+@pytest.mark.parametrize(("is_there", "sent"), [(True, []), (False, [index("id").sql])])
+def test_a_probe_tells_whether_a_step_without_a_mark_has_happened(
+    run: Run, is_there: bool, sent: list[str]
+) -> None:
+    todo = work(index("id"))
+    if is_there:
+        run.connection.exec_driver_sql("CREATE INDEX t_id_idx ON t (id)")
+    journal.prepare(run.connection)
+    digest = journal.digest_of([index("id").sql])
+    journal.start(run.connection, journal.Entry(*KEY, 0, False, digest, done=False))
+    run.connection.commit()
+    run.executor.carry_out(todo)
+    assert run.sent == sent
+    assert run.applied()
+
+
+def test_a_transaction_is_whole(run: Run) -> None:
+    with pytest.raises(StepError):
+        run.executor.carry_out(work(add_column("a"), Step("NONSENSE")))
+    assert run.columns() == 1
+    assert not run.applied()
