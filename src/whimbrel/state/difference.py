@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name, PrimaryKey, Schema, Table, Unique
-from whimbrel.state.lowering import enums_of, lower, sequences_of, tables_of
+from whimbrel.schema.table import Column, Name, PrimaryKey, Schema, Table, Unique
+from whimbrel.schema.types import EnumType
+from whimbrel.state.lowering import enums_of, lower, own_table, sequences_of, tables_of
 from whimbrel.state.state import State
 
 
@@ -23,27 +24,79 @@ def changes_between(before: State, after: State) -> list[Change]:
 
 
 def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
-    """The schemas of two states, or the parts of them in which they can differ."""
+    """The schemas of two states, or the parts of them in which they can differ.
+
+    A model that turns managed or unmanaged is in neither: its table stays as it is, and
+    whoever it belongs to from now on finds it so.
+    """
     touched = after.touched_since(before)
     if touched is None:
         touched = before.touched_since(after)
     if touched is None:
-        return lower(before), lower(after)
+        handed_over = _handed_over(before, after, [*before.models, *after.models])
+        return _whole(before, handed_over), _whole(after, handed_over)
     labels = _with_what_follows(touched, before, after)
-    return _part(before, labels), _part(after, labels)
+    handed_over = _handed_over(before, after, touched)
+    return _with_all_schemas(
+        before, _part(before, labels, handed_over), after, _part(after, labels, handed_over)
+    )
 
 
-def _part(state: State, labels: list[str]) -> Schema:
-    """The schema of some models; but schemas and sequences are those of all, if any has one."""
-    part = lower(state, labels)
-    if not part.schemas and not part.sequences:
-        return part
-    tables = {model.options.schema for model in state if model.options.managed}
-    schemas = frozenset(name for name in tables if name) | part.schemas
-    sequences = {
-        Name(each.schema, each.name): each for model in state for each in sequences_of(model)
-    }
-    return Schema(part.tables, part.enums, sequences or part.sequences, schemas)
+def _whole(state: State, handed_over: frozenset[str]) -> Schema:
+    return _part(state, state.models, handed_over) if handed_over else lower(state)
+
+
+def _part(state: State, labels: Iterable[str], handed_over: frozenset[str]) -> Schema:
+    if not handed_over:
+        return lower(state, labels)
+    models = {label: state.models.get(label) for label in labels}
+    return lower(
+        state, [label for label, model in models.items() if model and model.key not in handed_over]
+    )
+
+
+def _handed_over(before: State, after: State, labels: Iterable[str]) -> frozenset[str]:
+    """The identities of models that are managed on one side only."""
+    was, now = _unmanaged(before, labels), _unmanaged(after, labels)
+    if was == now:
+        return frozenset()
+    there = _keys_of(before, labels) & _keys_of(after, labels)
+    return (was ^ now) & there
+
+
+def _unmanaged(state: State, labels: Iterable[str]) -> frozenset[str]:
+    models = (state.models.get(label) for label in labels)
+    return frozenset(model.key for model in models if model and not model.options.managed)
+
+
+def _keys_of(state: State, labels: Iterable[str]) -> frozenset[str]:
+    return frozenset(state.models[label].key for label in labels if label in state.models)
+
+
+def _with_all_schemas(
+    before: State, old: Schema, after: State, new: Schema
+) -> tuple[Schema, Schema]:
+    """Two parts; but schemas and sequences are those of all models, if either part has one."""
+    if not (old.schemas or new.schemas or old.sequences or new.sequences):
+        return old, new
+    return _with_schemas_of(before, old), _with_schemas_of(after, new)
+
+
+def _with_schemas_of(state: State, part: Schema) -> Schema:
+    managed = [model for model in state if model.options.managed]
+    sequences = [each for model in managed for each in sequences_of(model)]
+    names = [model.options.schema for model in managed]
+    names += [each.schema for each in sequences]
+    names += [enum.schema for model in managed for enum in enums_of(model)]
+    return Schema(
+        part.tables,
+        part.enums,
+        {Name(each.schema, each.name): each for each in sequences},
+        part.schemas.union(name for name in names if name is not None),
+    )
+
+
+# -- which models take part ------------------------------------------------------------------
 
 
 def _with_what_follows(touched: Iterable[str], before: State, after: State) -> list[str]:
@@ -64,33 +117,37 @@ def _with_what_follows(touched: Iterable[str], before: State, after: State) -> l
 
 
 def _face(state: State, label: str) -> object:
-    """What a foreign key can see of a model: where its table is, and its keys."""
+    """What a foreign key can see of a model: where its table is, its keys and their columns."""
     model = state.models.get(label)
-    if model is None or not model.options.managed:
+    if model is None:
         return None
-    table = tables_of(state, model)[0]
+    table = tables_of(state, model)[0] if model.options.managed else own_table(state, model)
     keys = _keys(table)
-    return table.at, {name: table.column(name).type for name in keys}
+    named = {name for _, columns in keys for name in columns}
+    seen = [_seen(column) for column in table.columns if column.name in named]
+    return model.options.managed, table.at, keys, seen
 
 
-def _keys(table: Table) -> list[str]:
-    """The columns that a foreign key may point at."""
-    keys = [each.columns for each in table.constraints if isinstance(each, PrimaryKey | Unique)]
-    keys += [each.columns for each in table.indexes if each.unique]
-    return sorted({name for columns in keys for name in columns})
+def _keys(table: Table) -> list[tuple[str | None, tuple[str, ...]]]:
+    """The keys that a foreign key may point at: identity and columns."""
+    keys = [
+        (each.key, each.columns)
+        for each in table.constraints
+        if isinstance(each, PrimaryKey | Unique)
+    ]
+    return keys + [(each.key, each.columns) for each in table.indexes if each.unique]
+
+
+def _seen(column: Column) -> object:
+    return column.key, column.name, column.type, column.computed
 
 
 def _sharing_enums(labels: Iterable[str], before: State, after: State) -> list[str]:
-    """The models, in both states, that use an enum type which one of these models uses."""
-    names = {
-        name
-        for state in (before, after)
-        for label in labels
-        if label in state.models
-        for name in enums_of(state.models[label])
-    }
-    if not names:
+    """The models, in both states, that use an enum type which is not the same for these models."""
+    was, now = _enums(before, labels), _enums(after, labels)
+    if was == now:
         return []
+    names = {name for name in (*was, *now) if was.get(name) != now.get(name)}
     return sorted(
         {
             model.label.lower()
@@ -99,3 +156,19 @@ def _sharing_enums(labels: Iterable[str], before: State, after: State) -> list[s
             if not names.isdisjoint(enums_of(model))
         }
     )
+
+
+def _enums(state: State, labels: Iterable[str]) -> dict[Name, object]:
+    """The enum types of some models, with the identities of their labels."""
+    models = (state.models.get(label) for label in labels)
+    return {
+        Name(enum.schema, enum.name): _with_keys(enum)
+        for model in models
+        if model is not None and enums_of(model)
+        for table in tables_of(state, model)
+        for enum in table.enums
+    }
+
+
+def _with_keys(enum: EnumType) -> object:
+    return enum, tuple(value.key for value in enum.values)

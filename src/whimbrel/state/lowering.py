@@ -6,6 +6,7 @@ its type from what it points at, here and nowhere else.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
@@ -49,9 +50,28 @@ def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
         else [state.models[label] for label in labels if label in state.models]
     )
     tables = tuple(table for model in chosen for table in tables_of(state, model))
+    _refuse_one_name_for_two(chosen, tables)
     return Schema.of(
         tables, tuple(sequence for model in chosen for sequence in sequences_of(model))
     )
+
+
+def _refuse_one_name_for_two(models: list[Model], tables: tuple[Table, ...]) -> None:
+    if len({table.at for table in tables}) == len(tables):
+        return
+    times = Counter(table.at for table in tables)
+    twice = next(at for at, number in times.items() if number > 1)
+    keys = [table.key or "" for table in tables if table.at == twice]
+    raise ModelError(
+        f"the table {twice} is asked for {len(keys)} times: by {' and by '.join(keys)}",
+        place=next((model.place for model in models if model.key in keys and model.place), None),
+        mend="Give one of them another db_table.",
+    )
+
+
+def own_table(state: State, model: Model) -> Table:
+    """A model's own table, also where somebody else manages it."""
+    return _Lowering(state, model).own_table()
 
 
 def tables_of(state: State, model: Model) -> tuple[Table, ...]:
@@ -112,12 +132,12 @@ class _Lowering:
 
     def tables(self) -> Iterator[Table]:
         if self.model.options.managed:
-            yield self._own_table()
+            yield self.own_table()
             for each in self.model.fields:
                 if isinstance(each.field, ManyToManyField) and each.field.through is None:
                     yield self._through_table(each, each.field)
 
-    def _own_table(self) -> Table:
+    def own_table(self) -> Table:
         model = self.model
         return Table(
             name=model.db_table,
