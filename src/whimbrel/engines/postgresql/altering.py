@@ -143,7 +143,7 @@ def _nullness(change: c.AlterColumn, work: Work) -> Iterator[Step]:
         fill = columns.fill_of(new)
         if fill is not None:
             yield columns.filled(at, new, fill, work.table(at), change, work)
-            yield from _settled(at, work, change)
+            yield from columns.settled(at, change, work)
         yield columns.required(at, new, change, work)
     elif new.null and not old.null:
         yield work.alter(
@@ -152,12 +152,6 @@ def _nullness(change: c.AlterColumn, work: Work) -> Iterator[Step]:
             change,
             probe=w.has_column(at, new.name, "NOT attnotnull"),
         )
-
-
-def _settled(at: Name, work: Work, change: c.Change) -> Iterator[Step]:
-    """Deferred constraints have their say now: a table with pending ones cannot be altered."""
-    if any(getattr(each, "deferrable", None) for each in work.table(at).constraints):
-        yield work.step("SET CONSTRAINTS ALL IMMEDIATE", change)
 
 
 # -- the check of an enum that is no type of its own -----------------------------------------------

@@ -35,6 +35,7 @@ def add_column(change: c.AddColumn, work: Work) -> Iterator[Step]:
     else:
         yield _added(at, replace(column, null=True), table, change, work)
         yield filled(at, column, fill, table, change, work)
+        yield from settled(at, change, work)
         if not column.null:
             yield required(at, column, change, work)
     yield from _label_check(at, column, change, work)
@@ -174,6 +175,12 @@ def filled(
         scans=True,
         probe=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
     )
+
+
+def settled(at: Name, change: c.Change, work: Work) -> Iterator[Step]:
+    """Deferred constraints have their say now: a table with pending ones cannot be altered."""
+    if any(getattr(each, "deferrable", None) for each in work.table(at).constraints):
+        yield work.step("SET CONSTRAINTS ALL IMMEDIATE", change)
 
 
 def required(at: Name, column: Column, change: c.Change, work: Work) -> Step:
