@@ -1,4 +1,4 @@
-"""The SQLAlchemy models of jupyterhub and of optuna, brought into both databases and back.
+"""The SQLAlchemy models of jupyterhub, of optuna and of a file of ours, brought into both databases and back.
 
 What `create_all` makes of them is what must come out, names of unnamed constraints aside.
 """
@@ -6,6 +6,7 @@ What `create_all` makes of them is what must come out, names of unnamed constrai
 from __future__ import annotations
 
 import importlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from servers import PostgresServer
 PROJECTS = {
     "jupyterhub": "jupyterhub.orm:Base",
     "optuna": "optuna.storages._rdb.models:BaseModel",
+    "everything": "everything:Base",
 }
 
 
@@ -70,7 +72,9 @@ def nameless(found: dict[str, Any]) -> Any:
             for name, table in found.items()
             if "whimbrel" not in name
         }
-    kept = {what: [row for row in rows if "whimbrel" not in repr(row)] for what, rows in found.items()}
+    kept = {
+        what: [row for row in rows if "whimbrel" not in repr(row)] for what, rows in found.items()
+    }
     backing = {(row[0], row[2]) for row in kept["constraints"]}
     constraints = sorted((row[0], row[1], row[3]) for row in kept["constraints"])
     indexes = [row for row in kept["indexes"] if (row[0], row[2]) not in backing]
@@ -87,8 +91,12 @@ def _nameless_table(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_models_of_others_come_and_go(models: str, urls: tuple[str, str], tmp_path: Path) -> None:
+def test_models_of_others_come_and_go(
+    models: str, urls: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours, theirs = urls
+    shutil.copy(Path(__file__).with_name("everything.py"), tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "pyproject.toml").write_text(
         f'[tool.whimbrel]\ndatabase = "{ours}"\n\n'
         f'[tool.whimbrel.app.theirs]\nmodels = "{models}"\nmigrations = "migrations"\n'
