@@ -606,3 +606,12 @@ def test_some_apps_only(apps: list[str], expected: list[str]) -> None:
 def test_models_that_nothing_leads_to(old: State, new: State, what: str) -> None:
     with pytest.raises(ModelError, match=what):
         found(old, new)
+
+
+def test_entangled_apps_take_two_migrations_each_at_most() -> None:
+    chain = {
+        f"app{n % 3}_M{n}": {"next": fk(f"app{(n + 1) % 12 % 3}.M{(n + 1) % 12}")}
+        for n in range(12)
+    }
+    migrations = found(state(), state(**chain))
+    assert [each.app for each in migrations] == ["app0", "app2", "app1", "app0"]

@@ -314,7 +314,11 @@ def test_the_same_under_any_hash_seed() -> None:
     texts = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": tests},
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": os.pathsep.join([tests, *sys.path]),
+            },
             check=True,
             capture_output=True,
         ).stdout

@@ -7,6 +7,7 @@ nothing: questions go through one port, `Questioner`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from whimbrel.detect.check import assert_equal
@@ -85,8 +86,19 @@ def detect(
     _find_renames(work)
     _find_changes(work)
     questioner.finish()
-    tasks = _applied(work)
-    return split(tasks, old)
+    return _least_split(work)
+
+
+def _least_split(work: Work) -> list[AppMigration]:
+    """Where apps are entangled, whole apps one after the other may take fewer migrations."""
+    changes = list(work.tasks)
+    create_models(work)
+    migrations = split(_applied(work), work.old)
+    if max(Counter(each.app for each in migrations).values(), default=0) <= 2:
+        return migrations
+    work.tasks = changes
+    create_models(work, app_by_app=True)
+    return min(migrations, split(_applied(work), work.old), key=len)
 
 
 def _find_renames(work: Work) -> None:
@@ -102,7 +114,6 @@ def _find_changes(work: Work) -> None:
     change_fields(work)
     change_options(work)
     exchange_keys(work)
-    create_models(work)
     delete_models(work)
 
 

@@ -35,15 +35,19 @@ from whimbrel.state.naming import through_table_name
 from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
 
 
-def create_models(work: Work) -> None:
-    """Tasks that create the new models, and add what had to wait for others of them."""
-    for cut in _cuts(work.born):
+def create_models(work: Work, app_by_app: bool = False) -> None:
+    """Tasks that create the new models, and add what had to wait for others of them.
+
+    ``app_by_app``: all of an app before any of the next, however many keys that cuts off.
+    """
+    born = work.born
+    for cut in _cuts(_by_apps(born) if app_by_app else [born]):
         _create(work, cut)
 
 
 def delete_models(work: Work) -> None:
     """Tasks that delete the models that are gone, after what points at them."""
-    for cut in _cuts(work.gone):
+    for cut in _cuts([work.gone]):
         _delete(work, cut)
 
 
@@ -60,28 +64,54 @@ class _Cut:
     groups: list[tuple[str, ...]] = made_with(default_factory=list)
 
 
-def _cuts(models: list[Model]) -> Iterator[_Cut]:
-    """The models so that each points only at those before it, but for what is cut from it."""
-    waiting = {model.label.lower(): model for model in models}
-    while waiting:
-        cut = _free(waiting) or _cheapest(waiting)
-        del waiting[cut.model.label.lower()]
-        yield cut
+def _cuts(groups: list[list[Model]]) -> Iterator[_Cut]:
+    """The models, a group after another, so that each points only at those before it.
+
+    What points at a later one is cut from it.
+    """
+    waiting = {model.label.lower(): model for group in groups for model in group}
+    for group in groups:
+        own = {model.label.lower(): model for model in group}
+        while own:
+            cut = _free(own, waiting) or _cheapest(own, frozenset(waiting))
+            label = cut.model.label.lower()
+            del own[label], waiting[label]
+            yield cut
 
 
-def _free(waiting: dict[str, Model]) -> _Cut | None:
+def _free(own: dict[str, Model], waiting: dict[str, Model]) -> _Cut | None:
     """The first that points at nothing that waits, but itself."""
-    for label, model in waiting.items():
+    for label, model in own.items():
         if not (model.relations & waiting.keys()) - {label}:
             return _Cut(model)
     return None
 
 
-def _cheapest(waiting: dict[str, Model]) -> _Cut:
+def _cheapest(own: dict[str, Model], waiting: frozenset[str]) -> _Cut:
     """In a circle: the one that loses least by being cut."""
-    labels = frozenset(waiting)
-    cuts = [_cut(model, labels - {label}) for label, model in waiting.items()]
-    return min((cut for cut in cuts if cut is not None), key=_cost)
+    cuts = [_cut(model, waiting - {label}) for label, model in own.items()]
+    first = _Cut(next(iter(own.values())))
+    return min((cut for cut in cuts if cut is not None), key=_cost, default=first)
+
+
+def _by_apps(models: list[Model]) -> list[list[Model]]:
+    """The models of one app after another, those first that point least at what comes later."""
+    apps = dict.fromkeys(model.app for model in models)
+    found = []
+    while apps:
+        labels = {model.label.lower(): model.app for model in models if model.app in apps}
+        app = min(apps, key=lambda each: _outward(models, each, labels))
+        del apps[app]
+        found.append([model for model in models if model.app == app])
+    return found
+
+
+def _outward(models: list[Model], app: str, labels: dict[str, str]) -> int:
+    """How often an app's models point at those of other apps that wait."""
+    pointed = [
+        labels.get(to, app) for model in models if model.app == app for to in model.relations
+    ]
+    return sum(each != app for each in pointed)
 
 
 def _cost(cut: _Cut) -> int:
@@ -178,7 +208,8 @@ def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | Non
 def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
     yield has_model(model.label)
     yield has_key(model.label)
-    yield has_primary_key(model.label)
+    if all(each in fields for each in model.primary_key):
+        yield has_primary_key(model.label)
     yield from (has_field(model.label, each.name) for each in fields)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from whimbrel.detect.ordering import providers_of
@@ -25,6 +27,10 @@ class _Splitting:
 
     def __post_init__(self) -> None:
         self.before = [self._before(number) for number in range(len(self.tasks))]
+        self.counts: Counter[str] = Counter()
+        self.left: dict[str, list[int]] = {}
+        for number, task in enumerate(self.tasks):
+            self.left.setdefault(task.app, []).append(number)
         self.apps = list(dict.fromkeys(task.app for task in self.tasks))
 
     def _before(self, number: int) -> set[int]:
@@ -50,6 +56,9 @@ class _Splitting:
         made: list[AppMigration] = []
         while len(self.placed) < len(self.tasks):
             chosen = self._next()
+            app = self.tasks[chosen[0]].app
+            self.left[app] = self.left[app][len(chosen) :]
+            self.counts[app] += 1
             for number in chosen:
                 self.placed[number] = len(made)
             made.append(self._migration(chosen, made))
@@ -57,36 +66,31 @@ class _Splitting:
 
     def _next(self) -> list[int]:
         """All that is left of an app, if it can be; else a part after which another's rest can be."""
-        placed = frozenset(self.placed)
-        ready = {app: self._ready(app, placed) for app in self.apps}
+        ready = {app: self._ready(app, self.placed) for app in self.apps}
         for app, numbers in ready.items():
             if numbers and numbers == self._left(app):
                 return numbers
         parts = [numbers for numbers in ready.values() if numbers]
-        return next((part for part in parts if self._opens(part, placed)), parts[0])
+        fewest = min(parts, key=lambda part: self.counts[self.tasks[part[0]].app])
+        return next((part for part in parts if self._opens(part)), fewest)
 
-    def _opens(self, part: list[int], placed: frozenset[int]) -> bool:
+    def _opens(self, part: list[int]) -> bool:
         """Whether all that is left of another app can follow this part of an app."""
         app = self.tasks[part[0]].app
-        after = placed | frozenset(part)
+        after = {*self.placed, *part}
         others = [other for other in self.apps if other != app and self._left(other)]
         return any(self._ready(other, after) == self._left(other) for other in others)
 
     def _left(self, app: str) -> list[int]:
         """What is left of an app, up to what must stand apart."""
-        left = [n for n, task in enumerate(self.tasks) if task.app == app and n not in self.placed]
-        return self._until_apart(left)
+        return self._until_apart(self.left[app])
 
-    def _ready(self, app: str, placed: frozenset[int]) -> list[int]:
+    def _ready(self, app: str, placed: Container[int]) -> list[int]:
         """The tasks of an app, from the first that is left, that wait for nothing elsewhere."""
-        found = []
-        for number, task in enumerate(self.tasks):
-            if task.app != app or number in placed:
-                continue
-            if not self.before[number] <= placed:
-                break
-            found.append(number)
-        return self._until_apart(found)
+        waiting = (n for n in self.left[app] if any(each not in placed for each in self.before[n]))
+        first = next(waiting, None)
+        left = self.left[app]
+        return self._until_apart(left if first is None else left[: left.index(first)])
 
     def _until_apart(self, numbers: list[int]) -> list[int]:
         """Tasks that stand apart are a migration of their own."""
