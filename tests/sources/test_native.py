@@ -254,6 +254,24 @@ class TestState:
         assert list(model._meta.fields) == ["x", "y"]
         assert [column.name for column in model.__table__.primary_key] == ["y", "x"]
 
+    def test_children_of_an_abstract_model_have_names_of_their_own(self, declare):
+        space = declare(
+            "class Base(models.Model):\n"
+            "    x = models.IntegerField()\n"
+            "    to = models.ForeignKey('self', null=True, related_name='%(class)s_back')\n"
+            "    class Meta:\n"
+            "        abstract = True\n"
+            "        indexes = [models.Index(fields='x', name='%(app_label)s_%(class)s_x')]\n"
+            "class A(Base): pass\n"
+            "class B(Base): pass\n"
+        )
+        for name in ("A", "B"):
+            info = space[name]._meta
+            assert [index.name for index in info.options["indexes"]] == [f"blog_{name.lower()}_x"]
+            assert info.fields["to"].related_name == f"{name.lower()}_back"
+        sa.orm.configure_mappers()
+        assert space["A"].a_back.property.mapper.class_ is space["A"]
+
     def test_a_module_that_is_imported_anew_declares_anew(self, declare):
         first = declare("class A(models.Model):\n    x = models.IntegerField()")["A"]
         second = declare("class A(models.Model):\n    y = models.IntegerField()")["A"]
@@ -288,6 +306,7 @@ class TestRefusals:
             declare(source)
         assert caught.value.place == f"blog/models.py:{line}"
         assert caught.value.mend
+        declare("class A(models.Model): pass\nclass B(models.Model): pass")
 
     def test_two_models_of_one_label(self, declare):
         declare("class A(models.Model): pass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from whimbrel.errors import ModelError
 from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.naming import table_name
-from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, normal_options
+from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, but, normal_options
 
 #: Meta's names that no history depends on.
 _OF_PYTHON = ("abstract", "app_label", "verbose_name", "verbose_name_plural")
@@ -129,9 +129,30 @@ def _options(info: Info, meta: type[Any]) -> dict[str, Any]:
                 else f"Meta has: {', '.join((*_OF_PYTHON, *OPTION_NAMES))}.",
             )
     try:
-        return normal_options({name: said[name] for name in said if name in OPTION_NAMES})
+        options = normal_options({name: said[name] for name in said if name in OPTION_NAMES})
     except (TypeError, ValueError) as error:
         raise info.error(f"Meta does not read: {error}", "Give lists of names.") from error
+    for kind in ("indexes", "constraints"):
+        if kind in options:
+            options[kind] = _named_parts(info, options[kind])
+    return options
+
+
+def _named_parts(info: Info, parts: Iterable[Any]) -> list[Any]:
+    """Indexes and constraints, with "%(class)s" in their names filled in.
+
+    A name is one table's alone: models that inherit the same Meta need each their own.
+    """
+    if info.abstract:
+        return list(parts)
+    return [
+        but(part, name=part.name % _words(info)) if part.name and "%(" in part.name else part
+        for part in parts
+    ]
+
+
+def _words(info: Info) -> dict[str, str]:
+    return {"class": info.name.lower(), "app_label": info.app_label.lower()}
 
 
 def _parents(model: type[Any]) -> Iterator[type[Any]]:
@@ -172,8 +193,7 @@ def _substituted(value: Field, info: Info) -> Field:
     """A relation of an abstract model, with "%(class)s" in its related_name filled in."""
     if info.abstract or not isinstance(value, RelationField) or not value.related_name:
         return value
-    named = {"class": info.name.lower(), "app_label": info.app_label.lower()}
-    return value.but(related_name=value.related_name % named)
+    return value.but(related_name=value.related_name % _words(info))
 
 
 def _add_key(info: Info) -> None:

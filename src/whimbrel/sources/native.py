@@ -78,13 +78,18 @@ _waiting: list[Waiting] = []
 
 
 def _declare(info: Info) -> None:
+    """Map a model, and all relations that now have both ends. Leaves nothing behind if it fails."""
     _make_room(info)
-    info.model.__table__ = table_of(info, info.model.metadata)
-    info.tables.append(info.model.__table__)
-    _map(info)
-    _known[info.label.lower()] = info
-    _waiting.extend(relations(info))
-    _relate_what_can_be()
+    try:
+        info.model.__table__ = table_of(info, info.model.metadata)
+        info.tables.append(info.model.__table__)
+        _map(info)
+        _known[info.label.lower()] = info
+        _waiting.extend(relations(info))
+        _relate_what_can_be()
+    except ModelError:
+        forget([info])
+        raise
 
 
 def _make_room(info: Info) -> None:
