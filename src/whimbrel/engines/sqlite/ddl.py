@@ -78,6 +78,12 @@ def mentions(sql: str, name: str) -> bool:
     return any(is_name(token) and unquoted(token).lower() == name.lower() for token in tokens(sql))
 
 
+def is_on(index: str, column: str) -> bool:
+    """Whether a CREATE INDEX is made of a column: its own name may be the same."""
+    found = tokens(index)
+    return mentions(joined(found[found.index("(") :]), column)
+
+
 def taken_apart(sql: str) -> LiveDefinition:
     """The definition in a CREATE TABLE statement."""
     all_tokens = tokens(sql)

@@ -164,17 +164,13 @@ def _fits(constraint: ddl.LiveConstraint, gone: list[str]) -> bool:
 
 
 def _indexes(live: LiveTable, before: Table, after: Table) -> Iterator[str]:
-    """The indexes to make again as they are: those that no change concerns.
+    """The indexes to make again, as they are: those whose columns stay.
 
     One that the state knows and the database lacks was dropped by hand, and stays dropped.
     """
-    known = {index.name: index for index in before.indexes}
-    stays = {index.name for index in after.indexes if known.get(index.name) == index}
     gone = columns_gone(before, after)
-    for name, sql in live.indexes.items():
-        if name in stays or (
-            name not in known and not any(ddl.mentions(sql, column) for column in gone)
-        ):
+    for sql in live.indexes.values():
+        if not any(ddl.is_on(sql, column) for column in gone):
             yield sql
 
 

@@ -36,6 +36,36 @@ def steps_of(changes: Sequence[c.Change], before: Schema, version: Version) -> l
     return plan.steps
 
 
+#: SQLite has none of these: schemas are attached files, enums are VARCHAR.
+_NOTHING = (
+    c.CreateSchema,
+    c.DropSchema,
+    c.CreateEnum,
+    c.DropEnum,
+    c.CreateSequence,
+    c.DropSequence,
+    c.AlterSequence,
+)
+
+
+def _concerned(change: c.Change) -> Name:
+    """The table that a change concerns."""
+    match change:
+        case c.CreateTable(table=table) | c.AlterTable(new=table):
+            return table.at
+        case (
+            c.AddColumn(table=at)
+            | c.DropColumn(table=at)
+            | c.AddConstraint(table=at)
+            | c.DropConstraint(table=at)
+            | c.RenameConstraint(table=at)
+            | c.AddIndex(table=at)
+            | c.RenameColumn(table=at)
+        ):
+            return at
+    raise TypeError(f"no such change: {change!r}")
+
+
 class _Plan:
     """``real``: the tables after the steps so far; ``wanted``: after the changes so far.
 
@@ -53,46 +83,24 @@ class _Plan:
         match change:
             case c.DropTable(table=table):
                 self._drop(change, table)
-            case c.RenameTable(old=old, new=new):
-                self._rename_table(change, old, new)
-            case c.RenameColumn(table=at, old=was, new=name):
-                self._rename_column(change, at, was, name)
+            case c.RenameTable(old=here, new=there):
+                self._rename_table(change, here, there)
+            case c.RenameColumn(table=at, old=old, new=new):
+                self._rename_column(change, at, old, new)
             case c.DropIndex(table=at, index=index):
                 self._drop_index(change, at, index)
-            case c.RenameIndex(table=at, old=was_index, new=new_index):
-                self._drop_index(c.DropIndex(at, was_index), at, was_index)
-                self._put_off(c.AddIndex(at, new_index), at)
-            case c.CreateTable(table=table):
-                self._put_off(change, table.at)
-            case c.AlterTable(new=table):
-                self._put_off(change, table.at)
+            case c.RenameIndex(table=at, old=gone, new=index):
+                self._drop_index(c.DropIndex(at, gone), at, gone)
+                self._put_off(c.AddIndex(at, index), at)
             case c.AlterColumn(table=at):
                 self._put_off(self._with_fill(change), at)
             case c.AlterEnum(old=enum):
-                for each in self.wanted.using(enum):
-                    self.pending.setdefault(each.at, []).append(change)
+                for table in self.wanted.using(enum):
+                    self.pending.setdefault(table.at, []).append(change)
                 self.wanted.carry_out(change)
-            case (
-                c.AddColumn(table=at)
-                | c.DropColumn(table=at)
-                | c.AddConstraint(table=at)
-                | c.DropConstraint(table=at)
-                | c.RenameConstraint(table=at)
-                | c.AddIndex(table=at)
-            ):
-                self._put_off(change, at)
-            case (
-                c.CreateSchema()
-                | c.DropSchema()
-                | c.CreateEnum()
-                | c.DropEnum()
-                | c.CreateSequence()
-                | c.DropSequence()
-                | c.AlterSequence()
-            ):
-                pass  # SQLite has none of these: schemas are files, enums are VARCHAR
             case _:
-                raise TypeError(f"no such change: {change!r}")
+                if not isinstance(change, _NOTHING):
+                    self._put_off(change, _concerned(change))
 
     def _put_off(self, change: c.Change, at: Name) -> None:
         if not isinstance(change, c.CreateTable) and not self.wanted.knows(at):
@@ -273,7 +281,7 @@ def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.
 def _is_used_by_hand(table: live.LiveTable, column: str) -> bool:
     """Whether indexes or constraints that someone made by hand stand in the way."""
     constraints = (each for each in table.definition.all_constraints if each.mentions(column))
-    indexes = (name for name, sql in table.indexes.items() if ddl.mentions(sql, column))
+    indexes = (name for name, sql in table.indexes.items() if ddl.is_on(sql, column))
     generated = (
         each
         for each in table.definition.columns

@@ -242,19 +242,20 @@ def rowid_alias(table: Table) -> str | None:
     return name if column_type(column, table).upper() == "INTEGER" else None
 
 
-_STRICT_TYPES = {"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"}
+_STRICT_TYPES = {"INT": "INT", "ANY": "ANY", "BOOLEAN": "INTEGER"}
 
 
 def _strict(spelled: str) -> str:
     """The nearest of the six types that a STRICT table knows (stricttables.html, 2)."""
-    if spelled.upper() in _STRICT_TYPES:
-        return spelled
-    family = affinity(spelled)
-    if family != "NUMERIC":
-        return family
-    if spelled.upper() == "BOOLEAN":
-        return "INTEGER"
-    return "TEXT" if re.match(r"DATE|TIME|JSON", spelled.upper()) else "ANY"
+    name, collate, collation = spelled.partition(" COLLATE ")
+    return _STRICT_TYPES.get(name.upper(), _strict_by_affinity(name)) + collate + collation
+
+
+def _strict_by_affinity(name: str) -> str:
+    found = affinity(name)
+    if found != "NUMERIC":
+        return found
+    return "TEXT" if re.match(r"DATE|TIME|JSON", name.upper()) else "ANY"
 
 
 def affinity(spelled: str) -> str:
