@@ -26,7 +26,7 @@ from whimbrel.detect.questions import OneOff, SafeSteps
 from whimbrel.detect.references import fields_pointed_at, labels_of, made_of, needs_of_field
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
-from whimbrel.state.fields import Field, ManyToManyField
+from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State
@@ -176,6 +176,13 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     work.add(_turns_not_null(work, new, each, answer))
 
 
+def _keeps_target(before: Field, after: Field) -> bool:
+    """Whether a key points at the primary key of the same model, whichever fields that is."""
+    if not isinstance(before, ForeignKey) or not isinstance(after, ForeignKey):
+        return False
+    return before.to.lower() == after.to.lower() and not before.to_field and not after.to_field
+
+
 def _altering_task(
     work: Work, old: Model, new: Model, each: ModelField, operation: AlterField
 ) -> Task:
@@ -184,7 +191,7 @@ def _altering_task(
         unused_field(old.label, name) for name in made_of(old, before) - made_of(new, after)
     }
     freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
-    provides.update(freed - kept)
+    provides.update(freed - kept if not _keeps_target(before, after) else ())
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
         provides.update(_given(new, each))
     if after.primary_key != before.primary_key:
