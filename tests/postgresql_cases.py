@@ -9,6 +9,7 @@ from postgresql_columns import CASES as COLUMN_CASES
 from postgresql_columns import MOODS, ROWS, Case
 from tables import (
     BIG,
+    BOOLEAN,
     DATE,
     INTEGER,
     JSONB,
@@ -24,6 +25,7 @@ from whimbrel.schema.expressions import SQL, Constant, Q
 from whimbrel.schema.table import (
     Check,
     Column,
+    Computed,
     Constraint,
     Exclude,
     ForeignKey,
@@ -283,6 +285,11 @@ def enumerated(
 SAD, OK, HAPPY, MAD = ("sad", "1"), ("ok", "2"), ("happy", "3"), ("mad", "4")
 
 
+IS_SAD = column(
+    BOOLEAN, name="y", key="y", null=True, computed=Computed(SQL("x = 'sad'")), comment="whether"
+)
+
+
 def first_label(of: EnumType) -> Check:
     return Check("c", Q(x=of.labels[0]) | Q(x=of.labels[-1]))
 
@@ -322,6 +329,31 @@ ENUMS = [
         schema(table(column(enum("a", "b", "longer", native=False), null=True))),
         ("INSERT INTO post VALUES (1, 'a')",),
         found=["a"],
+    ),
+    Case(
+        "a label without a type renamed",
+        schema(table(column(enum(SAD, OK, native=False), default=Constant("sad")))),
+        schema(
+            table(
+                column(
+                    enum(("ok", "1"), ("melancholic", "2"), native=False), default=Constant("ok")
+                )
+            )
+        ),
+        ("INSERT INTO post VALUES (1, 'sad'), (2, 'ok')",),
+        found=["ok", "melancholic"],
+    ),
+    Case(
+        "a column computed of an enum",
+        schema(
+            table(column(enum(SAD, OK)), IS_SAD, index("y", name="y_idx"), Unique("u", ("y", "id")))
+        ),
+        schema(
+            table(column(enum(OK, SAD)), IS_SAD, index("y", name="y_idx"), Unique("u", ("y", "id")))
+        ),
+        ("INSERT INTO post VALUES (1, 'sad'), (2, 'ok')",),
+        "SELECT y FROM post ORDER BY id",
+        [True, False],
     ),
     Case(
         "labels get a type",

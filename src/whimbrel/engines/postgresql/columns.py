@@ -28,12 +28,12 @@ def add_column(change: c.AddColumn, work: Work) -> Iterator[Step]:
     table = work.table(at)
     fill = fill_of(column)
     if fill is None or fill == column.default:
-        yield _added(at, column, table, change, work)
+        yield added(at, column, table, change, work)
     elif is_default(fill, table):
-        yield _added(at, replace(column, default=fill), table, change, work)
+        yield added(at, replace(column, default=fill), table, change, work)
         yield defaulted(at, column, change, work)
     else:
-        yield _added(at, replace(column, null=True), table, change, work)
+        yield added(at, replace(column, null=True), table, change, work)
         yield filled(at, column, fill, table, change, work)
         yield from settled(at, change, work)
         if not column.null:
@@ -59,7 +59,8 @@ def is_default(fill: Default, table: Table) -> bool:
     return not SQL(said).columns(known) and not re.search(r"\bselect\b", said, re.IGNORECASE)
 
 
-def _added(at: Name, column: Column, table: Table, change: c.Change, work: Work) -> Step:
+def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) -> Step:
+    """ADD COLUMN; ``table`` is the table as it stands without it."""
     with_it = replace(table, columns=(*table.columns, column))
     rewrites = _fills_row_by_row(column)
     hazards = [Hazard.REWRITES_TABLE] if rewrites else []

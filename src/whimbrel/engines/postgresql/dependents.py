@@ -32,12 +32,17 @@ def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
     return any(mentioned(part, frozenset({column})) for column in columns)
 
 
-def of_columns(table: Table, columns: Collection[str], work: Work) -> list[Held]:
-    """What must step aside for new types of some columns of a table."""
+def of_columns(
+    table: Table, columns: Collection[str], work: Work, *, every: bool = False
+) -> list[Held]:
+    """What must step aside for new types of some columns of a table.
+
+    ``every``: all that is made of them, since the columns themselves go for a while.
+    """
     parts = [
         part
         for part in (*table.indexes, *table.constraints)
-        if _is_in_the_way(part) and mentions(part, columns)
+        if (every or _is_in_the_way(part)) and mentions(part, columns)
     ]
     return [Held(table.at, part, not _goes_later(table.at, part, work)) for part in parts]
 
@@ -74,6 +79,15 @@ def _goes_later(at: Name, part: Constraint | Index, work: Work) -> bool:
             case _:
                 pass
     return goes
+
+
+def column_goes_later(at: Name, column: str, work: Work) -> bool:
+    """Whether the batch drops a column anyway; then that is done now, and not again."""
+    for number, change in enumerate(work.later, work.position + 1):
+        if isinstance(change, c.DropColumn) and (change.table, change.column.name) == (at, column):
+            work.done.add(number)
+            return True
+    return False
 
 
 def away(held: list[Held], change: c.Change, work: Work) -> Iterator[Step]:

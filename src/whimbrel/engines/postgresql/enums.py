@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.postgresql import altering, columns, dependents, usage
+from whimbrel.engines.postgresql import usage
 from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.retyping import Retyping
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sql.standing import is_using
 from whimbrel.schema import changes as c
-from whimbrel.schema.expressions import Constant, Default
 from whimbrel.schema.order import rename_order
-from whimbrel.schema.table import Column, Name, Table
-from whimbrel.schema.types import ColumnType, EnumType, EnumValue, enum_types, replace_enums
+from whimbrel.schema.types import EnumType, EnumValue
 from whimbrel.state.naming import shortened
 
 
@@ -171,7 +169,7 @@ def _exchanged(change: c.AlterEnum, fates: _Fates, work: Work) -> Iterator[Step]
     """A new type under a name for the time being; the columns go over; it takes the old one's name."""
     old, new = change.old, change.new
     made = replace(new, name=shortened(f"{new.name}_whimbrel"))
-    after = _Retyping(change, old, made, new, fates, work)
+    after = Retyping(change, made, fates.renamed, work)
     yield _created(made, change)
     yield from after.steps_before()
     yield _dropped(old, change)
@@ -185,116 +183,11 @@ def _without_a_type(change: c.AlterEnum, work: Work) -> Iterator[Step]:
     had, has = SPELLING.has_type_of(old), SPELLING.has_type_of(new)
     if has:
         yield _created(new, change)
-    retyping = _Retyping(change, old, new, new, _fates(old, new), work)
+    retyping = Retyping(change, new, _fates(old, new).renamed, work)
     yield from retyping.steps_before()
     if had:
         yield _dropped(old, change)
     yield from retyping.steps_after()
-
-
-class _Retyping:
-    """All columns of an enum type on their way to another one.
-
-    ``made`` is the new type under the name that it has while the columns change.
-    """
-
-    def __init__(
-        self,
-        change: c.AlterEnum,
-        old: EnumType,
-        made: EnumType,
-        new: EnumType,
-        fates: _Fates,
-        work: Work,
-    ) -> None:
-        self.change, self.work = change, work
-        self.old, self.made, self.new, self.fates = old, made, new, fates
-        self.tables = work.standing.using(old)
-        names = {table.at: [column.name for column in _of(table, old)] for table in self.tables}
-        self.held = [
-            *(
-                held
-                for table in self.tables
-                for held in dependents.of_columns(table, names[table.at], work)
-            ),
-            *dependents.keys_between(names, work),
-        ]
-
-    def steps_before(self) -> Iterator[Step]:
-        yield from dependents.away(self.held, self.change, self.work)
-        for table in self.tables:
-            for column in _of(table, self.old):
-                yield from self._retyped(table, column)
-
-    def _retyped(self, table: Table, column: Column) -> Iterator[Step]:
-        now = replace(column, type=_exchange(column.type, self.old, self.made))
-        altered = f"ALTER COLUMN {SPELLING.quote(column.name)}"
-        if columns.label_check(column) is not None:
-            name = SPELLING.quote(columns.label_check_name(column.name))
-            yield self.work.alter(table.at, f"DROP CONSTRAINT {name}", self.change)
-        if SPELLING.type(column.type) == SPELLING.type(now.type):
-            return
-        if column.default is not None:
-            yield self.work.alter(table.at, f"{altered} DROP DEFAULT", self.change)
-        yield altering.typed(table.at, column, now, self.change, self.work, has_keys=False)
-
-    def steps_after(self) -> Iterator[Step]:
-        now = {table.at: self._after(table) for table in self.tables}
-        for table in self.tables:
-            for column in _of(table, self.old):
-                yield from self._restored(table, column, now[table.at].column(column.name))
-        yield from dependents.back(self.held, now, self.change, self.work)
-
-    def _restored(self, table: Table, before: Column, after: Column) -> Iterator[Step]:
-        dropped = SPELLING.type(before.type) != self._while_changing(before)
-        later = usage.sets_default(self.work.later, table.at, before.name)
-        if after.default is not None and dropped and not later:
-            yield columns.defaulted(table.at, after, self.change, self.work)
-        if check := columns.label_check(after):
-            yield columns.checked(table.at, after, check, self.change, self.work)
-
-    def _while_changing(self, column: Column) -> str:
-        return SPELLING.type(_exchange(column.type, self.old, self.made))
-
-    def _after(self, table: Table) -> Table:
-        """The table with the new type, and defaults under their labels' new names."""
-        mine = {column.name for column in _of(table, self.old)}
-        return replace(
-            table,
-            columns=tuple(
-                replace(
-                    column,
-                    type=_exchange(column.type, self.old, self.new),
-                    default=self._default(column.default),
-                )
-                if column.name in mine
-                else column
-                for column in table.columns
-            ),
-        )
-
-    def _default(self, default: Default | None) -> Default | None:
-        if not isinstance(default, Constant):
-            return default
-        return Constant(_renamed(default.value, self.fates.renamed))
-
-
-def _renamed(value: object, renamed: dict[str, str]) -> object:
-    if isinstance(value, list | tuple):
-        return type(value)(_renamed(each, renamed) for each in value)
-    return renamed.get(value, value) if isinstance(value, str) else value
-
-
-def _of(table: Table, enum: EnumType) -> list[Column]:
-    """The columns of an enum type, or of arrays of it."""
-    return [column for column in table.columns if is_using(Table("", (column,)), enum)]
-
-
-def _exchange(type: ColumnType, old: EnumType, new: EnumType) -> ColumnType:
-    """The type with the enum in it exchanged, by name."""
-    at = Name(old.schema, old.name)
-    by = {each: new for each in enum_types(type) if Name(each.schema, each.name) == at}
-    return replace_enums(type, by)
 
 
 STEPS: Makers = {

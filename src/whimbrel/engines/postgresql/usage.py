@@ -14,13 +14,17 @@ def uses(change: c.Change, label: str) -> bool:
     return any(_has(each, label) for each in _expressions(change))
 
 
-def sets_default(later: Sequence[c.Change], at: Name, column: str) -> bool:
+def default_goes(later: Sequence[c.Change], at: Name, column: str) -> bool:
     """Whether a later change gives a column another default, or takes the column away."""
     for change in later:
         match change:
             case c.AlterColumn(table, old, new) if (table, old.name) == (at, column):
                 if old.default != new.default:
                     return True
+            case c.DropColumn(table, gone) if (table, gone.name) == (at, column):
+                return True
+            case c.DropTable(gone_table) if gone_table.at == at:
+                return True
             case c.RenameTable(old, new) if old == at:
                 at = new
             case c.RenameColumn(table, old_name, new_name) if (table, old_name) == (at, column):
