@@ -83,7 +83,7 @@ def _check(call: Call, target: Target, alias: str) -> int:
 
 def _plan(call: Call, target: Target, alias: str, *, leap: bool) -> int:
     from whimbrel.report.run import plan_json, plan_text
-    from whimbrel.run.migrate import plan_migrate
+    from whimbrel.run.preview import plan_migrate
 
     plan = plan_migrate(call.config(), target, alias=alias, leap=leap)
     if call.json:
@@ -97,7 +97,8 @@ def _plan(call: Call, target: Target, alias: str, *, leap: bool) -> int:
 
 def _migrate(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
     from whimbrel.report.run import result_json, stopped_text
-    from whimbrel.run.migrate import Interrupted, migrate
+    from whimbrel.run.migrate import migrate
+    from whimbrel.run.results import Interrupted
 
     config = call.config()
     try:

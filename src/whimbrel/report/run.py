@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whimbrel.report.text import duration, one_line, title
 from whimbrel.run.events import (
@@ -13,7 +13,10 @@ from whimbrel.run.events import (
     WaitingForLock,
     WaitingForRunner,
 )
-from whimbrel.run.migrate import MigrateResult, PlannedRun, PlannedStage
+
+if TYPE_CHECKING:
+    from whimbrel.run.preview import PlannedRun, PlannedStage
+    from whimbrel.run.results import MigrateResult
 
 
 def line_of(event: Event) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
@@ -15,8 +15,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines import Engine, engine_for
 from whimbrel.errors import ConfigError, ConnectError
+
+if TYPE_CHECKING:
+    from whimbrel.engines import Engine
 
 #: The synchronous drivers of each database, best first: SQLAlchemy's name, module, what to install.
 _DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -29,8 +31,12 @@ _DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 _DRIVERS["mariadb"] = _DRIVERS["mysql"]
 
-#: Where an engine begins its transactions by its own statements, the driver must begin none.
-_ISOLATION = {"sqlite": "AUTOCOMMIT"}
+#: The databases that have an engine. Where that begins its transactions by its own statements,
+#: the driver must begin none.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {"isolation_level": "AUTOCOMMIT"},
+    "postgresql": {},
+}
 
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
 
@@ -58,7 +64,7 @@ class Database:
     @property
     def engine(self) -> Engine:
         """What makes steps for it. Raises `UnsupportedError`."""
-        return engine_for(self.dialect)
+        return engine_of(self.dialect)
 
     @property
     def shown(self) -> str:
@@ -78,6 +84,14 @@ class Database:
     def is_missing(self) -> bool:
         """Whether connecting would make it: a SQLite file that is not there yet."""
         return self.file is not None and not self.file.exists()
+
+
+def engine_of(dialect: str) -> Engine:
+    """What makes steps for a dialect. Raises `UnsupportedError`."""
+    # Late, since a run with nothing to do needs no engine.
+    from whimbrel.engines import engine_for
+
+    return engine_for(dialect)
 
 
 def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:
@@ -172,9 +186,13 @@ def connected(database: Database) -> Iterator[Connection]:
 
     Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection.
     """
-    database.engine  # noqa: B018  what cannot be migrated need not be connected to
+    if database.dialect not in _OPTIONS:
+        engine_of(database.dialect)
     pool = sa.create_engine(
-        database.url, poolclass=NullPool, connect_args=_arguments(database), **_options(database)
+        database.url,
+        poolclass=NullPool,
+        connect_args=_arguments(database),
+        **_OPTIONS[database.dialect],
     )
     try:
         connection = pool.connect()
@@ -182,11 +200,6 @@ def connected(database: Database) -> Iterator[Connection]:
         raise _refused(database, error) from error
     with connection:
         yield connection
-
-
-def _options(database: Database) -> dict[str, Any]:
-    level = _ISOLATION.get(database.dialect)
-    return {"isolation_level": level} if level else {}
 
 
 def _arguments(database: Database) -> dict[str, Any]:

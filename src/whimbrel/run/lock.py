@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from whimbrel.engines import Engine
 from whimbrel.errors import LockError
 from whimbrel.run import recorder
 from whimbrel.run.events import Listener, WaitingForRunner, nobody
+
+if TYPE_CHECKING:
+    from whimbrel.engines import Engine
 
 #: Seconds that a runner waits for another to end.
 LIMIT = 60.0

@@ -1,0 +1,77 @@
+"""A plan carried out: alone on the database, a backup first, then stage after stage.
+
+A run that has nothing to do needs none of what is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key
+from whimbrel.run.backup import back_up, refuse_impossible
+from whimbrel.run.connect import Database, connected
+from whimbrel.run.events import PlanMade
+from whimbrel.run.executor import Executor, Overtaken
+from whimbrel.run.lock import runner_lock
+from whimbrel.run.plan import Plan, Target
+from whimbrel.run.planning import checked_plan
+from whimbrel.run.record import Record, read
+from whimbrel.run.results import Done, Wishes
+from whimbrel.run.work import work_of
+
+
+@dataclass
+class Carrying:
+    """What it takes to carry a plan out. ``done`` grows with every stage that is committed."""
+
+    database: Database
+    history: History
+    target: Target
+    wishes: Wishes
+    done: list[Done] = field(default_factory=list)
+
+    def carried_out(self) -> Plan:
+        """The plan is made anew once this is the only runner: another may have done its part."""
+        if self.wishes.backup is not None:
+            refuse_impossible(self.database, self.wishes.backup)
+        with self._alone() as executor:
+            plan, record = self._planned(executor)
+            self.wishes.tell(PlanMade(len(plan.nodes)))
+            if plan and self.wishes.backup is not None:
+                back_up(self.database, executor.connection, self.wishes.backup)
+            if plan:
+                executor.prepare()
+            while plan:
+                try:
+                    self._do(executor, plan, record.applied)
+                    break
+                except Overtaken:
+                    plan, record = self._planned(executor)
+            if plan.backwards:
+                executor.tidy()
+        return plan
+
+    def _planned(self, executor: Executor) -> tuple[Plan, Record]:
+        record = read(executor.connection)
+        return checked_plan(self.history, self.target, record, leap=self.wishes.leap), record
+
+    @contextmanager
+    def _alone(self) -> Iterator[Executor]:
+        engine = self.database.engine
+        with (
+            connected(self.database) as connection,
+            runner_lock(engine, connection, self.wishes.lock_timeout, self.wishes.tell),
+        ):
+            yield Executor(engine, connection, self.wishes.tell, self.wishes.lock_timeout)
+
+    def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:
+        if self.wishes.fake:
+            for stage in plan.stages:
+                executor.fake(stage, backwards=plan.backwards)
+                self.done.append(Done(stage.labels, 0.0))
+            return
+        for work in work_of(self.history, executor.engine, plan, applied):
+            self.done.append(Done(work.stage.labels, executor.carry_out(work)))
