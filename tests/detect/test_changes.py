@@ -460,6 +460,17 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         {},
         ["blog: Alter field s of Post"],
     ),
+    "the name of an index is given on": (
+        state(blog_Post={"a": CHAR, "Meta": {"indexes": [models.Index(fields=["a"], name="i")]}}),
+        state(
+            blog_Log={
+                "at": models.IntegerField(),
+                "Meta": {"indexes": [models.Index(fields=["at"], name="i")]},
+            }
+        ),
+        {},
+        ["blog: Delete model Post", "blog: Create model Log"],
+    ),
     "a callable default is another": (
         state(blog_Post={"a": models.JSONField(default=dict)}),
         state(blog_Post={"a": models.JSONField(default=list)}),

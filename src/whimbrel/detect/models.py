@@ -17,6 +17,7 @@ from whimbrel.detect.plan import (
     PARTS_GO,
     Task,
     Token,
+    free_name,
     free_table,
     has_field,
     has_key,
@@ -231,6 +232,7 @@ def _wished(
     needed = _needed(work, model, fields, parts)
     yield from (has_key(token[1]) for token in needed if token[1] != own)
     yield from (free_table(*table) for table in tables_of(model, fields))
+    yield from (free_name(part.name) for part in parts)
 
 
 def tables_of(
@@ -263,6 +265,7 @@ def _delete(work: Work, cut: _Cut) -> None:
     )
     provides.update(unreferenced_model(base) for base in model.bases)
     provides.update(free_table(*table) for table in tables_of(model, model.fields))
+    provides.update(free_name(part.name) for part in _parts(model))
     needs = {unreferenced_model(model.label), *(no_field(model.label, name) for name in cut.fields)}
     provides -= needs
     operation = DeleteModel(model.name)

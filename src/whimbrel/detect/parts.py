@@ -9,6 +9,7 @@ from whimbrel.detect.plan import (
     PARTS_COME,
     PARTS_GO,
     Task,
+    free_name,
     has_key,
     no_part,
     unreferenced_field,
@@ -66,7 +67,7 @@ def change_parts(work: Work) -> None:
 def remove_part(work: Work, model: Model, part: Part) -> None:
     """The task that removes an index or a constraint."""
     remove = RemoveIndex if isinstance(part.value, Index) else RemoveConstraint
-    provides = {no_part(model.label, part.name)}
+    provides = {no_part(model.label, part.name), free_name(part.name)}
     provides.update(unused_field(model.label, name) for name in fields_in(model, part))
     wishes = set()
     if isinstance(part.value, ForeignKeyConstraint):
@@ -91,7 +92,9 @@ def add_part(work: Work, model: Model, part: Part) -> None:
         else AddConstraint(model.name, value)
     )
     provides = {has_key(model.label)} if is_key(part) else set()
-    wishes = {has_key(value.to)} if isinstance(value, ForeignKeyConstraint) else set()
+    wishes = {free_name(part.name)}
+    if isinstance(value, ForeignKeyConstraint):
+        wishes.add(has_key(value.to))
     needs = {*needs_of_part(model, part), no_part(model.label, part.name)}
     work.add(
         Task(

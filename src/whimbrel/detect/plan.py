@@ -125,6 +125,11 @@ def no_part(label: str, name: str) -> Token:
     return ("no part", label.lower(), name)
 
 
+def free_name(name: str) -> Token:
+    """No index or constraint has this name any more: on some databases it is there once for all."""
+    return ("free name", "", name)
+
+
 def free_table(schema: str | None, table: str) -> Token:
     """No table has this name any more."""
     return ("free table", schema or "", table)
