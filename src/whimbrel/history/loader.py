@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from whimbrel.errors import NodeError, StateError, WhimbrelError
 from whimbrel.history.cache import Cache, Found
@@ -12,8 +12,10 @@ from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
 from whimbrel.history.node import Key, Node
-from whimbrel.operations.base import States, replay
-from whimbrel.state.state import State
+
+if TYPE_CHECKING:
+    from whimbrel.operations.base import States
+    from whimbrel.state.state import State
 
 
 class App(Protocol):
@@ -57,7 +59,7 @@ class History:
         self.graph = graph
         self._directories = directories
         #: The last state that was asked for, and how many nodes of the order lead to it.
-        self._reached: tuple[int, States] = (0, States.empty())
+        self._reached: tuple[int, States] | None = None
 
     def node(self, app: str, name: str) -> Node:
         """The node of a name, of its beginning, of ``__first__`` or ``__latest__``.
@@ -89,6 +91,8 @@ class History:
 
     def apply(self, key: Key, states: States) -> States:
         """The states after a migration. Raises `StateError` and others with the migration's name."""
+        from whimbrel.operations.base import replay
+
         migration = self.migration(key)
         try:
             return replay(migration.app, migration.operations, states)
@@ -120,7 +124,7 @@ class History:
         chosen = sorted(set(keys), key=self.graph.position)
         if chosen == [node.key for node in self.graph.order()[: len(chosen)]]:
             return self._replayed(len(chosen))
-        states = States.empty()
+        states = _nothing()
         for key in chosen:
             states = self.apply(key, states)
         return states
@@ -138,9 +142,9 @@ class History:
 
     def _replayed(self, length: int) -> States:
         """The states after the first nodes of the order. What is asked for in turn costs one each."""
-        done, states = self._reached
+        done, states = self._reached or (0, _nothing())
         if done > length:
-            done, states = 0, States.empty()
+            done, states = 0, _nothing()
         for node in self.graph.order()[done:length]:
             states = self.apply(node.key, states)
         self._reached = (length, states)
@@ -188,6 +192,13 @@ class _Directory:
         migration = migration_in(self._package.import_file(found), self.app, found)
         self._migrations[found.name] = migration
         return migration
+
+
+def _nothing() -> States:
+    # Late, since planning needs no state.
+    from whimbrel.operations.base import States
+
+    return States.empty()
 
 
 def _all_of(nodes: Sequence[Node], app: str) -> str:

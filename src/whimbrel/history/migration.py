@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from whimbrel.operations.base import Operation
+if TYPE_CHECKING:
+    from whimbrel.operations.base import Operation
 
 
 class Migration:

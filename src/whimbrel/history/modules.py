@@ -14,7 +14,6 @@ from typing import Any
 from whimbrel.errors import LoadError, WhimbrelError
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
-from whimbrel.operations.base import Operation
 
 
 def find_files(directory: Path) -> list[Found]:
@@ -206,6 +205,9 @@ _SHAPES = {
 
 
 def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
+    # Late, since planning needs no operation.
+    from whimbrel.operations.base import Operation
+
     for attribute in ("dependencies", "run_before", "replaces"):
         for each in _members(getattr(made, attribute)):
             if not _is_pair(each):

@@ -12,10 +12,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.history.digest import comparable
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import load
-from whimbrel.history.node import Key, Node
+from whimbrel.history.node import Key, Node, comparable
 
 if TYPE_CHECKING:
     from whimbrel.run.record import Record
