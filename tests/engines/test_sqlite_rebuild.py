@@ -358,6 +358,19 @@ def test_rows_that_would_point_at_nothing_stop_the_rebuild() -> None:
         assert catalog(connection) == before
 
 
+def test_rows_that_point_at_a_table_that_goes_stop_it() -> None:
+    """A child that no migration made; its name, and its parent's, in other capitals."""
+    with fresh() as connection:
+        go(connection, Schema(), schema(BEFORE))
+        script(connection, "INSERT INTO t VALUES (1, 'x'); CREATE TABLE c (tid REFERENCES T (id))")
+        go(connection, schema(BEFORE), schema(AFTER))
+        script(connection, "INSERT INTO c VALUES (1)")
+        before = catalog(connection)
+        with pytest.raises(StepError, match="1 rows of c would point at rows of T"):
+            go(connection, schema(AFTER), Schema())
+        assert catalog(connection) == before
+
+
 def test_rows_that_pointed_at_nothing_before_stop_nothing() -> None:
     with fresh() as connection:
         go(connection, Schema(), schema(BEFORE, CHILD))

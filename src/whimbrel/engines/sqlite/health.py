@@ -28,9 +28,9 @@ class Health:
     broken: dict[str, str]
 
     @classmethod
-    def of(cls, connection: Connection) -> Health:
-        """The health of a database."""
-        return cls(_orphans(connection), dict(_broken(connection)))
+    def of(cls, connection: Connection, steps: Sequence[Step]) -> Health:
+        """The health of a database, as far as steps can change it."""
+        return cls(_orphans(connection, _touched(steps)), dict(_broken(connection)))
 
     def refuse_what_is_worse_than(self, before: Health, steps: Sequence[Step]) -> None:
         """Raises `StepError` where a row has lost the row it points at, or a view what it reads."""
@@ -63,20 +63,44 @@ def _new_names(steps: Sequence[Step]) -> dict[str, str]:
     return names
 
 
-def _orphans(connection: Connection) -> Counter[tuple[str, str]]:
+def _touched(steps: Sequence[Step]) -> frozenset[str] | None:
+    """The names of the tables that steps concern, old and new ones; None where that is not known."""
+    found: set[str] = set()
+    for step in steps:
+        match step.change:
+            case c.CreateTable(table=table) | c.DropTable(table=table) | c.AlterTable(new=table):
+                found.add(table.name)
+            case c.RenameTable(old=old, new=new):
+                found |= {old.name, new.name}
+            case None | c.AlterEnum():
+                return None
+            case change:
+                at = getattr(change, "table", None)
+                found |= {at.name} if at is not None else set()
+    return frozenset(name.lower() for name in found)
+
+
+def _orphans(connection: Connection, touched: frozenset[str] | None) -> Counter[tuple[str, str]]:
+    """The rows that point at nothing, in touched tables and in those that mention them."""
     found: Counter[tuple[str, str]] = Counter()
-    names = execute(
+    tables = execute(
         connection,
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%REFERENCES%'",
+        "SELECT name, lower(sql) AS sql FROM sqlite_master"
+        " WHERE type = 'table' AND sql LIKE '%REFERENCES%'",
     )
-    for table in names.scalars().all():
-        try:
-            rows = execute(connection, f"PRAGMA foreign_key_check({text(table)})").all()
-        except DriverError as error:  # the target is neither a key nor unique
-            found[table, str(error.orig)] += 1
-        else:
-            found.update((table, str(row.parent)) for row in rows)
+    for row in tables.all():
+        if touched is None or any(each in row.sql for each in touched):
+            found.update(_orphans_in(connection, row.name))
     return found
+
+
+def _orphans_in(connection: Connection, table: str) -> Iterator[tuple[str, str]]:
+    try:
+        rows = execute(connection, f"PRAGMA foreign_key_check({text(table)})").all()
+    except DriverError as error:  # the target is neither a key nor unique
+        yield table, str(error.orig)
+    else:
+        yield from ((table, str(row.parent)) for row in rows)
 
 
 #: A driver keeps statements that it has compiled, and EXPLAIN would not see that they are stale.

@@ -103,9 +103,9 @@ def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
     if not must_let_go(steps):
         yield
         return
-    before = Health.of(connection)
+    before = Health.of(connection, steps)
     yield
-    Health.of(connection).refuse_what_is_worse_than(before, steps)
+    Health.of(connection, steps).refuse_what_is_worse_than(before, steps)
 
 
 def _roll_back(connection: Connection) -> None:
