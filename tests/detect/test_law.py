@@ -108,7 +108,9 @@ def _options(draw: Draw, fields: dict[str, Field], labels: list[str]) -> dict[st
     if constraints:
         found["constraints"] = constraints
     if draw(st.integers(0, 3)) == 0:
-        found["db_table"] = draw(st.sampled_from(["t1", "s.t2"])) + labels[0][-4:].lower()
+        found["db_table"] = (
+            draw(st.sampled_from(["t1", "s.t2"])) + labels[0].replace(".", "_").lower()
+        )
     if draw(st.integers(0, 3)) == 0:
         found["db_table_comment"] = "about"
     if draw(st.integers(0, 3)) == 0:
