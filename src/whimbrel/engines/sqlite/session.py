@@ -37,10 +37,15 @@ def _drops_a_table(step: Step) -> bool:
     )
 
 
+#: Without -bail the shell would go on after rows that do not fit, and drop the table they are in.
+_ADVICE = "-- Run with: sqlite3 -bail FILE (it stops at the first error)\n"
+
+
 def opening(steps: Sequence[Step]) -> list[str]:
     """The statements that open a transaction; foreign_keys says nothing inside of one."""
-    off = ["PRAGMA foreign_keys = OFF"] if must_let_go(steps) else []
-    return [*off, "BEGIN IMMEDIATE"]
+    if not must_let_go(steps):
+        return ["BEGIN IMMEDIATE"]
+    return [f"{_ADVICE}PRAGMA foreign_keys = OFF", "BEGIN IMMEDIATE"]
 
 
 def closing(steps: Sequence[Step]) -> list[str]:
