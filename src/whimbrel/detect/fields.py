@@ -23,7 +23,13 @@ from whimbrel.detect.plan import (
     unused_field,
 )
 from whimbrel.detect.questions import OneOff, SafeSteps
-from whimbrel.detect.references import fields_pointed_at, labels_of, made_of, needs_of_field
+from whimbrel.detect.references import (
+    enums_in,
+    fields_pointed_at,
+    labels_of,
+    made_of,
+    needs_of_field,
+)
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
@@ -71,6 +77,7 @@ def gone_field_tokens(
     """What the removal of a field brings about, and what it needs."""
     provides = {no_field(model.label, each.name), *freed_by(model, each.field, work.state)}
     provides.update(unused_field(model.label, name) for name in made_of(model, each.field))
+    provides.update(enums_in(each.field))
     if each.field.primary_key:
         provides.add(has_primary_key(model.label))
     if isinstance(each.field, ManyToManyField) and each.field.through is None:
@@ -110,6 +117,7 @@ def new_field_task(
     """The task that adds a field."""
     needs = needs_of_field(model, each.name, work.new)
     wishes = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
+    wishes.update(enums_in(field))
     if isinstance(field, ManyToManyField) and field.through is None:
         table = field.db_table or through_table_name(model.db_table, each.name)
         wishes.add(free_table(model.options.schema, table))
@@ -191,6 +199,7 @@ def _altering_task(
         unused_field(old.label, name) for name in made_of(old, before) - made_of(new, after)
     }
     freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
+    provides.update(enums_in(before))
     provides.update(freed - kept if not _keeps_target(before, after) else ())
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
         provides.update(_given(new, each))
@@ -200,6 +209,7 @@ def _altering_task(
         provides.add(has_field(new.label, each.name))
     needs = needs_of_field(new, each.name, work.new) - provides
     wishes = {has_key(label) for label in labels_of(after) if label != new.label.lower()}
+    wishes.update(enums_in(after) - provides)
     return Task(new.app, operation, FIELDS_CHANGE, frozenset(provides), needs, frozenset(wishes))
 
 

@@ -27,7 +27,14 @@ from whimbrel.detect.plan import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.references import fields_in, labels_of, made_of, needs_of_field, needs_of_part
+from whimbrel.detect.references import (
+    enums_in,
+    fields_in,
+    labels_of,
+    made_of,
+    needs_of_field,
+    needs_of_part,
+)
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.state.fields import ManyToManyField
@@ -233,6 +240,7 @@ def _wished(
     yield from (has_key(token[1]) for token in needed if token[1] != own)
     yield from (free_table(*table) for table in tables_of(model, fields))
     yield from (free_name(part.name) for part in parts)
+    yield from (token for each in fields for token in sorted(enums_in(each.field)))
 
 
 def tables_of(
@@ -266,6 +274,7 @@ def _delete(work: Work, cut: _Cut) -> None:
     provides.update(unreferenced_model(base) for base in model.bases)
     provides.update(free_table(*table) for table in tables_of(model, model.fields))
     provides.update(free_name(part.name) for part in _parts(model))
+    provides.update(token for each in model.fields for token in enums_in(each.field))
     needs = {unreferenced_model(model.label), *(no_field(model.label, name) for name in cut.fields)}
     provides -= needs
     operation = DeleteModel(model.name)

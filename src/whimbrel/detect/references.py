@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from whimbrel.detect.plan import Token, has_field, has_model, has_primary_key
+from whimbrel.detect.sanity import enum_name
 from whimbrel.schema.expressions import SQL
 from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
 from whimbrel.state.model import Model, part_members
@@ -49,6 +50,12 @@ def fields_pointed_at(model: Model, field: Field, state: State) -> Iterator[tupl
         yield from ((target.label, name) for name in names)
     if isinstance(field, ManyToManyField) and field.through:
         yield from ((field.through, name) for name in field.through_fields or ())
+
+
+def enums_in(field: Field) -> frozenset[Token]:
+    """That the enum type a field shares by name is as it will be for all of them."""
+    name = enum_name(field)
+    return frozenset({("enum", name[0] or "", name[1])} if name else ())
 
 
 def made_of(model: Model, field: Field) -> frozenset[str]:
