@@ -272,6 +272,8 @@ def test_dropping_a_column_takes_what_was_made_of_it_by_hand() -> None:
     "user",
     [
         "CREATE VIEW v AS SELECT a FROM t",
+        "CREATE VIEW v AS SELECT a FROM t;"
+        "CREATE TRIGGER w INSTEAD OF DELETE ON v BEGIN DELETE FROM child; END",
         "CREATE TRIGGER v AFTER INSERT ON t BEGIN UPDATE t SET a = 'x'; END",
         "CREATE TRIGGER v AFTER UPDATE OF b ON t BEGIN SELECT new.a; END",
         "CREATE TRIGGER v AFTER INSERT ON child BEGIN DELETE FROM t WHERE a = 'x'; END",

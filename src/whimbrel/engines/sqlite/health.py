@@ -21,11 +21,12 @@ from whimbrel.schema import changes as c
 class Health:
     """``orphans``: how many rows of a table point at no row of another; by the tables' names.
 
-    ``broken``: what no longer compiles: views, and tables by the triggers on them; with the error.
+    ``broken``: what does not compile: views, and tables by the triggers on them. By the name and
+    the verb of the statement, since an untouched view takes no INSERT; with the error.
     """
 
     orphans: Counter[tuple[str, str]]
-    broken: dict[str, str]
+    broken: dict[tuple[str, str], str]
 
     @classmethod
     def of(cls, connection: Connection, steps: Sequence[Step]) -> Health:
@@ -43,8 +44,8 @@ class Health:
                     place=table,
                     mend="Mend or delete them first. Nothing was changed.",
                 )
-        for name, error in self.broken.items():
-            if names.get(name, name) not in before.broken:
+        for (name, verb), error in self.broken.items():
+            if (names.get(name, name), verb) not in before.broken:
                 raise StepError(
                     f"{name} would no longer work: {error}",
                     place=name,
@@ -107,13 +108,13 @@ def _orphans_in(connection: Connection, table: str) -> Iterator[tuple[str, str]]
 _number = count()
 
 
-def _broken(connection: Connection) -> Iterator[tuple[str, str]]:
+def _broken(connection: Connection) -> Iterator[tuple[tuple[str, str], str]]:
     """What does not compile. EXPLAIN compiles a statement with its triggers, and runs nothing."""
     for name, statement in _probes(connection):
         try:
             execute(connection, f"EXPLAIN /* {next(_number)} */ {statement}").close()
         except DriverError as error:
-            yield name, str(error.orig)
+            yield (name, statement.split()[0]), str(error.orig)
 
 
 def _probes(connection: Connection) -> Iterator[tuple[str, str]]:
@@ -126,11 +127,21 @@ def _probes(connection: Connection) -> Iterator[tuple[str, str]]:
     )
     for table in sorted({row.tbl_name for row in rows if row.type == "trigger"}):
         at = _quoted(table)
-        names = execute(connection, f"SELECT name FROM pragma_table_info({text(table)})").scalars()
-        values = ", ".join(f"{_quoted(name)} = NULL" for name in names)
         yield table, f"INSERT INTO {at} DEFAULT VALUES"
         yield table, f"DELETE FROM {at}"
-        yield table, f"UPDATE {at} SET {values}"
+        columns = _columns(connection, table)
+        if columns:
+            values = ", ".join(f"{_quoted(name)} = NULL" for name in columns)
+            yield table, f"UPDATE {at} SET {values}"
+
+
+def _columns(connection: Connection, table: str) -> list[str]:
+    """The columns of a table or view; none of a view that is broken."""
+    try:
+        rows = execute(connection, f"SELECT name FROM pragma_table_info({text(table)})")
+        return list(rows.scalars().all())
+    except DriverError:
+        return []
 
 
 def _quoted(name: str) -> str:
