@@ -91,7 +91,11 @@ def _refuse(root: Path, app: str, table: dict[str, object] | None) -> None:
         )
     known = table.get("apps") if table else None
     if isinstance(known, list) and app in known:
-        raise UsageError(f"there is an app {app!r} already", place=str(root / "pyproject.toml"))
+        raise UsageError(
+            f"there is an app {app!r} already",
+            place=str(root / "pyproject.toml"),
+            mend="Nothing was changed. Give another name, or write models in the app that is there.",
+        )
     if (root / app / "models.py").exists():
         raise UsageError(
             "the file exists, and nothing is overwritten",

@@ -16,6 +16,10 @@ from whimbrel.operations.base import Operation, States
 from whimbrel.run.gather import gathered
 from whimbrel.run.plan import Plan, Stage
 
+#: How many models a leap may make. Each new table holds some seven locks until the commit, and
+#: PostgreSQL has room for 6,400 (max_locks_per_transaction × max_connections, by default).
+WIDEST_LEAP = 400
+
 
 @dataclass(frozen=True)
 class Work:
@@ -74,11 +78,29 @@ def _forwards(
 ) -> Iterator[Work]:
     states = history.states_of(applied & history.graph.nodes.keys())
     for stage in plan.stages:
-        migrations = [history.migration(node.key) for node in stage.nodes]
-        way = _way(migrations, states)
-        states = way[-1]
-        steps = _steps(engine, [way[0], way[-1]] if stage.is_leap else way)
-        yield _work(stage, migrations, steps, backwards=False)
+        for piece, way in _pieces(history, stage, states):
+            states = way[-1]
+            steps = _steps(engine, way)
+            migrations = [history.migration(node.key) for node in piece.nodes]
+            yield _work(piece, migrations, steps, backwards=False)
+
+
+def _pieces(history: History, stage: Stage, states: States) -> Iterator[tuple[Stage, list[States]]]:
+    """A stage with the states on its way, a leap with only those before and after it.
+
+    A leap that is too wide is taken as several shorter ones.
+    """
+    nodes: list[Node] = []
+    way = [states]
+    for node in stage.nodes:
+        nodes.append(node)
+        more = _way([history.migration(node.key)], way[-1])
+        way = [way[0], more[-1]] if stage.is_leap else more
+        if len(way[-1].database.models) - len(way[0].database.models) >= WIDEST_LEAP:
+            yield Stage(tuple(nodes)), way
+            nodes, way = [], way[-1:]
+    if nodes:
+        yield Stage(tuple(nodes)), way
 
 
 def _backwards(
