@@ -215,6 +215,14 @@ COUNTED_ANEW = [
         schema(table(Column("id", INTEGER, generated=STRICT, key="id"))),
     ),
     Case(
+        "identity turns round",
+        schema(table(Column("id", INTEGER, generated=Identity(increment=-2), key="id"))),
+        schema(table(Column("id", INTEGER, generated=Identity(increment=3), key="id"))),
+        ("INSERT INTO post DEFAULT VALUES",),
+        "INSERT INTO post DEFAULT VALUES RETURNING id",
+        [1],
+    ),
+    Case(
         "a bigger serial",
         schema(table(Column("id", INTEGER, generated=Serial(), key="id"))),
         schema(table(Column("id", BIG, generated=Serial(), key="id"))),

@@ -57,11 +57,13 @@ def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
 def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:
     """The options that differ, those that are None as the server would have them."""
     said = []
+    # The server's own bounds are others for a sequence that counts down.
+    turned = ((old.increment or 1) > 0) != ((new.increment or 1) > 0)
     if old.increment != new.increment:
         said.append(f"INCREMENT BY {1 if new.increment is None else new.increment}")
-    if old.minvalue != new.minvalue:
+    if turned or old.minvalue != new.minvalue:
         said.append("NO MINVALUE" if new.minvalue is None else f"MINVALUE {new.minvalue}")
-    if old.maxvalue != new.maxvalue:
+    if turned or old.maxvalue != new.maxvalue:
         said.append("NO MAXVALUE" if new.maxvalue is None else f"MAXVALUE {new.maxvalue}")
     if _start(old) != _start(new):
         said.append(f"START WITH {_start(new)}")
@@ -79,7 +81,7 @@ def kept_in_bounds(
 
     ``named``: the sequence as SQL of type regclass. PostgreSQL refuses new bounds otherwise.
     """
-    if (old.minvalue, old.maxvalue) == (new.minvalue, new.maxvalue):
+    if bounds(old) == bounds(new):
         return altered
     low, high = bounds(new)
     return (
