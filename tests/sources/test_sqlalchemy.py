@@ -93,7 +93,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("column", "field"), COLUMNS, ids=lambda each: repr(each)[:70])
+@pytest.mark.parametrize(("column", "field"), COLUMNS, ids=lambda each: repr(each)[:70].split(" object at ")[0])
 def test_columns(column, field):
     found = read_table(column).fields[-1]
     assert (found.name, found.field) == (column.key, field)
@@ -141,7 +141,7 @@ PARTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "part"), PARTS, ids=lambda each: repr(each)[:70])
+@pytest.mark.parametrize(("given", "part"), PARTS, ids=lambda each: repr(each)[:70].split(" object at ")[0])
 def test_constraints_and_indexes(given, part):
     model = read_table(A(), B(), given)
     assert [each.value for each in (*model.options.indexes, *model.options.constraints)] == [part]
