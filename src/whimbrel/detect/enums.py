@@ -7,7 +7,7 @@ from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, name_score
 from whimbrel.detect.work import Work
 from whimbrel.operations import RenameEnumValue
-from whimbrel.state.state import enum_labels
+from whimbrel.state.enums import enum_labels
 
 
 def rename_enum_values(work: Work) -> None:

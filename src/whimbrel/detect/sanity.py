@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.types import EnumType
+from whimbrel.state.enums import enum_labels
 from whimbrel.state.fields import EnumField, Field
-from whimbrel.state.state import State, enum_labels
+from whimbrel.state.state import State
 
 
 def assert_sound(new: State) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
+from whimbrel.operations.enums import labels_at_birth, with_shared
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model, ModelField
@@ -26,7 +27,8 @@ class CreateModel(Operation):
 
     def apply(self, app: str, state: State) -> State:
         bases = [full_label(base, app, self.name) for base in self.bases]
-        return state.with_new_model(app, self.name, self.fields, self.options, bases)
+        made = state.with_new_model(app, self.name, self.fields, self.options, bases)
+        return _with_enums_shared(state, made, f"{app}.{self.name}")
 
     def describe(self) -> str:
         return f"Create model {self.name}"
@@ -34,6 +36,17 @@ class CreateModel(Operation):
     @property
     def fragment(self) -> str:
         return self.name.lower()
+
+
+def _with_enums_shared(before: State, made: State, label: str) -> State:
+    """The state with a new model, whose enum types others may have too."""
+    now = made
+    for each in made.model(label).fields:
+        labels = labels_at_birth(before, each)
+        if labels is not None:
+            shared = with_shared(now, now.model(label), each.name, labels)
+            now = shared.as_one_step(before, now)
+    return now
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ class _PartOperation(Operation):
     def _exchanged(self, app: str, state: State, name: str, new_name: str | None) -> State:
         model = model_in(state, app, self.model_name, self)
         old = self._find(model, name)
+        if new_name != name and any(part.name == new_name for part in self._parts(model)):
+            raise StateError(
+                f"{model.label} has a {self.noun} {new_name!r} already", place=self.describe()
+            )
         new = replace(old, name=new_name, value=but(old.value, name=new_name)) if new_name else None
         exchanged = (new if part is old else part for part in self._parts(model))
         parts = tuple(part for part in exchanged if part is not None)

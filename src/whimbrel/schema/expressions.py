@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -18,14 +18,22 @@ class Constant:
 
     def __eq__(self, other: object) -> bool:
         # 0 and False, 1 and 1.0 are equal in Python, and different defaults.
-        return (
-            isinstance(other, Constant)
-            and type(self.value) is type(other.value)
-            and self.value == other.value
-        )
+        return isinstance(other, Constant) and _is_same(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash((type(self.value), repr(self.value)))
+        # Equal values need not look the same (Decimal("1.5"), Decimal("1.50")), nor be hashable.
+        return hash(type(self.value))
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Whether two values are equal, and of one type, to the bottom."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(_is_same(left[k], right[k]) for k in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(_is_same, left, right))
+    return bool(left == right)
 
 
 class SQL:
@@ -140,8 +148,12 @@ class Q:
     negated: bool
 
     def __init__(self, *conditions: Q, **lookups: Any) -> None:
-        found = [_lookup(name, value) for name, value in sorted(lookups.items())]
-        self._set((*conditions, *found), self.AND, False)
+        found = tuple(_lookup(name, value) for name, value in sorted(lookups.items()))
+        if len(conditions) == 1 and not found:
+            self._set(*conditions[0]._value())
+        else:
+            joined = (child for each in conditions for child in each._parts(self.AND))
+            self._set((*joined, *found), self.AND, False)
 
     def _set(
         self, children: tuple[Q | tuple[str, str, Any], ...], connector: str, negated: bool
@@ -171,10 +183,12 @@ class Q:
         return Q._of(self.children, self.connector, not self.negated)
 
     def _joined(self, other: Q, connector: str) -> Q:
+        if not (self.children and other.children):
+            return self if self.children else other
         return Q._of((*self._parts(connector), *other._parts(connector)), connector)
 
     def _parts(self, connector: str) -> tuple[Q | tuple[str, str, Any], ...]:
-        plain = not self.negated and (self.connector == connector or len(self.children) == 1)
+        plain = not self.negated and (self.connector == connector or len(self.children) < 2)
         return self.children if plain else (self,)
 
     def rename(self, columns: Mapping[str, str]) -> Q:
@@ -185,9 +199,18 @@ class Q:
 
     def columns(self, known: frozenset[str]) -> frozenset[str]:
         """Which of the known columns the condition mentions."""
-        return frozenset(name for child in self.children for name in _names(child, known)) & known
+        return self.names() & known
 
-    def _value(self) -> tuple[Any, ...]:
+    def names(self) -> frozenset[str]:
+        """The fields, or columns, that the condition mentions."""
+        return frozenset(name for child in self.children for name in _names(child))
+
+    def with_values(self, name: str, by: Mapping[Any, Any]) -> Q:
+        """The same condition with values that one field is compared with exchanged."""
+        children = (_revalued(child, name, by) for child in self.children)
+        return Q._of(tuple(children), self.connector, self.negated)
+
+    def _value(self) -> tuple[tuple[Q | tuple[str, str, Any], ...], str, bool]:
         return self.children, self.connector, self.negated
 
     def __eq__(self, other: object) -> bool:
@@ -221,6 +244,8 @@ def _lookup(name: str, value: Any) -> tuple[str, str, Any]:
             f"Q({name}=...) has an unknown lookup {lookup!r}",
             mend=f"Known lookups: {', '.join(LOOKUPS)}. Other conditions go in SQL('...').",
         )
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=repr)
     return column, lookup, tuple(value) if isinstance(value, list) else value
 
 
@@ -230,15 +255,33 @@ def _renamed(
     if isinstance(child, Q):
         return child.rename(columns)
     name, lookup, value = child
-    other = F(columns.get(value.name, value.name)) if isinstance(value, F) else value
-    return columns.get(name, name), lookup, other
+
+    def followed(of: Any) -> Any:
+        return F(columns.get(of.name, of.name)) if isinstance(of, F) else of
+
+    return columns.get(name, name), lookup, _each(value, followed)
 
 
-def _names(child: Q | tuple[str, str, Any], known: frozenset[str]) -> frozenset[str]:
+def _revalued(
+    child: Q | tuple[str, str, Any], name: str, by: Mapping[Any, Any]
+) -> Q | tuple[str, str, Any]:
     if isinstance(child, Q):
-        return child.columns(known)
-    value = child[2]
-    return frozenset({child[0], value.name} if isinstance(value, F) else {child[0]})
+        return child.with_values(name, by)
+    if child[0] != name:
+        return child
+    return child[0], child[1], _each(child[2], lambda of: by.get(of, of))
+
+
+def _each(value: Any, by: Callable[[Any], Any]) -> Any:
+    """A value, or each of several, exchanged."""
+    return tuple(map(by, value)) if isinstance(value, tuple) else by(value)
+
+
+def _names(child: Q | tuple[str, str, Any]) -> frozenset[str]:
+    if isinstance(child, Q):
+        return child.names()
+    values = child[2] if isinstance(child[2], tuple) else (child[2],)
+    return frozenset({child[0], *(value.name for value in values if isinstance(value, F))})
 
 
 Expression: TypeAlias = SQL | Q

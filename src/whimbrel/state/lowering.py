@@ -99,14 +99,19 @@ def enums_of(model: Model) -> frozenset[Name]:
     """The names of the enum types that a model's own fields use."""
     found: frozenset[Name] | None = model.__dict__.get("_enums")
     if found is None:
-        found = frozenset(
-            Name(enum.schema, enum.name or naming.type_name(each.key))
-            for each in model.fields
-            if each.field.has_column and each.field.relation is None
-            for enum in enum_types(each.field.column_type())
-        )
+        found = frozenset(name for each in model.fields for name in enum_names(each))
         model.__dict__["_enums"] = found
     return found
+
+
+def enum_names(each: ModelField) -> frozenset[Name]:
+    """The names of the enum types that a field itself brings."""
+    if not each.field.has_column or each.field.relation is not None:
+        return frozenset()
+    return frozenset(
+        Name(enum.schema, enum.name or naming.type_name(each.key))
+        for enum in enum_types(each.field.column_type())
+    )
 
 
 @dataclass
@@ -173,15 +178,21 @@ class _Lowering:
             return None
         return Computed(self._in_columns(computed.expression), computed.stored)
 
-    def _type(self, owner: Model, each: ModelField, of_key: bool = False) -> ColumnType:
-        """The column's type; with ``of_key`` that of a column which points at it."""
+    def _type(self, owner: Model, each: ModelField, *way: str) -> ColumnType:
+        """The column's type. ``way``: the columns that point at it, and want its type."""
         field = each.field
+        if each.key in way:
+            raise ModelError(
+                f"{owner.label}.{each.name} has the type of what it points at, and that is itself",
+                place=owner.place,
+                mend="Give one of the keys in this circle another primary key to point at.",
+            )
         if isinstance(field, ForeignKey) and field.type is None:
             target = self._target(
                 owner, field.to, (field.to_field,) if field.to_field else (), each.name
             )
-            return self._type(target.model, target.fields[0], of_key=True)
-        declared = field.rel_type() if of_key else field.column_type()
+            return self._type(target.model, target.fields[0], *way, each.key)
+        declared = field.rel_type() if way else field.column_type()
         fitted = {
             enum: named_enum(enum, naming.type_name(each.key), each.key)
             for enum in enum_types(declared)
@@ -385,7 +396,7 @@ class _Lowering:
         ends = (("from", own), ("to", target))
         names = through_columns(self.model, target.model)
         columns = tuple(
-            Column(name, self._type(end.model, end.fields[0], of_key=True), key=f"{key}.{side}")
+            Column(name, self._type(end.model, end.fields[0], key), key=f"{key}.{side}")
             for name, (side, end) in zip(names, ends, strict=True)
         )
         counter = Column(

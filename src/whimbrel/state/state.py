@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from whimbrel.errors import StateError
+from whimbrel.state.enums import born_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model
@@ -34,7 +35,10 @@ class State:
         self._pointing: Mapping[str, frozenset[str]] | None = None
 
     def __repr__(self) -> str:
-        shown = (f"{model.label}({', '.join(map(repr, model.fields))}, {model.options})" for model in self)
+        shown = (
+            f"{model.label}({', '.join(map(repr, model.fields))}, {model.options})"
+            for model in self
+        )
         return f"State({'; '.join(shown)})"
 
     # -- looking
@@ -90,6 +94,14 @@ class State:
         made._touched = frozenset(touched)
         if self._pointing is not None:
             made._pointing = _pointing_after(self._pointing, *_where_relations_differ(self, made))
+        return made
+
+    def as_one_step(self, before: State, between: State) -> State:
+        """This state as if one step had made it: ``before`` made ``between``, and that this."""
+        made = State(self._models, self._births)
+        made._from = before._serial
+        made._touched = between._touched | self._touched
+        made._pointing = self._pointing
         return made
 
     def with_models(self, *models: Model) -> State:
@@ -196,32 +208,6 @@ def bound(field: Field, app: str, model: str) -> Field:
     if isinstance(field, RelationField):
         field = field.bound_to(app, model)
     return born_labels(field)
-
-
-def born_labels(field: Field, before: Mapping[str, str] | None = None) -> Field:
-    """An enum field whose labels have identities: those they had before, else new ones."""
-    labels = enum_labels(field)
-    if not labels:
-        return field
-    keys: dict[str, str] = {}
-    taken = set((before or {}).values())
-    for label in labels:
-        key, times = (before or {}).get(label), 1
-        while key is None:
-            candidate = identity(label, times)
-            key, times = (candidate if candidate not in taken else None), times + 1
-        keys[label] = key
-        taken.add(key)
-    return field.but(label_keys=keys)
-
-
-def enum_labels(field: Field) -> tuple[str, ...]:
-    """The labels of an enum field, however it was written; of any other field, none."""
-    values = getattr(field, "values", None)
-    if values is not None:
-        return tuple(values)
-    declared = field.__dict__.get("type")
-    return tuple(getattr(declared, "labels", ()))
 
 
 def bound_part(value: Any, app: str, model: str) -> Any:

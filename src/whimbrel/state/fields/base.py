@@ -12,7 +12,14 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
-from whimbrel.schema.types import ColumnType, EnumType, EnumValue, describe
+from whimbrel.schema.types import (
+    ColumnType,
+    EnumType,
+    EnumValue,
+    describe,
+    enum_types,
+    replace_enums,
+)
 
 
 class NotProvided(enum.Enum):
@@ -197,12 +204,14 @@ class Field:
         return self._with_label_keys(declared)
 
     def _with_label_keys(self, declared: ColumnType) -> ColumnType:
-        if not self.label_keys or not isinstance(declared, EnumType):
+        if not self.label_keys:
             return declared
-        values = tuple(
-            EnumValue(value.label, self.label_keys.get(value.label)) for value in declared.values
-        )
-        return _replace(declared, values=values)
+        return replace_enums(declared, {enum: self._keyed(enum) for enum in enum_types(declared)})
+
+    def _keyed(self, enum: EnumType) -> EnumType:
+        keys = self.label_keys
+        values = (EnumValue(value.label, keys.get(value.label)) for value in enum.values)
+        return replace(enum, values=tuple(values))
 
     def rel_type(self) -> ColumnType:
         """The type of a column that points at this field."""
@@ -278,10 +287,6 @@ class Field:
 
 
 builtin_type = type
-
-
-def _replace(of: EnumType, **changed: Any) -> EnumType:
-    return replace(of, **changed)
 
 
 def _is(value: Any, default: Any) -> bool:

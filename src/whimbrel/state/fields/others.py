@@ -135,7 +135,7 @@ class ArrayField(Field):
         self._set("base_field", base_field)
 
     def column_type(self) -> ColumnType:
-        inner = self.base_field.column_type()
+        inner = self._with_label_keys(self.base_field.column_type())
         if self.dimensions is None:
             return make_type("sqlalchemy:ARRAY", item_type=inner)
         return make_type("sqlalchemy:ARRAY", item_type=inner, dimensions=self.dimensions)

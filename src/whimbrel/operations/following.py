@@ -1,0 +1,222 @@
+"""What follows when a field gets another name, or its column does; and what is made of a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from whimbrel.schema.expressions import SQL, Q
+from whimbrel.schema.table import IndexPart
+from whimbrel.state.fields.others import GeneratedField
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.options import (
+    CheckConstraint,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Options,
+    Part,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    but,
+)
+from whimbrel.state.state import State
+
+# -- what is made of a field -----------------------------------------------------------------
+
+
+def made_of(state: State, model: Model, each: ModelField) -> list[str]:
+    """What names a field, of its own model and of others: names for people.
+
+    What SQL text mentions is not counted: a word in it may be a column, or something else.
+    """
+    found = [part.name for part in _parts(model) if each.name in _names_in(part)]
+    for option in ("unique_together", "primary_key"):
+        given = getattr(model.options, option)
+        if any(each.name in group for group in (given if option == "unique_together" else [given])):
+            found.append(option)
+    found += [
+        other.name
+        for other in model.fields
+        if isinstance(other.field, GeneratedField)
+        and isinstance(other.field.expression, Q)
+        and each.name in other.field.expression.names()
+    ]
+    return found + list(_pointing_names(state, model, each.name))
+
+
+def _parts(model: Model) -> tuple[Part, ...]:
+    return (*model.options.indexes, *model.options.constraints)
+
+
+def _names_in(part: Part) -> frozenset[str]:
+    """The fields that an index or a constraint names outright."""
+    value = part.value
+    condition = getattr(value, "condition", None)
+    named = condition.names() if isinstance(condition, Q) else frozenset()
+    match value:
+        case Index() | UniqueConstraint():
+            return named.union(value.fields, value.include)
+        case ForeignKeyConstraint() | PrimaryKeyConstraint():
+            return named.union(value.fields)
+        case ExclusionConstraint():
+            return named.union(of for of, _ in value.expressions if isinstance(of, str))
+    return named
+
+
+def _pointing_names(state: State, model: Model, name: str) -> Iterator[str]:
+    """The keys, of this model and of others, that name a field as what they point at."""
+    label = model.label.lower()
+    for other in state.pointing_at([label]):
+        yield from (
+            f"{other.label}.{each.name}"
+            for each in other.fields
+            if isinstance(each.field, ForeignKey)
+            and (each.field.to.lower(), each.field.to_field) == (label, name)
+            and each.name != name
+        )
+        yield from (
+            f"{other.label}: {part.name}"
+            for part in other.options.constraints
+            if isinstance(part.value, ForeignKeyConstraint)
+            and part.value.to.lower() == label
+            and name in part.value.to_fields
+        )
+
+
+# -- what follows ----------------------------------------------------------------------------
+
+
+def renamed_in(model: Model, old: ModelField, new: ModelField) -> Model:
+    """The model with a field exchanged, and with what speaks of its name or its column following."""
+    names = {old.name: new.name} if old.name != new.name else {}
+    columns = _column_renames(old, new)
+    changed = model.with_field(old.name, new)
+    if not names and not columns:
+        return changed
+    fields = tuple(_generated_renamed(each, names, columns) for each in changed.fields)
+    return replace(changed, fields=fields, options=_options_renamed(model.options, names, columns))
+
+
+def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
+    if not (old.field.has_column and new.field.has_column):
+        return {}
+    before, after = old.field.column_name(old.name), new.field.column_name(new.name)
+    return {before: after} if before != after else {}
+
+
+def _expression(value: Any, names: Mapping[str, str], columns: Mapping[str, str]) -> Any:
+    """Text speaks of columns, a Q of fields."""
+    if value is None:
+        return None
+    return value.rename(columns if isinstance(value, SQL) else names)
+
+
+def _generated_renamed(
+    each: ModelField, names: Mapping[str, str], columns: Mapping[str, str]
+) -> ModelField:
+    if not isinstance(each.field, GeneratedField):
+        return each
+    expression = _expression(each.field.expression, names, columns)
+    return each._replace(field=each.field.but(expression=expression))
+
+
+def _options_renamed(
+    options: Options, names: Mapping[str, str], columns: Mapping[str, str]
+) -> Options:
+    def all_of(fields: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in fields)
+
+    def ordered(name: str) -> str:
+        return (
+            f"-{names.get(name[1:], name[1:])}" if name.startswith("-") else names.get(name, name)
+        )
+
+    def parts(given: tuple[Part, ...]) -> tuple[Part, ...]:
+        return tuple(
+            replace(part, value=_part_renamed(part.value, names, columns)) for part in given
+        )
+
+    return replace(
+        options,
+        ordering=tuple(map(ordered, options.ordering)),
+        unique_together=tuple(map(all_of, options.unique_together)),
+        primary_key=all_of(options.primary_key),
+        indexes=parts(options.indexes),
+        constraints=parts(options.constraints),
+    )
+
+
+def _part_renamed(value: Any, names: Mapping[str, str], columns: Mapping[str, str]) -> Any:
+    def all_of(fields: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in fields)
+
+    def element(of: str | SQL) -> str | SQL:
+        return of.rename(columns) if isinstance(of, SQL) else names.get(of, of)
+
+    changed: dict[str, Any] = {}
+    match value:
+        case Index():
+            changed["parts"] = tuple(
+                IndexPart(
+                    element(part.of), part.descending, part.nulls, part.opclass, part.collation
+                )
+                for part in value.parts
+            )
+        case ExclusionConstraint():
+            changed["expressions"] = tuple(
+                (element(of), operator) for of, operator in value.expressions
+            )
+        case UniqueConstraint() | ForeignKeyConstraint() | PrimaryKeyConstraint():
+            changed["fields"] = all_of(value.fields)
+    if isinstance(value, Index | UniqueConstraint):
+        changed["include"] = all_of(value.include)
+    if isinstance(value, Index | UniqueConstraint | ExclusionConstraint | CheckConstraint):
+        changed["condition"] = _expression(value.condition, names, columns)
+    return but(value, **changed)
+
+
+def pointing_renamed(state: State, model: Model, old: str, new: str) -> list[Model]:
+    """The other models whose keys name the renamed field as what they point at."""
+    label = model.label.lower()
+    others = (each for each in state.pointing_at([label]) if each.label.lower() != label)
+    changed = ((other, with_targets_renamed(other, label, old, new)) for other in others)
+    return [after for before, after in changed if after is not before]
+
+
+def with_targets_renamed(model: Model, label: str, old: str, new: str) -> Model:
+    """The model, whose keys to the model of that label name a field of it, after a rename."""
+    fields = tuple(_to_field_renamed(each, label, old, new) for each in model.fields)
+    options = replace(
+        model.options,
+        constraints=tuple(
+            _to_fields_renamed(part, label, old, new) for part in model.options.constraints
+        ),
+    )
+    if fields == model.fields and options == model.options:
+        return model
+    return replace(model, fields=fields, options=options)
+
+
+def _to_field_renamed(each: ModelField, label: str, old: str, new: str) -> ModelField:
+    field = each.field
+    if isinstance(field, ForeignKey) and field.to.lower() == label and field.to_field == old:
+        return each._replace(field=field.but(to_field=new))
+    if (
+        isinstance(field, ManyToManyField)
+        and (field.through or "").lower() == label
+        and field.through_fields
+    ):
+        names = tuple(new if name == old else name for name in field.through_fields)
+        return each._replace(field=field.but(through_fields=names))
+    return each
+
+
+def _to_fields_renamed(part: Part, label: str, old: str, new: str) -> Part:
+    value = part.value
+    if not isinstance(value, ForeignKeyConstraint) or value.to.lower() != label:
+        return part
+    to_fields = tuple(new if name == old else name for name in value.to_fields)
+    return replace(part, value=but(value, to_fields=to_fields))
