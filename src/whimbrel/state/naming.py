@@ -34,15 +34,25 @@ def through_table_name(table: str, field: str) -> str:
 def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
     """The name of a constraint or an index. ``kind``: what of ("idx", "fk", ...).
 
-    ``number`` tells those apart that are made of the same fields.
+    ``number`` tells those apart that are made of the same fields. Where the parts of a name
+    could run together with those of another ("a_b" and "c", "a" and "b_c"), a hash tells.
     """
     members = [key.rpartition(".")[2] for key in member_keys]
     plain = "_".join([model_key.replace(".", "_"), *members, kind]).lower()
     if number > 1:
         plain += str(number)
-    if "#" in plain:
+    if "#" in plain or _runs_together(model_key, members, kind):
         plain = f"{plain.replace('#', '_')}_{_hash(model_key, *member_keys, kind)}"
     return shortened(plain)
+
+
+def _runs_together(model_key: str, members: Sequence[str], kind: str) -> bool:
+    app, _, model = model_key.partition(".")
+    if "_" in app or "_" in model.partition(".")[0]:
+        return True
+    if len(members) > 1:
+        return any("_" in member for member in members)
+    return any(member.endswith("_unique") and kind == "index" for member in members)
 
 
 def type_name(field_key: str) -> str:

@@ -293,4 +293,5 @@ def normal_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def _unique_together(given: Any) -> tuple[tuple[str, ...], ...]:
     """One tuple of fields, or several; sets are sorted, so that the order is always the same."""
     groups = [given] if given and all(isinstance(each, str) for each in given) else list(given)
-    return tuple(sorted(tuple(group) for group in groups))
+    ordered = (sorted(group) if isinstance(group, set | frozenset) else group for group in groups)
+    return tuple(sorted({tuple(group) for group in ordered}))
