@@ -58,8 +58,9 @@ def value_of(text: str) -> Any:
     try:
         return _value(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, decimal.InvalidOperation) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(
-            f"{text!r} is not a value: {error}",
+            f"{text!r} is not a value: {why}",
             mend="Write it as in Python: 0, \"''\", Decimal('1.50'), datetime.date(2024, 1, 31), "
             "now, SQL('lower(title)').",
         ) from None

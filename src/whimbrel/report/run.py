@@ -57,7 +57,7 @@ class PlainProgress:
 
 
 def plan_text(plan: PlannedRun) -> str:
-    """What a run would do, with a line for each hazard."""
+    """What a run would do, with its hazards, each above the step that it is of."""
     return "\n".join(line for stage in plan.stages for line in _stage(stage, plan.backwards))
 
 
@@ -67,7 +67,9 @@ def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
         yield f"  {'undo: ' if backwards else ''}{operation}"
     for step in stage.steps:
         for hazard in step.hazards:
-            yield f"  hazard: {hazard.name}: {hazard.value}: {one_line(step.sql)}"
+            yield f"  hazard: {hazard.name}: {hazard.value}"
+        if step.hazards:
+            yield f"    {one_line(step.sql)}"
 
 
 def plan_json(plan: PlannedRun) -> dict[str, Any]:
