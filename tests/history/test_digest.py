@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 
 from history import samples
 from history import samples_sqlalchemy as acme
+from titles import title
 from whimbrel import migrations, models
 from whimbrel.history.digest import comparable, digest
 from whimbrel.operations import Operation
@@ -66,7 +67,7 @@ SAME: list[tuple[Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("one", "other"), SAME, ids=str)
+@pytest.mark.parametrize(("one", "other"), SAME, ids=title)
 def test_another_spelling_has_the_same_digest(one: Any, other: Any) -> None:
     assert of(one) == of(other)
 
@@ -128,7 +129,7 @@ OTHER: list[tuple[Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("one", "other"), OTHER, ids=str)
+@pytest.mark.parametrize(("one", "other"), OTHER, ids=title)
 def test_another_deed_has_another_digest(one: Any, other: Any) -> None:
     assert of(one) != of(other)
 

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from history import samples
+from titles import title
 from whimbrel.errors import WriteError
 from whimbrel.history.writer import source_of
 
@@ -166,7 +167,7 @@ def read_back(source: str, imports: list[str]) -> Any:
             ["import history.samples"],
         ),
     ],
-    ids=repr,
+    ids=title,
 )
 def test_a_value_is_written_and_read_back(value: Any, source: str, imports: list[str]) -> None:
     assert source_of(value) == (source, imports)
