@@ -45,6 +45,7 @@ def _answer_options(function: F) -> F:
 @click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
 @click.option("--check", is_flag=True, help="End with exit code 1 if changes are missing.")
 @click.option("--empty", is_flag=True, help="Write an empty migration, to be filled by hand.")
+@click.option("--merge", is_flag=True, help="Make one leaf of several.")
 @click.option("--name", "-n", metavar="NAME", help="What the file is called after its number.")
 @click.option("--update", is_flag=True, help="Put the changes into the app's last migration.")
 @click.option("--no-input", "--noinput", is_flag=True, help="Ask nothing, on a terminal too.")
@@ -58,6 +59,7 @@ def command(
     dry_run: bool,
     check: bool,
     empty: bool,
+    merge: bool,
     name: str | None,
     update: bool,
     no_input: bool,
@@ -71,11 +73,14 @@ def command(
     """
     from whimbrel.errors import QuestionError
     from whimbrel.run.make import make_empty, make_migrations, write
+    from whimbrel.run.merge import make_merge
 
     config = call.config()
     questioner = _questioner(answers, asks=not (no_input or check))
     try:
-        if empty:
+        if merge:
+            files = make_merge(config, apps, name=name)
+        elif empty:
             files = make_empty(config, apps, name=name)
         else:
             files = make_migrations(config, apps, questioner, name=name, update=update)
