@@ -197,6 +197,20 @@ def test_a_file_that_was_edited_half_way_is_refused(blog: Project) -> None:
     assert "half applied" in ended.err
 
 
+@on_postgresql
+def test_what_was_finished_by_hand_may_be_recorded(blog: Project) -> None:
+    with held(blog, *BLOCKED):
+        running = blog.start("migrate")
+        wait_for(running, "Locked")
+        kill(running)
+    for table in ("blog_m2", "blog_m3"):
+        blog.query(f"ALTER TABLE {table} ADD COLUMN more integer DEFAULT 0 NOT NULL")
+    blog.do("migrate", "--fake")
+    assert blog.do("migrate").err == "Nothing to do.\n"
+    blog.do("migrate", "blog", "zero")
+    assert blog.tables() == set()
+
+
 def columns(project: Project) -> list[bool]:
     """Whether each of the three tables has the new column."""
     engine = sa.create_engine(project.url)

@@ -77,6 +77,11 @@ def backup_there(project: Project) -> None:
     project.write("copy.db", "mine")
 
 
+def no_database(project: Project) -> None:
+    project.chain("blog", 1)
+    Path(project.url.removeprefix("sqlite:///")).write_text("this is no database " * 100)
+
+
 @pytest.mark.parametrize(
     ("setup", "args", "code", "says"),
     [
@@ -114,6 +119,8 @@ def backup_there(project: Project) -> None:
             4,
             ["error[history]", "blog.0002_m2", "blog.0001_m1", "--fake"],
         ),
+        (no_database, ["migrate"], 5, ["error[database]", "no SQLite database"]),
+        (no_database, ["showmigrations"], 5, ["error[database]", "no SQLite database"]),
         (clash, ["migrate", "--no-leap"], 5, ["error[step]", "blog.0002_m2", "CREATE TABLE"]),
         (initial, ["sqlmigrate", "blog", "0001", "--dialect", "db2"], 5, ["error[unsupported]"]),
     ],

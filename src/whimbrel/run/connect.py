@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.errors import ConfigError, ConnectError
+from whimbrel.errors import ConfigError, ConnectError, DatabaseError
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
@@ -184,7 +184,8 @@ def _spoken_to(url: URL, driver: str) -> URL:
 def connected(database: Database) -> Iterator[Connection]:
     """A connection, in no transaction yet: an engine opens and closes them.
 
-    Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection.
+    Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection,
+    `DatabaseError` for what it refuses and nobody below has put into words.
     """
     if database.dialect not in _OPTIONS:
         engine_of(database.dialect)
@@ -199,7 +200,10 @@ def connected(database: Database) -> Iterator[Connection]:
     except DBAPIError as error:
         raise _refused(database, error) from error
     with connection:
-        yield connection
+        try:
+            yield connection
+        except DBAPIError as error:
+            raise _failed(database, error) from error
 
 
 def _arguments(database: Database) -> dict[str, Any]:
@@ -208,6 +212,13 @@ def _arguments(database: Database) -> dict[str, Any]:
         named = "application_name" in database.url.query
         return {"prepare_threshold": None, **({} if named else {"application_name": "whimbrel"})}
     return {}
+
+
+def _failed(database: Database, error: DBAPIError) -> DatabaseError:
+    if database.engine.is_lost(error):
+        return DatabaseError("the connection was lost", place=database.shown)
+    what, mend = database.engine.explain(error, None)
+    return DatabaseError(what, place=database.shown, mend=mend)
 
 
 def _refused(database: Database, error: DBAPIError) -> ConnectError:

@@ -94,6 +94,8 @@ def finish(connection: Connection, entry: Entry) -> None:
 
 def clear(connection: Connection, app: str, name: str) -> None:
     """Take out all of a migration's entries, in the transaction that records it."""
+    if not has_table(connection, TABLE):
+        return
     mine = (_JOURNAL.c.app == app) & (_JOURNAL.c.name == name)
     connection.execute(sa.delete(_JOURNAL).where(mine))
 
