@@ -31,6 +31,8 @@ from whimbrel.schema.table import (
 )
 
 POST = Name(None, "post")
+VIRTUAL = column(INTEGER, null=True, computed=Computed(SQL("1"), stored=False))
+NO_TWO_NULLS = Unique("u", ("x",), nulls_not_distinct=True)
 
 
 @pytest.fixture
@@ -284,6 +286,23 @@ def test_a_new_label_that_the_same_batch_uses_is_ready_for_it(connection: Connec
     carry_out(connection, Schema(), before)
     carry_out(connection, before, after)
     assert execute(connection, "INSERT INTO post VALUES (1) RETURNING x").scalar() == "b"
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (schema(table(VIRTUAL)), "the virtual column 'x' needs PostgreSQL 18"),
+        (schema(table(column(INTEGER), NO_TWO_NULLS)), "NULLS NOT DISTINCT of 'u' needs PostgreSQL 15"),
+    ],
+    ids=["virtual", "nulls"],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [Schema(), schema(table())], ids=["created", "added"])
+def test_an_old_server_says_what_it_does_not_have(
+    before: Schema, after: Schema, said: str, connection: Connection
+) -> None:
+    connection.dialect.server_version_info = (13, 4)
+    with pytest.raises(UnsupportedError, match=said):
+        [step.live(connection) for step in steps(before, after) if step.live]
 
 
 def test_computed_columns_do_not_change_in_place() -> None:

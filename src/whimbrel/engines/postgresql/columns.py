@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from sqlalchemy.engine import Connection
-
 from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.engines.sql.literals import text
-from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL, Constant, Default
 from whimbrel.schema.table import Column, Name, Table
@@ -74,7 +72,7 @@ def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) 
         hazards=hazards,
         probe=w.has_column(at, column.name),
     )
-    return _with_version(step, column)
+    return versions.checked(step, versions.of_column(column))
 
 
 #: Functions whose value is one for the whole statement, so that no row has to be written
@@ -137,28 +135,6 @@ def is_volatile(sql: str) -> bool:
     without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
     called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
     return any(name.lower() not in _STABLE for name in called)
-
-
-def _with_version(step: Step, column: Column) -> Step:
-    """Virtual columns came with PostgreSQL 18; an older server says so before it is asked."""
-    if column.computed is None or column.computed.stored:
-        return step
-
-    def if_it_can(connection: Connection) -> Iterable[str]:
-        require_version(connection, 18, f"the virtual column {column.name!r}")
-        return [step.sql]
-
-    return replace(step, live=if_it_can)
-
-
-def require_version(connection: Connection, version: int, what: str) -> None:
-    """Raises `UnsupportedError` where the server is older."""
-    at_hand = int((connection.dialect.server_version_info or (0,))[0])
-    if at_hand < version:
-        raise UnsupportedError(
-            f"{what} needs PostgreSQL {version}; this server is {at_hand}",
-            mend="Make it stored, or migrate on a newer server.",
-        )
 
 
 def filled(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-
-from sqlalchemy.engine import Connection
+from collections.abc import Iterator
 
 from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql import work as w
-from whimbrel.engines.postgresql.columns import require_version
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Constraint, ForeignKey, Name, Table, Unique
+from whimbrel.schema.table import Constraint, ForeignKey, Name, Table
 
 
 def add_constraint(change: c.AddConstraint, work: Work) -> Iterator[Step]:
@@ -33,7 +30,7 @@ def added(
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
         probe=w.has_constraint(at, constraint.name),
     )
-    return _with_version(step, constraint)
+    return versions.checked(step, versions.of_part(constraint))
 
 
 def _locks(at: Name, constraint: Constraint) -> w.Locks:
@@ -42,17 +39,6 @@ def _locks(at: Name, constraint: Constraint) -> w.Locks:
         return ((at, Lock.ACCESS_EXCLUSIVE),)
     lock = Lock.SHARE_ROW_EXCLUSIVE
     return ((at, lock), *w.target_lock(constraint, at, lock))
-
-
-def _with_version(step: Step, constraint: Constraint) -> Step:
-    if not isinstance(constraint, Unique) or not constraint.nulls_not_distinct:
-        return step
-
-    def if_it_can(connection: Connection) -> Iterable[str]:
-        require_version(connection, 15, f"NULLS NOT DISTINCT of {constraint.name!r}")
-        return [step.sql]
-
-    return replace(step, live=if_it_can)
 
 
 def drop_constraint(change: c.DropConstraint, work: Work) -> Iterator[Step]:

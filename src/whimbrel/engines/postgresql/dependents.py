@@ -69,16 +69,15 @@ def keys_between(tables: Mapping[Name, Collection[str]], work: Work) -> list[Hel
 
 def _goes_later(at: Name, part: Constraint | Index, work: Work) -> bool:
     """Whether the batch drops it anyway; then that is done now, and not again."""
-    goes = False
     for number, change in enumerate(work.later, work.position + 1):
         match change:
-            case c.DropIndex(table, gone) | c.DropConstraint(table, gone) if table == at:
-                if type(gone) is type(part) and gone.name == part.name:
+            case c.DropIndex(table, gone) | c.DropConstraint(table, gone):
+                if (table, type(gone), gone.name) == (at, type(part), part.name):
                     work.done.add(number)
-                    goes = True
+                    return True
             case _:
                 pass
-    return goes
+    return False
 
 
 def column_goes_later(at: Name, column: str, work: Work) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import options
+from whimbrel.engines.postgresql import options, versions
 from whimbrel.engines.postgresql import work as w
-from whimbrel.engines.postgresql.columns import require_version
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.errors import ModelError
@@ -36,7 +32,7 @@ def created(table: Table, index: Index, change: c.Change | None, work: Work) -> 
         hazards=hazards,
         probe=w.has_index(Name(table.schema, index.name)),
     )
-    return _with_version(step, index)
+    return versions.checked(step, versions.of_part(index))
 
 
 def definition(table: Table, index: Index) -> str:
@@ -76,17 +72,6 @@ def _storage(index: Index) -> str:
 
 def _is_foreign(name: str) -> bool:
     return name.startswith(("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_"))
-
-
-def _with_version(step: Step, index: Index) -> Step:
-    if not index.nulls_not_distinct:
-        return step
-
-    def if_it_can(connection: Connection) -> Iterable[str]:
-        require_version(connection, 15, f"NULLS NOT DISTINCT of {index.name!r}")
-        return [step.sql]
-
-    return replace(step, live=if_it_can)
 
 
 def drop_index(change: c.DropIndex, work: Work) -> Iterator[Step]:

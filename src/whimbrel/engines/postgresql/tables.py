@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import columns, indexes, options
+from whimbrel.engines.postgresql import columns, indexes, options, versions
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
@@ -52,12 +52,8 @@ def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
     """The table with its constraints; then its indexes and comments."""
     table = change.table
     work.fresh.add(table.at)
-    yield work.step(
-        _create(table),
-        change,
-        *_targets(table),
-        probe=w.exists(table.at),
-    )
+    step = work.step(_create(table), change, *_targets(table), probe=w.exists(table.at))
+    yield versions.checked(step, versions.of_table(table))
     for index in table.indexes:
         yield indexes.created(table, index, change, work)
     if table.comment is not None:
