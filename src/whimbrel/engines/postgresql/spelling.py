@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from whimbrel.engines.sql import Spelling
-from whimbrel.engines.sql.literals import Literals, refused, seconds, text
+from whimbrel.engines.sql.literals import Literals, seconds, text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.table import Column, Exclude, Identity, Serial, Table, Unique
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.types import build
 
 _SERIALS = {"SMALLINT": "SMALLSERIAL", "INTEGER": "SERIAL", "BIGINT": "BIGSERIAL"}
@@ -168,9 +168,4 @@ class PostgreSQLSpelling(Spelling):
         return ", ".join(map(text, enum.labels))
 
 
-#: A plain type in the words of SQLAlchemy, for types that PostgreSQL makes on its own.
-VARCHAR = Type("sqlalchemy:String")
-
 SPELLING = PostgreSQLSpelling()
-
-__all__ = ["SPELLING", "VARCHAR", "PostgreSQLSpelling", "refused"]
