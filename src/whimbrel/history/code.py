@@ -161,7 +161,11 @@ def _tall(group: Group, indent: int) -> str:
 
 def _on_lines(items: tuple[Code, ...], operator: str, indent: int, after: int) -> str:
     first = lay_out(items[0], indent)
-    rest = [lay_out(Prefixed(f"{operator} ", item), indent, after=after) for item in items[1:]]
+    last = len(items) - 1
+    rest = [
+        lay_out(Prefixed(f"{operator} ", item), indent, after=after * (place == last))
+        for place, item in enumerate(items[1:], start=1)
+    ]
     return f"\n{' ' * indent}".join([first, *rest])
 
 
