@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from projects import BLOG, CREATE, Project
+from servers import PostgresServer
 
 LATER = """
 class Author(models.Model):
@@ -180,3 +181,30 @@ def test_hazards_are_comments(project: Project) -> None:
     assert hazard in script[script.index("BEGIN") : script.index("DROP TABLE")]
     found = project.do("sqlmigrate", "blog", "0001", "--backwards", "--json").json
     assert any("LOSES_DATA" in each["hazards"] for each in found["statements"])
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_printed_sql_runs_in_psql(anywhere: Project, postgresql_server: PostgresServer) -> None:
+    psql = postgresql_server.binaries / "psql"
+    if not psql.exists():
+        pytest.skip("this server comes without psql")
+    database = re.sub(r".*@/(\w+)\?.*", r"\1", anywhere.url)
+    command = [str(psql), "-h", str(postgresql_server.directory), "-U", "postgres", "-d", database]
+
+    def run(*args: str) -> None:
+        script = anywhere.do("sqlmigrate", "blog", *args).out
+        subprocess.run(
+            [*command, "-v", "ON_ERROR_STOP=1", "-q"], input=script, text=True, check=True
+        )
+
+    anywhere.do("makemigrations")
+    anywhere.models("blog", LATER)
+    anywhere.do("makemigrations", "--rename", RENAMED)
+    run("0001")
+    run("0002")
+    anywhere.query("INSERT INTO blog_author (name) VALUES ('Ada')")
+    anywhere.query("INSERT INTO blog_post (headline, author_id) VALUES ('One', 1)")
+    run("0002", "--backwards")
+    assert anywhere.query("SELECT title FROM blog_post") == [("One",)]
+    run("0001", "--backwards")
+    assert anywhere.tables() == set()
