@@ -8,8 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from servers import PostgresServer, ServerMissing, running_postgresql
+
+# In CI the same examples every time: what breaks there breaks for everybody. Elsewhere new ones.
+settings.register_profile("ci", derandomize=True, database=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 NO_SERVER = "PostgreSQL cannot be tested here: "
 
