@@ -21,6 +21,9 @@ from whimbrel.operations import (
     RenameField,
     RenameIndex,
     RenameModel,
+    RunPython,
+    RunSQL,
+    SeparateDatabaseAndState,
 )
 
 __all__ = [
@@ -44,4 +47,7 @@ __all__ = [
     "RenameField",
     "RenameIndex",
     "RenameModel",
+    "RunPython",
+    "RunSQL",
+    "SeparateDatabaseAndState",
 ]

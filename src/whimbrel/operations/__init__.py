@@ -26,6 +26,7 @@ from whimbrel.operations.parts import (
     RenameConstraint,
     RenameIndex,
 )
+from whimbrel.operations.special import RunPython, RunSQL, SeparateDatabaseAndState
 
 __all__ = [
     "AddConstraint",
@@ -48,6 +49,9 @@ __all__ = [
     "RenameField",
     "RenameIndex",
     "RenameModel",
+    "RunPython",
+    "RunSQL",
+    "SeparateDatabaseAndState",
     "States",
     "replay",
 ]

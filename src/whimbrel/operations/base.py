@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 from whimbrel.errors import StateError
+from whimbrel.operations.parting import fitting, joined
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
 
@@ -23,6 +24,17 @@ class States(NamedTuple):
         """The beginning of every history."""
         state = State()
         return cls(state, state)
+
+
+class Passage(NamedTuple):
+    """An operation with the states before and after it.
+
+    The database before it may be another than after the one that went before: see `fitting`.
+    """
+
+    operation: Operation
+    before: States
+    after: States
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,16 @@ class Operation(ABC):
         models = self.apply(app, states.models)
         if states.models is states.database:
             return States(models, models)
-        return States(models, self.apply(app, states.database))
+        return joined(States(models, self.apply(app, fitting(self, app, states).database)))
+
+    def passages(self, app: str, states: States) -> Iterator[Passage]:
+        """It, or the operations that it is made of, with the states around each."""
+        before = fitting(self, app, states)
+        yield Passage(self, before, self.apply_to_both(app, before))
+
+    def missing_reverse(self) -> str | None:
+        """What is to be added so that it can be undone; None where it can be."""
+        return None
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """How to write it: class name in `whimbrel.migrations`, arguments, keyword arguments."""

@@ -115,6 +115,18 @@ class State:
         rest = {key: model for key, model in self._models.items() if key != gone}
         return self._made(rest, self._births, [gone])
 
+    def adopting(self, models: Iterable[Model], left: Iterable[str], of: State) -> State:
+        """The state with models of another state as they are there, and without those at ``left``."""
+        gone = frozenset(left)
+        come = {model.label.lower(): model for model in models}
+        rest = {label: model for label, model in self._models.items() if label not in gone}
+        births = {**self._births, **{label: of._births.get(label, 1) for label in come}}
+        return self._made({**rest, **come}, births, gone | come.keys())
+
+    def has_births_of(self, other: State) -> bool:
+        """Whether what is born next gets the same identity in both."""
+        return self._births == other._births
+
     def relabelled(self, old: str, model: Model, others: Iterable[Model]) -> State:
         """The state with a model under a new label in its old place, and ``others`` exchanged."""
         old = old.lower()

@@ -1,0 +1,217 @@
+"""Operations that say what no difference of states can tell: code, SQL, and states apart."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from whimbrel.operations.base import Operation, Passage, States, replay
+from whimbrel.operations.parting import joined
+from whimbrel.state.state import State
+
+#: One statement, or several in one string; or one with its parameters.
+Statement: TypeAlias = str | tuple[str, Any]
+#: What RunSQL takes: statements, or for each dialect its own.
+Statements: TypeAlias = Statement | Sequence[Statement]
+SQLOf: TypeAlias = Statements | Mapping[str, Statements]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function of whose code a digest is to be made, and not of its name alone."""
+
+    function: Callable[..., Any] | None
+
+
+def noop(apps: Any, schema_editor: Any) -> None:
+    """What there is to do in a direction in which there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class RunPython(Operation):
+    """Calls ``code(apps, schema_editor)``; on the way back ``reverse_code``.
+
+    ``apps.get_model(app, name)`` gives a model as it is at this point of history. The functions
+    may be ``async``. ``atomic``: None (the default) runs it as its migration, which mostly is one
+    transaction with it; True in a transaction in any case; False outside of any. ``elidable``:
+    whether a squash may leave it out. ``RunPython.noop`` does nothing.
+    """
+
+    code: Callable[[Any, Any], Any]
+    reverse_code: Callable[[Any, Any], Any] | None = None
+    atomic: bool | None = None
+    elidable: bool = False
+    barrier: ClassVar[bool] = True
+    noop: ClassVar[Callable[[Any, Any], None]] = staticmethod(noop)
+
+    def apply(self, app: str, state: State) -> State:
+        return state
+
+    def models(self, app: str) -> frozenset[str]:
+        return frozenset()
+
+    def function(self, *, backwards: bool) -> Callable[[Any, Any], Any] | None:
+        """What is called in a direction."""
+        return self.reverse_code if backwards else self.code
+
+    def missing_reverse(self) -> str | None:
+        if self.reverse_code is not None:
+            return None
+        return (
+            f"Give RunPython({name_of(self.code)}) a second function, which undoes it: "
+            f"RunPython({name_of(self.code)}, backwards); or RunPython.noop, where nothing is to "
+            "be undone."
+        )
+
+    def digest_form(self) -> Any:
+        """What it does, for the digest: its functions' code; not whether it can be left out."""
+        return [Body(self.code), Body(self.reverse_code), self.atomic]
+
+    def describe(self) -> str:
+        return f"Run Python function {name_of(self.code)}"
+
+    @property
+    def fragment(self) -> str:
+        return name_of(self.code).strip("<>_").lower()
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called, as people know it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__qualname__", None) or type(function).__name__
+
+
+@dataclass(frozen=True)
+class RunSQL(Operation):
+    """Sends SQL as it stands; on the way back ``reverse_sql``.
+
+    Either is a string of one or more statements, a list of such, a pair of a statement and its
+    parameters (``%s``, or ``%(name)s``) in that list, or a mapping of dialects to any of these.
+    ``state_operations``: what it does, as operations, where models are concerned. ``elidable``:
+    whether a squash may leave it out. ``RunSQL.noop`` does nothing.
+    """
+
+    sql: SQLOf
+    reverse_sql: SQLOf | None = None
+    state_operations: Sequence[Operation] | None = None
+    elidable: bool = False
+    barrier: ClassVar[bool] = True
+    noop: ClassVar[str] = ""
+
+    def apply(self, app: str, state: State) -> State:
+        for operation in self.state_operations or ():
+            state = operation.apply(app, state)
+        return state
+
+    def apply_to_both(self, app: str, states: States) -> States:
+        return replay(app, self.state_operations or (), states)
+
+    def passages(self, app: str, states: States) -> Iterator[Passage]:
+        yield Passage(self, states, self.apply_to_both(app, states))
+
+    def models(self, app: str) -> frozenset[str]:
+        return _models_of(app, self.state_operations or ())
+
+    def given(self, *, backwards: bool) -> SQLOf | None:
+        """The SQL of a direction, as it was given."""
+        return self.reverse_sql if backwards else self.sql
+
+    def missing_reverse(self) -> str | None:
+        if self.reverse_sql is not None:
+            return None
+        return (
+            f"Give RunSQL({_short(self.sql)!r}) a reverse_sql=, which undoes it; or "
+            "reverse_sql=migrations.RunSQL.noop, where nothing is to be undone."
+        )
+
+    def digest_form(self) -> Any:
+        """What it does, for the digest; not whether it can be left out."""
+        return [self.sql, self.reverse_sql, list(self.state_operations or ())]
+
+    def describe(self) -> str:
+        return f"Run SQL: {_short(self.sql)}"
+
+    @property
+    def fragment(self) -> str:
+        return "run_sql"
+
+
+def _short(sql: SQLOf) -> str:
+    """The beginning of some SQL, on one line."""
+    while not isinstance(sql, str):
+        if not sql:
+            return "nothing"
+        sql = next(iter(sql.values())) if isinstance(sql, Mapping) else sql[0]
+    line = " ".join(sql.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+@dataclass(frozen=True)
+class SeparateDatabaseAndState(Operation):
+    """Does one thing in the database, and says another of the models.
+
+    ``database_operations`` are carried out, ``state_operations`` change what the models look
+    like. Where the former are RunSQL and RunPython alone, they are taken to do in the database
+    what the latter say.
+    """
+
+    database_operations: Sequence[Operation] = ()
+    state_operations: Sequence[Operation] = ()
+    barrier: ClassVar[bool] = True
+    positional: ClassVar[int] = 0
+
+    def apply(self, app: str, state: State) -> State:
+        for operation in self.state_operations:
+            state = operation.apply(app, state)
+        return state
+
+    def apply_to_both(self, app: str, states: States) -> States:
+        *_, last = self.passages(app, states)
+        return last.after
+
+    def passages(self, app: str, states: States) -> Iterator[Passage]:
+        """Those of the database's operations; at last itself, which does no more in the database."""
+        inner = states
+        for operation in self.database_operations:
+            for passage in operation.passages(app, inner):
+                yield passage
+                inner = passage.after
+        if self.database_operations and all(map(_is_opaque, self.database_operations)):
+            after = replay(app, self.state_operations, states)
+        else:
+            after = joined(States(self.apply(app, states.models), inner.database))
+        yield Passage(self, inner, after)
+
+    def models(self, app: str) -> frozenset[str]:
+        return _models_of(app, (*self.database_operations, *self.state_operations))
+
+    def missing_reverse(self) -> str | None:
+        missing = (operation.missing_reverse() for operation in self.database_operations)
+        return next((each for each in missing if each is not None), None)
+
+    def describe(self) -> str:
+        database = _listed(self.database_operations)
+        return f"In the database alone: {database}; in the models alone: {_listed(self.state_operations)}"
+
+    @property
+    def fragment(self) -> str:
+        inner = [*self.state_operations, *self.database_operations]
+        return inner[0].fragment if inner else "separate"
+
+
+def _is_opaque(operation: Operation) -> bool:
+    """Whether nothing tells what an operation does to the schema."""
+    if isinstance(operation, RunSQL):
+        return operation.state_operations is None
+    return isinstance(operation, RunPython)
+
+
+def _models_of(app: str, operations: Sequence[Operation]) -> frozenset[str]:
+    return frozenset(label for each in operations for label in each.models(app))
+
+
+def _listed(operations: Sequence[Operation]) -> str:
+    return ", ".join(each.describe() for each in operations) or "nothing"
