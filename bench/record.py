@@ -5,7 +5,6 @@ What reads, or carries values (the record of what is applied), is no part of the
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -28,8 +27,11 @@ def record(file: str, *command: str) -> None:
 
     event.listen(Engine, "before_cursor_execute", note)
     sys.argv = ["whimbrel", *command]
-    with contextlib.suppress(SystemExit):
+    try:
         main()
+    except SystemExit as end:
+        if end.code:
+            raise
     Path(file).write_text(json.dumps(sent), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -22,9 +22,9 @@ from cases import (
     DJANGO,
     EMPTY,
     HERE,
-    LONG,
     WHIMBREL,
     Case,
+    Key,
     Tool,
     cases_of,
     floors,
@@ -32,7 +32,7 @@ from cases import (
 )
 from databases import Databases, running
 from measure import CommandFailed, Sample, median, run
-from table import Results, put_into, tables
+from table import Results, Samples, put_into, tables
 
 OUT = HERE / "out"
 
@@ -47,116 +47,159 @@ def arguments() -> argparse.Namespace:
     add("--engines", nargs="+", default=["sqlite", "postgresql"], help="sqlite, postgresql")
     add("--skip-django-over", type=int, default=500, metavar="N",
         help="sizes at which Django is not migrated from empty (default: over 500)")  # fmt: skip
+    add("--limit", type=float, default=300, metavar="SECONDS",
+        help="a command that is expected to take longer is left out (default: 300)")  # fmt: skip
+    add("--processor", action="store_true",
+        help="count the client's processor time instead of the clock's: on a busy machine")  # fmt: skip
     add("--seed", type=int, default=1, help="of the histories (default: 1)")
     add("--keep", type=Path, help="directory to leave the projects in")
     add("--write", action="store_true", help="put the tables into bench/README.md")
     return parser.parse_args()
 
 
-def main() -> None:
+def main() -> int:
     options = arguments()
     peers = environment.peers()
-    results: dict[int, dict[tuple[str, str, str], Sample]] = {}
-    skipped: dict[int, list[str]] = {}
+    results: dict[int, Samples] = {}
+    left_out: dict[int, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="whimbrel-bench-") as temporary:
         root = options.keep or Path(temporary)
         with running(options.engines, Path(temporary)) as engines:
             for size in options.sizes:
-                bench = Bench(options, size, root / str(size), tools(peers))
+                bench = Bench(options, size, root / str(size), tools(peers), results)
                 results[size] = bench.measured(engines)
-                skipped[size] = bench.skipped
-    report(options, results, skipped)
+                left_out[size] = list(bench.left_out)
+                keep(options, results, left_out)
+    print(f"{conditions(options)}\n\n{tables(results, left_out)}")
+    return 1 if any("failed" in each for found in left_out.values() for each in found) else 0
 
 
 class Bench:
     """One size of history, on every engine."""
 
     def __init__(
-        self, options: argparse.Namespace, size: int, root: Path, known: list[Tool]
+        self,
+        options: argparse.Namespace,
+        size: int,
+        root: Path,
+        known: list[Tool],
+        results: Results,
     ) -> None:
         self.options, self.size, self.root = options, size, root
-        self.skipped: list[str] = []
+        self.tools, self.results = known, results
+        #: What is not in the table, and why; a dict for its order.
+        self.left_out: dict[str, None] = {}
         self.ready: dict[tuple[str, str], str] = {}
-        self.tools = known
+        self.broken: set[Key] = set()
         command = [sys.executable, HERE / "projects.py", str(size), root, str(options.seed)]
         subprocess.run(command, check=True)
 
-    def measured(self, engines: list[Databases]) -> dict[tuple[str, str, str], Sample]:
+    def measured(self, engines: list[Databases]) -> Samples:
         """The medians of all that is measured."""
         by_name = {databases.engine: databases for databases in engines}
         cases = [case for databases in engines for case in self.cases(databases)]
-        samples: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+        samples: dict[Key, list[Sample]] = defaultdict(list)
         for turn in range(self.options.repeat):
             for case in cases:
                 if sum(each.seconds for each in samples[case.key]) < self.options.budget:
                     say(f"{self.size} {turn + 1}/{self.options.repeat} {', '.join(case.key)}")
-                    samples[case.key].append(self.sample(case, by_name[case.engine]))
+                    samples[case.key] += self.samples(case, by_name[case.engine])
         for (engine, _), url in self.ready.items():
             by_name[engine].drop(url)
         say("")
-        return {key: median(found) for key, found in samples.items() if found}
+        medians = {key: median(found) for key, found in samples.items() if found}
+        if self.options.processor:
+            return {key: replace(each, seconds=each.processor) for key, each in medians.items()}
+        return medians
+
+    # -- what is measured
 
     def cases(self, databases: Databases) -> list[Case]:
         """What is wanted of each tool, after its database was made ready and its caches are warm."""
         found = []
         for tool in self.tools:
-            cases = list(cases_of(tool, self.root / tool.name.lower(), databases))
-            cases = [case for case in cases if self.wanted(case)]
-            if any(not case.fresh for case in cases):
-                self.make_ready(tool, databases)
+            project = self.root / tool.name.lower()
+            cases = [case for case in cases_of(tool, project, databases) if self.wanted(case)]
+            if any(not case.fresh for case in cases) and not self.make_ready(tool, databases):
+                continue
             found += cases
-        ddl = (
-            self.recorded(databases)
-            if any(case.fresh and case.tool == WHIMBREL for case in found)
-            else {}
-        )
+        own = [case for case in found if case.fresh and case.tool == WHIMBREL]
+        ddl = {case.scenario: self.recorded(case, databases) for case in own}
+        ddl = {scenario: file for scenario, file in ddl.items() if file.exists()}
         project = self.root / WHIMBREL.lower()
         return [*filter(self.wanted, floors(project, databases, ddl)), *found]
 
     def wanted(self, case: Case) -> bool:
-        if (
-            case.tool == DJANGO
-            and case.scenario == EMPTY
-            and self.size > self.options.skip_django_over
-        ):
-            name = f"{case.tool}, {case.scenario}, {case.engine}"
-            self.skipped += [name] if name not in self.skipped else []
-            return False
         names = (case.tool, case.scenario)
-        return not self.options.only or any(
+        if self.options.only and not any(
             part.lower() in name.lower() for part in self.options.only for name in names
-        )
+        ):
+            return False
+        if self.takes_too_long(case):
+            self.leave_out(case, "takes too long")
+            return False
+        return True
 
-    def make_ready(self, tool: Tool, databases: Databases) -> None:
-        say(f"{self.size} making {tool.name} ready on {databases.engine}")
+    def takes_too_long(self, case: Case) -> bool:
+        """Whether it would, should it grow with the square from the last size that was measured."""
+        if (case.tool, case.scenario) == (DJANGO, EMPTY):
+            return self.size > self.options.skip_django_over
+        before = [size for size in self.results if case.key in self.results[size]]
+        if not before:
+            return False
+        growth = (self.size / before[-1]) ** 2
+        seconds: float = self.results[before[-1]][case.key].seconds
+        return seconds * growth > self.options.limit
+
+    def leave_out(self, case: Case, why: str) -> None:
+        self.left_out[f"{', '.join((case.tool, case.scenario, case.engine))} ({why})"] = None
+
+    # -- doing it
+
+    def make_ready(self, tool: Tool, databases: Databases) -> bool:
+        """Make a database that is up to date; False where a tool fails at that."""
         url = self.ready[databases.engine, tool.name] = databases.make()
-        run([*tool.program, *tool.ready], self.root / tool.name.lower(), {"DATABASE_URL": url})
+        thorough = self.size <= self.options.skip_django_over
+        for command in tool.ready if thorough else tool.quickly_ready or tool.ready:
+            case = Case("making ready", databases.engine, tool.name, command, self.project(tool))
+            say(f"{self.size} {', '.join(case.key)}")
+            if self.attempt(case, url) is None:
+                return False
+        return True
 
-    def recorded(self, databases: Databases) -> dict[str, Path]:
-        """The DDL that Whimbrel sends, in a file for each of its ways from empty."""
-        files = {}
-        for scenario, words in {EMPTY: ("migrate",), LONG: ("migrate", "--no-leap")}.items():
-            file = self.root / f"{databases.engine}-{len(words)}.json".lower()
-            url = databases.make()
-            command = [sys.executable, str(HERE / "record.py"), str(file), *words]
-            run(command, self.root / WHIMBREL.lower(), {"DATABASE_URL": url})
-            databases.drop(url)
-            files[scenario] = file
-        return files
+    def project(self, tool: Tool) -> Path:
+        return self.root / tool.name.lower()
 
-    def sample(self, case: Case, databases: Databases) -> Sample:
+    def recorded(self, case: Case, databases: Databases) -> Path:
+        """The DDL that Whimbrel sends for a case, in a file."""
+        say(f"{self.size} recording {', '.join(case.key)}")
+        file = self.root / f"{case.scenario}-{case.engine}.json".replace(" ", "-")
+        command = (sys.executable, str(HERE / "record.py"), str(file), *case.command[1:])
+        self.samples(replace(case, command=command), databases)
+        return file
+
+    def samples(self, case: Case, databases: Databases) -> list[Sample]:
+        """One sample; none where the command fails, or has failed before."""
+        if case.key in self.broken:
+            return []
         url = databases.make() if case.fresh else self.ready[case.engine, case.tool]
+        sample = self.attempt(case, url)
+        if case.fresh:
+            databases.drop(url)
+        return [] if sample is None else [sample]
+
+    def attempt(self, case: Case, url: str) -> Sample | None:
         try:
             return run(case.command, case.directory, {"DATABASE_URL": url})
-        finally:
-            if case.fresh:
-                databases.drop(url)
+        except CommandFailed as error:
+            print(f"\n{error}", file=sys.stderr)
+            self.broken.add(case.key)
+            self.leave_out(case, "failed")
+            return None
 
 
-def report(options: argparse.Namespace, results: Results, skipped: dict[int, list[str]]) -> None:
-    """Print the tables; keep the numbers in bench/out and, where that is asked for, the README."""
-    text = f"{conditions(options)}\n\n{tables(results, skipped)}"
-    print(text)
+def keep(options: argparse.Namespace, results: Results, left_out: dict[int, list[str]]) -> None:
+    """Keep the numbers so far in bench/out and, where that is asked for, the tables in README.md."""
     OUT.mkdir(exist_ok=True)
     numbers = {
         str(size): {" | ".join(key): asdict(sample) for key, sample in found.items()}
@@ -164,7 +207,7 @@ def report(options: argparse.Namespace, results: Results, skipped: dict[int, lis
     }
     (OUT / "results.json").write_text(json.dumps(numbers, indent=1))
     if options.write:
-        put_into(HERE / "README.md", text)
+        put_into(HERE / "README.md", f"{conditions(options)}\n\n{tables(results, left_out)}")
 
 
 def conditions(options: argparse.Namespace) -> str:
@@ -173,6 +216,7 @@ def conditions(options: argparse.Namespace) -> str:
     peers = environment.versions("django", "alembic")
     return (
         f"{date.today()}: Python {platform.python_version()}, {versions}, {peers}; "
+        f"{'processor time of the client, ' if options.processor else ''}"
         f"medians of {options.repeat} runs (fewer where they took over {options.budget:.0f} s), "
         "the tools in turn. In parentheses: how many times Whimbrel's."
     )
@@ -185,7 +229,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CommandFailed as error:
-        sys.exit(f"\n{error}")
+    sys.exit(main())

@@ -6,24 +6,26 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
-from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, SCENARIOS, WHIMBREL
+from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, SCENARIOS, WHIMBREL, Key
 from measure import Sample
 
-#: What was measured: by size, then by scenario, engine and tool.
-Results = Mapping[int, Mapping[tuple[str, str, str], Sample]]
+#: What was measured of a history.
+Samples: TypeAlias = Mapping[Key, Sample]
+#: The same, by the history's size.
+Results: TypeAlias = Mapping[int, Samples]
 
 START, END = "<!-- results -->", "<!-- end of results -->"
 
 
-def tables(results: Results, skipped: Mapping[int, list[str]]) -> str:
+def tables(results: Results, left_out: Mapping[int, list[str]]) -> str:
     """All of them: time and memory for each size, then how Whimbrel grows."""
     parts = []
     for size, found in results.items():
         parts.append(f"### {size:,} migrations\n\n{_size_table(found)}")
-        parts += (
-            [f"Not measured at this size: {', '.join(skipped[size])}."] if skipped[size] else []
-        )
+        if left_out[size]:
+            parts.append(f"Not in the table: {'; '.join(left_out[size])}.")
     if len(results) > 1:
         parts.append(f"### How Whimbrel's time grows\n\n{_growth_table(results)}")
     return "\n\n".join(parts)
@@ -36,7 +38,7 @@ def put_into(readme: Path, text: str) -> None:
     readme.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}")
 
 
-def _size_table(found: Mapping[tuple[str, str, str], Sample]) -> str:
+def _size_table(found: Samples) -> str:
     rows = [
         [label, *cells]
         for scenario in (IMPORT, *SCENARIOS)
@@ -46,9 +48,7 @@ def _size_table(found: Mapping[tuple[str, str, str], Sample]) -> str:
     return _markdown(["", "floor", WHIMBREL, ALEMBIC, DJANGO], rows)
 
 
-def _rows(
-    found: Mapping[tuple[str, str, str], Sample], scenario: str, engine: str
-) -> Iterator[tuple[str, list[str]]]:
+def _rows(found: Samples, scenario: str, engine: str) -> Iterator[tuple[str, list[str]]]:
     samples = {
         tool: found.get((scenario, engine, tool)) for tool in (FLOOR, WHIMBREL, ALEMBIC, DJANGO)
     }
