@@ -26,6 +26,7 @@ from typing import Any
 from whimbrel.errors import ModelError
 from whimbrel.history.node import DIGEST_VERSION, comparable
 from whimbrel.operations.base import Operation
+from whimbrel.operations.special import Body
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.schema.types import describe, is_sqlalchemy_type
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
@@ -76,7 +77,7 @@ class _Form:
         # A hook: an operation whose arguments do not say all that it does says it itself.
         own: Callable[[], Any] | None = getattr(value, "digest_form", None)
         if own is not None:
-            return {self.path(type(value)): self.of(own())}
+            return {self._operation_name(value): self.of(own())}
         _, args, kwargs = value.deconstruct()
         named = dict(zip((each.name for each in fields(value)), args, strict=False)) | kwargs
         form = {name: self.of(_normal(name, each)) for name, each in named.items()}
@@ -85,6 +86,25 @@ class _Form:
     def _operation_name(self, value: Operation) -> str:
         ours = type(value).__module__.startswith("whimbrel.")
         return type(value).__name__ if ours else self.path(type(value))
+
+    def _body(self, value: Body) -> Any:
+        """A function of the migration's own file: its code too."""
+        function = value.function
+        if isinstance(function, functools.partial):
+            return {
+                "partial": [
+                    self._body(Body(function.func)),
+                    *map(self.of, function.args),
+                    self.of(function.keywords),
+                ]
+            }
+        form = self.of(function)
+        if getattr(function, "__module__", None) != self.module or function is None:
+            return form
+        # Late, since most migrations have none.
+        from whimbrel.history.bodies import body_of
+
+        return {"code": [form, body_of(function)]}
 
     def _field(self, value: Field) -> Any:
         plain = value.but(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
@@ -195,6 +215,7 @@ def _sort_key(form: Any) -> str:
 _FORMS: tuple[tuple[Any, Callable[[_Form, Any], Any]], ...] = (
     (enum.Enum, _Form._member),
     (Operation, _Form._operation),
+    (Body, _Form._body),
     (Field, _Form._field),
     (Q, _Form._q),
     (SQL, _Form._sql),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -11,6 +12,7 @@ from whimbrel.history import code
 from whimbrel.history.code import Atom, Chained, Code, Group, Joined, Prefixed
 from whimbrel.history.values import Values, Writer, is_default
 from whimbrel.operations.base import Operation
+from whimbrel.operations.special import RunPython
 from whimbrel.schema.expressions import SQL, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
@@ -76,6 +78,12 @@ def _option(name: str, value: Any) -> Any:
     if name == "dialect":
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _function(self: Values, value: Any) -> Code:
+    if value is RunPython.noop:
+        return Atom(f"{self.imports.ours('migrations')}.RunPython.noop")
+    return Atom(self.imports.name_of(value))
 
 
 # -- fields -------------------------------------------------------------------------------------
@@ -304,4 +312,5 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
     (F, _f),
     (Q, _q),
     (_AnySQLAlchemyType, _sqlalchemy_type),
+    (types.FunctionType, _function),
 )
