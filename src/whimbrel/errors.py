@@ -4,7 +4,10 @@
     ├── UsageError          2  the command line, the configuration, a project's layout
     │   ├── ConfigError
     │   ├── ModelError         a model that no database, or not this one, could hold
-    │   └── WriteError         a value that cannot be written into a migration file
+    │   ├── WriteError         a value that cannot be written into a migration file
+    │   └── QueryError         a query names what a historical model does not have
+    │       ├── MissingRow        get() found no row
+    │       └── SeveralRows       get() found more than one
     ├── QuestionError       3  a question needs an answer
     ├── HistoryError        4  the history is in conflict, inconsistent, edited or broken
     │   ├── LoadError          a migration file that does not load
@@ -83,11 +86,45 @@ class WriteError(UsageError):
     code = "write"
 
 
+class QueryError(UsageError):
+    """A query names a model, field, lookup or method that is not there, or asks for what cannot be."""
+
+    code = "query"
+
+
+class QueryAttributeError(QueryError, AttributeError):
+    """A historical model, a manager or a query has no such attribute."""
+
+    code = "query-attribute"
+
+
+class MissingRow(QueryError):
+    """A query for one row found none; each historical model has its own, ``DoesNotExist``."""
+
+    code = "missing-row"
+
+
+class SeveralRows(QueryError):
+    """A query for one row found several; each model has its own, ``MultipleObjectsReturned``."""
+
+    code = "several-rows"
+
+
 class QuestionError(WhimbrelError):
-    """Questions stand open, and there is nobody to answer them."""
+    """Questions stand open, and there is nobody to answer them.
+
+    ``questions``: each with its ``place``, ``text`` and the ``flags`` that answer it.
+    """
 
     code = "question"
     exit_code = 3
+
+    def __init__(self, message: str, *, questions: list[dict[str, Any]], mend: str) -> None:
+        super().__init__(message, mend=mend)
+        self.questions = questions
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "questions": self.questions}
 
 
 class HistoryError(WhimbrelError):

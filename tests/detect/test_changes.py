@@ -231,7 +231,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
                 "new": made("b + 3"),
             }
         ),
-        {"no_rename": ["blog.Post.gone"]},
+        {"no_rename": ["blog.Post.gone", "blog.Post.a"]},
         [
             "blog: Remove field gone from Post",
             "blog: Add field b to Post",

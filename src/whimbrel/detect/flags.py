@@ -248,5 +248,9 @@ def _open_error(questions: list[Question]) -> QuestionError:
     noun = "question needs" if count == 1 else "questions need"
     return QuestionError(
         f"{count} {noun} an answer, and nobody is there to ask",
+        questions=[
+            {"place": each.place, "text": each.text, "flags": list(each.flags)}
+            for each in questions
+        ],
         mend="Answer each by one of its flags:\n" + "\n".join(lines),
     )

@@ -11,8 +11,9 @@ from whimbrel.schema.types import EnumType, Type
 from whimbrel.state.fields import Field, RelationField
 from whimbrel.state.model import Model
 
-#: From this score on, people are asked; below it, only a flag says that it is a rename.
-LIKELY = 0.5
+#: From this score on, people are asked; below it, only a flag says that it is a rename. Low,
+#: since a question too many costs a keystroke, and one too few a column with what is in it.
+LIKELY = 0.35
 
 #: Types that a column is often changed between.
 _FAMILIES = (
