@@ -138,6 +138,14 @@ def test_every_mishap_ends_with_its_code(
     assert "Traceback" not in ended.err
 
 
+def test_a_long_statement_stands_below_what_is_wrong_with_it(project: Project) -> None:
+    clash(project)
+    ended = project.run("migrate", "--no-leap")
+    first, second, *_ = ended.err.splitlines()[1:]
+    assert first.startswith("error[step]: ") and "CREATE TABLE" not in first
+    assert second.startswith("  at blog.0002_m2: CREATE TABLE")
+
+
 def test_what_stays_is_said(project: Project) -> None:
     clash(project)
     ended = project.run("migrate", "--no-leap")

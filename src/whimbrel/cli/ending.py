@@ -10,9 +10,11 @@ import click
 
 from whimbrel.cli.call import Call, print_json, talk
 from whimbrel.config import wants_traceback
-from whimbrel.errors import WhimbrelError
+from whimbrel.errors import DatabaseError, WhimbrelError
 
 INTERRUPTED = 130
+#: A statement that is longer stands below what is wrong with it.
+LONGEST_PLACE = 100
 
 
 def ending(error: BaseException, call: Call) -> int:
@@ -34,8 +36,12 @@ def ending(error: BaseException, call: Call) -> int:
 
 
 def _own(error: WhimbrelError, call: Call) -> int:
-    where = f"{error.place}: " if error.place else ""
-    talk(f"{click.style(f'error[{error.code}]', fg='red')}: {where}{error.message}")
+    code = click.style(f"error[{error.code}]", fg="red")
+    below = isinstance(error, DatabaseError) and len(error.place or "") > LONGEST_PLACE
+    where = f"{error.place}: " if error.place and not below else ""
+    talk(f"{code}: {where}{error.message}")
+    if below:
+        talk(f"  at {error.place}")
     if error.mend:
         talk(error.mend)
     _to_machines(error.as_dict(), call)
