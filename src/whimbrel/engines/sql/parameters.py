@@ -1,0 +1,88 @@
+"""Statements with parameters: one spelling for every driver, and literals where SQL is printed.
+
+``%s`` takes the next of a list, ``%(name)s`` one of a mapping, and ``%%`` is a percent sign. A
+mapping for ``:name`` is taken too. Without parameters none of these means anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, CursorResult
+
+from whimbrel.engines.sql.running import execute
+from whimbrel.errors import UsageError
+
+_PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)")
+#: As SQLAlchemy's text() has it: neither a cast (::) nor an escaped colon.
+_COLON = re.compile(r"(?<![:\w\\]):(?P<name>\w+)(?!:)")
+
+
+def execute_with(connection: Connection, sql: str, parameters: Any = None) -> CursorResult[Any]:
+    """Run one statement with its parameters: None, a list or a mapping."""
+    if not parameters:
+        return execute(connection, sql)
+    if isinstance(parameters, Mapping):
+        if not _has_places(sql):
+            return connection.execute(sa.text(sql), dict(parameters))
+        return connection.exec_driver_sql(_spelled(connection, sql), dict(parameters))
+    return connection.exec_driver_sql(_spelled(connection, sql), tuple(parameters))
+
+
+def _has_places(sql: str) -> bool:
+    return any(match[0] != "%%" for match in _PLACE.finditer(sql))
+
+
+def _spelled(connection: Connection, sql: str) -> str:
+    """The statement as its driver has it."""
+    if connection.dialect.paramstyle in ("pyformat", "format") or not _has_places(sql):
+        return sql
+    return _PLACE.sub(_question_mark, sql)
+
+
+def _question_mark(match: re.Match[str]) -> str:
+    if match[0] == "%%":
+        return "%"
+    return f":{match['name']}" if match["name"] else "?"
+
+
+def with_literals(sql: str, parameters: Any, literal: Callable[[object], str]) -> str:
+    """The statement with its parameters written into it. Raises `UsageError` where one is missing."""
+    if not parameters:
+        return sql
+    if isinstance(parameters, Mapping) and not _has_places(sql):
+        return _COLON.sub(lambda match: literal(_named(parameters, match["name"], sql)), sql)
+    values: Iterator[Any] = iter(parameters if isinstance(parameters, Sequence) else ())
+
+    def written(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%"
+        if match["name"]:
+            return literal(_named(parameters, match["name"], sql))
+        return literal(_next(values, sql))
+
+    return _PLACE.sub(written, sql)
+
+
+def _named(parameters: Any, name: str, sql: str) -> Any:
+    try:
+        return parameters[name]
+    except (KeyError, TypeError):
+        raise _missing(f"there is no parameter {name!r} for", sql) from None
+
+
+def _next(values: Iterator[Any], sql: str) -> Any:
+    try:
+        return next(values)
+    except StopIteration:
+        raise _missing("there are fewer parameters than places in", sql) from None
+
+
+def _missing(what: str, sql: str) -> UsageError:
+    return UsageError(
+        f"{what}: {sql}",
+        mend="Give a list for %s, a mapping for %(name)s; a percent sign is %% beside parameters.",
+    )

@@ -1,0 +1,158 @@
+"""Several statements in one string, taken apart where one ends, and nowhere else.
+
+A semicolon ends a statement unless it stands in quotes, in a comment, in parentheses, in the body
+of a trigger (SQLite) or in that of a function (PostgreSQL's BEGIN ATOMIC).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+_PLAIN_QUOTES = r"'(?:[^']|'')*'?"
+#: With a backslash, the next character stands for itself.
+_ESCAPED_QUOTES = r"'(?:[^'\\]|\\.|'')*'?"
+_NAMES = r'"(?:[^"]|"")*"?'
+_DASHES = r"--[^\n]*"
+#: A word may hold a $, which then begins no quote.
+_WORD = r"[^\W\d][\w$]*"
+
+#: How each dialect quotes and comments, first match first (PostgreSQL 18, 4.1; SQLite,
+#: lang_keywords.html and lang_comment.html). A comment of PostgreSQL may hold others: see `_comment`.
+_TOKENS = {
+    "postgresql": rf"""
+        (?P<comment>{_DASHES}) | (?P<nested>/\*) | (?P<quoted>[eE]{_ESCAPED_QUOTES}
+        | {_PLAIN_QUOTES} | {_NAMES} | \$(?P<tag>(?:[^\W\d]\w*)?)\$(?s:.*?)(?:\$(?P=tag)\$|\Z))
+        | (?P<word>{_WORD}) | (?P<mark>[;()])
+    """,
+    "sqlite": rf"""
+        (?P<comment>{_DASHES} | /\*(?s:.*?)(?:\*/|\Z))
+        | (?P<quoted>{_PLAIN_QUOTES} | {_NAMES} | `(?:[^`]|``)*`? | \[[^\]]*\]?)
+        | (?P<word>{_WORD}) | (?P<mark>[;()])
+    """,
+    "mysql": rf"""
+        (?P<comment>\#[^\n]* | --(?=\s|\Z)[^\n]* | /\*(?!!)(?s:.*?)(?:\*/|\Z))
+        | (?P<quoted>{_ESCAPED_QUOTES} | "(?:[^"\\]|\\.|"")*"? | `(?:[^`]|``)*`?)
+        | (?P<word>{_WORD}) | (?P<mark>[;()])
+    """,
+}
+
+
+@lru_cache(maxsize=4)
+def _tokens(dialect: str) -> re.Pattern[str]:
+    return re.compile(_TOKENS.get(dialect, _TOKENS["sqlite"]), re.VERBOSE | re.DOTALL)
+
+
+def statements(sql: str, dialect: str) -> list[str]:
+    """The statements in a string, without their semicolons; those of comments alone left out."""
+    found: list[str] = []
+    start, end = 0, len(sql)
+    one = _Statement(dialect)
+    for kind, text, place in _read(sql, dialect):
+        if kind == "mark" and text == ";" and one.ends_here():
+            found += _trimmed(sql[start:place], one)
+            start, one = place + 1, _Statement(dialect)
+        else:
+            one.take(kind, text)
+    return found + _trimmed(sql[start:end], one)
+
+
+def first_words(sql: str, dialect: str) -> tuple[str, ...]:
+    """The first words of a statement, in capitals; its comments do not count."""
+    words = (text.upper() for kind, text, _ in _read(sql, dialect) if kind == "word")
+    return tuple(islice(words, 3))
+
+
+def _trimmed(text: str, one: _Statement) -> list[str]:
+    return [text.strip()] if one.is_more_than_comments(text) else []
+
+
+def _read(sql: str, dialect: str) -> Iterator[tuple[str, str, int]]:
+    """The tokens that matter, each with its kind and its place."""
+    pattern = _tokens(dialect)
+    place = 0
+    while (match := pattern.search(sql, place)) is not None:
+        place = match.end()
+        if match.lastgroup == "nested":
+            place = _end_of_comment(sql, match.start())
+            yield "comment", sql[match.start() : place], match.start()
+        else:
+            kind = "quoted" if match.lastgroup == "tag" else str(match.lastgroup)
+            yield kind, match[0], match.start()
+
+
+_EDGE = re.compile(r"/\*|\*/")
+
+
+def _end_of_comment(sql: str, place: int) -> int:
+    depth = 0
+    for edge in _EDGE.finditer(sql, place):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(sql)
+
+
+@dataclass
+class _Statement:
+    """What has been read of one statement."""
+
+    dialect: str
+    words: list[str] = field(default_factory=list)
+    parentheses: int = 0
+    #: How many BEGIN and CASE of a function's body wait for their END.
+    blocks: int = 0
+    #: The last token that is no comment, and the one before it.
+    last: tuple[str, str] = ("", "")
+    commented: int = 0
+
+    def take(self, kind: str, text: str) -> None:
+        """One token more."""
+        if kind == "comment":
+            self.commented += len(text)
+            return
+        word = text.upper()
+        self.last = (self.last[1], word)
+        if kind == "word":
+            self._take_word(word)
+        elif text == "(":
+            self.parentheses += 1
+        elif text == ")":
+            self.parentheses -= 1
+
+    def _take_word(self, word: str) -> None:
+        if len(self.words) < 6:
+            self.words.append(word)
+        if self._has_body("FUNCTION", "PROCEDURE") and self.dialect != "sqlite":
+            if word in ("BEGIN", "CASE"):
+                self.blocks += word == "BEGIN" or self.blocks > 0
+            elif word == "END":
+                self.blocks -= self.blocks > 0
+
+    def ends_here(self) -> bool:
+        """Whether a semicolon ends it; one that does not is remembered."""
+        if self._is_trigger():
+            # sqlite3_complete() sees it in this way too: a trigger ends with ";END;".
+            ends = self.last == (";", "END")
+        else:
+            ends = self.parentheses <= 0 and self.blocks == 0
+        if not ends:
+            self.last = (self.last[1], ";")
+        return ends
+
+    def is_more_than_comments(self, text: str) -> bool:
+        """Whether there is anything for the database to do."""
+        return bool(self.words) or self.last != ("", "") or len(text.strip()) > self.commented
+
+    def _has_body(self, *kinds: str) -> bool:
+        """CREATE [OR REPLACE] and then one of these."""
+        words = self.words
+        rest = words[3:] if words[1:3] == ["OR", "REPLACE"] else words[1:]
+        return words[:1] == ["CREATE"] and rest[:1] != [] and rest[0] in kinds
+
+    def _is_trigger(self) -> bool:
+        words = [word for word in self.words if word not in ("EXPLAIN", "TEMP", "TEMPORARY")]
+        return self.dialect == "sqlite" and words[:2] == ["CREATE", "TRIGGER"]
