@@ -1,8 +1,8 @@
 """The pages of the documentation, and what is on them that can be run.
 
 On a page stand, in order: files (a ```python or ```toml block whose first line is a comment with
-the file's path), commands with what they print (```console), and Python that is run as it stands
-(every other ```python block). They are run in a directory of the page's own. A line ``...`` in
+the file's path), commands with what they print (```console; ```terminal where somebody answers
+questions), and Python that is run as it stands (every other ```python block). They are run in a directory of the page's own. A line ``...`` in
 what a command prints stands for any lines.
 
 ``python tests/pages.py`` writes what the commands print now into the pages that differ.
@@ -11,22 +11,30 @@ what a command prints stands for any lines.
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
+#: The languages of blocks that hold commands.
+COMMANDS = ("console", "terminal")
+
 #: What stands on the pages for the directory that a page's project is in.
 HOME = "/home/you/shop"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^# (\S+\.(?:py|toml))$")
+
+#: Lines on which somebody typed an answer, in a ```terminal block.
+_ANSWERED = re.compile(r"^(?:Which|The value, as in Python|.*\[y/n\]): (.+)$")
 
 #: What differs from run to run, and what it is compared as.
 _VARYING = (
@@ -127,6 +135,29 @@ class Workshop:
         self.code = ended.returncode
         return ended.stdout.replace(str(self.root), HOME).splitlines()
 
+    def on_terminal(self, script: str, answers: Iterable[str]) -> list[str]:
+        """What a command prints on a terminal where somebody gives these answers when asked."""
+        process, terminal = pty.fork()
+        if process == 0:
+            os.chdir(self.root)
+            os.execvpe("bash", ["bash", "-c", script], self._environment())
+        said, waiting = b"", list(answers)
+        with suppress(OSError):  # the terminal is closed when the command ends
+            while read := os.read(terminal, 4096):
+                said += read
+                if waiting and said.endswith(b": "):
+                    os.write(terminal, f"{waiting.pop(0)}\n".encode())
+        os.close(terminal)
+        self.code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        return said.decode().replace("\r", "").replace(str(self.root), HOME).splitlines()
+
+    def printed(self, command: Command, language: str) -> list[str]:
+        """What a command of a block prints."""
+        if language == "console":
+            return self.run(command.script)
+        answered = filter(None, map(_ANSWERED.match, command.output))
+        return self.on_terminal(command.script, [match[1] for match in answered])
+
     def python(self, text: str) -> tuple[int, str]:
         """The exit code of a piece of Python, and what it prints."""
         ended = self._run([sys.executable, "-c", text])
@@ -173,9 +204,9 @@ def differences(text: str, workshop: Workshop) -> Iterator[Difference]:
     for block in blocks(text):
         if block.file is not None:
             workshop.write(block.file, block.text)
-        elif block.language == "console":
+        elif block.language in COMMANDS:
             for command in commands(block.text):
-                printed = workshop.run(command.script)
+                printed = workshop.printed(command, block.language)
                 if not agree(command.output, printed):
                     yield Difference("\n".join(command.lines), command.output, printed)
         elif block.language == "python":
@@ -194,14 +225,14 @@ def rewritten(text: str, workshop: Workshop) -> str:
             workshop.write(block.file, block.text)
         elif block.language == "python":
             workshop.python(block.text)
-        made += _console(block, workshop) if block.language == "console" else block.text
+        made += _console(block, workshop) if block.language in COMMANDS else block.text
     return made + text[end:]
 
 
 def _console(block: Block, workshop: Workshop) -> str:
     lines: list[str] = []
     for command in commands(block.text):
-        printed = workshop.run(command.script)
+        printed = workshop.printed(command, block.language)
         same = agree(command.output, printed)
         lines += [*command.lines, *(command.output if same else normal(printed))]
         if not same:

@@ -98,3 +98,11 @@ def test_json(empty: Project) -> None:
     found = empty.do("init", "blog", "--json").json
     assert found["made"][0] == "pyproject.toml"
     assert found["changed"] == []
+
+
+@pytest.mark.parametrize("command", ["makemigrations", "showmigrations"])
+def test_a_project_without_apps_is_told_what_to_do(empty: Project, command: str) -> None:
+    empty.do("init")
+    ended = empty.do(command)
+    assert ended.out == ""
+    assert ended.err == "There are no apps yet: whimbrel init NAME makes one.\n"

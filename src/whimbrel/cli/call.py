@@ -13,6 +13,9 @@ import click
 
 from whimbrel.config import Config, load_config, make_importable
 
+#: What a project is told that has no app yet.
+NO_APPS = "There are no apps yet: whimbrel init NAME makes one."
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

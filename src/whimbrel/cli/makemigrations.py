@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whimbrel.cli.call import (
+    NO_APPS,
     Call,
     F,
     data,
@@ -91,7 +92,7 @@ def command(
         return 1
     if not (check or dry_run):
         write(files)
-    _report(call, files, with_text=dry_run)
+    _report(call, files, with_text=dry_run, has_apps=bool(config.apps))
     return 1 if check and files else 0
 
 
@@ -103,7 +104,7 @@ def _questioner(answers: dict[str, tuple[str, ...]], *, asks: bool) -> FlagQuest
     return FlagQuestioner(Flags.parse(**answers), asker)
 
 
-def _report(call: Call, files: list[MigrationFile], *, with_text: bool) -> None:
+def _report(call: Call, files: list[MigrationFile], *, with_text: bool, has_apps: bool) -> None:
     from whimbrel.report.files import files_json, files_text
 
     if call.json:
@@ -111,4 +112,4 @@ def _report(call: Call, files: list[MigrationFile], *, with_text: bool) -> None:
     elif files:
         data(files_text(files, with_text=with_text))
     else:
-        talk("No changes.")
+        talk("No changes." if has_apps else NO_APPS)

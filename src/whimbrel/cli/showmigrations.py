@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json
+from whimbrel.cli.call import (
+    NO_APPS,
+    Call,
+    data,
+    database_option,
+    json_option,
+    pass_call,
+    print_json,
+    talk,
+)
 
 
 @click.command("showmigrations")
@@ -29,5 +38,7 @@ def command(
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
     if as_json:
         print_json(history_json(history))
+    elif not history.apps:
+        talk(NO_APPS)
     else:
         data(history_plan(history) if style == "plan" else history_list(history))
