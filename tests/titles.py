@@ -7,4 +7,6 @@ import re
 
 def title(value: object) -> str:
     """A value for people, the same in every process: pytest-xdist compares the names of cases."""
-    return re.sub(r" at 0x[0-9a-f]+", "", str(value) if isinstance(value, str) else repr(value))
+    if isinstance(value, set | frozenset):
+        return f"{type(value).__name__}({sorted(value, key=repr)})"
+    return re.sub(r" at 0x[0-9a-f]+", "", value if isinstance(value, str) else repr(value))
