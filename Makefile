@@ -40,7 +40,7 @@ floors: environment
 	$(RUN)/lint-imports
 
 examples: environment
-	@if [ -d tests/docs ]; then $(RUN)/python -m pytest -q tests/docs; fi
+	@if [ -d tests/docs ]; then $(RUN)/python -m pytest -q -n 2 --dist worksteal tests/docs; fi
 
 clean: ## Remove what was made
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
