@@ -1,0 +1,155 @@
+"""Backfill: data for the rows of a large table, batch by batch, while others work with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from whimbrel.errors import ModelError, StateError
+from whimbrel.operations.base import Operation, model_in
+from whimbrel.operations.special import Body, name_of
+from whimbrel.schema.expressions import SQL, Q
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+#: Values by field, or a function that is called with each batch as a queryset.
+Content: TypeAlias = Mapping[str, Any] | Callable[[Any], Any]
+
+
+def noop(batch: Any) -> None:
+    """What there is to do to a batch where there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Backfill(Operation):
+    """Gives values to the rows of ``model_name``, walking its primary key in small transactions.
+
+    ``Backfill("post", set={"is_awesome": Q(author__username="Greg")})``: the values are constants,
+    `F`, `Q`, `SQL` or any expression that a queryset's ``update()`` takes. Or
+    ``Backfill("post", function)``: it is called with each batch as a queryset of the historical
+    model, in the batch's transaction.
+
+    where: the rows that it is about, a `Q` or `SQL`; one that ``set`` makes untrue also proves at
+    the end that no row was left out. reverse: likewise values or a function, for the way back, or
+    ``Backfill.noop``. There it holds for the rows of ``where``, unless that asks about a field
+    which ``set`` writes. pause: seconds between two batches. parallel: connections, each with a
+    range of the key for itself (one only on a database with a single writer). elidable: whether a
+    squash may leave it out.
+
+    Each batch is a transaction of its own together with the note of where it ended: a row is
+    filled once, however often the run is killed. So its migration is never one transaction.
+    """
+
+    model_name: str
+    function: Callable[[Any], Any] | None = None
+    set: Mapping[str, Any] | None = None
+    where: Q | SQL | None = None
+    reverse: Content | None = None
+    pause: float = 0.01
+    parallel: int = 1
+    elidable: bool = False
+    barrier: ClassVar[bool] = True
+    noop: ClassVar[Callable[[Any], None]] = staticmethod(noop)
+
+    def __post_init__(self) -> None:
+        if (self.function is None) == (not self.set):
+            raise ModelError(
+                f"Backfill({self.model_name!r}) takes either a function or set=",
+                mend='Write set={"field": value}, or a function that takes a queryset.',
+            )
+        if self.pause < 0 or self.parallel < 1:
+            raise ModelError(
+                f"Backfill({self.model_name!r}) pauses 0 seconds or more, on 1 connection or more",
+                mend="Give pause= and parallel= other values, or leave them out.",
+            )
+
+    def apply(self, app: str, state: State) -> State:
+        model = model_in(state, app, self.model_name, self)
+        for content in (self.set, self.reverse):
+            for name in content if isinstance(content, Mapping) else ():
+                self._refuse_unknown(model, name)
+        return state
+
+    def _refuse_unknown(self, model: Model, name: str) -> None:
+        fields = [each.name for each in model.fields]
+        # Fields of parents' tables are left to the query, which knows them.
+        if name not in fields and name.removesuffix("_id") not in fields and not model.bases:
+            raise StateError(
+                f"{model.label} has no field {name!r} at this point of history",
+                place=self.describe(),
+                mend=f"It has: {', '.join(fields)}.",
+            )
+
+    # -- a direction
+
+    def content(self, *, backwards: bool) -> Content | None:
+        """What the rows get in a direction; None where nothing is to be done."""
+        found = self.reverse if backwards else self.set or self.function
+        return None if found is noop else found
+
+    def chosen(self, *, backwards: bool) -> Q | SQL | None:
+        """The rows that a direction is about; None: all."""
+        if backwards and self.is_undone_by_itself:
+            return None
+        return self.where
+
+    @property
+    def is_undone_by_itself(self) -> bool:
+        """Whether ``where`` is untrue, or may be, once a row was filled."""
+        return self.function is not None or bool(self._asked() & frozenset(self.set or ()))
+
+    def _asked(self) -> frozenset[str]:
+        """The fields that ``where`` asks about."""
+        if isinstance(self.where, SQL):
+            return self.where.columns(frozenset(self.set or ()))
+        return self.where.names() if self.where is not None else frozenset()
+
+    @property
+    def asks_for_null(self) -> bool:
+        """Whether ``where`` asks for rows that have no value in a field which they are to get."""
+        if not isinstance(self.where, Q) or self.where.negated or self.where.connector != Q.AND:
+            return False
+        return any(self._is_to_be_filled(child) for child in self.where.children)
+
+    def _is_to_be_filled(self, child: Any) -> bool:
+        if not isinstance(child, tuple):
+            return False
+        name, lookup, value = child
+        null = value is True if lookup == "isnull" else lookup == "exact" and value is None
+        return null and (self.function is not None or name in (self.set or ()))
+
+    def missing_reverse(self) -> str | None:
+        if self.reverse is not None:
+            return None
+        return (
+            f"Give Backfill({self.model_name!r}) a reverse=, values or a function; or "
+            "reverse=migrations.Backfill.noop, where nothing is to be undone."
+        )
+
+    # -- in words
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        name, args, kwargs = super().deconstruct()
+        function = kwargs.pop("function", None)
+        return name, [*args, *([function] if function is not None else [])], kwargs
+
+    def digest_form(self) -> Any:
+        """What it does, for the digest: not how fast, nor whether it can be left out."""
+        reverse = Body(self.reverse) if callable(self.reverse) else self.reverse
+        return [self.model_name.lower(), Body(self.function), self.set, self.where, reverse]
+
+    def describe(self) -> str:
+        what = ", ".join(self.set) if self.set else f"with {name_of(self._called())}"
+        return f"Backfill {self.model_name} {what}" if not self.set else (
+            f"Backfill {what} of {self.model_name}"
+        )
+
+    def _called(self) -> Callable[[Any], Any]:
+        assert self.function is not None
+        return self.function
+
+    @property
+    def fragment(self) -> str:
+        what = "_".join(self.set) if self.set else name_of(self._called()).strip("<>_")
+        return f"backfill_{self.model_name}_{what}".lower()
