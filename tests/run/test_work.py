@@ -11,7 +11,7 @@ from whimbrel.config import load_config
 from whimbrel.engines import engine_for
 from whimbrel.history.loader import History, load
 from whimbrel.run.plan import EVERYTHING, Target, make_plan
-from whimbrel.run.work import WIDEST_LEAP, Work, work_of
+from whimbrel.run.work import Work, work_of
 
 pytestmark = pytest.mark.reduced
 
@@ -26,12 +26,16 @@ def history_of(project: Project) -> History:
 
 
 def works(
-    project: Project, target: Target = EVERYTHING, applied: int = 0, leap: bool = True
+    project: Project,
+    target: Target = EVERYTHING,
+    applied: int = 0,
+    leap: bool = True,
+    dialect: str = "sqlite",
 ) -> list[Work]:
     history = history_of(project)
     there = [node.key for node in history.graph.order()[:applied]]
     plan = make_plan(history.graph, target, there, leap=leap)
-    return list(work_of(history, engine_for("sqlite"), plan, there))
+    return list(work_of(history, engine_for(dialect), plan, there))
 
 
 def test_a_leap_makes_what_is_left_in_the_end(project: Project) -> None:
@@ -44,15 +48,27 @@ def test_a_leap_makes_what_is_left_in_the_end(project: Project) -> None:
     assert [len(work.steps) for work in one_by_one] == [2, 1]
 
 
-def test_a_leap_that_is_too_wide_is_taken_in_pieces(project: Project) -> None:
+WIDEST = engine_for("postgresql").widest_leap or 0
+
+
+@pytest.mark.parametrize(
+    ("dialect", "pieces", "steps"),
+    [
+        ("postgresql", [("blog.0001", "blog.0002"), ("blog.0003",)], [WIDEST, WIDEST // 2]),
+        ("sqlite", [("blog.0001", "blog.0002", "blog.0003")], [WIDEST // 2 * 3]),
+    ],
+)
+def test_a_leap_that_is_too_wide_for_the_database_is_taken_in_pieces(
+    project: Project, dialect: str, pieces: list[tuple[str, ...]], steps: list[int]
+) -> None:
     names = [f"{number:04d}" for number in (1, 2, 3)]
     for index, name in enumerate(names):
-        creates = [CREATE.format(name=f"M{name}x{n}") for n in range(WIDEST_LEAP // 2)]
+        creates = [CREATE.format(name=f"M{name}x{n}") for n in range(WIDEST // 2)]
         after = [("blog", names[index - 1])] if index else []
         project.migration("blog", name, *creates, after=after)
-    found = works(project)
-    assert [work.stage.labels for work in found] == [("blog.0001", "blog.0002"), ("blog.0003",)]
-    assert [len(work.steps) for work in found] == [WIDEST_LEAP, WIDEST_LEAP // 2]
+    found = works(project, dialect=dialect)
+    assert [work.stage.labels for work in found] == pieces
+    assert [len(work.steps) for work in found] == steps
 
 
 def test_the_way_back_reads_the_difference_the_other_way(project: Project) -> None:

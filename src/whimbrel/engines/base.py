@@ -81,6 +81,8 @@ class Engine(Protocol):
 
     #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
     dialect: str
+    #: How many tables one transaction of a leap may make; None: any number.
+    widest_leap: int | None
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """The steps of changes to a database whose touched part looks like ``before``.

@@ -16,10 +16,6 @@ from whimbrel.operations.base import Operation, States
 from whimbrel.run.gather import gathered
 from whimbrel.run.plan import Plan, Stage
 
-#: How many models a leap may make. Each new table holds some seven locks until the commit, and
-#: PostgreSQL has room for 6,400 (max_locks_per_transaction × max_connections, by default).
-WIDEST_LEAP = 400
-
 
 @dataclass(frozen=True)
 class Work:
@@ -78,14 +74,16 @@ def _forwards(
 ) -> Iterator[Work]:
     states = history.states_of(applied & history.graph.nodes.keys())
     for stage in plan.stages:
-        for piece, way in _pieces(history, stage, states):
+        for piece, way in _pieces(history, stage, states, engine.widest_leap):
             states = way[-1]
             steps = _steps(engine, way)
             migrations = [history.migration(node.key) for node in piece.nodes]
             yield _work(piece, migrations, steps, backwards=False)
 
 
-def _pieces(history: History, stage: Stage, states: States) -> Iterator[tuple[Stage, list[States]]]:
+def _pieces(
+    history: History, stage: Stage, states: States, widest: int | None
+) -> Iterator[tuple[Stage, list[States]]]:
     """A stage with the states on its way, a leap with only those before and after it.
 
     A leap that is too wide is taken as several shorter ones.
@@ -96,7 +94,8 @@ def _pieces(history: History, stage: Stage, states: States) -> Iterator[tuple[St
         nodes.append(node)
         more = _way([history.migration(node.key)], way[-1])
         way = [way[0], more[-1]] if stage.is_leap else more
-        if len(way[-1].database.models) - len(way[0].database.models) >= WIDEST_LEAP:
+        made = len(way[-1].database.models) - len(way[0].database.models)
+        if widest is not None and made >= widest:
             yield Stage(tuple(nodes)), way
             nodes, way = [], way[-1:]
     if nodes:

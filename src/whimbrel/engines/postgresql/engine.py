@@ -40,6 +40,9 @@ class PostgreSQLEngine:
     """PostgreSQL 13 to 18. The contract is `whimbrel.engines.base.Engine`."""
 
     dialect = "postgresql"
+    #: Each new table holds some seven locks until the commit, and there is room for 6,400
+    #: (max_locks_per_transaction × max_connections, by default).
+    widest_leap: int | None = 400
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """The steps of changes; where the version of the server matters they ask it (``live``)."""

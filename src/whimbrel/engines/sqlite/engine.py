@@ -27,6 +27,7 @@ class SQLiteEngine:
     """
 
     dialect = "sqlite"
+    widest_leap: int | None = None
 
     def __init__(self, version: Version | None = None) -> None:
         self.version = version or sqlite3.sqlite_version_info
