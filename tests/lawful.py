@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from whimbrel.schema import changes as c
+from whimbrel.schema.differ import diff
 from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import (
     Check,
@@ -19,6 +20,8 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
+from whimbrel.state.difference import schemas_of
+from whimbrel.state.state import State
 
 
 def normal(schema: Schema) -> object:
@@ -186,9 +189,9 @@ def _taken(at: Name, schema: Schema) -> Iterator[str]:
             yield f"{at} is an index of {table.at}"
 
 
-def _relations(table: Table) -> set[str]:
+def _relations(table: Table) -> list[str]:
     parts = (*table.constraints, *table.indexes)
-    return {part.name for part in parts if not isinstance(part, Check | ForeignKey)}
+    return [part.name for part in parts if not isinstance(part, Check | ForeignKey)]
 
 
 def _part_taken(part: Constraint | Index, at: Name, schema: Schema) -> Iterator[str]:
@@ -265,3 +268,62 @@ def shown(change: c.Change) -> str:
 def _enum(enum: Any) -> str:
     at = str(Name(enum.schema, enum.name))
     return f"{at}({' '.join(enum.labels)})"
+
+
+# -- what no database could hold -------------------------------------------------------------
+
+
+def unsound(schema: Schema) -> Iterator[str]:
+    """Why a database could not hold a schema, whichever way it came there."""
+    taken: set[Name] = {*schema.tables, *schema.enums, *schema.sequences}
+    if len(taken) < len(schema.tables) + len(schema.enums) + len(schema.sequences):
+        yield "two things have one name"
+    for table in schema.tables.values():
+        yield from dangling(table, schema, schema.tables.keys())
+        for name in _relations(table):
+            if Name(table.schema, name) in taken:
+                yield f"{name} is there twice"
+            taken.add(Name(table.schema, name))
+        named = [part.name for part in table.constraints]
+        columns = [column.name for column in table.columns]
+        if len(set(named)) < len(named) or len(set(columns)) < len(columns):
+            yield "two columns or constraints of a table have one name"
+        yield from _unsound_expressions(table)
+
+
+def _unsound_expressions(table: Table) -> Iterator[str]:
+    """Text that speaks of columns that are not there, or of what is computed from itself."""
+    names = frozenset(column.name for column in table.columns)
+    said = frozenset({"x", "y", "z", "c", "d", "id"})
+    computed = {column.name: column for column in table.columns if column.computed}
+    for part in (*table.constraints, *table.indexes):
+        yield from (f"no column {name}" for name in mentioned(part, said) - names)
+    for column in computed.values():
+        used = column.computed.expression.columns(said | names) if column.computed else set()
+        yield from (f"no column {name}" for name in used - names)
+        if used & computed.keys():
+            yield f"{column.name} is computed from what is computed"
+
+
+# -- the law ---------------------------------------------------------------------------------
+
+
+def replayed(start: State, operations: Sequence[Any]) -> list[State]:
+    """The states along a row of operations, each with its app, or of the app "a"."""
+    found = [start]
+    for operation in operations:
+        app, plain = operation if isinstance(operation, tuple) else ("a", operation)
+        found.append(plain.apply(app, found[-1]))
+    return found
+
+
+def assert_lawful(old: State, new: State) -> None:
+    """The changes between two states lead from one to the other, in parts and as a whole."""
+    before, after = schemas_of(old, new)
+    found = diff(before, after)
+    assert normal(carried_out(before, found, after)) == normal(after)
+    # A state that nobody knows the origin of is compared whole.
+    everything, wanted = schemas_of(old, State(new.models))
+    whole = diff(everything, wanted)
+    assert normal(carried_out(everything, whole, wanted)) == normal(wanted)
+    assert sorted(map(repr, found)) == sorted(map(repr, whole))

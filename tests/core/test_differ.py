@@ -6,19 +6,15 @@ schemas and over whole ones; each change is carried out as strictly as PostgreSQ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from lawful import carried_out, normal, shown
+from lawful import assert_lawful, replayed, shown
 from whimbrel import migrations as m
 from whimbrel import models
-from whimbrel.operations import Operation
-from whimbrel.schema.changes import Change
-from whimbrel.schema.differ import diff
-from whimbrel.state.difference import changes_between, schemas_of
+from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -41,25 +37,6 @@ def bare(name: str, *fields: tuple[str, Any], **options: Any) -> m.CreateModel:
 
 def chars(**options: Any) -> models.CharField:
     return models.CharField(max_length=20, **options)
-
-
-def replayed(start: State, operations: Sequence[Operation]) -> list[State]:
-    found = [start]
-    for operation in operations:
-        app, plain = operation if isinstance(operation, tuple) else ("a", operation)
-        found.append(plain.apply(app, found[-1]))
-    return found
-
-
-def assert_lawful(old: State, new: State) -> list[Change]:
-    """The changes between two states, after a look at where they lead."""
-    before, after = schemas_of(old, new)
-    found = diff(before, after)
-    assert normal(carried_out(before, found, after)) == normal(after)
-    whole = diff(lower(old), lower(new))
-    assert normal(carried_out(lower(old), whole, lower(new))) == normal(lower(new))
-    assert sorted(map(repr, found)) == sorted(map(repr, whole))
-    return found
 
 
 CASES: dict[str, tuple[list[Any], list[Any], list[str]]] = {

@@ -57,7 +57,7 @@ def test_conditions_are_values(left: Any, right: Any, same: bool) -> None:
 
 def test_a_lookup_that_there_is_not_is_named() -> None:
     with pytest.raises(ModelError, match="unknown lookup 'like'"):
-        Q(name__like="x")
+        models.CheckConstraint(Q(name__like="x"))
 
 
 def test_constants_of_two_types_are_two_constants() -> None:

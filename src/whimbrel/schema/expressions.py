@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from whimbrel.errors import ModelError
 
@@ -111,11 +111,92 @@ def rename_words(text: str, columns: Mapping[str, str]) -> str:
     return _TOKENS.sub(renamed, text)
 
 
+class Combinable:
+    """What can be reckoned with, and put in an order: fields, and expressions of queries."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Combined:
+        return Combined(self, "+", other)
+
+    def __radd__(self, other: Any) -> Combined:
+        return Combined(other, "+", self)
+
+    def __sub__(self, other: Any) -> Combined:
+        return Combined(self, "-", other)
+
+    def __rsub__(self, other: Any) -> Combined:
+        return Combined(other, "-", self)
+
+    def __mul__(self, other: Any) -> Combined:
+        return Combined(self, "*", other)
+
+    def __rmul__(self, other: Any) -> Combined:
+        return Combined(other, "*", self)
+
+    def __truediv__(self, other: Any) -> Combined:
+        return Combined(self, "/", other)
+
+    def __rtruediv__(self, other: Any) -> Combined:
+        return Combined(other, "/", self)
+
+    def __mod__(self, other: Any) -> Combined:
+        return Combined(self, "%", other)
+
+    def __neg__(self) -> Combined:
+        return Combined(self, "*", -1)
+
+    def bitand(self, other: Any) -> Combined:
+        """The bits that are set in both."""
+        return Combined(self, "&", other)
+
+    def bitor(self, other: Any) -> Combined:
+        """The bits that are set in either."""
+        return Combined(self, "|", other)
+
+    def asc(self, nulls_first: bool = False, nulls_last: bool = False) -> Ordered:
+        """Smallest first."""
+        return Ordered(self, False, _place_of_nulls(nulls_first, nulls_last))
+
+    def desc(self, nulls_first: bool = False, nulls_last: bool = False) -> Ordered:
+        """Largest first."""
+        return Ordered(self, True, _place_of_nulls(nulls_first, nulls_last))
+
+
+def _place_of_nulls(first: bool, last: bool) -> str | None:
+    return "first" if first else "last" if last else None
+
+
 @dataclass(frozen=True, slots=True)
-class F:
-    """Another field, where a condition compares with one: ``Q(end__gt=F("start"))``."""
+class F(Combinable):
+    """Another field: ``Q(end__gt=F("start"))``; in queries also ``F("price") * 2``."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combined(Combinable):
+    """Two expressions, or values, reckoned together: ``F("price") * 2``."""
+
+    left: Any
+    operator: str
+    right: Any
+
+    def __repr__(self) -> str:
+        sides = (
+            f"({each!r})" if isinstance(each, Combined) else repr(each)
+            for each in (self.left, self.right)
+        )
+        return f" {self.operator} ".join(sides)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An expression to put rows in order by. ``nulls``: "first", "last" or None."""
+
+    of: Any
+    descending: bool = False
+    nulls: str | None = None
 
 
 LOOKUPS = (
@@ -137,27 +218,27 @@ class Q:
     """A condition in terms of fields: ``Q(price__gte=0) & ~Q(name="")``.
 
     Lookups: exact (or none), gt, gte, lt, lte, in, isnull, range, startswith, endswith,
-    contains. A value may be an ``F("other_field")``. Raises `ModelError` for any other lookup.
+    contains. A value may be an ``F("other_field")``. Queries of historical models know more
+    lookups, follow relations (``Q(author__name="Greg")``) and take conditions of other kinds;
+    there whoever takes the condition says what cannot be (`plain_condition`).
     """
 
     AND: ClassVar[str] = "AND"
     OR: ClassVar[str] = "OR"
     __slots__ = ("children", "connector", "negated")
-    children: tuple[Q | tuple[str, str, Any], ...]
+    children: tuple[Any, ...]
     connector: str
     negated: bool
 
-    def __init__(self, *conditions: Q, **lookups: Any) -> None:
+    def __init__(self, *conditions: Any, **lookups: Any) -> None:
         found = tuple(_lookup(name, value) for name, value in sorted(lookups.items()))
-        if len(conditions) == 1 and not found:
+        if len(conditions) == 1 and not found and isinstance(conditions[0], Q):
             self._set(*conditions[0]._value())
         else:
-            joined = (child for each in conditions for child in each._parts(self.AND))
+            joined = (child for each in conditions for child in _children(each))
             self._set((*joined, *found), self.AND, False)
 
-    def _set(
-        self, children: tuple[Q | tuple[str, str, Any], ...], connector: str, negated: bool
-    ) -> None:
+    def _set(self, children: tuple[Any, ...], connector: str, negated: bool) -> None:
         object.__setattr__(self, "children", children)
         object.__setattr__(self, "connector", connector)
         object.__setattr__(self, "negated", negated)
@@ -166,18 +247,16 @@ class Q:
         raise AttributeError("a Q value does not change")
 
     @classmethod
-    def _of(
-        cls, children: tuple[Q | tuple[str, str, Any], ...], connector: str, negated: bool = False
-    ) -> Q:
+    def _of(cls, children: tuple[Any, ...], connector: str, negated: bool = False) -> Q:
         made = cls()
         made._set(children, connector, negated)
         return made
 
-    def __and__(self, other: Q) -> Q:
-        return self._joined(other, self.AND)
+    def __and__(self, other: Any) -> Q:
+        return self._joined(Q(other), self.AND)
 
-    def __or__(self, other: Q) -> Q:
-        return self._joined(other, self.OR)
+    def __or__(self, other: Any) -> Q:
+        return self._joined(Q(other), self.OR)
 
     def __invert__(self) -> Q:
         return Q._of(self.children, self.connector, not self.negated)
@@ -187,7 +266,7 @@ class Q:
             return self if self.children else other
         return Q._of((*self._parts(connector), *other._parts(connector)), connector)
 
-    def _parts(self, connector: str) -> tuple[Q | tuple[str, str, Any], ...]:
+    def _parts(self, connector: str) -> tuple[Any, ...]:
         plain = not self.negated and (self.connector == connector or len(self.children) < 2)
         return self.children if plain else (self,)
 
@@ -210,7 +289,7 @@ class Q:
         children = (_revalued(child, name, by) for child in self.children)
         return Q._of(tuple(children), self.connector, self.negated)
 
-    def _value(self) -> tuple[tuple[Q | tuple[str, str, Any], ...], str, bool]:
+    def _value(self) -> tuple[tuple[Any, ...], str, bool]:
         return self.children, self.connector, self.negated
 
     def __eq__(self, other: object) -> bool:
@@ -220,10 +299,7 @@ class Q:
         return hash(repr(self._value()))
 
     def __repr__(self) -> str:
-        parts = [
-            repr(child) if isinstance(child, Q) else f"Q({_keyword(child)}={child[2]!r})"
-            for child in self.children
-        ]
+        parts = [_shown(child) for child in self.children]
         sign = " & " if self.connector == self.AND else " | "
         inner = sign.join(parts) or "Q()"
         if self.negated:
@@ -235,39 +311,48 @@ def _keyword(child: tuple[str, str, Any]) -> str:
     return child[0] if child[1] == "exact" else f"{child[0]}__{child[1]}"
 
 
+def _shown(child: Any) -> str:
+    return f"Q({_keyword(child)}={child[2]!r})" if isinstance(child, tuple) else repr(child)
+
+
+def _children(condition: Any) -> tuple[Any, ...]:
+    """A condition as children of a Q: another Q, a pair ``("name__lookup", value)``, or itself."""
+    if isinstance(condition, Q):
+        return condition._parts(Q.AND)
+    if isinstance(condition, tuple):
+        return (_lookup(*condition),)
+    return (condition,)
+
+
 def _lookup(name: str, value: Any) -> tuple[str, str, Any]:
+    """The name, the lookup if it is a known one, and the value."""
     column, _, lookup = name.rpartition("__")
-    if not column:
+    if not column or lookup not in LOOKUPS:
         column, lookup = name, "exact"
-    if lookup not in LOOKUPS:
-        raise ModelError(
-            f"Q({name}=...) has an unknown lookup {lookup!r}",
-            mend=f"Known lookups: {', '.join(LOOKUPS)}. Other conditions go in SQL('...').",
-        )
     if isinstance(value, set | frozenset):
         value = sorted(value, key=repr)
     return column, lookup, tuple(value) if isinstance(value, list) else value
 
 
-def _renamed(
-    child: Q | tuple[str, str, Any], columns: Mapping[str, str]
-) -> Q | tuple[str, str, Any]:
+def _renamed(child: Any, columns: Mapping[str, str]) -> Any:
     if isinstance(child, Q):
         return child.rename(columns)
+    if not isinstance(child, tuple):
+        return child
     name, lookup, value = child
-
-    def followed(of: Any) -> Any:
-        return F(columns.get(of.name, of.name)) if isinstance(of, F) else of
-
-    return columns.get(name, name), lookup, _each(value, followed)
+    return columns.get(name, name), lookup, _each(value, lambda of: _followed(of, columns))
 
 
-def _revalued(
-    child: Q | tuple[str, str, Any], name: str, by: Mapping[Any, Any]
-) -> Q | tuple[str, str, Any]:
+def _followed(of: Any, columns: Mapping[str, str]) -> Any:
+    if isinstance(of, Combined):
+        return Combined(_followed(of.left, columns), of.operator, _followed(of.right, columns))
+    return F(columns.get(of.name, of.name)) if isinstance(of, F) else of
+
+
+def _revalued(child: Any, name: str, by: Mapping[Any, Any]) -> Any:
     if isinstance(child, Q):
         return child.with_values(name, by)
-    if child[0] != name:
+    if not isinstance(child, tuple) or child[0] != name:
         return child
     return child[0], child[1], _each(child[2], lambda of: by.get(of, of))
 
@@ -277,12 +362,47 @@ def _each(value: Any, by: Callable[[Any], Any]) -> Any:
     return tuple(map(by, value)) if isinstance(value, tuple) else by(value)
 
 
-def _names(child: Q | tuple[str, str, Any]) -> frozenset[str]:
+def _names(child: Any) -> frozenset[str]:
     if isinstance(child, Q):
         return child.names()
+    if not isinstance(child, tuple):
+        return frozenset()
     values = child[2] if isinstance(child[2], tuple) else (child[2],)
-    return frozenset({child[0], *(value.name for value in values if isinstance(value, F))})
+    return frozenset({child[0], *(name for value in values for name in _names_in(value))})
 
 
+def _names_in(value: Any) -> frozenset[str]:
+    if isinstance(value, Combined):
+        return _names_in(value.left) | _names_in(value.right)
+    return frozenset({value.name} if isinstance(value, F) else ())
+
+
+def plain_condition(expression: E) -> E:
+    """A condition that a constraint or an index can have, as it is.
+
+    Raises `ModelError` for lookups and values that only queries of historical models know.
+    """
+    for child in expression.children if isinstance(expression, Q) else ():
+        if isinstance(child, Q):
+            plain_condition(child)
+        else:
+            _refuse_more_than_plain(child)
+    return expression
+
+
+def _refuse_more_than_plain(child: Any) -> None:
+    mend = f"Known lookups: {', '.join(LOOKUPS)}. Other conditions go in SQL('...')."
+    if not isinstance(child, tuple):
+        raise ModelError(f"a constraint or an index cannot have the condition {child!r}", mend=mend)
+    name, lookup, value = child
+    if "__" in name and lookup == "exact":
+        unknown = name.rpartition("__")[2]
+        raise ModelError(f"Q({name}=...) has an unknown lookup {unknown!r}", mend=mend)
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, Combinable) and not isinstance(each, F):
+            raise ModelError(f"Q({_keyword(child)}={each!r}) reckons, which it cannot", mend=mend)
+
+
+E = TypeVar("E")
 Expression: TypeAlias = SQL | Q
 Default: TypeAlias = SQL | Constant

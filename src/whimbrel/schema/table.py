@@ -227,7 +227,11 @@ class Schema:
     @classmethod
     def of(cls, tables: tuple[Table, ...], sequences: tuple[Sequence, ...] = ()) -> Schema:
         """The schema of these tables and sequences, with the enum types and schemas they need."""
-        enums = {Name(enum.schema, enum.name): enum for table in tables for enum in table.enums}
+        enums: dict[Name, EnumType] = {}
+        for enum in (enum for table in tables for enum in table.enums):
+            known = enums.setdefault(Name(enum.schema, enum.name), enum)
+            if (enum.key or "") < (known.key or ""):  # of those that share it, always the same one
+                enums[Name(enum.schema, enum.name)] = enum
         named = [*(table.schema for table in tables), *(each.schema for each in sequences)]
         return cls(
             tables={table.at: table for table in tables},

@@ -12,7 +12,7 @@ from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Column, Name, PrimaryKey, Schema, Table, Unique
 from whimbrel.schema.types import EnumType
-from whimbrel.state.lowering import enums_of, lower, own_table, sequences_of, tables_of
+from whimbrel.state.lowering import enums_of, key_types, lower, sequences_of, tables_of
 from whimbrel.state.state import State
 
 
@@ -37,9 +37,10 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
         return _whole(before, handed_over), _whole(after, handed_over)
     labels = _with_what_follows(touched, before, after)
     handed_over = _handed_over(before, after, touched)
-    return _with_all_schemas(
-        before, _part(before, labels, handed_over), after, _part(after, labels, handed_over)
-    )
+    old, new = _part(before, labels, handed_over), _part(after, labels, handed_over)
+    if not (old.schemas or new.schemas or old.sequences or new.sequences):
+        return old, new
+    return _with_all_schemas(before, old, handed_over), _with_all_schemas(after, new, handed_over)
 
 
 def _whole(state: State, handed_over: frozenset[str]) -> Schema:
@@ -73,17 +74,9 @@ def _keys_of(state: State, labels: Iterable[str]) -> frozenset[str]:
     return frozenset(state.models[label].key for label in labels if label in state.models)
 
 
-def _with_all_schemas(
-    before: State, old: Schema, after: State, new: Schema
-) -> tuple[Schema, Schema]:
-    """Two parts; but schemas and sequences are those of all models, if either part has one."""
-    if not (old.schemas or new.schemas or old.sequences or new.sequences):
-        return old, new
-    return _with_schemas_of(before, old), _with_schemas_of(after, new)
-
-
-def _with_schemas_of(state: State, part: Schema) -> Schema:
-    managed = [model for model in state if model.options.managed]
+def _with_all_schemas(state: State, part: Schema, handed_over: frozenset[str]) -> Schema:
+    """A part, with the schemas and sequences of all models: these go with their last user."""
+    managed = [model for model in state if model.options.managed and model.key not in handed_over]
     sequences = [each for model in managed for each in sequences_of(model)]
     names = [model.options.schema for model in managed]
     names += [each.schema for each in sequences]
@@ -121,11 +114,13 @@ def _face(state: State, label: str) -> object:
     model = state.models.get(label)
     if model is None:
         return None
-    table = tables_of(state, model)[0] if model.options.managed else own_table(state, model)
+    if not model.options.managed:
+        return Name(model.options.schema, model.db_table), key_types(state, model)
+    table = tables_of(state, model)[0]
     keys = _keys(table)
     named = {name for _, columns in keys for name in columns}
     seen = [_seen(column) for column in table.columns if column.name in named]
-    return model.options.managed, table.at, keys, seen
+    return table.at, keys, seen
 
 
 def _keys(table: Table) -> list[tuple[str | None, tuple[str, ...]]]:
@@ -148,14 +143,17 @@ def _sharing_enums(labels: Iterable[str], before: State, after: State) -> list[s
     if was == now:
         return []
     names = {name for name in (*was, *now) if was.get(name) != now.get(name)}
-    return sorted(
-        {
-            model.label.lower()
-            for state in (before, after)
-            for model in state
-            if not names.isdisjoint(enums_of(model))
-        }
-    )
+    return sorted({label for state in (before, after) for label in _users(state, names)})
+
+
+def _users(state: State, names: set[Name]) -> set[str]:
+    """The models that use one of these enum types, or point at one that does, and so on."""
+    found: set[str] = set()
+    fresh = {model.label.lower() for model in state if not names.isdisjoint(enums_of(model))}
+    while fresh:
+        found |= fresh
+        fresh = {model.label.lower() for model in state.pointing_at(fresh)} - found
+    return found
 
 
 def _enums(state: State, labels: Iterable[str]) -> dict[Name, object]:
@@ -164,7 +162,7 @@ def _enums(state: State, labels: Iterable[str]) -> dict[Name, object]:
     return {
         Name(enum.schema, enum.name): _with_keys(enum)
         for model in models
-        if model is not None and enums_of(model)
+        if model is not None
         for table in tables_of(state, model)
         for enum in table.enums
     }

@@ -69,9 +69,22 @@ def _refuse_one_name_for_two(models: list[Model], tables: tuple[Table, ...]) -> 
     )
 
 
-def own_table(state: State, model: Model) -> Table:
-    """A model's own table, also where somebody else manages it."""
-    return _Lowering(state, model).own_table()
+def key_types(state: State, model: Model) -> dict[str, tuple[str, ColumnType | None]]:
+    """The columns of a model by field, with the types of those that keys may point at.
+
+    Also of a model that somebody else manages, and of one that lowers to no table.
+    """
+    lowering = _Lowering(state, model)
+    return {
+        each.name: (
+            lowering.names[each.name],
+            lowering.type_of(each)
+            if each.field.unique or each.name in lowering.key_names
+            else None,
+        )
+        for each in model.fields
+        if each.field.has_column
+    }
 
 
 def tables_of(state: State, model: Model) -> tuple[Table, ...]:
@@ -137,12 +150,12 @@ class _Lowering:
 
     def tables(self) -> Iterator[Table]:
         if self.model.options.managed:
-            yield self.own_table()
+            yield self._own_table()
             for each in self.model.fields:
                 if isinstance(each.field, ManyToManyField) and each.field.through is None:
                     yield self._through_table(each, each.field)
 
-    def own_table(self) -> Table:
+    def _own_table(self) -> Table:
         model = self.model
         return Table(
             name=model.db_table,
@@ -171,6 +184,10 @@ class _Lowering:
             fill=field.fill,
             key=each.key,
         )
+
+    def type_of(self, each: ModelField) -> ColumnType:
+        """The type of one of the model's own columns."""
+        return self._type(self.model, each)
 
     def _computed(self, field: Field) -> Computed | None:
         computed = field.computed()
@@ -217,6 +234,13 @@ class _Lowering:
                 place=owner.place,
                 mend="Use a ForeignKeyConstraint over several fields, or name one with to_field=.",
             )
+        for each in fields:
+            if not each.field.has_column:
+                raise ModelError(
+                    f"{owner.label}.{name} points at {model.label}.{each.name}, which has no column",
+                    place=owner.place,
+                    mend="Point at a field that is unique.",
+                )
         return _Target(model, fields)
 
     def _in_columns(self, expression: Expression) -> Expression:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias, TypeVar
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.expressions import SQL, Expression
+from whimbrel.schema.expressions import SQL, Expression, plain_condition
 from whimbrel.schema.table import IndexPart
 from whimbrel.state.fields.relations import DO_NOTHING, OnDelete, label_of
 
@@ -66,7 +66,7 @@ class Index:
             self,
             parts=parts,
             name=name,
-            condition=condition,
+            condition=plain_condition(condition),
             include=_tuple(include),
             unique=unique,
             method=method,
@@ -112,7 +112,7 @@ class UniqueConstraint:
             self,
             fields=_tuple(fields),
             name=name,
-            condition=condition,
+            condition=plain_condition(condition),
             deferrable=deferrable,
             include=_tuple(include),
             nulls_distinct=nulls_distinct,
@@ -127,7 +127,8 @@ class CheckConstraint:
     name: str | None
 
     def __init__(self, condition: Expression | str, *, name: str | None = None) -> None:
-        _set(self, condition=SQL(condition) if isinstance(condition, str) else condition, name=name)
+        said = SQL(condition) if isinstance(condition, str) else plain_condition(condition)
+        _set(self, condition=said, name=name)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -192,7 +193,7 @@ class ExclusionConstraint:
             expressions=tuple((of, operator) for of, operator in expressions),
             name=name,
             method=method,
-            condition=condition,
+            condition=plain_condition(condition),
             deferrable=deferrable,
         )
 
