@@ -20,7 +20,8 @@
         ├── ConnectError
         ├── LockError          another runner is at work, or a table stays locked
         ├── UnsupportedError   this database, or its version, has no such thing
-        └── StepError          a statement failed
+        ├── StepError          a statement failed
+        └── DataError          a function of a data migration failed
 
 The number is the process's exit code. Every error says what is wrong, where, and what
 mends it; ``code`` names the kind of mishap for machines and for the documentation.
@@ -199,3 +200,9 @@ class StepError(DatabaseError):
     """A statement failed. What it was is in ``place``; what is left of it, in ``mend``."""
 
     code = "step"
+
+
+class DataError(DatabaseError):
+    """A function of a data migration failed. ``place`` has the line of its code."""
+
+    code = "data"

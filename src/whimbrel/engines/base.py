@@ -81,6 +81,8 @@ class Engine(Protocol):
 
     #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
     dialect: str
+    #: Whether several connections can write at a time.
+    several_write: bool
     #: How many tables one transaction of a leap may make; None: any number.
     widest_leap: int | None
 
@@ -99,15 +101,32 @@ class Engine(Protocol):
     def closing(self, steps: Sequence[Step]) -> list[str]:
         """The statements that close it."""
 
+    def settling(self) -> list[str]:
+        """The statements between rows that were written and steps in the same transaction.
+
+        They have done now what would be checked at the commit, and could not be after the steps.
+        """
+
     def transaction(
-        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        lock_timeout: float | None = None,
+        *,
+        rows: bool = False,
     ) -> AbstractContextManager[None]:
         """A transaction on a connection, which commits at its end and rolls back on an error.
 
         Sees to what must be set outside of it (SQLite's pragmas) and to what must be true
         before it commits (foreign keys hold). ``lock_timeout``: seconds that a statement may wait
-        for a lock. Whoever is in it runs ``step.sql`` or, where there is one, ``step.live``.
+        for a lock. ``rows``: whether code writes rows in it, and relies on ON DELETE. Whoever is
+        in it runs ``step.sql`` or, where there is one, ``step.live``.
         """
+
+    def without_transaction(
+        self, connection: Connection, *, rows: bool = False
+    ) -> AbstractContextManager[None]:
+        """A scope in which every statement is committed at once. ``rows``: see `transaction`."""
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Whether a statement failed since it could not get a lock in time, or by deadlock."""
@@ -127,6 +146,12 @@ class Engine(Protocol):
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         """Who holds locks that steps would wait for, a line each for people."""
+
+    def about_how_many(self, connection: Connection, table: Name) -> int:
+        """How many rows a table has; where counting takes long, an estimate."""
+
+    def seconds_behind(self, connection: Connection) -> float | None:
+        """How far the slowest replica is behind; None where there is none, or nobody tells."""
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         """What a database's error means to a user: what is wrong, and what mends it."""

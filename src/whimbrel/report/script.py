@@ -27,7 +27,10 @@ def _lines(script: Script) -> Iterator[str]:
 def _statement(statement: Statement) -> Iterator[str]:
     for hazard in statement.hazards:
         yield f"-- hazard: {hazard.name}: {hazard.value}"
-    yield statement.sql if statement.sql.endswith(";") else f"{statement.sql};"
+    if statement.note is not None:
+        yield f"-- {_comment(statement.note)}"
+    if statement.sql:
+        yield statement.sql if statement.sql.endswith(";") else f"{statement.sql};"
 
 
 def _comment(text: str) -> str:
@@ -42,7 +45,11 @@ def script_json(script: Script) -> dict[str, Any]:
         "backwards": script.backwards,
         "operations": list(script.operations),
         "statements": [
-            {"sql": each.sql, "hazards": [hazard.name for hazard in each.hazards]}
+            {
+                "sql": each.sql or None,
+                "hazards": [hazard.name for hazard in each.hazards],
+                **({"note": each.note} if each.note is not None else {}),
+            }
             for each in script.statements
         ],
     }

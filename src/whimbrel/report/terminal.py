@@ -8,7 +8,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from whimbrel.report.run import line_of
 from whimbrel.report.text import one_line, title
-from whimbrel.run.events import Event, MigrationDone, MigrationStarted, StepStarted
+from whimbrel.run.events import DataStarted, Event, MigrationDone, MigrationStarted, StepStarted
 
 
 class TerminalProgress:
@@ -42,9 +42,12 @@ class TerminalProgress:
                 self._title = title(event.labels)
                 self._progress.reset(self._task, description=escape(self._title), visible=True)
             case StepStarted():
-                step = f"{event.number}/{event.steps} {one_line(event.sql, 60)}"
-                self._progress.update(
-                    self._task, description=f"{escape(self._title)}  [dim]{escape(step)}[/]"
-                )
+                self._show(f"{event.number}/{event.steps} {one_line(event.sql, 60)}")
+            case DataStarted():
+                self._show(f"{event.number}/{event.parts} {one_line(event.title, 60)}")
             case MigrationDone():
                 self._progress.update(self._task, visible=False)
+
+    def _show(self, part: str) -> None:
+        shown = f"{escape(self._title)}  [dim]{escape(part)}[/]"
+        self._progress.update(self._task, description=shown)

@@ -56,7 +56,9 @@ class Carrying:
 
     def _planned(self, executor: Executor) -> tuple[Plan, Record]:
         record = read(executor.connection)
-        return checked_plan(self.history, self.target, record, leap=self.wishes.leap), record
+        return checked_plan(
+            self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
+        ), record
 
     @contextmanager
     def _alone(self) -> Iterator[Executor]:
@@ -65,7 +67,13 @@ class Carrying:
             connected(self.database) as connection,
             runner_lock(engine, connection, self.wishes.lock_timeout, self.wishes.tell),
         ):
-            yield Executor(engine, connection, self.wishes.tell, self.wishes.lock_timeout)
+            yield Executor(
+                engine,
+                connection,
+                self.wishes.tell,
+                self.wishes.lock_timeout,
+                self.database.alias,
+            )
 
     def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:
         if self.wishes.fake:

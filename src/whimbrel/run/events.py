@@ -47,6 +47,25 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True)
+class DataStarted(Event):
+    """Part ``number`` (from 1) of ``parts`` begins, which code carries out and no statement."""
+
+    title: str
+    number: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class DataDone(Event):
+    """It has ended; it is committed with its migration."""
+
+    title: str
+    number: int
+    parts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class MigrationDone(Event):
     """Committed, with its record."""
 
@@ -83,6 +102,31 @@ class Noticed(Event):
 
     message: str
     mend: str | None = None
+
+
+@dataclass(frozen=True)
+class BackfillMoved(Event):
+    """How far a backfill is, about once a second, and at its end.
+
+    rows: walked so far, in earlier runs too. total: about how many there are. rate: rows a second
+    in this run. left: seconds, if that can be said. batch: how many rows the next batch has.
+    """
+
+    title: str
+    rows: int
+    total: int
+    rate: float
+    left: float | None
+    batch: int
+
+
+@dataclass(frozen=True)
+class BackfillWaiting(Event):
+    """A backfill gives way for ``pause`` seconds, for a ``reason``."""
+
+    title: str
+    reason: str
+    pause: float
 
 
 Listener: TypeAlias = Callable[[Event], None]

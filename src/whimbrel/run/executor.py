@@ -1,4 +1,4 @@
-"""Carrying work out: steps in transactions, each with its record, tried again where a lock is held.
+"""Carrying work out: parts in transactions, each with its record, tried again where a lock is held.
 
 What is in one transaction happens with its record or not at all. What cannot be is journalled
 batch by batch; after a crash the journal and the steps' probes tell where to go on.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -17,11 +17,16 @@ from itertools import count
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
 from whimbrel.run import journal, recorder
+from whimbrel.run.data import Site, carry_out
 from whimbrel.run.events import (
+    DataDone,
+    DataStarted,
     Listener,
     MigrationDone,
     MigrationStarted,
@@ -31,6 +36,15 @@ from whimbrel.run.events import (
     nobody,
 )
 from whimbrel.run.lock import LIMIT
+from whimbrel.run.parts import (
+    Data,
+    Part,
+    Transaction,
+    UserStep,
+    is_of_rows,
+    is_transactional,
+    text_of,
+)
 from whimbrel.run.plan import Stage
 from whimbrel.run.work import Work
 
@@ -38,6 +52,8 @@ from whimbrel.run.work import Work
 _LADDER = (0.1, 0.2, 0.5)
 #: Seconds of every fifth try: longer than deadlock_timeout, at which autovacuum gives way.
 _LONG_TRY = (1.2, 2.0)
+#: Of a transaction that holds no table's lock while it waits: row locks come and go.
+_PATIENT_TRY = 5.0
 
 
 class Overtaken(Exception):
@@ -52,7 +68,10 @@ class Executor:
     connection: Connection
     tell: Listener = nobody
     limit: float = LIMIT
-    _step: Step | None = field(default=None, init=False)
+    alias: str = DEFAULT_ALIAS
+    #: What is being carried out, and whether all of its stage is in one transaction.
+    _part: Part | None = field(default=None, init=False)
+    _is_whole: bool = field(default=True, init=False)
 
     def carry_out(self, work: Work) -> float:
         """Do all of a stage, and record it. Gives the seconds that it took.
@@ -62,10 +81,11 @@ class Executor:
         """
         started = time.monotonic()
         self.tell(MigrationStarted(work.stage.labels, work.backwards))
+        self._is_whole = not work.is_journalled
         if work.is_journalled:
             self._by_batches(work)
         else:
-            self._committed(lambda: self._run_and_record(work), work.steps, _title(work))
+            self._committed(lambda: self._run_and_record(work), work.parts, _title(work))
         seconds = time.monotonic() - started
         self.tell(MigrationDone(work.stage.labels, seconds, work.backwards))
         return seconds
@@ -113,83 +133,104 @@ class Executor:
 
     def _run_and_record(self, work: Work) -> None:
         self._refuse_overtaken(work.stage, work.backwards)
-        self._run(work, work.steps)
+        self._run(work, work.parts)
         self._record(work.stage, work.backwards)
 
-    def _run(self, work: Work, steps: Sequence[Step], offset: int = 0) -> None:
-        for number, step in enumerate(steps, start=offset + 1):
-            started = time.monotonic()
-            self._step = step
-            self.tell(StepStarted(step.sql, number, len(work.steps)))
+    def _run(self, work: Work, parts: Sequence[Part], offset: int = 0) -> None:
+        for number, part in enumerate(parts, start=offset + 1):
+            self._part = part
+            if isinstance(part, Data):
+                self._run_data(part, number, len(work.parts))
+            else:
+                self._run_step(part, number, len(work.parts))
+        self._part = None
+
+    def _run_step(self, step: Step, number: int, of: int) -> None:
+        started = time.monotonic()
+        self.tell(StepStarted(step.sql, number, of))
+        if isinstance(step, UserStep):
+            execute_with(self.connection, step.sql, step.parameters)
+        else:
             for sql in step.live(self.connection) if step.live else (step.sql,):
                 execute(self.connection, sql)
-            seconds = time.monotonic() - started
-            self.tell(StepDone(step.sql, number, len(work.steps), seconds))
-        self._step = None
+        self.tell(StepDone(step.sql, number, of, time.monotonic() - started))
+
+    def _run_data(self, data: Data, number: int, of: int) -> None:
+        started = time.monotonic()
+        self.tell(DataStarted(data.title, number, of))
+        carry_out(data, Site(self.engine, self.connection, self.alias, self.tell))
+        self.tell(DataDone(data.title, number, of, time.monotonic() - started))
 
     # -- a transaction, again and again while a lock is held by others
 
     def _committed(
-        self, act: Callable[[], None], steps: Sequence[Step] = (), title: str = "the record"
+        self, act: Callable[[], None], parts: Sequence[Part] = (), title: str = "the record"
     ) -> None:
-        """Do something in a transaction that holds these steps."""
+        """Do something in a transaction that holds these parts.
+
+        It is done again only where the transaction has been rolled back whole.
+        """
         deadline = time.monotonic() + self.limit
         for attempt in count(1):
-            timeout = _timeout(attempt)
-            self._step = None
+            timeout = _timeout(attempt, parts)
+            self._part = None
             try:
-                with self._around(steps, timeout):
+                with self._around(parts, timeout):
                     act()
                 return
             except WhimbrelError as error:
                 error.place = f"{title}: {error.place}" if error.place else title
+                self._add_what_is_left(error, title)
                 raise
             except SQLAlchemyError as error:
-                if not self.engine.is_lock_timeout(error):
+                if not self.engine.is_lock_timeout(error) or _runs_once(parts):
                     raise self._explained(title, error) from error
-            self._wait(title, steps, attempt, timeout, deadline)
+            self._wait(title, parts, attempt, timeout, deadline)
 
-    def _around(self, steps: Sequence[Step], timeout: float) -> AbstractContextManager[None]:
-        """A transaction; or none, for a step that cannot run in one and waits without queueing."""
-        if all(step.transactional for step in steps):
-            return self.engine.transaction(self.connection, steps, timeout)
-        return self._without_transaction()
-
-    @contextmanager
-    def _without_transaction(self) -> Iterator[None]:
-        level = self.connection.get_isolation_level()
-        self.connection.commit()
-        self.connection.execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            yield
-        finally:
-            self.connection.rollback()
-            self.connection.execution_options(isolation_level=level)
+    def _around(self, parts: Sequence[Part], timeout: float) -> AbstractContextManager[None]:
+        """A transaction; or none, for a part that cannot run in one."""
+        if _opens_its_own(parts):
+            return nullcontext()
+        rows = _enforces_keys(parts)
+        if all(map(is_transactional, parts)):
+            return self.engine.transaction(self.connection, _steps(parts), timeout, rows=rows)
+        return self.engine.without_transaction(self.connection, rows=rows)
 
     def _wait(
-        self, title: str, steps: Sequence[Step], attempt: int, timeout: float, deadline: float
+        self, title: str, parts: Sequence[Part], attempt: int, timeout: float, deadline: float
     ) -> None:
-        blockers = tuple(self.engine.blockers(self.connection, steps))
-        pause = max(1.0, 2 * timeout) * random.uniform(0.8, 1.2)
+        blockers = tuple(self.engine.blockers(self.connection, _steps(parts)))
+        pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
         if time.monotonic() + pause > deadline:
             raise LockError(
                 f"a table stayed locked for {self.limit:g} s; it was tried {attempt} times",
-                place=_place(title, self._step),
+                place=_place(title, self._part),
                 mend=_who(blockers) + "What was tried was rolled back. Run the command again when "
                 "they are done, or give more time: --lock-timeout SECONDS.",
             )
         self.tell(WaitingForLock(title, blockers, attempt, pause))
         time.sleep(pause)
 
+    def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:
+        """Say what is left of a migration in which a function failed."""
+        if not isinstance(self._part, Data):
+            return
+        if self._is_whole:
+            left = f"All of {title} was rolled back."
+        else:
+            left = f"{_LEFT[self._part.transaction]} migrate goes on there."
+        error.mend = f"{error.mend}\n{left}" if error.mend else left
+
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
-        place = _place(title, self._step)
+        place = _place(title, self._part)
         if self.engine.is_lost(error):
             return DatabaseError(
                 "the connection was lost; the database rolls back what was not committed",
                 place=place,
                 mend="Run the command again: the record says what was committed.",
             )
-        what, mend = self.engine.explain(error, self._step)
+        step = self._part if isinstance(self._part, Step) else None
+        what, mend = self.engine.explain(error, step)
         return StepError(what, place=place, mend=mend)
 
     # -- many batches
@@ -199,14 +240,14 @@ class Executor:
         self._committed(lambda: journal.prepare(self.connection))
         known = self._taken_up(work)
         offset = 0
-        for number, steps in enumerate(work.batches):
-            entry = _entry(work, number, steps)
+        for number, parts in enumerate(work.batches):
+            entry = _entry(work, number, parts)
             before = known.get(number)
             if before is None:
                 self._committed(partial(journal.start, self.connection, entry))
-            if before is None or not (before.done or self._has_happened(steps)):
-                self._one_of(work, entry, steps, offset)
-            offset += len(steps)
+            if before is None or not (before.done or self._has_happened(parts)):
+                self._one_of(work, entry, parts, offset)
+            offset += len(parts)
 
         def end() -> None:
             self._only_record(work.stage, work.backwards)
@@ -214,16 +255,16 @@ class Executor:
 
         self._committed(end)
 
-    def _one_of(self, work: Work, entry: journal.Entry, steps: Sequence[Step], offset: int) -> None:
+    def _one_of(self, work: Work, entry: journal.Entry, parts: Sequence[Part], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it."""
-        together = all(step.transactional for step in steps)
+        together = all(map(is_transactional, parts))
 
         def act() -> None:
-            self._run(work, steps, offset)
+            self._run(work, parts, offset)
             if together:
                 journal.finish(self.connection, entry)
 
-        self._committed(act, steps, _title(work))
+        self._committed(act, parts, _title(work))
         if not together:
             self._committed(partial(journal.finish, self.connection, entry))
 
@@ -235,28 +276,63 @@ class Executor:
         ]
         batches = work.batches
         for entry in entries:
-            fits = entry.batch < len(batches) and entry.backwards == work.backwards
-            if not fits or entry.digest != _entry(work, entry.batch, batches[entry.batch]).digest:
+            if entry.batch >= len(batches) or entry.backwards != work.backwards:
+                raise _half_done(entry)
+            parts = batches[entry.batch]
+            is_same = entry.digest == _entry(work, entry.batch, parts).digest
+            # What failed in a user's own words is mended by other words.
+            if not is_same and (entry.done or not all(map(is_of_rows, parts))):
                 raise _half_done(entry)
         return {entry.batch: entry for entry in entries}
 
-    def _has_happened(self, steps: Sequence[Step]) -> bool:
+    def _has_happened(self, parts: Sequence[Part]) -> bool:
         """Whether the database shows what a batch without a transaction was to do."""
-        step = steps[-1]
-        if step.transactional or step.probe is None:
+        step = parts[-1]
+        if isinstance(step, Data) or step.transactional or step.probe is None:
             return False
         return execute(self.connection, step.probe).first() is not None
 
 
-def _timeout(attempt: int) -> float:
+#: What is left of a part that failed, where its migration is not whole.
+_LEFT = {
+    Transaction.SHARED: "What it did was rolled back; what came before it stays.",
+    Transaction.OWN: "What it did was rolled back; what came before it stays.",
+    Transaction.NONE: "It ran in no transaction: what it did until then stays. It is called again:",
+    Transaction.MANY: "What it committed until then stays:",
+}
+
+
+def _timeout(attempt: int, parts: Sequence[Part]) -> float:
+    if parts and all(isinstance(part, Data) for part in parts):
+        return _PATIENT_TRY
     if attempt % 5 == 0:
         return random.uniform(*_LONG_TRY)
     return _LADDER[min(attempt, len(_LADDER)) - 1]
 
 
-def _entry(work: Work, number: int, steps: Sequence[Step]) -> journal.Entry:
+def _steps(parts: Sequence[Part]) -> list[Step]:
+    return [part for part in parts if isinstance(part, Step)]
+
+
+def _opens_its_own(parts: Sequence[Part]) -> bool:
+    return any(isinstance(part, Data) and part.transaction is Transaction.MANY for part in parts)
+
+
+def _runs_once(parts: Sequence[Part]) -> bool:
+    """Whether what a failed try has done may be there: it is not to be done again unasked."""
+    return any(is_of_rows(part) and not is_transactional(part) for part in parts)
+
+
+def _enforces_keys(parts: Sequence[Part]) -> bool:
+    """Whether code writes rows. SQL written for a shell does not expect what it does not do there."""
+    return any(isinstance(part, Data) for part in parts) and not any(
+        isinstance(part, UserStep) for part in parts
+    )
+
+
+def _entry(work: Work, number: int, parts: Sequence[Part]) -> journal.Entry:
     node = work.stage.nodes[0]
-    digest = journal.digest_of(step.sql for step in steps)
+    digest = journal.digest_of(map(text_of, parts))
     return journal.Entry(node.app, node.name, number, work.backwards, digest, done=False)
 
 
@@ -274,8 +350,8 @@ def _title(work: Work) -> str:
     return labels[0] if len(labels) == 1 else f"{labels[0]} to {labels[-1]}"
 
 
-def _place(title: str, step: Step | None) -> str:
-    return f"{title}: {_short(step.sql)}" if step is not None else title
+def _place(title: str, part: Part | None) -> str:
+    return f"{title}: {_short(text_of(part))}" if part is not None else title
 
 
 def _short(sql: str) -> str:

@@ -76,7 +76,9 @@ class _Run:
         try:
             record = record_in(self.database)
             warnings = self._notices(record.applied)
-            plan = checked_plan(self.history, self.target, record, leap=self.wishes.leap)
+            plan = checked_plan(
+                self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
+            )
             if plan:
                 plan = self._carried_out()
         except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whimbrel.config import Config
+from whimbrel.errors import IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.record import Record, refuse_half_done, refuse_inconsistent
@@ -17,12 +18,33 @@ def history_for(config: Config, target: Target) -> History:
     return load(config.apps)
 
 
-def checked_plan(history: History, target: Target, record: Record, *, leap: bool = True) -> Plan:
-    """The plan to a target, if files and record hold together. Raises `HistoryError`."""
+def checked_plan(
+    history: History, target: Target, record: Record, *, leap: bool = True, fake: bool = False
+) -> Plan:
+    """The plan to a target, if files and record hold together, and there is a way.
+
+    fake: whether it is only to be recorded. Raises `HistoryError`.
+    """
     graph = history.graph
     if target.app is not None and target.name not in (None, ZERO):
         target = replace(target, name=history.node(target.app, str(target.name)).name)
     refuse_inconsistent(graph, record.applied)
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     refuse_half_done(record, plan, graph)
+    if plan.backwards and not fake:
+        _refuse_irreversible(history, plan)
     return plan
+
+
+def _refuse_irreversible(history: History, plan: Plan) -> None:
+    """Raises `IrreversibleError` where something in a plan has no way back."""
+    for node in plan.nodes:
+        # The difference of two states can be read the other way; only barriers need be asked.
+        for operation in history.migration(node.key).operations if node.has_barrier else ():
+            missing = operation.missing_reverse()
+            if missing is not None:
+                raise IrreversibleError(
+                    "it cannot be undone; nothing was changed",
+                    place=f"{node.label}: {operation.describe()}",
+                    mend=missing,
+                )

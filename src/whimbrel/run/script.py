@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import Engine, Step, engine_for
 from whimbrel.engines.base import Hazard
+from whimbrel.engines.sql.parameters import with_literals
 from whimbrel.history.loader import load
 from whimbrel.run.connect import dialect_of
+from whimbrel.run.parts import Data, Part, UserStep, is_transactional
 from whimbrel.run.work import work_from_files
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, without its semicolon, and what it may do."""
+    """One statement, without its semicolon, and what it may do; or only a ``note``, for people."""
 
     sql: str
     hazards: tuple[Hazard, ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def sql_migrate(
     history = load(config.apps)
     node = history.node(config.app(app).label, name)
     work = work_from_files(history, engine, node, backwards=backwards)
-    batches = work.batches if work.steps else []
+    batches = work.batches if work.parts else []
     return Script(
         label=node.label,
         dialect=engine.dialect,
@@ -60,10 +63,22 @@ def sql_migrate(
     )
 
 
-def _enclosed(engine: Engine, steps: Sequence[Step]) -> list[Statement]:
+def _enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
     """The statements of a batch, in its transaction if it has one."""
-    own = [Statement(step.sql, step.hazards) for step in steps]
-    if not all(step.transactional for step in steps):
+    own = [_statement(engine, part) for part in parts]
+    if not all(map(is_transactional, parts)):
+        return own
+    steps = [part for part in parts if isinstance(part, Step)]
+    if not steps:
         return own
     opening = [Statement(sql) for sql in engine.opening(steps)]
     return [*opening, *own, *(Statement(sql) for sql in engine.closing(steps))]
+
+
+def _statement(engine: Engine, part: Part) -> Statement:
+    match part:
+        case Data():
+            return Statement("", note=f"{part.title}: it cannot be shown as SQL")
+        case UserStep():
+            return Statement(with_literals(part.sql, part.parameters, engine.literal), part.hazards)
+    return Statement(part.sql, part.hazards)

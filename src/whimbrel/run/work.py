@@ -1,56 +1,70 @@
-"""A plan's stages as work: the states on the way, and the steps from one to the next."""
+"""A plan's stages as work: the states on the way, and the parts from one to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 
 from whimbrel.engines import Engine, Step
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
-from whimbrel.operations.base import Operation, States
+from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.run.gather import gathered
+from whimbrel.run.parts import (
+    Data,
+    Part,
+    is_of_rows,
+    is_shared,
+    is_transactional,
+    transaction_of,
+)
 from whimbrel.run.plan import Plan, Stage
+from whimbrel.run.statements import user_steps
 
 
 @dataclass(frozen=True)
 class Work:
-    """One stage with its steps. ``operations``: a line each, for people."""
+    """One stage with its parts. ``operations``: a line each, for people."""
 
     stage: Stage
     backwards: bool
     atomic: bool
     operations: tuple[str, ...]
-    steps: tuple[Step, ...]
+    parts: tuple[Part, ...]
 
     @property
-    def batches(self) -> list[tuple[Step, ...]]:
-        """The steps as they are sent: each batch in a transaction, or alone without one.
+    def steps(self) -> tuple[Step, ...]:
+        """The parts that are statements."""
+        return tuple(part for part in self.parts if isinstance(part, Step))
 
-        One batch, if it can be; a stage without steps has one too, for its record.
+    @property
+    def batches(self) -> list[tuple[Part, ...]]:
+        """The parts as they are carried out: each batch in a transaction, or alone without one.
+
+        One batch, if it can be; a stage without parts has one too, for its record.
         """
-        if not self.steps:
+        if not self.parts:
             return [()]
-        batches: list[list[Step]] = []
-        for step in self.steps:
-            if batches and self._is_shared(step) and self._is_shared(batches[-1][-1]):
-                batches[-1].append(step)
+        batches: list[list[Part]] = []
+        for part in self.parts:
+            if batches and self._is_shared(part) and self._is_shared(batches[-1][-1]):
+                batches[-1].append(part)
             else:
-                batches.append([step])
+                batches.append([part])
         return [tuple(batch) for batch in batches]
 
-    def _is_shared(self, step: Step) -> bool:
-        """Whether a step may share its transaction; where atomic is False, none that locks does."""
-        return step.transactional and (self.atomic or not step.is_locking)
+    def _is_shared(self, part: Part) -> bool:
+        return is_shared(part, atomic=self.atomic)
 
     @property
     def is_journalled(self) -> bool:
         """Whether it could end half done: not all of it happens in one transaction."""
-        return len(self.batches) > 1 or any(not step.transactional for step in self.steps)
+        return len(self.batches) > 1 or not all(map(is_transactional, self.parts))
 
 
 def work_of(history: History, engine: Engine, plan: Plan, applied: Iterable[Key]) -> Iterator[Work]:
@@ -74,32 +88,49 @@ def _forwards(
 ) -> Iterator[Work]:
     states = history.states_of(applied & history.graph.nodes.keys())
     for stage in plan.stages:
-        for piece, way in _pieces(history, stage, states, engine.widest_leap):
-            states = way[-1]
-            steps = _steps(engine, way)
-            migrations = [history.migration(node.key) for node in piece.nodes]
-            yield _work(piece, migrations, steps, backwards=False)
+        if stage.is_leap:
+            for piece, spans in _pieces(history, stage, states, engine.widest_leap):
+                states = spans[-1][1] if spans else states
+                migrations = [history.migration(node.key) for node in piece.nodes]
+                # A leap goes to an empty database: nobody waits for it.
+                yield _work(piece, migrations, _steps(engine, spans), atomic=True)
+        else:
+            migration = history.migration(stage.nodes[0].key)
+            way = _way(migration, states)
+            states = way[-1].after if way else states
+            yield _work(stage, [migration], _parts(engine, migration, way))
+
+
+Span = tuple[States, States]
 
 
 def _pieces(
     history: History, stage: Stage, states: States, widest: int | None
-) -> Iterator[tuple[Stage, list[States]]]:
-    """A stage with the states on its way, a leap with only those before and after it.
-
-    A leap that is too wide is taken as several shorter ones.
-    """
+) -> Iterator[tuple[Stage, list[Span]]]:
+    """A leap as the states before and after it; one that is too wide as several shorter ones."""
     nodes: list[Node] = []
-    way = [states]
+    spans: list[Span] = []
     for node in stage.nodes:
         nodes.append(node)
-        more = _way([history.migration(node.key)], way[-1])
-        way = [way[0], more[-1]] if stage.is_leap else more
-        made = len(way[-1].database.models) - len(way[0].database.models)
-        if widest is not None and made >= widest:
-            yield Stage(tuple(nodes)), way
-            nodes, way = [], way[-1:]
+        for passage in _way(history.migration(node.key), states):
+            states = passage.after
+            spans = _stretched(spans, passage)
+        if widest is not None and spans and _width(spans) >= widest:
+            yield Stage(tuple(nodes)), spans
+            nodes, spans = [], []
     if nodes:
-        yield Stage(tuple(nodes)), way
+        yield Stage(tuple(nodes)), spans
+
+
+def _stretched(spans: list[Span], passage: Passage) -> list[Span]:
+    """Spans with one more passage in the last, unless the database was found to be another."""
+    if spans and spans[-1][1].database is passage.before.database:
+        return [*spans[:-1], (spans[-1][0], passage.after)]
+    return [*spans, (passage.before, passage.after)]
+
+
+def _width(spans: Sequence[Span]) -> int:
+    return len(spans[-1][1].database.models) - len(spans[0][0].database.models)
 
 
 def _backwards(
@@ -108,23 +139,22 @@ def _backwards(
     """What stays is replayed first: what is undone depends on it, and nothing on what is undone."""
     undone = {node.key for node in plan.nodes}
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
-    ways: dict[Key, list[States]] = {}
+    ways: dict[Key, list[Passage]] = {}
     for node in reversed(plan.nodes):
-        ways[node.key] = _way([history.migration(node.key)], states)
-        states = ways[node.key][-1]
+        way = ways[node.key] = _way(history.migration(node.key), states)
+        states = way[-1].after if way else states
     for stage in plan.stages:
-        migrations = [history.migration(node.key) for node in stage.nodes]
-        steps = _steps(engine, ways.pop(stage.nodes[0].key)[::-1])
-        yield _work(stage, migrations, steps, backwards=True)
+        migration = history.migration(stage.nodes[0].key)
+        parts = _parts(engine, migration, ways.pop(stage.nodes[0].key)[::-1], backwards=True)
+        yield _work(stage, [migration], parts, backwards=True)
 
 
-def _way(migrations: Iterable[Migration], states: States) -> list[States]:
-    """The states before, between and after all operations of migrations."""
-    way = [states]
-    for migration in migrations:
-        for operation in migration.operations:
-            with _named(migration, operation):
-                way.append(operation.apply_to_both(migration.app, way[-1]))
+def _way(migration: Migration, states: States) -> list[Passage]:
+    """The operations of a migration, and those that they are made of, with the states around each."""
+    way: list[Passage] = []
+    for operation in migration.operations:
+        with _named(migration, operation):
+            way += operation.passages(migration.app, way[-1].after if way else states)
     return way
 
 
@@ -138,13 +168,65 @@ def _named(migration: Migration, operation: Operation) -> Iterator[None]:
         raise
 
 
-def _steps(engine: Engine, way: Sequence[States]) -> tuple[Step, ...]:
-    changes, schema = gathered((one.database, next_.database) for one, next_ in pairwise(way))
+# -- parts -------------------------------------------------------------------------------------
+
+
+def _parts(
+    engine: Engine, migration: Migration, way: Sequence[Passage], *, backwards: bool = False
+) -> tuple[Part, ...]:
+    """The row of parts: the steps of each run of pure operations, and the barriers between."""
+    parts: list[Part] = []
+    for is_barrier, group in groupby(way, lambda passage: passage.operation.barrier):
+        if is_barrier:
+            for passage in group:
+                _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
+        else:
+            _add(
+                parts, _steps(engine, [_span(each, backwards) for each in group]), migration, engine
+            )
+    return tuple(parts)
+
+
+def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: Engine) -> None:
+    """More parts, for which nothing of what went before is left to be checked at the commit."""
+    settling = engine.settling()
+    if migration.atomic and parts and more and is_of_rows(parts[-1]) and isinstance(more[0], Step):
+        parts += [Step(sql) for sql in settling]
+    parts += more
+
+
+def _span(passage: Passage, backwards: bool) -> Span:
+    span = (passage.before, passage.after)
+    return span[::-1] if backwards else span
+
+
+def _of_barrier(
+    engine: Engine, migration: Migration, passage: Passage, backwards: bool
+) -> tuple[Part, ...]:
+    operation, before, _ = passage
+    if isinstance(operation, SeparateDatabaseAndState):
+        return ()  # what it is made of has gone before
+    if isinstance(operation, RunSQL):
+        with _named(migration, operation):
+            return tuple(
+                user_steps(operation, engine.dialect, backwards=backwards, atomic=migration.atomic)
+            )
+    transaction = transaction_of(operation, atomic=migration.atomic)
+    return (Data(operation, migration.app, migration.label, before.models, backwards, transaction),)
+
+
+def _steps(engine: Engine, spans: Sequence[Span]) -> tuple[Step, ...]:
+    changes, schema = gathered((one.database, next_.database) for one, next_ in spans)
     return tuple(engine.steps(changes, schema))
 
 
 def _work(
-    stage: Stage, migrations: Sequence[Migration], steps: tuple[Step, ...], *, backwards: bool
+    stage: Stage,
+    migrations: Sequence[Migration],
+    parts: tuple[Part, ...],
+    *,
+    atomic: bool | None = None,
+    backwards: bool = False,
 ) -> Work:
     operations = tuple(
         operation.describe() for migration in migrations for operation in migration.operations
@@ -152,8 +234,7 @@ def _work(
     return Work(
         stage=stage,
         backwards=backwards,
-        # A leap goes to an empty database: nobody waits for it.
-        atomic=stage.is_leap or migrations[0].atomic,
+        atomic=migrations[0].atomic if atomic is None else atomic,
         operations=operations[::-1] if backwards else operations,
-        steps=steps,
+        parts=parts,
     )

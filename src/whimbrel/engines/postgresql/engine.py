@@ -22,7 +22,7 @@ from whimbrel.engines.postgresql import (
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema.changes import Change
-from whimbrel.schema.table import Schema
+from whimbrel.schema.table import Name, Schema
 
 #: Every kind of change, and the function that makes its steps.
 MAKERS: Makers = {
@@ -40,6 +40,7 @@ class PostgreSQLEngine:
     """PostgreSQL 13 to 18. The contract is `whimbrel.engines.base.Engine`."""
 
     dialect = "postgresql"
+    several_write = True
     #: Each new table holds some seven locks until the commit, and there is room for 6,400
     #: (max_locks_per_transaction × max_connections, by default).
     widest_leap: int | None = 400
@@ -64,10 +65,24 @@ class PostgreSQLEngine:
     def closing(self, steps: Sequence[Step]) -> list[str]:
         return ["COMMIT"] if all(step.transactional for step in steps) else []
 
+    def settling(self) -> list[str]:
+        """No table is altered while checks of its rows wait for the commit (55006)."""
+        return ["SET CONSTRAINTS ALL IMMEDIATE"]
+
     def transaction(
-        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        lock_timeout: float | None = None,
+        *,
+        rows: bool = False,
     ) -> AbstractContextManager[None]:
         return session.transaction(connection, lock_timeout)
+
+    def without_transaction(
+        self, connection: Connection, *, rows: bool = False
+    ) -> AbstractContextManager[None]:
+        return session.without_transaction(connection)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         return mishaps.is_lock_timeout(error)
@@ -83,6 +98,12 @@ class PostgreSQLEngine:
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         return session.blockers(connection, steps)
+
+    def about_how_many(self, connection: Connection, table: Name) -> int:
+        return session.about_how_many(connection, table)
+
+    def seconds_behind(self, connection: Connection) -> float | None:
+        return session.seconds_behind(connection)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         return mishaps.explain(error, step)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Lock, Step
+from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import oid
 from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Name
@@ -19,12 +20,40 @@ def transaction(connection: Connection, lock_timeout: float | None) -> Iterator[
     """One transaction, in which no statement waits longer than ``lock_timeout`` seconds."""
     if connection.in_transaction():
         connection.commit()  # what was only read before; SQLAlchemy began it by itself
-    with connection.begin():
+    with _committing(connection, by_itself=False), connection.begin():
         if lock_timeout is not None:
             # 0 would mean to wait for ever.
             milliseconds = max(1, round(lock_timeout * 1000))
             execute(connection, f"SET LOCAL lock_timeout = {milliseconds}")
         yield
+
+
+@contextmanager
+def without_transaction(connection: Connection) -> Iterator[None]:
+    """Every statement is committed by itself."""
+    if connection.in_transaction():
+        connection.commit()
+    with _committing(connection, by_itself=True):
+        yield
+
+
+@contextmanager
+def _committing(connection: Connection, *, by_itself: bool) -> Iterator[None]:
+    """Whether the connection commits every statement by itself, for a while."""
+    before = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    if before != by_itself:
+        _commit_by_itself(connection, by_itself)
+    try:
+        yield
+    finally:
+        if before != by_itself and not connection.invalidated:
+            connection.rollback()
+            _commit_by_itself(connection, before)
+
+
+def _commit_by_itself(connection: Connection, by_itself: bool) -> None:
+    level = "AUTOCOMMIT" if by_itself else connection.default_isolation_level
+    connection.execution_options(isolation_level=level)
 
 
 # -- one runner at a time ----------------------------------------------------------------------
@@ -52,6 +81,24 @@ def _asked(connection: Connection, sql: str) -> object:
     if not was_in:
         connection.commit()
     return answer
+
+
+# -- what a long walk through a table asks ------------------------------------------------------
+
+
+def about_how_many(connection: Connection, table: Name) -> int:
+    """What the planner thinks; a table that was never analysed is counted."""
+    estimate = _asked(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
+    if estimate is not None and float(str(estimate)) > 0:
+        return int(float(str(estimate)))
+    return int(str(_asked(connection, f"SELECT count(*) FROM {SPELLING.at(table)}")))
+
+
+def seconds_behind(connection: Connection) -> float | None:
+    """The longest ``replay_lag``, which only members of pg_read_all_stats are told (18, 27.2.4)."""
+    longest = "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication"
+    found = _asked(connection, longest)
+    return float(str(found)) if found is not None else None
 
 
 # -- who stands in the way ---------------------------------------------------------------------

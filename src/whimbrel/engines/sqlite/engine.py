@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Step
+from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite import session
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
@@ -16,7 +17,7 @@ from whimbrel.engines.sqlite.plan import steps_of
 from whimbrel.engines.sqlite.rebuild import ASIDE
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.schema.changes import Change
-from whimbrel.schema.table import Schema
+from whimbrel.schema.table import Name, Schema
 
 
 class SQLiteEngine:
@@ -27,6 +28,7 @@ class SQLiteEngine:
     """
 
     dialect = "sqlite"
+    several_write = False
     widest_leap: int | None = None
 
     def __init__(self, version: Version | None = None) -> None:
@@ -45,10 +47,24 @@ class SQLiteEngine:
     def closing(self, steps: Sequence[Step]) -> list[str]:
         return session.closing(steps)
 
+    def settling(self) -> list[str]:
+        """Nothing: a foreign key that waits for the commit stands in nobody's way."""
+        return []
+
     def transaction(
-        self, connection: Connection, steps: Sequence[Step], lock_timeout: float | None = None
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        lock_timeout: float | None = None,
+        *,
+        rows: bool = False,
     ) -> AbstractContextManager[None]:
-        return session.transaction(connection, steps, lock_timeout)
+        return session.transaction(connection, steps, lock_timeout, rows=rows)
+
+    def without_transaction(
+        self, connection: Connection, *, rows: bool = False
+    ) -> AbstractContextManager[None]:
+        return session.without_transaction(connection, rows=rows)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         return session.is_busy(error)
@@ -70,6 +86,13 @@ class SQLiteEngine:
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
+
+    def about_how_many(self, connection: Connection, table: Name) -> int:
+        return int(execute(connection, f"SELECT count(*) FROM {SPELLING.at(table)}").scalar_one())
+
+    def seconds_behind(self, connection: Connection) -> float | None:
+        """None: a file has no replicas that it knows of."""
+        return None
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)

@@ -55,15 +55,22 @@ def closing(steps: Sequence[Step]) -> list[str]:
     return ["PRAGMA foreign_key_check", "COMMIT", "PRAGMA foreign_keys = ON"]
 
 
+#: Rows that code writes, in tables that nobody knows.
+_ROWS = Step("rows")
+
+
 @contextmanager
 def transaction(
-    connection: Connection, steps: Sequence[Step], lock_timeout: float | None
+    connection: Connection, steps: Sequence[Step], lock_timeout: float | None, *, rows: bool = False
 ) -> Iterator[None]:
     """See `whimbrel.engines.base.Engine.transaction`."""
     _refuse_old_library(connection)
     before = {name: _setting(connection, name) for name in _SETTINGS}
+    steps = (*steps, _ROWS) if rows else steps
     try:
         _prepare(connection, steps, lock_timeout)
+        if rows and not must_let_go(steps):
+            execute(connection, "PRAGMA foreign_keys = ON")
         execute(connection, "BEGIN IMMEDIATE")
         try:
             yield from _checked(connection, steps)
@@ -74,6 +81,19 @@ def transaction(
     finally:
         _restore(connection, before)
     _tidy(connection, steps)
+
+
+@contextmanager
+def without_transaction(connection: Connection, *, rows: bool = False) -> Iterator[None]:
+    """See `whimbrel.engines.base.Engine.without_transaction`."""
+    before = {name: _setting(connection, name) for name in _SETTINGS}
+    try:
+        if rows:
+            execute(connection, "PRAGMA foreign_keys = ON")
+        yield
+    finally:
+        _roll_back(connection)
+        _restore(connection, before)
 
 
 def _refuse_old_library(connection: Connection) -> None:

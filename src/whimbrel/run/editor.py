@@ -1,0 +1,116 @@
+"""What a data migration is given as ``schema_editor``: the connection, for what models do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from whimbrel.engines.sql.parameters import execute_with
+from whimbrel.engines.sql.splitting import statements
+from whimbrel.run.data import Site
+from whimbrel.run.parts import Transaction
+
+
+class MigrationConnection(Connection):
+    """SQLAlchemy's own connection, by which a migration also knows alias, vendor and cursors."""
+
+    alias: str
+
+    @classmethod
+    def seen(cls, connection: Connection, alias: str) -> MigrationConnection:
+        """The same connection, with more names: what one does, the other has done."""
+        made = cls.__new__(cls)
+        made.__dict__ = connection.__dict__
+        made.alias = alias
+        return made
+
+    @property
+    def vendor(self) -> str:
+        """The database's kind: "postgresql", "sqlite"."""
+        return self.dialect.name
+
+    def cursor(self) -> Any:
+        """A cursor of the driver's, in the migration's transaction."""
+        return self.connection.cursor()
+
+
+class MigrationSession(Session):
+    """A session whose ``with`` block commits at its end; the migration's transaction goes on."""
+
+    def __exit__(
+        self,
+        type_: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if type_ is None:
+            self.commit()
+        super().__exit__(type_, value, traceback)
+
+
+class SchemaEditor:
+    """The database, as it is in the middle of a migration."""
+
+    def __init__(self, site: Site, transaction: Transaction) -> None:
+        self._site = site
+        self._in_transaction = transaction is not Transaction.NONE
+        self._sessions: list[Session] = []
+        self.connection = MigrationConnection.seen(site.connection, site.alias)
+
+    @property
+    def dialect(self) -> str:
+        """The database's kind, as SQLAlchemy calls it: "postgresql", "sqlite"."""
+        return self._site.engine.dialect
+
+    def quote_name(self, name: str) -> str:
+        """A name in quotes, whatever is in it."""
+        return self.connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def execute(self, sql: Any, params: Any = None) -> sa.CursorResult[Any]:
+        """Run SQL, and give the result of the last statement.
+
+        sql: a string, in which ``%s`` stands for the next of a list of parameters and
+        ``%(name)s`` or ``:name`` for one of a mapping; without parameters it may hold several
+        statements, and a percent sign is one. Or an expression of SQLAlchemy's.
+        """
+        if not isinstance(sql, str):
+            return self.connection.execute(sql, params)
+        if params:
+            return execute_with(self.connection, sql, params)
+        result = None
+        for statement in statements(sql, self.dialect):
+            result = execute_with(self.connection, statement)
+        return result if result is not None else execute_with(self.connection, sql)
+
+    def session(self, **options: Any) -> Session:
+        """A session of SQLAlchemy's ORM, in the migration's transaction.
+
+        What it has is written at the end of its ``with`` block, or of the function.
+        """
+        mode: Any = "create_savepoint" if self._in_transaction else "conditional_savepoint"
+        given = {"join_transaction_mode": mode, **options}
+        made = MigrationSession(bind=self.connection, **given)
+        self._sessions.append(made)
+        return made
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction; in a migration that is one already, a part that may fail by itself."""
+        if self._in_transaction:
+            with self.connection.begin_nested():
+                yield
+            return
+        with self._site.engine.transaction(self._site.connection, (), rows=True):
+            yield
+
+    def close(self) -> None:
+        """Write what sessions still have."""
+        for session in self._sessions:
+            session.commit()
+            session.close()

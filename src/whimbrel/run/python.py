@@ -1,0 +1,141 @@
+"""RunPython: a function called with the models of its time, and what is said where it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import linecache
+import sys
+import sysconfig
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+import whimbrel
+from whimbrel.errors import DataError, WhimbrelError
+from whimbrel.operations.special import RunPython, name_of
+from whimbrel.run.data import Site
+from whimbrel.run.editor import SchemaEditor
+from whimbrel.run.parts import Data
+
+
+def run_python(data: Data, operation: RunPython, site: Site) -> None:
+    """Call the function of a direction.
+
+    Raises `DataError` with the line of the user's that failed. What a database says of locks, or
+    of a connection that is lost, goes through as it is: the transaction is tried again.
+    """
+    function = operation.function(backwards=data.backwards)
+    if function is None or function is RunPython.noop:
+        return
+    from whimbrel.orm import apps_at
+
+    apps = apps_at(data.state, site.connection, site.alias)
+    editor = SchemaEditor(site, data.transaction)
+    try:
+        # stdout is for the data of commands.
+        with contextlib.redirect_stdout(sys.stderr):
+            _called(function, apps, editor)
+            editor.close()
+    except Exception as error:
+        if _is_of_the_connection(error, site):
+            raise
+        raise _explained(error, function, site) from error
+    finally:
+        apps.dispose()
+
+
+def _called(function: Callable[[Any, Any], Any], apps: Any, editor: SchemaEditor) -> None:
+    result = function(apps, editor)
+    if not inspect.isawaitable(result):
+        return
+    if _is_in_a_loop():
+        if inspect.iscoroutine(result):
+            result.close()
+        raise DataError(
+            "an async function cannot be run from inside of a running event loop",
+            mend="Run migrate in a thread of its own: await asyncio.to_thread(migrate, config).",
+        )
+    asyncio.run(_awaited(result))
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _awaited(result: Awaitable[Any]) -> None:
+    await result
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+def _is_of_the_connection(error: Exception, site: Site) -> bool:
+    engine = site.engine
+    return isinstance(error, SQLAlchemyError) and (
+        engine.is_lock_timeout(error) or engine.is_lost(error)
+    )
+
+
+def _explained(error: Exception, function: Callable[..., Any], site: Site) -> WhimbrelError:
+    where = _line_of(error, function)
+    if isinstance(error, WhimbrelError):
+        error.place = f"{where[0]}: {error.place}" if error.place else where[0]
+        error.mend = _joined(where[1], error.mend)
+        return error
+    message, mend = _said(error, site)
+    return DataError(message, place=where[0], mend=_joined(where[1], mend))
+
+
+def _said(error: Exception, site: Site) -> tuple[str, str | None]:
+    if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
+        what, _ = site.engine.explain(error, None)
+        return f"{type(error).__name__}: {what}", None
+    text = str(error)
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name), None
+
+
+def _joined(*lines: str | None) -> str | None:
+    return "\n".join(line for line in lines if line) or None
+
+
+def _line_of(error: Exception, function: Callable[..., Any]) -> tuple[str, str | None]:
+    """Where the user's own code was when it failed: its place, and the line itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_users(frame.filename)]
+    if not own:
+        return name_of(function), None
+    last = own[-1]
+    line = linecache.getline(last.filename, last.lineno or 0).strip()
+    place = f"{_shown(last.filename)}:{last.lineno}, in {last.name}"
+    return place, f"    {line}" if line else None
+
+
+_LIBRARIES = tuple(
+    f"{Path(path).resolve()}/"
+    for path in (
+        str(Path(whimbrel.__file__).parent),
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    )
+)
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is of the project: of no library, and not made up (<string>)."""
+    path = str(Path(file).resolve())
+    return not file.startswith("<") and not path.startswith(_LIBRARIES)
+
+
+def _shown(file: str) -> str:
+    """A path from the current directory, if it is in there."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
