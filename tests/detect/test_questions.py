@@ -296,7 +296,7 @@ def test_why_says_what_is_wrong() -> None:
     question = FillQuestion("blog.Post.slug", Why.NEW)
     assert question.text == (
         "The field blog.Post.slug is new, takes no NULL and has no default: "
-        "what do the rows get that are there?"
+        "what do existing rows get?"
     )
 
 

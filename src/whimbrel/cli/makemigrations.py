@@ -28,7 +28,7 @@ _ANSWERS = {
     "no-rename": ("PLACE", "It was not renamed; it is gone."),
     "move": ("MODEL:APP", "The model moved to that app: blog.Post:news"),
     "no-move": ("MODEL", "The model did not move; it is gone."),
-    "one-off": ("FIELD=VALUE", "What rows get that are there: blog.Post.slug=\"''\""),
+    "one-off": ("FIELD=VALUE", "What existing rows get: blog.Post.slug=\"''\""),
     "safe-steps": ("FIELD", "Nullable first, a backfill, then NOT NULL."),
     "no-nulls": ("FIELD", "No row has NULL in it."),
 }

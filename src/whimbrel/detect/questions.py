@@ -93,7 +93,7 @@ class FillQuestion:
 
     @property
     def text(self) -> str:
-        return f"The field {self.place} {self.why.value}: what do the rows get that are there?"
+        return f"The field {self.place} {self.why.value}: what do existing rows get?"
 
     @property
     def takes_value(self) -> bool:
@@ -132,9 +132,9 @@ _NOTHING: Any = object()
 
 @dataclass(frozen=True)
 class SafeSteps:
-    """Nullable now, a backfill by hand, NOT NULL in a migration of its own.
+    """Nullable now, a backfill, NOT NULL: three migrations.
 
-    ``value``: what that migration gives to rows that the backfill has missed, if anything.
+    ``value``: what the backfill gives to each row; not given, it is left for people to say.
     """
 
     value: Any = _NOTHING
