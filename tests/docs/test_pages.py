@@ -32,6 +32,7 @@ from whimbrel.state.state import State
 
 #: What is being built: it comes onto the pages together with what it belongs to.
 COMING = {
+    "Backfill",
     "RunPython",
     "RunSQL",
     "SeparateDatabaseAndState",
@@ -39,6 +40,7 @@ COMING = {
     "query-attribute",
     "missing-row",
     "several-rows",
+    "data",
 }
 
 # -- reading a page
