@@ -18,6 +18,7 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
+from whimbrel.history.sketch import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import dialect_of
@@ -85,7 +86,7 @@ def _dialects(config: Config) -> set[str]:
 def make_empty(
     config: Config, apps: Iterable[str], *, name: str | None = None
 ) -> list[MigrationFile]:
-    """An empty migration for each app, to be filled by hand."""
+    """An empty migration for each app, with a function for each direction to be filled in."""
     _refuse_name(name)
     wanted = [config.app(app).label for app in apps]
     if not wanted:
@@ -93,7 +94,15 @@ def make_empty(
     history = load(config.apps)
     history.graph.refuse_conflicts(wanted)
     empty = [AppMigration(app, ()) for app in wanted]
-    return [_file(each) for each in author(empty, history.graph, _directories(config), name=name)]
+    made = author(empty, history.graph, _directories(config), name=name)
+    models = history.project_state()
+    return [_file(replace(each, text=_sketched(each, models))) for each in made]
+
+
+def _sketched(new: NewMigration, models: State) -> str:
+    """Its functions, ready to be filled in, with one of the app's models for an example."""
+    own = models.of_app(new.app)
+    return render_sketch(new.app, new.name, new.dependencies, own[-1].name if own else None)
 
 
 def write(files: Iterable[MigrationFile]) -> None:
