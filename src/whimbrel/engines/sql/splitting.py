@@ -107,12 +107,13 @@ class _Statement:
     blocks: int = 0
     #: The last token that is no comment, and the one before it.
     last: tuple[str, str] = ("", "")
+    #: How much of it is comments.
     commented: int = 0
 
     def take(self, kind: str, text: str) -> None:
         """One token more."""
         if kind == "comment":
-            self.commented += len(text)
+            self.commented += _length(text)
             return
         word = text.upper()
         self.last = (self.last[1], word)
@@ -145,7 +146,7 @@ class _Statement:
 
     def is_more_than_comments(self, text: str) -> bool:
         """Whether there is anything for the database to do."""
-        return bool(self.words) or self.last != ("", "") or len(text.strip()) > self.commented
+        return bool(self.words) or self.last != ("", "") or _length(text) > self.commented
 
     def _has_body(self, *kinds: str) -> bool:
         """CREATE [OR REPLACE] and then one of these."""
@@ -156,3 +157,8 @@ class _Statement:
     def _is_trigger(self) -> bool:
         words = [word for word in self.words if word not in ("EXPLAIN", "TEMP", "TEMPORARY")]
         return self.dialect == "sqlite" and words[:2] == ["CREATE", "TRIGGER"]
+
+
+def _length(text: str) -> int:
+    """How long a text is, its spaces aside."""
+    return len("".join(text.split()))
