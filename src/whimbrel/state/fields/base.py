@@ -75,8 +75,8 @@ class Field:
     column's default in the database, or a callable, which is called in Python only.
     db_default: a constant or ``SQL(...)``, in the database only. primary_key, unique,
     db_index: False. db_column: the column's name, by default the field's. autoincrement: an
-    integer key that counts (SERIAL). identity: ``Identity(...)``. sequence: ``Sequence(...)``
-    that the column's default draws from.
+    integer key that counts (SERIAL). identity: ``Identity(...)``. sequence: ``Sequence(...)``,
+    made along with the table; SQLAlchemy draws from it when a row gives no value.
 
     Two fields are equal when they lower to the same column and relate to the same model,
     however they were written. Raises `ModelError` for an option that the kind does not have.
