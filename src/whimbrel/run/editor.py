@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session
 
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.sql.splitting import statements
 from whimbrel.run.data import Site
 from whimbrel.run.parts import Transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 
 class MigrationConnection(Connection):
@@ -38,20 +39,6 @@ class MigrationConnection(Connection):
     def cursor(self) -> Any:
         """A cursor of the driver's, in the migration's transaction."""
         return self.connection.cursor()
-
-
-class MigrationSession(Session):
-    """A session whose ``with`` block commits at its end; the migration's transaction goes on."""
-
-    def __exit__(
-        self,
-        type_: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if type_ is None:
-            self.commit()
-        super().__exit__(type_, value, traceback)
 
 
 class SchemaEditor:
@@ -93,6 +80,9 @@ class SchemaEditor:
 
         What it has is written at the end of its ``with`` block, or of the function.
         """
+        # Late, since many functions need none.
+        from whimbrel.run.session import MigrationSession
+
         mode: Any = "create_savepoint" if self._in_transaction else "conditional_savepoint"
         given = {"join_transaction_mode": mode, **options}
         made = MigrationSession(bind=self.connection, **given)

@@ -9,7 +9,7 @@ import linecache
 import sys
 import sysconfig
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from whimbrel.operations.special import RunPython, name_of
 from whimbrel.run.data import Site
 from whimbrel.run.editor import SchemaEditor
 from whimbrel.run.parts import Data
+from whimbrel.state.state import State
 
 
 def run_python(data: Data, operation: RunPython, site: Site) -> None:
@@ -32,25 +33,51 @@ def run_python(data: Data, operation: RunPython, site: Site) -> None:
     function = operation.function(backwards=data.backwards)
     if function is None or function is RunPython.noop:
         return
-    from whimbrel.orm import apps_at
-
-    apps = apps_at(data.state, site.connection, site.alias)
+    apps = AppsWhenAsked(data.state, site)
     editor = SchemaEditor(site, data.transaction)
     try:
         # stdout is for the data of commands.
-        with contextlib.redirect_stdout(sys.stderr):
-            _called(function, apps, editor)
+        with contextlib.redirect_stdout(sys.stderr), calling(function, site):
+            finish(function(apps, editor))
             editor.close()
-    except Exception as error:
-        if _is_of_the_connection(error, site):
-            raise
-        raise _explained(error, function, site) from error
     finally:
         apps.dispose()
 
 
-def _called(function: Callable[[Any, Any], Any], apps: Any, editor: SchemaEditor) -> None:
-    result = function(apps, editor)
+class AppsWhenAsked:
+    """The models of a state, made once one is asked for: many functions only send SQL."""
+
+    def __init__(self, state: State, site: Site) -> None:
+        self._state = state
+        self._site = site
+        self._apps: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._apps is None:
+            from whimbrel.orm import apps_at
+
+            self._apps = apps_at(self._state, self._site.connection, self._site.alias)
+        return getattr(self._apps, name)
+
+    def dispose(self) -> None:
+        """Let go of the models, if there are any."""
+        if self._apps is not None:
+            self._apps.dispose()
+
+
+@contextlib.contextmanager
+def calling(function: Callable[..., Any], site: Site) -> Iterator[None]:
+    """A scope in which a function of the user's is called; see `run_python` for what it raises."""
+    try:
+        yield
+    except Exception as error:
+        if _is_of_the_connection(error, site):
+            raise
+        raise _explained(error, function, site) from error
+
+
+def finish(result: Any) -> None:
+    """Run what an ``async`` function has given to its end; what another has given is nothing."""
     if not inspect.isawaitable(result):
         return
     if _is_in_a_loop():
