@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import Identity, Sequence
@@ -19,6 +20,7 @@ from whimbrel.sources.declared import Info
 from whimbrel.sources.types import AnyType, build
 from whimbrel.state.fields import DateField, EnumField, Field, ForeignKey, TimeField
 from whimbrel.state.fields.others import named_enum
+from whimbrel.state.fields.relations import full_label
 from whimbrel.state.naming import type_name
 
 
@@ -50,6 +52,51 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
         raise info.error(f"the table does not read: {error}", "Look at Meta.dialect.") from error
 
 
+def map_class(info: Info, registry: orm.registry, above: Info | None) -> None:
+    """Map a model's class to its table; ``above``: the model whose table it extends.
+
+    Raises `ModelError`.
+    """
+    table = info.model.__table__
+    properties: dict[str, Any] = {
+        attribute(name, field): table.c[field.column_name(name)]
+        for name, field in info.fields.items()
+        if field.has_column
+    }
+    try:
+        registry.map_imperatively(
+            info.model, table, properties=properties, **_inheritance(info, above)
+        )
+    except sa.exc.ArgumentError as error:
+        raise info.error(f"it does not map: {error}") from error
+
+
+def parent_link(info: Info, above: Info) -> tuple[str, ForeignKey]:
+    """The key by which a model's row belongs to one of its parent's: its name and itself."""
+    return next(
+        (name, field)
+        for name, field in info.fields.items()
+        if isinstance(field, ForeignKey)
+        and field.parent_link
+        and full_label(field.to, info.app_label, info.name).lower() == above.label.lower()
+    )
+
+
+def _inheritance(info: Info, above: Info | None) -> dict[str, Any]:
+    """How the rows of a model and of its parent belong together, for the mapper."""
+    if above is None:
+        return {}
+    name, link = parent_link(info, above)
+    key = above.primary_key[0]
+    target = above.model.__table__.c[above.fields[key].column_name(key)]
+    column = info.model.__table__.c[link.column_name(name)]
+    return {
+        "inherits": above.model,
+        "inherit_condition": column == target,
+        "inherit_foreign_keys": [column],
+    }
+
+
 def _columns(info: Info) -> dict[str, sa.Column[Any]]:
     """By the names of their fields; those that are computed are made of the others."""
     found: dict[str, sa.Column[Any]] = {}
@@ -71,7 +118,7 @@ def _column(
         autoincrement=bool(field.generated()) and field.sequence is None,
         comment=field.db_comment,
         default=_python_default(field),
-        onupdate=_now(field) if getattr(field, "auto_now", False) else None,
+        onupdate=now_of(field) if getattr(field, "auto_now", False) else None,
         server_default=_server_default(field),
     )
 
@@ -133,11 +180,12 @@ def default_of(field: Field) -> Any:
 
 def _python_default(field: Field) -> Callable[[], Any] | None:
     if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
-        return _now(field)
+        return now_of(field)
     return (lambda: default_of(field)) if field.has_default else None
 
 
-def _now(field: Field) -> Callable[[], Any]:
+def now_of(field: Field) -> Callable[[], Any]:
+    """What gives this moment, as a field keeps it."""
     if isinstance(field, DateField):
         return dt.date.today
     if isinstance(field, TimeField):

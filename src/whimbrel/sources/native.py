@@ -13,10 +13,9 @@ from whimbrel.errors import ModelError, StateError
 from whimbrel.sources import declared, places
 from whimbrel.sources.completion import complete
 from whimbrel.sources.declared import Info
-from whimbrel.sources.mapping import attribute, default_of, table_of
+from whimbrel.sources.mapping import attribute, default_of, map_class, table_of
 from whimbrel.sources.relating import Waiting, never_came, relate, relations
-from whimbrel.state.fields import Field, ForeignKey
-from whimbrel.state.fields.relations import full_label
+from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -107,45 +106,13 @@ def _make_room(info: Info) -> None:
 
 
 def _map(info: Info) -> None:
-    table, parents = info.model.__table__, info.parents
-    properties: dict[str, Any] = {
-        attribute(name, field): table.c[field.column_name(name)]
-        for name, field in info.fields.items()
-        if field.has_column
-    }
-    if len(parents) > 1:
+    if len(info.parents) > 1:
         raise info.error(
             "it extends the tables of more than one model",
             "Extend one of them, and point at the others with a OneToOneField.",
         )
-    try:
-        _registry.map_imperatively(
-            info.model, table, properties=properties, **_inheritance(info, parents)
-        )
-    except sa.exc.ArgumentError as error:
-        raise info.error(f"it does not map: {error}") from error
-
-
-def _inheritance(info: Info, parents: tuple[type[Any], ...]) -> dict[str, Any]:
-    """How the rows of a model and of its parent belong together, for the mapper."""
-    if not parents:
-        return {}
-    above: Info = parents[0]._meta
-    name, link = next(
-        (name, field)
-        for name, field in info.fields.items()
-        if isinstance(field, ForeignKey)
-        and field.parent_link
-        and full_label(field.to, info.app_label, info.name).lower() == above.label.lower()
-    )
-    key = above.primary_key[0]
-    target = above.model.__table__.c[above.fields[key].column_name(key)]
-    column = info.model.__table__.c[link.column_name(name)]
-    return {
-        "inherits": parents[0],
-        "inherit_condition": column == target,
-        "inherit_foreign_keys": [column],
-    }
+    above = info.parents[0]._meta if info.parents else None
+    map_class(info, _registry, above)
 
 
 def _relate_what_can_be() -> None:

@@ -87,6 +87,16 @@ def key_types(state: State, model: Model) -> dict[str, tuple[str, ColumnType | N
     }
 
 
+def column_types(state: State, model: Model) -> dict[str, ColumnType]:
+    """The types of a model's own columns, by the columns' names."""
+    lowering = _Lowering(state, model)
+    return {
+        lowering.names[each.name]: lowering.type_of(each)
+        for each in model.fields
+        if each.field.has_column
+    }
+
+
 def tables_of(state: State, model: Model) -> tuple[Table, ...]:
     """The tables of one model, remembered with it while what it points at stays the same."""
     remembered: tuple[tuple[Model, ...], tuple[Table, ...]] | None = model.__dict__.get("_tables")
@@ -157,6 +167,8 @@ class _Lowering:
 
     def _own_table(self) -> Table:
         model = self.model
+        if len(set(self.names.values())) < len(self.names):
+            self._refuse_one_column_for_two()
         return Table(
             name=model.db_table,
             schema=model.options.schema,
@@ -167,6 +179,17 @@ class _Lowering:
             options=model.options.dialect,
             key=model.key,
         )
+
+    def _refuse_one_column_for_two(self) -> None:
+        taken: dict[str, str] = {}
+        for name, column in self.names.items():
+            other = taken.setdefault(column, name)
+            if other != name:
+                raise ModelError(
+                    f"{self.model.label}: {other} and {name} both have the column {column}",
+                    place=self.model.place,
+                    mend="Give one of them another db_column.",
+                )
 
     # -- columns
 

@@ -1,0 +1,149 @@
+"""What stands on a historical class under a relation's name, and under ``objects``.
+
+Asked of the class it is SQLAlchemy's attribute, for ``select().join(Post.author)``. Asked of an
+instance that is in a Session it is SQLAlchemy's too; of any other, Django's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.relationships import relate_to_sqlalchemy
+
+if TYPE_CHECKING:
+    from whimbrel.orm.managers import Manager
+    from whimbrel.orm.meta import Meta
+    from whimbrel.orm.relations import Hop
+
+
+class Objects:
+    """``Model.objects``: a manager of the class that it is asked of."""
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Manager:
+        from whimbrel.orm.managers import Manager
+
+        if instance is not None:
+            raise AttributeError("objects is the model's, not an instance's")
+        return Manager(owner._meta)
+
+
+class Accessor:
+    """What relations share. ``inner``: SQLAlchemy's attribute, once it was asked for."""
+
+    def __init__(self, meta: Meta, name: str, inner: Any = None) -> None:
+        self.meta = meta
+        self.name = name
+        self.inner = inner
+
+    def around(self, inner: Any) -> Accessor:
+        """The same accessor with SQLAlchemy's attribute in it."""
+        return type(self)(self.meta, self.name, inner)
+
+    @property
+    def hop(self) -> Hop:
+        """Where it leads."""
+        hop = self.meta.hop(self.name)
+        assert hop is not None
+        return hop
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if instance is None:
+            return self._of_class(owner)
+        if _is_in_session(instance):
+            return self._of_class(type(instance)).__get__(instance, owner)
+        return self.of(instance)
+
+    def _of_class(self, owner: type[Any]) -> Any:
+        if self.inner is None:
+            relate_to_sqlalchemy(self.meta, self.name)
+            found = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
+            if found.inner is None:
+                raise AttributeError(f"{self.meta.label}.{self.name} is the row's own other part")
+            return found.inner
+        return self.inner
+
+    def of(self, instance: Any) -> Any:
+        """What an instance is given."""
+        raise NotImplementedError
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if _is_in_session(instance):
+            self._of_class(type(instance)).__set__(instance, value)
+        else:
+            self.put(instance, value)
+
+    def put(self, instance: Any, value: Any) -> None:
+        """Set it on an instance."""
+        raise QueryError(
+            f"{self.meta.label}.{self.name} leads to several rows and cannot be set",
+            mend=f"Save the instance, then: instance.{self.name}.set([...]).",
+        )
+
+
+def _is_in_session(instance: Any) -> bool:
+    return bool(sa.inspect(instance).session_id)
+
+
+class Forward(Accessor):
+    """The row that a key points at."""
+
+    def of(self, instance: Any) -> Any:
+        hop = self.hop
+        value = getattr(instance, hop.local)
+        if value is None:
+            return None
+        known = kept(instance).get(self.name)
+        if known is not None and getattr(known, hop.remote) == value:
+            return known
+        found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
+        kept(instance)[self.name] = found
+        return found
+
+    def put(self, instance: Any, value: Any) -> None:
+        hop = self.hop
+        if value is not None and not isinstance(value, hop.target.model):
+            raise QueryError(
+                f"{self.meta.label}.{self.name} takes a {hop.target.label} of this point of "
+                f"history, not {value!r}",
+                mend=f"Set {hop.local} to set the key by itself; get the model from apps.",
+            )
+        setattr(instance, hop.local, None if value is None else getattr(value, hop.remote))
+        kept(instance)[self.name] = value
+
+
+class ReverseOne(Accessor):
+    """The one row that points at this."""
+
+    def of(self, instance: Any) -> Any:
+        hop = self.hop
+        known = kept(instance).get(self.name)
+        if known is not None:
+            return known
+        value = getattr(instance, hop.local)
+        found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
+        kept(found)[hop.field_name] = instance
+        kept(instance)[self.name] = found
+        return found
+
+    def put(self, instance: Any, value: Any) -> None:
+        hop = self.hop
+        setattr(value, hop.field_name, instance)
+        kept(instance)[self.name] = value
+
+
+class ToMany(Accessor):
+    """The rows that point at this, or that a table between leads to."""
+
+    def of(self, instance: Any) -> Any:
+        from whimbrel.orm.related import related_manager
+
+        return related_manager(instance, self.hop)
+
+
+def kept(instance: Any) -> dict[str, Any]:
+    """The rows that an instance's relations are known to lead to."""
+    found: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
+    return found

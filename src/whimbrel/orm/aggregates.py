@@ -1,0 +1,128 @@
+"""Aggregates: one value of many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+
+from whimbrel.orm.expressions import Expression, type_of
+from whimbrel.schema.expressions import F
+
+if TYPE_CHECKING:
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+class Aggregate(Expression):
+    """One value of the rows of a group. Text names a field.
+
+    distinct: each value once. filter: a `Q` that the rows must meet. default: what no rows give.
+    """
+
+    function: ClassVar[str] = ""
+    output: ClassVar[Any] = None
+
+    def __init__(
+        self,
+        expression: Any,
+        *,
+        distinct: bool = False,
+        filter: Any = None,
+        default: Any = None,
+        output_field: Any = None,
+    ) -> None:
+        self.expression = F(expression) if isinstance(expression, str) else expression
+        self.distinct = distinct
+        self.filter = filter
+        self.default = default
+        self.output_field = output_field
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.expression!r})"
+
+    @property
+    def default_alias(self) -> str:
+        """What it is called where it has no name: "price__sum"."""
+        name = getattr(self.expression, "name", "expression")
+        return f"{name}__{type(self).__name__.lower()}"
+
+    def children(self) -> Iterable[Any]:
+        return (self.expression, self.filter) if self.filter is not None else (self.expression,)
+
+    def resolve(self, scope: Scope) -> Element:
+        of = self.of(scope)
+        type = type_of(self.output_field) or type_of(self.output) or of.type
+        made: Any = self.called(of, type)
+        if self.filter is not None:
+            made = made.filter(scope.condition(self.filter))
+        if self.default is not None:
+            made = sa.func.coalesce(made, scope.value(self.default, made), type_=type)
+        return self.finished(made, type)
+
+    def windowed(self, scope: Scope) -> Element:
+        """The call alone, for a window."""
+        of = self.of(scope)
+        return self.called(of, type_of(self.output_field) or type_of(self.output) or of.type)
+
+    def of(self, scope: Scope) -> Element:
+        """What it is taken of."""
+        return scope.value(self.expression)
+
+    def called(self, of: Element, type: Any) -> Element:
+        """The call."""
+        found: Element = getattr(sa.func, self.function)(
+            sa.distinct(of) if self.distinct else of, type_=type
+        )
+        return found
+
+    def finished(self, made: Element, type: Any) -> Element:
+        """What it is in the end."""
+        return made
+
+
+class Count(Aggregate):
+    """How many values are not NULL; ``Count("*")``: how many rows."""
+
+    function = "count"
+    output = sa.Integer
+
+    def of(self, scope: Scope) -> Element:
+        if self.expression == F("*"):
+            return sa.literal_column("*")
+        return super().of(scope)
+
+
+class Sum(Aggregate):
+    """The sum."""
+
+    function = "sum"
+
+    def finished(self, made: Element, type: Any) -> Element:
+        # PostgreSQL gives numeric for the sum of bigint.
+        whole = isinstance(type, sa.Integer)
+        return sa.cast(made, sa.BigInteger()) if whole else made
+
+
+class Min(Aggregate):
+    """The least."""
+
+    function = "min"
+
+
+class Max(Aggregate):
+    """The greatest."""
+
+    function = "max"
+
+
+class Avg(Aggregate):
+    """The mean: a float, of decimals a decimal."""
+
+    function = "avg"
+
+    def called(self, of: Element, type: Any) -> Element:
+        exact = isinstance(type, sa.Numeric) and not isinstance(type, sa.Float)
+        return super().called(of, type if exact else sa.Float())

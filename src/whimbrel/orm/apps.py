@@ -1,0 +1,143 @@
+"""The historical models of one point of history, built when they are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.engine import Connection
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.building import build
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import Meta
+
+
+class Apps:
+    """What a data migration is given as ``apps``.
+
+    ``get_model("blog", "BlogPost")`` gives the model as it was at this point of history: a
+    mapped class of SQLAlchemy's with ``.objects``. Only models that are asked for are built,
+    and those that their relations lead to when they are followed.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        connection: Connection,
+        alias: str = "default",
+        others: Mapping[str, Connection] | None = None,
+    ) -> None:
+        self.state = state
+        self.alias = alias
+        self.connections: dict[str, Connection] = {**(others or {}), alias: connection}
+        self.metadata = sa.MetaData()
+        self.registry = orm.registry(metadata=self.metadata)
+        self._built: dict[str, type[Any]] = {}
+        self._between: dict[str, Model] = {}
+
+    @property
+    def connection(self) -> Connection:
+        """The migration's connection."""
+        return self.connections[self.alias]
+
+    # -- asking
+
+    def get_model(self, app_label: str, model_name: str | None = None) -> type[Any]:
+        """The model ``("blog", "BlogPost")`` or ``("blog.BlogPost")``, in any case of letters.
+
+        Raises `QueryError` where there is none at this point of history, naming those that are.
+        """
+        if model_name is None and "." not in app_label:
+            raise QueryError(
+                f"{app_label!r} names no model",
+                mend='Models are called "app.Model": apps.get_model("blog", "BlogPost").',
+            )
+        label = app_label if model_name is None else f"{app_label}.{model_name}"
+        return self.built(label)
+
+    def get_models(self, app_label: str | None = None) -> list[type[Any]]:
+        """All models of this point of history, or those of one app; this builds them."""
+        return [
+            self.built(model.label)
+            for model in self.state
+            if app_label is None or model.app == app_label
+        ]
+
+    def dispose(self) -> None:
+        """Let go of the classes and their mappers; they are of no use afterwards."""
+        self.registry.dispose()
+        self.metadata.clear()
+        self._built.clear()
+
+    # -- building
+
+    def built(self, label: str) -> type[Any]:
+        """The class of a label, which is built now if it was not before. Raises `QueryError`."""
+        key = label.lower()
+        found = self._built.get(key)
+        if found is None:
+            found = build(self, self.model(label))
+            self._built[key] = found
+            self._join_to_others(found._meta)
+        return found
+
+    def meta(self, label: str) -> Meta:
+        """What is known of a model."""
+        meta: Meta = self.built(label)._meta
+        return meta
+
+    def model(self, label: str) -> Model:
+        """The model as a value: of the state, or that of a table between two. Raises `QueryError`."""
+        found = self.state.find(label) or self._between.get(label.lower())
+        if found is None:
+            raise self._unknown(label)
+        return found
+
+    def known(self) -> dict[str, Any]:
+        """What was built so far, by label in small letters."""
+        return {label: model._meta.info for label, model in self._built.items()}
+
+    def put_between(self, model: Model) -> None:
+        """Make known the model of a many-to-many field's own table."""
+        self._between.setdefault(model.label.lower(), model)
+
+    def _join_to_others(self, new: Meta) -> None:
+        """Foreign keys between the tables that there are by now: ``select(A).join(B)`` wants them."""
+        for model in self._built.values():
+            model._meta.constrain(new)
+            if model._meta is not new:
+                new.constrain(model._meta)
+
+    # -- what is not there
+
+    def _unknown(self, label: str) -> QueryError:
+        app, _, name = label.partition(".")
+        there = [model.name for model in self.state.of_app(app)]
+        apps = sorted({model.app for model in self.state})
+        if not there:
+            listed = f"There are: {', '.join(apps)}." if apps else "There are no models at all."
+            near = difflib.get_close_matches(app, apps, n=1)
+            return QueryError(
+                f"there is no app {app!r} with models at this point of history",
+                mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+            )
+        return QueryError(
+            f"there is no model {label} at this point of history",
+            mend=" ".join([*self._nearest(label, name, there), f"{app} has: {', '.join(there)}."]),
+        )
+
+    def _nearest(self, label: str, name: str, there: list[str]) -> Iterator[str]:
+        elsewhere = [model.label for model in self.state if model.name.lower() == name.lower()]
+        by_name = {each.lower(): each for each in there}
+        near = difflib.get_close_matches(name.lower(), by_name, n=1)
+        if near:
+            yield f"Did you mean {by_name[near[0]]!r}?"
+        elif elsewhere:
+            yield f"Did you mean {elsewhere[0]}?"

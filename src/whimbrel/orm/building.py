@@ -1,0 +1,138 @@
+"""From a model as a value to a mapped class, by the same builders as native models."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.errors import MissingRow, ModelError, SeveralRows
+from whimbrel.orm.accessors import Forward, Objects, ReverseOne, ToMany
+from whimbrel.orm.meta import Meta
+from whimbrel.orm.models import HistoricalModel, load_missing
+from whimbrel.orm.relations import names_of
+from whimbrel.orm.types import historical
+from whimbrel.sources.declared import Info
+from whimbrel.sources.mapping import map_class, table_of
+from whimbrel.sources.types import build as build_type
+from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+from whimbrel.state.lowering import column_types
+from whimbrel.state.model import Model
+from whimbrel.state.options import Options, PrimaryKeyConstraint
+
+if TYPE_CHECKING:
+    from whimbrel.orm.apps import Apps
+
+
+def build(apps: Apps, value: Model) -> type[Any]:
+    """The class of a model. Raises `ModelError` where it cannot be one."""
+    parent = _parent(apps, value)
+    made = _class(apps, value, parent)
+    info = _info(value, made, parent)
+    meta = Meta(apps, info, value, parent)
+    made._meta = meta
+    made.__table__ = table_of(info, apps.metadata)
+    _refine(apps, value, meta)
+    if not meta.primary_key:
+        raise info.error("it has no primary key", "A historical model needs one: use RunSQL here.")
+    map_class(info, apps.registry, parent.info if parent else None)
+    manager = made.__mapper__.class_manager
+    manager.expired_attribute_loader = partial(load_missing, manager.expired_attribute_loader)
+    _give_accessors(meta)
+    return made
+
+
+def _parent(apps: Apps, value: Model) -> Meta | None:
+    if len(value.bases) > 1:
+        raise ModelError(
+            f"{value.label} extends {len(value.bases)} models, and no mapped class can do that",
+            place=value.place,
+            mend="Use schema_editor.execute() on its tables.",
+        )
+    return apps.meta(value.bases[0]) if value.bases else None
+
+
+def _class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
+    names = {
+        "__module__": f"historical.{value.app}",
+        "__doc__": f"{value.label} at one point of history.",
+        "metadata": apps.metadata,
+        "objects": Objects(),
+        "_default_manager": Objects(),
+        "_base_manager": Objects(),
+    }
+    base: type[Any] = parent.model if parent else HistoricalModel
+    made = type(value.name, (base,), names)
+    missing = parent.model.DoesNotExist if parent else MissingRow
+    several = parent.model.MultipleObjectsReturned if parent else SeveralRows
+    made.DoesNotExist = _error(made, "DoesNotExist", missing)
+    made.MultipleObjectsReturned = _error(made, "MultipleObjectsReturned", several)
+    return made
+
+
+def _error(model: type[Any], name: str, base: type[Any]) -> type[Any]:
+    names = {"__module__": model.__module__, "__qualname__": f"{model.__name__}.{name}"}
+    return type(name, (base,), names)
+
+
+def _info(value: Model, made: type[Any], parent: Meta | None) -> Info:
+    names = names_of(value)
+    return Info(
+        model=made,
+        app_label=value.app,
+        name=value.name,
+        place=value.place or value.label,
+        fields={names[each.name]: _named(each.name, each.field, names) for each in value.fields},
+        options=_options(value.options, names),
+        parents=(parent.model,) if parent else (),
+    )
+
+
+def _named(name: str, field: Field, names: dict[str, str]) -> Field:
+    """The field, with its column named where it is called otherwise in Python."""
+    return field if names[name] == name else field.but(db_column=field.column_name(name))
+
+
+def _options(options: Options, names: dict[str, str]) -> dict[str, Any]:
+    """The options as Info keeps them; of the constraints the primary key's alone."""
+    keys = [part.value for part in options.constraints if _is_key(part.value)]
+    return {
+        "db_table": options.db_table,
+        "schema": options.schema,
+        "dialect": (),
+        "primary_key": tuple(names[name] for name in options.primary_key),
+        "constraints": [
+            PrimaryKeyConstraint(fields=[names[name] for name in key.fields]) for key in keys
+        ],
+    }
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, PrimaryKeyConstraint)
+
+
+def _refine(apps: Apps, value: Model, meta: Meta) -> None:
+    """What only the state knows: types of keys and names of enums. And ``update()`` sets nothing
+    that it is not told, as `auto_now` would: saving does that."""
+    lowered = column_types(apps.state, value)
+    for column in meta.table.columns:
+        column.type = historical(_collated(build_type(lowered[column.name]), column.type))
+        column.onupdate = None
+
+
+def _collated(type: Any, before: Any) -> Any:
+    collation = getattr(before, "collation", None)
+    if collation and getattr(type, "collation", collation) != collation:
+        type = type.copy()
+        type.collation = collation
+    return type
+
+
+def _give_accessors(meta: Meta) -> None:
+    for name, field in meta.info.fields.items():
+        if isinstance(field, ForeignKey):
+            setattr(meta.model, name, Forward(meta, name))
+        elif isinstance(field, ManyToManyField):
+            setattr(meta.model, name, ToMany(meta, name))
+    for name, reverse in meta.reverses.items():
+        accessor = ToMany(meta, name) if reverse.many else ReverseOne(meta, name)
+        setattr(meta.model, name, accessor)

@@ -1,0 +1,283 @@
+"""The methods of a queryset that give another queryset: nothing is asked of the database yet."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.errors import QueryAttributeError, QueryError
+from whimbrel.orm.aggregates import Aggregate
+from whimbrel.orm.query import Annotation, Query
+from whimbrel.schema.expressions import F, Q
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Chain:
+    """A query that grows: each method gives a new one, and leaves this as it is."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+
+    def _with(self, **changed: Any) -> Self:
+        return type(self)(self.query.but(**changed))
+
+    @property
+    def model(self) -> type[Any]:
+        """The model whose rows these are."""
+        return self.query.meta.model
+
+    @property
+    def db(self) -> str:
+        """The alias of the database that is asked."""
+        return self.query.alias or self.query.meta.apps.alias
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the rows come in an order that was asked for."""
+        return bool(self.query.ordering)
+
+    # -- which rows
+
+    def all(self) -> Self:
+        """The same rows."""
+        return self._with()
+
+    def none(self) -> Self:
+        """No rows."""
+        return self._with(empty=True)
+
+    def filter(self, *conditions: Any, **lookups: Any) -> Self:
+        """The rows that meet all conditions: `Q`, `Exists`, SQLAlchemy's, ``field__lookup=value``."""
+        self._refuse_slice("filter")
+        return type(self)(self.query.filtered(Q(*conditions, **lookups)))
+
+    def exclude(self, *conditions: Any, **lookups: Any) -> Self:
+        """The rows that do not meet all conditions; those where a field is NULL stay."""
+        self._refuse_slice("exclude")
+        if not conditions and not lookups:
+            return self._with()
+        return type(self)(self.query.filtered(~Q(*conditions, **lookups)))
+
+    def _filtered_by(self, lookups: Mapping[str, Any]) -> Self:
+        return self.filter(**lookups)
+
+    def _refuse_slice(self, method: str) -> None:
+        if self.query.is_sliced:
+            raise QueryError(
+                f"a slice of a queryset takes no {method}()", mend=f"{method}() first, then slice."
+            )
+        if self.query.combined is not None and method != "order_by":
+            raise QueryError(
+                f"a {self.query.combined[0]} of querysets takes no {method}()",
+                mend=f"{method}() each of them first.",
+            )
+
+    def using(self, alias: str | None) -> Self:
+        """The same rows of another database. Raises `QueryError` where there is none of the alias."""
+        connections = self.query.meta.apps.connections
+        if alias is not None and alias not in connections:
+            near = difflib.get_close_matches(alias, connections, n=1)
+            raise QueryError(
+                f"this migration has no connection to the database {alias!r}",
+                mend=(f"Did you mean {near[0]!r}? " if near else "")
+                + f"It has: {', '.join(sorted(connections))}.",
+            )
+        own = alias is None or alias == self.query.meta.apps.alias
+        return self._with(alias=None if own else alias)
+
+    # -- in what order
+
+    def order_by(self, *names: Any) -> Self:
+        """In this order: "name", "-name", "author__name", "?", expressions; none for no order."""
+        self._refuse_slice("order_by")
+        return self._with(order=names, backwards=False)
+
+    def reverse(self) -> Self:
+        """In the other order."""
+        return self._with(backwards=not self.query.backwards)
+
+    def distinct(self, *names: str) -> Self:
+        """Each row once; with names, the first row of each value of them (PostgreSQL)."""
+        return self._with(distinct=not names, distinct_on=names)
+
+    # -- what of them
+
+    def values(self, *names: Any, **expressions: Any) -> Self:
+        """Dictionaries of these fields and expressions; of all fields, if none is named."""
+        return self._with(fields=self._fields(names, expressions), shape="dicts")
+
+    def values_list(self, *names: Any, flat: bool = False, named: bool = False) -> Self:
+        """Tuples; ``flat`` single values of one field; ``named`` named tuples."""
+        if flat and len(names) != 1:
+            raise QueryError(
+                f"values_list(flat=True) takes one field, not {len(names)}",
+                mend="Name one field, or leave flat=True out.",
+            )
+        shape = "flat" if flat else "named" if named else "tuples"
+        return self._with(fields=self._fields(names, {}), shape=shape)
+
+    def _fields(
+        self, names: tuple[Any, ...], expressions: Mapping[str, Any]
+    ) -> tuple[tuple[str, Any], ...]:
+        if not names and not expressions:
+            names = (*(each.attname for each in self.query.meta.fields), *self.query.visible)
+        found = [(name, name) for name in names if isinstance(name, str)]
+        if len(found) < len(names):
+            found = [
+                (each, each) if isinstance(each, str) else (_label(each, at), each)
+                for at, each in enumerate(names, start=1)
+            ]
+        return (*found, *expressions.items())
+
+    def only(self, *names: str) -> Self:
+        """Read only these fields at once; the others when they are asked for."""
+        return self._with(only=self._own(names), defer=frozenset())
+
+    def defer(self, *names: str | None) -> Self:
+        """Read these fields only when they are asked for."""
+        if names == (None,):
+            return self._with(only=None, defer=frozenset())
+        return self._with(defer=self.query.defer | self._own(n for n in names if n is not None))
+
+    def _own(self, names: Any) -> frozenset[str]:
+        plain = frozenset(name.partition("__")[0] for name in names)
+        for name in plain:
+            self.query.meta.get_field(name)
+        return plain
+
+    # -- what else
+
+    def annotate(self, *expressions: Any, **named: Any) -> Self:
+        """With values that the database reckons, as attributes of the rows."""
+        return self._annotated(expressions, named, hidden=False)
+
+    def alias(self, *expressions: Any, **named: Any) -> Self:
+        """With names for expressions, to be spoken of in filter() and the rest."""
+        return self._annotated(expressions, named, hidden=True)
+
+    def _annotated(
+        self, expressions: tuple[Any, ...], named: Mapping[str, Any], hidden: bool
+    ) -> Self:
+        given = {each.default_alias: each for each in expressions} | dict(named)
+        query = self.query
+        for name, expression in given.items():
+            if name in {each.name for each in query.meta.fields} and query.fields is None:
+                raise QueryError(
+                    f"{query.meta.label} has a field {name!r}: an annotation needs another name"
+                )
+            if (
+                query.fields is not None
+                and query.group is None
+                and query.has(Aggregate, expression)
+            ):
+                query = query.but(group=tuple(each for _, each in query.fields))
+            query = query.but(steps=(*query.steps, Annotation(name, expression, hidden)))
+            if query.fields is not None and not hidden:
+                query = query.but(fields=(*query.fields, (name, F(name))))
+        return type(self)(query)
+
+    # -- what comes along
+
+    def select_related(self, *names: str | None) -> Self:
+        """Read the rows that keys lead to at once, by joins: "author", "author__city"."""
+        if names == (None,):
+            return self._with(related=())
+        if not names:
+            fields = self.query.meta.fields
+            keys = tuple(each.name for each in fields if each.is_relation and not each.field.null)
+            links = {each.link.name for each in self.query.meta.lineage if each.link is not None}
+            return self._with(related=tuple(name for name in keys if name not in links))
+        return self._with(related=(*self.query.related, *names))
+
+    def prefetch_related(self, *lookups: Any) -> Self:
+        """Read what relations lead to, by one query for each: names, or `Prefetch`."""
+        if lookups == (None,):
+            return self._with(prefetches=())
+        return self._with(prefetches=(*self.query.prefetches, *lookups))
+
+    def select_for_update(
+        self,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: tuple[str, ...] = (),
+        no_key: bool = False,
+    ) -> Self:
+        """Lock the rows until the transaction ends, where the database has such locks."""
+        options = {"nowait": nowait, "skip_locked": skip_locked, "key_share": no_key}
+        # A row that an outer join may miss cannot be locked: only the model's own are.
+        return self._with(lock=(*options.items(), ("of", self.query.meta.table)))
+
+    # -- several querysets
+
+    def union(self, *others: Chain, all: bool = False) -> Self:
+        """The rows of all of them, each once; with ``all`` as often as they are there."""
+        return self._combined("union_all" if all else "union", others)
+
+    def intersection(self, *others: Chain) -> Self:
+        """The rows that all of them have."""
+        return self._combined("intersection", others)
+
+    def difference(self, *others: Chain) -> Self:
+        """The rows that this has and the others have not."""
+        return self._combined("difference", others)
+
+    def _combined(self, kind: str, others: tuple[Chain, ...]) -> Self:
+        queries = (self.query, *(other.query for other in others))
+        some = tuple(each for each in queries if not each.empty)
+        if kind in ("union", "union_all") and len(some) < len(queries):
+            queries = some or queries[:1]
+        if len(queries) == 1:
+            return type(self)(queries[0])
+        made = Query(
+            self.query.meta, self.query.alias, shape=self.query.shape, fields=self.query.fields
+        )
+        return type(self)(made.but(combined=(kind, queries)))
+
+    def __or__(self, other: Self) -> Self:
+        if self.query.empty or other.query.empty:
+            return other if self.query.empty else self
+        return self._joined(other, self.query.conditions() | other.query.conditions())
+
+    def __and__(self, other: Self) -> Self:
+        if self.query.empty or other.query.empty:
+            return self.none()
+        return self._joined(other, self.query.conditions() & other.query.conditions())
+
+    def _joined(self, other: Self, condition: Q) -> Self:
+        for each in (self, other):
+            each._refuse_slice("& and |")
+        kept = [
+            step
+            for query in (self.query, other.query)
+            for step in query.steps
+            if isinstance(step, Annotation)
+        ]
+        by_name = {step.name: step for step in kept}
+        query = self.query.but(steps=tuple(by_name.values()))
+        return type(self)(query.filtered(condition))
+
+    def __getattr__(self, name: str) -> Any:
+        raise unknown_method("a queryset", name)
+
+
+def _label(expression: Any, number: int) -> str:
+    alias = getattr(expression, "default_alias", None) or getattr(expression, "name", None)
+    return alias if isinstance(alias, str) else f"{type(expression).__name__.lower()}{number}"
+
+
+def unknown_method(of: str, name: str) -> Exception:
+    """The error for a method that there is not."""
+    from whimbrel.orm.queryset import QuerySet
+
+    if name.startswith("_"):
+        return AttributeError(name)
+    there = [each for each in dir(QuerySet) if not each.startswith("_")]
+    near = difflib.get_close_matches(name, there, n=1)
+    return QueryAttributeError(
+        f"{of} has no {name!r}",
+        mend=(f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(there)}. "
+        "Managers and querysets of models.py are no part of history.",
+    )

@@ -1,0 +1,234 @@
+"""UPDATE and DELETE of all rows of a query, and INSERT where rows are there already."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.compiling import Compiler
+from whimbrel.orm.query import Annotation, Query
+from whimbrel.orm.scope import Scope, is_expression
+from whimbrel.state.fields import ForeignKey
+from whimbrel.state.fields.relations import OnDelete
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import BoundField, Meta
+    from whimbrel.orm.queryset import QuerySet
+
+Element = sa.sql.ColumnElement[Any]
+
+
+# -- which rows
+
+
+def _where(query: Query) -> list[Element] | None:
+    """The conditions of a query that speaks of its own table alone; None for any other."""
+    if query.is_sliced or query.distinct or query.distinct_on or query.combined or query.is_grouped:
+        return None
+    compiler = Compiler(query.but(order=()))
+    if compiler.scope.has_joins or compiler.having:
+        return None
+    return [*compiler.where, *([sa.false()] if query.empty else [])]
+
+
+def _keys(query: Query) -> Any:
+    """A SELECT of the keys of a query's rows."""
+    plain = query.but(lock=None, related=(), fields=None, shape="instances")
+    if query.combined is not None:
+        raise QueryError(
+            f"a {query.combined[0]} of querysets takes neither update() nor delete()",
+            mend="Use | instead, or filter(pk__in=...).",
+        )
+    plain = plain if plain.is_sliced else plain.but(order=())
+    if not plain.is_sliced:
+        plain = plain.but(distinct=False, distinct_on=query.distinct_on)
+    compiler = Compiler(plain, aliased=True)
+    return compiler.select(compiler.scope.key())
+
+
+def _among(columns: Sequence[Element], keys: Any) -> Element:
+    return columns[0].in_(keys) if len(columns) == 1 else sa.tuple_(*columns).in_(keys)
+
+
+def _chosen(query: Query) -> list[Element]:
+    """The conditions for an UPDATE or a DELETE of the model's own table."""
+    own = _where(query)
+    if own is not None:
+        return own
+    return [_among([each.table_column for each in query.meta.primary_key], _keys(query))]
+
+
+# -- UPDATE
+
+
+def update(queryset: QuerySet, values: Mapping[str, Any]) -> int:
+    """Write values to the rows; gives how many there were."""
+    query = queryset.query
+    fields = {name: _writable(query.meta, name) for name in values}
+    parts = {field.meta for field in fields.values()}
+    if query.empty or not fields:
+        return 0
+    where = _chosen(query)
+    if parts == {query.meta}:
+        given = {field.column: _new(query, field, values[name]) for name, field in fields.items()}
+        statement = sa.update(query.meta.table).where(*where).values(given)
+        return queryset.connection.execute(statement).rowcount
+    return _update_parts(queryset, {field: values[name] for name, field in fields.items()})
+
+
+def _writable(meta: Meta, name: str) -> BoundField:
+    field = meta.by_name.get(name)
+    if field is None or field.field.computed() is not None:
+        if field is None:
+            raise meta.unknown_field(name)
+        raise QueryError(f"{meta.label}.{name} is computed by the database, and cannot be written")
+    return field
+
+
+def _new(query: Query, field: BoundField, value: Any) -> Element:
+    """A value in an UPDATE; one that other tables have a say in is a SELECT of its own."""
+    column = field.table_column
+    if not is_expression(value):
+        hop = query.meta.hop(field.name) if field.is_relation else None
+        if hop is not None and hasattr(value, "_meta"):
+            value = getattr(value, hop.remote)
+        return Scope(query.meta).value(value, column)
+    annotations = tuple(each for each in query.steps if isinstance(each, Annotation))
+    plain = Compiler(Query(query.meta, query.alias, steps=annotations, order=()))
+    made = plain.scope.value(value, column)
+    if not plain.scope.has_joins and not plain.query.is_grouped:
+        return made
+    outer = Scope(query.meta)
+    inner = Compiler(plain.query, outer)
+    element = inner.scope.value(value, column)
+    same = [far == near for far, near in zip(inner.scope.key(), outer.key(), strict=True)]
+    return inner.select([element]).where(*same).limit(1).scalar_subquery()  # type: ignore[no-any-return]
+
+
+def _update_parts(queryset: QuerySet, values: Mapping[BoundField, Any]) -> int:
+    """The rows lie in several tables: their keys are read first, each table is written then."""
+    query = queryset.query
+    rows = queryset.connection.execute(_keys(query)).all()
+    found = len(rows)
+    for part in query.meta.lineage:
+        own = {field.name: value for field, value in values.items() if field.meta is part}
+        if own:
+            link = [row[0] for row in rows]
+            part.model.objects.using(query.alias).filter(pk__in=link).update(**own)
+    return found
+
+
+# -- DELETE
+
+
+def delete(queryset: QuerySet) -> tuple[int, dict[str, int]]:
+    """Delete the rows; gives how many there were, and the same by model."""
+    query = queryset.query
+    if query.empty:
+        return 0, {}
+    connection = queryset.connection
+    if query.meta.parent is not None:
+        return _delete_with_parents(queryset)
+    if not _cascades(connection):
+        _cascade(connection, query.meta, _keys(query))
+    statement = sa.delete(query.meta.table).where(*_chosen(query))
+    number = connection.execute(statement).rowcount
+    return number, {query.meta.label: number} if number else {}
+
+
+def _delete_with_parents(queryset: QuerySet) -> tuple[int, dict[str, int]]:
+    """A row in several tables: its own part goes first, then that in its parent's table."""
+    meta, connection = queryset.query.meta, queryset.connection
+    keys = [row[0] for row in connection.execute(_keys(queryset.query))]
+    own = Query(meta, queryset.query.alias)
+    for some in (keys[at : at + 900] for at in range(0, len(keys), 900)):
+        column = meta.pk.table_column
+        if not _cascades(connection):
+            _cascade(connection, meta, sa.select(column).where(column.in_(some)))
+        connection.execute(sa.delete(meta.table).where(column.in_(some)))
+        assert own.meta.parent is not None
+        own.meta.parent.model.objects.using(own.alias).filter(pk__in=some).delete()
+    return len(keys), {meta.label: len(keys)} if keys else {}
+
+
+#: What tells whether a connection does what ON DELETE says; databases that are not here always do.
+_ASKS = {"sqlite": "PRAGMA foreign_keys"}
+
+
+def _cascades(connection: Connection) -> bool:
+    asked = _ASKS.get(connection.dialect.name)
+    return asked is None or bool(connection.exec_driver_sql(asked).scalar())
+
+
+def _cascade(connection: Connection, meta: Meta, keys: Any) -> None:
+    """Do what ON DELETE says of the rows that point at these, where the database does not.
+
+    SQLite enforces foreign keys only where it was told to before the transaction began
+    (foreignkeys.html, 2), and a migration that rebuilds a table must tell it not to.
+    """
+    for reverse in meta.reverses.values():
+        field = reverse.field
+        if isinstance(field, ForeignKey) and field.db_constraint:
+            owner = meta.apps.meta(reverse.label)
+            own = owner.info.fields[reverse.field_name]
+            _follow(connection, owner, own, reverse.field_name, keys)
+    for name in (*(each.name for each in meta.many_to_many), *meta.reverses):
+        hop = meta.hop(name)
+        if hop is not None and hop.between is not None and getattr(hop.field, "through", 1) is None:
+            between = hop.between.meta
+            near = between.by_name[hop.between.near].table_column
+            connection.execute(sa.delete(between.table).where(near.in_(keys)))
+
+
+def _follow(connection: Connection, owner: Meta, field: Any, name: str, keys: Any) -> None:
+    column = owner.table.c[field.column_name(name)]
+    pointing = column.in_(keys)
+    match field.on_delete:
+        case OnDelete.CASCADE:
+            below = sa.select(*(each.table_column for each in owner.primary_key)).where(pointing)
+            _cascade(connection, owner, below)
+            connection.execute(sa.delete(owner.table).where(pointing))
+        case OnDelete.SET_NULL:
+            connection.execute(sa.update(owner.table).where(pointing).values({column: None}))
+
+
+# -- conflicts
+
+
+def on_conflict(
+    queryset: QuerySet, ignore: bool, update_fields: Iterable[str], unique_fields: Iterable[str]
+) -> Callable[[Any], Any]:
+    """What makes an INSERT of rows that lets those be that are there, or updates them."""
+    meta = queryset.query.meta
+    insert = _insert_of(queryset.connection)
+    targets = [meta.get_field(name).column for name in unique_fields]
+    written = [meta.get_field(name).column for name in update_fields]
+    if not ignore and not (targets and written):
+        raise QueryError(
+            "update_conflicts needs the fields to update, and those that conflict",
+            mend="bulk_create(..., update_conflicts=True, update_fields=[...], unique_fields=[...])",
+        )
+
+    def made(rows: Any) -> Any:
+        statement = insert(meta.table).values(rows)
+        if ignore:
+            return statement.on_conflict_do_nothing(index_elements=targets or None)
+        return statement.on_conflict_do_update(
+            index_elements=targets, set_={name: statement.excluded[name] for name in written}
+        )
+
+    return made
+
+
+def _insert_of(connection: Connection) -> Any:
+    """The dialect's own INSERT, which knows ON CONFLICT."""
+    module = importlib.import_module(type(connection.dialect).__module__.rpartition(".")[0])
+    found = getattr(module, "insert", None)
+    if found is None or not hasattr(found(sa.table("x")), "on_conflict_do_nothing"):
+        raise QueryError(f"{connection.dialect.name} has no ON CONFLICT")
+    return found

@@ -1,0 +1,281 @@
+"""From a query to a SELECT of SQLAlchemy's, and to how its rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.aggregates import Aggregate
+from whimbrel.orm.query import Annotation, Filter, Query
+from whimbrel.orm.scope import Scope
+from whimbrel.orm.windows import Window
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import BoundField, Meta
+    from whimbrel.orm.relations import Hop
+
+Element = sa.sql.ColumnElement[Any]
+
+
+@dataclass
+class Part:
+    """The columns of one model in a row: where they start, and the parts behind its relations."""
+
+    meta: Meta
+    fields: tuple[BoundField, ...]
+    missing: tuple[str, ...]
+    start: int
+    hop: Hop | None = None
+    name: str = ""
+    below: list[Part] = field(default_factory=list)
+
+
+@dataclass
+class Compiled:
+    """A SELECT, with the labels of its columns. ``part``: where instances are; None for values."""
+
+    select: Any
+    labels: list[str]
+    part: Part | None
+    annotations: list[str]
+
+
+class Compiler:
+    """Makes the SELECT of one query. ``outer``: the scope that it is in."""
+
+    def __init__(self, query: Query, outer: Scope | None = None, aliased: bool = False) -> None:
+        self.query = query
+        self.scope = Scope(query.meta, outer, aliased)
+        self.where: list[Element] = []
+        self.having: list[Element] = []
+        self.after: list[Element] = []
+        self.columns: list[tuple[str, Element]] = []
+        self._take_steps()
+
+    def _take_steps(self) -> None:
+        for number, step in enumerate(self.query.steps, start=1):
+            if isinstance(step, Filter):
+                self._filter(step, number)
+            else:
+                self._annotate(step)
+
+    def _filter(self, step: Filter, number: int) -> None:
+        if self.query.has(Window, step.condition):
+            raise QueryError(
+                f"a filter cannot ask for a window's value: {step.condition!r}",
+                mend="Take the rows, and look at the value in Python.",
+            )
+        self.scope.call = number
+        made = self.scope.condition(step.condition)
+        self.scope.call = None
+        grouped = self.query.has(Aggregate, step.condition)
+        (self.having if grouped else self.where).append(made)
+
+    def _annotate(self, step: Annotation) -> None:
+        self.scope.annotations[step.name] = self.scope.value(step.expression)
+
+    # -- columns
+
+    def with_instances(self) -> Part:
+        """Take the columns of whole rows, of related ones too, and of the annotations."""
+        part = self._part(self.query.meta, (), self._chosen())
+        for name in self.query.related:
+            self._related(part, name.split("__"), ())
+        self._take_annotations()
+        return part
+
+    def _chosen(self) -> list[BoundField]:
+        """The fields that are read at once: the key always."""
+        meta, query = self.query.meta, self.query
+        wanted = meta.fields
+        if query.only is not None:
+            wanted = tuple(each for each in wanted if {each.name, each.attname} & query.only)
+        kept = [each for each in wanted if not {each.name, each.attname} & query.defer]
+        keys = [key for each in meta.lineage for key in each.primary_key]
+        return [*keys, *(each for each in kept if each not in keys)]
+
+    def _part(
+        self, meta: Meta, hops: tuple[Hop, ...], fields: Iterable[BoundField], name: str = ""
+    ) -> Part:
+        fields = tuple(fields)
+        missing = tuple(each.attname for each in meta.fields if each not in fields)
+        part = Part(meta, fields, missing, len(self.columns), hops[-1] if hops else None, name)
+        node = self.scope.node(hops)
+        prefix = "".join(f"{hop.name}__" for hop in hops)
+        for each in fields:
+            self.columns.append((f"{prefix}{each.attname}", self.scope.column(node, each)))
+        return part
+
+    def _related(self, part: Part, names: list[str], hops: tuple[Hop, ...]) -> None:
+        if not names:
+            return
+        hop = part.meta.hop(names[0])
+        if hop is None or hop.many:
+            raise self._not_one(part.meta, names[0], hop)
+        there = next((each for each in part.below if each.name == names[0]), None)
+        if there is None:
+            there = self._part(hop.target, (*hops, hop), hop.target.fields, names[0])
+            part.below.append(there)
+        self._related(there, names[1:], (*hops, hop))
+
+    def _not_one(self, meta: Meta, name: str, hop: Hop | None) -> QueryError:
+        if hop is None:
+            return meta.unknown_field(name)
+        return QueryError(
+            f"select_related({name!r}): {meta.label}.{name} leads to several rows",
+            mend=f"Use prefetch_related({name!r}).",
+        )
+
+    def _take_annotations(self) -> None:
+        for name in self.query.visible:
+            self.columns.append((name, self.scope.annotations[name]))
+
+    def with_values(self) -> None:
+        """Take the columns that values() names."""
+        for label, expression in self.query.fields or ():
+            self.columns.append((label, self.scope.source(expression)))
+
+    # -- the statement
+
+    def select(self, columns: Iterable[Element] | None = None) -> Any:
+        """The SELECT of the columns that were taken, or of others."""
+        orders = [self.scope.order(each) for each in self.query.ordering]
+        chosen = list(columns) if columns is not None else self._labelled()
+        groups = self._groups(orders)
+        if self.query.distinct and columns is None:
+            chosen += self._hidden(orders)
+        made = self.scope.select(chosen)
+        made = made.where(*self.where)
+        if groups:
+            made = made.group_by(*groups)
+        if self.having:
+            made = made.having(*self.having)
+        made = self._distinct(made)
+        if self.query.empty:
+            made = made.where(sa.false())
+        made = made.order_by(*orders)
+        if self.query.lock is not None:
+            made = made.with_for_update(**dict(self.query.lock))
+        return sliced(made, self.query)
+
+    def _labelled(self) -> list[Any]:
+        return [element.label(label) for label, element in self.columns]
+
+    def _distinct(self, made: Any) -> Any:
+        if self.query.distinct_on:
+            return made.distinct(*(self.scope.named(name) for name in self.query.distinct_on))
+        return made.distinct() if self.query.distinct else made
+
+    def _hidden(self, orders: list[Any]) -> list[Any]:
+        """SELECT DISTINCT is put in order by columns that it has: others come along, unread."""
+        taken = [element for _, element in self.columns]
+        plain = [each.element if hasattr(each, "modifier") else each for each in orders]
+        return [
+            each.label(f"order_{at}")
+            for at, each in enumerate(plain)
+            if not any(each is other or each.compare(other) for other in taken)
+        ]
+
+    def _groups(self, orders: list[Any]) -> list[Element]:
+        if not self.query.is_grouped:
+            return []
+        if self.query.group is not None:
+            return [self.scope.source(each) for each in self.query.group]
+        keys = [key for each in self.scope.tables for key in _keys(each)]
+        own = [
+            self.scope.annotations[name]
+            for name, each in self.query.annotations.items()
+            if not self.query.has(Aggregate, each.expression)
+            and not self.query.has(Window, each.expression)
+        ]
+        return [*(self.scope.key() if not self.query.related else keys), *own, *self._plain(orders)]
+
+    def _plain(self, orders: list[Any]) -> list[Element]:
+        """What the rows are put in order by, other than aggregates."""
+        return [
+            element.element if hasattr(element, "modifier") else element
+            for element, given in zip(orders, self.query.ordering, strict=True)
+            if not self.query.has(
+                Aggregate, given.lstrip("-+") if isinstance(given, str) else given
+            )
+        ]
+
+
+def _keys(table: Any) -> Iterable[Element]:
+    return list(table.primary_key)
+
+
+def sliced(select: Any, query: Query) -> Any:
+    """A statement with LIMIT and OFFSET."""
+    if query.high is not None:
+        select = select.limit(query.high - query.low)
+    return select.offset(query.low) if query.low else select
+
+
+def compiled(query: Query, outer: Scope | None = None) -> Compiled:
+    """The SELECT of a query's rows, instances or values."""
+    if query.combined is not None:
+        return _compound(query, outer)
+    compiler = Compiler(query, outer)
+    part = None
+    if query.fields is None:
+        part = compiler.with_instances()
+    else:
+        compiler.with_values()
+    labels = [label for label, _ in compiler.columns]
+    return Compiled(compiler.select(), labels, part, query.visible)
+
+
+_JOINED = {
+    "union": sa.union,
+    "union_all": sa.union_all,
+    "intersection": sa.intersect,
+    "difference": sa.except_,
+}
+
+
+def _compound(query: Query, outer: Scope | None) -> Compiled:
+    assert query.combined is not None
+    kind, queries = query.combined
+    parts = [compiled(_inside(each), outer) for each in queries]
+    first = parts[0]
+    made = _JOINED[kind](
+        *(_enclosed(part, each) for part, each in zip(parts, queries, strict=True))
+    )
+    rows = made.subquery()
+    orders = [_order_of(rows, given, first.labels) for given in _given_order(query)]
+    select = sa.select(*(rows.c[label] for label in first.labels)).order_by(*orders)
+    return Compiled(sliced(select, query), first.labels, first.part, first.annotations)
+
+
+def _given_order(query: Query) -> tuple[Any, ...]:
+    return query.ordering if query.order is not None else ()
+
+
+def _inside(query: Query) -> Query:
+    return query if query.is_sliced else query.but(order=())
+
+
+def _enclosed(part: Compiled, query: Query) -> Any:
+    """A slice of a compound stands in a SELECT of its own: SQLite takes no parentheses."""
+    if not query.is_sliced:
+        return part.select
+    rows = part.select.subquery()
+    return sa.select(*(rows.c[label] for label in part.labels))
+
+
+def _order_of(rows: Any, given: Any, labels: list[str]) -> Any:
+    if not isinstance(given, str):
+        raise QueryError("rows of several queries are put in order by names alone")
+    name = given.lstrip("-+")
+    label = next((each for each in (name, f"{name}_id") if each in labels), None)
+    if label is None:
+        raise QueryError(
+            f"there is no column {name!r} to put the rows in order by",
+            mend=f"There are: {', '.join(labels)}.",
+        )
+    return rows.c[label].desc() if given.startswith("-") else rows.c[label].asc()

@@ -1,0 +1,274 @@
+"""Expressions of queries: what the database reckons, written in terms of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.scope import is_expression, plain_value
+from whimbrel.orm.types import historical
+from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
+from whimbrel.sources.types import build
+from whimbrel.state.fields import Field
+
+if TYPE_CHECKING:
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+class Expression(Combinable):
+    """An expression: `F`, `Value`, a function, an aggregate, a subquery.
+
+    ``output_field`` gives the type of what it gives: a field of `whimbrel.models`, or a type of
+    SQLAlchemy's.
+    """
+
+    def resolve(self, scope: Scope) -> Element:
+        """It as SQLAlchemy's, in a scope."""
+        raise NotImplementedError
+
+    def children(self) -> Iterable[Any]:
+        """The expressions that it is made of."""
+        return ()
+
+    def __and__(self, other: Any) -> Q:
+        return Q(self) & other
+
+    def __or__(self, other: Any) -> Q:
+        return Q(self) | other
+
+    def __invert__(self) -> Any:
+        return ~Q(self)
+
+
+def type_of(output_field: Any) -> Any:
+    """SQLAlchemy's type for an ``output_field``; None for none."""
+    if output_field is None:
+        return None
+    if isinstance(output_field, type) and issubclass(output_field, Field):
+        output_field = output_field()
+    if isinstance(output_field, Field):
+        return historical(build(output_field.column_type()))
+    return sa.types.to_instance(output_field)
+
+
+class Value(Expression):
+    """A plain value where an expression is wanted: ``Value("none")``."""
+
+    def __init__(self, value: Any, output_field: Any = None) -> None:
+        self.value = value
+        self.output_field = output_field
+
+    def __repr__(self) -> str:
+        return f"Value({self.value!r})"
+
+    def resolve(self, scope: Scope) -> Element:
+        return plain_value(self.value, type_of(self.output_field))
+
+    def resolve_like(self, scope: Scope, like: Any) -> Element:
+        """It with the type of what it is written to, or compared with."""
+        return plain_value(self.value, type_of(self.output_field) or like.type)
+
+
+class ExpressionWrapper(Expression):
+    """An expression with another type."""
+
+    def __init__(self, expression: Any, output_field: Any) -> None:
+        self.expression = expression
+        self.output_field = output_field
+
+    def children(self) -> Iterable[Any]:
+        return (self.expression,)
+
+    def resolve(self, scope: Scope) -> Element:
+        made: Element = sa.type_coerce(scope.value(self.expression), type_of(self.output_field))
+        return made
+
+
+class When(Expression):
+    """A branch of `Case`: ``When(price__gt=10, then=Value("dear"))``."""
+
+    def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
+        if condition is None and not lookups:
+            raise QueryError("a When needs a condition", mend="When(Q(...), then=...).")
+        self.condition = Q(condition, **lookups) if condition is not None else Q(**lookups)
+        self.then = then
+
+    def __repr__(self) -> str:
+        return f"When({self.condition!r}, then={self.then!r})"
+
+    def children(self) -> Iterable[Any]:
+        return (self.condition, self.then)
+
+
+class Case(Expression):
+    """The first of several branches whose condition is met: ``Case(When(...), default=...)``."""
+
+    def __init__(self, *branches: When, default: Any = None, output_field: Any = None) -> None:
+        self.branches = branches
+        self.default = default
+        self.output_field = output_field
+
+    def __repr__(self) -> str:
+        shown = [*map(repr, self.branches), f"default={self.default!r}"]
+        return f"Case({', '.join(shown)})"
+
+    def children(self) -> Iterable[Any]:
+        return (*self.branches, self.default)
+
+    def resolve(self, scope: Scope) -> Element:
+        return self.resolve_like(scope, None)
+
+    def resolve_like(self, scope: Scope, like: Any) -> Element:
+        """It with plain values of the type of the column that it is written to."""
+        values = [branch.then for branch in self.branches]
+        like = like if like is not None else self._like(scope, [*values, self.default])
+        default = scope.value(self.default, like)
+        if not self.branches:
+            return default
+        whens = [
+            (scope.condition(branch.condition), scope.value(branch.then, like))
+            for branch in self.branches
+        ]
+        return sa.case(*whens, else_=default)
+
+    def _like(self, scope: Scope, values: Iterable[Any]) -> Any:
+        type = type_of(self.output_field)
+        if type is not None:
+            return _Typed(type)
+        for value in values:
+            if value is not None and is_expression(value) and not isinstance(value, Value):
+                return scope.value(value)
+        return None
+
+
+class _Typed:
+    """Something of a type, for plain values to be like."""
+
+    def __init__(self, type: Any) -> None:
+        self.type = type
+
+
+class Func(Expression):
+    """A function of the database's: ``Func("name", function="SOUNDEX")``. Text names a field.
+
+    template: "%(function)s(%(expressions)s)", with the keyword arguments by their names.
+    """
+
+    function: str | None = None
+    template: str = "%(function)s(%(expressions)s)"
+    arg_joiner: str = ", "
+    arity: int | None = None
+    output: Any = None
+
+    def __init__(self, *expressions: Any, output_field: Any = None, **extra: Any) -> None:
+        if self.arity is not None and len(expressions) != self.arity:
+            raise QueryError(
+                f"{type(self).__name__} takes {self.arity} arguments, not {len(expressions)}"
+            )
+        self.expressions = expressions
+        self.output_field = output_field
+        self.extra = extra
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.expressions))})"
+
+    def children(self) -> Iterable[Any]:
+        return self.expressions
+
+    def arguments(self, scope: Scope) -> list[Element]:
+        """The arguments as SQLAlchemy's."""
+        return [scope.source(each) for each in self.expressions]
+
+    def type(self, arguments: list[Element]) -> Any:
+        """The type of what it gives."""
+        given = type_of(self.output_field)
+        if given is not None:
+            return given
+        if self.output is not None:
+            return type_of(self.output)
+        return arguments[0].type if arguments else sa.types.NullType()
+
+    def resolve(self, scope: Scope) -> Element:
+        arguments = self.arguments(scope)
+        return self.made(arguments, self.type(arguments))
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        """The call."""
+        name = self.extra.get("function", self.function)
+        template = self.extra.get("template", self.template)
+        if template == Func.template and name and name.isidentifier():
+            found: Element = getattr(sa.func, name)(*arguments, type_=type)
+            return found
+        return _templated(arguments, template, {"function": name, **self.extra}, self._joiner, type)
+
+    @property
+    def _joiner(self) -> str:
+        return str(self.extra.get("arg_joiner", self.arg_joiner))
+
+
+def _templated(
+    arguments: list[Element], template: str, words: dict[str, Any], joiner: str, type: Any
+) -> Element:
+    """A call by a template of the user's."""
+    marks = [f"\0{at}\0" for at in range(len(arguments))]
+    text = template % {**words, "expressions": joiner.join(marks)}
+    parts: list[Any] = []
+    pieces = text.split("\0")
+    for at, piece in enumerate(pieces):
+        parts.append(
+            arguments[int(piece)] if at % 2 else sa.literal_column(piece) if piece else None
+        )
+    made: Element = sa.type_coerce(_Row([part for part in parts if part is not None]), type)
+    return made
+
+
+class _Row(FunctionElement[Any]):
+    """Pieces of SQL one after the other."""
+
+    inherit_cache = True
+    name = "pieces"
+
+    def __init__(self, pieces: list[Any]) -> None:
+        super().__init__(*pieces)
+
+
+@compiles(_Row)
+def _in_a_row(element: _Row, compiler: Any, **options: Any) -> str:
+    options.pop("add_to_result_map", None)
+    return "".join(compiler.process(each, **options) for each in element.clauses)
+
+
+# -- looking into expressions
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """An expression and all that it is made of, but for what is inside of subqueries."""
+    yield value
+    if isinstance(value, Combined):
+        inside: Iterable[Any] = (value.left, value.right)
+    elif isinstance(value, Ordered):
+        inside = (value.of,)
+    elif isinstance(value, Q):
+        inside = _parts_of_condition(value)
+    elif isinstance(value, Expression):
+        inside = value.children()
+    else:
+        inside = ()
+    for each in inside:
+        yield from parts_of(each)
+
+
+def _parts_of_condition(condition: Q) -> Iterator[Any]:
+    for child in condition.children:
+        if isinstance(child, tuple):
+            yield child[0]
+            yield from child[2] if isinstance(child[2], tuple) else (child[2],)
+        else:
+            yield child

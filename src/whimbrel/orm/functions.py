@@ -1,0 +1,316 @@
+"""The database's functions by the names that Django's users know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.orm import lookups, spelling
+from whimbrel.orm.expressions import Expression, Func, Value
+from whimbrel.orm.types import Moment
+from whimbrel.schema.expressions import Combinable
+
+if TYPE_CHECKING:
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+def _values(*given: Any) -> tuple[Any, ...]:
+    """Arguments in which text is text, not a field's name."""
+    return tuple(
+        each if isinstance(each, Combinable | sa.sql.ClauseElement) else Value(each)
+        for each in given
+    )
+
+
+def _alike(scope: Scope, given: tuple[Any, ...]) -> list[Element]:
+    """Arguments, plain values among them of the type of the first that has one."""
+    made = [None if isinstance(each, Value) else scope.source(each) for each in given]
+    like = next((each for each in made if each is not None), None)
+    return [
+        element if element is not None else scope.value(value.value, like)
+        for element, value in zip(made, given, strict=True)
+    ]
+
+
+class Coalesce(Func):
+    """The first that is not NULL."""
+
+    function = "coalesce"
+
+    def arguments(self, scope: Scope) -> list[Element]:
+        return _alike(scope, self.expressions)
+
+
+class Greatest(Func):
+    """The greatest of several; on SQLite NULL where one of them is."""
+
+    def arguments(self, scope: Scope) -> list[Element]:
+        return _alike(scope, self.expressions)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return spelling.greatest(*arguments, type_=type)
+
+
+class Least(Greatest):
+    """The least of several; on SQLite NULL where one of them is."""
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return spelling.least(*arguments, type_=type)
+
+
+class NullIf(Func):
+    """NULL where two are equal, else the first."""
+
+    function = "nullif"
+    arity = 2
+
+    def arguments(self, scope: Scope) -> list[Element]:
+        return _alike(scope, self.expressions)
+
+
+class Concat(Func):
+    """Text after text; NULL counts as none."""
+
+    output = sa.Text
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        texts = [sa.func.coalesce(sa.cast(each, sa.Text()), "") for each in arguments]
+        joined: Any = texts[0]
+        for each in texts[1:]:
+            joined = joined.concat(each)
+        return sa.type_coerce(joined, type)
+
+
+class Lower(Func):
+    """Text in small letters."""
+
+    function = "lower"
+    arity = 1
+
+
+class Upper(Func):
+    """Text in capital letters."""
+
+    function = "upper"
+    arity = 1
+
+
+class Trim(Func):
+    """Text without spaces at its ends."""
+
+    function = "trim"
+    arity = 1
+
+
+class LTrim(Func):
+    """Text without spaces at its start."""
+
+    function = "ltrim"
+    arity = 1
+
+
+class RTrim(Func):
+    """Text without spaces at its end."""
+
+    function = "rtrim"
+    arity = 1
+
+
+class Length(Func):
+    """The number of characters."""
+
+    function = "length"
+    arity = 1
+    output = sa.Integer
+
+
+class Replace(Func):
+    """Text with a piece of it exchanged wherever it stands."""
+
+    function = "replace"
+
+    def __init__(self, expression: Any, text: Any, replacement: Any = "", **options: Any) -> None:
+        super().__init__(expression, *_values(text, replacement), **options)
+
+
+class Substr(Func):
+    """A piece of a text, from a position that counts from 1."""
+
+    function = "substr"
+
+    def __init__(self, expression: Any, pos: Any, length: Any = None, **options: Any) -> None:
+        more = (pos,) if length is None else (pos, length)
+        super().__init__(expression, *_values(*more), **options)
+
+
+class Left(Func):
+    """The first characters of a text."""
+
+    def __init__(self, expression: Any, length: Any, **options: Any) -> None:
+        super().__init__(expression, *_values(length), **options)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return spelling.left_of(*arguments, type_=type)
+
+
+class Right(Left):
+    """The last characters of a text."""
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return spelling.right_of(*arguments, type_=type)
+
+
+class StrIndex(Func):
+    """Where a text stands in another, from 1; 0 for nowhere."""
+
+    output = sa.Integer
+
+    def __init__(self, expression: Any, text: Any, **options: Any) -> None:
+        super().__init__(expression, *_values(text), **options)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return spelling.position_of(*arguments, type_=type)
+
+
+class Abs(Func):
+    """A number without its sign."""
+
+    function = "abs"
+    arity = 1
+
+
+class Ceil(Func):
+    """The least whole number that is not less."""
+
+    function = "ceil"
+    arity = 1
+
+
+class Floor(Func):
+    """The greatest whole number that is not greater."""
+
+    function = "floor"
+    arity = 1
+
+
+class Round(Func):
+    """A number rounded, to ``precision`` digits."""
+
+    function = "round"
+
+    def __init__(self, expression: Any, precision: Any = 0, **options: Any) -> None:
+        super().__init__(expression, *_values(precision), **options)
+
+
+class Mod(Func):
+    """What is left of a division."""
+
+    arity = 2
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return arguments[0] % arguments[1]
+
+
+class Cast(Func):
+    """An expression as another type: ``Cast("number", models.TextField())``."""
+
+    def __init__(self, expression: Any, output_field: Any) -> None:
+        super().__init__(expression, output_field=output_field)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        if isinstance(type, sa.Date):
+            return spelling.date_of(*arguments, type_=type)
+        return sa.cast(arguments[0], type)
+
+
+class Now(Expression):
+    """This moment."""
+
+    def resolve(self, scope: Scope) -> Element:
+        return spelling.now(type_=Moment())
+
+
+# -- parts of dates
+
+
+class Extract(Func):
+    """A part of a date or a moment, in UTC: ``Extract("made", "year")``."""
+
+    part = ""
+    output = sa.Integer
+
+    def __init__(self, expression: Any, lookup_name: str | None = None, **options: Any) -> None:
+        self.lookup = lookup_name or self.part
+        super().__init__(expression, **options)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        return lookups.transformed(arguments[0], (self.lookup,), self.lookup)
+
+
+def _extract(name: str, part: str) -> type[Extract]:
+    return type(name, (Extract,), {"part": part, "__doc__": f"The {part} of a moment, in UTC."})
+
+
+ExtractYear = _extract("ExtractYear", "year")
+ExtractMonth = _extract("ExtractMonth", "month")
+ExtractDay = _extract("ExtractDay", "day")
+ExtractHour = _extract("ExtractHour", "hour")
+ExtractMinute = _extract("ExtractMinute", "minute")
+ExtractSecond = _extract("ExtractSecond", "second")
+ExtractWeek = _extract("ExtractWeek", "week")
+ExtractWeekDay = _extract("ExtractWeekDay", "week_day")
+ExtractQuarter = _extract("ExtractQuarter", "quarter")
+TruncDate = _extract("TruncDate", "date")
+TruncTime = _extract("TruncTime", "time")
+
+
+class Trunc(Func):
+    """A moment, or a date, cut off in UTC: ``Trunc("made", "month")``."""
+
+    kind = ""
+
+    def __init__(self, expression: Any, kind: str | None = None, **options: Any) -> None:
+        self.cut = kind or self.kind
+        super().__init__(expression, **options)
+
+    def made(self, arguments: list[Element], type: Any) -> Element:
+        dates = isinstance(arguments[0].type, sa.Date)
+        spellings: dict[str, Callable[..., Element]] = (
+            spelling.DATES_TRUNCATED if dates else spelling.TRUNCATED
+        )
+        return spellings[self.cut](arguments[0], type_=type)
+
+
+def _trunc(name: str, kind: str) -> type[Trunc]:
+    return type(name, (Trunc,), {"kind": kind, "__doc__": f"A moment cut off to its {kind}."})
+
+
+TruncYear = _trunc("TruncYear", "year")
+TruncMonth = _trunc("TruncMonth", "month")
+TruncDay = _trunc("TruncDay", "day")
+TruncHour = _trunc("TruncHour", "hour")
+
+
+# -- JSON
+
+
+class KeyTransform(Expression):
+    """What stands under a key of a JSON field."""
+
+    def __init__(self, key: Any, expression: Any) -> None:
+        self.key = key
+        self.expression = expression
+
+    def resolve(self, scope: Scope) -> Element:
+        return spelling.JsonValueAt(scope.source(self.expression), (self.key,), type_=sa.JSON())
+
+
+class KeyTextTransform(KeyTransform):
+    """The text that stands under a key of a JSON field."""
+
+    def resolve(self, scope: Scope) -> Element:
+        return spelling.JsonTextAt(scope.source(self.expression), (self.key,), type_=sa.Text())

@@ -1,0 +1,272 @@
+"""Lookups: what ``field__lookup=value`` says, and the transforms that may stand between."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import QueryError
+from whimbrel.orm import spelling
+from whimbrel.orm.types import Moment
+
+if TYPE_CHECKING:
+    from whimbrel.orm.paths import Path
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+def compared(
+    scope: Scope,
+    column: Element,
+    rest: tuple[str, ...],
+    value: Any,
+    name: str,
+    path: Path | None,
+) -> Element:
+    """The condition of a lookup. ``rest``: what of its name follows the field's."""
+    if _is_json(column):
+        return _compared_json(scope, column, rest, value, name)
+    lookup = rest[-1] if rest and rest[-1] in LOOKUPS else "exact"
+    between = rest[:-1] if rest and rest[-1] in LOOKUPS else rest
+    made = transformed(column, between, name)
+    value = _keys(value, path)
+    if value is None and lookup in ("exact", "iexact"):
+        return made.is_(None)
+    return LOOKUPS[lookup](scope, made, value)
+
+
+def _keys(value: Any, path: Path | None) -> Any:
+    """Rows of historical models stand for what the field compares with."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_keys(each, path) for each in value]
+    if not hasattr(value, "_meta") or isinstance(value, type):
+        return value
+    field = path.field if path else None
+    hop = field.meta.hop(field.name) if field is not None and field.is_relation else None
+    return getattr(value, hop.remote) if hop is not None else value.pk
+
+
+# -- transforms
+
+_OF_DATES = ("year", "iso_year", "quarter", "month", "week", "week_day", "iso_week_day", "day")
+_OF_TIMES = ("hour", "minute", "second")
+
+
+def transformed(column: Element, names: Iterable[str], full: str) -> Element:
+    """A column with transforms applied: parts of dates, JSON's keys. Raises `QueryError`."""
+    names = tuple(names)
+    if names and _is_json(column):
+        return spelling.JsonValueAt(column, _json_keys(names), type_=sa.JSON())
+    for name in names:
+        known = transforms_of(column)
+        if name not in known:
+            raise _unknown(name, full, column, known)
+        column = known[name](column)
+    return column
+
+
+def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]:
+    """The transforms that a column's type has."""
+    names: list[str] = []
+    if isinstance(column.type, sa.Date | sa.DateTime | Moment):
+        names += _OF_DATES
+    if isinstance(column.type, sa.Time | sa.DateTime | Moment):
+        names += _OF_TIMES
+    found: dict[str, Callable[[Element], Element]] = {
+        name: lambda of, name=name: spelling.PARTS[name](_utc(of), type_=sa.Integer())
+        for name in names
+    }
+    if isinstance(column.type, sa.DateTime | Moment):
+        found["date"] = lambda of: spelling.date_of(_utc(of), type_=sa.Date())
+        found["time"] = lambda of: spelling.time_of(_utc(of), type_=sa.Time())
+    if isinstance(column.type, sa.String):
+        found["length"] = sa.func.length
+        found["lower"] = sa.func.lower
+        found["upper"] = sa.func.upper
+    return found
+
+
+def _utc(column: Element) -> Element:
+    """Parts of a moment are those that it has in UTC, whatever zone the session is in."""
+    if isinstance(column.type, Moment):
+        return spelling.in_utc(column, type_=sa.DateTime())
+    return column
+
+
+def _unknown(
+    name: str, full: str, column: Element, known: Mapping[str, Any] | None = None
+) -> QueryError:
+    there = [*LOOKUPS, *(known if known is not None else ())]
+    near = difflib.get_close_matches(name, there, n=1)
+    listed = f"This field has: {', '.join(there)}."
+    return QueryError(
+        f"there is no lookup {name!r} (in {full!r})",
+        mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+    )
+
+
+# -- lookups
+
+
+def _comparison(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
+    return lambda scope, column, value: operator(column, scope.value(value, column))
+
+
+def _text(column: Element) -> Element:
+    return column if isinstance(column.type, sa.String) else sa.cast(column, sa.Text())
+
+
+def _textual(spell: Callable[..., Element], folded: bool) -> Callable[..., Element]:
+    """Text in text. ``folded``: small and capital letters are the same."""
+
+    def made(scope: Scope, column: Element, value: Any) -> Element:
+        left = _text(column)
+        right = _text(scope.value(value, left))
+        if folded:
+            left, right = sa.func.lower(left), sa.func.lower(right)
+        return spell(left, right, type_=sa.Boolean())
+
+    return made
+
+
+def _iexact(scope: Scope, column: Element, value: Any) -> Element:
+    left = _text(column)
+    return sa.func.lower(left) == sa.func.lower(_text(scope.value(value, left)))
+
+
+def _in(scope: Scope, column: Element, value: Any) -> Element:
+    if hasattr(value, "selected_for"):
+        return column.in_(value.selected_for(scope, column))
+    if isinstance(value, sa.sql.ClauseElement):
+        return column.in_(value)
+    if isinstance(value, str):
+        raise QueryError(f"in takes several values, not {value!r}", mend=f"[{value!r}]")
+    values = [scope.value(each, column) for each in value if each is not None]
+    return column.in_(values) if values else sa.false()
+
+
+def _range(scope: Scope, column: Element, value: Any) -> Element:
+    low, high = value
+    return column.between(scope.value(low, column), scope.value(high, column))
+
+
+def _is_null(scope: Scope, column: Element, value: Any) -> Element:
+    return column.is_(None) if value else column.is_not(None)
+
+
+def _regex(start: str) -> Callable[..., Element]:
+    def made(scope: Scope, column: Element, value: Any) -> Element:
+        return _text(column).regexp_match(f"{start}{value}")
+
+    return made
+
+
+LOOKUPS: dict[str, Callable[[Any, Element, Any], Element]] = {
+    "exact": _comparison(lambda left, right: left == right),
+    "iexact": _iexact,
+    "gt": _comparison(lambda left, right: left > right),
+    "gte": _comparison(lambda left, right: left >= right),
+    "lt": _comparison(lambda left, right: left < right),
+    "lte": _comparison(lambda left, right: left <= right),
+    "in": _in,
+    "range": _range,
+    "isnull": _is_null,
+    "contains": _textual(spelling.contains_text, folded=False),
+    "icontains": _textual(spelling.contains_text, folded=True),
+    "startswith": _textual(spelling.starts_with, folded=False),
+    "istartswith": _textual(spelling.starts_with, folded=True),
+    "endswith": _textual(spelling.ends_with, folded=False),
+    "iendswith": _textual(spelling.ends_with, folded=True),
+    "regex": _regex(""),
+    "iregex": _regex("(?i)"),
+}
+_OF_JSON = ("has_key", "has_keys", "has_any_keys")
+#: Every name that may follow a field's.
+NAMES = (
+    *LOOKUPS,
+    *_OF_JSON,
+    *_OF_DATES,
+    *_OF_TIMES,
+    "date",
+    "time",
+    "length",
+    "lower",
+    "upper",
+)
+
+
+# -- JSON
+
+
+def _is_json(column: Element) -> bool:
+    return isinstance(column.type, sa.JSON)
+
+
+def _json_keys(names: Iterable[Any]) -> tuple[Any, ...]:
+    """Names of digits count the items of an array."""
+    return tuple(int(name) if isinstance(name, str) and name.isdigit() else name for name in names)
+
+
+def _compared_json(
+    scope: Scope, column: Element, rest: tuple[str, ...], value: Any, name: str
+) -> Element:
+    last = rest[-1] if rest else ""
+    known = last in LOOKUPS or last in _OF_JSON
+    lookup, keys = (last, rest[:-1]) if known else ("exact", rest)
+    path = _json_keys(keys)
+    if lookup in _OF_JSON:
+        return _has(column, path, lookup, value)
+    if lookup == "isnull":
+        there = spelling.JsonKindAt(column, path, type_=sa.String()) if path else column
+        return _is_null(scope, there, value)
+    if lookup == "contains" and not isinstance(value, str):
+        return spelling.HoldsJson(_json_at(column, path), value)
+    if lookup == "in":
+        return sa.or_(sa.false(), *(_json_equals(column, path, each) for each in value))
+    if lookup == "exact":
+        return _json_equals(column, path, value)
+    if lookup in ("gt", "gte", "lt", "lte") and not isinstance(value, str):
+        text = sa.literal(json.dumps(value))
+        there = spelling.JsonComparedAt(column, path)
+        return _ORDER[lookup](there, spelling.compared_json(text))
+    return LOOKUPS[lookup](scope, spelling.JsonTextAt(column, path, type_=sa.Text()), value)
+
+
+_ORDER: dict[str, Callable[[Any, Any], Element]] = {
+    "gt": lambda left, right: left > right,
+    "gte": lambda left, right: left >= right,
+    "lt": lambda left, right: left < right,
+    "lte": lambda left, right: left <= right,
+}
+
+
+def _json_at(column: Element, path: tuple[Any, ...]) -> Element:
+    return spelling.JsonValueAt(column, path, type_=sa.JSON()) if path else column
+
+
+def _has(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
+    keys = [value] if lookup == "has_key" else list(value)
+    met = [
+        spelling.JsonKindAt(column, (*path, *_json_keys([key])), type_=sa.String()).is_not(None)
+        for key in keys
+    ]
+    return sa.or_(*met) if lookup == "has_any_keys" else sa.and_(*met)
+
+
+def _json_equals(column: Element, path: tuple[Any, ...], value: Any) -> Element:
+    """Whether the JSON at a path is a value. None is JSON's null; of the column itself, NULL too."""
+    kind = spelling.JsonKindAt(column, path, type_=sa.String())
+    if value is None:
+        return kind == "null" if path else sa.or_(column.is_(None), kind == "null")
+    text = sa.literal(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, bool):
+        return spelling.JsonTruthAt(column, path, type_=sa.String()) == str(value).lower()
+    if isinstance(value, dict | list):
+        whole = spelling.JsonValueAt(column, path) if path else column
+        return spelling.whole_json(whole) == spelling.whole_json(text)
+    return spelling.JsonComparedAt(column, path) == spelling.compared_json(text)

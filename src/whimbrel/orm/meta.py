@@ -1,0 +1,295 @@
+"""What is known of a historical model: its fields, and how it hangs together with others."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.relations import Hop, Reverse, forward_hop, names_of, reverses, to_many_hop
+from whimbrel.sources.declared import Info
+from whimbrel.sources.mapping import attribute
+from whimbrel.sources.relating import constrain
+from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+
+if TYPE_CHECKING:
+    from whimbrel.orm.apps import Apps
+    from whimbrel.state.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class BoundField:
+    """A field in its model: ``name``, ``attname`` (where an instance keeps the value), ``column``.
+
+    What the field itself says (``null``, ``max_length``, ...) can be asked of it too.
+    """
+
+    name: str
+    attname: str
+    field: Field
+    meta: Meta
+
+    @property
+    def column(self) -> str:
+        """The column's name."""
+        return self.field.column_name(self.name)
+
+    @property
+    def model(self) -> type[Any]:
+        """The model that the field is of."""
+        return self.meta.model
+
+    @property
+    def related_model(self) -> type[Any] | None:
+        """The model that it points at."""
+        return self.meta.apps.built(self.field.relation) if self.field.relation else None
+
+    @property
+    def is_relation(self) -> bool:
+        """Whether it points at a model."""
+        return self.field.relation is not None
+
+    @property
+    def table_column(self) -> sa.Column[Any]:
+        """SQLAlchemy's column of it."""
+        column: sa.Column[Any] = self.meta.table.c[self.column]
+        return column
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.field, name)
+
+    def __repr__(self) -> str:
+        return f"<{self.meta.label}.{self.name}: {type(self.field).__name__}>"
+
+
+class Meta:
+    """A historical model's ``_meta``: names, fields, relations. ``info``: what builders share."""
+
+    def __init__(self, apps: Apps, info: Info, value: Model, parent: Meta | None) -> None:
+        self.apps = apps
+        self.info = info
+        self.value = value
+        self.parent = parent
+        self._hops: dict[str, Hop | None] = {}
+
+    # -- names
+
+    @property
+    def model(self) -> type[Any]:
+        """The class."""
+        return self.info.model
+
+    @property
+    def label(self) -> str:
+        """ "blog.BlogPost"."""
+        return self.info.label
+
+    @property
+    def label_lower(self) -> str:
+        """ "blog.blogpost"."""
+        return self.label.lower()
+
+    @property
+    def app_label(self) -> str:
+        """ "blog"."""
+        return self.info.app_label
+
+    @property
+    def object_name(self) -> str:
+        """ "BlogPost"."""
+        return self.info.name
+
+    @property
+    def model_name(self) -> str:
+        """ "blogpost"."""
+        return self.info.name.lower()
+
+    @property
+    def db_table(self) -> str:
+        """The table's name."""
+        return self.info.db_table
+
+    @property
+    def managed(self) -> bool:
+        """Whether migrations make its table."""
+        return self.value.options.managed
+
+    @property
+    def ordering(self) -> tuple[str, ...]:
+        """The order of rows where a query asks for none."""
+        own = self.value.options.ordering
+        return own or (self.parent.ordering if self.parent else ())
+
+    @property
+    def apps_registry(self) -> Apps:
+        """The models of the same point of history."""
+        return self.apps
+
+    @property
+    def table(self) -> sa.Table:
+        """SQLAlchemy's table of it."""
+        table: sa.Table = self.model.__table__
+        return table
+
+    def __repr__(self) -> str:
+        return f"<_meta of {self.label}>"
+
+    # -- fields
+
+    @cached_property
+    def own_fields(self) -> tuple[BoundField, ...]:
+        """The fields with a column in its own table."""
+        return tuple(
+            BoundField(name, attribute(name, field), field, self)
+            for name, field in self.info.fields.items()
+            if field.has_column
+        )
+
+    @cached_property
+    def fields(self) -> tuple[BoundField, ...]:
+        """Every field with a column, those of its parent's table first."""
+        return (*(self.parent.fields if self.parent else ()), *self.own_fields)
+
+    @property
+    def concrete_fields(self) -> tuple[BoundField, ...]:
+        """Every field with a column."""
+        return self.fields
+
+    @property
+    def local_fields(self) -> tuple[BoundField, ...]:
+        """The fields with a column in its own table."""
+        return self.own_fields
+
+    @cached_property
+    def many_to_many(self) -> tuple[BoundField, ...]:
+        """The fields that are tables of their own."""
+        above = self.parent.many_to_many if self.parent else ()
+        own = (
+            BoundField(name, name, field, self)
+            for name, field in self.info.fields.items()
+            if isinstance(field, ManyToManyField)
+        )
+        return (*above, *own)
+
+    def get_fields(self) -> list[BoundField]:
+        """Every field, many-to-many ones too."""
+        return [*self.fields, *self.many_to_many]
+
+    def get_field(self, name: str) -> BoundField:
+        """The field of a name. Raises `QueryError`, naming those that there are."""
+        found = self.by_name.get(name) or next(
+            (each for each in self.many_to_many if each.name == name), None
+        )
+        if found is None:
+            raise self.unknown_field(name)
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[str, BoundField]:
+        """Fields with columns by their names, by those of their attributes, and "pk"."""
+        found = {each.attname: each for each in self.fields}
+        found.update({each.name: each for each in self.fields})
+        if len(self.primary_key) == 1:
+            found.setdefault("pk", self.primary_key[0])
+        return found
+
+    @cached_property
+    def primary_key(self) -> tuple[BoundField, ...]:
+        """The fields of its own table's primary key, in their order."""
+        own = {each.name: each for each in self.own_fields}
+        return tuple(own[name] for name in self.info.primary_key)
+
+    def pointed_at(self, to_field: str | None) -> BoundField:
+        """The field that a key points at."""
+        return self.by_name[names_of(self.value)[to_field]] if to_field else self.pk
+
+    @property
+    def pk(self) -> BoundField:
+        """The primary key's field. Raises `QueryError` where there are several, or none."""
+        if len(self.primary_key) != 1:
+            raise QueryError(
+                f"the primary key of {self.label} has {len(self.primary_key)} fields",
+                mend="Name its fields one by one.",
+            )
+        return self.primary_key[0]
+
+    @cached_property
+    def lineage(self) -> tuple[Meta, ...]:
+        """The models whose tables hold parts of its rows, the topmost first."""
+        return (*(self.parent.lineage if self.parent else ()), self)
+
+    @cached_property
+    def link(self) -> BoundField | None:
+        """The key to the parent's row."""
+        if self.parent is None:
+            return None
+        above = self.parent.label_lower
+        return next(
+            each
+            for each in self.own_fields
+            if getattr(each.field, "parent_link", False)
+            and (each.field.relation or "").lower() == above
+        )
+
+    # -- relations
+
+    @cached_property
+    def reverses(self) -> dict[str, Reverse]:
+        """How others point at it, by the name of the accessor. Nothing is built for it."""
+        taken = {*self.info.fields, *(each.attname for each in self.own_fields)}
+        return reverses(self.apps.state, self.value, taken)
+
+    def hop(self, name: str) -> Hop | None:
+        """Where a relation leads, by its name here or on the other side; None for no relation."""
+        if name not in self._hops:
+            self._hops[name] = self._hop(name)
+        return self._hops[name]
+
+    def _hop(self, name: str) -> Hop | None:
+        field = self.info.fields.get(name)
+        if isinstance(field, ForeignKey):
+            return forward_hop(self, name, field)
+        if isinstance(field, ManyToManyField):
+            return to_many_hop(self, name, field)
+        reverse = self.reverses.get(name) or self._asked_by_model(name)
+        if reverse is not None:
+            return reverse.hop(self)
+        return self.parent.hop(name) if self.parent else None
+
+    def _asked_by_model(self, name: str) -> Reverse | None:
+        """Lookups call the other side "comment" where the accessor is "comment_set"."""
+        found = [each for each in self.reverses.values() if each.query_name == name]
+        return found[0] if len(found) == 1 else None
+
+    def names(self) -> list[str]:
+        """What a lookup may begin with."""
+        reverse = [each.query_name for meta in self.lineage for each in meta.reverses.values()]
+        return list(dict.fromkeys([*(each.name for each in self.get_fields()), *reverse]))
+
+    def unknown_field(self, name: str, more: Iterator[str] | tuple[str, ...] = ()) -> QueryError:
+        """The error for a name that is neither a field nor a relation."""
+        there = [*self.names(), *more]
+        near = difflib.get_close_matches(name, there, n=1)
+        listed = f"It has: {', '.join(there)}."
+        return QueryError(
+            f"{self.label} has no field {name!r} at this point of history",
+            place=self.value.place,
+            mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+        )
+
+    # -- SQLAlchemy's side
+
+    def constrain(self, other: Meta) -> None:
+        """Make the foreign keys to another table that is there by now."""
+        for each in self.own_fields:
+            field = each.field
+            if not isinstance(field, ForeignKey) or field.to.lower() != other.label_lower:
+                continue
+            if field.db_constraint and (field.to_field or len(other.primary_key) == 1):
+                remote = other.pointed_at(field.to_field).table_column
+                constrain(self.table, each.name, field, remote)

@@ -1,0 +1,210 @@
+"""What an instance of a historical model can do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from whimbrel.errors import QueryAttributeError, QueryError
+from whimbrel.orm import writing
+from whimbrel.orm.accessors import kept
+from whimbrel.orm.states import add_missing, is_saved, mark_gone
+from whimbrel.sources.mapping import default_of
+
+if TYPE_CHECKING:
+    from whimbrel.orm.managers import Manager
+    from whimbrel.orm.meta import BoundField, Meta
+
+
+class HistoricalModel:
+    """A row of a historical model.
+
+    It is made with keyword arguments, a foreign key by its row or by its ``_id``; fields that
+    are not given take their defaults. Two of one model with one primary key are equal.
+    """
+
+    _meta: ClassVar[Meta]
+    objects: ClassVar[Manager]
+    DoesNotExist: ClassVar[type[Exception]]
+    MultipleObjectsReturned: ClassVar[type[Exception]]
+    #: The alias of the database that it was read from.
+    _alias: str | None = None
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        fields = self._meta.fields
+        for field, value in zip(fields, args, strict=False):
+            values.setdefault(field.attname, value)
+        for field in fields:
+            given = field.attname in values or field.name in values
+            if field.field.has_default and not given and not (_is_key(field) and "pk" in values):
+                values[field.attname] = default_of(field.field)
+        for name, value in values.items():
+            self._take(name, value)
+
+    def _take(self, name: str, value: Any) -> None:
+        if name not in self._meta.by_name and name != "pk" and self._meta.hop(name) is None:
+            raise self._meta.unknown_field(name)
+        setattr(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        there = [*(each.attname for each in self._meta.fields), *self._meta.names(), *_METHODS]
+        near = difflib.get_close_matches(name, there, n=1)
+        raise QueryAttributeError(
+            f"{self._meta.label} has no {name!r} at this point of history",
+            mend=(f"Did you mean {near[0]!r}? " if near else "")
+            + f"It has: {', '.join(dict.fromkeys(there))}. A historical model has fields and "
+            "relations, none of the methods of the model in models.py.",
+        )
+
+    # -- its key
+
+    @property
+    def pk(self) -> Any:
+        """The primary key's value; of several fields, a tuple."""
+        values = tuple(getattr(self, each.attname) for each in self._meta.primary_key)
+        return values[0] if len(values) == 1 else values
+
+    @pk.setter
+    def pk(self, value: Any) -> None:
+        key = self._meta.primary_key
+        for each, part in zip(key, (value,) if len(key) == 1 else value, strict=True):
+            setattr(self, each.attname, part)
+
+    @property
+    def _state(self) -> Any:
+        """``adding``: whether it is not in the database yet; ``db``: the alias of that."""
+        return SimpleNamespace(adding=not is_saved(self), db=self._alias or self._meta.apps.alias)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        same = isinstance(other, HistoricalModel) and self._meta.label == other._meta.label
+        return same and self.pk is not None and self.pk == other.pk  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.pk) if self.pk is not None else id(self)
+
+    def __repr__(self) -> str:
+        key = ", ".join(repr(self.__dict__.get(each.attname)) for each in self._meta.primary_key)
+        return f"<{type(self).__name__}: {key}>"
+
+    def serializable_value(self, name: str) -> Any:
+        """The value of a field; of a key, the key itself."""
+        return getattr(self, self._meta.get_field(name).attname)
+
+    # -- writing
+
+    def save(
+        self,
+        force_insert: bool = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Write it at once: UPDATE where it was read or saved before, else INSERT.
+
+        update_fields: the only fields to write; none of them, nothing. Raises `QueryError` for
+        a field that there is not, or with ``force_update`` where no row was there.
+        """
+        self._choose(using)
+        if update_fields is not None:
+            chosen = [self._meta.get_field(name) for name in update_fields]
+            if chosen:
+                self._update_or_refuse(chosen)
+            return
+        if force_insert or not (self._may_be_there() and self._updated(force_update)):
+            writing.insert(self)
+
+    def _choose(self, using: str | None) -> None:
+        if using is not None:
+            self._meta.model.objects.using(using)  # type: ignore[attr-defined]
+            self.__dict__["_alias"] = using
+
+    def _may_be_there(self) -> bool:
+        """A key that came from a default was made just now."""
+        if is_saved(self):
+            return True
+        keys = self._meta.primary_key
+        made = any(callable(each.field.default) for each in keys)
+        return not made and all(self.__dict__.get(each.attname) is not None for each in keys)
+
+    def _updated(self, must: bool) -> bool:
+        there = writing.update(self, self._meta.fields)
+        if must and not there:
+            raise self._no_row()
+        return there
+
+    def _update_or_refuse(self, fields: list[BoundField]) -> None:
+        if not writing.update(self, fields):
+            raise self._no_row()
+
+    def _no_row(self) -> QueryError:
+        return QueryError(
+            f"no row of {self._meta.label} has the primary key {self.pk!r}: nothing was updated",
+            mend="Save it without force_update and update_fields to insert it.",
+        )
+
+    def delete(self, using: str | None = None) -> tuple[int, dict[str, int]]:
+        """Delete its row, and let the database do what ON DELETE says of those that point at it.
+
+        Gives the number of its own rows that went, and the same by model.
+        """
+        self._choose(using)
+        if self.pk is None:
+            raise QueryError(f"a {self._meta.label} that was never saved cannot be deleted")
+        found: tuple[int, dict[str, int]] = self._here().filter(pk=self.pk).delete()
+        mark_gone(self)
+        if len(self._meta.primary_key) == 1:
+            self.pk = None
+        return found
+
+    # -- reading
+
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None
+    ) -> None:
+        """Read it anew, or only some of its fields. Raises its ``DoesNotExist``."""
+        self._choose(using)
+        chosen = [self._meta.get_field(name) for name in fields] if fields is not None else None
+        read_again(self, chosen or list(self._meta.fields))
+        if chosen is None:
+            kept(self).clear()
+        for each in chosen or ():
+            kept(self).pop(each.name, None)
+
+    def _here(self) -> Any:
+        return self._meta.model.objects.using(self._alias)  # type: ignore[attr-defined]
+
+
+def _is_key(field: BoundField) -> bool:
+    return field in field.meta.primary_key
+
+
+_METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
+
+
+def read_again(instance: Any, fields: list[BoundField]) -> None:
+    """Read fields of an instance's row."""
+    names = [each.attname for each in fields]
+    row = instance._here().filter(pk=instance.pk).order_by().values_list(*names).first()
+    if row is None:
+        raise instance.DoesNotExist(
+            f"the row of {instance._meta.label} with the primary key {instance.pk!r} is gone"
+        )
+    add_missing(instance, dict(zip(names, row, strict=True)))
+
+
+def load_missing(
+    in_session: Callable[..., None], state: Any, names: Iterable[str], passive: Any
+) -> None:
+    """Called by SQLAlchemy for attributes that were deferred, or that the database has made."""
+    if state.session_id:
+        in_session(state, names, passive)
+        return
+    instance = state.obj()
+    by_name = instance._meta.by_name
+    read_again(instance, [by_name[name] for name in sorted(names)])

@@ -1,0 +1,102 @@
+"""Paths: ``author__username__icontains`` as hops from model to model, a field, and the rest."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.lookups import NAMES
+from whimbrel.orm.relations import Hop
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import BoundField, Meta
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """What a name leads to: ``field`` of the model behind ``hops``; ``rest``: lookups and keys.
+
+    trimmed: the last hop is a table between, whose own key says all that is asked.
+    """
+
+    hops: tuple[Hop, ...]
+    field: BoundField
+    rest: tuple[str, ...] = ()
+    trimmed: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Whether one row may lead to several."""
+        return any(hop.many for hop in self.hops)
+
+
+def path_of(meta: Meta, name: str) -> Path:
+    """Where a name leads from a model. Raises `QueryError` for what is not there."""
+    hops: list[Hop] = []
+    parts = name.split("__")
+    while True:
+        part = parts.pop(0)
+        field = meta.by_name.get(part)
+        hop = meta.hop(part) or (field and _hop_of(field, parts))
+        if not hop:
+            if field is None:
+                raise _unknown(meta, part, name, bool(hops))
+            return Path(tuple(hops), field, tuple(parts))
+        if not (parts and _is_of(hop.target, parts[0])):
+            _refuse_typo(hop, parts, name)
+            return _ending(hops, hop, tuple(parts))
+        if _is_key(hop, parts[0]) and not _goes_on(hop.target, parts):
+            return _ending(hops, hop, tuple(parts[1:]))
+        hops.append(hop)
+        meta = hop.target
+
+
+def _hop_of(field: BoundField, parts: list[str]) -> Hop | None:
+    """A key by the name of its column ("author_id") leads on where more is asked than its value."""
+    if field.is_relation and parts and parts[0] not in NAMES:
+        return field.meta.hop(field.name)
+    return None
+
+
+def _is_of(meta: Meta, name: str) -> bool:
+    return name in meta.by_name or meta.hop(name) is not None
+
+
+def _is_key(hop: Hop, name: str) -> bool:
+    """Whether a name behind a hop is what the hop itself compares with."""
+    field = hop.target.by_name.get(name)
+    by_key = not hop.reverse or hop.between is not None
+    return by_key and field is not None and field.attname == hop.remote
+
+
+def _goes_on(meta: Meta, parts: list[str]) -> bool:
+    """Whether a key behind a hop is a key itself, which is followed further."""
+    hop = meta.hop(parts[0])
+    return hop is not None and len(parts) > 1 and _is_of(hop.target, parts[1])
+
+
+def _ending(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
+    """The relation itself is asked for: its key, or that of the rows that it leads to."""
+    if hop.between is not None:
+        field = hop.between.meta.by_name[hop.between.far]
+        return Path((*hops, hop), field, rest, trimmed=True)
+    if hop.reverse:
+        return Path((*hops, hop), hop.target.pk, rest)
+    return Path(tuple(hops), hop.source.by_name[hop.local], rest)
+
+
+def _refuse_typo(hop: Hop, parts: list[str], name: str) -> None:
+    if parts and parts[0] not in NAMES:
+        raise _unknown(hop.target, parts[0], name, True)
+
+
+def _unknown(meta: Meta, part: str, name: str, behind: bool) -> QueryError:
+    error = meta.unknown_field(part)
+    if behind or name != part:
+        near = difflib.get_close_matches(part, NAMES, n=1) if behind else []
+        error.message += f" (in {name!r})"
+        if near and error.mend and not error.mend.startswith("Did you mean"):
+            error.mend = f"Did you mean the lookup {near[0]!r}? {error.mend}"
+    return error

@@ -1,0 +1,127 @@
+"""Prefetching: what relations of many rows lead to, read by one query for each relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.accessors import kept
+from whimbrel.orm.reading import chunks
+
+if TYPE_CHECKING:
+    from whimbrel.orm.relations import Hop
+
+#: How many keys go into one IN: SQLite takes 32,766 parameters, older ones 999.
+AT_ONCE = 900
+
+
+class Prefetch:
+    """A relation to prefetch, by a queryset of the user's own, into an attribute of its own."""
+
+    def __init__(self, lookup: str, queryset: Any = None, to_attr: str | None = None) -> None:
+        self.lookup = lookup
+        self.queryset = queryset
+        self.to_attr = to_attr
+
+    def __repr__(self) -> str:
+        return f"Prefetch({self.lookup!r})"
+
+
+def prefetch(instances: Sequence[Any], lookups: Iterable[Any]) -> None:
+    """Read what relations of these rows lead to. Raises `QueryError` for what is no relation."""
+    done: set[str] = set()
+    for given in lookups:
+        lookup = given if isinstance(given, Prefetch) else Prefetch(given)
+        here = list(instances)
+        names = lookup.lookup.split("__")
+        for depth, name in enumerate(names, start=1):
+            if not here:
+                break
+            way = "__".join(names[:depth])
+            last = depth == len(names)
+            own = last and (lookup.queryset is not None or lookup.to_attr)
+            if own or way not in done:
+                _step(here, name, lookup if last else None)
+                done.add(way)
+            here = _behind(here, lookup.to_attr if last and lookup.to_attr else name)
+
+
+def _step(instances: list[Any], name: str, lookup: Prefetch | None) -> None:
+    meta = instances[0]._meta
+    hop = meta.hop(name)
+    if hop is None:
+        raise meta.unknown_field(name)
+    queryset = lookup.queryset if lookup is not None else None
+    if queryset is None:
+        queryset = hop.target.model.objects.using(instances[0]._alias)
+    found = _found(hop, instances, queryset)
+    to_attr = lookup.to_attr if lookup is not None else None
+    for instance in instances:
+        rows = found.get(getattr(instance, hop.local), [])
+        _put(instance, hop, name, rows, to_attr)
+
+
+def _put(instance: Any, hop: Hop, name: str, rows: list[Any], to_attr: str | None) -> None:
+    value: Any = rows if hop.many else next(iter(rows), None)
+    if to_attr:
+        instance.__dict__[to_attr] = value
+    elif hop.many:
+        kept(instance)[f"[{hop.name}]"] = value
+    else:
+        kept(instance)[name] = value
+    if hop.reverse and hop.between is None:
+        for row in rows:
+            kept(row)[hop.field_name] = instance
+
+
+def _found(hop: Hop, instances: list[Any], queryset: Any) -> dict[Any, list[Any]]:
+    """The rows behind a hop, by the value that leads to them."""
+    keys = list(dict.fromkeys(getattr(each, hop.local) for each in instances))
+    found: dict[Any, list[Any]] = {}
+    for some in chunks((key for key in keys if key is not None), AT_ONCE):
+        pairs = _pairs(hop, some, queryset) if hop.between else _direct(hop, some, queryset)
+        for key, row in pairs:
+            found.setdefault(key, []).append(row)
+    return found
+
+
+def _direct(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
+    rows = queryset.filter(**{f"{hop.remote}__in": keys})
+    return [(getattr(row, hop.remote), row) for row in rows]
+
+
+def _pairs(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
+    between = hop.between
+    assert between is not None
+    if queryset.query.is_sliced:
+        raise QueryError("a slice of a queryset cannot be prefetched")
+    links = between.meta.model.objects.using(queryset.query.alias).filter(
+        **{f"{between.near}__in": keys}
+    )
+    nears: dict[Any, list[Any]] = {}
+    for near, far in links.order_by("pk").values_list(between.near, between.far):
+        nears.setdefault(far, []).append(near)
+    found = []
+    for some in chunks(nears, AT_ONCE):
+        for row in queryset.filter(**{f"{hop.remote}__in": some}):
+            found += [(near, row) for near in nears[getattr(row, hop.remote)]]
+    return found
+
+
+def _behind(instances: list[Any], name: str) -> list[Any]:
+    """The rows that a prefetched relation of these has led to, each object once."""
+    found: dict[int, Any] = {}
+    for instance in instances:
+        there = instance.__dict__.get(name, kept(instance).get(f"[{name}]"))
+        if there is None:
+            hop = instance._meta.hop(name)
+            there = kept(instance).get(f"[{hop.name}]" if hop is not None and hop.many else name)
+        rows = there if isinstance(there, list) else [there] if there is not None else []
+        found.update({id(row): row for row in rows})
+    return list(found.values())
+
+
+def prefetch_related_objects(instances: Sequence[Any], *lookups: Any) -> None:
+    """Prefetch for instances that are there already."""
+    prefetch(list(instances), lookups)

@@ -1,0 +1,125 @@
+"""What is asked, as a value: a query never changes, each method of a queryset makes another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.orm.aggregates import Aggregate
+from whimbrel.orm.expressions import parts_of
+from whimbrel.schema.expressions import F, Ordered, Q
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import Meta
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """Rows must meet a condition. One filter() call is one of these: its hops go one way."""
+
+    condition: Q
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """A name for an expression. ``hidden``: it is there to be spoken of, not to be given."""
+
+    name: str
+    expression: Any
+    hidden: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A query of a model's rows.
+
+    steps: filters and annotations in the order of their calls. order: None for the model's own.
+    low, high: the slice. fields: the names and expressions of values(), None for instances.
+    group: what values() named before the first aggregate. combined: ("union", the queries).
+    """
+
+    meta: Meta
+    alias: str | None = None
+    steps: tuple[Filter | Annotation, ...] = ()
+    order: tuple[Any, ...] | None = None
+    backwards: bool = False
+    low: int = 0
+    high: int | None = None
+    distinct: bool = False
+    distinct_on: tuple[str, ...] = ()
+    fields: tuple[tuple[str, Any], ...] | None = None
+    shape: str = "instances"
+    group: tuple[Any, ...] | None = None
+    only: frozenset[str] | None = None
+    defer: frozenset[str] = frozenset()
+    related: tuple[str, ...] = ()
+    prefetches: tuple[Any, ...] = ()
+    lock: tuple[tuple[str, Any], ...] | None = None
+    combined: tuple[str, tuple[Query, ...]] | None = None
+    empty: bool = False
+
+    def but(self, **changed: Any) -> Query:
+        """The same query with something else."""
+        return replace(self, **changed)
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether only some of the rows are asked for."""
+        return self.low > 0 or self.high is not None
+
+    @property
+    def annotations(self) -> dict[str, Annotation]:
+        """The annotations by name."""
+        return {each.name: each for each in self.steps if isinstance(each, Annotation)}
+
+    @property
+    def visible(self) -> list[str]:
+        """The names of the annotations that are given with the rows."""
+        return [name for name, each in self.annotations.items() if not each.hidden]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether an annotation is an aggregate."""
+        return any(self.has(Aggregate, each.expression) for each in self.annotations.values())
+
+    def has(self, kind: type[Any], expression: Any) -> bool:
+        """Whether there is an aggregate, or a window, in an expression, by name too."""
+        return any(
+            isinstance(part, kind) or self._names(kind, part) for part in parts_of(expression)
+        )
+
+    def _names(self, kind: type[Any], part: Any) -> bool:
+        name = part.name if isinstance(part, F) else part if isinstance(part, str) else ""
+        there = self.annotations.get(name.partition("__")[0]) if name else None
+        return there is not None and self.has(kind, there.expression)
+
+    @property
+    def ordering(self) -> tuple[Any, ...]:
+        """What rows are put in order by, turned round where it is asked from the end."""
+        own = () if self.is_grouped and self.group is not None else self.meta.ordering
+        given = own if self.order is None else self.order
+        return tuple(map(turned, given)) if self.backwards else given
+
+    def filtered(self, condition: Q) -> Query:
+        """The same query with another filter."""
+        return self.but(steps=(*self.steps, Filter(condition)))
+
+    def conditions(self) -> Q:
+        """All its filters as one condition."""
+        return Q(*(each.condition for each in self.steps if isinstance(each, Filter)))
+
+
+def turned(order: Any) -> Any:
+    """The other way round: "name" for "-name"."""
+    if isinstance(order, str):
+        return (
+            order[1:]
+            if order.startswith("-")
+            else order
+            if order == "?"
+            else f"-{order.lstrip('+')}"
+        )
+    if isinstance(order, Ordered):
+        nulls = {"first": "last", "last": "first"}.get(order.nulls or "")
+        return Ordered(order.of, not order.descending, nulls)
+    return Ordered(order, True)

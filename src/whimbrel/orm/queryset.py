@@ -1,0 +1,315 @@
+"""A queryset: what is asked of a model's rows, and what is done with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.errors import QueryError
+from whimbrel.orm import changing, counting, writing
+from whimbrel.orm.chaining import Chain
+from whimbrel.orm.compiling import compiled
+from whimbrel.orm.prefetching import AT_ONCE, prefetch
+from whimbrel.orm.reading import chunks, rows, streamed
+
+if TYPE_CHECKING:
+    from whimbrel.orm.query import Query
+    from whimbrel.orm.scope import Scope
+
+#: So many rows are written by one statement where no other number is given.
+BATCH = 1000
+
+
+class QuerySet(Chain):
+    """Rows of a historical model, read when they are looked at, and kept from then on."""
+
+    def __init__(self, query: Query) -> None:
+        super().__init__(query)
+        self._kept: list[Any] | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that is asked."""
+        found: Connection = self.query.meta.apps.connections[self.db]
+        return found
+
+    # -- looking at them
+
+    def _rows(self) -> list[Any]:
+        if self._kept is None:
+            self._kept = list(rows(self.connection, self.query))
+            if self.query.prefetches and self.query.fields is None:
+                prefetch(self._kept, self.query.prefetches)
+        return self._kept
+
+    def _known(self, instances: Iterable[Any]) -> QuerySet:
+        """The same queryset, with its rows as a prefetch has found them."""
+        self._kept = list(instances)
+        return self
+
+    def all(self) -> QuerySet:
+        """The same rows; those that a prefetch has found stay found."""
+        made = super().all()
+        made._kept = self._kept
+        return made
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows())
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+    def __bool__(self) -> bool:
+        return bool(self._rows())
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._rows()
+
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return self._slice(at)
+        if at < 0:
+            raise QueryError(
+                "a queryset does not count from its end", mend="reverse() it, or list() it first."
+            )
+        if self._kept is not None:
+            return self._kept[at]
+        found = list(self._slice(slice(at, at + 1)))
+        if not found:
+            raise IndexError(f"there is no row {at}")
+        return found[0]
+
+    def _slice(self, at: slice) -> Any:
+        start, stop = at.start or 0, at.stop
+        if start < 0 or (stop or 0) < 0:
+            raise QueryError(
+                "a queryset does not count from its end", mend="reverse() it, or list() it first."
+            )
+        if self._kept is not None:
+            return self._kept[at]
+        low = self.query.low + start
+        ends = [self.query.low + stop] if stop is not None else []
+        ends += [self.query.high] if self.query.high is not None else []
+        made = self._with(low=low, high=max(low, min(ends)) if ends else None)
+        return list(made)[:: at.step] if at.step else made
+
+    def __repr__(self) -> str:
+        return f"<queryset of {self.query.meta.label}>"
+
+    def iterator(self, chunk_size: int = 2000) -> Iterator[Any]:
+        """The rows one after the other, from a cursor on the server: no more than ``chunk_size``
+        of them are in memory at once."""
+        for some in streamed(self.connection, self.query, chunk_size):
+            if self.query.prefetches and self.query.fields is None:
+                prefetch(some, self.query.prefetches)
+            yield from some
+
+    @property
+    def sql(self) -> str:
+        """The SELECT, as its database spells it."""
+        return str(compiled(self.query).select.compile(dialect=self.connection.dialect))
+
+    # -- as a value in another query
+
+    def selected_for(self, scope: Scope, like: Any = None, rows: bool = False) -> Any:
+        """It as a SELECT in a scope: of its only column, else of its key."""
+        query = self.query.but(lock=None)
+        if rows:
+            return counting.bare(query, scope)
+        if query.combined is None and query.fields is None:
+            query = query.but(fields=(("pk", "pk"),))
+        if query.fields is not None and len(query.fields) != 1:
+            raise QueryError(
+                f"a queryset in another gives one column, not {len(query.fields)}",
+                mend='Name one: .values("id").',
+            )
+        return compiled(query, scope).select
+
+    def resolve(self, scope: Scope) -> Any:
+        """It as the one value that it gives."""
+        return self.selected_for(scope).scalar_subquery()
+
+    # -- one of them
+
+    def get(self, *conditions: Any, **lookups: Any) -> Any:
+        """The only row that meets the conditions. Raises the model's ``DoesNotExist``, or
+        ``MultipleObjectsReturned``."""
+        chosen = self.filter(*conditions, **lookups) if conditions or lookups else self
+        found = list(chosen if chosen.query.is_sliced else chosen[:21])
+        if len(found) == 1:
+            return found[0]
+        label, asked = self.query.meta.label, self._asked(conditions, lookups)
+        model: Any = self.model
+        if not found:
+            raise model.DoesNotExist(f"no {label} meets {asked}")
+        number = "more than 20" if len(found) > 20 else str(len(found))
+        raise model.MultipleObjectsReturned(f"{number} rows of {label} meet {asked}, not one")
+
+    def _asked(self, conditions: Any, lookups: Mapping[str, Any]) -> str:
+        said = [*map(repr, conditions), *(f"{name}={value!r}" for name, value in lookups.items())]
+        return ", ".join(said) or "the conditions"
+
+    def first(self) -> Any:
+        """The first row, in the order of the key where there is no other; None for none."""
+        ordered = self if self.ordered or self.query.is_sliced else self._by_key()
+        return next(iter(ordered[:1]), None)
+
+    def last(self) -> Any:
+        """The last row."""
+        if self.query.is_sliced:
+            return next(iter(list(self)[-1:]), None)
+        ordered = self if self.ordered else self._by_key()
+        return next(iter(ordered.reverse()[:1]), None)
+
+    def _by_key(self) -> QuerySet:
+        if self.query.group is not None:
+            return self
+        return self.order_by(*(each.attname for each in self.query.meta.primary_key))
+
+    def earliest(self, *names: Any) -> Any:
+        """The first row by these fields. Raises the model's ``DoesNotExist``."""
+        if not names:
+            raise QueryError("earliest() and latest() need a field", mend='latest("id"), for one.')
+        return self.order_by(*names)[:1].get()
+
+    def latest(self, *names: Any) -> Any:
+        """The last row by these fields. Raises the model's ``DoesNotExist``."""
+        if not names:
+            raise QueryError("earliest() and latest() need a field", mend='latest("id"), for one.')
+        return self.order_by(*names).reverse()[:1].get()
+
+    def in_bulk(
+        self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
+    ) -> dict[Any, Any]:
+        """Rows by their keys: all of them, or those of ``id_list``."""
+        if id_list is None:
+            return {getattr(each, field_name): each for each in self}
+        found: dict[Any, Any] = {}
+        for some in chunks(id_list, AT_ONCE):
+            chosen = self.filter(**{f"{field_name}__in": some})
+            found.update({getattr(each, field_name): each for each in chosen})
+        return found
+
+    # -- all of them
+
+    def exists(self) -> bool:
+        """Whether there is any row."""
+        return bool(self._kept) if self._kept is not None else counting.exists(self)
+
+    def contains(self, instance: Any) -> bool:
+        """Whether a row is among them."""
+        return self.filter(pk=instance.pk).exists()
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self._kept) if self._kept is not None else counting.count(self)
+
+    def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
+        """One value of all rows for each name: ``aggregate(Sum("price"), most=Max("price"))``."""
+        given = {each.default_alias: each for each in expressions} | named
+        return counting.aggregate(self, given)
+
+    def explain(self, **_: Any) -> str:
+        """The SELECT."""
+        return self.sql
+
+    # -- writing
+
+    def create(self, **values: Any) -> Any:
+        """Insert a row at once, and give it."""
+        made = self.model(**values)
+        made.__dict__["_alias"] = self.query.alias
+        made.save(force_insert=True)
+        return made
+
+    def get_or_create(
+        self, defaults: Mapping[str, Any] | None = None, **lookups: Any
+    ) -> tuple[Any, bool]:
+        """The row that meets the lookups, and False; or one made of them and ``defaults``, and True."""
+        try:
+            return self.get(**lookups), False
+        except self.model.DoesNotExist:  # type: ignore[attr-defined]
+            return self.create(**_values(lookups, defaults)), True
+
+    def update_or_create(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **lookups: Any,
+    ) -> tuple[Any, bool]:
+        """The row that meets the lookups, with ``defaults`` written to it; or one made of both."""
+        try:
+            found = self.get(**lookups)
+        except self.model.DoesNotExist:  # type: ignore[attr-defined]
+            given = defaults if create_defaults is None else create_defaults
+            return self.create(**_values(lookups, given)), True
+        for name, value in (defaults or {}).items():
+            setattr(found, name, _called(value))
+        found.save()
+        return found, False
+
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Sequence[str] | None = None,
+        unique_fields: Sequence[str] | None = None,
+    ) -> list[Any]:
+        """Insert many rows. They learn their keys, but where conflicts are ignored or updated."""
+        made = list(objs)
+        for each in made:
+            each.__dict__["_alias"] = self.query.alias
+        conflict: Callable[[Any], Any] | None = None
+        if ignore_conflicts or update_conflicts:
+            conflict = changing.on_conflict(
+                self, ignore_conflicts, update_fields or (), unique_fields or ()
+            )
+        size = batch_size or BATCH
+        writing.insert_all(self.connection, self.query.meta, made, size, conflict)
+        return made
+
+    def bulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        """Write these fields of many rows; gives how many rows were there."""
+        chosen = [self.query.meta.get_field(name) for name in fields]
+        if not chosen:
+            raise QueryError("bulk_update() needs fields to write")
+        found = list(objs)
+        keys = [each.name for each in chosen if each in each.meta.primary_key]
+        if keys:
+            raise QueryError(f"bulk_update() cannot write the primary key {keys[0]!r}")
+        if any(each.pk is None for each in found):
+            raise QueryError("bulk_update() takes rows that were saved before")
+        size = batch_size or BATCH
+        return writing.update_all(self.connection, self.query.meta, found, chosen, size)
+
+    def update(self, **values: Any) -> int:
+        """Write values to all rows by one UPDATE; gives how many there were. Values may be
+        expressions; what ``auto_now`` would set stays."""
+        self._kept = None
+        return changing.update(self, values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete all rows by one DELETE; the database does what ON DELETE says. Gives how many of
+        the model's own went."""
+        self._kept = None
+        return changing.delete(self)
+
+
+def _values(lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a row is made of that was not found: lookups that name a field, and the defaults."""
+    plain = {
+        name.removesuffix("__exact"): value
+        for name, value in lookups.items()
+        if "__" not in name.removesuffix("__exact")
+    }
+    return plain | {name: _called(value) for name, value in (defaults or {}).items()}
+
+
+def _called(value: Any) -> Any:
+    return value() if callable(value) else value

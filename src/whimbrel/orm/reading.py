@@ -1,0 +1,109 @@
+"""From rows to what a queryset gives: instances, dictionaries, tuples, single values."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.orm.accessors import kept
+from whimbrel.orm.compiling import Compiled, Part, compiled
+from whimbrel.orm.states import loaded
+
+if TYPE_CHECKING:
+    from whimbrel.orm.query import Query
+
+Row = tuple[Any, ...]
+
+
+def rows(connection: Connection, query: Query) -> Iterator[Any]:
+    """What a query gives, all of it read at once."""
+    if query.empty:
+        return iter(())
+    made = compiled(query)
+    reader = _reader(query, made)
+    return iter([reader(row) for row in connection.execute(made.select)])
+
+
+def streamed(connection: Connection, query: Query, size: int) -> Iterator[list[Any]]:
+    """What a query gives, ``size`` rows at a time, from a cursor on the server."""
+    if query.empty:
+        return
+    made = compiled(query)
+    reader = _reader(query, made)
+    options = {"stream_results": True, "yield_per": size}
+    with connection.execute(made.select, execution_options=options) as result:
+        for partition in result.partitions(size):
+            yield [reader(row) for row in partition]
+
+
+def chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Values, so many at a time."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _reader(query: Query, made: Compiled) -> Callable[[Any], Any]:
+    if made.part is not None:
+        return _of_instances(query, made.part, made)
+    labels, count = made.labels, len(made.labels)
+    match query.shape:
+        case "flat":
+            return lambda row: row[0]
+        case "tuples":
+            return lambda row: tuple(row[:count])
+        case "named":
+            kind = namedtuple("Row", labels)  # type: ignore[misc]
+            return lambda row: kind(*row[:count])
+    return lambda row: dict(zip(labels, row, strict=False))
+
+
+def _of_instances(query: Query, part: Part, made: Compiled) -> Callable[[Any], Any]:
+    reader = _of_part(part)
+    names = list(enumerate(made.annotations, start=len(made.labels) - len(made.annotations)))
+    alias = query.alias
+
+    def read(row: Any) -> Any:
+        instance = reader(row)
+        for at, name in names:
+            instance.__dict__[name] = row[at]
+        if alias is not None:
+            instance.__dict__["_alias"] = alias
+        return instance
+
+    return read
+
+
+def _of_part(part: Part) -> Callable[[Any], Any]:
+    """What makes an instance of the columns of a part; None where its key is NULL."""
+    names = [each.attname for each in part.fields]
+    start, end = part.start, part.start + len(names)
+    top = part.meta.lineage[0].primary_key
+    key_at = [start + part.fields.index(each) for each in top]
+    model, missing = part.meta.model, part.missing
+    below = [(each, _of_part(each)) for each in part.below]
+
+    def read(row: Any) -> Any:
+        key = tuple(row[at] for at in key_at)
+        if None in key:
+            return None
+        values = dict(zip(names, row[start:end], strict=True))
+        instance = loaded(model, values, key, missing)
+        for each, inner in below:
+            _keep(instance, each, inner(row))
+        return instance
+
+    return read
+
+
+def _keep(instance: Any, part: Part, related: Any) -> None:
+    hop = part.hop
+    assert hop is not None
+    if related is not None or not hop.reverse:
+        kept(instance)[part.name] = related
+    if related is not None and hop.reverse:
+        kept(related)[hop.field_name] = instance

@@ -1,0 +1,207 @@
+"""Related managers: the rows that one instance leads to, and how to change which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.accessors import kept
+from whimbrel.orm.managers import Manager
+from whimbrel.orm.queryset import QuerySet
+from whimbrel.orm.relations import Hop
+
+
+def related_manager(instance: Any, hop: Hop) -> RelatedManager:
+    """The manager of the rows that a hop leads to from an instance."""
+    if getattr(instance, hop.local) is None:
+        raise QueryError(
+            f"a {hop.source.label} that was never saved leads to no rows by {hop.name!r}",
+            mend="Save it first.",
+        )
+    return ManyToManyManager(instance, hop) if hop.between else RelatedManager(instance, hop)
+
+
+class RelatedManager(Manager):
+    """The rows whose key points at an instance: ``author.post_set``."""
+
+    def __init__(self, instance: Any, hop: Hop) -> None:
+        super().__init__(hop.target, instance._alias)
+        self.instance = instance
+        self.hop = hop
+
+    # -- reading
+
+    def get_queryset(self) -> QuerySet:
+        known = kept(self.instance).get(f"[{self.hop.name}]")
+        found = super().get_queryset()._filtered_by(self._condition())
+        return found._known(known) if known is not None else found
+
+    def _condition(self) -> dict[str, Any]:
+        return {self.hop.remote: self._near}
+
+    @property
+    def _near(self) -> Any:
+        return getattr(self.instance, self.hop.local)
+
+    def _forget(self) -> None:
+        kept(self.instance).pop(f"[{self.hop.name}]", None)
+
+    # -- writing
+
+    def create(self, **values: Any) -> Any:
+        """Insert a row that points at the instance."""
+        self._forget()
+        return super().get_queryset().create(**{self.hop.field_name: self.instance, **values})
+
+    def get_or_create(self, defaults: Mapping[str, Any] | None = None, **lookups: Any) -> Any:
+        """The row that points at the instance and meets the lookups, made if there is none."""
+        return self._or_create("get_or_create", defaults, lookups)
+
+    def update_or_create(self, defaults: Mapping[str, Any] | None = None, **lookups: Any) -> Any:
+        """The same, with ``defaults`` written to it either way."""
+        return self._or_create("update_or_create", defaults, lookups)
+
+    def _or_create(self, method: str, defaults: Any, lookups: dict[str, Any]) -> Any:
+        self._forget()
+        own = {self.hop.field_name: self.instance}
+        return getattr(super().get_queryset(), method)(defaults=defaults, **own, **lookups)
+
+    def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+        """Insert many rows that point at the instance."""
+        self._forget()
+        made = list(instances)
+        for each in made:
+            setattr(each, self.hop.field_name, self.instance)
+        return super().get_queryset().bulk_create(made, **options)
+
+    def add(self, *instances: Any, bulk: bool = True) -> None:
+        """Make rows point at the instance."""
+        self._forget()
+        for each in instances:
+            setattr(each, self.hop.field_name, self.instance)
+            if each._state.adding:
+                each.save()
+        self._all().filter(pk__in=[each.pk for each in instances]).update(
+            **{self.hop.remote: self._near}
+        )
+
+    def _all(self) -> QuerySet:
+        return super().get_queryset()
+
+    def remove(self, *instances: Any) -> None:
+        """Make rows point at nothing. Raises `QueryError` where the key cannot be NULL."""
+        self._let_go(self._all().filter(pk__in=[each.pk for each in instances]))
+
+    def clear(self) -> None:
+        """Make all of them point at nothing."""
+        self._let_go(self._all())
+
+    def _let_go(self, rows: QuerySet) -> None:
+        if not self.hop.field.null:
+            raise QueryError(
+                f"{self.hop.owner.label}.{self.hop.field_name} cannot be NULL: no row can be let go",
+                mend="Delete the rows, or make them point at another: .update(...).",
+            )
+        self._forget()
+        rows._filtered_by(self._condition()).update(**{self.hop.remote: None})
+
+    def set(self, instances: Iterable[Any], *, clear: bool = False, bulk: bool = True) -> None:
+        """Make these the rows that point at the instance, and no others."""
+        wanted = list(instances)
+        keys = {each.pk for each in wanted}
+        if self.hop.field.null:
+            self.remove(*(each for each in self.get_queryset() if each.pk not in keys))
+        self.add(*wanted)
+
+
+class ManyToManyManager(RelatedManager):
+    """The rows that a table between leads to: ``post.tags``."""
+
+    @property
+    def through(self) -> type[Any]:
+        """The model between."""
+        assert self.hop.between is not None
+        return self.hop.between.meta.model
+
+    def get_queryset(self) -> QuerySet:
+        known = kept(self.instance).get(f"[{self.hop.name}]")
+        between = self.hop.between
+        assert between is not None
+        keys = self._links().values_list(between.far, flat=True)
+        found = Manager.get_queryset(self)._filtered_by({f"{self.hop.remote}__in": keys})
+        return found._known(known) if known is not None else found
+
+    def _links(self) -> QuerySet:
+        """The rows between."""
+        between = self.hop.between
+        assert between is not None
+        made = Manager(between.meta, self.alias).all()
+        return made._filtered_by({between.near: self._near})
+
+    def _key_of(self, row: Any) -> Any:
+        return getattr(row, self.hop.remote) if hasattr(type(row), "_meta") else row
+
+    def add(self, *rows: Any, through_defaults: Any = None, bulk: bool = True) -> None:
+        """Lead to these rows, or keys, too; those that it leads to already stay."""
+        self._forget()
+        between = self.hop.between
+        assert between is not None
+        wanted = list(dict.fromkeys(self._key_of(row) for row in rows))
+        there = set(self._links().values_list(between.far, flat=True))
+        made = [
+            between.meta.model(
+                **{between.near: self._near, between.far: key, **(through_defaults or {})}
+            )
+            for key in wanted
+            if key not in there
+        ]
+        Manager(between.meta, self.alias).all().bulk_create(made)
+
+    def remove(self, *rows: Any) -> None:
+        """Lead to these rows, or keys, no longer."""
+        self._forget()
+        between = self.hop.between
+        assert between is not None
+        keys = [self._key_of(row) for row in rows]
+        self._links()._filtered_by({f"{between.far}__in": keys}).delete()
+
+    def clear(self) -> None:
+        """Lead to no rows."""
+        self._forget()
+        self._links().delete()
+
+    def set(
+        self,
+        rows: Iterable[Any],
+        *,
+        clear: bool = False,
+        bulk: bool = True,
+        through_defaults: Any = None,
+    ) -> None:
+        """Lead to these rows, or keys, and to no others."""
+        between = self.hop.between
+        assert between is not None
+        wanted = [self._key_of(row) for row in rows]
+        there = list(self._links().values_list(between.far, flat=True))
+        self.remove(*(key for key in there if clear or key not in wanted))
+        self.add(*wanted, through_defaults=through_defaults)
+
+    def create(self, through_defaults: Any = None, **values: Any) -> Any:
+        """Insert a row, and lead to it."""
+        made = self._all().create(**values)
+        self.add(made, through_defaults=through_defaults)
+        return made
+
+    def _all(self) -> QuerySet:
+        return Manager.get_queryset(self)
+
+    def _or_create(self, method: str, defaults: Any, lookups: dict[str, Any]) -> Any:
+        made, is_new = getattr(self._all(), method)(defaults=defaults, **lookups)
+        self.add(made)
+        return made, is_new
+
+    def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+        made = self._all().bulk_create(instances, **options)
+        self.add(*made)
+        return made

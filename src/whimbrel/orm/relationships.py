@@ -1,0 +1,57 @@
+"""SQLAlchemy's relationships of historical models, made when somebody asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.sources.relating import Waiting, relate
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import Meta
+
+
+def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
+    """Make SQLAlchemy's relationship of a hop, and of its other side."""
+    hop = meta.hop(name)
+    assert hop is not None
+    owner, other = hop.owner, hop.source if hop.reverse else hop.target
+    accessor = next(
+        (
+            each.accessor
+            for each in other.reverses.values()
+            if each.label == owner.label and each.field_name == hop.field_name
+        ),
+        "+",
+    )
+    bound = hop.field.but(related_name=accessor)
+    with _Bare((owner.model, hop.field_name), (other.model, accessor)):
+        relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.known())
+        owner.apps.registry.configure()
+
+
+class _Bare:
+    """Takes accessors off their classes, and lays them around what SQLAlchemy puts there."""
+
+    def __init__(self, *names: tuple[type[Any], str]) -> None:
+        self.names: Iterable[tuple[type[Any], str]] = names
+        self.kept: dict[tuple[type[Any], str], Any] = {}
+
+    def __enter__(self) -> None:
+        for model, name in self.names:
+            if name in vars(model):
+                self.kept[model, name] = vars(model)[name]
+                delattr(model, name)
+
+    def __exit__(self, *_: object) -> None:
+        for (model, name), accessor in self.kept.items():
+            for each in (model, *_below(model)):
+                inner = vars(each).get(name)
+                if inner is not None:
+                    type.__setattr__(each, name, accessor.around(inner))
+                elif each is model:
+                    type.__setattr__(each, name, accessor)
+
+
+def _below(model: type[Any]) -> list[type[Any]]:
+    return [each for child in model.__subclasses__() for each in (child, *_below(child))]

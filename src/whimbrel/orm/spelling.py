@@ -1,0 +1,293 @@
+"""What each database spells its own way, as elements of SQLAlchemy's.
+
+A spelling is a template in which ``{0}`` is the first argument and ``{all}`` all of them; the
+default one is PostgreSQL's. SQLite's facts are of its documentation: lang_corefunc.html,
+lang_datefunc.html, json1.html.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import InternalTraversal
+
+Element = sa.sql.ColumnElement[Any]
+
+
+class Spelled(FunctionElement[Any]):
+    """An expression of several spellings, by dialect."""
+
+    inherit_cache = True
+    templates: ClassVar[dict[str, str]] = {}
+    _traverse_internals = [  # type: ignore[misc]
+        *FunctionElement._traverse_internals,
+        ("type", InternalTraversal.dp_type),
+    ]
+
+    def __init__(self, *arguments: Any, type_: Any = None) -> None:
+        super().__init__(*arguments)
+        self.type = sa.types.to_instance(type_) if type_ is not None else sa.types.NullType()
+
+
+@compiles(Spelled)
+def _compiled(element: Spelled, compiler: Any, **options: Any) -> str:
+    templates = element.templates
+    template = templates.get(compiler.dialect.name, templates["default"])
+    options.pop("add_to_result_map", None)
+    spelled = [compiler.process(each, **options) for each in element.clauses]
+    return template.format(*spelled, all=", ".join(spelled))
+
+
+def spelled_as(name: str, default: str, **dialects: str) -> Callable[..., Element]:
+    """What makes an element of these templates: called with arguments, and ``type_``."""
+    templates = {"default": default, **dialects}
+    return type(name, (Spelled,), {"templates": templates, "inherit_cache": True, "name": name})
+
+
+# -- text
+
+contains_text = spelled_as(
+    "contains_text", "(strpos({0}, {1}) > 0)", sqlite="(instr({0}, {1}) > 0)"
+)
+starts_with = spelled_as(
+    "starts_with", "starts_with({0}, {1})", sqlite="(substr({0}, 1, length({1})) = {1})"
+)
+ends_with = spelled_as(
+    "ends_with",
+    "(right({0}, length({1})) = {1})",
+    sqlite="(length({1}) = 0 OR substr({0}, -length({1})) = {1})",
+)
+position_of = spelled_as("position_of", "strpos({0}, {1})", sqlite="instr({0}, {1})")
+left_of = spelled_as("left_of", "left({0}, {1})", sqlite="substr({0}, 1, {1})")
+right_of = spelled_as(
+    "right_of", "right({0}, {1})", sqlite="(CASE WHEN {1} > 0 THEN substr({0}, -({1})) ELSE '' END)"
+)
+greatest = spelled_as("greatest", "greatest({all})", sqlite="max({all})")
+least = spelled_as("least", "least({all})", sqlite="min({all})")
+
+
+# -- moments
+
+
+def _part(name: str, word: str, sqlite: str) -> Callable[..., Element]:
+    default = f"CAST(floor(EXTRACT({word} FROM {{0}})) AS INTEGER)"
+    return spelled_as(f"{name}_of", default, sqlite=f"CAST({sqlite} AS INTEGER)")
+
+
+_THURSDAY = "date({0}, '-3 days', 'weekday 4')"
+#: Parts of dates and times; weeks are those of ISO 8601, week_day counts from Sunday, which is 1.
+PARTS: dict[str, Callable[..., Element]] = {
+    "year": _part("year", "YEAR", "strftime('%Y', {0})"),
+    "month": _part("month", "MONTH", "strftime('%m', {0})"),
+    "day": _part("day", "DAY", "strftime('%d', {0})"),
+    "hour": _part("hour", "HOUR", "strftime('%H', {0})"),
+    "minute": _part("minute", "MINUTE", "strftime('%M', {0})"),
+    "second": _part("second", "SECOND", "strftime('%S', {0})"),
+    "quarter": _part("quarter", "QUARTER", "((strftime('%m', {0}) + 2) / 3)"),
+    "week": _part("week", "WEEK", f"((strftime('%j', {_THURSDAY}) - 1) / 7 + 1)"),
+    "iso_year": _part("iso_year", "ISOYEAR", f"strftime('%Y', {_THURSDAY})"),
+    "iso_week_day": _part("iso_week_day", "ISODOW", "((strftime('%w', {0}) + 6) % 7 + 1)"),
+    "week_day": spelled_as(
+        "week_day_of",
+        "CAST(EXTRACT(DOW FROM {0}) + 1 AS INTEGER)",
+        sqlite="CAST(strftime('%w', {0}) + 1 AS INTEGER)",
+    ),
+}
+date_of = spelled_as("date_of", "CAST({0} AS DATE)", sqlite="date({0})")
+time_of = spelled_as("time_of", "CAST({0} AS TIME)", sqlite="strftime('%H:%M:%f000', {0})")
+in_utc = spelled_as("in_utc", "timezone('UTC', {0})", sqlite="{0}")
+now = spelled_as("now", "statement_timestamp()", sqlite="strftime('%Y-%m-%d %H:%M:%f000', 'now')")
+
+_TRUNCATED = {
+    "year": "%Y-01-01 00:00:00.000000",
+    "month": "%Y-%m-01 00:00:00.000000",
+    "day": "%Y-%m-%d 00:00:00.000000",
+    "hour": "%Y-%m-%d %H:00:00.000000",
+    "minute": "%Y-%m-%d %H:%M:00.000000",
+    "second": "%Y-%m-%d %H:%M:%S.000000",
+}
+#: Moments, and dates, cut off.
+TRUNCATED: dict[str, Callable[..., Element]] = {
+    name: spelled_as(
+        f"truncated_to_{name}",
+        f"timezone('UTC', date_trunc('{name}', timezone('UTC', {{0}})))",
+        sqlite=f"strftime('{form}', {{0}})",
+    )
+    for name, form in _TRUNCATED.items()
+}
+DATES_TRUNCATED: dict[str, Callable[..., Element]] = {
+    name: spelled_as(
+        f"date_truncated_to_{name}",
+        f"CAST(date_trunc('{name}', {{0}}) AS DATE)",
+        sqlite=f"strftime('{_TRUNCATED[name].partition(' ')[0]}', {{0}})",
+    )
+    for name in ("year", "month", "day")
+}
+
+_later = spelled_as("later", "({0} + {1})", sqlite="strftime('%Y-%m-%d %H:%M:%f000', {0}, {2})")
+_later_date = spelled_as("later_date", "CAST({0} + {1} AS DATE)", sqlite="date({0}, {2})")
+
+
+def shifted(moment: Element, by: dt.timedelta) -> Element:
+    """A moment, or a date, so much later."""
+    spell = _later_date if isinstance(moment.type, sa.Date) else _later
+    seconds = sa.literal(f"{by.total_seconds():+f} seconds")
+    return spell(moment, sa.literal(by, sa.Interval()), seconds, type_=moment.type)
+
+
+# -- numbers
+
+
+def reckoned(left: Element, operator: str, right: Element) -> Element:
+    """Two operands and an operator, as the database does it: whole numbers are divided so."""
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "%":
+            return left % right
+    return left.op(operator, return_type=left.type)(right)
+
+
+# -- JSON
+
+json_type = spelled_as("json_type", "jsonb_typeof({0})", sqlite="json_type({0})")
+
+
+class JsonAt(Spelled):
+    """What stands at a path of a JSON column: as JSON, as text, or to be compared."""
+
+    inherit_cache = True
+
+    def __init__(self, column: Any, keys: tuple[Any, ...], **options: Any) -> None:
+        path = "$" + "".join(
+            f"[{key}]" if isinstance(key, int) else f".{json.dumps(key, ensure_ascii=False)}"
+            for key in keys
+        )
+        super().__init__(
+            column, sa.literal(path), *(sa.literal(str(key)) for key in keys), **options
+        )
+
+
+@compiles(JsonAt)
+def _json_at(element: JsonAt, compiler: Any, **options: Any) -> str:
+    options.pop("add_to_result_map", None)
+    column, path, *keys = element.clauses
+    spelled = compiler.process(column, **options)
+    template = element.templates.get(compiler.dialect.name, element.templates["default"])
+    if compiler.dialect.name in element.templates:
+        return template.format(spelled, compiler.process(path, **options))
+    names = ", ".join(compiler.process(key, **options) for key in keys)
+    return template.format(spelled, names)
+
+
+class JsonValueAt(JsonAt):
+    """The JSON there; nothing where the path leads nowhere."""
+
+    inherit_cache = True
+    templates = {
+        "default": "jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
+        "sqlite": "json_quote(json_extract({0}, {1}))",
+    }
+
+
+class JsonComparedAt(JsonAt):
+    """The same, to be compared with `compared_json`."""
+
+    inherit_cache = True
+    templates = {
+        "default": "jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
+        "sqlite": "json_extract({0}, {1})",
+    }
+
+
+class JsonTextAt(JsonAt):
+    """The text there, without quotes."""
+
+    inherit_cache = True
+    templates = {
+        "default": "jsonb_extract_path_text(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
+        "sqlite": "json_extract({0}, {1})",
+    }
+
+
+class JsonKindAt(JsonAt):
+    """The kind of what is there ("null" for JSON's null); NULL where the path leads nowhere."""
+
+    inherit_cache = True
+    templates = {
+        "default": "jsonb_typeof(jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[])))",
+        "sqlite": "json_type({0}, {1})",
+    }
+
+
+class JsonTruthAt(JsonAt):
+    """Gives "true", "false", or anything else."""
+
+    inherit_cache = True
+    templates = {
+        "default": "CAST(jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[])) AS TEXT)",
+        "sqlite": "json_type({0}, {1})",
+    }
+
+
+compared_json = spelled_as("compared_json", "CAST({0} AS JSONB)", sqlite="json_extract({0}, '$')")
+whole_json = spelled_as("whole_json", "CAST({0} AS JSONB)", sqlite="json({0})")
+holds_json = spelled_as("holds_json", "(CAST({0} AS JSONB) @> CAST({1} AS JSONB))")
+_items = spelled_as(
+    "json_item_equals",
+    "",
+    sqlite="EXISTS (SELECT 1 FROM json_each({0}) AS item WHERE item.value = json_extract({1}, '$'))",
+)
+
+
+class HoldsJson(Spelled):
+    """Whether a JSON column holds all of a JSON value (PostgreSQL's ``@>``)."""
+
+    inherit_cache = False
+
+    def __init__(self, column: Any, value: Any) -> None:
+        super().__init__(column, type_=sa.Boolean())
+        self.value = value
+
+
+@compiles(HoldsJson)
+def _holds(element: HoldsJson, compiler: Any, **options: Any) -> str:
+    options.pop("add_to_result_map", None)
+    (column,) = element.clauses
+    made = holds_json(column, sa.literal(json.dumps(element.value)))
+    spelled: str = compiler.process(made, **options)
+    return spelled
+
+
+@compiles(HoldsJson, "sqlite")
+def _holds_on_sqlite(element: HoldsJson, compiler: Any, **options: Any) -> str:
+    options.pop("add_to_result_map", None)
+    (column,) = element.clauses
+    spelled: str = compiler.process(_held(column, (), element.value).self_group(), **options)
+    return spelled
+
+
+def _held(column: Any, path: tuple[Any, ...], value: Any) -> Element:
+    """The same condition piece by piece, where there is no operator for it."""
+    if isinstance(value, dict):
+        kind = JsonKindAt(column, path, type_=sa.String()) == "object"
+        return sa.and_(kind, *(_held(column, (*path, key), each) for key, each in value.items()))
+    there = JsonValueAt(column, path, type_=sa.String())
+    if isinstance(value, list):
+        kind = JsonKindAt(column, path, type_=sa.String()) == "array"
+        return sa.and_(kind, *(_items(there, sa.literal(json.dumps(each))) for each in value))
+    text = sa.literal(json.dumps(value))
+    same_kind = JsonKindAt(column, path, type_=sa.String()) == json_type(text, type_=sa.String())
+    if value is None or isinstance(value, bool):
+        return same_kind
+    return JsonComparedAt(column, path) == compared_json(text)

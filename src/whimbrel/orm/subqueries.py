@@ -1,0 +1,66 @@
+"""Queries in queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.expressions import Expression, type_of
+
+if TYPE_CHECKING:
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+class OuterRef(Expression):
+    """A field of the query around: ``Comment.objects.filter(post=OuterRef("pk"))``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"OuterRef({self.name!r})"
+
+    def resolve(self, scope: Scope) -> Element:
+        if scope.outer is None:
+            raise QueryError(
+                f"OuterRef({self.name!r}) is in no query of another",
+                mend="Put the query into a Subquery or an Exists of another.",
+            )
+        return scope.outer.source(self.name)
+
+
+class Subquery(Expression):
+    """The one value that a query gives: its only column, of its first row."""
+
+    def __init__(self, queryset: Any, output_field: Any = None) -> None:
+        self.queryset = queryset
+        self.output_field = output_field
+
+    def __repr__(self) -> str:
+        return f"Subquery({self.queryset!r})"
+
+    def resolve(self, scope: Scope) -> Element:
+        made: Element = self.queryset.selected_for(scope).scalar_subquery()
+        type = type_of(self.output_field)
+        return sa.type_coerce(made, type) if type is not None else made
+
+    def selected_for(self, scope: Scope, like: Any = None) -> Any:
+        """It as the right side of IN."""
+        return self.queryset.selected_for(scope, like)
+
+
+class Exists(Expression):
+    """Whether a query gives any row: ``filter(Exists(...))``, ``annotate(has=Exists(...))``."""
+
+    def __init__(self, queryset: Any) -> None:
+        self.queryset = queryset
+
+    def __repr__(self) -> str:
+        return f"Exists({self.queryset!r})"
+
+    def resolve(self, scope: Scope) -> Element:
+        return sa.exists(self.queryset.selected_for(scope, rows=True))

@@ -1,0 +1,113 @@
+"""Window functions: a value of each row that looks at its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from whimbrel.orm.aggregates import Aggregate
+from whimbrel.orm.expressions import Expression, Func
+from whimbrel.schema.expressions import F
+
+if TYPE_CHECKING:
+    from whimbrel.orm.scope import Scope
+
+Element = sa.sql.ColumnElement[Any]
+
+
+def _several(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+class Window(Expression):
+    """``Window(RowNumber(), partition_by="author", order_by=F("made").desc())``."""
+
+    def __init__(
+        self, expression: Any, partition_by: Any = None, order_by: Any = None, **_: Any
+    ) -> None:
+        self.expression = expression
+        self.partition_by = _several(partition_by)
+        self.order_by = _several(order_by)
+
+    def __repr__(self) -> str:
+        return f"Window({self.expression!r})"
+
+    def children(self) -> Iterable[Any]:
+        return (*self.partition_by, *self.order_by)
+
+    def resolve(self, scope: Scope) -> Element:
+        inside = self.expression
+        made: Any = (
+            inside.windowed(scope) if isinstance(inside, Aggregate) else scope.resolved(inside)
+        )
+        over: Element = made.over(
+            partition_by=[scope.source(each) for each in self.partition_by] or None,
+            order_by=[scope.order(each) for each in self.order_by] or None,
+        )
+        return over
+
+
+class RowNumber(Func):
+    """The number of a row among its neighbours, from 1."""
+
+    function = "row_number"
+    arity = 0
+    output = sa.Integer
+
+
+class Rank(Func):
+    """The same for rows that are equal, with gaps after them."""
+
+    function = "rank"
+    arity = 0
+    output = sa.Integer
+
+
+class DenseRank(Func):
+    """The same for rows that are equal, without gaps."""
+
+    function = "dense_rank"
+    arity = 0
+    output = sa.Integer
+
+
+class _Neighbour(Func):
+    def __init__(self, expression: Any, offset: int = 1, default: Any = None) -> None:
+        super().__init__(F(expression) if isinstance(expression, str) else expression)
+        self.offset = offset
+        self.default = default
+
+    def arguments(self, scope: Scope) -> list[Element]:
+        of = super().arguments(scope)[0]
+        more = [] if self.default is None else [scope.value(self.default, of)]
+        return [of, sa.literal(self.offset), *more]
+
+
+class Lag(_Neighbour):
+    """The value of an earlier row."""
+
+    function = "lag"
+
+
+class Lead(_Neighbour):
+    """The value of a later row."""
+
+    function = "lead"
+
+
+class FirstValue(Func):
+    """The value of the first row."""
+
+    function = "first_value"
+    arity = 1
+
+
+class LastValue(Func):
+    """The value of the last row."""
+
+    function = "last_value"
+    arity = 1

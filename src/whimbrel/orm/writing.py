@@ -1,0 +1,259 @@
+"""Rows on their way into the database: one instance, or many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.orm.states import mark_saved
+from whimbrel.orm.types import prepared
+from whimbrel.schema.expressions import Combinable
+from whimbrel.sources.mapping import now_of
+from whimbrel.state.fields import Field
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import BoundField, Meta
+
+
+def connection_of(instance: Any) -> Connection:
+    """The connection of the database that an instance belongs to."""
+    apps = instance._meta.apps
+    connection: Connection = apps.connections[instance._alias or apps.alias]
+    return connection
+
+
+# -- one
+
+
+def insert(instance: Any) -> None:
+    """Insert its row; of a model that extends another, first the other's part."""
+    stamp(instance, instance._meta.fields, new=True)
+    missing: list[str] = []
+    for part in instance._meta.lineage:
+        _link(instance, part)
+        missing += _insert_part(instance, part)
+    mark_saved(instance, missing)
+
+
+def _link(instance: Any, part: Meta) -> None:
+    """The key of a child's row is that of its parent's."""
+    if part.link is not None and part.parent is not None:
+        target = part.parent.pointed_at(part.link.field.to_field)  # type: ignore[attr-defined]
+        instance.__dict__[part.link.attname] = getattr(instance, target.attname)
+
+
+def _insert_part(instance: Any, part: Meta) -> list[str]:
+    """Insert one table's row; gives the attributes whose values only the database knows."""
+    connection = connection_of(instance)
+    given = [each for each in part.own_fields if _is_given(instance, each)]
+    others = [each for each in part.own_fields if each not in given]
+    statement = sa.insert(part.table).values(
+        {each.column: _value(instance, each) for each in given}
+    )
+    expressions = [each.attname for each in given if _is_expression(instance, each)]
+    if not connection.dialect.insert_returning:
+        result = connection.execute(statement)
+        for each, value in zip(part.primary_key, result.inserted_primary_key or (), strict=True):
+            instance.__dict__[each.attname] = value
+        keys = {each.attname for each in part.primary_key}
+        return [*expressions, *(each.attname for each in others if each.attname not in keys)]
+    if others:
+        row = connection.execute(statement.returning(*(each.table_column for each in others))).one()
+        instance.__dict__.update({each.attname: row[at] for at, each in enumerate(others)})
+    else:
+        connection.execute(statement)
+    return expressions
+
+
+def _is_given(instance: Any, each: BoundField) -> bool:
+    """Whether an instance has a value of its own for a column that takes one."""
+    if each.attname not in instance.__dict__ or each.field.computed() is not None:
+        return False
+    made = each.field.generated() is not None or each.field.sequence is not None
+    return not (made and instance.__dict__[each.attname] is None)
+
+
+def _is_expression(instance: Any, each: BoundField) -> bool:
+    value = instance.__dict__.get(each.attname)
+    return isinstance(value, Combinable | sa.sql.ClauseElement)
+
+
+def _value(instance: Any, each: BoundField) -> Any:
+    from whimbrel.orm.scope import Scope
+
+    value = instance.__dict__[each.attname]
+    if _is_expression(instance, each):
+        return Scope(each.meta).value(value, each.table_column)
+    return prepared(value, each.table_column.type)
+
+
+def update(instance: Any, fields: Iterable[BoundField]) -> bool:
+    """Write these of its fields where its row is; whether there is one."""
+    chosen = [each for each in fields if each.field.computed() is None]
+    stamp(instance, chosen, new=False)
+    there = True
+    for part in instance._meta.lineage:
+        there = _update_part(instance, part, [each for each in chosen if each.meta is part])
+        if not there:
+            return False
+    mark_saved(instance, [each.attname for each in chosen if _is_expression(instance, each)])
+    return there
+
+
+def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
+    connection = connection_of(instance)
+    values = {
+        each.column: _value(instance, each)
+        for each in fields
+        if each.attname in instance.__dict__ and each not in part.primary_key
+    }
+    where = [
+        each.table_column == prepared(getattr(instance, each.attname), each.table_column.type)
+        for each in part.primary_key
+    ]
+    if not values:
+        asked = sa.select(sa.literal(1)).select_from(part.table).where(*where)
+        return connection.execute(asked).first() is not None
+    return bool(connection.execute(sa.update(part.table).where(*where).values(values)).rowcount)
+
+
+def stamp(instance: Any, fields: Iterable[BoundField], new: bool) -> None:
+    """Set what ``auto_now`` and ``auto_now_add`` set."""
+    for each in fields:
+        if is_stamped(each.field, new):
+            instance.__dict__[each.attname] = now_of(each.field)()
+
+
+def is_stamped(field: Field, new: bool) -> bool:
+    """Whether saving sets a field to the moment."""
+    return bool(
+        getattr(field, "auto_now", False) or (new and getattr(field, "auto_now_add", False))
+    )
+
+
+# -- many
+
+
+def insert_all(
+    connection: Connection,
+    meta: Meta,
+    instances: Sequence[Any],
+    batch_size: int,
+    conflict: Any = None,
+) -> None:
+    """Insert many rows, in as few statements as there are batches of the same columns.
+
+    conflict: gives an INSERT its ON CONFLICT; then no instance learns its key.
+    """
+    if meta.parent is not None:
+        for instance in instances:
+            insert(instance)
+        return
+    for instance in instances:
+        stamp(instance, meta.fields, new=True)
+    for names, group in _by_given(meta, instances):
+        for start in range(0, len(group), batch_size):
+            _insert_batch(connection, meta, names, group[start : start + batch_size], conflict)
+
+
+def _by_given(
+    meta: Meta, instances: Sequence[Any]
+) -> Iterator[tuple[tuple[BoundField, ...], list[Any]]]:
+    """The instances by the columns that they have values for."""
+    groups: dict[tuple[BoundField, ...], list[Any]] = {}
+    for instance in instances:
+        given = tuple(each for each in meta.own_fields if _is_given(instance, each))
+        groups.setdefault(given, []).append(instance)
+    yield from groups.items()
+
+
+def _insert_batch(
+    connection: Connection,
+    meta: Meta,
+    given: tuple[BoundField, ...],
+    batch: list[Any],
+    conflict: Any,
+) -> None:
+    statement = sa.insert(meta.table)
+    rows = [{each.column: _value(instance, each) for each in given} for instance in batch]
+    if any(_is_expression(instance, each) for instance in batch for each in given) or not given:
+        for instance in batch:
+            _insert_part(instance, meta)
+            mark_saved(instance)
+        return
+    if conflict is not None:
+        connection.execute(conflict(rows))
+        return
+    wanted = [each for each in meta.primary_key if each not in given]
+    others = [each.attname for each in meta.own_fields if each not in (*given, *wanted)]
+    if wanted and connection.dialect.insert_executemany_returning_sort_by_parameter_order:
+        columns = [each.table_column for each in wanted]
+        made = connection.execute(statement.returning(*columns, sort_by_parameter_order=True), rows)
+        for instance, row in zip(batch, made, strict=True):
+            instance.__dict__.update({each.attname: row[at] for at, each in enumerate(wanted)})
+    else:
+        connection.execute(statement, rows)
+        if wanted:
+            return
+    for instance in batch:
+        mark_saved(instance, others)
+
+
+def update_all(
+    connection: Connection,
+    meta: Meta,
+    instances: Sequence[Any],
+    fields: Sequence[BoundField],
+    batch_size: int,
+) -> int:
+    """Write these fields of many rows, a statement a batch; gives how many were there."""
+    found = 0
+    for start in range(0, len(instances), batch_size):
+        batch = instances[start : start + batch_size]
+        for part in meta.lineage:
+            own = [each for each in fields if each.meta is part]
+            if own:
+                found += _update_batch(connection, part, batch, own)
+    return found
+
+
+def _update_batch(
+    connection: Connection, part: Meta, batch: Sequence[Any], fields: Sequence[BoundField]
+) -> int:
+    """One statement for all rows; a row with an expression in it has its own."""
+    for instance in batch:
+        for field in fields:
+            getattr(instance, field.attname)  # deferred ones are read now
+    plain: list[Any] = []
+    found = 0
+    for instance in batch:
+        if any(_is_expression(instance, field) for field in fields):
+            found += _update_part(instance, part, list(fields))
+        else:
+            plain.append(instance)
+    return found + (_update_plainly(connection, part, plain, fields) if plain else 0)
+
+
+def _update_plainly(
+    connection: Connection, part: Meta, batch: Sequence[Any], fields: Sequence[BoundField]
+) -> int:
+    where = [
+        each.table_column == sa.bindparam(f"key_{at}", type_=each.table_column.type)
+        for at, each in enumerate(part.primary_key)
+    ]
+    values = {
+        each.column: sa.bindparam(f"value_{at}", type_=each.table_column.type)
+        for at, each in enumerate(fields)
+    }
+    rows = [
+        {
+            **{f"key_{at}": _value(row, each) for at, each in enumerate(part.primary_key)},
+            **{f"value_{at}": _value(row, each) for at, each in enumerate(fields)},
+        }
+        for row in batch
+    ]
+    result = connection.execute(sa.update(part.table).where(*where).values(values), rows)
+    return result.rowcount if result.rowcount >= 0 else len(batch)
