@@ -125,7 +125,14 @@ def test_a_rename_that_is_none_may_be_denied(made: Project) -> None:
 def test_safe_steps(made: Project) -> None:
     made.models("blog", WITH_SLUG)
     made.do("makemigrations", "--safe-steps", "blog.Post.slug")
-    assert len(files(made)) == 3
+    *_, backfill, _last = files(made)
+    assert backfill == "0003_backfill_post_slug"
+    ended = made.run("migrate")
+    assert ended.code == 4
+    assert "Say in place of the dots what each row of Post gets for slug" in ended.err
+    assert made.applied() == []
+    file = made.root / f"blog/migrations/{backfill}.py"
+    file.write_text(file.read_text().replace("...", '"none"'))
     made.do("migrate")
     assert made.do("makemigrations").err == "No changes.\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from detect.declared import found, state, told
 from whimbrel import models
 from whimbrel.errors import ModelError
+from whimbrel.operations import Backfill
+from whimbrel.schema.expressions import Q
+from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -485,6 +489,8 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
             "blog: Add field slug to Post",
             "blog: Add field other to Post",
             "---",
+            "blog: Backfill slug of Post",
+            "---",
             "blog: Alter field slug of Post",
         ],
     ),
@@ -547,18 +553,43 @@ def test_values_for_rows_that_are_there() -> None:
     assert alter.deconstruct()[1][2].default == ""
 
 
-def test_the_last_of_the_safe_steps_may_fill_what_is_left() -> None:
-    first, last = found(
-        state(blog_Post={}),
-        state(blog_Post={"slug": CHAR}),
-        safe_steps=["blog.Post.slug"],
-        one_off=["blog.Post.slug=''"],
+TOKEN = models.UUIDField(default=uuid.uuid4, unique=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "field", "flags", "value", "notes"),
+    [
+        ({}, CHAR, {}, ..., [0, 1, 1]),
+        ({}, CHAR, {"one_off": ["blog.Post.new=''"]}, "", [0, 0, 1]),
+        ({}, TOKEN, {}, uuid.uuid4, [0, 0, 1]),
+        ({"new": models.IntegerField(null=True)}, models.IntegerField(), {}, ..., [1, 1]),
+    ],
+)
+def test_safe_steps(
+    before: dict[str, Field], field: Field, flags: Any, value: Any, notes: list[int]
+) -> None:
+    *first, second, third = migrations = found(
+        state(blog_Post=before),
+        state(blog_Post={"new": field}),
+        safe_steps=["blog.Post.new"],
+        **flags,
     )
-    assert first.operations[0].deconstruct()[1][2].null
-    field = last.operations[0].deconstruct()[1][2]
-    assert (field.null, field.default) == (False, "")
-    assert last.dependencies == (("blog", 0),)
-    assert "slug" in last.notes[0]
+    assert [each.operations[0].deconstruct()[1][2].null for each in first] == [True] * len(first)
+    assert second.operations == (
+        Backfill("Post", set={"new": value}, where=Q(new=None), reverse=Backfill.noop),
+    )
+    assert [each.deconstruct()[:2] for each in third.operations] == [
+        ("AlterField", ["Post", "new", field])
+    ]
+    assert [len(each.notes) for each in migrations] == notes
+    assert (second.operations[0].unfinished() is None) == (value is not ...)
+
+
+def test_safe_steps_of_several_fields_share_their_migrations() -> None:
+    fields = {"a": CHAR, "b": models.IntegerField(), "c": TOKEN}
+    names = [f"blog.Post.{name}" for name in fields]
+    migrations = found(state(blog_Post={}), state(blog_Post=fields), safe_steps=names)
+    assert [len(each.operations) for each in migrations] == [3, 3, 3]
 
 
 def test_dependencies_and_first_migrations() -> None:

@@ -30,6 +30,7 @@ from whimbrel.detect.references import (
     made_of,
     needs_of_field,
 )
+from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
@@ -106,7 +107,7 @@ def _add(work: Work, model: Model, each: ModelField) -> None:
     elif isinstance(answer, SafeSteps):
         first = new_field_task(work, model, each, nullable_first(each.field))
         work.add(_loose(first, model, each))
-        work.add(_turns_not_null(work, model, each, answer))
+        add_last_safe_steps(work, model, each, answer)
     else:
         work.add(new_field_task(work, model, each, each.field))
 
@@ -125,41 +126,16 @@ def new_field_task(
         model.app,
         AddField(model.name, each.name, field, preserve_default),
         FIELDS_COME,
-        frozenset(_given(model, each)),
+        frozenset(given(model, each)),
         needs | {no_field(model.label, each.name), ("model", model.label.lower())},
         frozenset(wishes),
     )
 
 
-def _given(model: Model, each: ModelField) -> Iterator[Token]:
-    yield has_field(model.label, each.name)
-    if each.field.primary_key:
-        yield has_primary_key(model.label)
-
-
 def _loose(first: Task, model: Model, each: ModelField) -> Task:
     """The first of the safe steps; what points at the field may have to wait for the last."""
-    provides = first.provides - (set(_given(model, each)) if _is_key(each.field) else set())
+    provides = first.provides - (set(given(model, each)) if is_key(each.field) else set())
     return replace(first, provides=provides | {takes_null(model.label, each.name)})
-
-
-def _is_key(field: Field) -> bool:
-    return bool(field.unique or field.primary_key)
-
-
-def _turns_not_null(work: Work, model: Model, each: ModelField, answer: SafeSteps) -> Task:
-    """The last of the safe steps, in a migration of its own."""
-    field = each.field.but(default=answer.value) if answer.has_value else each.field
-    return Task(
-        model.app,
-        AlterField(model.name, each.name, field, not answer.has_value),
-        FIELDS_CHANGE,
-        frozenset(_given(model, each) if _is_key(each.field) else ()),
-        needs_of_field(model, each.name, work.new) | {takes_null(model.label, each.name)},
-        apart=True,
-        note=f"Before this, give every row of {model.label} a value for {each.name}: "
-        "it takes no NULL from here on.",
-    )
 
 
 # -- changing
@@ -181,7 +157,7 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     if loose != before.field:
         operation = AlterField(new.name, each.name, loose)
         work.add(_loose(_altering_task(work, old, new, each, operation), new, each))
-    work.add(_turns_not_null(work, new, each, answer))
+    add_last_safe_steps(work, new, each, answer)
 
 
 def _keeps_target(before: Field, after: Field) -> bool:
@@ -202,7 +178,7 @@ def _altering_task(
     provides.update(enums_in(before))
     provides.update(freed - kept if not _keeps_target(before, after) else ())
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
-        provides.update(_given(new, each))
+        provides.update(given(new, each))
     if after.primary_key != before.primary_key:
         provides.add(has_primary_key(new.label))
     if made_of(new, after) or before.computed() is not None or after.computed() is not None:

@@ -49,7 +49,7 @@ def _sorted(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> 
 
 def _rank(task: Task) -> int:
     """What waits for people to do something stands last, for all else to be in one migration."""
-    return task.phase + (100 if task.apart else 0)
+    return task.phase + 100 * task.apart
 
 
 def providers_of(tasks: Iterable[Task]) -> dict[Token, list[int]]:

@@ -54,7 +54,7 @@ class Task:
 
     ``phase`` orders what nothing else orders. It waits for every task that provides a token
     it ``needs``; for those of its ``wishes`` too, unless that closes a circle. ``after``: apps whose whole
-    history must come before. ``apart``: it stands in a migration later than what came before it
+    history must come before. ``apart``: not 0, it stands in a migration later than what came before it
     in its app, because people have something to do in between: ``note`` says what.
     """
 
@@ -65,9 +65,12 @@ class Task:
     needs: frozenset[Token] = frozenset()
     wishes: frozenset[Token] = frozenset()
     after: frozenset[str] = field(default_factory=frozenset)
-    apart: bool = False
+    apart: int = 0
     note: str | None = None
 
+
+#: What stands apart, in its order.
+BACKFILLS, TURNS_NOT_NULL = 1, 2
 
 # The phases, in the order that reads best where nothing else decides.
 RENAME, PARTS_GO, FIELDS_GO, CREATE, FIELDS_COME, FIELDS_CHANGE, OPTIONS, PARTS_COME, DELETE = (
@@ -93,6 +96,11 @@ def has_primary_key(label: str) -> Token:
 def takes_null(label: str, name: str) -> Token:
     """The field is as it will be, but for taking NULL: the first of the safe steps."""
     return ("takes null", label.lower(), name)
+
+
+def is_filled(label: str, name: str) -> Token:
+    """Every row has a value in the field: the second of the safe steps."""
+    return ("filled", label.lower(), name)
 
 
 def has_key(label: str) -> Token:

@@ -11,6 +11,7 @@ from whimbrel.errors import WriteError
 from whimbrel.history import code
 from whimbrel.history.code import Atom, Chained, Code, Group, Joined, Prefixed
 from whimbrel.history.values import Values, Writer, is_default
+from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunPython
 from whimbrel.schema.expressions import SQL, F, Q
@@ -81,8 +82,9 @@ def _option(name: str, value: Any) -> Any:
 
 
 def _function(self: Values, value: Any) -> Code:
-    if value is RunPython.noop:
-        return Atom(f"{self.imports.ours('migrations')}.RunPython.noop")
+    for owner in (RunPython, Backfill):
+        if value is owner.noop:
+            return Atom(f"{self.imports.ours('migrations')}.{owner.__name__}.noop")
     return Atom(self.imports.name_of(value))
 
 

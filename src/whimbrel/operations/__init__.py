@@ -1,5 +1,6 @@
 """The verbs of a migration. Each is an immutable value, and a pure function from state to state."""
 
+from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation, States, replay
 from whimbrel.operations.fields import (
     AddField,
@@ -37,6 +38,7 @@ __all__ = [
     "AlterModelTable",
     "AlterModelTableComment",
     "AlterUniqueTogether",
+    "Backfill",
     "CreateModel",
     "DeleteModel",
     "MoveModel",

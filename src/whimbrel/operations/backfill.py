@@ -119,6 +119,16 @@ class Backfill(Operation):
         null = value is True if lookup == "isnull" else lookup == "exact" and value is None
         return null and (self.function is not None or name in (self.set or ()))
 
+    def unfinished(self) -> str | None:
+        open_ = [name for name, value in (self.set or {}).items() if value is ...]
+        if not open_:
+            return None
+        return (
+            f"Say in place of the dots what each row of {self.model_name} gets for "
+            f'{", ".join(open_)}: a value, F("other_field"), SQL("..."), or a function that is '
+            "called for each row."
+        )
+
     def missing_reverse(self) -> str | None:
         if self.reverse is not None:
             return None
@@ -141,8 +151,10 @@ class Backfill(Operation):
 
     def describe(self) -> str:
         what = ", ".join(self.set) if self.set else f"with {name_of(self._called())}"
-        return f"Backfill {self.model_name} {what}" if not self.set else (
-            f"Backfill {what} of {self.model_name}"
+        return (
+            f"Backfill {self.model_name} {what}"
+            if not self.set
+            else (f"Backfill {what} of {self.model_name}")
         )
 
     def _called(self) -> Callable[[Any], Any]:

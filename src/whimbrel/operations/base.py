@@ -76,6 +76,10 @@ class Operation(ABC):
         before = fitting(self, app, states)
         yield Passage(self, before, self.apply_to_both(app, before))
 
+    def unfinished(self) -> str | None:
+        """What people have still to say before it can be applied; None where it is whole."""
+        return None
+
     def missing_reverse(self) -> str | None:
         """What is to be added so that it can be undone; None where it can be."""
         return None

@@ -13,19 +13,26 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines import Engine
+from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.special import RunPython
 from whimbrel.run.events import Listener, nobody
+from whimbrel.run.lock import LIMIT
 from whimbrel.run.parts import Data
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where data is worked on: the connection, what knows its database, and who is told."""
+    """Where data is worked on: the connection, what knows its database, and who is told.
+
+    limit: seconds for which locks are tried to get. number: which part of its migration it is.
+    """
 
     engine: Engine
     connection: Connection
     alias: str = "default"
     tell: Listener = nobody
+    limit: float = LIMIT
+    number: int = 0
 
 
 def carry_out(data: Data, site: Site) -> None:
@@ -35,5 +42,9 @@ def carry_out(data: Data, site: Site) -> None:
             from whimbrel.run.python import run_python
 
             run_python(data, data.operation, site)
+        case Backfill():
+            from whimbrel.run.backfill import backfill
+
+            backfill(data, data.operation, site)
         case _:
             raise TypeError(f"nothing carries out {data.operation!r}")

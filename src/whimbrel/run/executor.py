@@ -22,7 +22,8 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
-from whimbrel.run import journal, recorder
+from whimbrel.history.node import Node
+from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.data import Site, carry_out
 from whimbrel.run.events import (
     DataDone,
@@ -96,7 +97,7 @@ class Executor:
         def act() -> None:
             self._only_record(stage, backwards)
             for node in stage.nodes:
-                journal.clear(self.connection, node.app, node.name)
+                self._forget_way(node)
 
         self._committed(act)
         self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True))
@@ -119,6 +120,12 @@ class Executor:
         if not recorder.applied(self.connection) and not journal.entries(self.connection):
             recorder.drop(self.connection)
             journal.drop(self.connection)
+            checkpoint.drop(self.connection)
+
+    def _forget_way(self, node: Node) -> None:
+        """What was noted on the way to a migration's end."""
+        journal.clear(self.connection, node.app, node.name)
+        checkpoint.clear(self.connection, node.app, node.name)
 
     def _record(self, stage: Stage, backwards: bool) -> None:
         if backwards:
@@ -158,7 +165,9 @@ class Executor:
     def _run_data(self, data: Data, number: int, of: int) -> None:
         started = time.monotonic()
         self.tell(DataStarted(data.title, number, of))
-        carry_out(data, Site(self.engine, self.connection, self.alias, self.tell))
+        carry_out(
+            data, Site(self.engine, self.connection, self.alias, self.tell, self.limit, number)
+        )
         self.tell(DataDone(data.title, number, of, time.monotonic() - started))
 
     # -- a transaction, again and again while a lock is held by others
@@ -251,7 +260,7 @@ class Executor:
 
         def end() -> None:
             self._only_record(work.stage, work.backwards)
-            journal.clear(self.connection, node.app, node.name)
+            self._forget_way(node)
 
         self._committed(end)
 

@@ -79,14 +79,14 @@ class Keys:
     def _ends(self, connection: Connection) -> tuple[int, int, Callable[[int], Any]] | None:
         """The first and the last key as numbers, and what makes keys of such numbers."""
         column = self.columns[0]
-        ends = [
+        first, last = (
             connection.execute(sa.select(column).order_by(order).limit(1)).scalar()
             for order in (column.asc(), column.desc())
-        ]
-        if all(isinstance(each, int) for each in ends):
-            return ends[0], ends[1], int
-        if all(isinstance(each, uuid.UUID) for each in ends):
-            return ends[0].int, ends[1].int, lambda number: uuid.UUID(int=number)
+        )
+        if isinstance(first, int) and isinstance(last, int):
+            return first, last, int
+        if isinstance(first, uuid.UUID) and isinstance(last, uuid.UUID):
+            return first.int, last.int, lambda number: uuid.UUID(int=number)
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whimbrel.config import Config
-from whimbrel.errors import IrreversibleError
+from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.record import Record, refuse_half_done, refuse_inconsistent
@@ -31,9 +31,22 @@ def checked_plan(
     refuse_inconsistent(graph, record.applied)
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     refuse_half_done(record, plan, graph)
-    if plan.backwards and not fake:
-        _refuse_irreversible(history, plan)
+    if not fake:
+        _refuse_irreversible(history, plan) if plan.backwards else _refuse_unfinished(history, plan)
     return plan
+
+
+def _refuse_unfinished(history: History, plan: Plan) -> None:
+    """Raises `HistoryError` where something in a plan waits for people to say what it does."""
+    for node in plan.nodes:
+        for operation in history.migration(node.key).operations if node.has_barrier else ():
+            missing = operation.unfinished()
+            if missing is not None:
+                raise HistoryError(
+                    "it is not finished; nothing was changed",
+                    place=f"{node.label}: {operation.describe()}",
+                    mend=missing,
+                )
 
 
 def _refuse_irreversible(history: History, plan: Plan) -> None:
