@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import columns, indexes, options, versions
+from whimbrel.engines.postgresql import columns, constraints, indexes, options, versions
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
@@ -15,8 +16,8 @@ from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Name, Table
-from whimbrel.state.naming import shortened
+from whimbrel.schema.order import aside
+from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 
 # -- schemas ---------------------------------------------------------------------------------------
 
@@ -52,8 +53,12 @@ def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
     """The table with its constraints; then its indexes and comments."""
     table = change.table
     work.fresh.add(table.at)
-    step = work.step(_create(table), change, *_targets(table), probe=w.exists(table.at))
+    again = _said_again(table.constraints)
+    first = replace(table, constraints=tuple(p for p in table.constraints if p not in again))
+    step = work.step(_create(first), change, *_targets(table), probe=w.exists(table.at))
     yield versions.checked(step, versions.of_table(table))
+    for constraint in again:
+        yield constraints.added(table.at, constraint, change, work, table)
     for index in table.indexes:
         yield indexes.created(table, index, change, work)
     if table.comment is not None:
@@ -61,6 +66,13 @@ def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
     for column in table.columns:
         if column.comment is not None:
             yield columns.commented(table.at, column, change, work)
+
+
+def _said_again(parts: tuple[Constraint, ...]) -> list[Constraint]:
+    """The keys over columns that another key is over: CREATE TABLE would leave them out unasked."""
+    keys = [part for part in parts if isinstance(part, PrimaryKey | Unique)]
+    known: dict[tuple[str, ...], Constraint] = {}
+    return [part for part in keys if known.setdefault(part.columns, part) is not part]
 
 
 def _create(table: Table) -> str:
@@ -91,16 +103,17 @@ def drop_table(change: c.DropTable, work: Work) -> Iterator[Step]:
 
 
 def rename_table(change: c.RenameTable, work: Work) -> Iterator[Step]:
-    """To another name, another schema, or both; then in an order in which each name is free."""
+    """To another name, another schema, or both.
+
+    Then under a name for a while: the schemas may hold tables of either name that no change
+    here concerns.
+    """
     old, new = change.old, change.new
     here = old
-    both = old.schema != new.schema and old.name != new.name
-    if both and work.standing.knows(Name(new.schema, old.name)):
-        here = Name(old.schema, new.name)
-        if work.standing.knows(here):
-            here = Name(old.schema, shortened(f"{old.name}_whimbrel"))
-        yield _renamed(old, here.name, change, work)
-    if here.schema != new.schema:
+    if old.schema != new.schema:
+        if old.name != new.name:
+            here = Name(old.schema, aside(new.name))
+            yield _renamed(old, here.name, change, work)
         yield _moved(here, new.schema, change, work)
         here = Name(new.schema, here.name)
     if here.name != new.name:
