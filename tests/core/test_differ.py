@@ -251,6 +251,10 @@ CASES: dict[str, tuple[list[Any], list[Any], list[str]]] = {
         [made("A", ("x", Int()))],
         [m.AlterModelTableComment("A", "about"), m.AlterField("A", "x", Int(db_comment="it's")), m.AlterModelOptions("A", {"dialect": {"sqlite_strict": True}})],
         ["AlterTable a_a", "AlterColumn a_a x"]),
+    "conditions over a field of another kind": (
+        [made("A", ("x", Int()), indexes=[models.Index(fields=["id"], condition=Q(x__gt=0)), models.Index(fields=["x"])], constraints=[models.CheckConstraint(Q(x__in=[1, 2])), models.CheckConstraint(SQL("x <> id"), name="one")])],
+        [m.AlterField("A", "x", chars())],
+        ["DropIndex a_a a_a_id_index", "DropConstraint a_a a_a_check", "AlterColumn a_a x", "AddConstraint a_a a_a_check", "AddIndex a_a a_a_id_index"]),
     # -- computed columns
     "the source of a computed column is renamed": (
         [made("A", ("x", Int()), ("g", models.GeneratedField(SQL("x + 1"), Int())))],

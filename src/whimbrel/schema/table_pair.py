@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import Expression, Q
 from whimbrel.schema.mentions import (
     mentioned,
     rename_column,
@@ -16,8 +17,10 @@ from whimbrel.schema.order import aside, made_after, rename_order
 from whimbrel.schema.pairs import Pairs, pair
 from whimbrel.schema.renames import PartRename
 from whimbrel.schema.table import (
+    Check,
     Column,
     Constraint,
+    Exclude,
     ForeignKey,
     Index,
     Name,
@@ -102,6 +105,9 @@ class TablePair:
             again = {column.name for column in self.remade}
             self.altered = [each for each in self.altered if each[1].name not in again]
         self.fresh = frozenset(each.name for each in (*self.remade, *self._columns.new))
+        self._reworded = frozenset(
+            new.name for old, new in self.altered if _literal(old) != _literal(new)
+        )
 
     def _translated(self, column: Column) -> Column:
         """An old column in the new names, with the new enum types."""
@@ -201,7 +207,9 @@ class TablePair:
     def _must_be_made_anew(self, old: _Part, new: _Part) -> bool:
         if old.now != new.now and replace(old.now, name=new.now.name) != new.now:
             return True
-        return bool(self.fresh) and bool(mentioned(new.now, self.fresh))
+        if self.fresh and mentioned(new.now, self.fresh):
+            return True
+        return bool(self._reworded) and bool(_in_conditions(new.now) & self._reworded)
 
     def losing_keys(self) -> Iterator[str]:
         """Old columns whose primary or unique key goes."""
@@ -265,6 +273,29 @@ def _kind(column: Column) -> object:
     """What of a type a foreign key minds: its class, not its length."""
     of = column.type
     return of.path if isinstance(of, Type) else (of.schema, of.name)
+
+
+def _literal(column: Column) -> object:
+    """What of a type says how its values are written in a condition."""
+    kind = _kind(column)
+    return _FAMILIES.get(kind, kind) if isinstance(kind, str) else "text"
+
+
+_FAMILIES = {
+    **dict.fromkeys(
+        ["sqlalchemy:Integer", "sqlalchemy:BigInteger", "sqlalchemy:SmallInteger"], "n"
+    ),
+    **dict.fromkeys(["sqlalchemy:String", "sqlalchemy:Text"], "text"),
+}
+
+
+def _in_conditions(part: Constraint | Index) -> frozenset[str]:
+    """The columns that a part compares with values: those are written for the column's type."""
+    if isinstance(part, Check):
+        condition: Expression | None = part.expression
+    else:
+        condition = part.where if isinstance(part, Index | Exclude) else None
+    return condition.names() if isinstance(condition, Q) else frozenset()
 
 
 def _is_typed_otherwise(old: Column, new: Column) -> bool:
