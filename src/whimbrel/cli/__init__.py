@@ -23,11 +23,15 @@ def main(
     # A command makes many objects that stay, few circles, and soon ends: looking for circles
     # after every 700 objects, as Python does, took a fifth of the time of a short one.
     gc.set_threshold(100_000, 20, 20)
-    whimbrel.main(
-        args=list(args) if args is not None else None,
-        prog_name=prog_name,
-        project=Path(project) if project is not None else None,
-    )
+    try:
+        whimbrel.main(
+            args=list(args) if args is not None else None,
+            prog_name=prog_name,
+            project=Path(project) if project is not None else None,
+        )
+    finally:
+        # Python looks for circles once more at its end, through all of SQLAlchemy: not in these.
+        gc.freeze()
 
 
 __all__ = ["main", "whimbrel"]
