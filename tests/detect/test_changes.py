@@ -17,6 +17,8 @@ from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
+pytestmark = pytest.mark.reduced
+
 CHAR = models.CharField(max_length=10)
 INT = models.IntegerField(default=0)
 TEXT = models.TextField(null=True)

@@ -30,6 +30,8 @@ from whimbrel.schema.table import (
     Unique,
 )
 
+pytestmark = pytest.mark.reduced
+
 POST = Name(None, "post")
 VIRTUAL = column(INTEGER, null=True, computed=Computed(SQL("1"), stored=False))
 NO_TWO_NULLS = Unique("u", ("x",), nulls_not_distinct=True)

@@ -26,6 +26,8 @@ from whimbrel.state.difference import changes_between, schemas_of
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
+pytestmark = pytest.mark.reduced
+
 Fresh = Callable[[], Any]
 
 

@@ -19,6 +19,8 @@ import catalog
 import catalog_sqlite
 from servers import PostgresServer
 
+pytestmark = pytest.mark.reduced
+
 PROJECTS = {
     "jupyterhub": "jupyterhub.orm:Base",
     "optuna": "optuna.storages._rdb.models:BaseModel",

@@ -7,6 +7,8 @@ from whimbrel.errors import ModelError
 from whimbrel.sources.checks import check_state, findings
 from whimbrel.state.state import State
 
+pytestmark = pytest.mark.reduced
+
 KEY = ("id", m.BigAutoField(primary_key=True))
 X = ("x", m.IntegerField())
 LONG = "n" * 64

@@ -12,6 +12,8 @@ from whimbrel.errors import ModelError
 from whimbrel.sources.native import Model, declared_models, state_of
 from whimbrel.state.lowering import lower
 
+pytestmark = pytest.mark.reduced
+
 BLOG = """
 import decimal, enum, uuid
 

@@ -7,6 +7,8 @@ from textwrap import dedent
 
 import pytest
 
+pytestmark = pytest.mark.reduced
+
 SCRIPT = """
 import json, sys
 from whimbrel.config import load_config

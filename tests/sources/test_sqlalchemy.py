@@ -29,6 +29,8 @@ from whimbrel.models import (
 from whimbrel.sources.sqlalchemy import load, read
 from whimbrel.state.lowering import lower
 
+pytestmark = pytest.mark.reduced
+
 INTEGER = sa.Integer()
 
 
@@ -93,7 +95,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("column", "field"), COLUMNS, ids=lambda each: repr(each)[:70].split(" object at ")[0])
+@pytest.mark.parametrize(
+    ("column", "field"), COLUMNS, ids=lambda each: repr(each)[:70].split(" object at ")[0]
+)
 def test_columns(column, field):
     found = read_table(column).fields[-1]
     assert (found.name, found.field) == (column.key, field)
@@ -141,7 +145,9 @@ PARTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "part"), PARTS, ids=lambda each: repr(each)[:70].split(" object at ")[0])
+@pytest.mark.parametrize(
+    ("given", "part"), PARTS, ids=lambda each: repr(each)[:70].split(" object at ")[0]
+)
 def test_constraints_and_indexes(given, part):
     model = read_table(A(), B(), given)
     assert [each.value for each in (*model.options.indexes, *model.options.constraints)] == [part]

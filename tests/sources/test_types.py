@@ -10,6 +10,8 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.types import describe, make_type
 from whimbrel.sources.types import build
 
+pytestmark = pytest.mark.reduced
+
 
 class Loud(sa.types.TypeDecorator):
     impl = sa.String
