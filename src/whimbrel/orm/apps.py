@@ -86,6 +86,8 @@ class Apps:
             found = build(self, self.model(label))
             self._built[key] = found
             self._join_to_others(found._meta)
+            # Instances are made outside of SQLAlchemy's queries, which would see to it.
+            self.registry.configure()
         return found
 
     def meta(self, label: str) -> Meta:
