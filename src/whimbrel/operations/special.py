@@ -141,11 +141,11 @@ class RunSQL(Operation):
 
 def _short(sql: SQLOf) -> str:
     """The beginning of some SQL, on one line."""
-    while not isinstance(sql, str):
+    while isinstance(sql, Mapping | list | tuple):
         if not sql:
             return "nothing"
         sql = next(iter(sql.values())) if isinstance(sql, Mapping) else sql[0]
-    line = " ".join(sql.split())
+    line = " ".join(str(sql).split()) or "nothing"
     return line if len(line) <= 60 else f"{line[:59]}…"
 
 
