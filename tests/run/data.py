@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,10 @@ class Rows:
     def is_postgresql(self) -> bool:
         return self.project.url.startswith("postgresql")
 
-    @property
-    def config(self) -> Config:
-        return load_config(self.project.root)
+    def config(self, url: str | None = None) -> Config:
+        """As it is in its file; ``url``: of the same database, in other words."""
+        config = load_config(self.project.root)
+        return replace(config, databases={"default": url}) if url else config
 
     def file(self, name: str, operations: str, functions: str = "", *, atomic: bool = True) -> Path:
         """One more migration, after the last one; or a file that is there, written anew."""
@@ -67,10 +69,13 @@ class Rows:
             self.query(f"INSERT INTO blog_row (number) VALUES ({number})")
         return self
 
-    def go(self, name: str | None = None, **options: Any) -> MigrateResult:
+    def go(
+        self, name: str | None = None, *, url: str | None = None, **options: Any
+    ) -> MigrateResult:
         """To the newest migration, or to one by name."""
         target = Target("blog", name) if name else Target()
-        return migrate(self.config, target, tell=self.events.append, **options)
+        options = {"tell": self.events.append, **options}
+        return migrate(self.config(url), target, **options)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.project.query(sql)

@@ -181,7 +181,7 @@ class Executor:
         """
         deadline = time.monotonic() + self.limit
         for attempt in count(1):
-            timeout = _timeout(attempt, parts)
+            timeout = min(_timeout(attempt, parts), max(self.limit, _LADDER[0]))
             self._part = None
             try:
                 with self._around(parts, timeout):

@@ -51,6 +51,7 @@ _MENDS = {
     "drop that first, and create it anew afterwards.",
     "0A000": "This server cannot do it in this way: a view, a rule or a partition stands in the "
     "way, or its version is too old.",
+    "25001": "It runs in no transaction: write atomic = False in the class of its migration.",
     "25006": "The database only lets itself be read: connect to the primary server.",
     "53100": "The server's disk is full.",
     "57014": "The statement ran longer than statement_timeout allows, or somebody cancelled it.",
