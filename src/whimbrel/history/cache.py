@@ -14,9 +14,8 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from whimbrel import __version__
 from whimbrel.history.node import DIGEST_VERSION, Key, Node
@@ -30,8 +29,7 @@ UNSEEN_NS = 2_000_000_000
 _STAMP = f"{FORMAT}/{DIGEST_VERSION}/{__version__}/{sys.implementation.cache_tag}"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A migration file in a directory: its name without ``.py``, and what tells it from another."""
 
     name: str

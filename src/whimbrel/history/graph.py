@@ -162,9 +162,9 @@ class Graph:
 
     def _found_roots(self) -> set[Key]:
         roots = {
-            node.key
-            for node in self._nodes.values()
-            if all(app != node.app for app, _ in node.dependencies)
+            key
+            for key, node in self._nodes.items()
+            if all(app != key[0] for app, _ in node.dependencies)
         }
         for node in self._nodes.values():
             roots.difference_update(key for key in node.run_before if key[0] == node.app)
@@ -173,13 +173,13 @@ class Graph:
     def _linked_within_apps(self) -> dict[Key, list[Key]]:
         """Who depends on whom inside each app: what leaves are made of."""
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
-        for node in self._nodes.values():
+        for own, node in self._nodes.items():
             for key in node.dependencies:
                 if key[0] == node.app:
-                    children[self._inner(key, node)].append(node.key)
+                    children[self._inner(key, node)].append(own)
             for key in node.run_before:
                 if key[0] == node.app:
-                    children[node.key].append(self._inner(key, node))
+                    children[own].append(self._inner(key, node))
         return children
 
     def _inner(self, key: Key, wanted_by: Node) -> Key:
@@ -194,11 +194,11 @@ class Graph:
     def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
         parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
-        for node in self._nodes.values():
+        for own, node in self._nodes.items():
             for key in node.dependencies:
-                parents[node.key][self._settled(key, node)] = None
+                parents[own][self._settled(key, node)] = None
             for key in node.run_before:
-                parents[self._settled(key, node)][node.key] = None
+                parents[self._settled(key, node)][own] = None
         for key, waited_for in parents.items():
             for parent in waited_for:
                 children[parent].append(key)
@@ -213,21 +213,27 @@ class Graph:
         return self._resolved[key]
 
     def _sorted(self) -> tuple[Node, ...]:
-        sorter = graphlib.TopologicalSorter(self._parents)
-        try:
-            sorter.prepare()
-        except graphlib.CycleError as error:
-            raise _cycle(error.args[1]) from None
-        ready = [(self._rank[app], name, app) for app, name in sorter.get_ready()]
+        rank = self._rank
+        waits = {key: len(parents) for key, parents in self._parents.items()}
+        ready = [(rank[key[0]], key[1], key) for key, number in waits.items() if not number]
         heapify(ready)
         order = []
         while ready:
-            _, name, app = heappop(ready)
-            order.append(self._nodes[app, name])
-            sorter.done((app, name))
-            for key in sorter.get_ready():
-                heappush(ready, (self._rank[key[0]], key[1], key[0]))
+            _, _, done = heappop(ready)
+            order.append(self._nodes[done])
+            for key in self._children[done]:
+                waits[key] -= 1
+                if not waits[key]:
+                    heappush(ready, (rank[key[0]], key[1], key))
+        if len(order) < len(waits):
+            self._refuse_circles()
         return tuple(order)
+
+    def _refuse_circles(self) -> None:
+        try:
+            graphlib.TopologicalSorter(self._parents).prepare()
+        except graphlib.CycleError as error:
+            raise _cycle(error.args[1]) from None
 
     def _in_order(self, keys: Iterable[Key]) -> list[Node]:
         position: Callable[[Key], int] = self._position.__getitem__

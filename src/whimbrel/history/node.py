@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from whimbrel.history.migration import Migration
 
@@ -16,8 +15,7 @@ Key: TypeAlias = tuple[str, str]
 DIGEST_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A migration file, but for what its operations do.
 
     ``dependencies``, ``run_before`` and ``replaces`` are as the file has them; ``initial`` is
@@ -86,3 +84,8 @@ def label_of(key: Key) -> str:
 def comparable(one: str, other: str) -> bool:
     """Whether two digests were made by the same rules, so that a difference means something."""
     return one.partition(":")[0] == other.partition(":")[0]
+
+
+def is_edited(recorded: str | None, now: str) -> bool:
+    """Whether a migration does something else now than when it was recorded, by its digests."""
+    return bool(recorded and recorded != now and comparable(recorded, now))

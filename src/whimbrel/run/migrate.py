@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import WhimbrelError
-from whimbrel.history.node import Key, label_of
+from whimbrel.history.node import Key, is_edited, label_of
 from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
@@ -18,7 +18,6 @@ from whimbrel.run.planning import checked_plan, history_for
 from whimbrel.run.record import ghosts, record_in
 from whimbrel.run.recorder import Applied
 from whimbrel.run.results import Done, Interrupted, MigrateResult, Wishes
-from whimbrel.run.show import is_edited
 
 
 def migrate(

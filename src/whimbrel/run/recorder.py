@@ -6,8 +6,8 @@ Nothing is created until there is something to record.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,8 +25,7 @@ _RECORD = sa.Table(
 )
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A migration that is applied. ``digest``: of what it did then; ``at``: when, in UTC."""
 
     app: str
@@ -46,11 +45,10 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
         return {}
     columns = _RECORD.c
     query = sa.select(_RECORD).order_by(columns.applied, columns.app, columns.name)
-    rows = (
-        Applied(row.app, row.name, _in_utc(row.applied), row.digest)
-        for row in connection.execute(query)
-    )
-    return {row.id: row for row in rows}
+    return {
+        (app, name): Applied(app, name, _in_utc(at), digest)
+        for app, name, at, digest in connection.execute(query)
+    }
 
 
 def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:

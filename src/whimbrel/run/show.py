@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import load
-from whimbrel.history.node import Key, Node, comparable
+from whimbrel.history.node import Key, Node, is_edited
 
 if TYPE_CHECKING:
     from whimbrel.run.record import Record
@@ -134,8 +134,3 @@ def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
 
 def _with_ghosts(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*apps, *(each.app for each in shown))))
-
-
-def is_edited(recorded: str | None, now: str) -> bool:
-    """Whether a migration does something else now than when it was recorded, by its digests."""
-    return bool(recorded and recorded != now and comparable(recorded, now))
