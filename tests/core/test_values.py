@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -130,6 +132,51 @@ def test_two_fields_are_equal_when_they_lower_to_the_same_column() -> None:
     assert models.Field(sa.String(20)) == models.CharField("Name", max_length=20, help_text="?")
     assert models.Field(sa.String(20)) != models.CharField(max_length=21)
     assert models.ForeignKey("a.B", models.PROTECT) == models.ForeignKey("a.b", models.RESTRICT)
+
+
+FACES: list[tuple[Any, Any, bool]] = [
+    (models.JSONField(default={"a": [1]}), models.JSONField(default={"a": [1]}), True),
+    (models.JSONField(default={"a": [1]}), models.JSONField(default={"a": [True]}), False),
+    (models.DecimalField(default=Decimal("1.5")), models.DecimalField(default=Decimal("1.50")), True),
+    (models.ForeignKey("a.B", unique=True), models.OneToOneField("a.B"), True),
+    (models.IntegerField(default=partial(int, "1")), models.IntegerField(default=partial(int, "1")), True),
+    (models.IntegerField(default=partial(int, "1")), models.IntegerField(default=partial(int, "2")), False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("left", "right", "same"), FACES)
+def test_fields_are_values_whatever_their_defaults(left: Any, right: Any, same: bool) -> None:
+    assert (left == right) is same
+    assert not same or hash(left) == hash(right)
+
+
+CONDITIONS_WRITTEN = [
+    Q(),
+    ~Q(),
+    Q(Q(a=1), b=2),
+    Q(Q(Q(a=1))),
+    Q(Q(a=1) | Q(b=2), c=3),
+    ~Q(Q(~Q(a=1)), b=2),
+    Q(a=1) | Q() | ~(Q(b=2) & Q(c__in=[1, 2])),
+    Q(a__range=(models.F("b"), 3)) | Q(b__in={2, 1}),
+]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS_WRITTEN, ids=repr)
+def test_a_condition_is_what_its_repr_says(condition: Any) -> None:
+    assert eval(repr(condition), {"Q": Q, "F": models.F}) == condition
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (Constant(Decimal("1.5")), Constant(Decimal("1.50"))),
+        (Constant({"a": 1, "b": 2}), Constant({"b": 2, "a": 1})),
+    ],
+)
+def test_equal_constants_have_one_hash(left: Constant, right: Constant) -> None:
+    assert left == right
+    assert hash(left) == hash(right)
 
 
 NAMES = [

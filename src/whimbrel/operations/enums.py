@@ -117,9 +117,9 @@ def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str,
 
 def labels_at_birth(state: State, each: ModelField) -> Labels | None:
     """The labels of a new field's enum type: if others have it already, none of theirs is lost."""
-    names = enum_names(each)
-    if not names or not enum_labels(each.field):
+    if not enum_labels(each.field):
         return None
+    names = enum_names(each)
     there = _field_of(state, names, each.key)
     if there is None:
         return Labels.of(each.field)

@@ -181,6 +181,7 @@ class Table:
     comment: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     key: str | None = field(default=None, compare=False)
+    _enums: tuple[EnumType, ...] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def at(self) -> Name:
@@ -198,9 +199,10 @@ class Table:
     @property
     def enums(self) -> tuple[EnumType, ...]:
         """The enum types of its columns, in order, each once."""
-        return tuple(
-            dict.fromkeys(enum for column in self.columns for enum in enum_types(column.type))
-        )
+        if self._enums is None:
+            found = (enum for column in self.columns for enum in enum_types(column.type))
+            object.__setattr__(self, "_enums", tuple(dict.fromkeys(found)))
+        return self._enums or ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""

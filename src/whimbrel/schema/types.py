@@ -78,15 +78,14 @@ def enum_types(of: ColumnType) -> list[EnumType]:
     """The enum types inside a type: itself, or an array's items."""
     if isinstance(of, EnumType):
         return [of]
-    if not (of.args or of.kwargs or of.variants):
-        return []
-    inner = [*of.args, *(value for _, value in of.kwargs), *(variant for _, variant in of.variants)]
-    return [
-        found
-        for value in inner
-        if isinstance(value, Type | EnumType)
-        for found in enum_types(value)
-    ]
+    found: list[EnumType] = []
+    for value in of.args:
+        if isinstance(value, Type | EnumType):
+            found += enum_types(value)
+    for _, value in (*of.kwargs, *of.variants):
+        if isinstance(value, Type | EnumType):
+            found += enum_types(value)
+    return found
 
 
 def replace_enums(of: ColumnType, by: Mapping[EnumType, EnumType]) -> ColumnType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import replace
@@ -250,11 +251,11 @@ class Field:
         return (
             self._type_face(),
             self.null,
-            repr(self.column_default()) if self.column_default() is not None else None,
+            self.column_default(),
             _callable_face(self.default),
             self.primary_key,
             self.unique,
-            self.db_index,
+            self.db_index and not self.unique,  # a unique column is indexed as it is
             self.db_column,
             self.db_collation,
             self.db_comment,
@@ -278,7 +279,8 @@ class Field:
         return isinstance(other, Field) and self._cached_face() == other._cached_face()
 
     def __hash__(self) -> int:
-        return hash(repr(self._cached_face()))
+        # Of that only which looks the same where it is equal: a default need not.
+        return hash((repr(self._type_face()), self.null, self.unique, self.db_column))
 
     def __repr__(self) -> str:
         name, args, kwargs = self.deconstruct()
@@ -297,6 +299,8 @@ def _callable_face(default: Any) -> Any:
     """Callables are the same when they are imported from the same place."""
     if not callable(default):
         return None
+    if isinstance(default, functools.partial):
+        return _callable_face(default.func), default.args, tuple(sorted(default.keywords.items()))
     named = getattr(default, "__qualname__", None)
     return f"{default.__module__}:{named}" if named and default.__module__ else repr(default)
 
