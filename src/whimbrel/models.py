@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.schema.expressions import SQL, F, Q
@@ -122,9 +123,79 @@ __all__ = [
 ]
 
 
+#: What queries are made of; it stands on SQLAlchemy, and is loaded when it is asked for.
+_OF_QUERIES = {
+    "expressions": ("Case", "ExpressionWrapper", "Func", "Value", "When"),
+    "aggregates": ("Avg", "Count", "Max", "Min", "Sum"),
+    "subqueries": ("Exists", "OuterRef", "Subquery"),
+    "prefetching": ("Prefetch", "prefetch_related_objects"),
+    "windows": (
+        "DenseRank",
+        "FirstValue",
+        "Lag",
+        "LastValue",
+        "Lead",
+        "Rank",
+        "RowNumber",
+        "Window",
+    ),
+    "functions": (
+        "Abs",
+        "Cast",
+        "Ceil",
+        "Coalesce",
+        "Concat",
+        "Extract",
+        "ExtractDay",
+        "ExtractHour",
+        "ExtractMinute",
+        "ExtractMonth",
+        "ExtractQuarter",
+        "ExtractSecond",
+        "ExtractWeek",
+        "ExtractWeekDay",
+        "ExtractYear",
+        "Floor",
+        "Greatest",
+        "KeyTextTransform",
+        "KeyTransform",
+        "LTrim",
+        "Least",
+        "Left",
+        "Length",
+        "Lower",
+        "Mod",
+        "Now",
+        "NullIf",
+        "RTrim",
+        "Replace",
+        "Right",
+        "Round",
+        "StrIndex",
+        "Substr",
+        "Trim",
+        "Trunc",
+        "TruncDate",
+        "TruncDay",
+        "TruncHour",
+        "TruncMonth",
+        "TruncTime",
+        "TruncYear",
+        "Upper",
+    ),
+}
+_MODULES = {name: module for module, names in _OF_QUERIES.items() for name in names}
+
+
 def __getattr__(name: str) -> Any:
     if name == "Model":
         from whimbrel.sources.native import Model
 
         return Model
+    if name in _MODULES:
+        return getattr(import_module(f"whimbrel.orm.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'whimbrel.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

@@ -61,12 +61,13 @@ def _class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
         "_base_manager": Objects(),
     }
     base: type[Any] = parent.model if parent else HistoricalModel
-    made = type(value.name, (base,), names)
+    made: Any = type(value.name, (base,), names)
     missing = parent.model.DoesNotExist if parent else MissingRow
     several = parent.model.MultipleObjectsReturned if parent else SeveralRows
     made.DoesNotExist = _error(made, "DoesNotExist", missing)
     made.MultipleObjectsReturned = _error(made, "MultipleObjectsReturned", several)
-    return made
+    model: type[Any] = made
+    return model
 
 
 def _error(model: type[Any], name: str, base: type[Any]) -> type[Any]:

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import QueryError
 from whimbrel.orm.compiling import Compiler
 from whimbrel.orm.query import Annotation, Query
+from whimbrel.orm.relations import pointing_at
 from whimbrel.orm.scope import Scope, is_expression
-from whimbrel.state.fields import ForeignKey
+from whimbrel.state.fields import ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import OnDelete
 
 if TYPE_CHECKING:
@@ -171,18 +172,24 @@ def _cascade(connection: Connection, meta: Meta, keys: Any) -> None:
     SQLite enforces foreign keys only where it was told to before the transaction began
     (foreignkeys.html, 2), and a migration that rebuilds a table must tell it not to.
     """
-    for reverse in meta.reverses.values():
-        field = reverse.field
+    for label, name, field in pointing_at(meta.apps.state, meta.value):
+        owner = meta.apps.meta(label)
         if isinstance(field, ForeignKey) and field.db_constraint:
-            owner = meta.apps.meta(reverse.label)
-            own = owner.info.fields[reverse.field_name]
-            _follow(connection, owner, own, reverse.field_name, keys)
-    for name in (*(each.name for each in meta.many_to_many), *meta.reverses):
-        hop = meta.hop(name)
-        if hop is not None and hop.between is not None and getattr(hop.field, "through", 1) is None:
-            between = hop.between.meta
-            near = between.by_name[hop.between.near].table_column
-            connection.execute(sa.delete(between.table).where(near.in_(keys)))
+            _follow(connection, owner, owner.info.fields[name], name, keys)
+        elif isinstance(field, ManyToManyField) and field.through is None:
+            _cut(connection, owner, name, keys, near=False)
+    for each in meta.many_to_many:
+        if each.meta is meta and each.field.through is None:  # type: ignore[attr-defined]
+            _cut(connection, meta, each.name, keys, near=True)
+
+
+def _cut(connection: Connection, owner: Meta, name: str, keys: Any, near: bool) -> None:
+    """Take the rows of a table between that point at these."""
+    hop = owner.hop(name)
+    assert hop is not None and hop.between is not None
+    between = hop.between
+    column = between.meta.by_name[between.near if near else between.far].table_column
+    connection.execute(sa.delete(between.meta.table).where(column.in_(keys)))
 
 
 def _follow(connection: Connection, owner: Meta, field: Any, name: str, keys: Any) -> None:

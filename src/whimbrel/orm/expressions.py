@@ -38,10 +38,12 @@ class Expression(Combinable):
         return ()
 
     def __and__(self, other: Any) -> Q:
-        return Q(self) & other
+        joined: Q = Q(self) & other
+        return joined
 
     def __or__(self, other: Any) -> Q:
-        return Q(self) | other
+        joined: Q = Q(self) | other
+        return joined
 
     def __invert__(self) -> Any:
         return ~Q(self)

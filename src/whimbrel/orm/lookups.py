@@ -77,10 +77,7 @@ def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]
         names += _OF_DATES
     if isinstance(column.type, sa.Time | sa.DateTime | Moment):
         names += _OF_TIMES
-    found: dict[str, Callable[[Element], Element]] = {
-        name: lambda of, name=name: spelling.PARTS[name](_utc(of), type_=sa.Integer())
-        for name in names
-    }
+    found: dict[str, Callable[[Element], Element]] = {name: _part(name) for name in names}
     if isinstance(column.type, sa.DateTime | Moment):
         found["date"] = lambda of: spelling.date_of(_utc(of), type_=sa.Date())
         found["time"] = lambda of: spelling.time_of(_utc(of), type_=sa.Time())
@@ -89,6 +86,10 @@ def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]
         found["lower"] = sa.func.lower
         found["upper"] = sa.func.upper
     return found
+
+
+def _part(name: str) -> Callable[[Element], Element]:
+    return lambda of: spelling.PARTS[name](_utc(of), type_=sa.Integer())
 
 
 def _utc(column: Element) -> Element:
@@ -143,7 +144,8 @@ def _in(scope: Scope, column: Element, value: Any) -> Element:
     if hasattr(value, "selected_for"):
         return column.in_(value.selected_for(scope, column))
     if isinstance(value, sa.sql.ClauseElement):
-        return column.in_(value)
+        several: Any = value
+        return column.in_(several)
     if isinstance(value, str):
         raise QueryError(f"in takes several values, not {value!r}", mend=f"[{value!r}]")
     values = [scope.value(each, column) for each in value if each is not None]
@@ -219,6 +221,7 @@ def _compared_json(
     known = last in LOOKUPS or last in _OF_JSON
     lookup, keys = (last, rest[:-1]) if known else ("exact", rest)
     path = _json_keys(keys)
+    value = list(value) if isinstance(value, tuple) else value  # a Q makes tuples of lists
     if lookup in _OF_JSON:
         return _has(column, path, lookup, value)
     if lookup == "isnull":

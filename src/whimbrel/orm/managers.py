@@ -18,7 +18,7 @@ class Manager:
 
     def __init__(self, meta: Meta, alias: str | None = None) -> None:
         self.meta = meta
-        self.alias = alias
+        self._alias = alias
 
     @property
     def model(self) -> type[Any]:
@@ -27,7 +27,7 @@ class Manager:
 
     def get_queryset(self) -> QuerySet:
         """All rows, as a queryset."""
-        return QuerySet(Query(self.meta, self.alias))
+        return QuerySet(Query(self.meta, self._alias))
 
     def all(self) -> QuerySet:
         """All rows."""

@@ -80,10 +80,10 @@ class HistoricalModel:
         return SimpleNamespace(adding=not is_saved(self), db=self._alias or self._meta.apps.alias)
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        same = isinstance(other, HistoricalModel) and self._meta.label == other._meta.label
-        return same and self.pk is not None and self.pk == other.pk  # type: ignore[attr-defined]
+        if self is other or not isinstance(other, HistoricalModel):
+            return self is other
+        same = self._meta.label == other._meta.label
+        return same and self.pk is not None and bool(self.pk == other.pk)
 
     def __hash__(self) -> int:
         return hash(self.pk) if self.pk is not None else id(self)
@@ -121,7 +121,7 @@ class HistoricalModel:
 
     def _choose(self, using: str | None) -> None:
         if using is not None:
-            self._meta.model.objects.using(using)  # type: ignore[attr-defined]
+            self._meta.model.objects.using(using)
             self.__dict__["_alias"] = using
 
     def _may_be_there(self) -> bool:
@@ -156,7 +156,7 @@ class HistoricalModel:
         self._choose(using)
         if self.pk is None:
             raise QueryError(f"a {self._meta.label} that was never saved cannot be deleted")
-        found: tuple[int, dict[str, int]] = self._here().filter(pk=self.pk).delete()
+        found: tuple[int, dict[str, int]] = self._here().filter(**self._by_key()).delete()
         mark_gone(self)
         if len(self._meta.primary_key) == 1:
             self.pk = None
@@ -176,8 +176,12 @@ class HistoricalModel:
         for each in chosen or ():
             kept(self).pop(each.name, None)
 
+    def _by_key(self) -> dict[str, Any]:
+        """What finds its row."""
+        return {each.attname: getattr(self, each.attname) for each in self._meta.primary_key}
+
     def _here(self) -> Any:
-        return self._meta.model.objects.using(self._alias)  # type: ignore[attr-defined]
+        return self._meta.model.objects.using(self._alias)
 
 
 def _is_key(field: BoundField) -> bool:
@@ -190,7 +194,7 @@ _METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
 def read_again(instance: Any, fields: list[BoundField]) -> None:
     """Read fields of an instance's row."""
     names = [each.attname for each in fields]
-    row = instance._here().filter(pk=instance.pk).order_by().values_list(*names).first()
+    row = instance._here().filter(**instance._by_key()).order_by().values_list(*names).first()
     if row is None:
         raise instance.DoesNotExist(
             f"the row of {instance._meta.label} with the primary key {instance.pk!r} is gone"

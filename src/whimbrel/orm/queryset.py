@@ -230,7 +230,7 @@ class QuerySet(Chain):
         """The row that meets the lookups, and False; or one made of them and ``defaults``, and True."""
         try:
             return self.get(**lookups), False
-        except self.model.DoesNotExist:  # type: ignore[attr-defined]
+        except self.model.DoesNotExist:
             return self.create(**_values(lookups, defaults)), True
 
     def update_or_create(
@@ -242,7 +242,7 @@ class QuerySet(Chain):
         """The row that meets the lookups, with ``defaults`` written to it; or one made of both."""
         try:
             found = self.get(**lookups)
-        except self.model.DoesNotExist:  # type: ignore[attr-defined]
+        except self.model.DoesNotExist:
             given = defaults if create_defaults is None else create_defaults
             return self.create(**_values(lookups, given)), True
         for name, value in (defaults or {}).items():

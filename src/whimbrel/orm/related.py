@@ -136,7 +136,7 @@ class ManyToManyManager(RelatedManager):
         """The rows between."""
         between = self.hop.between
         assert between is not None
-        made = Manager(between.meta, self.alias).all()
+        made = Manager(between.meta, self._alias).all()
         return made._filtered_by({between.near: self._near})
 
     def _key_of(self, row: Any) -> Any:
@@ -156,7 +156,7 @@ class ManyToManyManager(RelatedManager):
             for key in wanted
             if key not in there
         ]
-        Manager(between.meta, self.alias).all().bulk_create(made)
+        Manager(between.meta, self._alias).all().bulk_create(made)
 
     def remove(self, *rows: Any) -> None:
         """Lead to these rows, or keys, no longer."""

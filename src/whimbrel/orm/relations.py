@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -211,27 +211,33 @@ def _name_of(each: ModelField, taken: set[str]) -> str:
 # -- seen from the other side
 
 
+def pointing_at(state: State, model: Model) -> Iterator[tuple[str, str, RelationField]]:
+    """What points at a model: the label, the field's name in Python, the field."""
+    for other in state.pointing_at([model.label.lower()]):
+        for each in other.fields:
+            field = each.field
+            if isinstance(field, RelationField) and field.to.lower() == model.label.lower():
+                yield other.label, names_of(other)[each.name], field
+
+
 def reverses(state: State, model: Model, taken: Iterable[str]) -> dict[str, Reverse]:
     """The relations that point at a model, by accessor; none for those that asked for none."""
     found: dict[str, Reverse] = {}
     names = set(taken)
-    for other in state.pointing_at([model.label.lower()]):
-        for each in other.fields:
-            field, name = each.field, names_of(other)[each.name]
-            if isinstance(field, RelationField) and field.to.lower() == model.label.lower():
-                accessor = _accessor(other, name, field, names)
-                if accessor is not None:
-                    names.add(accessor)
-                    asked = field.related_name or other.name.lower()
-                    found[accessor] = Reverse(accessor, asked, other.label, name, field)
+    for label, name, field in pointing_at(state, model):
+        plain = label.rpartition(".")[2].lower()
+        accessor = _accessor(plain, name, field, names)
+        if accessor is not None:
+            names.add(accessor)
+            found[accessor] = Reverse(accessor, field.related_name or plain, label, name, field)
     return found
 
 
-def _accessor(other: Model, name: str, field: RelationField, taken: set[str]) -> str | None:
+def _accessor(other: str, name: str, field: RelationField, taken: set[str]) -> str | None:
     """The name of the other side: the field's own, or the model's; with the field's if taken."""
     if field.related_name:
         return None if field.related_name.endswith("+") else field.related_name
     one = isinstance(field, ForeignKey) and field.unique
     end = "" if one else "_set"
-    plain = f"{other.name.lower()}{end}"
-    return f"{other.name.lower()}_{name}{end}" if plain in taken else plain
+    plain = f"{other}{end}"
+    return f"{other}_{name}{end}" if plain in taken else plain

@@ -28,6 +28,17 @@ def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
     with _Bare((owner.model, hop.field_name), (other.model, accessor)):
         relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.known())
         owner.apps.registry.configure()
+    if hop.between is not None:
+        for model, side in ((owner.model, hop.field_name), (other.model, accessor)):
+            if side in vars(model):
+                _give_through(vars(model)[side].inner, hop.between.meta.model)
+
+
+def _give_through(attribute: Any, between: type[Any]) -> None:
+    """``Post.tags.through``: SQLAlchemy hands what an attribute has not to its comparator."""
+    plain = type(attribute.comparator)
+    names = {"__slots__": (), "through": between}
+    attribute.comparator.__class__ = type("Comparator", (plain,), names)
 
 
 class _Bare:

@@ -168,7 +168,8 @@ class Scope:
             case Combined():
                 return self._combined(value)
             case Q():
-                return self.condition(value)
+                # As a value, what a condition says nothing of is False.
+                return self.condition(value).is_(sa.true())
             case SQL():
                 return Words(value)
             case Ordered():

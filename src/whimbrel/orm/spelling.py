@@ -25,7 +25,7 @@ class Spelled(FunctionElement[Any]):
 
     inherit_cache = True
     templates: ClassVar[dict[str, str]] = {}
-    _traverse_internals = [  # type: ignore[misc]
+    _traverse_internals = [
         *FunctionElement._traverse_internals,
         ("type", InternalTraversal.dp_type),
     ]

@@ -228,7 +228,8 @@ def _own_table(info: Info, name: str, field: ManyToManyField, target: Info) -> s
         f"{info.schema}.{name_of_table}" if info.schema else name_of_table
     )
     if there is not None and field.through is None and there.info.get("whimbrel_between"):
-        return there  # a historical model of it was asked for first
+        made: sa.Table = there
+        return made  # a historical model of it was asked for first
     pairs = list(zip(names, ends, strict=True))
     counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     keys = pairs if field.db_constraint else []

@@ -120,7 +120,7 @@ def moment(*parts: int) -> dt.datetime:
     return dt.datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
-def blog(connection: sa.Connection) -> Apps:
+def made_blog(connection: sa.Connection) -> Apps:
     """The blog with its rows: four posts of three authors, and one of nobody."""
     state = state_of(BLOG)
     make(connection, state)
