@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
+from whimbrel.errors import UsageError
 from whimbrel.operations.base import Operation, Passage, States, replay
 from whimbrel.operations.parting import joined
 from whimbrel.state.state import State
@@ -45,6 +46,15 @@ class RunPython(Operation):
     elidable: bool = False
     barrier: ClassVar[bool] = True
     noop: ClassVar[Callable[[Any, Any], None]] = staticmethod(noop)
+
+    def __post_init__(self) -> None:
+        if callable(self.code) and (self.reverse_code is None or callable(self.reverse_code)):
+            return
+        wrong = self.reverse_code if callable(self.code) else self.code
+        raise UsageError(
+            f"RunPython takes functions, not {wrong!r}",
+            mend="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
+        )
 
     def apply(self, app: str, state: State) -> State:
         return state

@@ -246,7 +246,7 @@ class Executor:
 
     def _by_batches(self, work: Work) -> None:
         node = work.stage.nodes[0]
-        self._committed(lambda: journal.prepare(self.connection))
+        self._committed(lambda: self._begin(work))
         known = self._taken_up(work)
         offset = 0
         for number, parts in enumerate(work.batches):
@@ -263,6 +263,10 @@ class Executor:
             self._forget_way(node)
 
         self._committed(end)
+
+    def _begin(self, work: Work) -> None:
+        self._refuse_overtaken(work.stage, work.backwards)
+        journal.prepare(self.connection)
 
     def _one_of(self, work: Work, entry: journal.Entry, parts: Sequence[Part], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it."""
