@@ -378,6 +378,14 @@ CASES: dict[str, tuple[list[Any], list[Any], list[str]]] = {
         [made("A", managed=False), made("B", ("a", FK("a.A")))],
         [m.DeleteModel("B")],
         ["DropTable a_b"]),
+    "a model turns managed": (
+        [made("A", ("x", Int()), managed=False), made("B", ("a", FK("a.A")))],
+        [m.AlterModelOptions("A", {})],
+        []),
+    "a model turns unmanaged while another follows it": (
+        [made("A", ("x", Int()), ("kind", models.EnumField(["u"])), ("many", models.ManyToManyField("self"))), made("B", ("a", FK("a.A")))],
+        [m.AlterModelOptions("A", {"managed": False})],
+        []),
 }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class _PartOperation(Operation):
         model, part = model.new_part(bound_part(value, app, model.name))
         if any(each.name == part.name for each in self._parts(model)):
             raise StateError(
-                f"{model.label} has a {self.noun} {part.name!r} already", place=self.describe()
+                f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
             )
         return state.with_models(model.with_options(**{self.option: (*self._parts(model), part)}))
 
@@ -54,7 +54,7 @@ class _PartOperation(Operation):
         old = self._find(model, name)
         if new_name != name and any(part.name == new_name for part in self._parts(model)):
             raise StateError(
-                f"{model.label} has a {self.noun} {new_name!r} already", place=self.describe()
+                f"{model.label} has the {self.noun} {new_name!r} already", place=self.describe()
             )
         new = replace(old, name=new_name, value=but(old.value, name=new_name)) if new_name else None
         exchanged = (new if part is old else part for part in self._parts(model))
