@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from projects import Project, kill
-from whimbrel.config import load_config
-from whimbrel.errors import ModelError, UnsupportedError
+from kills import counters, prepare, walk_with_kills
+from projects import Project
+from whimbrel.config import Config, load_config
+from whimbrel.errors import (
+    DataError,
+    IrreversibleError,
+    LockError,
+    ModelError,
+    StepError,
+    UnsupportedError,
+    WhimbrelError,
+)
 from whimbrel.migrations import Backfill
-from whimbrel.models import F
 from whimbrel.run import keytext
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
@@ -130,3 +139,299 @@ def test_a_function_in_set_is_called_for_each_row(blog: Project) -> None:
     run(blog)
     assert len(set(column(blog, "token"))) == 10
     assert column(blog, "slug") == ["x"] * 10
+
+
+# -- once each -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_killed_again_and_again(tmp_path: Path, database_url: str, parallel: int) -> None:
+    project = Project(tmp_path, database_url)
+    prepare(project, 200_000, parallel)
+    assert walk_with_kills(project, 6, random.Random(parallel)) > 0
+    project.do("migrate")
+    assert counters(project) == {1: 200_000}
+    assert project.query("SELECT * FROM whimbrel_backfill") == []
+    assert project.query("SELECT * FROM whimbrel_journal") == []
+
+
+def test_it_goes_on_where_it_was(blog: Project) -> None:
+    stop = """
+def fill(posts):
+    posts.update(counter=models.F("counter") + 1)
+    if posts.filter(id=42).exists() and not STOP.exists():
+        STOP.touch()
+        raise ValueError("stopped")
+
+import pathlib
+STOP = pathlib.Path(__file__).parent / "stop"
+"""
+    add(blog, "migrations.Backfill('post', fill)", before=stop)
+    with pytest.raises(DataError, match="stopped") as caught:
+        run(blog)
+    assert "0002_data.py" in str(caught.value.place)
+    assert column(blog, "counter") == [0] * 10
+    run(blog)
+    assert column(blog, "counter") == [1] * 10
+
+
+def test_ddl_and_backfills_in_one_migration_are_parts_of_it(blog: Project) -> None:
+    add(
+        blog,
+        "migrations.AddField('post', 'views', models.IntegerField(null=True))",
+        "migrations.Backfill('post', set={'views': 1}, reverse=migrations.Backfill.noop)",
+        "migrations.Backfill('post', set={'views': models.F('views') + 1},"
+        " reverse={'views': models.F('views') - 1})",
+        "migrations.AlterField('post', 'views', models.IntegerField())",
+    )
+    run(blog)
+    assert column(blog, "views") == [2] * 10
+    assert blog.applied() == ["blog.0001_initial", "blog.0002_data"]
+    run(blog, Target("blog", "0001_initial"))
+    assert blog.applied() == ["blog.0001_initial"]
+    run(blog)
+    assert column(blog, "views") == [2] * 10
+    assert blog.query("SELECT * FROM whimbrel_backfill") == []
+
+
+# -- there and back ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "back"),
+    [
+        ("set={'counter': 5}, reverse={'counter': 2}", [5] * 10, [2] * 10),
+        ("set={'counter': 5}, reverse=migrations.Backfill.noop", [5] * 10, [5] * 10),
+        ("set={'counter': 5}, reverse=fill", [5] * 10, [6] * 10),
+        (
+            "set={'counter': models.F('counter') + 1}, where=models.Q(id__gt=40), "
+            "reverse={'counter': models.F('counter') - 1}",
+            [0] * 6 + [1] * 4,
+            [0] * 10,
+        ),
+        (
+            "set={'counter': 5}, where=models.Q(counter=0), reverse={'counter': 0}",
+            [5] * 10,
+            [0] * 10,
+        ),
+    ],
+)
+def test_there_and_back(blog: Project, arguments: str, there: list[int], back: list[int]) -> None:
+    fill = "def fill(posts):\n    posts.update(counter=models.F('counter') + 1)\n"
+    add(blog, f"migrations.Backfill('post', {arguments})", before=fill)
+    run(blog)
+    assert column(blog, "counter") == there
+    run(blog, Target("blog", "0001_initial"))
+    assert column(blog, "counter") == back
+
+
+def test_no_way_back(blog: Project) -> None:
+    add(blog, "migrations.Backfill('post', set={'counter': 5})")
+    run(blog)
+    with pytest.raises(IrreversibleError) as caught:
+        run(blog, Target("blog", "0001_initial"))
+    assert "reverse=migrations.Backfill.noop" in str(caught.value.mend)
+    assert column(blog, "counter") == [5] * 10
+
+
+# -- the proof -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ("set={'slug': None}, where=models.Q(slug=None)", "10 rows are left"),
+        ("set={'slug': models.F('slug')}, where=models.Q(slug__isnull=True)", "10 rows are left"),
+        ("set={'slug': models.SQL(\"CASE WHEN id > 60 THEN NULL ELSE 'x' END\")}, "
+         "where=models.Q(slug=None)", "1 row is left"),
+        ("fill, where=models.Q(slug=None)", "9 rows are left"),
+        ("set={'counter': models.F('counter') + 1}, where=models.Q(counter__lt=5)", None),
+        ("set={'counter': 1}, where=models.Q(counter=0)", None),
+        ("set={'slug': 'x'}, where=models.Q(slug=None)", None),
+    ],
+)  # fmt: skip
+def test_what_is_left_in_the_end(blog: Project, arguments: str, left: str | None) -> None:
+    fill = "def fill(posts):\n    posts.filter(id=7).update(slug='x')\n"
+    add(blog, f"migrations.Backfill('post', {arguments})", before=fill)
+    if left is None:
+        run(blog)
+        return
+    with pytest.raises(StepError, match=left):
+        run(blog)
+    assert blog.applied() == ["blog.0001_initial"]
+    blog.query("UPDATE blog_post SET slug = 'by hand' WHERE slug IS NULL")
+    run(blog)
+    assert blog.applied() == ["blog.0001_initial", "blog.0002_data"]
+
+
+def test_rows_that_come_meanwhile_get_their_value(blog: Project) -> None:
+    """Those before the place where the walk is, and those behind it: the proof finds these."""
+    rows = ", ".join(f"({number}, 'T', 1, 0)" for number in range(100, 1100))
+    blog.query(f"INSERT INTO blog_post (id, title, author_id, counter) VALUES {rows}")
+    add(
+        blog,
+        "migrations.Backfill('post', fill, where=models.Q(slug=None))",
+        before="""
+def fill(posts):
+    is_first = posts.filter(id=0).exists()
+    posts.update(slug="filled")
+    every = posts.model.objects
+    if not is_first and not every.filter(id=-1).exists():
+        every.create(id=-1, title="new", author_id=1)
+        every.create(id=2000, title="new", author_id=1)
+""",
+    )
+    run(blog)
+    assert column(blog, "slug") == ["filled"] * 1012
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+KEYS: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
+    "numbers": ([sa.BigInteger], [(number,) for number in (-5, 0, 3, 4, 5, 2**40)]),
+    "text": ([sa.String(9)], [(text,) for text in ("", "B", "a", "ä", "'", "%s", ":x")]),
+    "UUIDs": ([sa.Uuid], [(uuid.UUID(int=number * 2**100),) for number in range(9)]),
+    "decimals": ([sa.Numeric(9, 2)], [(Decimal(number) / 4,) for number in range(-4, 5)]),
+    "dates": ([sa.Date], [(dt.date(2024, 1, day),) for day in range(1, 9)]),
+    "moments": ([sa.DateTime], [(dt.datetime(2024, 1, day, 12, 30),) for day in range(1, 9)]),
+    "times": ([sa.Time], [(dt.time(hour, 1, 2, 3),) for hour in range(9)]),
+    "bytes": ([sa.LargeBinary], [(bytes([byte, 255]),) for byte in range(9)]),
+    "two columns": ([sa.Integer, sa.String(9)], [(a, b) for a in range(4) for b in "xyz"]),
+    "three columns": ([sa.Integer] * 3, [(a, b, a) for a in range(3) for b in range(3)]),
+    "no rows": ([sa.Integer], []),
+    "one row": ([sa.Integer], [(1,)]),
+}
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("case", KEYS)
+def test_every_row_is_in_one_batch(database_url: str, case: str, parts: int) -> None:
+    types, rows = KEYS[case]
+    columns = [sa.Column(f"c{at}", each, primary_key=True) for at, each in enumerate(types)]
+    table = sa.Table("t", sa.MetaData(), *columns)
+    config = Config(Path("/"), databases={"default": database_url})
+    with connected(database_of(config)) as connection:
+        table.create(connection)
+        if rows:
+            names = [column.name for column in columns]
+            connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
+        keys = Keys(columns)
+        walked = [
+            row for span in keys.parted(connection, parts) for row in walk(connection, keys, span)
+        ]
+    assert sorted(walked) == sorted(rows)
+
+
+def walk(connection: sa.Connection, keys: Keys, span: Span) -> Iterator[tuple[Any, ...]]:
+    """The rows of a span, two at a time; where it is, is written down in between."""
+    while True:
+        end, count = keys.end(connection, span, 2)
+        if end is None:
+            return
+        batch = replace(span, high=end)
+        found = connection.execute(sa.select(*keys.columns).where(*keys.within(batch))).all()
+        assert len(found) == count <= 2
+        yield from map(tuple, found)
+        assert keytext.read(keytext.written(end)) == end
+        span = replace(span, low=keytext.read(keytext.written(end)))
+
+
+def test_a_key_that_cannot_be_written() -> None:
+    with pytest.raises(UnsupportedError, match="complex"):
+        keytext.written((1, 2j))
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_key_of_two_columns(tmp_path: Path, database_url: str, parallel: int) -> None:
+    """One of them with a name of its own in the database, and rows in more than one batch."""
+    project = Project(tmp_path, database_url).configured("blog")
+    create = """migrations.CreateModel("Score", fields=[
+        ("game", models.IntegerField()),
+        ("player", models.CharField(max_length=9, db_column="who")),
+        ("points", models.IntegerField(default=0)),
+    ], options={"primary_key": ["game", "player"]})"""
+    backfill = f"""migrations.Backfill(
+        "score", set={{"points": models.F("points") + 1}}, parallel={parallel}, pause=0)"""
+    project.migration("blog", "0001_initial", create)
+    project.do("migrate")
+    rows = ", ".join(f"({n // 3}, 'p{n % 3}', 0)" for n in range(6000))
+    project.query(f"INSERT INTO blog_score (game, who, points) VALUES {rows}")
+    project.migration("blog", "0002_data", backfill, after=[("blog", "0001_initial")])
+    run(project)
+    assert project.query("SELECT points, count(*) FROM blog_score GROUP BY points") == [(1, 6000)]
+
+
+# -- giving way ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"),
+    [
+        ([], FIRST),
+        ([AIM], FIRST),
+        ([AIM / 100], round(FIRST * 1.7)),
+        ([AIM * 100], round(FIRST * 0.4)),
+        ([0.0] * 50, LARGEST),
+        ([60.0] * 50, SMALLEST),
+    ],
+)
+def test_a_batch_is_as_large_as_its_time_allows(seconds: list[float], size: int) -> None:
+    pace = Pace()
+    for each in seconds:
+        pace.took(each)
+    assert pace.size == size
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rows_that_others_have_locked_are_waited_for(blog: Project) -> None:
+    add(blog, "migrations.Backfill('post', set={'counter': models.F('counter') + 1})")
+    engine = sa.create_engine(blog.url)
+    with engine.connect() as other:
+        other.exec_driver_sql("UPDATE blog_post SET title = 'mine' WHERE id = 35")
+        with pytest.raises(LockError, match="rows stayed locked for 1 s"):
+            run(blog, lock_timeout=1)
+        timer = Timer(1.0, other.rollback)
+        timer.start()
+        events = run(blog)
+        timer.join()
+    engine.dispose()
+    assert [event for event in events if isinstance(event, BackfillWaiting)]
+    assert column(blog, "counter") == [1] * 10
+
+
+# -- what cannot be ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"set": {}}, {"set": {"a": 1}, "function": print}, {"set": {"a": 1}, "parallel": 0},
+     {"set": {"a": 1}, "pause": -1}],
+)  # fmt: skip
+def test_what_it_takes(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ModelError):
+        Backfill("post", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ("'post', set={'slugg': 1}", "blog.Post has no field 'slugg'"),
+        ("'pots', set={'slug': 1}", "blog.pots"),
+        ("'post', set={'slug': ...}", "it is not finished; nothing was changed"),
+        (
+            "'post', set={'slug': 'x'}, where=models.Q(nothing=1)",
+            "blog.Post has no field 'nothing'",
+        ),
+        ("'post', set={'counter': 'x'}", "counter"),
+    ],
+)
+def test_what_cannot_be(blog: Project, arguments: str, what: str) -> None:
+    add(blog, f"migrations.Backfill({arguments})")
+    with pytest.raises(WhimbrelError, match=what):
+        run(blog)
+    assert blog.applied() == ["blog.0001_initial"]
+
+
+def test_it_is_shown_as_a_comment(blog: Project) -> None:
+    add(blog, "migrations.Backfill('post', set={'slug': 'x'}, where=models.Q(slug=None))")
+    assert blog.do("sqlmigrate", "blog", "0002").out

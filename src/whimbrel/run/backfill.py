@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from whimbrel.errors import StepError
+from whimbrel.errors import DataError, StepError
 from whimbrel.operations.backfill import Backfill
 from whimbrel.orm import apps_at
 from whimbrel.run import checkpoint
@@ -90,10 +90,16 @@ class _Rows:
             with calling(self.content, self.site):
                 finish(self.content(rows))
             return
-        if any(map(callable, self.content.values())):
-            self._fill_one_by_one(rows)
-        else:
-            rows.update(**self.content)
+        try:
+            if any(map(callable, self.content.values())):
+                self._fill_one_by_one(rows)
+            else:
+                rows.update(**self.content)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"a value does not fit its field: {error}",
+                mend=f"It gives {', '.join(map(_shown, self.content.items()))}.",
+            ) from error
 
     def _fill_one_by_one(self, rows: Any) -> None:
         """Values that a function makes anew for each row."""
@@ -102,6 +108,10 @@ class _Rows:
             for name, value in self.content.items():
                 setattr(row, name, value() if callable(value) else value)
         self.model.objects.bulk_update(found, list(self.content))
+
+
+def _shown(value: tuple[str, Any]) -> str:
+    return f"{value[0]} {value[1]!r}"
 
 
 @dataclass(eq=False)
