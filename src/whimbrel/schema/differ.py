@@ -131,6 +131,7 @@ class _Difference:
         for each in self.pairs:
             yield from each.parts_go()
         for each in self.pairs:
+            yield from each.columns_turn_plain()
             yield from each.columns_go()
 
     # -- what is renamed

@@ -89,9 +89,10 @@ class TablePair:
         """``altered``: old (in the new names) and new; ``remade``: those that go and come back."""
         self.altered: list[tuple[Column, Column]] = []
         self.remade: list[Column] = []
+        self._plain: list[tuple[Column, Column]] = []
         touched = {column.name for column in self._columns.new}
         for old, new in self._columns.both:
-            now = self._translated(old)
+            now = self._translated(self._as_plain(old, new))
             if now != new:
                 self.altered.append((now, new))
             if _is_typed_otherwise(now, new) or self._has_other_labels(old):
@@ -108,6 +109,17 @@ class TablePair:
         self._reworded = frozenset(
             new.name for old, new in self.altered if _literal(old) != _literal(new)
         )
+
+    def _as_plain(self, old: Column, new: Column) -> Column:
+        """A stored column that is computed no more keeps what is in it, before its sources go."""
+        if old.computed is None or not old.computed.stored or new.computed is not None:
+            return old
+        plain = replace(old, computed=None)
+        self._plain.append((old, plain))
+        return plain
+
+    def columns_turn_plain(self) -> Iterator[c.Change]:
+        yield from (c.AlterColumn(self.before.at, old, plain) for old, plain in self._plain)
 
     def _translated(self, column: Column) -> Column:
         """An old column in the new names, with the new enum types."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import casts, columns, counting, dependents
@@ -17,6 +18,17 @@ from whimbrel.schema.table import Column, Name, Serial, Table
 def alter_column(change: c.AlterColumn, work: Work) -> Iterator[Step]:
     """Anything but the name, in an order in which each statement finds what it needs."""
     old, new = change.old, change.new
+    if old.computed is not None and old.computed.stored and new.computed is None:
+        plain = replace(old, computed=None)
+        yield work.alter(
+            change.table,
+            f"ALTER COLUMN {SPELLING.quote(new.name)} DROP EXPRESSION",
+            change,
+            probe=w.has_column(change.table, new.name, "attgenerated = ''"),
+        )
+        work.go_on(c.AlterColumn(change.table, old, plain))
+        yield from alter_column(c.AlterColumn(change.table, plain, new), work)
+        return
     if old.computed != new.computed:
         raise UnsupportedError(
             f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
