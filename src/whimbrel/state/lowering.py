@@ -6,7 +6,6 @@ its type from what it points at, here and nowhere else.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from whimbrel.schema.table import (
 from whimbrel.schema.table import ForeignKey as ForeignKeyValue
 from whimbrel.schema.types import ColumnType, enum_types, make_type, replace_enums
 from whimbrel.state import naming, options
+from whimbrel.state.collisions import refuse_one_column_for_two, refuse_one_name_for_two
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import named_enum
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
@@ -50,22 +50,9 @@ def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
         else [state.models[label] for label in labels if label in state.models]
     )
     tables = tuple(table for model in chosen for table in tables_of(state, model))
-    _refuse_one_name_for_two(chosen, tables)
+    refuse_one_name_for_two(chosen, tables)
     return Schema.of(
         tables, tuple(sequence for model in chosen for sequence in sequences_of(model))
-    )
-
-
-def _refuse_one_name_for_two(models: list[Model], tables: tuple[Table, ...]) -> None:
-    if len({table.at for table in tables}) == len(tables):
-        return
-    times = Counter(table.at for table in tables)
-    twice = next(at for at, number in times.items() if number > 1)
-    keys = [table.key or "" for table in tables if table.at == twice]
-    raise ModelError(
-        f"the table {twice} is asked for {len(keys)} times: by {' and by '.join(keys)}",
-        place=next((model.place for model in models if model.key in keys and model.place), None),
-        mend="Give one of them another db_table.",
     )
 
 
@@ -167,8 +154,7 @@ class _Lowering:
 
     def _own_table(self) -> Table:
         model = self.model
-        if len(set(self.names.values())) < len(self.names):
-            self._refuse_one_column_for_two()
+        refuse_one_column_for_two(model, self.names)
         return Table(
             name=model.db_table,
             schema=model.options.schema,
@@ -179,17 +165,6 @@ class _Lowering:
             options=model.options.dialect,
             key=model.key,
         )
-
-    def _refuse_one_column_for_two(self) -> None:
-        taken: dict[str, str] = {}
-        for name, column in self.names.items():
-            other = taken.setdefault(column, name)
-            if other != name:
-                raise ModelError(
-                    f"{self.model.label}: {other} and {name} both have the column {column}",
-                    place=self.model.place,
-                    mend="Give one of them another db_column.",
-                )
 
     # -- columns
 
