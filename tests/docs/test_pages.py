@@ -33,14 +33,10 @@ from whimbrel.state.state import State
 #: What is being built: it comes onto the pages together with what it belongs to.
 COMING = {
     "Backfill",
-    "RunPython",
-    "RunSQL",
-    "SeparateDatabaseAndState",
     "query",
     "query-attribute",
     "missing-row",
     "several-rows",
-    "data",
 }
 
 # -- reading a page
