@@ -204,7 +204,7 @@ def _refuse_cycles(graph: Graph, made: Iterable[NewMigration], into: Mapping[Key
     for each in made:
         leaf = into.get((each.app, each.name), Node(each.app, each.name))
         waits = (*leaf.dependencies, *_pointing(each, into))
-        nodes[leaf.key] = replace(leaf, dependencies=waits)
+        nodes[leaf.key] = leaf._replace(dependencies=waits)
     try:
         Graph(nodes.values(), graph.apps)
     except CycleError as error:
