@@ -22,7 +22,7 @@ def main(
     """
     # A command makes many objects that stay, few circles, and soon ends: looking for circles
     # after every 700 objects, as Python does, took a fifth of the time of a short one.
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(250_000, 20, 20)
     try:
         whimbrel.main(
             args=list(args) if args is not None else None,

@@ -74,12 +74,13 @@ def command(
     """
     from whimbrel.errors import QuestionError
     from whimbrel.run.make import make_empty, make_migrations, write
-    from whimbrel.run.merge import make_merge
 
     config = call.config()
     questioner = _questioner(answers, asks=not (no_input or check))
     try:
         if merge:
+            from whimbrel.run.merge import make_merge
+
             files = make_merge(config, apps, name=name)
         elif empty:
             files = make_empty(config, apps, name=name)

@@ -22,7 +22,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.types import ColumnType, EnumType
-from whimbrel.sources.expressions import dialects as known_dialects
+from whimbrel.sources.expressions import DIALECTS, dialect_of
 from whimbrel.sources.types import build
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.fields import ManyToManyField
@@ -47,7 +47,7 @@ def check_state(state: State, dialects: Iterable[str] = ("postgresql", "sqlite")
 
 def findings(state: State, dialects: Iterable[str]) -> list[ModelError]:
     """All that these databases could not do, in the order of the models."""
-    chosen = frozenset(dialects) & frozenset(known_dialects())
+    chosen = frozenset(dialects) & frozenset(DIALECTS)
     tables: list[tuple[Model, Table]] = []
     found: list[ModelError] = []
     for model in state:
@@ -238,7 +238,7 @@ def _spell(type: ColumnType, dialect: str) -> str | None:
     if isinstance(type, EnumType) and not type.name:
         return "an enum needs a name" if type.native and dialect == "postgresql" else None
     try:
-        known_dialects()[dialect].type_compiler_instance.process(build(type))
+        dialect_of(dialect).type_compiler_instance.process(build(type))
     except (sa.exc.CompileError, NotImplementedError, AttributeError) as error:
         return str(error).partition("(Background")[0].strip()
     return None

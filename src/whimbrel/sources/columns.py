@@ -11,7 +11,7 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, enum_types, replace_enums
-from whimbrel.sources.expressions import dialects, spelled
+from whimbrel.sources.expressions import dialect_of, spelled
 from whimbrel.sources.names import Named
 from whimbrel.sources.types import build
 from whimbrel.state.fields import (
@@ -283,7 +283,7 @@ def name_of(named: Named, of: Any) -> str | None:
     """
     if of.name is None:
         return None
-    preparer = dialects()["postgresql"].identifier_preparer
+    preparer = dialect_of("postgresql").identifier_preparer
     try:
         found = preparer.format_constraint(of, _alembic_quote=False)
     except sa.exc.SQLAlchemyError as error:

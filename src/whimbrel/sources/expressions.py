@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 
 from whimbrel.errors import ModelError
@@ -16,17 +16,18 @@ from whimbrel.schema.expressions import SQL
 _INLINE = {"literal_binds": True, "include_table": False}
 
 
+#: The dialects whose spelling is kept where it differs from the first one's.
+DIALECTS = ("default", "mysql", "postgresql", "sqlite")
+
+
 @cache
-def dialects() -> dict[str, Any]:
-    """The dialects whose spelling is kept where it differs from the first one's."""
-    makers: dict[str, Callable[..., Any]] = {
-        "default": DefaultDialect,
-        "mysql": mysql.dialect,
-        "postgresql": postgresql.dialect,
-        "sqlite": sqlite.dialect,
-    }
+def dialect_of(name: str) -> Any:
+    """One of them. Late, since SQLAlchemy imports a dialect with all of its drivers."""
+    make: Any = DefaultDialect
+    if name != "default":
+        make = import_module(f"sqlalchemy.dialects.{name}").dialect
     # A paramstyle without percent signs leaves those in the text single.
-    return {name: make(paramstyle="named") for name, make in makers.items()}
+    return make(paramstyle="named")
 
 
 def spelled(clause: Any) -> SQL:
@@ -58,9 +59,9 @@ def _refuse_open_parameters(clause: Any) -> None:
 
 
 def _texts(clause: Any) -> Iterator[tuple[str, str]]:
-    for name, dialect in dialects().items():
+    for name in DIALECTS:
         try:
-            compiled = clause.compile(dialect=dialect, compile_kwargs=_INLINE)
+            compiled = clause.compile(dialect=dialect_of(name), compile_kwargs=_INLINE)
         except (sa.exc.CompileError, NotImplementedError, AttributeError):
             continue
         yield name, str(compiled)
