@@ -432,6 +432,20 @@ def test_what_cannot_be(blog: Project, arguments: str, what: str) -> None:
     assert blog.applied() == ["blog.0001_initial"]
 
 
-def test_it_is_shown_as_a_comment(blog: Project) -> None:
-    add(blog, "migrations.Backfill('post', set={'slug': 'x'}, where=models.Q(slug=None))")
-    assert blog.do("sqlmigrate", "blog", "0002").out
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (
+            "set={'slug': 'x%'}, where=models.Q(slug=None)",
+            ", each: UPDATE blog_post SET slug='x%' "
+            "WHERE blog_post.id > :after AND blog_post.id <= :up_to AND blog_post.slug IS NULL",
+        ),
+        ("set={'token': uuid.uuid4}", ": it cannot be shown as SQL"),
+        ("print", ": it cannot be shown as SQL"),
+    ],
+)
+def test_it_is_shown_as_a_comment(blog: Project, arguments: str, shown: str) -> None:
+    add(blog, f"migrations.Backfill('post', {arguments})")
+    *_, line = blog.do("sqlmigrate", "blog", "0002").out.splitlines()
+    assert line.startswith("-- Backfill ")
+    assert line.endswith(f", in batches along the primary key{shown}")

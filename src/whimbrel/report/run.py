@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.report.text import duration, one_line, title
 from whimbrel.run.events import (
+    BackfillMoved,
+    BackfillWaiting,
     Event,
     MigrationDone,
     Noticed,
@@ -35,7 +38,19 @@ def line_of(event: Event) -> str | None:
             held = "".join(f"\n  held by {each}" for each in event.blockers)
             again = f"trying again in {event.pause:.1f} s (try {event.attempt})"
             return f"Locked: {event.title}: {again}{held}"
+        case BackfillWaiting():
+            return f"Giving way: {event.title}: {event.reason}: waiting {event.pause:.1f} s"
     return None
+
+
+def moved(event: BackfillMoved) -> str:
+    """ "120,000 of 1,000,000 rows, 52,000 a second, 17.00 s left"."""
+    left = f", {duration(event.left)} left" if event.left else ""
+    return f"{event.rows:,} of {event.total:,} rows, {event.rate:,.0f} a second{left}"
+
+
+#: Seconds between two lines about a backfill that goes on.
+_EVERY = 10.0
 
 
 class PlainProgress:
@@ -43,6 +58,7 @@ class PlainProgress:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._told = time.monotonic()
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -52,7 +68,10 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         line = line_of(event)
+        if isinstance(event, BackfillMoved) and time.monotonic() - self._told > _EVERY:
+            line = f"{event.title}: {moved(event)}"
         if line is not None:
+            self._told = time.monotonic()
             self._say(line)
 
 

@@ -6,9 +6,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from whimbrel.report.run import line_of
+from whimbrel.report.run import line_of, moved
 from whimbrel.report.text import one_line, title
-from whimbrel.run.events import DataStarted, Event, MigrationDone, MigrationStarted, StepStarted
+from whimbrel.run.events import (
+    BackfillMoved,
+    DataStarted,
+    Event,
+    MigrationDone,
+    MigrationStarted,
+    StepStarted,
+)
 
 
 class TerminalProgress:
@@ -45,6 +52,8 @@ class TerminalProgress:
                 self._show(f"{event.number}/{event.steps} {one_line(event.sql, 60)}")
             case DataStarted():
                 self._show(f"{event.number}/{event.parts} {one_line(event.title, 60)}")
+            case BackfillMoved():
+                self._show(moved(event))
             case MigrationDone():
                 self._progress.update(self._task, visible=False)
 

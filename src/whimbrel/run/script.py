@@ -10,6 +10,7 @@ from whimbrel.engines import Engine, Step, engine_for
 from whimbrel.engines.base import Hazard
 from whimbrel.engines.sql.parameters import with_literals
 from whimbrel.history.loader import load
+from whimbrel.operations.backfill import Backfill
 from whimbrel.run.connect import dialect_of
 from whimbrel.run.parts import Data, Part, UserStep, is_transactional
 from whimbrel.run.work import work_from_files
@@ -77,8 +78,19 @@ def _enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
 
 def _statement(engine: Engine, part: Part) -> Statement:
     match part:
+        case Data(operation=Backfill()):
+            return Statement("", note=_of_batches(engine, part, part.operation))
         case Data():
             return Statement("", note=f"{part.title}: it cannot be shown as SQL")
         case UserStep():
             return Statement(with_literals(part.sql, part.parameters, engine.literal), part.hazards)
     return Statement(part.sql, part.hazards)
+
+
+def _of_batches(engine: Engine, data: Data, operation: Backfill) -> str:
+    # Late, since most migrations have no data.
+    from whimbrel.run.template import template
+
+    shown = template(data, operation, engine.dialect)
+    rest = f", each: {shown}" if shown else ": it cannot be shown as SQL"
+    return f"{data.title}, in batches along the primary key{rest}"
