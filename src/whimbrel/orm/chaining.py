@@ -100,7 +100,7 @@ class Chain:
         return self._with(backwards=not self.query.backwards)
 
     def distinct(self, *names: str) -> Self:
-        """Each row once; with names, the first row of each value of them (PostgreSQL)."""
+        """Each row once; with names, the first row of those that are alike in them."""
         return self._with(distinct=not names, distinct_on=names)
 
     # -- what of them

@@ -29,7 +29,7 @@ Element = sa.sql.ColumnElement[Any]
 
 def _where(query: Query) -> list[Element] | None:
     """The conditions of a query that speaks of its own table alone; None for any other."""
-    if query.is_sliced or query.distinct or query.distinct_on or query.combined or query.is_grouped:
+    if query.is_sliced or query.distinct or query.is_picked or query.combined or query.is_grouped:
         return None
     compiler = Compiler(query.but(order=()))
     if compiler.scope.has_joins or compiler.having:
@@ -45,9 +45,10 @@ def _keys(query: Query) -> Any:
             f"a {query.combined[0]} of querysets takes neither update() nor delete()",
             mend="Use | instead, or filter(pk__in=...).",
         )
-    plain = plain if plain.is_sliced else plain.but(order=())
+    if not (plain.is_sliced or plain.distinct_on):
+        plain = plain.but(order=())
     if not plain.is_sliced:
-        plain = plain.but(distinct=False, distinct_on=query.distinct_on)
+        plain = plain.but(distinct=False)
     compiler = Compiler(plain, aliased=True)
     return compiler.select(compiler.scope.key())
 

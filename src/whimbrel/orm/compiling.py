@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import UnaryExpression
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.aggregates import Aggregate
@@ -64,16 +65,15 @@ class Compiler:
                 self._annotate(step)
 
     def _filter(self, step: Filter, number: int) -> None:
-        if self.query.has(Window, step.condition):
-            raise QueryError(
-                f"a filter cannot ask for a window's value: {step.condition!r}",
-                mend="Take the rows, and look at the value in Python.",
-            )
         self.scope.call = number
         made = self.scope.condition(step.condition)
         self.scope.call = None
-        grouped = self.query.has(Aggregate, step.condition)
-        (self.having if grouped else self.where).append(made)
+        if self.query.has(Window, step.condition):
+            self.after.append(made)
+        elif self.query.has(Aggregate, step.condition):
+            self.having.append(made)
+        else:
+            self.where.append(made)
 
     def _annotate(self, step: Annotation) -> None:
         self.scope.annotations[step.name] = self.scope.value(step.expression)
@@ -145,35 +145,59 @@ class Compiler:
         """The SELECT of the columns that were taken, or of others."""
         orders = [self.scope.order(each) for each in self.query.ordering]
         chosen = list(columns) if columns is not None else self._labelled()
-        groups = self._groups(orders)
+        if self.query.is_picked:
+            return sliced(self._picked(chosen, orders), self.query)
         if self.query.distinct and columns is None:
             chosen += self._hidden(orders)
-        made = self.scope.select(chosen)
-        made = made.where(*self.where)
-        if groups:
-            made = made.group_by(*groups)
-        if self.having:
-            made = made.having(*self.having)
-        made = self._distinct(made)
-        if self.query.empty:
-            made = made.where(sa.false())
+        made = self._plain_select(chosen, orders)
+        made = made.distinct() if self.query.distinct else made
         made = made.order_by(*orders)
         if self.query.lock is not None:
             made = made.with_for_update(**dict(self.query.lock))
         return sliced(made, self.query)
 
+    def _plain_select(self, columns: list[Any], orders: list[Element]) -> Any:
+        made = self.scope.select(columns).where(*self.where)
+        groups = self._groups(orders)
+        if groups:
+            made = made.group_by(*groups)
+        if self.having:
+            made = made.having(*self.having)
+        return made.where(sa.false()) if self.query.empty else made
+
+    def _picked(self, columns: list[Any], orders: list[Any]) -> Any:
+        """The rows that conditions on windows pick, of a SELECT that has reckoned the windows.
+
+        DISTINCT ON is one of them: a row is picked that is the first of its like.
+        """
+        met = list(self.after)
+        if self.query.distinct_on:
+            alike = [self.scope.named(name) for name in self.query.distinct_on]
+            first = sa.func.row_number().over(
+                partition_by=alike, order_by=[*orders, *self.scope.key()]
+            )
+            met.append(first == 1)
+        named = [
+            each if isinstance(each, sa.Label) else each.label(f"column_{at}")
+            for at, each in enumerate(columns)
+        ]
+        picks = [each.label(f"picked_{at}") for at, each in enumerate(met)]
+        by = [_unwrapped(each).label(f"order_{at}") for at, each in enumerate(orders)]
+        rows = self._plain_select([*named, *picks, *by], orders).subquery()
+        made = sa.select(*(rows.c[each.name] for each in named))
+        made = made.where(*(rows.c[each.name].is_(sa.true()) for each in picks))
+        made = made.distinct() if self.query.distinct else made
+        return made.order_by(
+            *(_wrapped_as(order, rows.c[each.name]) for order, each in zip(orders, by, strict=True))
+        )
+
     def _labelled(self) -> list[Any]:
         return [element.label(label) for label, element in self.columns]
-
-    def _distinct(self, made: Any) -> Any:
-        if self.query.distinct_on:
-            return made.distinct(*(self.scope.named(name) for name in self.query.distinct_on))
-        return made.distinct() if self.query.distinct else made
 
     def _hidden(self, orders: list[Any]) -> list[Any]:
         """SELECT DISTINCT is put in order by columns that it has: others come along, unread."""
         taken = [element for _, element in self.columns]
-        plain = [each.element if hasattr(each, "modifier") else each for each in orders]
+        plain = [_unwrapped(each) for each in orders]
         return [
             each.label(f"order_{at}")
             for at, each in enumerate(plain)
@@ -197,12 +221,26 @@ class Compiler:
     def _plain(self, orders: list[Any]) -> list[Element]:
         """What the rows are put in order by, other than aggregates."""
         return [
-            element.element if hasattr(element, "modifier") else element
+            _unwrapped(element)
             for element, given in zip(orders, self.query.ordering, strict=True)
             if not self.query.has(
                 Aggregate, given.lstrip("-+") if isinstance(given, str) else given
             )
         ]
+
+
+def _unwrapped(order: Any) -> Any:
+    """What rows are put in order by, without DESC and NULLS LAST."""
+    while getattr(order, "modifier", None) is not None:
+        order = order.element
+    return order
+
+
+def _wrapped_as(order: Any, column: Any) -> Any:
+    """Another column with the same DESC and NULLS LAST."""
+    if getattr(order, "modifier", None) is None:
+        return column
+    return UnaryExpression(_wrapped_as(order.element, column), modifier=order.modifier)
 
 
 def _keys(table: Any) -> Iterable[Element]:

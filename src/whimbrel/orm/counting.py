@@ -20,7 +20,7 @@ def _is_whole(query: Query) -> bool:
     return bool(
         query.is_sliced
         or query.distinct
-        or query.distinct_on
+        or query.is_picked
         or query.combined is not None
         or query.is_grouped
     )
@@ -28,7 +28,7 @@ def _is_whole(query: Query) -> bool:
 
 def bare(query: Query, outer: Scope | None = None) -> Any:
     """A SELECT that gives a row for each row, and nothing of it."""
-    if query.combined is not None or query.distinct or query.distinct_on:
+    if query.combined is not None or query.distinct:
         return compiled(query, outer).select
     compiler = Compiler(query.but(order=query.order if query.is_sliced else ()), outer)
     return compiler.select([sa.literal(1).label("one")])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from whimbrel.orm.aggregates import Aggregate
 from whimbrel.orm.expressions import parts_of
+from whimbrel.orm.windows import Window
 from whimbrel.schema.expressions import F, Ordered, Q
 
 if TYPE_CHECKING:
@@ -81,6 +82,13 @@ class Query:
     def is_grouped(self) -> bool:
         """Whether an annotation is an aggregate."""
         return any(self.has(Aggregate, each.expression) for each in self.annotations.values())
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether rows are picked by a window's value, which no WHERE can see."""
+        return bool(self.distinct_on) or any(
+            self.has(Window, each.condition) for each in self.steps if isinstance(each, Filter)
+        )
 
     def has(self, kind: type[Any], expression: Any) -> bool:
         """Whether there is an aggregate, or a window, in an expression, by name too."""

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.orm.accessors import kept
 from whimbrel.orm.compiling import Compiled, Part, compiled
+from whimbrel.orm.cursors import chunks_of
 from whimbrel.orm.states import loaded
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ def streamed(connection: Connection, query: Query, size: int) -> Iterator[list[A
         return
     made = compiled(query)
     reader = _reader(query, made)
-    options = {"stream_results": True, "yield_per": size}
-    with connection.execute(made.select, execution_options=options) as result:
-        for partition in result.partitions(size):
-            yield [reader(row) for row in partition]
+    for some in chunks_of(connection, made.select, size):
+        yield [reader(row) for row in some]
 
 
 def chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
