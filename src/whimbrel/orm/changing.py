@@ -10,12 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import QueryError
+from whimbrel.orm.cascading import cascade, cascades
 from whimbrel.orm.compiling import Compiler
 from whimbrel.orm.query import Annotation, Query
-from whimbrel.orm.relations import pointing_at
 from whimbrel.orm.scope import Scope, is_expression
-from whimbrel.state.fields import ForeignKey, ManyToManyField
-from whimbrel.state.fields.relations import OnDelete
 
 if TYPE_CHECKING:
     from whimbrel.orm.meta import BoundField, Meta
@@ -136,8 +134,9 @@ def delete(queryset: QuerySet) -> tuple[int, dict[str, int]]:
     connection = queryset.connection
     if query.meta.parent is not None:
         return _delete_with_parents(queryset)
-    if not _cascades(connection):
-        _cascade(connection, query.meta, _keys(query))
+    if not cascades(connection):
+        rows = connection.execute(_keys(query)).all()
+        cascade(connection, query.meta, [tuple(row) for row in rows])
     statement = sa.delete(query.meta.table).where(*_chosen(query))
     number = connection.execute(statement).rowcount
     return number, {query.meta.label: number} if number else {}
@@ -150,59 +149,12 @@ def _delete_with_parents(queryset: QuerySet) -> tuple[int, dict[str, int]]:
     own = Query(meta, queryset.query.alias)
     for some in (keys[at : at + 900] for at in range(0, len(keys), 900)):
         column = meta.pk.table_column
-        if not _cascades(connection):
-            _cascade(connection, meta, sa.select(column).where(column.in_(some)))
+        if not cascades(connection):
+            cascade(connection, meta, [(key,) for key in some])
         connection.execute(sa.delete(meta.table).where(column.in_(some)))
         assert own.meta.parent is not None
         own.meta.parent.model.objects.using(own.alias).filter(pk__in=some).delete()
     return len(keys), {meta.label: len(keys)} if keys else {}
-
-
-#: What tells whether a connection does what ON DELETE says; databases that are not here always do.
-_ASKS = {"sqlite": "PRAGMA foreign_keys"}
-
-
-def _cascades(connection: Connection) -> bool:
-    asked = _ASKS.get(connection.dialect.name)
-    return asked is None or bool(connection.exec_driver_sql(asked).scalar())
-
-
-def _cascade(connection: Connection, meta: Meta, keys: Any) -> None:
-    """Do what ON DELETE says of the rows that point at these, where the database does not.
-
-    SQLite enforces foreign keys only where it was told to before the transaction began
-    (foreignkeys.html, 2), and a migration that rebuilds a table must tell it not to.
-    """
-    for label, name, field in pointing_at(meta.apps.state, meta.value):
-        owner = meta.apps.meta(label)
-        if isinstance(field, ForeignKey) and field.db_constraint:
-            _follow(connection, owner, owner.info.fields[name], name, keys)
-        elif isinstance(field, ManyToManyField) and field.through is None:
-            _cut(connection, owner, name, keys, near=False)
-    for each in meta.many_to_many:
-        if each.meta is meta and each.field.through is None:  # type: ignore[attr-defined]
-            _cut(connection, meta, each.name, keys, near=True)
-
-
-def _cut(connection: Connection, owner: Meta, name: str, keys: Any, near: bool) -> None:
-    """Take the rows of a table between that point at these."""
-    hop = owner.hop(name)
-    assert hop is not None and hop.between is not None
-    between = hop.between
-    column = between.meta.by_name[between.near if near else between.far].table_column
-    connection.execute(sa.delete(between.meta.table).where(column.in_(keys)))
-
-
-def _follow(connection: Connection, owner: Meta, field: Any, name: str, keys: Any) -> None:
-    column = owner.table.c[field.column_name(name)]
-    pointing = column.in_(keys)
-    match field.on_delete:
-        case OnDelete.CASCADE:
-            below = sa.select(*(each.table_column for each in owner.primary_key)).where(pointing)
-            _cascade(connection, owner, below)
-            connection.execute(sa.delete(owner.table).where(pointing))
-        case OnDelete.SET_NULL:
-            connection.execute(sa.update(owner.table).where(pointing).values({column: None}))
 
 
 # -- conflicts

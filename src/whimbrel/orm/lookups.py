@@ -44,10 +44,12 @@ def _keys(value: Any, path: Path | None) -> Any:
     """Rows of historical models stand for what the field compares with."""
     if isinstance(value, list | tuple | set | frozenset):
         return [_keys(each, path) for each in value]
-    if not hasattr(value, "_meta") or isinstance(value, type):
-        return value
     field = path.field if path else None
     hop = field.meta.hop(field.name) if field is not None and field.is_relation else None
+    if hop is not None and hasattr(value, "keyed_by"):
+        return value.keyed_by(hop.target, hop.remote)
+    if not hasattr(value, "_meta") or isinstance(value, type):
+        return value
     return getattr(value, hop.remote) if hop is not None else value.pk
 
 

@@ -15,6 +15,7 @@ from whimbrel.orm.prefetching import AT_ONCE, prefetch
 from whimbrel.orm.reading import chunks, rows, streamed
 
 if TYPE_CHECKING:
+    from whimbrel.orm.meta import Meta
     from whimbrel.orm.query import Query
     from whimbrel.orm.scope import Scope
 
@@ -126,6 +127,12 @@ class QuerySet(Chain):
                 mend='Name one: .values("id").',
             )
         return compiled(query, scope).select
+
+    def keyed_by(self, meta: Meta, name: str) -> QuerySet:
+        """It with its rows standing for what a key to their model compares with."""
+        query = self.query
+        plain = query.fields is None and query.combined is None and query.meta.label == meta.label
+        return self.values(name) if plain else self
 
     def resolve(self, scope: Scope) -> Any:
         """It as the one value that it gives."""

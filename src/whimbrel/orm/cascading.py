@@ -1,0 +1,130 @@
+"""What ON DELETE says, done by statements of ours where the database does not do it.
+
+SQLite enforces foreign keys only where it was told to before the transaction began
+(foreignkeys.html, 2), and a migration that makes a table anew must tell it not to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.errors import QueryError
+from whimbrel.orm.relations import pointing_at
+from whimbrel.state.fields import ForeignKey, ManyToManyField
+from whimbrel.state.fields.relations import OnDelete
+
+if TYPE_CHECKING:
+    from whimbrel.orm.meta import Meta
+
+Key = tuple[Any, ...]
+
+#: What tells whether a connection does what ON DELETE says; databases that are not here always do.
+_ASKS = {"sqlite": "PRAGMA foreign_keys"}
+
+_AT_ONCE = 400
+
+
+def cascades(connection: Connection) -> bool:
+    """Whether the database does what ON DELETE says."""
+    asked = _ASKS.get(connection.dialect.name)
+    return asked is None or bool(connection.exec_driver_sql(asked).scalar())
+
+
+def cascade(connection: Connection, meta: Meta, keys: Sequence[Key]) -> None:
+    """Do what ON DELETE says of all that points at rows which are about to go.
+
+    Raises `QueryError` for rows that must not be left alone.
+    """
+    work = _Cascade(connection, {meta.label: set(keys)}, [(meta, list(keys))])
+    while work.waiting:
+        gone, some = work.waiting.pop()
+        work.follow(gone, some)
+    for owner, rows in work.below:
+        for where in _chunks(owner, rows):
+            connection.execute(sa.delete(owner.table).where(where))
+
+
+@dataclass
+class _Cascade:
+    """Rows on their way out, by label; those whose followers are still to be looked for."""
+
+    connection: Connection
+    gone: dict[str, set[Key]]
+    waiting: list[tuple[Meta, list[Key]]]
+    below: list[tuple[Meta, list[Key]]] = field(default_factory=list)
+
+    def follow(self, meta: Meta, keys: list[Key]) -> None:
+        """What points at rows of a model."""
+        for label, name, relation in pointing_at(meta.apps.state, meta.value):
+            owner = meta.apps.meta(label)
+            if isinstance(relation, ForeignKey) and relation.db_constraint:
+                self._along(owner, name, relation, meta, keys)
+            elif isinstance(relation, ManyToManyField) and relation.through is None:
+                self._cut(owner, name, meta, keys, near=False)
+        for each in meta.many_to_many:
+            if each.meta is meta and getattr(each.field, "through", None) is None:
+                self._cut(meta, each.name, meta, keys, near=True)
+
+    def _along(
+        self, owner: Meta, name: str, relation: ForeignKey, meta: Meta, keys: list[Key]
+    ) -> None:
+        column = owner.by_name[name].table_column
+        target = meta.pointed_at(relation.to_field).table_column
+        for where in _chunks(meta, keys):
+            pointing = column.in_(sa.select(target).where(where))
+            match relation.on_delete:
+                case OnDelete.CASCADE:
+                    self._take(owner, pointing)
+                case OnDelete.SET_NULL:
+                    statement = sa.update(owner.table).where(pointing)
+                    self.connection.execute(statement.values({column: None}))
+                case OnDelete.RESTRICT | OnDelete.PROTECT:
+                    self._refuse(owner, name, pointing, meta)
+
+    def _rows(self, owner: Meta, pointing: Any) -> list[Key]:
+        columns = (each.table_column for each in owner.primary_key)
+        found = self.connection.execute(sa.select(*columns).where(pointing))
+        taken = self.gone.setdefault(owner.label, set())
+        return [key for row in found if (key := tuple(row)) not in taken]
+
+    def _take(self, owner: Meta, pointing: Any) -> None:
+        rows = self._rows(owner, pointing)
+        if rows:
+            self.gone[owner.label].update(rows)
+            self.waiting.append((owner, rows))
+            self.below.append((owner, rows))
+
+    def _refuse(self, owner: Meta, name: str, pointing: Any, meta: Meta) -> None:
+        rows = self._rows(owner, pointing)
+        if rows:
+            raise QueryError(
+                f"{len(rows)} rows of {owner.label} point at rows of {meta.label} by {name!r}, "
+                "and keep them from being deleted",
+                mend=f"Delete those of {owner.label} first, or make them point at others.",
+            )
+
+    def _cut(self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool) -> None:
+        """Take the rows of a table between."""
+        hop = owner.hop(name)
+        assert hop is not None and hop.between is not None
+        between = hop.between
+        column = between.meta.by_name[between.near if near else between.far].table_column
+        for where in _chunks(meta, keys):
+            pointed = sa.select(meta.pk.table_column).where(where)
+            self.connection.execute(sa.delete(between.meta.table).where(column.in_(pointed)))
+
+
+def _chunks(meta: Meta, keys: list[Key]) -> Iterator[Any]:
+    """Conditions that take rows by their keys, so many at a time."""
+    columns = [each.table_column for each in meta.primary_key]
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        if len(columns) == 1:
+            yield columns[0].in_([key[0] for key in some])
+        else:
+            yield sa.tuple_(*columns).in_(some)
