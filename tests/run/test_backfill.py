@@ -155,6 +155,17 @@ def test_killed_again_and_again(tmp_path: Path, database_url: str, parallel: int
     assert project.query("SELECT * FROM whimbrel_journal") == []
 
 
+def test_several_runners_at_once(tmp_path: Path, database_url: str) -> None:
+    project = Project(tmp_path, database_url)
+    prepare(project, 20_000)
+    for runner in [project.start("migrate") for _ in range(3)]:
+        _, said = runner.communicate()
+        assert runner.returncode == 0, said
+    assert counters(project) == {1: 20_000}
+    assert project.query("SELECT * FROM whimbrel_journal") == []
+    assert project.query("SELECT * FROM whimbrel_backfill") == []
+
+
 def test_it_goes_on_where_it_was(blog: Project) -> None:
     stop = """
 def fill(posts):

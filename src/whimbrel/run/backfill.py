@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from whimbrel.errors import DataError, StepError
 from whimbrel.operations.backfill import Backfill
 from whimbrel.orm import apps_at
-from whimbrel.run import checkpoint
+from whimbrel.run import checkpoint, recorder
 from whimbrel.run.checkpoint import Checkpoint, Place
 from whimbrel.run.data import Site
 from whimbrel.run.keys import Keys, Span
@@ -153,6 +153,8 @@ class _Run:
             checkpoint.prepare(self.connection)
             parts = checkpoint.parts(self.connection, place)
             if not parts:
+                mine = [(place.app, place.name)]
+                recorder.refuse_overtaken(self.connection, mine, self.data.backwards)
                 workers = self.operation.parallel if self.engine.several_write else 1
                 spans = self.rows.keys.parted(self.connection, workers)
                 checkpoint.start(self.connection, place, spans)

@@ -14,11 +14,12 @@ from whimbrel.history.node import Key
 from whimbrel.run.backup import back_up, refuse_impossible
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.events import PlanMade
-from whimbrel.run.executor import Executor, Overtaken
+from whimbrel.run.executor import Executor
 from whimbrel.run.lock import runner_lock
 from whimbrel.run.plan import Plan, Target
 from whimbrel.run.planning import checked_plan
 from whimbrel.run.record import Record, read
+from whimbrel.run.recorder import Overtaken
 from whimbrel.run.results import Done, Wishes
 from whimbrel.run.work import work_of
 

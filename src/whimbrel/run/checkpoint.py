@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.run import keytext
 from whimbrel.run.keys import Key, Span
-from whimbrel.run.recorder import has_table
+from whimbrel.run.recorder import Overtaken, has_table
 
 TABLE = "whimbrel_backfill"
 
@@ -105,10 +105,16 @@ def start(connection: Connection, place: Place, spans: Sequence[Span]) -> None:
 
 
 def locked(connection: Connection, place: Place, part: int) -> Checkpoint:
-    """Where a part stands; nobody else moves it on before this transaction ends."""
+    """Where a part stands; nobody else moves it on before this transaction ends.
+
+    Raises `Overtaken` where another runner has ended the backfill.
+    """
     columns = _CHECKPOINTS.c
     query = sa.select(_CHECKPOINTS).where(*_at(place), columns.part == part).with_for_update()
-    return _checkpoint(connection.execute(query).one())
+    row = connection.execute(query).first()
+    if row is None:
+        raise Overtaken
+    return _checkpoint(row)
 
 
 def move(connection: Connection, place: Place, to: Checkpoint) -> None:

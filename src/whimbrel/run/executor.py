@@ -57,10 +57,6 @@ _LONG_TRY = (1.2, 2.0)
 _PATIENT_TRY = 5.0
 
 
-class Overtaken(Exception):
-    """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
-
-
 @dataclass
 class Executor:
     """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock."""
@@ -112,9 +108,7 @@ class Executor:
 
     def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
         """SQLite has no lock for runners, but this transaction has the only right to write."""
-        there = recorder.count_of(self.connection, [node.key for node in stage.nodes])
-        if there != (len(stage.nodes) if backwards else 0):
-            raise Overtaken
+        recorder.refuse_overtaken(self.connection, [node.key for node in stage.nodes], backwards)
 
     def _drop_what_is_empty(self) -> None:
         if not recorder.applied(self.connection) and not journal.entries(self.connection):
@@ -253,7 +247,7 @@ class Executor:
             entry = _entry(work, number, parts)
             before = known.get(number)
             if before is None:
-                self._committed(partial(journal.start, self.connection, entry))
+                self._committed(partial(self._start, work, entry))
             if before is None or not (before.done or self._has_happened(parts)):
                 self._one_of(work, entry, parts, offset)
             offset += len(parts)
@@ -267,6 +261,10 @@ class Executor:
     def _begin(self, work: Work) -> None:
         self._refuse_overtaken(work.stage, work.backwards)
         journal.prepare(self.connection)
+
+    def _start(self, work: Work, entry: journal.Entry) -> None:
+        self._refuse_overtaken(work.stage, work.backwards)
+        journal.start(self.connection, entry)
 
     def _one_of(self, work: Work, entry: journal.Entry, parts: Sequence[Part], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it."""

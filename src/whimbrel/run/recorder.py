@@ -25,6 +25,10 @@ _RECORD = sa.Table(
 )
 
 
+class Overtaken(Exception):
+    """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
+
+
 class Applied(NamedTuple):
     """A migration that is applied. ``digest``: of what it did then; ``at``: when, in UTC."""
 
@@ -57,6 +61,14 @@ def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
         return len(applied(connection).keys() & set(keys))
     query = sa.select(sa.func.count()).select_from(_RECORD).where(_is(*next(iter(keys))))
     return int(connection.execute(query).scalar_one())
+
+
+def refuse_overtaken(
+    connection: Connection, keys: Collection[tuple[str, str]], backwards: bool
+) -> None:
+    """Raises `Overtaken` where these migrations are applied, or undone, already."""
+    if count_of(connection, keys) != (len(keys) if backwards else 0):
+        raise Overtaken
 
 
 def prepare(connection: Connection) -> None:

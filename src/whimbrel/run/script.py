@@ -78,8 +78,8 @@ def _enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
 
 def _statement(engine: Engine, part: Part) -> Statement:
     match part:
-        case Data(operation=Backfill()):
-            return Statement("", note=_of_batches(engine, part, part.operation))
+        case Data(operation=Backfill() as operation):
+            return Statement("", note=_of_batches(engine, part, operation))
         case Data():
             return Statement("", note=f"{part.title}: it cannot be shown as SQL")
         case UserStep():

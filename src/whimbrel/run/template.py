@@ -56,7 +56,8 @@ def _statement(data: Data, operation: Backfill, content: Any, offline: Any) -> A
         model = apps.get_model(data.app, operation.model_name)
         columns = [each.table_column for each in model._meta.primary_key]
         key = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
-        after, up_to = sa.literal_column(":after"), sa.literal_column(":up_to")
+        after: sa.ColumnElement[Any] = sa.literal_column(":after")
+        up_to: sa.ColumnElement[Any] = sa.literal_column(":up_to")
         where = operation.chosen(backwards=data.backwards)
         rows = model.objects.order_by().filter(key > after, key <= up_to)
         (rows.filter(where) if where is not None else rows).update(**content)
