@@ -29,6 +29,10 @@ def fk(to: str, **options: Any) -> models.ForeignKey:
     return models.ForeignKey(to, null=True, **options)
 
 
+def code_of_post(field: str) -> models.ForeignKeyConstraint:
+    return models.ForeignKeyConstraint(fields=["code"], to="blog.Post", to_fields=[field])
+
+
 def made(text: str) -> models.GeneratedField:
     return models.GeneratedField(models.SQL(text), models.IntegerField())
 
@@ -613,6 +617,49 @@ def test_a_rename_comes_after_all_that_knows_the_old_name() -> None:
     new = state(blog_Article={"a": CHAR}, shop_Item={"post": fk("blog.Article")})
     (migration,) = found(old, new, rename=["blog.Post:Article"])
     assert migration.dependencies == (("shop", "__latest__"),)
+
+
+CODE = models.CharField(max_length=10, unique=True)
+POINTS_AT_CODE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "by a key": (
+        {"post": fk("blog.Post", to_field="code")},
+        {"post": fk("blog.Post", to_field="c")},
+    ),
+    "by a constraint": (
+        {"code": CODE, "Meta": {"constraints": [code_of_post("code")]}},
+        {"code": CODE, "Meta": {"constraints": [code_of_post("c")]}},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POINTS_AT_CODE)
+def test_a_field_is_renamed_after_all_that_points_at_it(case: str) -> None:
+    before, after = POINTS_AT_CODE[case]
+    old = state(blog_Post={"code": CODE}, shop_Item=before)
+    new = state(blog_Post={"c": CODE}, shop_Item=after)
+    (migration,) = found(old, new, rename=["blog.Post.code:c"])
+    assert (migration.app, migration.dependencies) == ("blog", (("shop", "__latest__"),))
+
+
+@pytest.mark.parametrize("key", [{}, {"to_field": "code"}], ids=["primary key", "to_field"])
+def test_a_field_changes_after_all_that_points_at_it(key: dict[str, str]) -> None:
+    name = key.get("to_field", "id")
+    old = state(blog_Post={"code": CODE}, shop_Item={"post": fk("blog.Post", **key)})
+    changed = models.CharField(max_length=20, unique=True, primary_key=name == "id")
+    new = state(blog_Post={"code": CODE, name: changed}, shop_Item={"post": fk("blog.Post", **key)})
+    (migration,) = found(old, new)
+    assert (migration.app, migration.dependencies) == ("blog", (("shop", "__latest__"),))
+
+
+def test_the_key_to_a_parent_follows_the_name_of_the_parent() -> None:
+    key = models.OneToOneField("Animal", models.CASCADE, parent_link=True, primary_key=True)
+    old = state(zoo_Animal={}, zoo_Dog={"id": None, "animal_ptr": key, "bases": ("zoo.Animal",)})
+    key = models.OneToOneField("Being", models.CASCADE, parent_link=True, primary_key=True)
+    new = state(zoo_Being={}, zoo_Dog={"id": None, "being_ptr": key, "bases": ("zoo.Being",)})
+    assert told(found(old, new, rename=["zoo.Animal:Being"])) == [
+        "zoo: Rename model Animal to Being",
+        "zoo: Rename field animal_ptr of Dog to being_ptr",
+    ]
 
 
 @pytest.mark.parametrize(

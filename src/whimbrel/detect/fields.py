@@ -24,6 +24,7 @@ from whimbrel.detect.plan import (
 )
 from whimbrel.detect.questions import OneOff, SafeSteps
 from whimbrel.detect.references import (
+    apps_pointing_at,
     enums_in,
     fields_pointed_at,
     labels_of,
@@ -186,7 +187,15 @@ def _altering_task(
     needs = needs_of_field(new, each.name, work.new) - provides
     wishes = {has_key(label) for label in labels_of(after) if label != new.label.lower()}
     wishes.update(enums_in(after) - provides)
-    return Task(new.app, operation, FIELDS_CHANGE, frozenset(provides), needs, frozenset(wishes))
+    return Task(
+        new.app,
+        operation,
+        FIELDS_CHANGE,
+        frozenset(provides),
+        needs,
+        frozenset(wishes),
+        after=apps_pointing_at(work.state, old.label, each.name),
+    )
 
 
 __all__ = ["alterable", "change_fields", "freed_by", "gone_field_tokens", "new_field_task"]

@@ -5,17 +5,37 @@ from __future__ import annotations
 from whimbrel.detect.fields import alterable
 from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
+from whimbrel.detect.references import apps_pointing_at
 from whimbrel.detect.renames import Choice, Gone, field_score
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField, RenameField
+from whimbrel.state.fields import ForeignKey
 from whimbrel.state.model import Model, ModelField
 
 
 def rename_fields(work: Work) -> None:
     """Apply the renames of fields of models that stay, after asking."""
     for label in [new.label for _, new in work.kept]:
+        _of_same_parent(work, label)
         _of_same_column(work, label)
         _ask(work, label)
+
+
+def _of_same_parent(work: Work, label: str) -> None:
+    """A key to the same parent is the same key, called after the parent: there is nothing to ask."""
+    gone, born = _gone_and_born(work, label)
+    keys: dict[str | None, ModelField] = {_parent_of(each): each for each in born}
+    keys.pop(None, None)
+    for before in gone:
+        after = keys.pop(_parent_of(before), None)
+        if after is not None:
+            _rename(work, label, before, after)
+
+
+def _parent_of(each: ModelField) -> str | None:
+    """The label, in small letters, of the parent model that a field is the key to."""
+    field = each.field
+    return field.to.lower() if isinstance(field, ForeignKey) and field.parent_link else None
 
 
 def _of_same_column(work: Work, label: str) -> None:
@@ -85,7 +105,9 @@ def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> No
     if before.field.has_column and _column(after) == _column(before):
         # The field alone is renamed: a number "author_id" that becomes the key "author".
         _pin(work, model, before, _column(before))
-    work.rename(model.app, RenameField(model.name, before.name, after.name), provides, needs)
+    others = apps_pointing_at(work.state, label, before.name)
+    operation = RenameField(model.name, before.name, after.name)
+    work.rename(model.app, operation, provides, needs, others)
 
 
 def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:

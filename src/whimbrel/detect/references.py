@@ -52,6 +52,23 @@ def fields_pointed_at(model: Model, field: Field, state: State) -> Iterator[tupl
         yield from ((field.through, name) for name in field.through_fields or ())
 
 
+def apps_pointing_at(state: State, label: str, name: str) -> frozenset[str]:
+    """The apps whose keys point at this field: their files know it as it was."""
+    target = (label.lower(), name)
+    models = state.pointing_at([label.lower()])
+    return frozenset(model.app for model in models if target in _keys_of(model, state))
+
+
+def _keys_of(model: Model, state: State) -> Iterator[tuple[str, str]]:
+    """The fields that a model's keys point at, with their labels in small letters."""
+    for each in model.fields:
+        found = fields_pointed_at(model, each.field, state)
+        yield from ((label.lower(), name) for label, name in found)
+    for part in model.options.constraints:
+        if isinstance(part.value, ForeignKeyConstraint):
+            yield from ((part.value.to.lower(), name) for name in part.value.to_fields)
+
+
 def enums_in(field: Field) -> frozenset[Token]:
     """That the enum type a field shares by name is as it will be for all of them."""
     name = enum_name(field)
