@@ -119,7 +119,7 @@ def test_what_fits_neither_is_told() -> None:
         replay("app", [told(A), add("B", "x")], States.empty())
 
 
-@pytest.mark.parametrize("given", [(None,), ("x",), (noop, "x"), (noop, 0)])
+@pytest.mark.parametrize("given", [(None,), ("x",), (noop, "x"), (noop, 1)])
 def test_what_is_no_function_is_refused(given: tuple[Any, ...]) -> None:
     with pytest.raises(UsageError, match="takes functions"):
         m.RunPython(*given)

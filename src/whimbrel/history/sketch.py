@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from whimbrel.history.node import Key
 from whimbrel.history.writer import render_migration
 
-_FUNCTIONS = '''
+_FUNCTIONS = """
 
 def forwards(apps, schema_editor):
     # The model as it is at this point of history, whatever becomes of it later:
@@ -19,7 +19,7 @@ def forwards(apps, schema_editor):
 def backwards(apps, schema_editor):
     # What undoes it. If nothing has to be undone, put migrations.RunPython.noop in its place below.
     pass
-'''
+"""
 
 _OPERATIONS = """\
     operations = [

@@ -48,13 +48,13 @@ class RunPython(Operation):
     noop: ClassVar[Callable[[Any, Any], None]] = staticmethod(noop)
 
     def __post_init__(self) -> None:
-        if callable(self.code) and (self.reverse_code is None or callable(self.reverse_code)):
-            return
-        wrong = self.reverse_code if callable(self.code) else self.code
-        raise UsageError(
-            f"RunPython takes functions, not {wrong!r}",
-            mend="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
-        )
+        given: tuple[Any, ...] = (self.code, self.reverse_code or noop)
+        for each in given:
+            if not callable(each):
+                raise UsageError(
+                    f"RunPython takes functions, not {each!r}",
+                    mend="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
+                )
 
     def apply(self, app: str, state: State) -> State:
         return state
