@@ -32,7 +32,6 @@ from whimbrel.state.state import State
 
 #: What is being built: it comes onto the pages together with what it belongs to.
 COMING = {
-    "Backfill",
     "query",
     "query-attribute",
     "missing-row",
