@@ -28,6 +28,7 @@ from whimbrel.errors import (
     WhimbrelError,
 )
 from whimbrel.migrations import Backfill
+from whimbrel.report.run import moved
 from whimbrel.run import keytext
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
@@ -35,6 +36,7 @@ from whimbrel.run.keys import Keys, Span
 from whimbrel.run.migrate import migrate
 from whimbrel.run.pace import AIM, FIRST, LARGEST, SMALLEST, Pace
 from whimbrel.run.plan import EVERYTHING, Target
+from whimbrel.schema.table import Name
 
 CREATE = (
     """migrations.CreateModel("Author", fields=[
@@ -115,6 +117,14 @@ async def fill(posts):
             "",
             "counter",
             [0] * 6 + [1] * 4,
+        ),
+        ("set={'slug': models.Lower('title')}", "", "slug", [f"t{n}" for n in range(10)]),
+        (
+            "set={'slug': models.Case(models.When(id__gt=40, then=models.Value('new')), "
+            "default=models.F('author__username'))}",
+            "",
+            "slug",
+            ["Greg", "Ann"] * 3 + ["new"] * 4,
         ),
         ("fill", FUNCTION, "slug", [f"t{n}" for n in range(10)]),
         (
@@ -408,6 +418,44 @@ def test_rows_that_others_have_locked_are_waited_for(blog: Project) -> None:
     engine.dispose()
     assert [event for event in events if isinstance(event, BackfillWaiting)]
     assert column(blog, "counter") == [1] * 10
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_replicas_are_waited_for(blog: Project) -> None:
+    """What the server tells of them is told by a table here, which the search path puts first."""
+    add(blog, "migrations.Backfill('post', set={'counter': 1})")
+    blog.query("CREATE TABLE pg_stat_replication (replay_lag interval)")
+    blog.query("INSERT INTO public.pg_stat_replication VALUES ('5 s'), ('1 s'), (NULL)")
+    behind = replace(blog, url=f"{blog.url}&options=-csearch_path%3Dpublic,pg_catalog")
+    timer = Timer(0.5, blog.query, ["DELETE FROM public.pg_stat_replication"])
+    timer.start()
+    events = run(behind)
+    timer.join()
+    (waiting,) = [event for event in events if isinstance(event, BackfillWaiting)]
+    assert waiting.reason == "a replica is 5.0 s behind"
+    assert column(blog, "counter") == [1] * 10
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_how_many_rows_there_are(blog: Project, analysed: bool) -> None:
+    if analysed:
+        blog.query("ANALYZE")
+    config = Config(Path("/"), databases={"default": blog.url})
+    database = database_of(config)
+    with connected(database) as connection:
+        assert database.engine.about_how_many(connection, Name(None, "blog_post")) == 10
+        assert database.engine.seconds_behind(connection) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (17.0, "120,000 of 1,000,000 rows, 52,000 a second, 17.00 s left"),
+        (None, "120,000 of 1,000,000 rows, 52,000 a second"),
+    ],
+)
+def test_what_is_told_of_it(left: float | None, told: str) -> None:
+    assert moved(BackfillMoved("title", 120_000, 1_000_000, 52_000.4, left, 900)) == told
 
 
 # -- what cannot be ------------------------------------------------------------------------------

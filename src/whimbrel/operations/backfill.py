@@ -146,8 +146,8 @@ class Backfill(Operation):
 
     def digest_form(self) -> Any:
         """What it does, for the digest: not how fast, nor whether it can be left out."""
-        reverse = Body(self.reverse) if callable(self.reverse) else self.reverse
-        return [self.model_name.lower(), Body(self.function), self.set, self.where, reverse]
+        contents = [_bodies(self.function or self.set), _bodies(self.reverse)]
+        return [self.model_name.lower(), *contents, self.where]
 
     def describe(self) -> str:
         what = ", ".join(self.set) if self.set else f"with {name_of(self._called())}"
@@ -165,3 +165,10 @@ class Backfill(Operation):
     def fragment(self) -> str:
         what = "_".join(self.set) if self.set else name_of(self._called()).strip("<>_")
         return f"backfill_{self.model_name}_{what}".lower()
+
+
+def _bodies(content: Content | None) -> Any:
+    """Values, or a function, for the digest: functions with their code."""
+    if content is None or callable(content):
+        return Body(content)
+    return {name: Body(value) if callable(value) else value for name, value in content.items()}
