@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -73,7 +74,8 @@ def _lineage(model: type[Any]) -> list[Info]:
 # -- declaring
 
 _known: dict[str, Info] = {}
-_waiting: list[Waiting] = []
+#: Relations by the label of a model that they wait for.
+_waiting: dict[str, list[Waiting]] = {}
 
 
 def _declare(info: Info) -> None:
@@ -84,8 +86,7 @@ def _declare(info: Info) -> None:
         info.tables.append(info.model.__table__)
         _map(info)
         _known[info.label.lower()] = info
-        _waiting.extend(relations(info))
-        _relate_what_can_be()
+        _relate_what_can_be(info)
     except ModelError:
         forget([info])
         raise
@@ -115,11 +116,18 @@ def _map(info: Info) -> None:
     map_class(info, _registry, above)
 
 
-def _relate_what_can_be() -> None:
-    ready = [each for each in _waiting if all(label in _known for label in each.needs)]
-    for each in ready:
-        _waiting.remove(each)
-        relate(each, _known)
+def _relate_what_can_be(info: Info) -> None:
+    """The relations that waited for a model, and its own; some have to wait for yet another."""
+    ready = _waiting.setdefault(info.label.lower(), [])
+    ready.extend(relations(info))
+    while ready:
+        each = ready.pop(0)
+        missing = next((label for label in each.needs if label not in _known), None)
+        if missing is None:
+            relate(each, _known)
+        else:
+            _waiting.setdefault(missing, []).append(each)
+    del _waiting[info.label.lower()]
 
 
 @event.listens_for(orm.Mapper, "before_configured")
@@ -128,7 +136,7 @@ def finish() -> None:
 
     Raises `ModelError` for a relation to a model that was never declared.
     """
-    for each in _waiting:
+    for each in chain.from_iterable(_waiting.values()):
         raise never_came(each, _known)
 
 
@@ -153,7 +161,8 @@ def forget(infos: Iterable[Info]) -> None:
     """Take models out, as when their modules are imported anew."""
     for info in list(infos):
         _known.pop(info.label.lower(), None)
-        _waiting[:] = [each for each in _waiting if each.info is not info]
+        for waiting in _waiting.values():
+            waiting[:] = [each for each in waiting if each.info is not info]
         for table in info.tables:
             table.metadata.remove(table)
     _names.clear()
