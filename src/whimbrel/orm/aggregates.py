@@ -40,9 +40,6 @@ class Aggregate(Expression):
         self.default = default
         self.output_field = output_field
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.expression!r})"
-
     @property
     def default_alias(self) -> str:
         """What it is called where it has no name: "price__sum"."""

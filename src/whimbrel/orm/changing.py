@@ -103,8 +103,17 @@ def _new(query: Query, field: BoundField, value: Any) -> Element:
     made = plain.scope.value(value, column)
     if not plain.scope.has_joins and not plain.query.is_grouped:
         return made
-    outer = Scope(query.meta)
-    inner = Compiler(plain.query, outer)
+    if plain.query.is_grouped:
+        return _of_its_group(query.meta, plain.query, value, column)
+    beside = Compiler(plain.query, scope=Scope.beside(query.meta))
+    element = beside.scope.value(value, column)
+    return beside.select([element]).limit(1).scalar_subquery()  # type: ignore[no-any-return]
+
+
+def _of_its_group(meta: Meta, query: Query, value: Any, column: Any) -> Element:
+    """A value of aggregates: the row is joined to what they are taken of."""
+    outer = Scope(meta)
+    inner = Compiler(query, outer)
     element = inner.scope.value(value, column)
     same = [far == near for far, near in zip(inner.scope.key(), outer.key(), strict=True)]
     return inner.select([element]).where(*same).limit(1).scalar_subquery()  # type: ignore[no-any-return]

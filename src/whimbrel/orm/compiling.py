@@ -48,9 +48,15 @@ class Compiled:
 class Compiler:
     """Makes the SELECT of one query. ``outer``: the scope that it is in."""
 
-    def __init__(self, query: Query, outer: Scope | None = None, aliased: bool = False) -> None:
+    def __init__(
+        self,
+        query: Query,
+        outer: Scope | None = None,
+        aliased: bool = False,
+        scope: Scope | None = None,
+    ) -> None:
         self.query = query
-        self.scope = Scope(query.meta, outer, aliased)
+        self.scope = scope if scope is not None else Scope(query.meta, outer, aliased)
         self.where: list[Element] = []
         self.having: list[Element] = []
         self.after: list[Element] = []

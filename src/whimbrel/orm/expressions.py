@@ -29,6 +29,28 @@ class Expression(Combinable):
     SQLAlchemy's.
     """
 
+    _call: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Expression:
+        made = super().__new__(cls)
+        made._call = (args, kwargs)
+        return made
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """The call that makes it: the class's name in `whimbrel.models`, and its arguments."""
+        return type(self).__name__, *self._call
+
+    def __repr__(self) -> str:
+        name, args, kwargs = self.deconstruct()
+        shown = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
+        return f"{name}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
     def resolve(self, scope: Scope) -> Element:
         """It as SQLAlchemy's, in a scope."""
         raise NotImplementedError
@@ -67,9 +89,6 @@ class Value(Expression):
         self.value = value
         self.output_field = output_field
 
-    def __repr__(self) -> str:
-        return f"Value({self.value!r})"
-
     def resolve(self, scope: Scope) -> Element:
         return plain_value(self.value, type_of(self.output_field))
 
@@ -102,9 +121,6 @@ class When(Expression):
         self.condition = Q(condition, **lookups) if condition is not None else Q(**lookups)
         self.then = then
 
-    def __repr__(self) -> str:
-        return f"When({self.condition!r}, then={self.then!r})"
-
     def children(self) -> Iterable[Any]:
         return (self.condition, self.then)
 
@@ -116,10 +132,6 @@ class Case(Expression):
         self.branches = branches
         self.default = default
         self.output_field = output_field
-
-    def __repr__(self) -> str:
-        shown = [*map(repr, self.branches), f"default={self.default!r}"]
-        return f"Case({', '.join(shown)})"
 
     def children(self) -> Iterable[Any]:
         return (*self.branches, self.default)
@@ -177,9 +189,6 @@ class Func(Expression):
         self.expressions = expressions
         self.output_field = output_field
         self.extra = extra
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.expressions))})"
 
     def children(self) -> Iterable[Any]:
         return self.expressions

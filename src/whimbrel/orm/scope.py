@@ -47,6 +47,17 @@ class Scope:
         self.annotations: dict[str, Element] = {}
         self.call: int | None = None
 
+    @classmethod
+    def beside(cls, meta: Meta) -> Scope:
+        """A scope for one value of a row of the statement around: what joins bring, and nothing
+        of the row itself, which is there already."""
+        made = cls(meta, outer=cls(meta))
+        made.aliased = False
+        made.root = Node(meta, meta.table)
+        made.from_clause = sa.select(sa.literal(1).label("one")).subquery()
+        made.tables = [made.from_clause]
+        return made
+
     @property
     def has_joins(self) -> bool:
         """Whether more tables than its model's own have a say."""

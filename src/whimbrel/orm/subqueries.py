@@ -21,9 +21,6 @@ class OuterRef(Expression):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __repr__(self) -> str:
-        return f"OuterRef({self.name!r})"
-
     def resolve(self, scope: Scope) -> Element:
         if scope.outer is None:
             raise QueryError(
@@ -40,9 +37,6 @@ class Subquery(Expression):
         self.queryset = queryset
         self.output_field = output_field
 
-    def __repr__(self) -> str:
-        return f"Subquery({self.queryset!r})"
-
     def resolve(self, scope: Scope) -> Element:
         made: Element = self.queryset.selected_for(scope).scalar_subquery()
         type = type_of(self.output_field)
@@ -58,9 +52,6 @@ class Exists(Expression):
 
     def __init__(self, queryset: Any) -> None:
         self.queryset = queryset
-
-    def __repr__(self) -> str:
-        return f"Exists({self.queryset!r})"
 
     def resolve(self, scope: Scope) -> Element:
         return sa.exists(self.queryset.selected_for(scope, rows=True))

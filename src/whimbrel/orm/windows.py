@@ -33,9 +33,6 @@ class Window(Expression):
         self.partition_by = _several(partition_by)
         self.order_by = _several(order_by)
 
-    def __repr__(self) -> str:
-        return f"Window({self.expression!r})"
-
     def children(self) -> Iterable[Any]:
         return (*self.partition_by, *self.order_by)
 
