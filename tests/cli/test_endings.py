@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import whimbrel as package
 from projects import BLOG, CREATE, Project
 from whimbrel.cli import whimbrel
+from whimbrel.cli.group import COMMANDS
 
 Setup = Callable[[Project], object]
 
@@ -219,3 +222,9 @@ def test_a_reader_that_goes_is_no_bug(project: Project, tmp_path: Path) -> None:
     assert reading.stderr is not None
     assert "report" not in reading.stderr.read()
     reading.wait()
+
+
+def test_what_mends_an_error_is_a_command_that_there_is() -> None:
+    files = Path(package.__file__).parent.rglob("*.py")
+    named = {name for file in files for name in re.findall(r"`whimbrel (\w+)", file.read_text())}
+    assert {"makemigrations"} <= named <= set(COMMANDS)

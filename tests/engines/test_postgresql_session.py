@@ -158,7 +158,7 @@ def test_those_who_hold_a_lock_that_is_needed_are_named(
     execute(other, "SELECT 'a long\n  one'  FROM post")
     (line,) = ENGINE.blockers(connection, [Step("", tables=((POST, Lock.ACCESS_EXCLUSIVE),))])
     process = execute(other, "SELECT pg_backend_pid()").scalar()
-    assert f"process {process} (report) holds AccessShareLock on post" in line
+    assert f"process {process} (report) with AccessShareLock on post" in line
     assert "idle in transaction" in line
     assert "SELECT 'a long one' FROM post" in line
     assert not connection.in_transaction()
@@ -194,7 +194,7 @@ AWAY = schema(
         (
             schema(table(column(TEXT, null=True), ForeignKey("f", ("x",), Name(None, "no"), ("a",)))),
             'relation "no" does not exist',
-            "drift",
+            "Bring it back",
         ),
         (schema(table(column(TEXT, null=True), Check("c", SQL("nothing(x)")))), "nothing", "extension"),
     ],

@@ -172,6 +172,8 @@ ERRORS = [
     ("INSERT INTO s VALUES ('x')", "s.n takes INTEGER alone, and has a TEXT"),
     ("ALTER TABLE t RENAME COLUMN a TO z", "the view v would break, or is broken already"),
     ("PRAGMA query_only = ON; DELETE FROM t", "the database is read-only"),
+    ("DROP TABLE nowhere", "no such table: nowhere"),
+    ("CREATE TABLE t (a)", "table t already exists"),
     ("SELECT nonsense", "no such column: nonsense"),
 ]
 

@@ -31,9 +31,9 @@ _MENDS = {
     "42701": "It was made outside of the migrations: drop or rename it, or record this "
     "migration as applied with --fake.",
     "42P01": "The table is not there: it was dropped or renamed outside of the migrations. "
-    "Compare with `whimbrel drift`.",
+    "Bring it back as the migrations left it.",
     "42703": "The column is not there: it was dropped or renamed outside of the migrations. "
-    "Compare with `whimbrel drift`.",
+    "Bring it back as the migrations left it.",
     "42704": "It is not there: it was dropped or renamed outside of the migrations, or an "
     "extension is missing (CREATE EXTENSION).",
     "42883": "A function or operator is missing: an extension may be (CREATE EXTENSION), or an "

@@ -166,5 +166,5 @@ def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[str]
         last = f": {query}" if query else ""
         began = f", since {since}" if since is not None else ""
         yield (
-            f"{who} holds {mode} on {at}, {', '.join(each for each in known if each)}{began}{last}"
+            f"{who} with {mode} on {at}, {', '.join(each for each in known if each)}{began}{last}"
         )

@@ -53,7 +53,7 @@ def read(connection: Connection, at: Name) -> LiveTable:
         raise StepError(
             "the table is not in the database",
             place=str(at),
-            mend="Was it dropped or renamed by hand? `whimbrel drift` shows what differs.",
+            mend="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
         )
     return LiveTable(
         at=at,

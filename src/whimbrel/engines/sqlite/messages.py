@@ -62,6 +62,17 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         "Convert the values first (RunPython or RunSQL).",
     ),
     (
+        r"(no such (?:table|index): .+)",
+        "{0}",
+        "Was it dropped or renamed by hand? Bring it back as the migrations left it.",
+    ),
+    (
+        r"((?:table|index) .+ already exists)",
+        "{0}",
+        "It was made outside of the migrations: drop or rename it, or record this migration as "
+        "applied with --fake.",
+    ),
+    (
         r"unable to open database file",
         "the database file cannot be opened",
         "Does its directory exist, and may this user write it?",

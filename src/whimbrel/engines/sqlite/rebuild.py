@@ -63,7 +63,7 @@ class Rebuild:
                 raise StepError(
                     f"the column {column.name!r} is not in the database",
                     place=str(self.before.at),
-                    mend="Was it dropped or renamed by hand? `whimbrel drift` shows what differs.",
+                    mend="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
                 )
 
     def _refuse_misfits(self, connection: Connection, before: Table, after: Table) -> None:
