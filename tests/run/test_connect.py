@@ -93,6 +93,16 @@ def test_where_nobody_listens(tmp_path: Path) -> None:
     assert "Is the server up" in str(caught.value.mend)
 
 
+def test_a_database_that_is_not_there(postgresql_url: str) -> None:
+    url = sa.make_url(postgresql_url).set(database="nowhere")
+    with (
+        pytest.raises(ConnectError) as caught,
+        connected(database(url.render_as_string(hide_password=False))),
+    ):
+        pass
+    assert caught.value.mend == "Make it: createdb nowhere"
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     there = database("sqlite:///nowhere/db.sqlite3", tmp_path)
     assert there.is_missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -228,6 +229,8 @@ def _refused(database: Database, error: DBAPIError) -> ConnectError:
         mend = f"Its directory does not exist; make it: mkdir -p {file.parent}"
     elif file is not None:
         mend = "May this user read and write it, and the directory it is in?"
+    elif re.search(r'database ".*" does not exist', said):
+        mend = f"Make it: createdb {database.url.database}"
     else:
         mend = "Is the server up, and are host, port, name, user and password right?"
     return ConnectError(f"cannot connect: {said}", place=database.shown, mend=mend)
