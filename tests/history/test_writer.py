@@ -219,7 +219,7 @@ WORDS: list[tuple[Any, str]] = [
     ((Q(a=1) & Q(b=1)) | Q(c=1), "models.Q(a=1, b=1) | models.Q(c=1)"),
     ((Q(b=1) & Q(a=1)) | ~Q(c=1), "(models.Q(b=1) & models.Q(a=1)) | ~models.Q(c=1)"),
     (Q(Q(a=1)), "models.Q(a=1)"),
-    (Q(a__b__exact=1), "models.Q(a__b__exact=1)"),
+    (Q(a__b__exact=1), "models.Q(a__b=1)"),
     (Q(**{"my column__gt": 1}), 'models.Q(**{"my column__gt": 1})'),
     (models.NOT_PROVIDED, "models.NOT_PROVIDED"),
 ]

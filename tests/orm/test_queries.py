@@ -118,6 +118,8 @@ LOOKUPS: dict[str, tuple[Any, list[str]]] = {
     "in": ({"title__in": ["First", "second", "x"]}, ["First", "second"]),
     "in nothing": ({"title__in": []}, []),
     "in with None": ({"title__in": ["First", None]}, ["First"]),
+    "in very many": ({"views__in": [*range(100_000, 180_000), 7]}, ["second"]),
+    "in very many texts": ({"title__in": [*map(str, range(80_000)), "First"]}, ["First"]),
     "in a set": ({"views__in": {0, 1}}, ["", "Third"]),
     "gt": ({"views__gt": 5}, ["second"]),
     "gte": ({"views__gte": 5}, ["First", "second"]),

@@ -14,7 +14,7 @@ from whimbrel.history.values import Values, Writer, is_default
 from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunPython
-from whimbrel.schema.expressions import SQL, F, Q
+from whimbrel.schema.expressions import LOOKUPS, SQL, Combinable, Combined, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
 from whimbrel.state import fields as named_fields
@@ -233,6 +233,20 @@ def _f(self: Values, value: F) -> Code:
     return self.call(_models(self, "F"), [value.name])
 
 
+def _combinable(self: Values, value: Any) -> Code:
+    """An expression of queries: two reckoned together, or the call that makes it."""
+    if isinstance(value, Combined):
+        sides = (_side(self, each) for each in (value.left, value.right))
+        return Joined(tuple(sides), value.operator)
+    name, args, kwargs = value.deconstruct()
+    return self.call(_models(self, name), list(args), kwargs)
+
+
+def _side(self: Values, value: Any) -> Code:
+    written = self.write(value)
+    return Group("(", (written,), ")", bare=True) if isinstance(value, Combined) else written
+
+
 def _q(self: Values, value: Q) -> Code:
     if value.negated:
         inner = _q(self, ~value)
@@ -251,7 +265,7 @@ def _conditions_and_lookups(children: Iterable[Any]) -> tuple[list[Q], dict[str,
     conditions: list[Q] = []
     lookups: dict[str, Any] = {}
     for child in children:
-        if isinstance(child, Q):
+        if not isinstance(child, tuple):
             if lookups:
                 return [], None
             conditions.append(child)
@@ -264,13 +278,18 @@ def _conditions_and_lookups(children: Iterable[Any]) -> tuple[list[Q], dict[str,
 
 
 def _keyword(child: tuple[str, str, Any]) -> str:
+    """A name whose end could be taken for a lookup says that it is none."""
     name, lookup, _ = child
-    return name if lookup == "exact" and "__" not in name else f"{name}__{lookup}"
+    _, behind, end = name.rpartition("__")
+    is_plain = lookup == "exact" and not (behind and end in LOOKUPS)
+    return name if is_plain else f"{name}__{lookup}"
 
 
 def _operand(self: Values, child: Any, connector: str) -> Code:
-    if not isinstance(child, Q):
+    if isinstance(child, tuple):
         return _q(self, Q._of((child,), Q.AND))
+    if not isinstance(child, Q):
+        return self.call(_models(self, "Q"), [child])
     if child._parts(connector) != (child,):
         # Joined as it is, it would dissolve in what it is part of.
         return self.call(_models(self, "Q"), [child])
@@ -313,6 +332,7 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
     (SQL, _sql),
     (F, _f),
     (Q, _q),
+    (Combinable, _combinable),
     (_AnySQLAlchemyType, _sqlalchemy_type),
     (types.FunctionType, _function),
 )

@@ -142,6 +142,10 @@ def _iexact(scope: Scope, column: Element, value: Any) -> Element:
     return sa.func.lower(left) == sa.func.lower(_text(scope.value(value, left)))
 
 
+#: SQLite takes 32,766 parameters in a statement (limits.html, 9), PostgreSQL 65,535.
+_MANY = 10_000
+
+
 def _in(scope: Scope, column: Element, value: Any) -> Element:
     if hasattr(value, "selected_for"):
         return column.in_(value.selected_for(scope, column))
@@ -150,7 +154,10 @@ def _in(scope: Scope, column: Element, value: Any) -> Element:
         return column.in_(several)
     if isinstance(value, str):
         raise QueryError(f"in takes several values, not {value!r}", mend=f"[{value!r}]")
-    values = [scope.value(each, column) for each in value if each is not None]
+    given = [each for each in value if each is not None]
+    if len(given) > _MANY and {*map(type, given)} in ({int}, {str}):
+        return spelling.is_among(column, given)
+    values = [scope.value(each, column) for each in given]
     return column.in_(values) if values else sa.false()
 
 

@@ -72,6 +72,19 @@ greatest = spelled_as("greatest", "greatest({all})", sqlite="max({all})")
 least = spelled_as("least", "least({all})", sqlite="min({all})")
 
 
+# -- many values
+
+_among = spelled_as(
+    "is_among", "({0} = ANY({1}))", sqlite="({0} IN (SELECT value FROM json_each({2})))"
+)
+
+
+def is_among(column: Element, values: list[Any]) -> Element:
+    """Whether a column has one of very many numbers, or texts: they are one parameter."""
+    several = sa.literal(values, sa.ARRAY(column.type))
+    return _among(column, several, sa.literal(json.dumps(values)), type_=sa.Boolean())
+
+
 # -- moments
 
 
