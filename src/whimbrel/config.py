@@ -111,6 +111,11 @@ def wants_traceback() -> bool:
     return bool(os.environ.get("WHIMBREL_TRACEBACK"))
 
 
+def wants_no_colour() -> bool:
+    """Whether the environment asks for text without colours, on a terminal too (no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
 def environment_with(**variables: str) -> dict[str, str]:
     """The environment for another program, with some variables of its own."""
     return {**os.environ, **variables}

@@ -240,3 +240,14 @@ def test_a_terminal_shows_progress_in_colour_unless_told_not_to(
     assert code == 0
     assert "Applied blog.0001_initial" in said
     assert ("\x1b[32m" in said) == coloured
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_an_error_is_in_colour_on_a_terminal_unless_told_not_to(
+    made: Project, env: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    code, said = on_terminal(made, "", "migrate", "nowhere")
+    assert code == 2
+    assert ("\x1b[31m" in said) == coloured

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from whimbrel.config import Config, load_config, make_importable
+from whimbrel.config import Config, load_config, make_importable, wants_no_colour
 
 #: What a project is told that has no app yet.
 NO_APPS = "There are no apps yet: whimbrel init NAME makes one."
@@ -70,7 +70,7 @@ def print_json(value: Any) -> None:
 
 def talk(text: str) -> None:
     """Say something to a person: on stderr."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=False if wants_no_colour() else None)
 
 
 def is_answerable() -> bool:
