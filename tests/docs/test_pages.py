@@ -31,12 +31,7 @@ from whimbrel.state.options import OPTION_NAMES
 from whimbrel.state.state import State
 
 #: What is being built: it comes onto the pages together with what it belongs to.
-COMING = {
-    "query",
-    "query-attribute",
-    "missing-row",
-    "several-rows",
-}
+COMING: set[str] = set()
 
 # -- reading a page
 
