@@ -150,20 +150,18 @@ class Backfill(Operation):
         return [self.model_name.lower(), *contents, self.where]
 
     def describe(self) -> str:
-        what = ", ".join(self.set) if self.set else f"with {name_of(self._called())}"
-        return (
-            f"Backfill {self.model_name} {what}"
-            if not self.set
-            else (f"Backfill {what} of {self.model_name}")
-        )
+        if self.set:
+            return f"Backfill {', '.join(self.set)} of {self.model_name}"
+        return f"Backfill {self.model_name} with {self._called}"
 
-    def _called(self) -> Callable[[Any], Any]:
+    @property
+    def _called(self) -> str:
         assert self.function is not None
-        return self.function
+        return name_of(self.function)
 
     @property
     def fragment(self) -> str:
-        what = "_".join(self.set) if self.set else name_of(self._called()).strip("<>_")
+        what = "_".join(self.set) if self.set else self._called.strip("<>_")
         return f"backfill_{self.model_name}_{what}".lower()
 
 

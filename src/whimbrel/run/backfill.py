@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from typing import Any
 
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.errors import DataError, StepError
@@ -70,11 +69,6 @@ class _Rows:
         self.content: Any = operation.content(backwards=data.backwards)
         self.where = operation.chosen(backwards=data.backwards)
         self.place = Place(data.app, data.label.removeprefix(f"{data.app}."), site.number)
-
-    @property
-    def connection(self) -> Connection:
-        """The site's connection."""
-        return self.site.connection
 
     def chosen(self, span: Span | None = None) -> Any:
         """The rows that it is about, of a span, as a queryset."""
@@ -141,10 +135,8 @@ class _Run:
 
     # -- beginning
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self.engine.transaction(self.connection, (), self.site.limit, rows=True):
-            yield
+    def _transaction(self) -> contextlib.AbstractContextManager[None]:
+        return self.engine.transaction(self.connection, (), self.site.limit, rows=True)
 
     def _begun(self) -> list[Checkpoint]:
         """The parts as they stand; they are made where there are none."""
