@@ -105,7 +105,7 @@ def column_text(column: Column, table: Table) -> str:
         parts.append(f"DEFAULT {default_text(column.default, column)}")
     if not column.null:
         parts.append("NOT NULL")
-    if autoincrement(table) and column.name == _key_column(table):
+    if column.name == _key_column(table) and autoincrement(table):
         parts.append(f"{_named(table.primary_key)}PRIMARY KEY AUTOINCREMENT")
     if column.computed is not None:
         expression = SPELLING.expression(column.computed.expression, table)
@@ -120,7 +120,8 @@ def _named(key: PrimaryKey | None) -> str:
 
 def column_type(column: Column, table: Table) -> str:
     """A column's type. What counts by itself must be spelled INTEGER (autoinc.html)."""
-    if counts(table) and column.name == _key_column(table):
+    is_key = column.generated is not None and column.name == _key_column(table)
+    if is_key and has_rowid(table):
         return "INTEGER"
     spelled = SPELLING.type(column.type)
     return _strict(spelled) if is_strict(table) else spelled
@@ -190,17 +191,17 @@ def _check_name(column: Column) -> str | None:
 # -- the table as a whole --------------------------------------------------------------------
 
 
-def options(table: Table) -> dict[str, object]:
-    """The dialect options that SQLite minds, by SQLAlchemy's names."""
-    return {name: value for name, value in table.options if name.startswith("sqlite_")}
+def option(table: Table, name: str, default: bool) -> bool:
+    """A dialect option that SQLite minds, by SQLAlchemy's name."""
+    return next((bool(value) for each, value in table.options if each == name), default)
 
 
 def is_strict(table: Table) -> bool:
-    return bool(options(table).get("sqlite_strict", False))
+    return option(table, "sqlite_strict", False)
 
 
 def has_rowid(table: Table) -> bool:
-    return bool(options(table).get("sqlite_with_rowid", True))
+    return option(table, "sqlite_with_rowid", True)
 
 
 def _tail(table: Table) -> str:
@@ -217,19 +218,12 @@ def _key_column(table: Table) -> str | None:
     return key.columns[0] if key is not None and len(key.columns) == 1 else None
 
 
-def counts(table: Table) -> bool:
-    """Whether the primary key is a number that the database counts up: the rowid itself."""
-    name = _key_column(table)
-    column = next((each for each in table.columns if each.name == name), None)
-    return column is not None and column.generated is not None and has_rowid(table)
-
-
 def autoincrement(table: Table) -> bool:
     """Whether numbers are never given twice: identity columns, or where the table asks for it."""
     alias = rowid_alias(table)
     if alias is None:
         return False
-    asked = bool(options(table).get("sqlite_autoincrement", False))
+    asked = option(table, "sqlite_autoincrement", False)
     return asked or isinstance(table.column(alias).generated, Identity)
 
 
