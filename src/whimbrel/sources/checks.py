@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -240,7 +241,9 @@ def _spell(type: ColumnType, dialect: str) -> str | None:
     try:
         dialect_of(dialect).type_compiler_instance.process(build(type))
     except (sa.exc.CompileError, NotImplementedError, AttributeError) as error:
-        return str(error).partition("(Background")[0].strip()
+        said = str(error).partition("(Background")[0].strip()
+        # The compiler's address in memory says nothing to anybody.
+        return re.sub(r"^Compiler <.*> can't", "it cannot", said)
     return None
 
 

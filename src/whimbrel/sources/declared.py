@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
+from whimbrel.schema.expressions import Q
 from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.naming import table_name
@@ -186,6 +187,11 @@ def _fields(info: Info) -> dict[str, Field]:
     for name, value in list(vars(info.model).items()):
         if isinstance(value, Field):
             delattr(info.model, name)
+        elif isinstance(value, type) and issubclass(value, Field):
+            raise info.error(
+                f"the field {name!r} is the class {value.__name__} itself",
+                f"Call it: {name} = {value.__name__}()",
+            )
     return {name: _substituted(value, info) for name, value in found.items()}
 
 
@@ -246,6 +252,24 @@ def _refuse_bad_names(info: Info) -> None:
                     f"Meta names the field {name!r}, which there is not",
                     f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(info.fields)}.",
                 )
+    for name in sorted(_names_in_conditions(info) - _known_to_conditions(info)):
+        raise info.error(
+            f"a Q names the field {name!r}, which there is not",
+            f"It has: {', '.join(info.fields)}.",
+        )
+
+
+def _names_in_conditions(info: Info) -> frozenset[str]:
+    """What the model's conditions speak of, as far as they are no SQL."""
+    parts = (*info.options.get("indexes", ()), *info.options.get("constraints", ()))
+    said = [getattr(part, "condition", None) for part in parts]
+    said += [getattr(field, "expression", None) for field in info.fields.values()]
+    return frozenset(name for each in said if isinstance(each, Q) for name in each.names())
+
+
+def _known_to_conditions(info: Info) -> set[str]:
+    columns = {each.column_name(name) for name, each in info.fields.items() if each.has_column}
+    return columns | info.fields.keys()
 
 
 def _names_in_options(options: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
