@@ -12,10 +12,11 @@ from hypothesis import settings
 
 from servers import PostgresServer, ServerMissing, running_postgresql
 
-# In CI the same examples every time: what breaks there breaks for everybody. Elsewhere new ones.
-settings.register_profile("ci", derandomize=True, database=None)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# The same examples every time: what breaks, breaks for everybody. To look for new ones:
+# make test PYTEST="--hypothesis-profile=explore"
+settings.register_profile("steady", derandomize=True, database=None)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile("steady")
 
 NO_SERVER = "PostgreSQL cannot be tested here: "
 
