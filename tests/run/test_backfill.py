@@ -328,7 +328,10 @@ KEYS: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
 @pytest.mark.parametrize("case", KEYS)
 def test_every_row_is_in_one_batch(database_url: str, case: str, parts: int) -> None:
     types, rows = KEYS[case]
-    columns = [sa.Column(f"c{at}", each, primary_key=True) for at, each in enumerate(types)]
+    columns = [
+        sa.Column(f"c{at}", each, primary_key=True, autoincrement=False)
+        for at, each in enumerate(types)
+    ]
     table = sa.Table("t", sa.MetaData(), *columns)
     config = Config(Path("/"), databases={"default": database_url})
     with connected(database_of(config)) as connection:
