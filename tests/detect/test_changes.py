@@ -208,10 +208,32 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
             "blog: Alter unique_together of Post",
         ],
     ),
+    "a chain of fields of other names": (
+        state(blog_Post={"a": CHAR, "b": TEXT, "c": INT}),
+        state(blog_Post={"b": CHAR, "c": TEXT, "d": INT}),
+        {"rename": ["blog.Post.a:b", "blog.Post.b:c", "blog.Post.c:d"]},
+        [
+            "blog: Rename field c of Post to d",
+            "blog: Rename field b of Post to c",
+            "blog: Rename field a of Post to b",
+        ],
+    ),
+    "a field of another name, and a new one of its name": (
+        state(blog_Post={"a": TEXT}),
+        state(blog_Post={"a": INT, "b": TEXT}),
+        {"rename": ["blog.Post.a:b"]},
+        ["blog: Rename field a of Post to b", "blog: Add field a to Post"],
+    ),
+    "a chain of models of other names": (
+        state(blog_A={"x": CHAR, "of": fk("B")}, blog_B={"y": TEXT}),
+        state(blog_B={"x": CHAR, "of": fk("C")}, blog_C={"y": TEXT}),
+        {"rename": ["blog.B:C", "blog.A:B"]},
+        ["blog: Rename model B to C", "blog: Rename model A to B"],
+    ),
     "a column turns into a table between models": (
         state(blog_Post={"tag": fk("Tag")}, blog_Tag={}),
         state(blog_Post={"tag": models.ManyToManyField("Tag")}, blog_Tag={}),
-        {},
+        {"no_rename": ["blog.Post.tag"]},
         ["blog: Remove field tag from Post", "blog: Add field tag to Post"],
     ),
     "many to many turns to through": (
@@ -225,7 +247,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
                 "Meta": {"db_table": "blog_post_tags"},
             },
         ),
-        {},
+        {"no_rename": ["blog.Post.tags"]},
         [
             "blog: Remove field tags from Post",
             "blog: Create model Tagging",

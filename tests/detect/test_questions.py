@@ -98,6 +98,25 @@ OPEN: dict[str, tuple[State, State, list[str]]] = {
         state(news_Post={"title": CHAR}),
         ["--move blog.Post:news", "--no-move blog.Post"],
     ),
+    "a table between that another takes the place of": (
+        state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}),
+        state(
+            blog_Post={"tags": models.ManyToManyField("Tag", through="Tagging")},
+            blog_Tag={},
+            blog_Tagging={"post": models.ForeignKey("Post"), "tag": models.ForeignKey("Tag")},
+        ),
+        ["--no-rename blog.Post.tags"],
+    ),
+    "a table between other models": (
+        state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}, blog_Topic={}),
+        state(blog_Post={"tags": models.ManyToManyField("Topic")}, blog_Tag={}, blog_Topic={}),
+        ["--no-rename blog.Post.tags"],
+    ),
+    "a column that a table takes the place of": (
+        state(blog_Post={"tag": models.ForeignKey("Tag")}, blog_Tag={}),
+        state(blog_Post={"tag": models.ManyToManyField("Tag")}, blog_Tag={}),
+        ["--no-rename blog.Post.tag"],
+    ),
     "a label of another name": (
         state(blog_Post={"s": models.EnumField(["draft", "live"], null=True)}),
         state(blog_Post={"s": models.EnumField(["wip", "live"], null=True)}),
@@ -158,6 +177,18 @@ SILENT: dict[str, tuple[State, State]] = {
     "a table of somebody else": (
         state(blog_Post={"Meta": {"managed": False}}),
         state(blog_Post={"slug": CHAR, "Meta": {"managed": False}}),
+    ),
+    "a model between, that stays, makes room for a table": (
+        state(
+            blog_Post={"tags": models.ManyToManyField("Tag", through="Tagging")},
+            blog_Tag={},
+            blog_Tagging={"post": models.ForeignKey("Post"), "tag": models.ForeignKey("Tag")},
+        ),
+        state(
+            blog_Post={"tags": models.ManyToManyField("Tag")},
+            blog_Tag={},
+            blog_Tagging={"post": models.ForeignKey("Post"), "tag": models.ForeignKey("Tag")},
+        ),
     ),
     "a field that is nothing like the other": (
         state(blog_Post={"stock": models.IntegerField(default=0)}),
@@ -298,6 +329,26 @@ def test_why_says_what_is_wrong() -> None:
         "The field blog.Post.slug is new, takes no NULL and has no default: "
         "what do existing rows get?"
     )
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("a table between that another takes the place of", "may its table go"),
+        ("a column that a table takes the place of", "may its column go"),
+    ],
+)
+def test_what_goes_with_a_field_that_cannot_be_altered(case: str, text: str) -> None:
+    old, new, _ = OPEN[case]
+    person = Person(Renamed(None))
+    detect(old, new, FlagQuestioner(then=person))
+    (question,) = person.asked
+    assert text in question.text
+
+
+def test_flags_that_go_round_in_a_circle() -> None:
+    old, new = state(blog_Post={"a": TEXT}), state(blog_Post={"a": TEXT, "b": TEXT})
+    assert found(old, new, rename=["blog.Post.a:b", "blog.Post.b:a"])
 
 
 SCRIPT = """

@@ -16,6 +16,7 @@ from whimbrel.detect.questions import (
     Question,
     Renamed,
     RenameQuestion,
+    ReplaceQuestion,
     SafeSteps,
     Why,
 )
@@ -29,6 +30,8 @@ class Asker:
         """What the person says."""
         if isinstance(question, FillQuestion):
             return _fill(question)
+        if isinstance(question, ReplaceQuestion):
+            return _replace(question)
         return _rename(question)
 
 
@@ -40,6 +43,10 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
     names = [each.name for each in question.candidates]
     chosen = _choice(question.text, [*names, none])
     return Renamed(None if chosen == len(names) else names[chosen])
+
+
+def _replace(question: ReplaceQuestion) -> Answer:
+    return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
 
 
 def _fill(question: FillQuestion) -> Answer:

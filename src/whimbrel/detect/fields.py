@@ -22,7 +22,7 @@ from whimbrel.detect.plan import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.questions import OneOff, SafeSteps
+from whimbrel.detect.questions import OneOff, ReplaceQuestion, SafeSteps
 from whimbrel.detect.references import (
     apps_pointing_at,
     enums_in,
@@ -45,7 +45,10 @@ def change_fields(work: Work) -> None:
     for old, new in work.kept:
         for each in old.fields:
             after = new.find(each.name)
-            if after is None or not alterable(each.field, after.field):
+            if after is not None and not alterable(each.field, after.field):
+                _ask_to_replace(work, old, new, each)
+                _remove(work, old, each)
+            elif after is None:
                 _remove(work, old, each)
         for each in new.fields:
             before = old.find(each.name)
@@ -66,6 +69,21 @@ def alterable(old: Field, new: Field) -> bool:
 
 
 # -- removing
+
+
+def _ask_to_replace(work: Work, old: Model, new: Model, each: ModelField) -> None:
+    """Nothing that holds data goes, for something of the same name, without a word."""
+    holder = _holder(each.field)
+    if holder is not None and old.options.managed and new.options.managed:
+        work.questioner.ask(ReplaceQuestion(f"{new.label}.{each.name}", holder))
+
+
+def _holder(field: Field) -> str | None:
+    """What a field keeps its data in: None where that is nothing of its own."""
+    if field.has_column:
+        return None if field.computed() is not None else "column"
+    own = isinstance(field, ManyToManyField) and field.through is None
+    return "table" if own else None
 
 
 def _remove(work: Work, model: Model, each: ModelField) -> None:

@@ -21,6 +21,7 @@ from whimbrel.detect.questions import (
     Questioner,
     Renamed,
     RenameQuestion,
+    ReplaceQuestion,
     SafeSteps,
     Why,
 )
@@ -172,6 +173,14 @@ class FlagQuestioner:
         self.open.append(question)
         return _neutral(question)
 
+    def said(self, place: str, names: Iterable[str]) -> str | None:
+        """Which of these names a flag says that something has now, about which nobody would ask."""
+        name = self._flags.renames.get(place)
+        if name is None or name not in names or ("--rename", place) in self._used:
+            return None
+        self._use("--rename", place)
+        return name
+
     def finish(self) -> None:
         """Raise `QuestionError` for open questions, `UsageError` for flags that answered nothing."""
         if self.open:
@@ -193,7 +202,7 @@ class FlagQuestioner:
 
     def _known(self, question: Question) -> Answer | None:
         match question:
-            case RenameQuestion():
+            case RenameQuestion() | ReplaceQuestion():
                 return self._renamed(
                     question, "rename", self._flags.renames, self._flags.no_renames
                 )
@@ -203,7 +212,7 @@ class FlagQuestioner:
 
     def _renamed(
         self,
-        question: RenameQuestion | MoveQuestion,
+        question: RenameQuestion | ReplaceQuestion | MoveQuestion,
         flag: str,
         yes: dict[str, str],
         no: frozenset[str],
@@ -235,7 +244,7 @@ class FlagQuestioner:
 def _neutral(question: Question) -> Answer:
     if isinstance(question, FillQuestion):
         return SafeSteps()
-    return Renamed(question.candidates[0].name)
+    return Renamed(question.candidates[0].name if question.candidates else None)
 
 
 def _open_error(questions: list[Question]) -> QuestionError:

@@ -12,6 +12,7 @@ from whimbrel.state.model import Model
 
 def rename_and_move_models(work: Work) -> None:
     """Apply the renames and moves of models, after asking. Tables come before columns."""
+    _rename_chained(work)
     for old, new in _of_same_table(work):
         _rename(work, old, new)
     _ask(work)
@@ -60,6 +61,16 @@ def _passing(work: Work) -> frozenset[str]:
 
 
 # -- renames
+
+
+def _rename_chained(work: Work) -> None:
+    """Models that flags rename although a model has their name again: the last of a chain first."""
+    for old, _ in work.kept:
+        names = [model.name for model in work.born if model.app == old.app]
+        name = work.questioner.said(old.label, names)
+        if name is not None:
+            _apply_renames(work, old.app, {old.label: name})
+            return _rename_chained(work)
 
 
 def _renameable(work: Work, app: str) -> list[Gone]:

@@ -16,9 +16,24 @@ from whimbrel.state.model import Model, ModelField
 def rename_fields(work: Work) -> None:
     """Apply the renames of fields of models that stay, after asking."""
     for label in [new.label for _, new in work.kept]:
+        _chained(work, label)
         _of_same_parent(work, label)
         _of_same_column(work, label)
         _ask(work, label)
+
+
+def _chained(work: Work, label: str) -> None:
+    """Fields that flags rename although a field has their name again: the last of a chain first."""
+    for before in work.state.model(label).fields:
+        old, new = work.state.model(label), work.new.model(label)
+        if old.find(before.name) is None or new.find(before.name) is None:
+            continue
+        _, born = _gone_and_born(work, label)
+        names = [each.name for each in born if alterable(before.field, each.field)]
+        name = work.questioner.said(f"{new.label}.{before.name}", names)
+        if name is not None:
+            _rename(work, label, before, new.field(name))
+            return _chained(work, label)
 
 
 def _of_same_parent(work: Work, label: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 
 class Subject(enum.Enum):
@@ -69,6 +69,32 @@ class MoveQuestion:
         )
 
 
+@dataclass(frozen=True)
+class ReplaceQuestion:
+    """The field ``place`` is of a kind that it cannot be altered to: may what is in it go?
+
+    Answered by ``Renamed(None)``: it goes, and another comes in its place. ``holder``: what
+    goes with it, "column" or "table".
+    """
+
+    place: str
+    holder: str
+    likely: bool = True
+    #: It has no other name that one could say.
+    candidates: ClassVar[tuple[Candidate, ...]] = ()
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The field {self.place} cannot become what it is now: "
+            f"may its {self.holder} go, with all that is in it?"
+        )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (f"--no-rename {self.place}",)
+
+
 class Why(enum.Enum):
     """Why the rows of a table need a value."""
 
@@ -110,7 +136,7 @@ class FillQuestion:
         )
 
 
-Question: TypeAlias = RenameQuestion | MoveQuestion | FillQuestion
+Question: TypeAlias = RenameQuestion | MoveQuestion | ReplaceQuestion | FillQuestion
 
 
 @dataclass(frozen=True)
@@ -156,5 +182,5 @@ class Questioner(Protocol):
     """Whoever answers. To quit instead of an answer, raise."""
 
     def ask(self, question: Question) -> Answer:
-        """The answer: `Renamed` to a rename or a move, one of the others to a fill."""
+        """The answer: `Renamed` to a rename, a move or a replacement, one of the others to a fill."""
         ...
