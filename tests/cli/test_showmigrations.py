@@ -47,6 +47,42 @@ def test_a_ghost_is_shown(three: Project) -> None:
     assert "warning: blog.0002_m2 is applied and has no file" in three.do("migrate").err
 
 
+@pytest.mark.parametrize("args", [["blog", "zero"], ["blog", "0001"], ["news", "0001"]])
+def test_no_way_back_goes_under_a_ghost(three: Project, args: list[str]) -> None:
+    three.configured("blog", "news")
+    three.chain("news", 2)
+    three.migration("blog", "0003_m3", after=[("blog", "0002_m2"), ("news", "0002_m2")])
+    three.do("migrate")
+    three.migration("blog", "0004_x", CREATE.format(name="X"), after=[("blog", "0003_m3")])
+    three.do("migrate")
+    (three.root / "blog/migrations/0004_x.py").unlink()
+    before = (three.applied(), three.tables())
+    for more in ([], ["--plan"], ["--check"]):
+        refused = three.run("migrate", *args, *more)
+        assert refused.code == 4
+        assert "error[history]: blog.0004_x: applied here, without a file" in refused.err
+        assert "Switch to the branch or commit that has blog/0004_x.py" in refused.err
+    assert (three.applied(), three.tables()) == before
+
+
+def test_a_ghost_of_another_app_and_a_faked_way_back_stop_nothing(three: Project) -> None:
+    three.configured("blog", "news")
+    three.chain("news", 2)
+    three.do("migrate")
+    (three.root / "blog/migrations/0003_m3.py").unlink()
+    three.do("migrate", "news", "zero")
+    assert "blog.0003_m3 is applied" in three.do("migrate", "news").err
+    three.do("migrate", "blog", "0001", "--fake")
+    assert three.applied() == ["blog.0001_m1", "blog.0003_m3", "news.0001_m1", "news.0002_m2"]
+
+
+def test_a_way_back_with_nothing_but_a_ghost_is_refused(three: Project) -> None:
+    for file in (three.root / "blog/migrations").glob("0*.py"):
+        file.unlink()
+    assert three.run("migrate", "blog", "zero").code == 4
+    assert three.run("migrate", "blog").code == 0
+
+
 def test_an_edited_file_is_shown(three: Project) -> None:
     three.migration("blog", "0001_m1", CREATE.format(name="M1").replace("number", "numbers"))
     assert "[X] 0001_m1  (edited since it was applied)" in three.do("showmigrations").out

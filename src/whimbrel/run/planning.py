@@ -8,7 +8,12 @@ from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
-from whimbrel.run.record import Record, refuse_half_done, refuse_inconsistent
+from whimbrel.run.record import (
+    Record,
+    refuse_ghosts,
+    refuse_half_done,
+    refuse_inconsistent,
+)
 
 
 def history_for(config: Config, target: Target) -> History:
@@ -32,6 +37,7 @@ def checked_plan(
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     refuse_half_done(record, plan, graph)
     if not fake:
+        refuse_ghosts(graph, target, plan, record.applied)
         _refuse_irreversible(history, plan) if plan.backwards else _refuse_unfinished(history, plan)
     return plan
 

@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.errors import HistoryError
 from whimbrel.history.graph import Graph
-from whimbrel.history.node import Key
+from whimbrel.history.node import Key, label_of
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected
-from whimbrel.run.plan import Plan
+from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
 
 
@@ -59,6 +59,27 @@ def refuse_inconsistent(graph: Graph, applied: Iterable[Key]) -> None:
                     mend=f"If what {parent.label} does is in the database: "
                     f"whimbrel migrate {parent.app} {parent.name} --fake",
                 )
+
+
+def refuse_ghosts(graph: Graph, target: Target, plan: Plan, applied: Iterable[Key]) -> None:
+    """Raises `HistoryError` where the way back would undo what a ghost may stand on.
+
+    What a ghost depended on went with its file: any of the same app may be it.
+    """
+    if not plan.backwards:
+        return
+    touched = {node.app for node in plan.nodes} | {target.app if target.name == ZERO else None}
+    found = sorted(key for key in ghosts(graph, applied) if key[0] in touched)
+    if found:
+        app, name = found[0]
+        raise HistoryError(
+            "applied here, without a file, and perhaps made on what would be undone; "
+            "nothing was changed",
+            place=", ".join(map(label_of, found)),
+            mend=f"Switch to the branch or commit that has {app}/{name}.py, go back there to what "
+            "stood before it, and come here again. Where the file is gone for good, bring the "
+            "database there by hand, and record it with --fake.",
+        )
 
 
 def refuse_half_done(record: Record, plan: Plan, graph: Graph) -> None:
