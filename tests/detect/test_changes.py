@@ -230,6 +230,39 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         {"rename": ["blog.B:C", "blog.A:B"]},
         ["blog: Rename model B to C", "blog: Rename model A to B"],
     ),
+    "a table that is ours from now on": (
+        state(blog_Post={"a": CHAR, "gone": INT, "Meta": {"managed": False}}),
+        state(blog_Note={"b": CHAR, "new": INT}),
+        {"rename": ["blog.Post:Note", "blog.Note.a:b"], "no_rename": ["blog.Note.gone"]},
+        [
+            "blog: Alter options of Post",
+            "blog: Rename model Post to Note",
+            "blog: Rename field a of Note to b",
+            "blog: Remove field gone from Note",
+            "blog: Add field new to Note",
+        ],
+    ),
+    "a table that is somebody else's from now on": (
+        state(blog_Post={"a": CHAR, "n": INT}),
+        state(blog_Post={"b": CHAR, "Meta": {"managed": False, "ordering": ["b"]}}),
+        {"rename": ["blog.Post.a:b"]},
+        [
+            "blog: Alter options of Post",
+            "blog: Rename field a of Post to b",
+            "blog: Remove field n from Post",
+            "blog: Alter options of Post",
+        ],
+    ),
+    "a table that is ours in another app": (
+        state(blog_Post={"a": CHAR, "Meta": {"managed": False}}, blog_Tag={"post": fk("Post")}),
+        state(news_Post={"a": CHAR}, blog_Tag={"post": fk("news.Post")}),
+        {"move": ["blog.Post:news"]},
+        [
+            "blog: Alter options of Post",
+            "---",
+            "news: Move model Post from blog",
+        ],
+    ),
     "a column turns into a table between models": (
         state(blog_Post={"tag": fk("Tag")}, blog_Tag={}),
         state(blog_Post={"tag": models.ManyToManyField("Tag")}, blog_Tag={}),

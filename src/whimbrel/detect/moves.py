@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from whimbrel.detect.options import alterable_options
 from whimbrel.detect.plan import Token, has_field, has_key, has_model
 from whimbrel.detect.questions import Candidate, MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, model_score
 from whimbrel.detect.work import Work
-from whimbrel.operations import MoveModel, RenameModel
+from whimbrel.operations import AlterModelOptions, MoveModel, RenameModel
 from whimbrel.state.model import Model
 
 
@@ -17,8 +20,24 @@ def rename_and_move_models(work: Work) -> None:
         _rename(work, old, new)
     _ask(work)
     for old, new in work.kept:
+        hand_over(work, old, new)
         if old.name != new.name:
             _rename(work, old, new)
+
+
+def hand_over(work: Work, old: Model, new: Model) -> None:
+    """A model turns managed, or unmanaged, before all else.
+
+    So what changes along with it is done in the database where the table is ours from now on,
+    and is not where it is somebody else's.
+    """
+    now = work.state.model(old.label)
+    if now.options.managed == new.options.managed:
+        return
+    options = replace(now.options, managed=new.options.managed)
+    operation = AlterModelOptions(now.name, alterable_options(options))
+    after = _apps_pointing_at(work, now)
+    work.rename(now.app, operation, {has_model(now.label)}, after=after)
 
 
 def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
@@ -90,6 +109,7 @@ def _apply_renames(work: Work, app: str, renamed: dict[str, str]) -> None:
 
 
 def _rename(work: Work, old: Model, new: Model) -> None:
+    hand_over(work, old, new)
     operation = RenameModel(old.name, new.name)
     after = _apps_pointing_at(work, old)
     work.rename(old.app, operation, _provided(new), {has_model(old.label)}, after)
@@ -125,6 +145,7 @@ def _apply_moves(work: Work, moved: dict[str, str]) -> None:
         old = work.state.model(place)
         if f"{app}.{old.name}" not in work.state:
             new = work.new.model(f"{app}.{old.name}")
+            hand_over(work, old, new)
             after = {old.app, *_apps_pointing_at(work, old)}
             operation = MoveModel(old.name, old.app)
             work.rename(app, operation, _provided(new), {has_model(old.label)}, after)
