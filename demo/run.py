@@ -27,7 +27,9 @@ class Project:
     def whimbrel(self, command: str) -> None:
         """Show a command and run it."""
         print(f"\n$ whimbrel {command}", flush=True)
-        subprocess.run([sys.executable, "-m", "whimbrel", *command.split()], cwd=self.root, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "whimbrel", *command.split()], cwd=self.root, check=True
+        )
 
     def python(self, code: str) -> None:
         """Show a piece of Python and run it in the project."""
@@ -38,7 +40,9 @@ class Project:
     def models(self, name: str) -> None:
         """Put a version of the models in place."""
         shutil.copy(HERE / "models" / f"{name}.py", self.root / "shop" / "models.py")
-        print(f"\n$ cat shop/models.py\n{(self.root / 'shop' / 'models.py').read_text()}", flush=True)
+        print(
+            f"\n$ cat shop/models.py\n{(self.root / 'shop' / 'models.py').read_text()}", flush=True
+        )
 
 
 PRELUDE = """
