@@ -125,7 +125,12 @@ def no_database(project: Project) -> None:
         (no_database, ["migrate"], 5, ["error[database]", "no SQLite database"]),
         (no_database, ["showmigrations"], 5, ["error[database]", "no SQLite database"]),
         (clash, ["migrate", "--no-leap"], 5, ["error[step]", "blog.0002_m2", "CREATE TABLE"]),
-        (initial, ["sqlmigrate", "blog", "0001", "--dialect", "db2"], 5, ["error[unsupported]"]),
+        (
+            initial,
+            ["sqlmigrate", "blog", "1", "--dialect", "mysql"],
+            2,
+            ["error[usage]", "'mysql'"],
+        ),
     ],
 )
 def test_every_mishap_ends_with_its_code(

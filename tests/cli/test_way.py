@@ -183,6 +183,39 @@ def test_hazards_are_comments(project: Project) -> None:
     assert any("LOSES_DATA" in each["hazards"] for each in found["statements"])
 
 
+def test_the_printed_sql_knows_what_others_took_away(project: Project, tmp_path: Path) -> None:
+    """A table that pointed at another one's key, and was deleted before that key changed."""
+    project.configured("blog", "shop")
+    key = '("id", models.AutoField(primary_key=True))'
+    project.migration("shop", "0001", f'migrations.CreateModel("S", fields=[{key}])')
+    to = 'models.ForeignKey("shop.S", on_delete=models.CASCADE)'
+    project.migration(
+        "blog",
+        "0001",
+        f'migrations.CreateModel("B", fields=[{key}, ("to", {to})])',
+        after=[("shop", "0001")],
+    )
+    project.migration("blog", "0002", 'migrations.DeleteModel("B")', after=[("blog", "0001")])
+    project.migration(
+        "shop",
+        "0002",
+        'migrations.AlterField("S", "id", models.BigAutoField(primary_key=True))',
+        'migrations.AddField("S", "n", models.IntegerField(null=True))',
+        after=[("shop", "0001"), ("blog", "0001")],
+    )
+    for dialect in ("sqlite", "postgresql"):
+        for more in ([], ["--backwards"]):
+            script = project.do("sqlmigrate", "shop", "0002", "--dialect", dialect, *more).out
+            assert "shop_s" in script
+            assert "blog_b" not in script
+    with sqlite3.connect(tmp_path / "by_hand.db") as database:
+        for label in ("shop 0001", "blog 0001", "blog 0002", "shop 0002"):
+            database.executescript(project.do("sqlmigrate", *label.split()).out)
+        database.executescript(project.do("sqlmigrate", "shop", "0002", "--backwards").out)
+        (columns,) = database.execute("SELECT group_concat(name) FROM pragma_table_info('shop_s')")
+    assert columns == ("id",)
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_printed_sql_runs_in_psql(anywhere: Project, postgresql_server: PostgresServer) -> None:
     psql = postgresql_server.binaries / "psql"

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines import Engine, Step, engine_for
+from whimbrel.engines import DIALECTS, Engine, Step, engine_for
 from whimbrel.engines.base import Hazard
 from whimbrel.engines.sql.parameters import with_literals
-from whimbrel.history.loader import load
+from whimbrel.errors import UsageError
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Node
 from whimbrel.operations.backfill import Backfill
 from whimbrel.run.connect import dialect_of
 from whimbrel.run.parts import Data, Part, UserStep, is_transactional
-from whimbrel.run.work import work_from_files
+from whimbrel.run.plan import Plan, Stage
+from whimbrel.run.work import Work, work_of
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,18 @@ def sql_migrate(
 ) -> Script:
     """What applying, or undoing, a migration sends. dialect: left out, that of the database.
 
-    Raises `NodeError` where there is no such migration, `UnsupportedError` where the database
-    has not what it needs.
+    Raises `NodeError` where there is no such migration, `UsageError` for a dialect without an
+    engine, `UnsupportedError` where the database has not what it needs.
     """
+    if dialect is not None and dialect not in DIALECTS:
+        raise UsageError(
+            f"--dialect: there is no engine for {dialect!r}",
+            mend=f"Engines: {', '.join(DIALECTS)}.",
+        )
     engine = engine_for(dialect or dialect_of(config, alias))
     history = load(config.apps)
     node = history.node(config.app(app).label, name)
-    work = work_from_files(history, engine, node, backwards=backwards)
+    work = _work(history, engine, node, backwards)
     batches = work.batches if work.parts else []
     return Script(
         label=node.label,
@@ -62,6 +70,16 @@ def sql_migrate(
         operations=work.operations,
         statements=tuple(each for batch in batches for each in _enclosed(engine, batch)),
     )
+
+
+def _work(history: History, engine: Engine, node: Node, backwards: bool) -> Work:
+    """The work of one migration on a database that has all that `migrate` takes before it.
+
+    Others than what it depends on, too: a key that one of them took away is not there any more.
+    """
+    before = history.graph.order()[: history.graph.position(node.key)]
+    there = [each.key for each in ((*before, node) if backwards else before)]
+    return next(work_of(history, engine, Plan((Stage((node,)),), backwards), there))
 
 
 def _enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
