@@ -20,14 +20,16 @@ def gathered(pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema
     Given together to an engine, neighbouring changes to a table can be one rebuild of it.
     """
     changes: list[Change] = []
+    found: list[Change] = []
     first = now = Schema()
     for before, after in pairs:
         if before is after:
             continue
+        # Only now that there is one more is read what the one before made: a leap is only one.
+        now = apply_all(now, found)
         old, new = schemas_of(before, after)
         found = diff(old, new)
         first, now = _with_what_is_new(first, now, old), _with_what_is_new(now, now, old)
-        now = apply_all(now, found)
         changes += found
     return changes, first
 
