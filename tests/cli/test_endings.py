@@ -100,6 +100,13 @@ def no_database(project: Project) -> None:
         (broken_models, ["makemigrations"], 2, ["blog/models.py", "division by zero"]),
         (None, ["makemigrations", "--name", "a b"], 2, ["error[usage]", "--name"]),
         (None, ["makemigrations", "--empty"], 2, ["error[usage]", "APP --empty"]),
+        (
+            None,
+            ["makemigrations", "blog", "--empty", "--update"],
+            2,
+            ["--empty and --update do not"],
+        ),
+        (None, ["makemigrations", "--merge", "--update"], 2, ["--merge and --update do not go"]),
         (None, ["makemigrations", "--rename", "x"], 2, ["error[usage]", "blog.Post.title"]),
         (initial, ["makemigrations", "--rename", "a.B.c:d"], 2, ["answers no question"]),
         (backup_there, ["migrate", "--backup", "copy.db"], 2, ["copy.db", "overwrites nothing"]),
@@ -202,6 +209,15 @@ def test_every_command_has_help(command: str) -> None:
     ended = CliRunner().invoke(whimbrel, [*([command] if command else []), "--help"])
     assert ended.exit_code == 0
     assert ended.stdout.startswith("Usage: ")
+
+
+def test_a_database_without_an_engine_needs_no_driver_to_say_so(project: Project) -> None:
+    for url in ("oracle://me:s3cret@h/d", "mssql+pyodbc://me:s3cret@h/d"):
+        ended = project.run("migrate", env={"DATABASE_URL": url})
+        assert ended.code == 5
+        assert "error[unsupported]" in ended.err
+        assert "there is no engine for" in ended.err
+        assert "pip install" not in ended.err
 
 
 def test_a_password_is_in_no_output(project: Project) -> None:

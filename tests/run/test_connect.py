@@ -63,7 +63,8 @@ def test_a_password_is_never_shown(url: str) -> None:
         ("oracel://h/d", ConfigError, "no database 'oracel'", "postgresql://"),
         ("me:s3cret@h/d", ConfigError, "cannot be parsed", "%40"),
         ("postgresql://h:s3cret/d", ConfigError, "cannot be parsed", "%40"),
-        ("mysql+mysqldb://u:s3cret@h/d", ConnectError, "no driver for mysql", "mysqlclient"),
+        ("mysql+mysqldb://u:s3cret@h/d", UnsupportedError, "no engine for 'mysql'", "postgresql"),
+        ("oracle://u:s3cret@h/d", UnsupportedError, "no engine for 'oracle'", "postgresql"),
         ("postgresql+pg8000://u:s3cret@h/d", ConnectError, "no driver", "pg8000"),
     ],
 )

@@ -75,6 +75,7 @@ def command(
     from whimbrel.errors import QuestionError
     from whimbrel.run.make import make_empty, make_migrations, write
 
+    _refuse_together(**{"--empty": empty, "--merge": merge, "--update": update})
     config = call.config()
     questioner = _questioner(answers, asks=not (no_input or check))
     try:
@@ -95,6 +96,15 @@ def command(
         write(files)
     _report(call, files, with_text=dry_run, has_apps=bool(config.apps))
     return 1 if check and files else 0
+
+
+def _refuse_together(**flags: bool) -> None:
+    """Each of them makes something else. Raises `UsageError` for more than one."""
+    from whimbrel.errors import UsageError
+
+    given = [flag for flag, is_given in flags.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} do not go together", mend="Give one of them.")
 
 
 def _questioner(answers: dict[str, tuple[str, ...]], *, asks: bool) -> FlagQuestioner:

@@ -16,7 +16,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.errors import ConfigError, ConnectError, DatabaseError
+from whimbrel.errors import (
+    ConfigError,
+    ConnectError,
+    DatabaseError,
+    UnsupportedError,
+    WhimbrelError,
+)
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
@@ -103,7 +109,8 @@ def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:
 def database_of(config: Config, alias: str = DEFAULT_ALIAS) -> Database:
     """The database of an alias, by a synchronous driver that is installed.
 
-    Raises `ConfigError` for a URL that is none, `ConnectError` where no driver is installed.
+    Raises `ConfigError` for a URL that is none, `ConnectError` where no driver is installed,
+    `UnsupportedError` where one would be of no use.
     """
     return Database(alias, _with_driver(parsed(config, alias)))
 
@@ -160,7 +167,11 @@ def _installed(url: URL, driver: str, known: tuple[tuple[str, str, str], ...]) -
     return url
 
 
-def _no_driver(url: URL, package: str) -> ConnectError:
+def _no_driver(url: URL, package: str) -> WhimbrelError:
+    try:
+        engine_of(url.get_backend_name())
+    except UnsupportedError as error:
+        return error  # nobody shall install a driver in order to learn that
     return ConnectError(
         f"no driver for {url.get_backend_name()} is installed",
         place=Database("", url).shown,
