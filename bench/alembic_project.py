@@ -196,7 +196,8 @@ def _statements(operations: list[Operation]) -> Iterator[str]:
 
 
 def _altered_table(operation: Operation) -> str | None:
-    if isinstance(operation, history.CreateModel | history.DeleteModel | history.RenameModel):
+    whole = history.CreateModel | history.DeleteModel | history.RenameModel | history.UpdateRows
+    if isinstance(operation, whole):
         return None
     if isinstance(operation, history.RemoveField | history.RemoveIndex):
         return operation.before.table
@@ -226,6 +227,9 @@ def _whole_table(operation: Operation) -> Iterator[str]:
             yield f"op.drop_table({before.table!r})"
         case history.RenameModel(before, after):
             yield f"op.rename_table({before.table!r}, {after.table!r})"
+        case history.UpdateRows(after, name):
+            column = _column_name(name, after.fields[name])
+            yield f"op.execute('UPDATE {after.table} SET {column} = NULL WHERE id < 0')"
 
 
 def _one_line(model: Model) -> str:

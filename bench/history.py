@@ -157,6 +157,14 @@ class AlterTogether:
     after: Model
 
 
+@dataclass(frozen=True)
+class UpdateRows:
+    """A data migration: a field of the rows that meet a condition (there are none) is set."""
+
+    after: Model
+    name: str
+
+
 Operation: TypeAlias = (
     CreateModel
     | DeleteModel
@@ -169,6 +177,7 @@ Operation: TypeAlias = (
     | RemoveIndex
     | AddUnique
     | AlterTogether
+    | UpdateRows
 )
 
 #: The share of each operation; the rest of real histories' is left out in proportion.
@@ -178,6 +187,7 @@ SHARES: dict[type[Any], float] = {
     CreateModel: 1 / 6,
     RemoveField: 0.1,
     AddIndex: 0.06,
+    UpdateRows: 0.05,
     AlterTogether: 0.05,
     RenameField: 0.04,
     AddUnique: 0.03,
@@ -245,6 +255,7 @@ class _Maker:
             RemoveIndex: self.remove_index,
             AddUnique: self.add_unique,
             AlterTogether: self.alter_together,
+            UpdateRows: self.update_rows,
         }
 
     def bag(self, values: list[int]) -> Iterator[int]:
@@ -453,6 +464,10 @@ class _Maker:
         old, new = self.rng.choice(model.plain()), self.free_name(model)
         fields = {new if name == old else name: of for name, of in model.fields.items()}
         return RenameField(self.put(replace(model, fields=fields)), old, new)
+
+    def update_rows(self, app: str) -> Operation | None:
+        model = self.chosen(app, Model.plain)
+        return UpdateRows(model, self.rng.choice(model.plain())) if model else None
 
     def add_index(self, app: str) -> Operation | None:
         model = self.chosen(app, lambda model: len(model.indexes) < 4)

@@ -69,17 +69,39 @@ def _meta(model: Model) -> dict[str, list[str]]:
 
 def _migration_text(migration: Migration) -> str:
     dependencies = "".join(f"        {each!r},\n" for each in migration.dependencies)
+    functions = {
+        place: f"fill_{place}"
+        for place, each in enumerate(migration.operations)
+        if isinstance(each, history.UpdateRows)
+    }
     operations = "".join(
-        f"        migrations.{_operation_text(each)},\n" for each in migration.operations
+        f"        migrations.{_operation_text(each, functions.get(place, ''))},\n"
+        for place, each in enumerate(migration.operations)
+    )
+    code = "".join(
+        _function_text(name, migration.operations[place]) for place, name in functions.items()
     )
     return (
-        "\nclass Migration(migrations.Migration):\n"
+        f"{code}\nclass Migration(migrations.Migration):\n"
         f"    dependencies = [\n{dependencies}    ]\n\n"
         f"    operations = [\n{operations}    ]\n"
     )
 
 
-def _operation_text(operation: Operation) -> str:
+def _function_text(name: str, operation: Operation) -> str:
+    """The function of a data migration; no row has such a key, so it changes none."""
+    assert isinstance(operation, history.UpdateRows)
+    model, field = operation.after, operation.name
+    return (
+        f"\ndef {name}(apps, schema_editor):\n"
+        f"    rows = apps.get_model({model.app!r}, {model.name!r}).objects.filter(id__lt=0)\n"
+        f"    rows.update({field}=None)\n\n"
+    )
+
+
+def _operation_text(operation: Operation, function: str) -> str:
+    if function:
+        return f"RunPython({function}, migrations.RunPython.noop)"
     name, *arguments = _arguments(operation)
     return f"{name}({', '.join(arguments)})"
 
@@ -109,6 +131,8 @@ def _arguments(operation: Operation) -> list[str]:
         case history.AddUnique(after, name):
             unique = _part_text("UniqueConstraint", name, after.uniques[name])
             return ["AddConstraint", _model(after), unique]
+        case history.UpdateRows():
+            raise AssertionError("it is written with its function")
         case history.AlterTogether(_, after):
             groups = f"{{{after.together!r}}}" if after.together else "set()"
             return ["AlterUniqueTogether", _model(after), groups]
