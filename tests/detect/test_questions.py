@@ -137,7 +137,7 @@ def test_open_questions_end_the_run_with_their_flags(case: str) -> None:
 
 def parsed(flag: str) -> dict[str, list[str]]:
     name, _, value = flag.removeprefix("--").partition(" ")
-    return {name.replace("-", "_"): [value.replace("VALUE", "1")]}
+    return {name.replace("-", "_"): [value.replace("VALUE", "'1'")]}
 
 
 @pytest.mark.parametrize(
@@ -349,6 +349,21 @@ def test_what_goes_with_a_field_that_cannot_be_altered(case: str, text: str) -> 
 def test_flags_that_go_round_in_a_circle() -> None:
     old, new = state(blog_Post={"a": TEXT}), state(blog_Post={"a": TEXT, "b": TEXT})
     assert found(old, new, rename=["blog.Post.a:b", "blog.Post.b:a"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        (models.IntegerField(), "'abc'", "'abc' is not an integer"),
+        (CHAR, "0", "0 is not a string"),
+        (CHAR, "'12345678901'", "longer than 10"),
+        (models.EnumField(["a", "b"]), "'c'", "not among its labels"),
+    ],
+)
+def test_a_one_off_that_does_not_suit(field: Any, value: str, why: str) -> None:
+    with pytest.raises(UsageError, match="x cannot have this value") as caught:
+        found(state(blog_Post={}), state(blog_Post={"x": field}), one_off=[f"blog.Post.x={value}"])
+    assert why in caught.value.message
 
 
 SCRIPT = """

@@ -1,5 +1,9 @@
 """What models say that a database cannot do."""
 
+import datetime as dt
+import decimal
+import uuid
+
 import pytest
 
 from whimbrel import models as m
@@ -78,7 +82,44 @@ WRONG = [
         [OTHER, ("T", [KEY, ("o", m.ForeignKey("a.Other"))], {}), ("A", [KEY, ("m", m.ManyToManyField("a.Other", through="a.T"))], {})],
         "which has not a foreign key to a.A",
     ),
+    *(
+        ([("A", [KEY, ("x", field)], {})], message)
+        for field, message in (
+            (m.EnumField(["a"], default="b"), "default of x: 'b' is not among its labels, 'a'"),
+            (m.IntegerField(default="abc"), "default of x: 'abc' is not an integer"),
+            (m.BigIntegerField(db_default=1.5), "db_default of x: 1.5 is not an integer"),
+            (m.FloatField(default="much"), "'much' is not a number"),
+            (m.DecimalField(default="1,5"), "'1,5' is not a number"),
+            (m.BooleanField(default="yes"), "'yes' is not True or False"),
+            (m.CharField(default=1), "1 is not a string"),
+            (m.CharField(max_length=2, default="abc"), "'abc' is longer than 2"),
+            (m.DateField(default="soon"), "'soon' is not a date"),
+            (m.DateTimeField(default=0), "0 is not a date and time"),
+            (m.TimeField(default="noon"), "'noon' is not a time"),
+            (m.UUIDField(default="x"), "'x' is not a UUID"),
+            (m.CharField(max_length="a"), "max_length of x is 'a'"),
+            (m.CharField(max_length=0), "max_length of x is 0"),
+        )
+    ),
 ]  # fmt: skip
+
+GOOD = [
+    m.IntegerField(default=True), m.IntegerField(default="5"), m.IntegerField(db_default=m.SQL("1")),
+    m.FloatField(default=1), m.DecimalField(default=decimal.Decimal("1.5")),
+    m.DecimalField(default="1.5"), m.BooleanField(default=0), m.CharField(default=""),
+    m.CharField(default=lambda: 1), m.CharField(null=True, default=None),
+    m.DateField(default=dt.date(2024, 1, 2)), m.DateField(default="2024-01-02"),
+    m.DateTimeField(default=dt.datetime(2024, 1, 2)), m.DateTimeField(db_default="now"),
+    m.TimeField(default=dt.time(1)), m.DurationField(default=dt.timedelta(1)),
+    m.UUIDField(default=uuid.UUID(int=1)), m.EnumField(["a"], default="a"),
+    m.JSONField(default={"a": 1}), m.BinaryField(default=b""), m.CharField(max_length=1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", GOOD, ids=lambda each: type(each).__name__)
+def test_what_suits(field):
+    assert not findings(state_of(("A", [KEY, ("x", field)], {})), ["postgresql", "sqlite"])
+
 
 
 @pytest.mark.parametrize(("models", "message"), WRONG, ids=[message for _, message in WRONG])

@@ -65,9 +65,14 @@ def _value(question: FillQuestion) -> Any:
     while True:
         text = click.prompt("The value, as in Python", default=question.suggested, err=True)
         try:
-            return value_of(text)
+            value = value_of(text)
         except UsageError as error:
             click.echo(f"{error.message}\n{error.mend}", err=True)
+            continue
+        why = question.misfit(value)
+        if why is None:
+            return value
+        click.echo(why, err=True)
 
 
 def _choice(text: str, ways: list[str]) -> int:

@@ -18,7 +18,7 @@ def filled(
     if why is None:
         return None
     place = f"{model.label}.{each.name}"
-    return work.questioner.ask(FillQuestion(place, why, _suggested(each.field)))
+    return work.questioner.ask(FillQuestion(place, why, _suggested(each.field), field=each.field))
 
 
 def nullable_first(field: Field) -> Field:

@@ -230,6 +230,8 @@ class FlagQuestioner:
     def _filled(self, question: FillQuestion) -> Answer | None:
         place, flags = question.place, self._flags
         value = (flags.one_offs[place],) if place in flags.one_offs else ()
+        if value and (why := question.misfit(value[0])):
+            raise UsageError(why, mend=f"Give another: --one-off {place}=VALUE")
         if value and (question.takes_value or place in flags.safe_steps):
             self._use("--one-off", place)
         if place in flags.safe_steps:

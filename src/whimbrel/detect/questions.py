@@ -6,6 +6,9 @@ import enum
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+from whimbrel.state.fields import Field
+from whimbrel.state.suiting import misfit
+
 
 class Subject(enum.Enum):
     """What a rename is about."""
@@ -109,17 +112,24 @@ class FillQuestion:
     """What do the rows get that are there already, in the field ``place``?
 
     Answered by `OneOff`, `SafeSteps` or, where ``why`` is NOT_NULL, `NoNulls`. ``suggested``:
-    a value that suits, as one would write it for ``--one-off`` ("now").
+    a value that suits, as one would write it for ``--one-off`` ("now"). ``field``: what the
+    value is for.
     """
 
     place: str
     why: Why
     suggested: str | None = None
     likely: bool = True
+    field: Field | None = None
 
     @property
     def text(self) -> str:
         return f"The field {self.place} {self.why.value}: what do existing rows get?"
+
+    def misfit(self, value: Any) -> str | None:
+        """Why a value cannot be what the rows get; None where it can."""
+        why = misfit(self.field, value) if self.field is not None else None
+        return f"the field {self.place} cannot have this value: {why}" if why else None
 
     @property
     def takes_value(self) -> bool:

@@ -31,6 +31,7 @@ from whimbrel.state.lowering import sequences_of, tables_of
 from whimbrel.state.model import Model
 from whimbrel.state.naming import LONGEST
 from whimbrel.state.state import State
+from whimbrel.state.suiting import misfit
 
 #: What is wrong, and what mends it.
 Finding = tuple[str, str]
@@ -314,10 +315,34 @@ def _sequence_names_fit(model: Model, whole: _Whole) -> Iterator[Finding]:
             )
 
 
+def _defaults_suit(model: Model, whole: _Whole) -> Iterator[Finding]:
+    for each in model.fields:
+        for option in ("default", "db_default"):
+            why = misfit(each.field, getattr(each.field, option))
+            if why is not None:
+                yield f"the {option} of {each.name}: {why}", f"Give {each.name} another {option}."
+
+
+def _lengths_are_numbers(model: Model, whole: _Whole) -> Iterator[Finding]:
+    for each in model.fields:
+        length = getattr(each.field, "max_length", None)
+        if length is not None and not _counts(length):
+            yield (
+                f"the max_length of {each.name} is {length!r}",
+                "Give a number of characters, from 1 on; or leave it out, for no limit.",
+            )
+
+
+def _counts(length: object) -> bool:
+    return isinstance(length, int) and not isinstance(length, bool) and length >= 1
+
+
 _MODEL_RULES: tuple[Callable[[Model, _Whole], Iterator[Finding]], ...] = (
     _key_is_not_null,
     _through_has_keys,
     _sequence_names_fit,
+    _defaults_suit,
+    _lengths_are_numbers,
 )
 
 
