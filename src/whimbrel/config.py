@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from whimbrel.bytecode import import_with_care
 from whimbrel.errors import ConfigError
 
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
@@ -104,6 +105,7 @@ def make_importable(config: Config) -> None:
     for folder in reversed(_folders(config.root)):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+        import_with_care(folder)
 
 
 def wants_traceback() -> bool:

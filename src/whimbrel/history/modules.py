@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from whimbrel.bytecode import CarefulLoader
 from whimbrel.errors import LoadError, WhimbrelError
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
@@ -116,7 +117,7 @@ def _leads_to(name: str, directory: Path) -> bool:
 
 
 def _execute(name: str, file: str) -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=CarefulLoader(name, file))
     if spec is None or spec.loader is None:
         raise ImportError(f"no loader for {file}")
     module = importlib.util.module_from_spec(spec)

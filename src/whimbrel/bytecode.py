@@ -1,0 +1,56 @@
+"""Users' files, imported as they are now.
+
+Python takes compiled bytecode for current when its source has the same size and was changed in
+the same second (PEP 552; importlib's `SourceLoader.get_code`). A file that is edited twice in a
+second, as scripts do, would be imported as it was: so none is kept of a file that has just
+changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+#: Seconds for which a file counts as just changed: file systems count in steps of up to two.
+JUST_NOW = 2.0
+
+
+class CarefulLoader(SourceFileLoader):
+    """Imports a file, and keeps no bytecode of one that has just changed."""
+
+    def set_data(self, path: str, data: Any, **options: Any) -> None:
+        if time.time() - os.stat(self.path).st_mtime > JUST_NOW:
+            super().set_data(path, data, **options)
+
+
+class _Finder:
+    """Finds modules as Python does, and has those below a directory imported with care."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = f"{root}{os.sep}"
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or type(spec.loader) is not SourceFileLoader:
+            return spec
+        if (spec.origin or "").startswith(self.root):
+            spec.loader = CarefulLoader(name, spec.loader.path)
+        return spec
+
+
+def import_with_care(root: Path) -> None:
+    """From now on, import the modules below a directory as their files are."""
+    if not any(
+        isinstance(each, _Finder) and each.root == f"{root}{os.sep}" for each in sys.meta_path
+    ):
+        # Before Python's own finder of files, after those for what is built in and frozen.
+        place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
+        sys.meta_path.insert(place, _Finder(root))
