@@ -143,6 +143,7 @@ def test_who_holds_a_table_too_long_is_named(blog: Project) -> None:
         ended = blog.run("migrate", "--lock-timeout", "0.2")
     assert ended.code == 5
     assert "error[lock]: blog.0004_more: ALTER TABLE blog_m2" in ended.err
+    assert "it was tried once" in ended.err
     assert "Held by process" in ended.err
 
 

@@ -206,7 +206,7 @@ class Executor:
         pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
         if time.monotonic() + pause > deadline:
             raise LockError(
-                f"a table stayed locked for {self.limit:g} s; it was tried {attempt} times",
+                f"a table stayed locked for {self.limit:g} s; it was tried {_times(attempt)}",
                 place=_place(title, self._part),
                 mend=_who(blockers) + "What was tried was rolled back. Run the command again when "
                 "they are done, or give more time: --lock-timeout SECONDS.",
@@ -368,6 +368,10 @@ def _place(title: str, part: Part | None) -> str:
 def _short(sql: str) -> str:
     line = " ".join(sql.split())
     return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _who(blockers: Sequence[str]) -> str:
