@@ -219,3 +219,9 @@ def test_renames_come_in_an_order_in_which_each_name_is_free(
     renames: dict[str, str], order: list[tuple[str, str]]
 ) -> None:
     assert list(rename_order(renames, lambda name: f"{name}_")) == order
+
+
+def test_the_default_of_an_enum_of_members_is_one_of_its_labels() -> None:
+    field = models.Field(sa.Enum(Mood), default=Mood.BAD)
+    assert field.column_default() == Constant("BAD")
+    assert field.deconstruct()[2]["default"] == "BAD"

@@ -176,6 +176,8 @@ class Field:
             and name not in self.positional
             and not _is(value := getattr(self, name), default)
         }
+        if isinstance(self.__dict__.get("type"), EnumType):
+            kwargs = {name: self.plain(value) for name, value in kwargs.items()}
         return builtin_type(self).__name__, args, kwargs
 
     @property
@@ -229,8 +231,18 @@ class Field:
         return Constant(self.plain(self.default))
 
     def plain(self, value: Any) -> Any:
-        """A value of this field as the database sees it; an enum's member is its value."""
-        return value.value if isinstance(value, enum.Enum) else value
+        """A value of this field as the database sees it; an enum's member is one of its labels.
+
+        SQLAlchemy's Enum takes its members' names for labels, if it is not told otherwise.
+        """
+        if not isinstance(value, enum.Enum):
+            return value
+        declared = self.__dict__.get("type")
+        labels = (
+            {label for each in enum_types(declared) for label in each.labels} if declared else set()
+        )
+        named = labels == {member.name for member in builtin_type(value)}
+        return value.name if named else value.value
 
     def generated(self) -> Identity | Serial | None:
         """How the database makes a value by itself."""
