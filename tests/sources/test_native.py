@@ -301,6 +301,7 @@ class TestRefusals:
             ("\nclass A(models.Model):\n class Meta:\n  indexes = [models.Index(fields=['x'])]", 2, "field 'x'"),
             ("class A(models.Model):\n x = models.TextField()\nclass B(A):\n x = models.TextField()", 3, "its parent"),
             ("class A(models.Model): pass\nclass B(models.Model):\n class Meta:\n  db_table = 'blog_a'", 2, "another model"),
+            ("class A(models.Model): pass\nclass A(models.Model): pass", 2, "already, at blog/models.py:1"),
             (KEY_TO_B + "class B(models.Model):\n a_set = models.TextField()", 1, "B.a_set"),
             (KEY_TO_B + "class B(models.Model):\n x = models.TextField()\n y = models.TextField()\n"
              " class Meta:\n  primary_key = ['x', 'y']", 1, "has 2 fields"),

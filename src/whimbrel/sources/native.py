@@ -98,12 +98,24 @@ def _make_room(info: Info) -> None:
     if before is None:
         return
     same = (before.model.__module__, before.model.__qualname__)
-    if same != (info.model.__module__, info.model.__qualname__):
+    if same != (info.model.__module__, info.model.__qualname__) or _stands_beside(before, info):
         raise info.error(
             f"there is a model of this label already, at {before.place}",
             "Rename one of them, or give one another app_label in its Meta.",
         )
     forget([before])
+
+
+def _stands_beside(before: Info, info: Info) -> bool:
+    """Whether a class is a second one of its name in its module, and not the first one again.
+
+    The first is still what its module has by that name, and stands elsewhere in the same file.
+    """
+    module = sys.modules.get(before.model.__module__)
+    if getattr(module, before.model.__qualname__, None) is not before.model:
+        return False
+    (file, _, line), (other, _, here) = before.place.rpartition(":"), info.place.rpartition(":")
+    return file == other and line != here
 
 
 def _map(info: Info) -> None:
