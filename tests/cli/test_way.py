@@ -47,6 +47,12 @@ def test_from_nothing_to_a_schema_and_back(empty: Project) -> None:
     assert sorted(names) == ["blog_author", "blog_post"]
 
 
+def test_without_apps_migrate_says_how_to_make_one(empty: Project) -> None:
+    empty.configured()
+    said = "There are no apps yet: whimbrel init NAME makes one.\n"
+    assert empty.do("migrate").err == empty.do("makemigrations").err == said
+
+
 def test_forwards_and_backwards_with_rows(anywhere: Project) -> None:
     anywhere.do("makemigrations")
     anywhere.do("migrate")

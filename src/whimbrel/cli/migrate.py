@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json, talk
+from whimbrel.cli.call import (
+    NO_APPS,
+    Call,
+    data,
+    database_option,
+    json_option,
+    pass_call,
+    print_json,
+    talk,
+)
 
 if TYPE_CHECKING:
     from whimbrel.run.events import Listener
@@ -109,7 +118,7 @@ def _migrate(call: Call, target: Target, alias: str, options: dict[str, Any]) ->
     if call.json:
         print_json(result_json(result))
     elif not result.done:
-        talk("Nothing to do.")
+        talk("Nothing to do." if config.apps else NO_APPS)
     return 0
 
 
