@@ -223,6 +223,15 @@ def test_whoever_quits_writes_nothing(made: Project) -> None:
     assert files(made) == ["0001_initial"]
 
 
+def test_whoever_leaves_a_question_gets_a_line_of_its_own(made: Project) -> None:
+    made.models("blog", WITH_SLUG)
+    code, said = on_terminal(made, "\x04", "makemigrations")
+    assert code == 130, said
+    question, last = said.splitlines()[-2:]
+    assert question.startswith("Which")
+    assert last == "Interrupted. Nothing was done."
+
+
 def test_nothing_is_asked_where_no_input_is_wanted(made: Project) -> None:
     made.models("blog", WITH_SLUG)
     code, said = on_terminal(made, "1\n''\n", "makemigrations", "--no-input")

@@ -59,6 +59,8 @@ def _usage(error: click.ClickException, call: Call) -> int:
 def _interrupted(error: BaseException, call: Call) -> int:
     # Click makes an Abort of a KeyboardInterrupt, which may know how far the command came.
     said = str(error) or str(error.__cause__ or "") or "Interrupted. Nothing was done."
+    if error.__cause__ is None and isinstance(error.__context__, KeyboardInterrupt | EOFError):
+        talk("")  # at a question: the terminal has put ^C behind it
     talk(said)
     _to_machines({"code": "interrupted", "message": said}, call)
     return INTERRUPTED
