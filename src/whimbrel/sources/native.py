@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from itertools import chain
+from types import CodeType, FrameType
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -74,6 +75,8 @@ def _lineage(model: type[Any]) -> list[Info]:
 # -- declaring
 
 _known: dict[str, Info] = {}
+#: The code of the module in which each model was declared, by the model's label.
+_bodies: dict[str, CodeType | None] = {}
 #: Relations by the label of a model that they wait for.
 _waiting: dict[str, list[Waiting]] = {}
 
@@ -86,6 +89,7 @@ def _declare(info: Info) -> None:
         info.tables.append(info.model.__table__)
         _map(info)
         _known[info.label.lower()] = info
+        _bodies[info.label.lower()] = _module_body(info.model.__module__)
         _relate_what_can_be(info)
     except ModelError:
         forget([info])
@@ -98,7 +102,7 @@ def _make_room(info: Info) -> None:
     if before is None:
         return
     same = (before.model.__module__, before.model.__qualname__)
-    if same != (info.model.__module__, info.model.__qualname__) or _stands_beside(before, info):
+    if same != (info.model.__module__, info.model.__qualname__) or _stands_beside(info):
         raise info.error(
             f"there is a model of this label already, at {before.place}",
             "Rename one of them, or give one another app_label in its Meta.",
@@ -106,16 +110,23 @@ def _make_room(info: Info) -> None:
     forget([before])
 
 
-def _stands_beside(before: Info, info: Info) -> bool:
-    """Whether a class is a second one of its name in its module, and not the first one again.
+def _stands_beside(info: Info) -> bool:
+    """Whether a class is a second one of its name in one run of its module's code.
 
-    The first is still what its module has by that name, and stands elsewhere in the same file.
+    A module that is loaded again (by a notebook, or a server that watches files) runs other code.
     """
-    module = sys.modules.get(before.model.__module__)
-    if getattr(module, before.model.__qualname__, None) is not before.model:
-        return False
-    (file, _, line), (other, _, here) = before.place.rpartition(":"), info.place.rpartition(":")
-    return file == other and line != here
+    code = _bodies.get(info.label.lower())
+    return code is not None and code is _module_body(info.model.__module__)
+
+
+def _module_body(module: str) -> CodeType | None:
+    """The code of a module that is running right now."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == module:
+            return frame.f_code
+        frame = frame.f_back
+    return None
 
 
 def _map(info: Info) -> None:
