@@ -84,6 +84,16 @@ def test_an_update_goes_into_the_last_one(made: Project) -> None:
     assert made.query("SELECT slug FROM blog_post") == [("",)]
 
 
+def test_an_update_of_a_file_with_functions_is_refused(made: Project) -> None:
+    made.do("makemigrations", "blog", "--empty", "--name", "by_hand")
+    path = made.root / "blog" / "migrations" / "0002_by_hand.py"
+    before = path.read_text()
+    made.models("blog", BLOG.replace("100", "99"))
+    ended = made.run("makemigrations", "--update")
+    assert (ended.code, "code of its own" in ended.err) == (2, True)
+    assert path.read_text() == before
+
+
 def test_an_update_of_what_others_wait_for_is_refused(made: Project) -> None:
     made.configured("blog", "shop")
     made.migration("shop", "0001_x", CREATE.format(name="X"), after=[("blog", "0001_initial")])

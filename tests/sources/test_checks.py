@@ -121,7 +121,6 @@ def test_what_suits(field):
     assert not findings(state_of(("A", [KEY, ("x", field)], {})), ["postgresql", "sqlite"])
 
 
-
 @pytest.mark.parametrize(("models", "message"), WRONG, ids=[message for _, message in WRONG])
 def test_what_no_database_can_do(models, message):
     with pytest.raises(ModelError, match=message) as caught:

@@ -5,6 +5,7 @@ What is to be written is a value first; `write` puts it on the disk.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -157,8 +158,23 @@ def _leaves(graph: Graph, made: Iterable[NewMigration]) -> dict[Key, Node]:
                 place=leaf.label,
                 mend="Leave --update out: the new operations get a migration of their own.",
             )
+        _refuse_code_by_hand(leaf)
         into[each.app, each.name] = leaf
     return into
+
+
+def _refuse_code_by_hand(leaf: Node) -> None:
+    """A file is written anew: what stands in it beside its class would be lost."""
+    body = ast.parse(Path(leaf.path).read_text(encoding="utf-8")).body if leaf.path else []
+    plain = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Expr)
+    own = [each for each in body if not isinstance(each, plain)]
+    own += [each for each in body if isinstance(each, ast.ClassDef) and each.name != "Migration"]
+    if own:
+        raise UsageError(
+            "it has code of its own, which would be lost if the file were written anew",
+            place=f"{leaf.path}:{own[0].lineno}",
+            mend="Leave --update out: the new operations get a migration of their own.",
+        )
 
 
 def _pointing(new: NewMigration, into: Mapping[Key, Node]) -> tuple[Key, ...]:

@@ -74,15 +74,6 @@ def work_of(history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
     return _forwards(history, engine, plan, frozenset(applied))
 
 
-def work_from_files(
-    history: History, engine: Engine, node: Node, *, backwards: bool = False
-) -> Work:
-    """The work of one migration on a database that has what it depends on, and nothing else."""
-    before = history.graph.ancestors([node.key]) - {node.key}
-    applied = before | {node.key} if backwards else before
-    return next(work_of(history, engine, Plan((Stage((node,)),), backwards), applied))
-
-
 def _forwards(
     history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
 ) -> Iterator[Work]:
