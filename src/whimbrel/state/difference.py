@@ -33,6 +33,8 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
     if touched is None:
         touched = before.touched_since(after)
     if touched is None:
+        touched = _apart(before, after)
+    if touched is None:
         handed_over = _handed_over(before, after, [*before.models, *after.models])
         return _whole(before, handed_over), _whole(after, handed_over)
     labels = _with_what_follows(touched, before, after)
@@ -41,6 +43,16 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
     if not (old.schemas or new.schemas or old.sequences or new.sequences):
         return old, new
     return _with_all_schemas(before, old, handed_over), _with_all_schemas(after, new, handed_over)
+
+
+def _apart(before: State, after: State) -> frozenset[str] | None:
+    """The labels of models that are not the very same; None if those are most of them.
+
+    States share what no operation between them has touched, however far apart they are.
+    """
+    was, now = before.models, after.models
+    labels = frozenset(label for label in (*was, *now) if was.get(label) is not now.get(label))
+    return labels if 2 * len(labels) < max(len(was), len(now)) else None
 
 
 def _whole(state: State, handed_over: frozenset[str]) -> Schema:
