@@ -8,43 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lawful import normal, replayed
 from strategies import histories, states
 from whimbrel.operations import Operation
 from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Schema
 from whimbrel.state.difference import changes_between, schemas_of
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 pytestmark = pytest.mark.reduced
-
-
-def normal(schema: Schema) -> object:
-    """A schema as a value in which order says nothing."""
-    return (
-        {
-            at: (
-                frozenset(table.columns),
-                frozenset(table.constraints),
-                frozenset(table.indexes),
-                table.comment,
-                table.options,
-            )
-            for at, table in schema.tables.items()
-        },
-        dict(schema.enums),
-        dict(schema.sequences),
-        schema.schemas,
-    )
-
-
-def replayed(history: list[tuple[str, Operation]]) -> list[State]:
-    """The states along a history, the empty one first."""
-    found = [State()]
-    for app, operation in history:
-        found.append(operation.apply(app, found[-1]))
-    return found
 
 
 @given(states(), states())
@@ -64,7 +37,7 @@ def test_a_schema_does_not_differ_from_itself(state: State) -> None:
 def test_any_two_points_of_a_history_differ_by_what_leads_from_one_to_the_other(
     history: list[tuple[str, Operation]], data: st.DataObject
 ) -> None:
-    points = replayed(history)
+    points = replayed(State(), history)
     old, new = data.draw(st.sampled_from(points)), data.draw(st.sampled_from(points))
     before, after = schemas_of(old, new)
     assert normal(apply_all(before, diff(before, after))) == normal(after)
@@ -77,7 +50,7 @@ def test_any_two_points_of_a_history_differ_by_what_leads_from_one_to_the_other(
 def test_the_changes_of_neighbours_are_those_of_their_whole_schemas(
     history: list[tuple[str, Operation]],
 ) -> None:
-    points = replayed(history)
+    points = replayed(State(), history)
     for old, new in itertools.pairwise(points):
         for before, after in ((old, new), (new, old)):
             assert set(map(repr, changes_between(before, after))) == set(
@@ -91,7 +64,7 @@ def test_names_that_the_user_did_not_give_stay_through_renames(
     history: list[tuple[str, Operation]],
 ) -> None:
     """Between neighbours that only rename, no constraint and no index is touched."""
-    points = replayed(history)
+    points = replayed(State(), history)
     for (_, operation), old, new in zip(history, points, points[1:], strict=False):
         if operation.describe().startswith("Rename"):
             kinds = {type(change).__name__ for change in changes_between(old, new)}

@@ -126,11 +126,6 @@ class Meta:
         return own or (self.parent.ordering if self.parent else ())
 
     @property
-    def apps_registry(self) -> Apps:
-        """The models of the same point of history."""
-        return self.apps
-
-    @property
     def table(self) -> sa.Table:
         """SQLAlchemy's table of it."""
         table: sa.Table = self.model.__table__

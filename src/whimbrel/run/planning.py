@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
@@ -14,6 +16,9 @@ from whimbrel.run.record import (
     refuse_half_done,
     refuse_inconsistent,
 )
+
+if TYPE_CHECKING:
+    from whimbrel.operations import Operation
 
 
 def history_for(config: Config, target: Target) -> History:
@@ -38,32 +43,32 @@ def checked_plan(
     refuse_half_done(record, plan, graph)
     if not fake:
         refuse_ghosts(graph, target, plan, record.applied)
-        _refuse_irreversible(history, plan) if plan.backwards else _refuse_unfinished(history, plan)
+        refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished
+        refuse(history, plan)
     return plan
 
 
 def _refuse_unfinished(history: History, plan: Plan) -> None:
     """Raises `HistoryError` where something in a plan waits for people to say what it does."""
-    for node in plan.nodes:
-        for operation in history.migration(node.key).operations if node.has_barrier else ():
-            missing = operation.unfinished()
-            if missing is not None:
-                raise HistoryError(
-                    "it is not finished; nothing was changed",
-                    place=f"{node.label}: {operation.describe()}",
-                    mend=missing,
-                )
+    for place, operation in _barriers(history, plan):
+        missing = operation.unfinished()
+        if missing is not None:
+            raise HistoryError("it is not finished; nothing was changed", place=place, mend=missing)
 
 
 def _refuse_irreversible(history: History, plan: Plan) -> None:
     """Raises `IrreversibleError` where something in a plan has no way back."""
+    # The difference of two states can be read the other way; only barriers need be asked.
+    for place, operation in _barriers(history, plan):
+        missing = operation.missing_reverse()
+        if missing is not None:
+            raise IrreversibleError(
+                "it cannot be undone; nothing was changed", place=place, mend=missing
+            )
+
+
+def _barriers(history: History, plan: Plan) -> Iterator[tuple[str, Operation]]:
+    """The operations of the plan's migrations that have a barrier, each with its place."""
     for node in plan.nodes:
-        # The difference of two states can be read the other way; only barriers need be asked.
         for operation in history.migration(node.key).operations if node.has_barrier else ():
-            missing = operation.missing_reverse()
-            if missing is not None:
-                raise IrreversibleError(
-                    "it cannot be undone; nothing was changed",
-                    place=f"{node.label}: {operation.describe()}",
-                    mend=missing,
-                )
+            yield f"{node.label}: {operation.describe()}", operation

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -73,12 +72,6 @@ class PostgreSQLSpelling(Spelling):
         if type is not None and written.startswith("ARRAY["):
             return f"{written}::{self.type(type)}"
         return written
-
-    def is_array(self, type: ColumnType) -> bool:
-        """Whether the type is an array."""
-        return not isinstance(type, EnumType) and isinstance(
-            build(type).dialect_impl(self.dialect), sa.ARRAY
-        )
 
     def bare_type(self, type: ColumnType) -> str:
         """A type without a collation of its own: ``VARCHAR(10)``."""
