@@ -6,7 +6,7 @@ that holds them is opened and closed on a connection that run/ has opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -155,3 +155,26 @@ class Engine(Protocol):
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         """What a database's error means to a user: what is wrong, and what mends it."""
+
+    def reflect(
+        self,
+        connection: Connection,
+        schemas: Collection[str | None] = (None,),
+        names: Collection[Name] | None = None,
+    ) -> Schema:
+        """What a live database has: tables, enum types and sequences, without identities.
+
+        ``schemas``: the database schemas to look into, None for the connection's default one.
+        ``names``: these tables alone, with their enum types (``schemas`` then says nothing).
+        Left out are views, partitions, and what belongs to the system or to an extension; other
+        tools' tables, and Whimbrel's own, are there. Opens no transaction of its own.
+        """
+
+    def canonical(self, connection: Connection, schema: Schema) -> Schema:
+        """The same schema, as `reflect` would see it if it were in this database.
+
+        Put up in temporary tables that are taken back, and read the way `reflect` reads, so that
+        expressions, defaults and types are spelled as the database spells them. Names, keys and
+        what a temporary table cannot say are taken over from ``schema``; so is a whole table that
+        the database refuses to make. Leaves nothing behind, with or without an open transaction.
+        """
