@@ -7,6 +7,7 @@ table). This is the one file that reads the environment.
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import importlib.machinery
 import os
 import re
@@ -23,9 +24,20 @@ from whimbrel.errors import ConfigError
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
 DEFAULT_ALIAS = "default"
 
-_KEYS: Mapping[str, type] = {"apps": list, "database": str, "databases": dict, "app": dict}
+_KEYS: Mapping[str, type] = {
+    "apps": list,
+    "database": str,
+    "databases": dict,
+    "app": dict,
+    "include": list,
+    "exclude": list,
+    "check": dict,
+}
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
+_CHECK_KEYS: Mapping[str, type] = {"ignore": list}
 _KINDS: Mapping[type, str] = {list: "a list", str: "a string", dict: "a table"}
+#: The tables in which a database keeps what Whimbrel knows of it.
+OWN_TABLES = frozenset({"whimbrel_migrations", "whimbrel_journal", "whimbrel_backfill"})
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -46,12 +58,19 @@ class AppConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """What a project configured. ``databases``: URLs by alias, as written (see `url`)."""
+    """What a project configured. ``databases``: URLs by alias, as written (see `url`).
+
+    include, exclude: patterns of tables (see `covers`). check_ignore: codes of findings that
+    `check` leaves out.
+    """
 
     root: Path
     apps: tuple[AppConfig, ...] = ()
     databases: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_ALIAS: DEFAULT_DATABASE})
     file: Path | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    check_ignore: tuple[str, ...] = ()
 
     def app(self, label: str) -> AppConfig:
         """The app of that label. Raises `ConfigError`, with the nearest there is."""
@@ -77,6 +96,16 @@ class Config:
                 mend=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
             )
         return _filled(self.databases[alias], self._place_of(alias))
+
+    def covers(self, schema: str | None, table: str) -> bool:
+        """Whether a table of a live database is this project's business.
+
+        ``include`` empty: every table is, but those of ``exclude``. A pattern with a dot speaks
+        of "schema.table", one without of a table's name in any schema; ``*``, ``?`` and ``[...]``
+        are as in a shell, and capitals count. Whimbrel's own tables are nobody's.
+        """
+        wanted = not self.include or _fits_any(self.include, schema, table)
+        return wanted and table not in OWN_TABLES and not _fits_any(self.exclude, schema, table)
 
     def _place_of(self, alias: str) -> str:
         key = "database" if alias == DEFAULT_ALIAS else f"databases.{alias}"
@@ -157,6 +186,33 @@ def _config(file: Path, table: dict[str, Any]) -> Config:
         apps=_apps(file, table),
         databases=_databases(file, table),
         file=file,
+        include=_words(file, "include", table),
+        exclude=_words(file, "exclude", table),
+        check_ignore=_ignored(file, table),
+    )
+
+
+def _ignored(file: Path, table: dict[str, Any]) -> tuple[str, ...]:
+    section = table.get("check", {})
+    _check_keys(file, "check.", section, _CHECK_KEYS)
+    return _words(file, "check.ignore", {"check.ignore": section.get("ignore", [])})
+
+
+def _words(file: Path, key: str, table: dict[str, Any]) -> tuple[str, ...]:
+    """A list of strings."""
+    given = table.get(key, [])
+    for each in given:
+        if not isinstance(each, str) or not each:
+            raise ConfigError(
+                f"must be a list of strings, and {each!r} is none", place=f"{file}: {key}"
+            )
+    return tuple(given)
+
+
+def _fits_any(patterns: tuple[str, ...], schema: str | None, table: str) -> bool:
+    whole = f"{schema}.{table}" if schema else table
+    return any(
+        fnmatch.fnmatchcase(whole if "." in pattern else table, pattern) for pattern in patterns
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whimbrel.config import load_config
+from whimbrel.config import Config, load_config
 from whimbrel.errors import ConfigError
 
 pytestmark = pytest.mark.reduced
@@ -98,7 +98,7 @@ T = "[tool.whimbrel]\n"
     ("text", "place", "message", "mend"),
     [
         (T + 'databse = "x"', "databse", "no such key as 'databse'", "Did you mean 'database'?"),
-        (T + "colour = 1", "colour", "no such key", "Keys here: apps, database, databases, app."),
+        (T + "colour = 1", "colour", "no such key", "Keys here: apps, database, databases, app, include, exclude, check."),
         (T + 'apps = "blog"', "apps", "must be a list, not 'blog'", None),
         (T + "database = 3", "database", "must be a string, not 3", None),
         (T + "apps = [3]", "apps", "the dotted name of a package, not 3", "For one"),
@@ -130,6 +130,9 @@ T = "[tool.whimbrel]\n"
             "blog and shop have the same migrations directory",
             "of its own",
         ),
+        (T + 'exclude = "tmp_*"', "exclude", "must be a list", None),
+        (T + "exclude = [3]", "exclude", "3 is none", None),
+        (T + "[tool.whimbrel.check]\nignored = []", "check.ignored", "no such key", "'ignore'"),
         ("[tool]\nwhimbrel = 3", "tool.whimbrel", "must be a table", None),
         ("[tool", "", "not TOML", None),
     ],
@@ -157,3 +160,40 @@ def test_an_unknown_app_is_answered_by_the_nearest(root: Path) -> None:
     with pytest.raises(ConfigError, match="no app 'blogg'") as caught:
         load_config(root).app("blogg")
     assert caught.value.mend == "Did you mean 'blog'?"
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "schema", "table", "covered"),
+    [
+        ((), (), None, "post", True),
+        ((), ("tmp_*",), None, "tmp_1", False),
+        ((), ("tmp_*",), "legacy", "tmp_1", False),
+        ((), ("legacy.*",), "legacy", "post", False),
+        ((), ("legacy.*",), None, "post", True),
+        (("blog_*",), (), None, "shop_order", False),
+        (("blog_*",), ("*_old",), None, "blog_old", False),
+        (("blog_*", "shop.*"), (), "shop", "order", True),
+        ((), (), None, "whimbrel_migrations", False),
+        (("whimbrel_*",), (), None, "whimbrel_journal", False),
+        ((), ("POST",), None, "post", True),
+    ],
+)
+def test_which_tables_are_the_projects(
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    schema: str | None,
+    table: str,
+    covered: bool,
+) -> None:
+    config = Config(Path(), include=include, exclude=exclude)
+    assert config.covers(schema, table) is covered
+
+
+def test_tables_and_findings_that_are_left_out(root: Path) -> None:
+    write(
+        root,
+        T + 'include = ["a*"]\nexclude = ["ab"]\n[tool.whimbrel.check]\nignore = ["irreversible"]',
+    )
+    config = load_config(root)
+    assert (config.include, config.exclude) == (("a*",), ("ab",))
+    assert config.check_ignore == ("irreversible",)
