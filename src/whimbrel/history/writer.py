@@ -99,7 +99,7 @@ def _file(header: str, imports: Sequence[str], body: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_migration(path: Path, text: str) -> Path:
+def write_migration(path: Path, text: str | bytes) -> Path:
     """Writes a new file whole or not at all, and makes its package where there is none.
 
     Raises `UsageError` where the file is there already: no migration is overwritten by chance.
@@ -113,20 +113,20 @@ def write_migration(path: Path, text: str) -> Path:
     return path
 
 
-def rewrite_migration(path: Path, text: str) -> Path:
-    """Exchanges a file's text, whole or not at all."""
+def rewrite_migration(path: Path, text: str | bytes) -> Path:
+    """Exchanges what a file holds, whole or not at all: a text, or what `edit.edited` gave."""
     with _written(path, text) as temporary:
         os.replace(temporary, path)
     return path
 
 
 @contextlib.contextmanager
-def _written(path: Path, text: str) -> Iterator[str]:
+def _written(path: Path, text: str | bytes) -> Iterator[str]:
     """A file of its own with the text, beside the one that it shall be."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="~", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
         _grant_as_usual(temporary)
         yield temporary
     finally:
