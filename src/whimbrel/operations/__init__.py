@@ -9,6 +9,7 @@ from whimbrel.operations.fields import (
     RenameEnumValue,
     RenameField,
 )
+from whimbrel.operations.identities import KeepIdentities
 from whimbrel.operations.models import (
     AlterModelOptions,
     AlterModelTable,
@@ -41,6 +42,7 @@ __all__ = [
     "Backfill",
     "CreateModel",
     "DeleteModel",
+    "KeepIdentities",
     "MoveModel",
     "Operation",
     "RemoveConstraint",

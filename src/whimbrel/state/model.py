@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from whimbrel.errors import StateError
@@ -29,11 +30,24 @@ class ModelField(NamedTuple):
     key: str
 
 
+class Kept(NamedTuple):
+    """What a model is that is born again: a squash makes what once was made under other names.
+
+    ``key``: its identity; ``fields``: those of fields, by the names they are born with now;
+    ``births``: see `Model`.
+    """
+
+    key: str | None = None
+    fields: Mapping[str, str] = MappingProxyType({})
+    births: Mapping[str, int] = MappingProxyType({})
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A model. ``births`` counts how often a name was given to a field or a part of it.
 
-    ``key`` is its identity; ``bases`` the labels of its parents; ``place`` where its code is.
+    ``key`` is its identity; ``bases`` the labels of its parents; ``place`` where its code is;
+    ``kept`` the identities of fields that are yet to be born, by name (see `Kept`).
     """
 
     app: str
@@ -44,6 +58,7 @@ class Model:
     bases: tuple[str, ...] = ()
     births: Mapping[str, int] = field(default_factory=dict)
     place: str | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -77,12 +92,18 @@ class Model:
         if self.find(name) is not None:
             raise StateError(f"{self.label} has a field {name!r} already", place=self.place)
         births = self.births.get(name, 0) + 1
-        key = key or f"{self.key}.{identity(name, births)}"
+        key = key or self.kept.get(name) or f"{self.key}.{identity(name, births)}"
         return replace(
             self,
             fields=(*self.fields, ModelField(name, value, key)),
             births={**self.births, name: births},
+            kept={other: each for other, each in self.kept.items() if other != name},
         )
+
+    def keeping(self, fields: Mapping[str, str], births: Mapping[str, int]) -> Model:
+        """The model with names counted on, and the identities of fields born from now on."""
+        counted = {name: self.births.get(name, 0) + number for name, number in births.items()}
+        return replace(self, births={**self.births, **counted}, kept={**self.kept, **fields})
 
     def with_field(self, old: str, new: ModelField | None) -> Model:
         """The model with a field exchanged, or (None) taken out."""

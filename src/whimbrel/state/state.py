@@ -10,7 +10,7 @@ from whimbrel.errors import StateError
 from whimbrel.state.enums import born_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
-from whimbrel.state.model import Model
+from whimbrel.state.model import Kept, Model
 from whimbrel.state.naming import identity
 from whimbrel.state.options import ForeignKeyConstraint, Options, but, normal_options
 
@@ -22,13 +22,17 @@ class State:
     two neighbours costs what was touched, not what there is.
     """
 
-    __slots__ = ("_births", "_from", "_models", "_pointing", "_serial", "_touched")
+    __slots__ = ("_births", "_from", "_kept", "_models", "_pointing", "_serial", "_touched")
 
     def __init__(
-        self, models: Mapping[str, Model] | None = None, births: Mapping[str, int] | None = None
+        self,
+        models: Mapping[str, Model] | None = None,
+        births: Mapping[str, int] | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> None:
         self._models = models if models is not None else {}
         self._births = births if births is not None else {}
+        self._kept = kept if kept is not None else {}
         self._serial = object()
         self._from: object | None = None
         self._touched: frozenset[str] = frozenset()
@@ -89,7 +93,7 @@ class State:
     def _made(
         self, models: Mapping[str, Model], births: Mapping[str, int], touched: Iterable[str]
     ) -> State:
-        made = State(models, births)
+        made = State(models, births, self._kept)
         made._from = self._serial
         made._touched = frozenset(touched)
         if self._pointing is not None:
@@ -98,7 +102,7 @@ class State:
 
     def as_one_step(self, before: State, between: State) -> State:
         """This state as if one step had made it: ``before`` made ``between``, and that this."""
-        made = State(self._models, self._births)
+        made = State(self._models, self._births, self._kept)
         made._from = before._serial
         made._touched = between._touched | self._touched
         made._pointing = self._pointing
@@ -125,7 +129,22 @@ class State:
 
     def has_births_of(self, other: State) -> bool:
         """Whether what is born next gets the same identity in both."""
-        return self._births == other._births
+        return (self._births, self._kept) == (other._births, other._kept)
+
+    @property
+    def births(self) -> Mapping[str, int]:
+        """How often a label (in small letters) was given to a model."""
+        return self._births
+
+    def keeping(self, births: Mapping[str, int], kept: Mapping[str, Kept]) -> State:
+        """The state with labels counted on, and what models are that are born from now on.
+
+        By label in small letters.
+        """
+        counted = {label: self._births.get(label, 0) + number for label, number in births.items()}
+        made = self._made(self._models, {**self._births, **counted}, ())
+        made._kept = {**self._kept, **kept}
+        return made
 
     def relabelled(self, old: str, model: Model, others: Iterable[Model]) -> State:
         """The state with a model under a new label in its old place, and ``others`` exchanged."""
@@ -155,10 +174,14 @@ class State:
         label = f"{app}.{name}"
         if label in self:
             raise StateError(f"there is a model {label} already")
-        births = self._births.get(label.lower(), 0) + 1
-        model = new_model(app, name, identity(label, births), fields, options or {}, bases, place)
-        key = label.lower()
-        return self._made({**self._models, key: model}, {**self._births, key: births}, [key])
+        label, known = label.lower(), self._kept.get(label.lower(), Kept())
+        births = self._births.get(label, 0) + 1
+        key = known.key or identity(f"{app}.{name}", births)
+        model = new_model(app, name, key, fields, options or {}, bases, place, known)
+        made = self._made({**self._models, label: model}, {**self._births, label: births}, [label])
+        if label in self._kept:
+            made._kept = {other: each for other, each in self._kept.items() if other != label}
+        return made
 
 
 def _where_relations_differ(old: State, new: State) -> tuple[dict[str, Model], dict[str, Model]]:
@@ -201,11 +224,14 @@ def new_model(
     options: Mapping[str, Any],
     bases: Iterable[str] = (),
     place: str | None = None,
+    kept: Kept | None = None,
 ) -> Model:
-    """A model with all that is in it born together."""
+    """A model with all that is in it born together. ``kept``: what of it was there before."""
     given = normal_options(options)
     parts = {kind: tuple(given.pop(kind, ())) for kind in ("indexes", "constraints")}
     model = Model(app, name, key, options=Options(**given), bases=tuple(bases), place=place)
+    if kept is not None:
+        model = model.keeping(kept.fields, kept.births)
     for field_name, field in fields:
         model = model.with_new_field(field_name, bound(field, app, name))
     for kind, values in parts.items():

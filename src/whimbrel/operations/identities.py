@@ -1,0 +1,169 @@
+"""Identities that a squash keeps: what it makes was once made under other names.
+
+Constraints and indexes that nobody named are named after identities, and so must be the same
+in a database that went the long way and in one that ran the squash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from whimbrel.operations.base import Operation, States, model_in, replay
+from whimbrel.state.model import Kept, Model
+from whimbrel.state.state import State
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class KeepIdentities(Operation):
+    """Models and fields that this migration makes have the identities of what it stands for.
+
+    Written by squashmigrations, as a squash's first operation. ``identities``: by the name under
+    which something is made here ("Article", "Article.headline") the identity that it had
+    ("blog.Post", "blog.Post.title"). ``births``: how many more births under a name ("Article",
+    "Article.headline") are to be counted than are seen here; may be less than none. Does nothing
+    in the database.
+    """
+
+    identities: Mapping[str, str] = field(default_factory=dict)
+    births: Mapping[str, int] = field(default_factory=dict)
+
+    def apply(self, app: str, state: State) -> State:
+        births = {
+            f"{app}.{name}".lower(): number
+            for name, number in self.births.items()
+            if "." not in name
+        }
+        kept = {name.lower(): kept for name, kept in self._by_model().items()}
+        there = {name: kept for name, kept in kept.items() if f"{app}.{name}" in state}
+        coming = {f"{app}.{name}": kept for name, kept in kept.items() if name not in there}
+        models = [
+            model_in(state, app, name, self).keeping(kept.fields, kept.births)
+            for name, kept in there.items()
+        ]
+        counted = state.keeping(births, coming)
+        return counted.with_models(*models).as_one_step(state, counted) if models else counted
+
+    def _by_model(self) -> dict[str, Kept]:
+        """What is said of each model, by its name here."""
+        found: dict[str, Kept] = {}
+        for name, key in self.identities.items():
+            model, _, own = name.partition(".")
+            kept = found.get(model, Kept())
+            found[model] = (
+                kept._replace(fields={**kept.fields, own: key}) if own else kept._replace(key=key)
+            )
+        for name, number in self.births.items():
+            model, _, own = name.partition(".")
+            kept = found.get(model, Kept())
+            if own:
+                found[model] = kept._replace(births={**kept.births, own: number})
+        return found
+
+    def models(self, app: str) -> frozenset[str]:
+        return frozenset(
+            f"{app}.{name.partition('.')[0]}".lower() for name in (*self.identities, *self.births)
+        )
+
+    def describe(self) -> str:
+        return f"Keep the identities of {', '.join(self.identities) or 'what was made before'}"
+
+    @property
+    def fragment(self) -> str:
+        return "keep_identities"
+
+
+def identities_needed(
+    app: str, before: State, operations: Sequence[Operation], wanted: State
+) -> KeepIdentities | None:
+    """What must stand before operations of ``app`` so that what they make is known as it was.
+
+    ``before`` is the state that they start from; ``wanted`` has what they lead to, with the
+    identities that it is to have. None where nothing is needed.
+    """
+    plain = _after(app, before, operations)
+    names = {model.label: _name_there(app, before, model) for model in plain.of_app(app)}
+    identities = dict(_identities(names, plain, wanted))
+    # Names of parts are counted under their model's identity: only now is it what it will be.
+    known = _after(app, before, [KeepIdentities(identities), *operations])
+    births = dict(_births(app, names, known, wanted))
+    return KeepIdentities(identities, births) if identities or births else None
+
+
+def _after(app: str, state: State, operations: Sequence[Operation]) -> State:
+    return replay(app, operations, States(state, state)).models
+
+
+def differing_identities(made: State, wanted: State) -> list[str]:
+    """The names of models and fields, in both states, that do not count as the same things."""
+    labels = {*made.models, *wanted.models}
+    found = [label for label in labels if made.births.get(label, 0) != wanted.births.get(label, 0)]
+    for label in labels:
+        one, other = made.find(label), wanted.find(label)
+        if one is None or other is None or one.key != other.key:
+            found.append(label)
+            continue
+        if _counted(one) != _counted(other):
+            found.append(f"{label}: births")
+        theirs = {each.name: each.key for each in other.fields}
+        found += [
+            f"{label}.{each.name}" for each in one.fields if theirs.get(each.name) != each.key
+        ]
+    return sorted(found)
+
+
+def _identities(names: Mapping[str, str], made: State, wanted: State) -> Iterator[tuple[str, str]]:
+    for name, model, was in _pairs(names, made, wanted):
+        if model.key != was.key:
+            yield name, was.key
+        keys = {each.name: each.key for each in was.fields}
+        for each in model.fields:
+            by_itself = f"{was.key}{each.key.removeprefix(model.key)}"
+            key = keys.get(each.name, by_itself)
+            if key != by_itself:
+                yield f"{name}.{_born_as(each.key)}", key
+
+
+def _births(
+    app: str, names: Mapping[str, str], made: State, wanted: State
+) -> Iterator[tuple[str, int]]:
+    for label in sorted({*made.births, *wanted.births}):
+        number = wanted.births.get(label, 0) - made.births.get(label, 0)
+        if number and label.partition(".")[0] == app.lower():
+            yield label.partition(".")[2], number
+    for name, model, was in _pairs(names, made, wanted):
+        has, had = _counted(model), _counted(was)
+        for counter in sorted({*has, *had}):
+            number = had.get(counter, 0) - has.get(counter, 0)
+            if number:
+                yield f"{name}.{counter}", number
+
+
+def _pairs(
+    names: Mapping[str, str], made: State, wanted: State
+) -> Iterator[tuple[str, Model, Model]]:
+    """The models that are in both, each with the name that it has, or gets, before all else."""
+    for label, name in names.items():
+        model, was = made.find(label), wanted.find(label)
+        if model is not None and was is not None:
+            yield name, model, was
+
+
+def _name_there(app: str, before: State, model: Model) -> str:
+    """The name that a model has before the operations, or is born with in them."""
+    there = next((each for each in before.of_app(app) if each.key == model.key), None)
+    return there.name if there is not None else _born_as(model.key)
+
+
+def _born_as(key: str) -> str:
+    """The name that something was born with: the last of its identity."""
+    return key.rpartition(".")[2].partition("#")[0]
+
+
+def _counted(model: Model) -> dict[str, int]:
+    """The births that names come from: not those of parts under names of their own."""
+    return {name: number for name, number in model.births.items() if number and ":" not in name}
