@@ -47,6 +47,7 @@ from whimbrel.run.parts import (
     text_of,
 )
 from whimbrel.run.plan import Stage
+from whimbrel.run.recording import row_of
 from whimbrel.run.work import Work
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
@@ -102,6 +103,10 @@ class Executor:
         """Make the table of the record where it is missing."""
         self._committed(lambda: recorder.prepare(self.connection))
 
+    def renew(self, nodes: Sequence[Node]) -> None:
+        """Record what the files of applied migrations do now; nothing else is changed."""
+        self._committed(lambda: recorder.renew(self.connection, map(row_of, nodes)))
+
     def tidy(self) -> None:
         """Take the record's own tables away when nothing is applied any more."""
         self._committed(self._drop_what_is_empty)
@@ -125,8 +130,7 @@ class Executor:
         if backwards:
             recorder.forget(self.connection, [node.key for node in stage.nodes])
         else:
-            rows = [(node.app, node.name, node.digest) for node in stage.nodes]
-            recorder.record(self.connection, rows)
+            recorder.record(self.connection, map(row_of, stage.nodes))
 
     def _only_record(self, stage: Stage, backwards: bool) -> None:
         self._refuse_overtaken(stage, backwards)

@@ -5,6 +5,7 @@ Nothing is created until there is something to record.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -22,11 +23,24 @@ _RECORD = sa.Table(
     sa.Column("name", sa.String(255), primary_key=True),
     sa.Column("applied", sa.DateTime(timezone=True), nullable=False),
     sa.Column("digest", sa.String(80)),
+    sa.Column("source", sa.Text),
 )
+
+#: How what is not ASCII is kept: no Python file begins like this.
+_ESCAPED = "!"
 
 
 class Overtaken(Exception):
     """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
+
+
+class Row(NamedTuple):
+    """A migration to be recorded. ``source``: the text of its file; None where it is not known."""
+
+    app: str
+    name: str
+    digest: str | None
+    source: str | None = None
 
 
 class Applied(NamedTuple):
@@ -48,7 +62,8 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
     if not has_table(connection, TABLE):
         return {}
     columns = _RECORD.c
-    query = sa.select(_RECORD).order_by(columns.applied, columns.app, columns.name)
+    what = (columns.app, columns.name, columns.applied, columns.digest)
+    query = sa.select(*what).order_by(columns.applied, columns.app, columns.name)
     return {
         (app, name): Applied(app, name, _in_utc(at), digest)
         for app, name, at, digest in connection.execute(query)
@@ -71,10 +86,34 @@ def refuse_overtaken(
         raise Overtaken
 
 
+def sources(
+    connection: Connection, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """The texts of these migrations' files when they were applied, where the record kept them."""
+    if not keys or not has_table(connection, TABLE) or not _keeps_sources(connection):
+        return {}
+    columns = _RECORD.c
+    query = sa.select(columns.app, columns.name, columns.source).where(
+        columns.app.in_({app for app, _ in keys}), columns.source.is_not(None)
+    )
+    rows = connection.execute(query)
+    return {(app, name): _read(kept) for app, name, kept in rows if (app, name) in keys}
+
+
 def prepare(connection: Connection) -> None:
-    """Make the table where it is missing. Call it in a transaction."""
+    """Make the table, or what it had not in an older version. Call it in a transaction."""
     if not has_table(connection, TABLE):
         _RECORD.create(connection, checkfirst=False)
+    elif not _keeps_sources(connection):
+        compiled = sa.schema.CreateColumn(_RECORD.c.source).compile(dialect=connection.dialect)
+        table = connection.dialect.identifier_preparer.format_table(_RECORD)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {compiled}")
+
+
+def _keeps_sources(connection: Connection) -> bool:
+    """Whether the table is of this version."""
+    nothing = sa.select(sa.text("*")).select_from(_RECORD).limit(0)
+    return "source" in connection.execute(nothing).keys()
 
 
 def drop(connection: Connection) -> None:
@@ -83,21 +122,39 @@ def drop(connection: Connection) -> None:
         _RECORD.drop(connection, checkfirst=False)
 
 
-def record(connection: Connection, migrations: Iterable[tuple[str, str, str | None]]) -> None:
-    """Say that migrations (app, name, digest) are applied, in the transaction that applied them."""
+def record(connection: Connection, migrations: Iterable[Row]) -> None:
+    """Say that migrations are applied, in the transaction that applied them."""
     now = datetime.now(UTC)
     rows = [
-        {"app": app, "name": name, "applied": now, "digest": digest}
-        for app, name, digest in migrations
+        {"app": app, "name": name, "applied": now, "digest": digest, "source": _kept(source)}
+        for app, name, digest, source in migrations
     ]
     if rows:
         connection.execute(sa.insert(_RECORD), rows)
+
+
+def renew(connection: Connection, migrations: Iterable[Row]) -> None:
+    """Say what migrations that are applied do now; when they were applied stays."""
+    for app, name, digest, source in migrations:
+        values = {"digest": digest, "source": _kept(source)}
+        connection.execute(sa.update(_RECORD).where(_is(app, name)).values(values))
 
 
 def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> None:
     """Say that migrations (app, name) are applied no longer."""
     for app, name in migrations:
         connection.execute(sa.delete(_RECORD).where(_is(app, name)))
+
+
+def _kept(source: str | None) -> str | None:
+    """A source as the record has it: whatever a database's encoding, it can hold ASCII."""
+    if source is None or source.isascii():
+        return source
+    return _ESCAPED + json.dumps(source)
+
+
+def _read(kept: str) -> str:
+    return str(json.loads(kept[1:])) if kept.startswith(_ESCAPED) else kept
 
 
 def _is(app: str, name: str) -> sa.ColumnElement[bool]:
