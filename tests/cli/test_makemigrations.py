@@ -270,3 +270,39 @@ def test_an_error_is_in_colour_on_a_terminal_unless_told_not_to(
     code, said = on_terminal(made, "", "migrate", "nowhere")
     assert code == 2
     assert ("\x1b[31m" in said) == coloured
+
+
+#: What the app "blog" has, that "shop" points at and then no longer does; and what becomes of it.
+TAKEN = {
+    "deleted": ("class Tag(models.Model):\n    name = models.CharField(max_length=9)\n", "", []),
+    "renamed": (
+        "class Tag(models.Model):\n    name = models.CharField(max_length=9)\n",
+        "class Label(models.Model):\n    name = models.CharField(max_length=9)\n",
+        ["--rename", "blog.Tag:Label"],
+    ),
+    "without a field": (
+        "class Tag(models.Model):\n    code = models.CharField(max_length=9, unique=True)\n",
+        "class Tag(models.Model):\n    pass\n",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_is_taken_away_comes_after_all_that_once_pointed_at_it(
+    project: Project, case: str
+) -> None:
+    before, after, flags = TAKEN[case]
+    project.configured("blog", "shop").models("blog", before)
+    key = "models.ForeignKey('blog.Tag', on_delete=models.CASCADE{})"
+    key = key.format(", to_field='code'" if "code" in before else "")
+    project.models("shop", f"class Item(models.Model):\n    tag = {key}\n")
+    project.do("makemigrations")
+    project.models("shop", "class Item(models.Model):\n    pass\n")
+    project.do("makemigrations")
+    project.models("blog", after)
+    project.do("makemigrations", *flags)
+    assert '("shop", "0002' in next((project.root / "blog/migrations").glob("0002*")).read_text()
+    # In the order of the apps alone, what is taken away would go before shop points at it.
+    project.do("migrate")
+    assert project.run("makemigrations", "--check").code == 0

@@ -19,6 +19,7 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
+from whimbrel.history.pointing import after_all_that_pointed
 from whimbrel.history.sketch import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
@@ -60,7 +61,9 @@ def make_migrations(
     history.graph.refuse_conflicts()
     live = _sound_models(config, wanted)
     found = detect(history.project_state(), live, questioner, wanted or None)
-    made = author(found, history.graph, _directories(config), name=name)
+    made = author(
+        after_all_that_pointed(found, history), history.graph, _directories(config), name=name
+    )
     if update:
         return _folded(history, made)
     return [_file(each) for each in made]
