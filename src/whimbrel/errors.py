@@ -14,6 +14,7 @@
     │   ├── NodeError          a migration that is not there, or a name that fits several
     │   ├── CycleError
     │   ├── ConflictError      more than one leaf
+    │   ├── EditedError        an applied migration does something else now
     │   ├── StateError         an operation that does not fit the state before it
     │   └── IrreversibleError
     └── DatabaseError       5  the database refused, or was lost
@@ -157,6 +158,25 @@ class ConflictError(HistoryError):
     """An app has more than one leaf."""
 
     code = "conflict"
+
+
+class EditedError(HistoryError):
+    """Migrations that are applied do something else now than when they were applied.
+
+    ``edits``: each with its ``migration``, its ``file``, and the ``difference`` as lines; that is
+    None where the record has no source to compare with.
+    """
+
+    code = "edited"
+
+    def __init__(
+        self, message: str, *, edits: list[dict[str, Any]], place: str | None, mend: str
+    ) -> None:
+        super().__init__(message, place=place, mend=mend)
+        self.edits = edits
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "edits": self.edits}
 
 
 class StateError(HistoryError):

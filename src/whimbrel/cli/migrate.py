@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 @click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--check", is_flag=True, help="End with exit code 1 if anything is unapplied.")
 @click.option("--fake", is_flag=True, help="Record only; the database is left as it is.")
+@click.option(
+    "--accept-edit",
+    is_flag=True,
+    help="Record what edited files do now (of APP, or NAME alone), and do nothing else.",
+)
 @click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
 @click.option(
     "--backup",
@@ -56,6 +61,7 @@ def command(
     only_plan: bool,
     check: bool,
     fake: bool,
+    accept_edit: bool,
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
@@ -70,12 +76,30 @@ def command(
     from whimbrel.run.plan import Target
 
     target = Target(app, name)
+    if accept_edit:
+        return _accept(call, target, alias, lock_timeout, others=check or only_plan or fake)
     if check:
         return _check(call, target, alias)
     if only_plan:
         return _plan(call, target, alias, leap=not no_leap)
     options = {"fake": fake, "leap": not no_leap, "backup": backup, "lock_timeout": lock_timeout}
     return _migrate(call, target, alias, options)
+
+
+def _accept(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
+    from whimbrel.run.edits import accept_edits
+
+    if others:
+        raise click.UsageError("--accept-edit records, and does nothing else: give it alone.")
+    with _progress() as tell:
+        accepted = accept_edits(call.config(), target, alias=alias, lock_timeout=limit, tell=tell)
+    if call.json:
+        print_json({"database": accepted.database, "accepted": list(accepted.labels)})
+    for label in accepted.labels:
+        talk(f"Accepted {label} as its file is now")
+    if not accepted.labels:
+        talk("Nothing to accept: nothing that is applied was edited.")
+    return 0
 
 
 def _check(call: Call, target: Target, alias: str) -> int:

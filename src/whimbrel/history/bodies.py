@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ def body_of(function: Callable[..., Any]) -> Any:
     if code is None or tree is None:
         return None
     own = _found(tree, code.co_name, code.co_firstlineno)
-    defined = _defined(tree)
-    used = _used(own, defined)
+    defined = definitions(tree)
+    used = used_by(own, defined)
     return [[_form(node) for node in own], {name: _form(defined[name]) for name in sorted(used)}]
 
 
@@ -57,7 +57,7 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> 
     return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
-def _defined(tree: ast.Module) -> Mapping[str, ast.stmt]:
+def definitions(tree: ast.Module) -> Mapping[str, ast.stmt]:
     """What the file's top level gives a name, but for the migration itself."""
     return {name: node for node in tree.body for name in _names_of(node) if name != "Migration"}
 
@@ -74,8 +74,8 @@ def _names_of(node: ast.stmt) -> list[str]:
     return []
 
 
-def _used(own: list[ast.AST], defined: Mapping[str, ast.stmt]) -> set[str]:
-    """The names of what these use of it, and of what that uses."""
+def used_by(own: Sequence[ast.AST], defined: Mapping[str, ast.stmt]) -> set[str]:
+    """The names, of what is defined, of what these use of it, and of what that uses."""
     found: set[str] = set()
     fresh: list[ast.AST] = list(own)
     while fresh:

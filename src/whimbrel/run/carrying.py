@@ -13,7 +13,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.run.backup import back_up, refuse_impossible
 from whimbrel.run.connect import Database, connected
-from whimbrel.run.events import PlanMade
+from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
 from whimbrel.run.lock import runner_lock
 from whimbrel.run.plan import Plan, Target
@@ -22,6 +22,14 @@ from whimbrel.run.record import Record, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.results import Done, Wishes
 from whimbrel.run.work import work_of
+
+
+@contextmanager
+def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor]:
+    """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
+    engine = database.engine
+    with connected(database) as connection, runner_lock(engine, connection, limit, tell):
+        yield Executor(engine, connection, tell, limit, database.alias)
 
 
 @dataclass
@@ -38,7 +46,7 @@ class Carrying:
         """The plan is made anew once this is the only runner: another may have done its part."""
         if self.wishes.backup is not None:
             refuse_impossible(self.database, self.wishes.backup)
-        with self._alone() as executor:
+        with alone(self.database, self.wishes.lock_timeout, self.wishes.tell) as executor:
             plan, record = self._planned(executor)
             self.wishes.tell(PlanMade(len(plan.nodes)))
             if plan and self.wishes.backup is not None:
@@ -60,21 +68,6 @@ class Carrying:
         return checked_plan(
             self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
         ), record
-
-    @contextmanager
-    def _alone(self) -> Iterator[Executor]:
-        engine = self.database.engine
-        with (
-            connected(self.database) as connection,
-            runner_lock(engine, connection, self.wishes.lock_timeout, self.wishes.tell),
-        ):
-            yield Executor(
-                engine,
-                connection,
-                self.wishes.tell,
-                self.wishes.lock_timeout,
-                self.database.alias,
-            )
 
     def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:
         if self.wishes.fake:

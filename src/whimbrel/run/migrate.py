@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import WhimbrelError
-from whimbrel.history.node import Key, is_edited, label_of
+from whimbrel.history.node import Key, label_of
 from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
@@ -117,11 +117,6 @@ class _Run:
         """What is odd about the history, and stops nothing."""
         graph = self.history.graph
         found = [_ghost(key) for key in ghosts(graph, applied) if key[0] in graph.apps]
-        found += [
-            _edited(each)
-            for key, each in applied.items()
-            if key in graph and is_edited(each.digest, graph.node(key).digest)
-        ]
         for notice in found:
             self.wishes.tell(notice)
         return tuple(found)
@@ -131,12 +126,4 @@ def _ghost(key: Key) -> Noticed:
     return Noticed(
         f"{label_of(key)} is applied and has no file",
         "Bring its file back, or go to the commit that has it and undo it there.",
-    )
-
-
-def _edited(record: Applied) -> Noticed:
-    return Noticed(
-        f"{record.app}.{record.name} was edited after it was applied here",
-        "What it does now is not what this database has. Put it back as it was, and make the "
-        "change in a migration of its own.",
     )

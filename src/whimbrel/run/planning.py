@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
+from whimbrel.run.edits import refuse_edited
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.record import (
     Record,
@@ -38,6 +39,7 @@ def checked_plan(
     graph = history.graph
     if target.app is not None and target.name not in (None, ZERO):
         target = replace(target, name=history.node(target.app, str(target.name)).name)
+    refuse_edited(graph, record)
     refuse_inconsistent(graph, record.applied)
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     refuse_half_done(record, plan, graph)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
 
 from sqlalchemy.engine import Connection
 
@@ -15,13 +17,24 @@ from whimbrel.run.connect import Database, connected
 from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
 
+#: The sources of migrations, of those of which the record kept them.
+Sources: TypeAlias = Callable[[Collection[Key]], Mapping[Key, str]]
+
+
+def _no_sources(keys: Collection[Key]) -> Mapping[Key, str]:
+    return {}
+
 
 @dataclass(frozen=True)
 class Record:
-    """``half_done``: the journal's first entry of each migration that has not ended."""
+    """``half_done``: the journal's first entry of each migration that has not ended.
+
+    ``sources``: asks for what files said when they were applied, where something is odd.
+    """
 
     applied: Mapping[Key, Applied] = field(default_factory=dict)
     half_done: Mapping[Key, journal.Entry] = field(default_factory=dict)
+    sources: Sources = field(default=_no_sources, compare=False)
 
 
 def read(connection: Connection) -> Record:
@@ -29,7 +42,14 @@ def read(connection: Connection) -> Record:
     entries = reversed(journal.entries(connection))
     applied = recorder.applied(connection)
     connection.commit()
-    return Record(applied, {(entry.app, entry.name): entry for entry in entries})
+    half_done = {(entry.app, entry.name): entry for entry in entries}
+    return Record(applied, half_done, partial(_sources, connection))
+
+
+def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]:
+    found = recorder.sources(connection, keys)
+    connection.commit()
+    return found
 
 
 def record_in(database: Database) -> Record:
@@ -37,7 +57,12 @@ def record_in(database: Database) -> Record:
     if database.is_missing:
         return Record()
     with connected(database) as connection:
-        return read(connection)
+        return replace(read(connection), sources=partial(_sources_in, database))
+
+
+def _sources_in(database: Database, keys: Collection[Key]) -> Mapping[Key, str]:
+    with connected(database) as connection:
+        return _sources(connection, keys)
 
 
 def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:

@@ -113,7 +113,8 @@ def prepare(connection: Connection) -> None:
 def _keeps_sources(connection: Connection) -> bool:
     """Whether the table is of this version."""
     nothing = sa.select(sa.text("*")).select_from(_RECORD).limit(0)
-    return "source" in connection.execute(nothing).keys()
+    names = connection.execute(nothing).keys()
+    return "source" in names
 
 
 def drop(connection: Connection) -> None:

@@ -1,0 +1,163 @@
+"""Applied migrations whose files do something else now: found, shown, accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.errors import EditedError
+from whimbrel.history.modules import place
+from whimbrel.history.node import Key, Node, is_edited
+from whimbrel.run.events import Listener, nobody
+from whimbrel.run.lock import LIMIT
+from whimbrel.run.plan import EVERYTHING, ZERO, Target
+from whimbrel.run.recording import source_of
+
+if TYPE_CHECKING:
+    from whimbrel.history.graph import Graph
+    from whimbrel.run.record import Record
+    from whimbrel.run.recorder import Applied
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An applied migration that was edited. ``lines``: what it did (``-``) and does (``+``).
+
+    They are None where that cannot be shown; ``why`` says, in words, what they do not.
+    """
+
+    node: Node
+    lines: tuple[str, ...] | None
+    why: str | None = None
+
+    @property
+    def file(self) -> str:
+        """The file, as people name it."""
+        return place(self.node.file) if self.node.file else self.node.label
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What is different, for people."""
+        return self.lines or ((f"({self.why})",) if self.why else ())
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What `accept_edits` recorded anew. ``database``: without its password."""
+
+    database: str
+    labels: tuple[str, ...] = ()
+
+
+def edited(nodes: Mapping[Key, Node], applied: Mapping[Key, Applied]) -> list[Node]:
+    """Those of these nodes that do something else now than when they were applied."""
+    return [
+        nodes[key]
+        for key, each in applied.items()
+        if key in nodes and is_edited(each.digest, nodes[key].digest)
+    ]
+
+
+def edits_of(nodes: Iterable[Node], record: Record) -> list[Edit]:
+    """Edited migrations, each with its difference."""
+    nodes = list(nodes)
+    sources = record.sources([node.key for node in nodes])
+    return [_edit(node, sources.get(node.key)) for node in nodes]
+
+
+def refuse_edited(graph: Graph, record: Record) -> None:
+    """Raises `EditedError` where a file does something else now than when it was applied."""
+    nodes = edited(graph.nodes, record.applied)
+    if nodes:
+        raise _refusal(edits_of(nodes, record))
+
+
+def accept_edits(
+    config: Config,
+    target: Target = EVERYTHING,
+    *,
+    alias: str = DEFAULT_ALIAS,
+    lock_timeout: float = LIMIT,
+    tell: Listener = nobody,
+) -> Accepted:
+    """Record what edited files do now; nothing else is changed.
+
+    target: only of this app, or only this migration. Raises `NodeError` for a name that there
+    is not, `DatabaseError` and others where the database refuses.
+    """
+    # Late, since a run with nothing to do needs none of it.
+    from whimbrel.run.carrying import alone
+    from whimbrel.run.connect import database_of
+    from whimbrel.run.planning import history_for
+    from whimbrel.run.record import read, record_in
+
+    database = database_of(config, alias)
+    history = history_for(config, target)
+    chosen = history.graph.nodes
+    if target.app is not None:
+        chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
+    if target.app is not None and target.name not in (None, ZERO):
+        node = history.node(target.app, str(target.name))
+        chosen = {node.key: node}
+    if not edited(chosen, record_in(database).applied):
+        return Accepted(database.shown)
+    with alone(database, lock_timeout, tell) as executor:
+        nodes = edited(chosen, read(executor.connection).applied)
+        executor.prepare()
+        executor.renew(nodes)
+    return Accepted(database.shown, tuple(node.label for node in nodes))
+
+
+def _edit(node: Node, before: str | None) -> Edit:
+    # Late, since nearly no run has an edited file.
+    from whimbrel.history.compared import differences
+
+    if before is None:
+        return Edit(node, None, "what it did is not recorded, and cannot be compared")
+    try:
+        lines = differences(before, source_of(node) or "")
+    except SyntaxError:
+        return Edit(node, None, "what is recorded of it is not this Python's, and is not compared")
+    if lines:
+        return Edit(node, tuple(lines))
+    return Edit(node, (), "its operations read the same: what it imports has changed")
+
+
+def _refusal(edits: list[Edit]) -> EditedError:
+    told = [
+        {
+            "migration": edit.node.label,
+            "file": edit.file,
+            "difference": list(edit.lines) if edit.lines is not None else None,
+        }
+        for edit in edits
+    ]
+    if len(edits) == 1:
+        edit = edits[0]
+        message = "\n".join(["it is applied here, and does something else now", *_below(edit)])
+        place = f"{edit.file}: {edit.node.label}"
+        return EditedError(message, edits=told, place=place, mend=mending(edits))
+    lines = [f"{len(edits)} migrations that are applied here do something else now"]
+    for edit in edits:
+        lines += [f"{edit.file}: {edit.node.label}", *_below(edit)]
+    return EditedError("\n".join(lines), edits=told, place=None, mend=mending(edits))
+
+
+def _below(edit: Edit) -> list[str]:
+    return [f"  {line}" for line in edit.shown]
+
+
+def mending(edits: list[Edit]) -> str:
+    """What is to be done about edited files, with the commands for it."""
+    files = " ".join(edit.file for edit in edits)
+    it, they = ("it", "it was") if len(edits) == 1 else ("them", "they were")
+    key = edits[0].node.key
+    which = f" {key[0]} {key[1]}" if len(edits) == 1 else ""
+    return (
+        f"Put {it} back as {they}: git checkout COMMIT -- {files}\n"
+        "and make the change in a new migration: whimbrel makemigrations\n"
+        "Where the database has what is written there now, record that: "
+        f"whimbrel migrate{which} --accept-edit"
+    )
