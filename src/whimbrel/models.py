@@ -64,6 +64,7 @@ from whimbrel.state.options import (
 
 if TYPE_CHECKING:
     from whimbrel.sources.native import Model
+    from whimbrel.sources.words import DatabaseType
 
 __all__ = [
     "CASCADE",
@@ -82,6 +83,7 @@ __all__ = [
     "BooleanField",
     "CharField",
     "CheckConstraint",
+    "DatabaseType",
     "DateField",
     "DateTimeField",
     "DecimalField",
@@ -192,6 +194,10 @@ def __getattr__(name: str) -> Any:
         from whimbrel.sources.native import Model
 
         return Model
+    if name == "DatabaseType":
+        from whimbrel.sources.words import DatabaseType
+
+        return DatabaseType
     if name in _MODULES:
         return getattr(import_module(f"whimbrel.orm.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'whimbrel.models' has no attribute {name!r}")

@@ -51,7 +51,7 @@ class Imports:
                 mend="Move what is in it to a module with an ordinary name.",
             )
         parent, _, last = name.rpartition(".")
-        if parent == "sqlalchemy.dialects":
+        if parent == "sqlalchemy.dialects" or name == "whimbrel.models":
             return self._from(parent, last)
         alias = _alias(name, parts)
         self._modules[name] = alias

@@ -352,7 +352,10 @@ def _(change: RenameConstraint, schema: Schema) -> Schema:
 
 
 def _constraint(table: Table, old: Constraint, new: Constraint | None) -> Table:
-    exchanged = (new if each.name == old.name else each for each in table.constraints)
+    def is_it(each: Constraint) -> bool:
+        return each.name == old.name if old.name else each == old
+
+    exchanged = (new if is_it(each) else each for each in table.constraints)
     return replace(table, constraints=tuple(each for each in exchanged if each is not None))
 
 

@@ -120,6 +120,7 @@ class Exclude:
     key: str | None = field(default=None, compare=False)
 
 
+#: The name of a constraint is empty where a database has one without a name.
 Constraint: TypeAlias = PrimaryKey | Unique | Check | ForeignKey | Exclude
 
 

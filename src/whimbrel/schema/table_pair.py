@@ -195,7 +195,7 @@ class TablePair:
         parts = pair(
             [_Part(old, self._renamed(old)) for old in olds],
             [_Part(new, new) for new in news],
-            lambda part: (type(part.now), part.now.name),
+            lambda part: (type(part.now), part.now.name) if part.now.name else part.now,
             lambda part: replace(part.now, name=""),
         )
         again = [each for each in parts.both if self._must_be_made_anew(*each)]
@@ -263,7 +263,9 @@ class TablePair:
         """The parts that stay under another name; a key that lets go comes back with it."""
         held = {new for _, new in self._held(blocked)}
         for old, new in self.staying:
-            if old.now.name != new.now.name and new.now not in held:
+            # What has no name in a database differs in nothing from an equal one that has.
+            named = old.now.name and new.now.name
+            if named and old.now.name != new.now.name and new.now not in held:
                 yield PartRename(self.after.at, old.now, new.now)
 
 

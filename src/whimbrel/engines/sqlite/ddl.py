@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?\*/)
         | x?'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
-        | \d+(?:\.\d*)?(?:e[+-]?\d+)?\b | \w+ | ->>? | [<>=!|]+ | .""",
+        | \d+(?:\.\d*)?(?:e[+-]?\d+)?\b | (?:[\w$]|[^\x00-\x7f])+ | ->>? | [<>=!|]+ | .""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+# Whatever is no ASCII may stand in a name without quotes (tokenize.c, CC_KYWD0).
+_NAME = re.compile(r"(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*")
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class LiveConstraint:
 
 @dataclass(frozen=True)
 class LiveColumn:
-    """A column in the database: its definition as it is written, with the constraints in it."""
+    """A column in the database: its definition as it is written, with the constraints in it.
+
+    ``clauses``: what follows the name, as tokens; the type, or nothing, is the first of them.
+    """
 
     name: str
     text: str
     constraints: tuple[LiveConstraint, ...]
+    clauses: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def unquoted(token: str) -> str:
 
 def is_name(token: str) -> bool:
     """Whether a token can be a column's name; a number or a string cannot."""
-    return token[:1] in '"`[' or bool(re.fullmatch(r"[^\W\d]\w*", token))
+    return token[:1] in '"`[' or bool(_NAME.fullmatch(token))
 
 
 def mentions(sql: str, name: str) -> bool:
@@ -88,19 +94,38 @@ def taken_apart(sql: str) -> LiveDefinition:
     """The definition in a CREATE TABLE statement."""
     all_tokens = tokens(sql)
     start = all_tokens.index("(")
-    end = _closing(all_tokens, start)
+    end = closing(all_tokens, start)
     columns: list[LiveColumn] = []
     constraints: list[LiveConstraint] = []
     for part in split(all_tokens[start + 1 : end]):
-        if part[0].upper() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
-            constraints.extend(_table_constraint(part))
+        if part[0].upper() in _CONSTRAINTS:
+            for each in _without_commas(part):
+                constraints.extend(_table_constraint(each))
         else:
             columns.append(_column(part))
     tail = frozenset(" ".join(part).upper() for part in split(all_tokens[end + 1 :]))
     return LiveDefinition(tuple(columns), tuple(constraints), tail)
 
 
-def _closing(of: list[str], start: int) -> int:
+_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
+
+
+def _without_commas(of: list[str]) -> Iterator[list[str]]:
+    """The constraints of a table: SQLite wants no comma between them."""
+    part: list[str] = []
+    depth = 0
+    for token in of:
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        starts = depth == 0 and token.upper() in _CONSTRAINTS
+        if starts and part and not _is_naming(part):
+            yield part
+            part = []
+        part.append(token)
+    yield part
+
+
+def closing(of: Sequence[str], start: int) -> int:
+    """The place of the parenthesis that closes the one at a place."""
     depth = 0
     for place in range(start, len(of)):
         depth += {"(": 1, ")": -1}.get(of[place], 0)
@@ -109,7 +134,7 @@ def _closing(of: list[str], start: int) -> int:
     return len(of)
 
 
-def split(of: list[str]) -> Iterator[list[str]]:
+def split(of: Sequence[str]) -> Iterator[list[str]]:
     """Tokens between the commas that stand in no parenthesis."""
     part: list[str] = []
     depth = 0
@@ -124,7 +149,7 @@ def split(of: list[str]) -> Iterator[list[str]]:
         yield part
 
 
-def joined(of: list[str]) -> str:
+def joined(of: Sequence[str]) -> str:
     """Tokens as SQL again."""
     text = ""
     for token in of:
@@ -146,7 +171,7 @@ def _table_constraint(part: list[str]) -> Iterator[LiveConstraint]:
 def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveConstraint:
     word = body[0].upper()
     place = body.index("(") if "(" in body else len(body) - 1
-    inside = body[place + 1 : _closing(body, place)]
+    inside = body[place + 1 : closing(body, place)]
     columns = tuple(unquoted(each[0]) for each in split(inside)) if word != "CHECK" else ()
     return LiveConstraint(word, name, columns, _face(word, columns, body, inside), joined(whole))
 
@@ -175,12 +200,15 @@ _MORE_CLAUSES = ("REFERENCES", "GENERATED", "AS")
 
 def _column(part: list[str]) -> LiveColumn:
     name = unquoted(part[0])
+    clauses = list(_clauses(part[1:]))
     found = [
         constraint
-        for clause, called in _clauses(part[1:])
+        for clause, called in clauses
         for constraint in _column_constraint(name, clause, called)
     ]
-    return LiveColumn(name, joined(part), tuple(found))
+    return LiveColumn(
+        name, joined(part), tuple(found), tuple(tuple(clause) for clause, _ in clauses)
+    )
 
 
 def _clauses(of: list[str]) -> Iterator[tuple[list[str], str | None]]:
@@ -215,8 +243,8 @@ def _column_constraint(
 ) -> Iterator[LiveConstraint]:
     """A column's constraint as one of the table."""
     word = clause[0].upper() if clause else ""
-    named = ["CONSTRAINT", f'"{name}"'] if name else []
-    own = ["(", f'"{column}"', ")"]
+    named = ["CONSTRAINT", _quoted(name)] if name else []
+    own = ["(", _quoted(column), ")"]
     if word == "CHECK":
         yield _constraint(clause, name, [*named, *clause])
     elif word == "UNIQUE":
@@ -226,3 +254,7 @@ def _column_constraint(
     elif word == "REFERENCES":
         key = ["FOREIGN", "KEY", *own, *clause]
         yield _constraint(key, name, [*named, *key])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
