@@ -69,7 +69,7 @@ def _keys(found: Iterable[AppMigration], graph: Graph, name: str | None) -> list
     keys = []
     for migration in found:
         app = migration.app
-        number = numbers.get(app) or next_number(node.name for node in graph.of_app(app))
+        number = numbers.get(app) or next_number(graph.names(app))
         numbers[app] = number + 1
         words = given_name(name) if name else migration.fragment
         keys.append((app, migration_name(number, words)))

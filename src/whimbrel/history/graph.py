@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from whimbrel.errors import ConflictError, CycleError, NodeError
 from whimbrel.history.node import Key, Node, label_of
+from whimbrel.history.replacing import Standing
 
 FIRST = "__first__"
 LATEST = "__latest__"
@@ -21,19 +22,26 @@ LATEST = "__latest__"
 class Graph:
     """Nodes and what each depends on, with ``__first__``, ``__latest__`` and run_before settled.
 
-    ``apps``: the apps in the order of the configuration. Raises `NodeError` where something
-    depends on a migration that is not there, `CycleError` where migrations wait for each
-    other, `ConflictError` where ``__latest__`` could be several.
+    ``apps``: the apps in the order of the configuration. ``standing``: what stands for
+    migrations that are hidden by squashes (see `replacing`); others may depend on those. Raises
+    `NodeError` where something depends on a migration that is not there, `CycleError` where
+    migrations wait for each other, `ConflictError` where ``__latest__`` could be several.
     """
 
-    def __init__(self, nodes: Iterable[Node], apps: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        apps: Sequence[str] = (),
+        standing: Mapping[Key, Standing] | None = None,
+    ) -> None:
         self._nodes: dict[Key, Node] = {node.key: node for node in nodes}
+        self._standing: Mapping[Key, Standing] = standing or {}
         self._apps: dict[str, list[Node]] = {app: [] for app in apps}
         for node in sorted(self._nodes.values(), key=lambda node: node.name):
             self._apps.setdefault(node.app, []).append(node)
         self._rank = {app: index for index, app in enumerate(self._apps)}
         self._roots = self._found_roots()
-        self._resolved: dict[Key, Key] = {}
+        self._resolved: dict[Key, tuple[Key, ...]] = {}
         self._inner_children = self._linked_within_apps()
         self._parents, self._children = self._linked()
         self._order = self._sorted()
@@ -56,6 +64,21 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    @property
+    def standing(self) -> Mapping[Key, Standing]:
+        """What stands for each migration that is hidden, by a squash or as one."""
+        return self._standing
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """The same graph with more nodes, or with others in the place of its own."""
+        changed = {**self._nodes, **{node.key: node for node in nodes}}
+        return Graph(changed.values(), self.apps, self._standing)
+
+    def names(self, app: str) -> list[str]:
+        """All names of migrations in an app: of those that are hidden too."""
+        hidden = [name for label, name in self._standing if label == app]
+        return [*(node.name for node in self.of_app(app)), *hidden]
 
     def node(self, key: Key) -> Node:
         """The node of a key. Raises `NodeError`, with the nearest names that there are."""
@@ -167,8 +190,13 @@ class Graph:
             if all(app != key[0] for app, _ in node.dependencies)
         }
         for node in self._nodes.values():
-            roots.difference_update(key for key in node.run_before if key[0] == node.app)
+            for key in node.run_before:
+                if key[0] == node.app:
+                    roots.difference_update(self._first_of(key))
         return roots
+
+    def _first_of(self, key: Key) -> tuple[Key, ...]:
+        return self._standing[key].first if key in self._standing else (key,)
 
     def _linked_within_apps(self) -> dict[Key, list[Key]]:
         """Who depends on whom inside each app: what leaves are made of."""
@@ -176,40 +204,51 @@ class Graph:
         for own, node in self._nodes.items():
             for key in node.dependencies:
                 if key[0] == node.app:
-                    children[self._inner(key, node)].append(own)
+                    for parent in self._inner(key, node):
+                        children[parent].append(own)
             for key in node.run_before:
                 if key[0] == node.app:
-                    children[own].append(self._inner(key, node))
+                    children[own] += self._inner(key, node, runs_before=True)
         return children
 
-    def _inner(self, key: Key, wanted_by: Node) -> Key:
+    def _inner(self, key: Key, wanted_by: Node, *, runs_before: bool = False) -> tuple[Key, ...]:
         if key[1] == LATEST:
             raise NodeError(
                 f"{wanted_by.label} wants the latest migration of its own app",
                 place=wanted_by.file,
                 mend="Name the migration that it comes after.",
             )
-        return self._settled(key, wanted_by)
+        return self._settled(key, wanted_by, runs_before=runs_before)
 
     def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
         parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for own, node in self._nodes.items():
             for key in node.dependencies:
-                parents[own][self._settled(key, node)] = None
+                for parent in self._settled(key, node):
+                    parents[own][parent] = None
             for key in node.run_before:
-                parents[self._settled(key, node)][own] = None
+                for child in self._settled(key, node, runs_before=True):
+                    parents[child][own] = None
         for key, waited_for in parents.items():
             for parent in waited_for:
                 children[parent].append(key)
         return {key: list(found) for key, found in parents.items()}, children
 
-    def _settled(self, key: Key, wanted_by: Node) -> Key:
-        """`resolve`, remembered: ten thousand may wait for the same ``__first__``."""
+    def _settled(self, key: Key, wanted_by: Node, *, runs_before: bool = False) -> tuple[Key, ...]:
+        """What a dependency, or a run_before, comes to: for what is hidden, what stands for it.
+
+        Remembered: ten thousand may wait for the same ``__first__``.
+        """
         if key in self._nodes:
-            return key
+            return (key,)
+        if key in self._standing:
+            found = self._standing[key].first if runs_before else self._standing[key].last
+            if wanted_by.key in found:
+                raise _waits_for_its_own(wanted_by, key)
+            return found
         if key not in self._resolved:
-            self._resolved[key] = self.resolve(key, wanted_by)
+            self._resolved[key] = (self.resolve(key, wanted_by),)
         return self._resolved[key]
 
     def _sorted(self) -> tuple[Node, ...]:
@@ -233,7 +272,7 @@ class Graph:
         try:
             graphlib.TopologicalSorter(self._parents).prepare()
         except graphlib.CycleError as error:
-            raise _cycle(error.args[1]) from None
+            raise _cycle([self._nodes[key] for key in error.args[1]]) from None
 
     def _in_order(self, keys: Iterable[Key]) -> list[Node]:
         position: Callable[[Key], int] = self._position.__getitem__
@@ -259,10 +298,24 @@ class Graph:
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
             return NodeError(f"{wants}{app} has no migrations", place=place, mend=first)
+        if key in self._standing:
+            return self._hidden(key)
         names = [node.name for node in self._apps[app]]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
         hint = did_you_mean(name, names) or back
         return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=hint)
+
+    def _hidden(self, key: Key) -> NodeError:
+        first, last = self._standing[key]
+        if first == last and self._nodes[first[0]].replaces:
+            squash = label_of(first[0])
+            return NodeError(
+                f"{label_of(key)} is part of the squash {squash}", mend=f"Name {squash}."
+            )
+        return NodeError(
+            f"the squash {label_of(key)} is not in force: the originals are",
+            mend=f"Name one of them: {', '.join(map(label_of, last))}.",
+        )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
@@ -271,14 +324,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"Did you mean {' or '.join(near)}?" if near else None
 
 
-def _cycle(keys: Sequence[Key]) -> CycleError:
-    # graphlib gives the path against the arrows: each key is what the next one waits for.
-    path = " -> ".join(label_of(key) for key in reversed(keys))
+def _cycle(nodes: Sequence[Node]) -> CycleError:
+    # graphlib gives the path against the arrows: each is what the next one waits for.
+    path = " -> ".join(node.label for node in reversed(nodes))
+    squash = next((node for node in nodes if node.replaces), None)
+    if squash is not None:
+        return CycleError(
+            f"the squash {squash.label} makes migrations wait for each other: {path}",
+            place=squash.file or squash.label,
+            mend="Each waits for the one after the arrow: what waits for a part of the squash, and "
+            "what a part of it waits for, waits for all of it now. Delete its file, and squash in "
+            "two parts: what comes before the others in this circle, and what comes after them.",
+        )
     return CycleError(
         f"migrations wait for each other: {path}",
-        place=label_of(keys[-1]),
+        place=nodes[-1].label,
         mend="Each waits for the one after the arrow. Take one of these dependencies out, or "
         "split a migration so that what the other waits for comes first.",
+    )
+
+
+def _waits_for_its_own(squash: Node, key: Key) -> CycleError:
+    return CycleError(
+        f"it waits for {label_of(key)}, which it replaces",
+        place=squash.file or squash.label,
+        mend="Take that out of its dependencies, or of its run_before.",
     )
 
 

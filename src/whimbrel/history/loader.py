@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,7 +11,8 @@ from whimbrel.history.cache import Cache, Found
 from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
-from whimbrel.history.node import Key, Node
+from whimbrel.history.node import Key, Node, label_of
+from whimbrel.history.replacing import Settled, Squashes
 
 if TYPE_CHECKING:
     from whimbrel.operations.base import States
@@ -42,29 +43,86 @@ class Moment(NamedTuple):
     after: States
 
 
-def load(apps: Sequence[App]) -> History:
-    """The history of these apps. A file is imported only where the cache does not know it.
+def load(apps: Sequence[App], more: Iterable[tuple[Node, Migration]] = ()) -> History:
+    """The history of these apps, with all squashes in force.
 
-    Raises `LoadError` for a broken file, and what `Graph` raises.
+    A file is imported only where the cache does not know it. more: migrations of these apps
+    that have no file. Raises `LoadError` for a broken file, and what `Squashes` and `Graph`
+    raise.
     """
     directories = {app.label: _Directory(app.label, app.migrations, app.package) for app in apps}
     nodes = [node for directory in directories.values() for node in directory.nodes()]
-    return History(Graph(nodes, list(directories)), directories)
+    for node, migration in more:
+        directories[node.app].add(migration)
+        nodes.append(node)
+    return History(directories, Squashes(nodes))
 
 
 class History:
-    """All migrations: how they hang together, what they do, and the states that they lead to."""
+    """All migrations: how they hang together, what they do, and the states that they lead to.
 
-    def __init__(self, graph: Graph, directories: dict[str, _Directory]) -> None:
-        self.graph = graph
+    ``graph`` has those in force: offline every squash and nothing that one replaces; of the
+    history that fits a database (`fitting`), what is in force there.
+    """
+
+    def __init__(
+        self,
+        directories: Mapping[str, _Directory],
+        squashes: Squashes,
+        settled: Settled | None = None,
+    ) -> None:
+        settled = settled or squashes.settled()
+        self.graph = Graph(settled.nodes, list(directories), settled.standing)
+        self.squashes = squashes
+        #: Squashes in force that count as applied, and that the record does not have yet.
+        self.counted: Mapping[Key, None] = dict.fromkeys(settled.counted)
+        self._settled = settled
         self._directories = directories
         #: The last state that was asked for, and how many nodes of the order lead to it.
         self._reached: tuple[int, States] | None = None
 
+    @property
+    def files(self) -> Mapping[Key, Node]:
+        """The nodes of all files: of those that are hidden too."""
+        return self.squashes.nodes
+
+    def fitting(
+        self,
+        applied: Collection[Key],
+        half_done: Collection[Key] = (),
+        believed: Collection[Key] = (),
+    ) -> History:
+        """The history that fits a record (see `Squashes.settled`); it shares the modules.
+
+        Raises `HistoryError` where originals are to be in force and their files are gone.
+        """
+        if not self.squashes:
+            return self
+        settled = self.squashes.settled(applied, half_done, believed)
+        if settled == self._settled:
+            return self
+        return History(self._directories, self.squashes, settled)
+
+    def recorded_with(self, key: Key) -> list[Node]:
+        """The nodes that are recorded when this one is: itself, and all that it replaces.
+
+        What has no file here gets a node that has nothing but its name.
+        """
+        own = self.graph.node(key)
+        inside = self.squashes.inside(key)
+        return [own, *(self.files.get(each) or Node(*each) for each in sorted(inside))]
+
+    def forgotten_with(self, key: Key) -> list[Key]:
+        """The keys that are forgotten when this one is undone."""
+        if not self.squashes:
+            return [key]
+        return [key, *self.squashes.inside(key), *self.squashes.outside(key)]
+
     def node(self, app: str, name: str) -> Node:
         """The node of a name, of its beginning, of ``__first__`` or ``__latest__``.
 
-        Raises `NodeError` where there is none or several, with the names that there are.
+        The last migration of a squash in force is that squash. Raises `NodeError` where there is
+        none or several, with the names that there are, or where it is inside a squash.
         """
         nodes = self.graph.of_app(app)
         if name in (FIRST, LATEST) or (app, name) in self.graph:
@@ -72,7 +130,11 @@ class History:
         found = [node for node in nodes if node.name.startswith(name)]
         if len(found) == 1:
             return found[0]
-        if found:
+        hidden = [] if found else self._hidden(app, name)
+        if len(hidden) == 1:
+            return self._standing_for(hidden[0])
+        if found or hidden:
+            found = found or [Node(*key) for key in hidden]
             names = ", ".join(node.name for node in found)
             raise NodeError(
                 f"{app} has several migrations that start with {name!r}: {names}",
@@ -83,9 +145,40 @@ class History:
             mend=did_you_mean(name, [node.name for node in nodes]) or _all_of(nodes, app),
         )
 
+    def _hidden(self, app: str, name: str) -> list[Key]:
+        """The hidden migrations that a name, or its beginning, fits."""
+        standing = self.graph.standing
+        if (app, name) in standing:
+            return [(app, name)]
+        return sorted(key for key in standing if key[0] == app and key[1].startswith(name))
+
+    def _standing_for(self, key: Key) -> Node:
+        """What a hidden migration comes to where it is a target. Raises `NodeError`."""
+        last = self.graph.standing[key].last
+        if last[0] in self.squashes.inside(key):
+            return self.graph.node(last[0] if len(last) == 1 else key)
+        squash = self.graph.node(last[0])
+        if self._ends(squash) == [key]:
+            return squash
+        raise NodeError(
+            f"{label_of(key)} is part of the squash {squash.label}, which is in force: "
+            "there is no stop inside it",
+            mend=f"Name the squash, or what stands before or after it: {squash.app} {squash.name}",
+        )
+
+    def _ends(self, squash: Node) -> list[Key]:
+        """What comes last of what a squash replaces, where all its files are there."""
+        inside = self.squashes.inside(squash.key)
+        if not self.files.keys() >= set(inside):
+            return []
+        nodes = [self.files[key] for key in inside]
+        waited_for = {key for node in nodes for key in node.dependencies}
+        return [key for key in inside if key not in waited_for and key not in self.squashes.parts]
+
     def migration(self, key: Key) -> Migration:
         """The migration of a node; its file is imported now, if it was not before."""
-        return self._directories[key[0]].migration(self.graph.node(key).name)
+        node = self.files.get(key) or self.graph.node(key)
+        return self._directories[key[0]].migration(node.name)
 
     # -- states
 
@@ -170,6 +263,10 @@ class _Directory:
         ]
         self._cache.save(list(self._files))
         return nodes
+
+    def add(self, migration: Migration) -> None:
+        """One more, which has no file."""
+        self._migrations[migration.name] = migration
 
     def migration(self, name: str) -> Migration:
         if name not in self._migrations:

@@ -9,12 +9,17 @@ from whimbrel.errors import UsageError
 
 #: How long the words after the number may get.
 LONGEST = 52
+#: The number that a name begins with, and the one that the name of a squash goes up to.
+_NUMBERS = re.compile(r"^\d+|(?<=_squashed_)\d+(?=_|$)")
 
 
 def next_number(names: Iterable[str]) -> int:
-    """The number after the highest one of these names; 1 where there is none."""
-    numbers = (re.match(r"\d+", name) for name in names)
-    return max((int(found[0]) for found in numbers if found), default=0) + 1
+    """The number after the highest one of these names; 1 where there is none.
+
+    "0001_squashed_0004" has the numbers up to 4.
+    """
+    numbers = (found for name in names for found in _NUMBERS.findall(name))
+    return max(map(int, numbers), default=0) + 1
 
 
 def migration_name(number: int, words: str) -> str:

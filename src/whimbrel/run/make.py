@@ -219,13 +219,13 @@ def _merged(history: History, leaf: Node, new: NewMigration) -> MigrationFile:
 
 
 def _refuse_cycles(graph: Graph, made: Iterable[NewMigration], into: Mapping[Key, Node]) -> None:
-    nodes = dict(graph.nodes)
+    changed = []
     for each in made:
         leaf = into.get((each.app, each.name), Node(each.app, each.name))
         waits = (*leaf.dependencies, *_pointing(each, into))
-        nodes[leaf.key] = leaf._replace(dependencies=waits)
+        changed.append(leaf._replace(dependencies=waits))
     try:
-        Graph(nodes.values(), graph.apps)
+        graph.with_nodes(changed)
     except CycleError as error:
         raise UsageError(
             f"folded into the last ones, {error.message}",

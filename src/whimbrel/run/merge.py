@@ -36,7 +36,7 @@ def _merging(
     config: Config, history: History, app: str, leaves: Sequence[Node], words: str
 ) -> MigrationFile:
     _refuse_what_depends_on_order(history, leaves)
-    number = next_number(node.name for node in history.graph.of_app(app))
+    number = next_number(history.graph.names(app))
     own_name = migration_name(number, words)
     text = render_migration(app, own_name, [leaf.key for leaf in leaves], [])
     path = config.app(app).migrations / f"{own_name}.py"
