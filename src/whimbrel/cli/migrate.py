@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Record what edited files do now (of APP, or NAME alone), and do nothing else.",
 )
+@click.option(
+    "--recorded",
+    is_flag=True,
+    help="Undo what has no file here (of APP, down to NAME) by the sources that the record kept; "
+    "that runs code from the database.",
+)
 @click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
 @click.option(
     "--backup",
@@ -62,6 +68,7 @@ def command(
     check: bool,
     fake: bool,
     accept_edit: bool,
+    recorded: bool,
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
@@ -79,10 +86,16 @@ def command(
     if accept_edit:
         return _accept(call, target, alias, lock_timeout, others=check or only_plan or fake)
     if check:
-        return _check(call, target, alias)
+        return _check(call, target, alias, recorded=recorded)
     if only_plan:
-        return _plan(call, target, alias, leap=not no_leap)
-    options = {"fake": fake, "leap": not no_leap, "backup": backup, "lock_timeout": lock_timeout}
+        return _plan(call, target, alias, leap=not no_leap, recorded=recorded)
+    options = {
+        "fake": fake,
+        "recorded": recorded,
+        "leap": not no_leap,
+        "backup": backup,
+        "lock_timeout": lock_timeout,
+    }
     return _migrate(call, target, alias, options)
 
 
@@ -102,10 +115,10 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
     return 0
 
 
-def _check(call: Call, target: Target, alias: str) -> int:
+def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     from whimbrel.run.migrate import unapplied
 
-    labels = unapplied(call.config(), target, alias=alias)
+    labels = unapplied(call.config(), target, alias=alias, recorded=recorded)
     if call.json:
         print_json({"unapplied": labels})
     else:
@@ -114,11 +127,11 @@ def _check(call: Call, target: Target, alias: str) -> int:
     return 1 if labels else 0
 
 
-def _plan(call: Call, target: Target, alias: str, *, leap: bool) -> int:
+def _plan(call: Call, target: Target, alias: str, *, leap: bool, recorded: bool) -> int:
     from whimbrel.report.run import plan_json, plan_text
     from whimbrel.run.preview import plan_migrate
 
-    plan = plan_migrate(call.config(), target, alias=alias, leap=leap)
+    plan = plan_migrate(call.config(), target, alias=alias, leap=leap, recorded=recorded)
     if call.json:
         print_json(plan_json(plan))
     elif plan.stages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import linecache
 import os
 import sys
 import types
@@ -68,6 +69,18 @@ class Package:
         except (Exception, SystemExit) as error:
             raise broken(found.file, error) from error
 
+    def import_text(self, name: str, file: str, text: str) -> types.ModuleType:
+        """The module that a text would be if it were a file of the package; ``file``: a name for it.
+
+        Raises `LoadError` with the line of the text that broke.
+        """
+        try:
+            if self.directory.is_dir():
+                self._import_package()
+            return _execute_text(f"{self.name}.{name}", file, text)
+        except (Exception, SystemExit) as error:
+            raise broken(file, error) from error
+
     def _import_package(self) -> None:
         if not self.name.startswith(_OWN_PREFIX):
             importlib.import_module(self.name)
@@ -127,6 +140,16 @@ def _execute(name: str, file: str) -> types.ModuleType:
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    return module
+
+
+def _execute_text(name: str, file: str, text: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__file__ = file
+    module.__package__ = name.rpartition(".")[0]
+    # So that a traceback through it shows its lines.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), module.__dict__)
     return module
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.plan import EVERYTHING, Plan, Target
-from whimbrel.run.planning import checked_plan, history_for
-from whimbrel.run.record import ghosts, record_in
+from whimbrel.run.planning import checked_plan, history_for, with_ghosts
+from whimbrel.run.record import Record, ghosts, record_in
 from whimbrel.run.recorder import Applied
 from whimbrel.run.results import Done, Interrupted, MigrateResult, Wishes
 
@@ -26,6 +26,7 @@ def migrate(
     *,
     alias: str = DEFAULT_ALIAS,
     fake: bool = False,
+    recorded: bool = False,
     leap: bool = True,
     backup: Path | None = None,
     lock_timeout: float = LIMIT,
@@ -33,14 +34,15 @@ def migrate(
 ) -> MigrateResult:
     """Bring a database to a target.
 
-    fake: record only. leap: whether an empty database may be reached in leaps. backup: a file
+    fake: record only. recorded: undo what has no file here too, by the source that the record
+    kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
     that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
     the holder of a lock, is waited for.
 
     Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
     others where the database refuses; `Interrupted` for Ctrl-C.
     """
-    wishes = Wishes(fake, leap, backup, lock_timeout, tell)
+    wishes = Wishes(fake, recorded, leap, backup, lock_timeout, tell)
     return _Run(config, alias, target, wishes).result()
 
 
@@ -49,10 +51,14 @@ def unapplied(
     target: Target = EVERYTHING,
     *,
     alias: str = DEFAULT_ALIAS,
+    recorded: bool = False,
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
-    database = database_of(config, alias)
-    plan = checked_plan(history_for(config, target), target, record_in(database))
+    record = record_in(database_of(config, alias))
+    history = history_for(config, target)
+    if recorded:
+        history, target = with_ghosts(config, history, target, record)
+    plan = checked_plan(history, target, record)
     return [node.label for node in plan.nodes]
 
 
@@ -74,7 +80,11 @@ class _Run:
         plan = Plan()
         try:
             record = record_in(self.database)
-            warnings = self._notices(record.applied)
+            if self.wishes.recorded:
+                self.history, self.target = with_ghosts(
+                    self.config, self.history, self.target, record
+                )
+            warnings = self._notices(record)
             plan = checked_plan(
                 self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
             )
@@ -113,17 +123,33 @@ class _Run:
             self.database, self.history, self.target, self.wishes, self._done
         ).carried_out()
 
-    def _notices(self, applied: Mapping[Key, Applied]) -> tuple[Noticed, ...]:
+    def _notices(self, record: Record) -> tuple[Noticed, ...]:
         """What is odd about the history, and stops nothing."""
         graph = self.history.graph
-        found = [_ghost(key) for key in ghosts(graph, applied) if key[0] in graph.apps]
+        gone = [key for key in ghosts(graph, record.applied) if key[0] in graph.apps]
+        kept = record.sources(gone) if gone else {}
+        found = [
+            _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
+            for app, keys in _by_app(gone).items()
+        ]
         for notice in found:
             self.wishes.tell(notice)
         return tuple(found)
 
 
-def _ghost(key: Key) -> Noticed:
-    return Noticed(
-        f"{label_of(key)} is applied and has no file",
-        "Bring its file back, or go to the commit that has it and undo it there.",
-    )
+def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    for key in keys:
+        found.setdefault(key[0], []).append(key)
+    return found
+
+
+def _unknown(app: str, ghosts: list[Applied], kept: bool) -> Noticed:
+    """An app's migrations that are applied and unknown here. kept: all their sources are."""
+    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M} UTC)" for each in ghosts)
+    what = "is applied and has no file" if len(ghosts) == 1 else "are applied and have no files"
+    them = "it" if len(ghosts) == 1 else "them"
+    mend = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
+    if kept:
+        mend += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"
+    return Noticed(f"{named} {what} here", mend)

@@ -29,6 +29,15 @@ def history_for(config: Config, target: Target) -> History:
     return load(config.apps)
 
 
+def with_ghosts(
+    config: Config, history: History, target: Target, record: Record
+) -> tuple[History, Target]:
+    """As `whimbrel.run.recorded.with_recorded`, which is imported only where it was asked for."""
+    from whimbrel.run.recorded import with_recorded
+
+    return with_recorded(config, history, target, record)
+
+
 def checked_plan(
     history: History, target: Target, record: Record, *, leap: bool = True, fake: bool = False
 ) -> Plan:
@@ -44,7 +53,7 @@ def checked_plan(
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     refuse_half_done(record, plan, graph)
     if not fake:
-        refuse_ghosts(graph, target, plan, record.applied)
+        refuse_ghosts(graph, target, plan, record)
         refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished
         refuse(history, plan)
     return plan

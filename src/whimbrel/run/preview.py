@@ -8,7 +8,7 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Hazard
 from whimbrel.run.connect import database_of
 from whimbrel.run.plan import EVERYTHING, Target
-from whimbrel.run.planning import checked_plan, history_for
+from whimbrel.run.planning import checked_plan, history_for, with_ghosts
 from whimbrel.run.record import record_in
 from whimbrel.run.work import Work, work_of
 
@@ -45,11 +45,14 @@ def plan_migrate(
     *,
     alias: str = DEFAULT_ALIAS,
     leap: bool = True,
+    recorded: bool = False,
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     history = history_for(config, target)
     record = record_in(database)
+    if recorded:
+        history, target = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record, leap=leap)
     works = work_of(history, database.engine, plan, record.applied)
     return PlannedRun(database.shown, plan.backwards, tuple(_planned(work) for work in works))

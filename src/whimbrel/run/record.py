@@ -86,7 +86,7 @@ def refuse_inconsistent(graph: Graph, applied: Iterable[Key]) -> None:
                 )
 
 
-def refuse_ghosts(graph: Graph, target: Target, plan: Plan, applied: Iterable[Key]) -> None:
+def refuse_ghosts(graph: Graph, target: Target, plan: Plan, record: Record) -> None:
     """Raises `HistoryError` where the way back would undo what a ghost may stand on.
 
     What a ghost depended on went with its file: any of the same app may be it.
@@ -94,17 +94,26 @@ def refuse_ghosts(graph: Graph, target: Target, plan: Plan, applied: Iterable[Ke
     if not plan.backwards:
         return
     touched = {node.app for node in plan.nodes} | {target.app if target.name == ZERO else None}
-    found = sorted(key for key in ghosts(graph, applied) if key[0] in touched)
+    found = sorted(key for key in ghosts(graph, record.applied) if key[0] in touched)
     if found:
         app, name = found[0]
         raise HistoryError(
             "applied here, without a file, and perhaps made on what would be undone; "
             "nothing was changed",
             place=", ".join(map(label_of, found)),
-            mend=f"Switch to the branch or commit that has {app}/{name}.py, go back there to what "
-            "stood before it, and come here again. Where the file is gone for good, bring the "
-            "database there by hand, and record it with --fake.",
+            mend=f"{_kept(found, target, record)}Switch to the branch or commit that has "
+            f"{app}/{name}.py, go back there to what stood before it, and come here again. Where "
+            "the file is gone for good, bring the database there by hand, and record it with "
+            "--fake.",
         )
+
+
+def _kept(found: list[Key], target: Target, record: Record) -> str:
+    """The way back by what the record kept, where it kept all that is needed."""
+    if record.sources(found).keys() < set(found):
+        return ""
+    command = " ".join(["whimbrel migrate", *filter(None, (target.app, target.name)), "--recorded"])
+    return f"The record kept what they did: {command} undoes them with it.\n"
 
 
 def refuse_half_done(record: Record, plan: Plan, graph: Graph) -> None:

@@ -14,18 +14,24 @@ class Wishes:
     """How a run is to go; see `whimbrel.run.migrate.migrate`."""
 
     fake: bool = False
+    recorded: bool = False
     leap: bool = True
     backup: Path | None = None
     lock_timeout: float = LIMIT
     tell: Listener = nobody
+    fake_initial: bool = False
 
 
 @dataclass(frozen=True)
 class Done:
-    """A stage that was carried out: the labels of its migrations, and how long it took."""
+    """A stage that was carried out: the labels of its migrations, and how long it took.
+
+    fake: whether it was only recorded.
+    """
 
     labels: tuple[str, ...]
     seconds: float
+    fake: bool = False
 
 
 @dataclass(frozen=True)
