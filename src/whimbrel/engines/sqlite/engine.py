@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite import session
+from whimbrel.engines.sqlite import reflecting, session
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import steps_of
@@ -97,6 +97,19 @@ class SQLiteEngine:
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)
         return explained(said.replace(ASIDE, ""))
+
+    def reflect(
+        self,
+        connection: Connection,
+        schemas: Collection[str | None] = (None,),
+        names: Collection[Name] | None = None,
+    ) -> Schema:
+        """From the statements that SQLite keeps. A constraint without a name has an empty one."""
+        return reflecting.reflect(connection, schemas, names)
+
+    def canonical(self, connection: Connection, schema: Schema) -> Schema:
+        """From the statements that would make the tables: nothing is asked of the connection."""
+        return reflecting.canonical(schema)
 
 
 ENGINE = SQLiteEngine()

@@ -1,0 +1,64 @@
+"""Column types from SQLite's own words, which may be any: none is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from whimbrel.engines.sqlite.ddl import joined
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.schema.types import ColumnType, describe
+from whimbrel.sources.words import DatabaseType
+
+_CALL = re.compile(r"(?P<word>[\w ]+?)\s*(?:\((?P<numbers>\s*\d+(?:\s*,\s*\d+)?\s*)\))?")
+#: Two words for one type: SQLite makes the same of both, but of a primary key.
+_SAME = {"INT": "INTEGER", "BOOL": "BOOLEAN"}
+#: Types that SQLAlchemy writes on SQLite, and does not look for there.
+_MORE = {
+    "BINARY": sa.BINARY,
+    "CLOB": sa.CLOB,
+    "DOUBLE PRECISION": sa.DOUBLE_PRECISION,
+    "UUID": sa.UUID,
+    "VARBINARY": sa.VARBINARY,
+}
+
+
+def word_of(of: Sequence[str]) -> str:
+    """A type's tokens as text: ``NUMERIC(8, 2)``."""
+    return joined(of).replace(" (", "(")
+
+
+@lru_cache(maxsize=4096)
+def column_type(word: str) -> ColumnType:
+    """SQLAlchemy's type of a declared one; where none is spelled that way, the word as it is."""
+    made = _known(_SAME.get(word.upper(), word))
+    return describe(made if made is not None else DatabaseType(word))
+
+
+@lru_cache(maxsize=64)
+def exactly(word: str) -> ColumnType:
+    """A type that is spelled this way, where the spelling counts."""
+    return describe(DatabaseType(word))
+
+
+def _known(word: str) -> sa.types.TypeEngine[Any] | None:
+    match = _CALL.fullmatch(word)
+    kind = _kind(match["word"].upper()) if match else None
+    if match is None or kind is None:
+        return None
+    try:
+        made = kind(*map(int, (match["numbers"] or "").split(",") if match["numbers"] else ()))
+        spelled = str(SPELLING.dialect.type_compiler_instance.process(made))
+    except (TypeError, sa.exc.SQLAlchemyError):
+        return None
+    return made if spelled.upper() == word.upper() else None
+
+
+def _kind(word: str) -> Any:
+    """The class of a type: SQLAlchemy's general one where there is one."""
+    found = SPELLING.dialect.ischema_names.get(word) or _MORE.get(word)  # type: ignore[attr-defined]
+    return getattr(sa, found.__name__, found) if found is not None else None
