@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate": "Bring a database to a migration: the newest, or any other.",
     "showmigrations": "Show the migrations, and which are applied.",
     "sqlmigrate": "Print the SQL of a migration.",
+    "drift": "Show how a database differs from its migrations.",
 }
 
 

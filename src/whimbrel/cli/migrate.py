@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="End with exit code 1 if anything is unapplied.")
 @click.option("--fake", is_flag=True, help="Record only; the database is left as it is.")
 @click.option(
+    "--fake-initial",
+    is_flag=True,
+    help="Record initial migrations whose tables are there already; apply the rest.",
+)
+@click.option(
     "--accept-edit",
     is_flag=True,
     help="Record what edited files do now (of APP, or NAME alone), and do nothing else.",
@@ -67,6 +72,7 @@ def command(
     only_plan: bool,
     check: bool,
     fake: bool,
+    fake_initial: bool,
     accept_edit: bool,
     recorded: bool,
     no_leap: bool,
@@ -83,14 +89,17 @@ def command(
     from whimbrel.run.plan import Target
 
     target = Target(app, name)
+    if fake and fake_initial:
+        raise click.UsageError("--fake records everything, --fake-initial what is there: give one.")
     if accept_edit:
         return _accept(call, target, alias, lock_timeout, others=check or only_plan or fake)
     if check:
         return _check(call, target, alias, recorded=recorded)
     if only_plan:
-        return _plan(call, target, alias, leap=not no_leap, recorded=recorded)
+        return _plan(call, target, alias, leap=not no_leap, recorded=recorded, initial=fake_initial)
     options = {
         "fake": fake,
+        "fake_initial": fake_initial,
         "recorded": recorded,
         "leap": not no_leap,
         "backup": backup,
@@ -127,11 +136,14 @@ def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     return 1 if labels else 0
 
 
-def _plan(call: Call, target: Target, alias: str, *, leap: bool, recorded: bool) -> int:
+def _plan(
+    call: Call, target: Target, alias: str, *, leap: bool, recorded: bool, initial: bool
+) -> int:
     from whimbrel.report.run import plan_json, plan_text
     from whimbrel.run.preview import plan_migrate
 
-    plan = plan_migrate(call.config(), target, alias=alias, leap=leap, recorded=recorded)
+    options = {"leap": leap, "recorded": recorded, "fake_initial": initial}
+    plan = plan_migrate(call.config(), target, alias=alias, **options)
     if call.json:
         print_json(plan_json(plan))
     elif plan.stages:

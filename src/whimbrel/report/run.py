@@ -81,6 +81,9 @@ def plan_text(plan: PlannedRun) -> str:
 
 
 def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
+    if stage.fake:
+        yield f"Record {title(stage.labels)} (what it makes is there)"
+        return
     yield f"{'Undo' if backwards else 'Apply'} {title(stage.labels)}"
     for operation in stage.operations:
         yield f"  {'undo: ' if backwards else ''}{operation}"
@@ -99,6 +102,7 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
         "plan": [
             {
                 "migrations": list(stage.labels),
+                "fake": stage.fake,
                 "operations": list(stage.operations),
                 "steps": [
                     {"sql": step.sql, "hazards": [hazard.name for hazard in step.hazards]}
@@ -117,7 +121,11 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
         "backwards": result.backwards,
         "fake": result.fake,
         "done": [
-            {"migrations": list(each.labels), "seconds": round(each.seconds, 6)}
+            {
+                "migrations": list(each.labels),
+                "seconds": round(each.seconds, 6),
+                "fake": each.fake or result.fake,
+            }
             for each in result.done
         ],
         "seconds": round(result.seconds, 6),

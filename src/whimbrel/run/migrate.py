@@ -26,6 +26,7 @@ def migrate(
     *,
     alias: str = DEFAULT_ALIAS,
     fake: bool = False,
+    fake_initial: bool = False,
     recorded: bool = False,
     leap: bool = True,
     backup: Path | None = None,
@@ -34,7 +35,8 @@ def migrate(
 ) -> MigrateResult:
     """Bring a database to a target.
 
-    fake: record only. recorded: undo what has no file here too, by the source that the record
+    fake: record only. fake_initial: record initial migrations whose tables are there already,
+    and apply the rest, one by one. recorded: undo what has no file here too, by the source that the record
     kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
     that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
     the holder of a lock, is waited for.
@@ -42,7 +44,9 @@ def migrate(
     Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
     others where the database refuses; `Interrupted` for Ctrl-C.
     """
-    wishes = Wishes(fake, recorded, leap, backup, lock_timeout, tell)
+    wishes = Wishes(
+        fake, recorded, leap and not fake_initial, backup, lock_timeout, tell, fake_initial
+    )
     return _Run(config, alias, target, wishes).result()
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Hazard
-from whimbrel.run.connect import database_of
-from whimbrel.run.plan import EVERYTHING, Target
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key
+from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.plan import EVERYTHING, Plan, Target
 from whimbrel.run.planning import checked_plan, history_for, with_ghosts
-from whimbrel.run.record import record_in
+from whimbrel.run.record import Record, record_in
 from whimbrel.run.work import Work, work_of
 
 
@@ -23,11 +25,15 @@ class HazardousStep:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage of a plan, for people: what it does, and what that may do to others."""
+    """A stage of a plan, for people: what it does, and what that may do to others.
+
+    fake: whether it would only be recorded.
+    """
 
     labels: tuple[str, ...]
     operations: tuple[str, ...]
     steps: tuple[HazardousStep, ...]
+    fake: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ def plan_migrate(
     alias: str = DEFAULT_ALIAS,
     leap: bool = True,
     recorded: bool = False,
+    fake_initial: bool = False,
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
@@ -53,11 +60,27 @@ def plan_migrate(
     record = record_in(database)
     if recorded:
         history, target = with_ghosts(config, history, target, record)
-    plan = checked_plan(history, target, record, leap=leap)
+    plan = checked_plan(history, target, record, leap=leap and not fake_initial)
+    there = _there(database, history, plan, record) if fake_initial else frozenset()
     works = work_of(history, database.engine, plan, record.applied)
-    return PlannedRun(database.shown, plan.backwards, tuple(_planned(work) for work in works))
+    return PlannedRun(
+        database.shown, plan.backwards, tuple(_planned(work, there) for work in works)
+    )
 
 
-def _planned(work: Work) -> PlannedStage:
+def _there(database: Database, history: History, plan: Plan, record: Record) -> frozenset[Key]:
+    """The initial migrations that the database has already."""
+    if database.is_missing or plan.backwards:
+        return frozenset()
+    # Late, since few plans look at the tables that are there.
+    from whimbrel.run.initial import there_already
+
+    with connected(database) as connection:
+        return there_already(history, database.engine, connection, plan, record)
+
+
+def _planned(work: Work, there: frozenset[Key]) -> PlannedStage:
+    if there.issuperset(node.key for node in work.stage.nodes):
+        return PlannedStage(work.stage.labels, (), (), fake=True)
     steps = tuple(HazardousStep(step.sql, step.hazards) for step in work.steps)
     return PlannedStage(work.stage.labels, work.operations, steps)

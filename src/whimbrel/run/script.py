@@ -68,7 +68,7 @@ def sql_migrate(
         dialect=engine.dialect,
         backwards=backwards,
         operations=work.operations,
-        statements=tuple(each for batch in batches for each in _enclosed(engine, batch)),
+        statements=tuple(each for batch in batches for each in enclosed(engine, batch)),
     )
 
 
@@ -82,7 +82,7 @@ def _work(history: History, engine: Engine, node: Node, backwards: bool) -> Work
     return next(work_of(history, engine, Plan((Stage((node,)),), backwards), there))
 
 
-def _enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
+def enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
     """The statements of a batch, in its transaction if it has one."""
     own = [_statement(engine, part) for part in parts]
     if not all(map(is_transactional, parts)):

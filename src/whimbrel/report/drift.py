@@ -1,0 +1,69 @@
+"""Drift: by app, each operation that was done to the database alone, and what differs by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from whimbrel.run.drift import Deviation, Drift
+from whimbrel.run.drift_words import Detail
+
+
+def drift_text(drift: Drift) -> str:
+    """The drift for people."""
+    return "\n".join(line for app in drift.apps for line in _app(drift, app))
+
+
+def _app(drift: Drift, app: str | None) -> Iterator[str]:
+    yield app or "what no operation says"
+    for each in drift.deviations:
+        if each.app == app:
+            yield from deviation_lines(each)
+
+
+def deviation_lines(deviation: Deviation, indent: str = "  ") -> Iterator[str]:
+    """An operation, and below it what differs."""
+    if deviation.operation is not None:
+        yield f"{indent}{deviation.operation.describe()}"
+    deeper = indent if deviation.operation is None else f"{indent}  "
+    for detail in deviation.details:
+        yield f"{deeper}{detail_text(detail)}"
+
+
+def detail_text(detail: Detail) -> str:
+    """ "blog_post.title: type VARCHAR(100) -> TEXT"."""
+    if detail.expected is None:
+        return f"{detail.place}: only in the database: {detail.what} {detail.found}"
+    if detail.found is None:
+        return f"{detail.place}: missing in the database: {detail.what} {detail.expected}"
+    return f"{detail.place}: {detail.what} {detail.expected} -> {detail.found}"
+
+
+def drift_json(drift: Drift) -> dict[str, Any]:
+    """The drift for machines."""
+    return {
+        "database": drift.database,
+        "drift": deviations_json(drift.deviations),
+        "ghosts": list(drift.ghosts),
+    }
+
+
+def deviations_json(deviations: Iterable[Deviation]) -> list[dict[str, Any]]:
+    """Deviations for machines."""
+    return [
+        {
+            "app": each.app,
+            "operation": each.operation.describe() if each.operation else None,
+            "kind": type(each.operation).__name__ if each.operation else None,
+            "details": [
+                {
+                    "place": detail.place,
+                    "what": detail.what,
+                    "expected": detail.expected,
+                    "found": detail.found,
+                }
+                for detail in each.details
+            ],
+        }
+        for each in deviations
+    ]

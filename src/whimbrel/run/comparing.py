@@ -1,0 +1,143 @@
+"""What a database should have and what it has, side by side; both without what is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.config import Config
+from whimbrel.detect import AppMigration, FlagQuestioner, detect
+from whimbrel.detect.questions import Answer, FillQuestion, NoNulls, Question, Renamed
+from whimbrel.engines import Engine
+from whimbrel.run import checkpoint, journal, recorder
+from whimbrel.run.adopt_project import VERSION_TABLE
+from whimbrel.schema.changes import Change
+from whimbrel.schema.differ import diff
+from whimbrel.schema.table import Name, Schema
+from whimbrel.sources.live import patched
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
+
+T = TypeVar("T")
+
+#: Tables that are the record's, not a model's: in the connection's default schema.
+OWN_TABLES = frozenset({recorder.TABLE, journal.TABLE, checkpoint.TABLE})
+
+
+class Certain(FlagQuestioner):
+    """Answers for a database, about which nothing needs to be asked.
+
+    Nothing in it was renamed, as far as anybody can tell, and its rows have what they have.
+    """
+
+    def ask(self, question: Question) -> Answer:
+        return NoNulls() if isinstance(question, FillQuestion) else Renamed(None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A state, what it asks of a database, as that spells it, and what is there."""
+
+    state: State
+    expected: Schema
+    live: Schema
+    dialect: str
+    #: Where a table goes that no model has: the first, if its name tells of none.
+    apps: Sequence[str] = ()
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What makes the database of what is expected."""
+        return diff(self.expected, self.live)
+
+    @cached_property
+    def patched(self) -> State:
+        """The state that the database is of."""
+        return patched(self.state, self.expected, self.live, dialect=self.dialect, apps=self.apps)
+
+    @cached_property
+    def operations(self) -> list[AppMigration]:
+        """The differences in the words of operations."""
+        return detect(self.state, self.patched, Certain()) if self.changes else []
+
+
+Covers = Callable[[Name], bool]
+
+
+def covering(config: Config, state: State, others: Collection[Name] = ()) -> Covers:
+    """Which tables of a live database are looked at. others: more that are left alone."""
+    left = {
+        Name(model.options.schema, model.db_table) for model in state if not model.options.managed
+    }
+    left.update(others)
+
+    def covers(at: Name) -> bool:
+        own = at.schema is None and at.name in OWN_TABLES
+        foreign = at in left or at.name == VERSION_TABLE
+        return not own and not foreign and config.covers(at.schema, at.name)
+
+    return covers
+
+
+def compare(
+    engine: Engine,
+    connection: Connection,
+    state: State,
+    covers: Covers,
+    apps: Sequence[str] = (),
+) -> Comparison:
+    """A state and the database that it should be of. Leaves the connection in no transaction.
+
+    A table of the state that is not looked at counts as being as it should be.
+    """
+    whole = lower(state)
+    wanted = _with_own_enums(only(whole, covers))
+    expected = engine.canonical(connection, wanted)
+    schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
+    found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
+    connection.rollback()
+    live = _of_ours(only(found, covers), expected)
+    return Comparison(
+        state,
+        _and_rest(expected, whole, covers),
+        _and_rest(live, whole, covers),
+        engine.dialect,
+        apps,
+    )
+
+
+def only(schema: Schema, covers: Covers) -> Schema:
+    """A schema with these tables only."""
+    return replace(schema, tables={at: table for at, table in schema.tables.items() if covers(at)})
+
+
+def _with_own_enums(schema: Schema) -> Schema:
+    """Without the enum types of tables that were left out."""
+    used = {Name(enum.schema, enum.name) for each in schema.tables.values() for enum in each.enums}
+    return replace(schema, enums={at: enum for at, enum in schema.enums.items() if at in used})
+
+
+def _of_ours(live: Schema, expected: Schema) -> Schema:
+    """Without enum types, sequences and schemas that no table of ours and no model has."""
+    live = replace(live, sequences=_known(live.sequences, expected.sequences))
+    used = {Name(enum.schema, enum.name) for table in live.tables.values() for enum in table.enums}
+    there = {at.schema for at in live.tables} | expected.schemas
+    return replace(
+        live,
+        enums=_known(live.enums, used | expected.enums.keys()),
+        schemas=frozenset(name for name in live.schemas if name in there),
+    )
+
+
+def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:
+    return {at: each for at, each in things.items() if at in names}
+
+
+def _and_rest(schema: Schema, whole: Schema, covers: Covers) -> Schema:
+    """With the tables of the state that are not looked at."""
+    rest = {at: table for at, table in whole.tables.items() if not covers(at)}
+    return replace(schema, tables={**rest, **schema.tables}) if rest else schema

@@ -1,0 +1,227 @@
+"""`drift`: what a live database has that its applied migrations do not lead to, and the reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection, Dialect
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.engines import Engine
+from whimbrel.errors import HistoryError
+from whimbrel.history.author import author
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import label_of
+from whimbrel.operations.base import Operation
+from whimbrel.run.comparing import Comparison, compare, covering
+from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.drift_words import Detail, Words
+from whimbrel.run.edits import refuse_edited
+from whimbrel.run.make import MigrationFile
+from whimbrel.run.record import Record, ghosts, read
+from whimbrel.run.script import Script, Statement, enclosed
+from whimbrel.schema.differ import diff
+from whimbrel.schema.table import Name, Schema
+from whimbrel.state.difference import changes_between
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """An operation that somebody has done to the database alone, and what differs by it.
+
+    app, operation: None for what no operation can say.
+    """
+
+    app: str | None
+    operation: Operation | None
+    details: tuple[Detail, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What was found. ``database``: without its password; ``ghosts``: labels without files."""
+
+    database: str
+    deviations: tuple[Deviation, ...] = ()
+    comparison: Comparison | None = None
+    ghosts: tuple[str, ...] = ()
+    applied: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.deviations)
+
+    @property
+    def apps(self) -> tuple[str | None, ...]:
+        """The apps that differ, each once."""
+        return tuple(dict.fromkeys(each.app for each in self.deviations))
+
+
+def find_drift(config: Config, apps: Iterable[str] = (), *, alias: str = DEFAULT_ALIAS) -> Drift:
+    """The differences between what the applied migrations lead to and the live database.
+
+    apps: only their tables. Nothing is done to the database. Raises `HistoryError` where a
+    migration is half done or was edited, `DatabaseError` and others where the database refuses.
+    """
+    return _Search(config, [config.app(app).label for app in apps], alias).drift()
+
+
+@dataclass
+class _Search:
+    """One look at one database."""
+
+    config: Config
+    apps: list[str]
+    alias: str
+
+    def drift(self) -> Drift:
+        database = database_of(self.config, self.alias)
+        history = load(self.config.apps)
+        if database.is_missing:
+            return Drift(database.shown)
+        with connected(database) as connection:
+            record = read(connection)
+            history = history.fitting(record.applied.keys(), record.half_done.keys())
+            _refuse_half_done(record)
+            refuse_edited(history.graph, record)
+            comparison = self._compared(database.engine, connection, history, record)
+            return self._made(database, comparison, connection.dialect, history, record)
+
+    def _compared(
+        self, engine: Engine, connection: Connection, history: History, record: Record
+    ) -> Comparison:
+        state = state_of_record(history, record)
+        covers = covering(self.config, state)
+        labels = self.apps or [app.label for app in self.config.apps]
+        found = compare(engine, connection, state, covers, labels)
+        return _of_apps(found, self.apps) if self.apps else found
+
+    def _made(
+        self,
+        database: Database,
+        comparison: Comparison,
+        dialect: Dialect,
+        history: History,
+        record: Record,
+    ) -> Drift:
+        return Drift(
+            database.shown,
+            tuple(deviations(comparison, dialect)),
+            comparison,
+            tuple(label_of(key) for key in ghosts(history.graph, record.applied)),
+            len(record.applied),
+        )
+
+
+def state_of_record(history: History, record: Record) -> State:
+    """What the applied migrations lead to."""
+    return history.states_of(record.applied.keys() & history.graph.nodes.keys()).database
+
+
+def _refuse_half_done(record: Record) -> None:
+    """Raises `HistoryError`: between two states there is nothing to compare with."""
+    for key, entry in record.half_done.items():
+        raise HistoryError(
+            f"it is half {'undone' if entry.backwards else 'applied'}",
+            place=label_of(key),
+            mend="Finish it first: whimbrel migrate.",
+        )
+
+
+def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
+    """The differences as operations; what none of them says comes last, as it is."""
+    words = Words(dialect, comparison.expected, comparison.live)
+    said: set[Detail] = set()
+    state = comparison.state
+    for migration in comparison.operations:
+        for operation in migration.operations:
+            after = operation.apply(migration.app, state)
+            details = tuple(words.details(changes_between(state, after)))
+            said.update(details)
+            state = after
+            yield Deviation(migration.app, operation, details)
+    places = {(each.place, each.what) for each in said}
+    rest = [
+        each for each in words.details(comparison.changes) if (each.place, each.what) not in places
+    ]
+    if rest and (not said or all(each.what in _UNSAID for each in rest)):
+        yield Deviation(None, None, tuple(rest))
+
+
+#: What operations speak of only by the models that use it.
+_UNSAID = frozenset({"sequence", "enum type", "schema"})
+
+
+# -- some apps only --------------------------------------------------------------------------
+
+
+def _of_apps(found: Comparison, apps: list[str]) -> Comparison:
+    """Only the tables of these apps, and tables of no model whose names begin with theirs."""
+    own = _tables_of(found.state, apps)
+    others = _tables_of(found.state, {model.app for model in found.state} - set(apps))
+
+    def is_asked_for(at: Name) -> bool:
+        named = any(at.name.startswith(f"{app}_") for app in apps)
+        return at in own or (at not in others and named)
+
+    expected = found.expected
+    tables = {at: table for at, table in found.live.tables.items() if is_asked_for(at)}
+    same = {at: table for at, table in expected.tables.items() if not is_asked_for(at)}
+    live = replace(found.live, tables={**same, **tables})
+    return replace(found, live=_with_enums_of(live, expected))
+
+
+def _tables_of(state: State, apps: Iterable[str]) -> set[Name]:
+    labels = [model.label.lower() for app in apps for model in state.of_app(app)]
+    return set(lower(state, labels).tables)
+
+
+def _with_enums_of(live: Schema, expected: Schema) -> Schema:
+    """With the enum types of the tables that count as they should be."""
+    used = {Name(enum.schema, enum.name) for each in live.tables.values() for enum in each.enums}
+    kept = {at: enum for at, enum in live.enums.items() if at in used}
+    return replace(live, enums={**expected.enums, **kept}, sequences=expected.sequences)
+
+
+# -- what can be done about it -----------------------------------------------------------------
+
+
+def migrations_of(
+    config: Config, drift: Drift, apps: Iterable[str] = (), *, name: str | None = None
+) -> list[MigrationFile]:
+    """The migrations that bring the files to the database; nothing is written.
+
+    Raises `HistoryError` where not all migrations are applied: they stand on the last ones.
+    """
+    history = load(config.apps)
+    comparison = drift.comparison
+    if comparison is None or not comparison.operations:
+        return []
+    _refuse_unapplied(history, comparison)
+    directories = {app.label: app.migrations for app in config.apps}
+    wanted = set(apps) or {each.app for each in comparison.operations}
+    found = [each for each in comparison.operations if each.app in wanted]
+    made = author(found, history.graph, directories, name=name)
+    return [MigrationFile(e.app, e.name, e.path, e.text, e.found.operations) for e in made]
+
+
+def _refuse_unapplied(history: History, comparison: Comparison) -> None:
+    project = history.states_of(history.graph.nodes).database
+    if changes_between(comparison.state, project):
+        raise HistoryError(
+            "not every migration is applied here, and a new one stands on the last of them",
+            mend="Apply them first: whimbrel migrate.",
+        )
+
+
+def script_back(config: Config, drift: Drift, alias: str = DEFAULT_ALIAS) -> Script:
+    """The statements that bring the database back to what its migrations say."""
+    engine = database_of(config, alias).engine
+    statements: list[Statement] = []
+    if drift.comparison is not None:
+        live, expected = drift.comparison.live, drift.comparison.expected
+        changes = diff(live, expected)
+        statements = enclosed(engine, engine.steps(changes, live)) if changes else []
+    return Script("Back to what the migrations say", engine.dialect, False, (), tuple(statements))

@@ -1,0 +1,221 @@
+"""What differs between two schemas, in words: what was expected, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Dialect
+
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL, Constant
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Constraint,
+    Exclude,
+    ForeignKey,
+    Index,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+)
+from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.sources.types import build
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One thing that differs. place: "blog_post.title"; None: it is not there on that side."""
+
+    place: str
+    what: str
+    expected: str | None
+    found: str | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """Changes from what is expected to what was found, in the words of a dialect.
+
+    expected, found: the whole schemas, for what a change itself says less exactly.
+    """
+
+    dialect: Dialect
+    expected: Schema
+    found: Schema
+
+    def details(self, changes: Iterable[c.Change]) -> list[Detail]:
+        """What the changes differ in."""
+        return [detail for change in changes for detail in self._of(change)]
+
+    def _of(self, change: c.Change) -> Iterator[Detail]:
+        match change:
+            case c.AlterColumn():
+                yield from self._column_differs(change.table, change.old, change.new)
+            case c.AddColumn(at, column):
+                yield Detail(f"{at}.{column.name}", "column", None, self.column(column))
+            case c.DropColumn(at, column):
+                yield Detail(f"{at}.{column.name}", "column", self.column(column), None)
+            case c.RenameColumn(at, old, new):
+                yield Detail(str(at), "column", old, new)
+            case c.CreateTable(table):
+                yield Detail(str(table.at), "table", None, self._table(table))
+            case c.DropTable(table):
+                yield Detail(str(table.at), "table", self._table(table), None)
+            case c.AlterTable(old, new):
+                yield from self._table_differs(old, new)
+            case c.RenameTable(before, after):
+                yield Detail(str(before), "name", str(before), str(after))
+            case _:
+                yield from self._part(change)
+
+    def _part(self, change: c.Change) -> Iterator[Detail]:
+        """Constraints and indexes; whatever else there is, as it is called."""
+        match change:
+            case c.AddConstraint(at, part) | c.AddIndex(at, part):
+                yield Detail(f"{at}.{part.name}", kind(part), None, self.part(part))
+            case c.DropConstraint(at, part) | c.DropIndex(at, part):
+                yield Detail(f"{at}.{part.name}", kind(part), self.part(part), None)
+            case c.RenameConstraint(at, old, new) | c.RenameIndex(at, old, new):
+                yield Detail(str(at), f"name of {self.part(new)}", old.name, new.name)
+            case _:
+                yield from _other(change)
+
+    def _column_differs(self, at: Name, old: Column, new: Column) -> Iterator[Detail]:
+        old, new = _exact(self.expected, at, old), _exact(self.found, at, new)
+        says: dict[str, Callable[[Column], str]] = {
+            "type": lambda column: self.type(column.type),
+            "null": lambda column: "NULL" if column.null else "NOT NULL",
+            "default": self._default,
+            "generated": lambda column: _plain(column.generated),
+            "computed": self._computed,
+            "collation": lambda column: _plain(column.collation),
+            "comment": lambda column: _plain(column.comment),
+        }
+        for what, say in says.items():
+            if getattr(old, what) != getattr(new, what):
+                yield Detail(f"{at}.{new.name}", what, say(old), say(new))
+
+    def _table_differs(self, old: Table, new: Table) -> Iterator[Detail]:
+        if old.comment != new.comment:
+            yield Detail(str(new.at), "comment", _plain(old.comment), _plain(new.comment))
+        if old.options != new.options:
+            yield Detail(str(new.at), "options", str(dict(old.options)), str(dict(new.options)))
+
+    # -- single things
+
+    def type(self, of: ColumnType) -> str:
+        """A type as the database writes it."""
+        made: str = build(of).compile(dialect=self.dialect)
+        return made
+
+    def column(self, column: Column) -> str:
+        """A column in a line."""
+        parts = [self.type(column.type), "NULL" if column.null else "NOT NULL"]
+        if column.default is not None:
+            parts.append(f"DEFAULT {self._default(column)}")
+        if column.generated is not None:
+            parts.append(f"generated: {_plain(column.generated)}")
+        if column.computed is not None:
+            parts.append(f"computed: {self._computed(column)}")
+        return " ".join(parts)
+
+    def part(self, part: Constraint | Index) -> str:
+        """A constraint or an index in a line."""
+        match part:
+            case PrimaryKey() | Unique():
+                return f"{_KINDS[type(part)]} ({', '.join(part.columns)})"
+            case ForeignKey():
+                columns, there = ", ".join(part.columns), ", ".join(part.target_columns)
+                more = f" ON DELETE {part.on_delete}" if part.on_delete else ""
+                return f"FOREIGN KEY ({columns}) REFERENCES {part.target} ({there}){more}"
+            case Check():
+                return f"CHECK ({self._expression(part.expression)})"
+            case Index():
+                return self._index(part)
+        elements = ", ".join(f"{self._expression(of)} WITH {how}" for of, how in part.elements)
+        return f"EXCLUDE ({elements})"
+
+    def _index(self, index: Index) -> str:
+        inside = ", ".join(
+            self._expression(part.of) + (" DESC" if part.descending else "") for part in index.parts
+        )
+        unique = "UNIQUE " if index.unique else ""
+        where = f" WHERE {self._expression(index.where)}" if index.where is not None else ""
+        return f"{unique}({inside}){where}"
+
+    def _table(self, table: Table) -> str:
+        return f"({', '.join(column.name for column in table.columns)})"
+
+    def _default(self, column: Column) -> str:
+        return "none" if column.default is None else self._expression(column.default)
+
+    def _computed(self, column: Column) -> str:
+        computed = column.computed
+        return "no" if computed is None else self._expression(computed.expression)
+
+    def _expression(self, expression: object) -> str:
+        match expression:
+            case SQL():
+                return expression.on(self.dialect.name)
+            case Constant():
+                return repr(expression.value)
+        return str(expression)
+
+
+_KINDS = {
+    PrimaryKey: "PRIMARY KEY",
+    Unique: "UNIQUE",
+    Check: "CHECK",
+    ForeignKey: "FOREIGN KEY",
+    Exclude: "EXCLUDE",
+}
+
+
+def kind(part: Constraint | Index) -> str:
+    """ "index" or "constraint"."""
+    return "index" if isinstance(part, Index) else "constraint"
+
+
+def _exact(schema: Schema, at: Name, column: Column) -> Column:
+    """The column as a schema has it, which is as the database spells it."""
+    table = schema.tables.get(at)
+    found = (
+        next((each for each in table.columns if each.name == column.name), None) if table else None
+    )
+    return found or column
+
+
+def _plain(value: object) -> str:
+    return "none" if value is None else repr(value) if isinstance(value, str) else str(value)
+
+
+def _other(change: c.Change) -> Iterator[Detail]:
+    match change:
+        case c.CreateSchema(name):
+            yield Detail(name, "schema", None, name)
+        case c.DropSchema(name):
+            yield Detail(name, "schema", name, None)
+        case c.CreateEnum(enum):
+            yield Detail(_enum_at(enum), "enum type", None, _labels(enum))
+        case c.DropEnum(enum):
+            yield Detail(_enum_at(enum), "enum type", _labels(enum), None)
+        case c.AlterEnum(old, new):
+            yield Detail(_enum_at(new), "enum type", _labels(old), _labels(new))
+        case c.CreateSequence(sequence):
+            yield Detail(sequence.name, "sequence", None, sequence.name)
+        case c.DropSequence(sequence):
+            yield Detail(sequence.name, "sequence", sequence.name, None)
+        case c.AlterSequence(before, after):
+            yield Detail(after.name, "sequence", str(before), str(after))
+
+
+def _enum_at(enum: EnumType) -> str:
+    return str(Name(enum.schema, enum.name))
+
+
+def _labels(enum: EnumType) -> str:
+    return f"({', '.join(enum.labels)})"

@@ -1,0 +1,169 @@
+"""`--fake-initial`: initial migrations whose tables are there already are recorded, not applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines import Engine
+from whimbrel.errors import HistoryError
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, Node
+from whimbrel.operations.base import States
+from whimbrel.run.drift_words import Detail, Words
+from whimbrel.run.plan import Plan
+from whimbrel.run.record import Record
+from whimbrel.schema import changes as c
+from whimbrel.schema.differ import diff
+from whimbrel.schema.table import Name, Schema
+from whimbrel.state.difference import changes_between
+from whimbrel.state.lowering import lower
+
+
+def there_already(
+    history: History,
+    engine: Engine,
+    connection: Connection,
+    plan: Plan,
+    record: Record,
+) -> frozenset[Key]:
+    """The initial migrations of a plan that the database has, every part of them.
+
+    More than they make may be there. Raises `HistoryError`, which lists what is missing or
+    different, for one that is there in part.
+    """
+    found = _found(history, engine, connection, plan, record)
+    there: set[Key] = set()
+    parts: list[_Found] = []
+    for each in found:
+        if not each.wrong:
+            there.add(each.node.key)
+        elif not each.is_absent:
+            parts.append(each)
+    if parts:
+        raise _in_part(parts)
+    return frozenset(there)
+
+
+def _found(
+    history: History,
+    engine: Engine,
+    connection: Connection,
+    plan: Plan,
+    record: Record,
+) -> list[_Found]:
+    """What the database has of each initial migration of a plan."""
+    states = history.states_of(key for key in record.applied if key in history.graph)
+    found = []
+    for node in plan.nodes:
+        after = history.apply(node.key, states)
+        if node.initial and node.key not in record.half_done:
+            made = _Made.between(node, states, after)
+            if made.tables or made.parts:
+                found.append(made.in_database(engine, connection))
+        states = after
+    connection.rollback()
+    return found
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What an initial migration makes: tables, and parts of tables ("blog_post.author_id").
+
+    wanted: the tables that it has a hand in, as they are after it.
+    """
+
+    node: Node
+    tables: frozenset[str]
+    parts: frozenset[str]
+    wanted: Schema
+
+    @classmethod
+    def between(cls, node: Node, before: States, after: States) -> _Made:
+        changes = changes_between(before.database, after.database)
+        tables = {change.table.at for change in changes if isinstance(change, c.CreateTable)}
+        parts = {place for change in changes for place in _places(change) if place[0] not in tables}
+        named = tables | {at for at, _ in parts}
+        whole = lower(after.database)
+        kept = {at: table for at, table in whole.tables.items() if at in named}
+        return cls(
+            node,
+            frozenset(map(str, tables)),
+            frozenset(f"{at}.{name}" for at, name in parts),
+            replace(whole, tables=kept),
+        )
+
+    def in_database(self, engine: Engine, connection: Connection) -> _Found:
+        """What of it a database has."""
+        expected = engine.canonical(connection, self.wanted)
+        live = engine.reflect(connection, names=list(self.wanted.tables))
+        words = Words(connection.dialect, expected, live)
+        both = Schema(tables=expected.tables), Schema(tables=live.tables)
+        wrong = [each for each in words.details(diff(*both)) if self._is_of_it(each)]
+        return _Found(self, tuple(_without_extra(wrong)))
+
+    def _is_of_it(self, detail: Detail) -> bool:
+        table = detail.place.rpartition(".")[0]
+        named = f"{detail.place}.{detail.expected}"
+        own = detail.place in self.tables or table in self.tables
+        return own or detail.place in self.parts or named in self.parts
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An initial migration in a database. ``wrong``: what is missing there, or different."""
+
+    made: _Made
+    wrong: tuple[Detail, ...]
+
+    @property
+    def node(self) -> Node:
+        return self.made.node
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing of it is there."""
+        missing = {each.place for each in self.wrong if each.found is None}
+        return self.made.tables <= missing and self.made.parts <= missing
+
+
+def _places(change: c.Change) -> Iterator[tuple[Name, str]]:
+    """The parts of tables that a change makes, or makes anew."""
+    match change:
+        case c.AddColumn(at, column) | c.AlterColumn(at, _, column):
+            yield at, column.name
+        case c.AddConstraint(at, part) | c.AddIndex(at, part):
+            yield at, part.name
+
+
+def _without_extra(details: Iterable[Detail]) -> Iterator[Detail]:
+    """Without what only the database has, unless something of its name is expected otherwise."""
+    listed = list(details)
+    missing = {each.place for each in listed if each.expected is not None}
+    extra = {each.place: each for each in listed if each.expected is None}
+    for each in listed:
+        if each.expected is not None:
+            other = extra.get(each.place) if each.found is None else None
+            yield replace(each, found=other.found) if other else each
+        elif each.place not in missing:
+            continue
+
+
+def _in_part(found: list[_Found]) -> HistoryError:
+    lines = [f"  {detail_line(detail)}" for each in found for detail in each.wrong]
+    return HistoryError(
+        "the database has it in part, and not as it makes it; nothing was changed:\n"
+        + "\n".join(lines),
+        place=", ".join(each.node.label for each in found),
+        mend="Change the database or the models so that they agree, and run this again. Or record "
+        "it as it is, with --fake, and see with `whimbrel drift` what differs.",
+    )
+
+
+def detail_line(detail: Detail) -> str:
+    """ "blog_post.title: type is TEXT, not VARCHAR(100)"."""
+    if detail.found is None:
+        return f"{detail.place}: {detail.what} is missing: {detail.expected}"
+    return f"{detail.place}: {detail.what} is {detail.found}, not {detail.expected}"
