@@ -1,0 +1,74 @@
+"""What live tables and columns are called in Python: models and fields."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+#: What a module of models calls by these names: no field may hide them from those below it.
+_OF_MODULES = frozenset(
+    {"models", "sa", "dt", "decimal", "uuid", "postgresql", "sqlite", "mapped_column", "Meta"}
+)
+#: What SQLAlchemy and the native model keep on a class.
+_OF_CLASSES = frozenset({"metadata", "registry", "type_annotation_map"})
+_OF_TYPES = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict", "object"})
+_NO_FIELD = _OF_MODULES | _OF_CLASSES | _OF_TYPES
+#: What a declarative module calls by these names.
+_NO_MODEL = frozenset({"Base", "DeclarativeBase", "Mapped", "Any", *dir(builtins)})
+
+
+def class_name(table: str, app: str, taken: Collection[str], schema: str | None = None) -> str:
+    """CamelCase of a table's name without the app's own prefix; unlike those in small letters.
+
+    taken: labels' names in small letters. schema: tells tables of one name apart.
+    """
+    bare = table[len(app) + 1 :] if table.lower().startswith(f"{app}_".lower()) else table
+    candidates = [bare, table, *([f"{schema}_{table}"] if schema else [])]
+    names = [_usable_class(_camel(each)) for each in candidates]
+    free = next((name for name in names if name.lower() not in taken), None)
+    return free or numbered(names[-1], {*taken}, "")
+
+
+def _camel(name: str) -> str:
+    parts = (part for part in re.split(r"[\W_]+", unicodedata.normalize("NFKC", name)) if part)
+    return "".join(part[0].upper() + part[1:] for part in parts)
+
+
+def _usable_class(name: str) -> str:
+    usable = name if name and not name[0].isdigit() else f"Table{name}"
+    return f"{usable}Model" if keyword.iskeyword(usable) or usable in _NO_MODEL else usable
+
+
+def field_name(column: str, points: bool, taken: Collection[str]) -> str:
+    """A field's name for a column. points: it is a foreign key, which leaves "_id" off."""
+    found = identifier(column)
+    if points:
+        short = re.sub(r"_id$", "", found, flags=re.IGNORECASE)
+        for name in (short, found):
+            if name and not _is_kept(name) and not {name, f"{name}_id"} & {*taken}:
+                return name
+    name = f"{found}_field" if _is_kept(found) else found
+    return name if name not in taken else numbered(name, taken, "_")
+
+
+def _is_kept(name: str) -> bool:
+    return keyword.iskeyword(name) or name in _NO_FIELD
+
+
+def identifier(name: str) -> str:
+    """A name that Python and Whimbrel take for a field's: no underscore leads, or stands by another."""
+    plain = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
+    found = re.sub(r"__+", "_", plain).strip("_") or "column"
+    return found if found.isidentifier() else f"column_{found}"
+
+
+def numbered(name: str, taken: Iterable[str], between: str) -> str:
+    """The name with the first number that makes it a new one, in any case."""
+    known = {each.lower() for each in taken}
+    number = 2
+    while f"{name}{between}{number}".lower() in known:
+        number += 1
+    return f"{name}{between}{number}"

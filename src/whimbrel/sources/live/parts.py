@@ -1,0 +1,137 @@
+"""Live constraints and indexes as those of a model, named only where they have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import (
+    Check,
+    Constraint,
+    Exclude,
+    ForeignKey,
+    Index,
+    IndexPart,
+    PrimaryKey,
+    Unique,
+)
+from whimbrel.sources.live.naming import Place, Places
+from whimbrel.state import options
+from whimbrel.state.fields import DO_NOTHING, OnDelete
+from whimbrel.state.model import Model
+
+_ON_DELETE = {each.value: each for each in OnDelete if each is not OnDelete.PROTECT}
+
+
+def on_delete_of(key: ForeignKey) -> OnDelete:
+    """What a foreign key does, in a field's words."""
+    return _ON_DELETE.get(key.on_delete, DO_NOTHING)
+
+
+def with_parts(
+    model: Model, place: Place, parts: Iterable[Constraint | Index], there: Places
+) -> Model:
+    """The model with these constraints and indexes of its table, born now.
+
+    Indexes come first, as where a model is read from code. A foreign key to a table that is no
+    model is left out.
+    """
+    parts = list(parts)
+    found: dict[str, list[options.Part]] = {"indexes": [], "constraints": []}
+    for live in sorted(parts, key=lambda each: not isinstance(each, Index)):
+        value = value_of(live, place, there)
+        if value is not None:
+            kind = "indexes" if isinstance(live, Index) else "constraints"
+            model, part = _born(model, value, live.name)
+            found[kind].append(part)
+    return model.with_options(
+        indexes=(*model.options.indexes, *found["indexes"]),
+        constraints=(*model.options.constraints, *found["constraints"]),
+    )
+
+
+def _born(model: Model, value: Any, name: str) -> tuple[Model, options.Part]:
+    """The part, without a name where it gets this one by itself, or the database has none."""
+    made, part = model.new_part(value)
+    if name in ("", part.name):
+        return made, part
+    return model.new_part(options.but(value, name=name))
+
+
+def value_of(part: Constraint | Index, place: Place, there: Places) -> Any:
+    """A constraint or an index in a model's words, without its name."""
+    match part:
+        case Index():
+            return _index(part, place)
+        case Unique():
+            return options.UniqueConstraint(
+                fields=place.named(part.columns),
+                deferrable=part.deferrable,
+                include=place.named(part.include),
+                nulls_distinct=not part.nulls_not_distinct,
+            )
+        case Check():
+            return options.CheckConstraint(part.expression)
+        case PrimaryKey():
+            return options.PrimaryKeyConstraint(fields=place.named(part.columns))
+        case Exclude():
+            return _exclusion(part, place)
+        case ForeignKey():
+            return _foreign_key(part, place, there)
+
+
+def _index(index: Index, place: Place) -> options.Index:
+    parts = (
+        each if isinstance(each.of, SQL) else replace(each, of=place.fields[each.of])
+        for each in index.parts
+    )
+    return options.Index(
+        *parts,
+        unique=index.unique,
+        method=index.method,
+        include=place.named(index.include),
+        condition=index.where,
+        nulls_distinct=not index.nulls_not_distinct,
+        options=dict(index.options),
+    )
+
+
+def _exclusion(exclude: Exclude, place: Place) -> options.ExclusionConstraint:
+    return options.ExclusionConstraint(
+        expressions=[
+            (of if isinstance(of, SQL) else place.fields[of], operator)
+            for of, operator in exclude.elements
+        ],
+        method=exclude.method,
+        condition=exclude.where,
+        deferrable=exclude.deferrable,
+    )
+
+
+def _foreign_key(
+    key: ForeignKey, place: Place, there: Places
+) -> options.ForeignKeyConstraint | None:
+    target = there.get(key.target)
+    if target is None or not all(column in target.fields for column in key.target_columns):
+        return None
+    return options.ForeignKeyConstraint(
+        fields=place.named(key.columns),
+        to=target.label,
+        to_fields=target.named(key.target_columns),
+        on_delete=on_delete_of(key),
+        on_update=key.on_update,
+        deferrable=key.deferrable,
+        match=key.match,
+    )
+
+
+def is_plain_index(index: Index, column: str) -> bool:
+    """Whether ``db_index=True`` of the column's field says all of the index."""
+    return index == Index(index.name, (IndexPart(column),))
+
+
+def is_plain_unique(unique: Constraint | Index, column: str) -> bool:
+    """Whether ``unique=True`` of the column's field says all of the constraint."""
+    return isinstance(unique, Unique) and unique == Unique(unique.name, (column,))

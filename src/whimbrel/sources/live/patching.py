@@ -1,0 +1,373 @@
+"""A state with what differs taken from the live database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from whimbrel.schema.table import (
+    Column,
+    Constraint,
+    Index,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+)
+from whimbrel.sources.live.altering import changed, without_check
+from whimbrel.sources.live.keys import key_field
+from whimbrel.sources.live.kinds import field_of
+from whimbrel.sources.live.naming import (
+    Place,
+    Places,
+    fields_of,
+    keys_of_fields,
+    places_of,
+    places_of_models,
+)
+from whimbrel.sources.live.parts import with_parts
+from whimbrel.sources.live.reading import with_models_of
+from whimbrel.state.enums import born_labels
+from whimbrel.state.fields import Field, ManyToManyField
+from whimbrel.state.fields import ForeignKey as ForeignKeyField
+from whimbrel.state.lowering import tables_of
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.options import Part, PrimaryKeyConstraint
+from whimbrel.state.state import State
+
+
+def patched(
+    state: State, expected: Schema, live: Schema, *, dialect: str, apps: Sequence[str] = ()
+) -> State:
+    """The state with what differs taken from the live database.
+
+    ``expected`` is what the state asks for, spelled as that database spells it. What is equal on
+    both sides stays untouched; what is missing in ``live`` is taken out; what only ``live`` has is
+    born now. Tables of no model become models of the app whose label their name begins with, else
+    of the first of ``apps``, else of the state's first.
+    """
+    patch = _Patch(state, expected, live, dialect, [*apps, *(model.app for model in state)])
+    return with_models_of(patch.models(), patch.new, patch.there, live, dialect)
+
+
+def _by_app(tables: Iterable[Table], labels: list[str]) -> dict[str, list[Table]]:
+    """Tables by the app that they go to: the one with the longest label in their name."""
+    longest_first = sorted(dict.fromkeys(labels), key=len, reverse=True)
+    found: dict[str, list[Table]] = {}
+    for table in tables:
+        fitting = (app for app in longest_first if table.name.startswith(f"{app}_"))
+        found.setdefault(next(fitting, labels[0] if labels else "main"), []).append(table)
+    return found
+
+
+class _Patch:
+    """A state beside what it asks for and what there is.
+
+    made: the state without the models that have no table. between: the identities of the
+    many-to-many fields whose own tables are as expected. new: places of tables of no model;
+    there: those, and the models that stay, each with the columns that its live table has.
+    """
+
+    def __init__(
+        self, state: State, expected: Schema, live: Schema, dialect: str, labels: list[str]
+    ) -> None:
+        self.state, self.expected, self.live, self.dialect = state, expected, live, dialect
+        self.made = state
+        for model in state:
+            if model.options.managed and _at(model) not in live.tables:
+                self.made = self.made.without(model.label)
+        self.between = frozenset(self._between())
+        known = dict(self._known())
+        self.new: dict[Name, Place] = {}
+        for app, tables in _by_app(self._unclaimed(), labels).items():
+            self.new |= places_of(tables, app, self.made, {**known, **self.new})
+        self.there: Places = {**known, **self.new}
+
+    def models(self) -> State:
+        """The state with each of its models patched, and without those that have no table."""
+        made = self.made
+        for model in self.made:
+            if model.options.managed:
+                new = _ModelPatch(self, model).patched()
+                made = made if new is model else made.with_models(new)
+        return made
+
+    def _between(self) -> Iterator[str]:
+        for model in self.made:
+            for table in tables_of(self.state, model):
+                live = self.live.tables.get(table.at)
+                if live is None or table.key == model.key:
+                    continue
+                if not _differ(self.expected.tables[table.at], live):
+                    yield str(table.key)
+
+    def _unclaimed(self) -> Iterator[Table]:
+        """The live tables that belong to no model."""
+        claimed = {_at(model) for model in self.made} | {
+            table.at
+            for model in self.made
+            for table in tables_of(self.state, model)
+            if table.key in self.between
+        }
+        return (table for at, table in self.live.tables.items() if at not in claimed)
+
+    def _known(self) -> Iterator[tuple[Name, Place]]:
+        for at, place in places_of_models(self.state, self.live.tables).items():
+            if place.label not in self.made:
+                continue
+            table, fields = place.table, place.fields
+            own = self.made.model(place.label)
+            keys = {
+                column: key
+                for column, key in keys_of_fields(table, self.live.tables).items()
+                if column not in fields
+                or isinstance(own.field(fields[column]).field, ForeignKeyField)
+            }
+            yield at, replace(place, fields=fields_of(table, keys, fields), keys=keys)
+
+
+def _at(model: Model) -> Name:
+    return Name(model.options.schema, model.db_table)
+
+
+def _differ(expected: Table, live: Table) -> bool:
+    """Whether two tables differ, but for names that the database does not have."""
+    parts = [*live.constraints, *live.indexes]
+    for part in (*expected.constraints, *expected.indexes):
+        partner = next((each for each in parts if is_same(part, each)), None)
+        if partner is None:
+            return True
+        parts.remove(partner)
+    return bool(parts) or set(expected.columns) != set(live.columns)
+
+
+def is_same(expected: Constraint | Index, live: Constraint | Index) -> bool:
+    """Whether two parts are one: equal, or equal but for a name that the database does not have."""
+    return expected == live or (live.name == "" and replace(expected, name="") == live)
+
+
+class _ModelPatch:
+    """One model beside its two tables.
+
+    left: the live parts that nothing has claimed. kept: by identity of what was expected, the
+    live parts that are so. lost: what was expected and is not there.
+    """
+
+    def __init__(self, patch: _Patch, model: Model) -> None:
+        self.patch, self.model, self.made, self.there = patch, model, patch.made, patch.there
+        self.at = _at(model)
+        self.expected = patch.expected.tables[self.at]
+        self.live = patch.live.tables[self.at]
+        self.place = self.there[self.at]
+        self.left: list[Constraint | Index] = [*self.live.constraints, *self.live.indexes]
+        self.lost: dict[str, Constraint | Index] = {}
+        self.kept: dict[str, Constraint | Index] = {}
+        self._pair_parts()
+
+    def _pair_parts(self) -> None:
+        """Takes out of ``left`` what is there as expected, and puts in ``lost`` what is not."""
+        for part in (*self.expected.constraints, *self.expected.indexes):
+            partner = next((each for each in self.left if is_same(part, each)), None)
+            if partner is None:
+                self.lost[part.key or part.name] = part
+            else:
+                self.left.remove(partner)
+                self.kept[part.key or part.name] = partner
+
+    def patched(self) -> Model:
+        """The model; the very same one where nothing differs."""
+        model = self._with_fields()
+        model = self._with_bases(model)
+        model = self._without_lost_parts(model)
+        model = self._with_key(model)
+        model = self._with_new_fields(model)
+        model = with_parts(model, self.place, self.left, self.there) if self.left else model
+        return self._with_table_options(model)
+
+    # -- fields
+
+    def _with_fields(self) -> Model:
+        model = self.model
+        for each in self.model.fields:
+            new = self._field(each)
+            if new is not each.field:
+                kept = None if new is None else each._replace(field=new)
+                model = model.with_field(each.name, kept)
+        return model
+
+    def _field(self, each: ModelField) -> Field | None:
+        field = each.field
+        if isinstance(field, ManyToManyField):
+            return field if self._has_between(each, field) else None
+        column = field.column_name(each.name)
+        live = next((c for c in self.live.columns if c.name == column), None)
+        if live is None:
+            return None
+        new = self._column(each, self.expected.column(column), live)
+        return self._flags(each, self._pointing(each, new, live))
+
+    def _has_between(self, each: ModelField, field: ManyToManyField) -> bool:
+        """Whether a many-to-many field has the tables that it needs."""
+        if field.to not in self.made:
+            return False
+        if field.through is not None:
+            return field.through in self.made
+        return f"{each.key}.through" in self.patch.between
+
+    def _column(self, each: ModelField, expected: Column, live: Column) -> Field:
+        if expected == live:
+            return self._with_sequence(each.field)
+        positive = f"{each.key}:check" in self.kept
+        return changed(each.field, each.key, expected, live, self.patch.dialect, positive)
+
+    def _with_sequence(self, field: Field) -> Field:
+        """The field with its named sequence as it is in the database."""
+        if field.sequence is None:
+            return field
+        found = self.patch.live.sequences.get(Name(field.sequence.schema, field.sequence.name))
+        same = found == self.patch.expected.sequences.get(
+            Name(field.sequence.schema, field.sequence.name)
+        )
+        return field if same else field.but(sequence=found)
+
+    def _flags(self, each: ModelField, field: Field) -> Field:
+        """Without the parts that the field brings, and the database has not."""
+        off = {
+            option: False
+            for option, kind in (("unique", "uniq"), ("db_index", "idx"))
+            if f"{each.key}:{kind}" in self.lost
+        }
+        check = f"{each.key}:check"
+        if check in self.lost and field.check("x") is not None:
+            field = without_check(field)
+        elif check in self.kept and field.check("x") is None:
+            self.left.append(self.kept.pop(check))
+        return field.but(**off) if off else field
+
+    def _pointing(self, each: ModelField, field: Field, live: Column) -> Field:
+        """A foreign key as the database has it; a plain field where its target is gone."""
+        if not isinstance(field, ForeignKeyField):
+            return field
+        target = self._target(field)
+        if target is None:
+            return self._plain(each, field, live)
+        changes: dict[str, Any] = {}
+        if f"{each.key}:fk" in self.lost:
+            changes["db_constraint"] = False
+        place, column = target
+        if field.to_field is None and not place.is_key([column.name]):
+            changes["to_field"] = place.fields[column.name]
+        if field.type is None and not self._follows(live, place.table, column):
+            changes["type"] = live.type
+        return field.but(**changes) if changes else field
+
+    def _follows(self, own: Column, target: Table, pointed: Column) -> bool:
+        """Whether a key's column goes on having the type of what it points at."""
+        before = self.patch.expected.tables.get(target.at, target)
+        was = next((c.type for c in before.columns if c.name == pointed.name), pointed.type)
+        untouched = (self.expected.column(own.name).type, was) == (own.type, pointed.type)
+        return untouched or own.type == pointed.type
+
+    def _plain(self, each: ModelField, field: ForeignKeyField, live: Column) -> Field:
+        name = None if live.name == each.name else live.name
+        flags: dict[str, Any] = {
+            "unique": field.unique,
+            "db_index": field.db_index and not field.unique,
+        }
+        return field_of(
+            live, self.patch.dialect, db_column=name, primary_key=field.primary_key, **flags
+        )
+
+    def _target(self, field: ForeignKeyField) -> tuple[Place, Column] | None:
+        """Where a foreign key points, if that is still there."""
+        to = self.patch.state.find(field.to)
+        if to is None or field.to not in self.made:
+            return None
+        place = self.there[Name(to.options.schema, to.db_table)]
+        pointed = to.field(field.to_field) if field.to_field else to.primary_key[0]
+        column = pointed.field.column_name(pointed.name)
+        return next(((place, c) for c in place.table.columns if c.name == column), None)
+
+    def _with_new_fields(self, model: Model) -> Model:
+        """Columns that no field has, at the end."""
+        known = {
+            each.field.column_name(each.name) for each in self.model.fields if each.field.has_column
+        }
+        for column in self.live.columns:
+            if column.name not in known:
+                name = self.place.fields[column.name]
+                model = model.with_new_field(name, born_labels(self._new_field(column, name)))
+        return model
+
+    def _new_field(self, column: Column, name: str) -> Field:
+        flags: dict[str, Any] = {}
+        if self.place.is_key([column.name]):
+            flags["primary_key"] = True
+        key = self.place.keys.get(column.name)
+        if key is None:
+            if name != column.name:
+                flags["db_column"] = column.name
+            return field_of(column, self.patch.dialect, **flags)
+        self.left.remove(key)
+        if key.name:
+            flags["db_constraint"] = key.name
+        return key_field(self.place, column, key, self.there, self.patch.dialect, **flags)
+
+    # -- parts
+
+    def _without_lost_parts(self, model: Model) -> Model:
+        if not self.lost:
+            return model
+        options = model.options
+        together = tuple(
+            group for group in options.unique_together if self._together(group) not in self.lost
+        )
+        return model.with_options(
+            unique_together=together,
+            indexes=tuple(part for part in options.indexes if part.key not in self.lost),
+            constraints=tuple(self._kept(options.constraints)),
+        )
+
+    def _kept(self, parts: tuple[Part, ...]) -> Iterator[Part]:
+        for part in parts:
+            if isinstance(part.value, PrimaryKeyConstraint):
+                if f"{self.model.key}:pk" not in self.lost:
+                    yield part
+            elif part.key not in self.lost:
+                yield part
+
+    def _together(self, group: tuple[str, ...]) -> str:
+        return f"{'|'.join(self.model.field(name).key for name in group)}:together"
+
+    def _with_key(self, model: Model) -> Model:
+        """The model with the primary key that the database has, where it is another one."""
+        live, lost = self.live.primary_key, self.lost.get(f"{self.model.key}:pk")
+        if lost is None and (live is None or live not in self.left):
+            return model
+        model = model.with_options(primary_key=())
+        if isinstance(lost, PrimaryKey) and live is not None and lost.columns == live.columns:
+            return model
+        alone = live.columns[0] if live is not None and len(live.columns) == 1 else None
+        for each in model.fields:
+            is_key = each.field.has_column and each.field.column_name(each.name) == alone
+            if each.field.primary_key != is_key:
+                new = each._replace(field=each.field.but(primary_key=is_key))
+                model = model.with_field(each.name, new)
+        return model
+
+    # -- the rest
+
+    def _with_bases(self, model: Model) -> Model:
+        bases = tuple(base for base in model.bases if base in self.made)
+        return model if bases == model.bases else replace(model, bases=bases)
+
+    def _with_table_options(self, model: Model) -> Model:
+        changes: dict[str, Any] = {}
+        if self.expected.comment != self.live.comment:
+            changes["db_table_comment"] = self.live.comment
+        if self.expected.options != self.live.options:
+            own = f"{self.patch.dialect}_"
+            others = [each for each in model.options.dialect if not each[0].startswith(own)]
+            changes["dialect"] = tuple(sorted((*others, *self.live.options)))
+        return model.with_options(**changes) if changes else model
