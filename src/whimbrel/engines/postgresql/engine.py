@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
@@ -15,6 +15,8 @@ from whimbrel.engines.postgresql import (
     enums,
     indexes,
     mishaps,
+    reflecting,
+    scratch,
     sequences,
     session,
     tables,
@@ -107,3 +109,14 @@ class PostgreSQLEngine:
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         return mishaps.explain(error, step)
+
+    def reflect(
+        self,
+        connection: Connection,
+        schemas: Collection[str | None] = (None,),
+        names: Collection[Name] | None = None,
+    ) -> Schema:
+        return reflecting.reflect(connection, schemas, names)
+
+    def canonical(self, connection: Connection, schema: Schema) -> Schema:
+        return scratch.canonical(connection, schema, self.steps)

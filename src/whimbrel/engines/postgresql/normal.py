@@ -1,0 +1,154 @@
+"""What needs no database to be said as a live one would: names, foreign keys, how things count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from whimbrel.engines.postgresql import options
+from whimbrel.engines.postgresql.reflected_columns import counting
+from whimbrel.engines.postgresql.reflected_types import type_of
+from whimbrel.engines.postgresql.sequences import bounds
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.schema.mentions import rename_columns
+from whimbrel.schema.table import Column, Constraint, ForeignKey, Name, Schema, Sequence, Table
+from whimbrel.schema.types import ColumnType, EnumType, enum_types
+from whimbrel.state.naming import LONGEST
+
+
+def plain(schema: Schema) -> Schema:
+    """The schema with what has only one form in that form, and nothing of other dialects."""
+    tables = [_table(table, schema) for table in schema.tables.values()]
+    sequences = [_sequence(each) for each in schema.sequences.values()]
+    enums = [native(enum) for enum in schema.enums.values() if SPELLING.has_type_of(enum)]
+    return Schema(
+        {table.at: table for table in tables},
+        {Name(enum.schema, enum.name): enum for enum in enums},
+        {Name(each.schema, each.name): each for each in sequences},
+        schema.schemas,
+    )
+
+
+def cut(name: str) -> str:
+    """A name as the server keeps it: its first 63 bytes (18, 4.1.1)."""
+    raw = name.encode()
+    return name if len(raw) <= LONGEST else raw[:LONGEST].decode(errors="ignore")
+
+
+def native(enum: EnumType) -> EnumType:
+    """An enum as a type of the database: it knows no VARCHAR that would stand in for it."""
+    return replace(enum, name=cut(enum.name), native=True, check=True, length=None)
+
+
+def _sequence(of: Sequence) -> Sequence:
+    low, high = bounds(of)
+    said = {
+        "increment": 1 if of.increment is None else of.increment,
+        "minvalue": low,
+        "maxvalue": high,
+        "cache": 1 if of.cache is None else of.cache,
+        "cycle": of.cycle,
+    }
+    usual = low if said["increment"] > 0 else high
+    start = usual if of.start is None else of.start
+    counted = counting({**said, "start": start}, "bigint")
+    return Sequence(cut(of.name), of.schema, **counted, key=of.key)
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def _table(table: Table, schema: Schema) -> Table:
+    names = {each.name: cut(each.name) for each in table.columns if cut(each.name) != each.name}
+    renamed = rename_columns(table, names) if names else table
+    return replace(
+        renamed,
+        name=cut(table.name),
+        columns=tuple(map(_column, renamed.columns)),
+        constraints=tuple(_constraint(each, schema) for each in renamed.constraints),
+        indexes=tuple(replace(each, name=cut(each.name)) for each in renamed.indexes),
+        options=tuple(sorted(_options(table.options), key=lambda pair: pair[0])),
+        comment=table.comment or None,
+    )
+
+
+def _column(column: Column) -> Column:
+    """Without what only other dialects hear: its type is PostgreSQL's own."""
+    of = column.type if isinstance(column.type, EnumType) else column.type.on("postgresql")
+    return replace(column, type=of, comment=column.comment or None)
+
+
+def _constraint(constraint: Constraint, schema: Schema) -> Constraint:
+    named = replace(constraint, name=cut(constraint.name))
+    return foreign_key(named, schema) if isinstance(named, ForeignKey) else named
+
+
+def foreign_key(key: ForeignKey, schema: Schema) -> ForeignKey:
+    """A foreign key: what is meant where nothing is said, is not said."""
+    target = Name(key.target.schema, cut(key.target.name))
+    columns = key.target_columns or _key_of(schema.tables.get(key.target))
+    match = (key.match or "SIMPLE").upper()
+    return replace(
+        key,
+        target=target,
+        target_columns=tuple(map(cut, columns)),
+        on_delete=_action(key.on_delete),
+        on_update=_action(key.on_update),
+        match=None if match == "SIMPLE" else match,
+    )
+
+
+def _key_of(table: Table | None) -> tuple[str, ...]:
+    key = table.primary_key if table is not None else None
+    return key.columns if key is not None else ()
+
+
+def _action(said: str | None) -> str | None:
+    if said is None:
+        return None
+    action, separator, columns = said.partition("(")
+    action = " ".join(action.upper().split())
+    if separator:
+        return f"{action} ({columns}"
+    return None if action == "NO ACTION" else action
+
+
+def _options(said: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    """PostgreSQL's own options that a table keeps."""
+    own = options.own(said)
+    for name in ("partition_by", "tablespace", "using"):
+        if own.get(name):
+            yield f"{options.PREFIX}{name}", own[name]
+    if stored := options.pairs(own.get("with")):
+        yield f"{options.PREFIX}with", stored
+    if own.get("inherits"):
+        parents = tuple(map(str, options.parents(own["inherits"])))
+        yield f"{options.PREFIX}inherits", parents[0] if len(parents) == 1 else parents
+
+
+# -- types, as well as can be told without asking --------------------------------------------------
+
+_ALIASES = {
+    "varchar": "character varying",
+    "char": "character",
+    "float": "double precision",
+    "decimal": "numeric",
+}
+
+
+def guessed(table: Table) -> Table:
+    """A table that the database did not make: at least its types are as they would be told."""
+    columns = (replace(each, type=_guessed(each.type)) for each in table.columns)
+    return replace(table, columns=tuple(columns))
+
+
+def _guessed(of: ColumnType) -> ColumnType:
+    if any(SPELLING.has_type_of(enum) for enum in enum_types(of)):
+        return native(of) if isinstance(of, EnumType) else of
+    spelled = SPELLING.bare_type(of).lower().replace(", ", ",")
+    word = spelled.partition("(")[0].partition("[")[0]
+    known = spelled.replace(word, _ALIASES.get(word, word), 1)
+    if known == "character":
+        known = "character(1)"
+    return type_of(known)

@@ -1,0 +1,94 @@
+"""Columns of a live database, from rows of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from whimbrel.engines.postgresql.catalog import Row
+from whimbrel.engines.postgresql.reflected_text import bare, settled
+from whimbrel.engines.postgresql.reflected_types import array_of, in_its_words, type_of
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Column, Computed, Identity, Sequence, Serial
+from whimbrel.schema.types import ColumnType, EnumType, make_type
+
+#: Which database schema a namespace is to us; None is the connection's default one.
+Place = Callable[[str], str | None]
+
+_LARGEST = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+
+
+def column(row: Row, enums: Mapping[int, EnumType], place: Place, nullable: bool) -> Column:
+    """One column. ``nullable``: its NOT NULL does not hold for every row."""
+    serial = row["is_serial"] and row["default"].startswith("nextval(")
+    default = row["default"] if not (row["generated"] or serial) else None
+    return Column(
+        name=row["name"],
+        type=_type(row, enums, place),
+        null=row["null"] or nullable,
+        default=SQL(settled(default)) if default is not None else None,
+        generated=Serial() if serial else _identity(row),
+        computed=_computed(row),
+        collation=row["collation"],
+        comment=row["comment"],
+    )
+
+
+def _computed(row: Row) -> Computed | None:
+    if not row["generated"]:
+        return None
+    return Computed(SQL(bare(row["default"])), stored=row["generated"] == "s")
+
+
+# -- types -----------------------------------------------------------------------------------------
+
+
+def _type(row: Row, enums: Mapping[int, EnumType], place: Place) -> ColumnType:
+    of = _named_type(row, enums, place)
+    if of is None:
+        return type_of(row["spelled"])
+    return array_of(of) if row["is_array"] else of
+
+
+def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> ColumnType | None:
+    """An enum type or a domain; None for any other."""
+    if row["kind"] == "e":
+        return enums.get(row["base"])
+    if row["kind"] != "d":
+        return None
+    schema = place(row["base_schema"])
+    within: dict[str, Any] = {"schema": schema} if schema is not None else {}
+    under = type_of(row["under"]) if row["under"] else in_its_words(row["spelled"])
+    return make_type(
+        "sqlalchemy.dialects.postgresql:DOMAIN", name=row["base_name"], data_type=under, **within
+    )
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+def _identity(row: Row) -> Identity | None:
+    if not row["identity"]:
+        return None
+    return Identity(always=row["identity"] == "a", **counting(row, row["counted"]))
+
+
+def sequence(row: Row, schema: str | None) -> Sequence:
+    """A sequence of its own. Its type is not part of it: its bounds say what it holds."""
+    return Sequence(row["name"], schema, **counting(row, "bigint"))
+
+
+def counting(row: Row, counted: str) -> dict[str, Any]:
+    """How a sequence counts; None for what the server does by itself (18, CREATE SEQUENCE)."""
+    largest = _LARGEST.get(counted, 2**63)
+    up = row["increment"] > 0
+    low, high = (1, largest - 1) if up else (-largest, -1)
+    usual = {
+        "start": row["minvalue"] if up else row["maxvalue"],
+        "increment": 1,
+        "minvalue": low,
+        "maxvalue": high,
+        "cache": 1,
+    }
+    found = {name: None if row[name] == value else row[name] for name, value in usual.items()}
+    return {**found, "cycle": row["cycle"]}

@@ -1,0 +1,228 @@
+"""A schema as PostgreSQL would spell it: put up in temporary tables, read back, taken back.
+
+A temporary table needs no right but TEMPORARY, is in nobody's way, and shows what the database
+makes of a definition. Foreign keys stay out of it: how they are spelled is known, and they would
+lock what they point at. So do tablespaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Step
+from whimbrel.engines.postgresql import catalog, normal, reflecting
+from whimbrel.engines.postgresql import options as opts
+from whimbrel.engines.postgresql.reflecting import Surroundings
+from whimbrel.engines.postgresql.rejoining import rejoined
+from whimbrel.engines.postgresql.stand_ins import TEMPORARY, StandIns
+from whimbrel.engines.sql import execute
+from whimbrel.errors import WhimbrelError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Check, Exclude, ForeignKey, Name, Schema, Table, Unique
+
+#: The steps of changes: an engine's.
+Make = Callable[[Sequence[c.Change], Schema], list[Step]]
+
+
+def canonical(connection: Connection, schema: Schema, make: Make) -> Schema:
+    """See `whimbrel.engines.base.Engine.canonical`."""
+    plain = normal.plain(schema)
+    with _taken_back(connection):
+        read = _read(connection, plain, make)
+    tables = (
+        rejoined(table, read[at]) if at in read else normal.guessed(table)
+        for at, table in plain.tables.items()
+    )
+    made = Schema.of(tuple(tables), tuple(plain.sequences.values()))
+    return Schema(made.tables, {**made.enums, **plain.enums}, made.sequences, plain.schemas)
+
+
+# -- a transaction that leaves nothing behind ------------------------------------------------------
+
+
+@contextmanager
+def _taken_back(connection: Connection) -> Iterator[None]:
+    """What happens in it is rolled back, whether or not a transaction is open."""
+    if getattr(connection.connection.driver_connection, "autocommit", False):
+        if connection.in_transaction():
+            connection.commit()  # there is none: SQLAlchemy only thinks so
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        try:
+            with _rolled_back(connection):
+                yield
+        finally:
+            if not connection.invalidated:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+    else:
+        with _rolled_back(connection):
+            yield
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    """A savepoint in an open transaction; else a transaction."""
+    begun = connection.begin_nested() if connection.in_transaction() else connection.begin()
+    try:
+        yield
+    finally:
+        if begun.is_active:
+            begun.rollback()
+
+
+def _may_make(connection: Connection) -> bool:
+    """Whether temporary tables can be made here at all."""
+    asked = """SELECT current_setting('transaction_read_only') = 'off'
+        AND has_database_privilege(current_database(), 'TEMPORARY')"""
+    return bool(execute(connection, asked).scalar())
+
+
+# Nothing here waits for anybody, so nothing should take long. What is temporary is found first.
+_SETTINGS = """SELECT set_config('lock_timeout', '3s', true),
+    set_config('statement_timeout', '60s', true),
+    set_config('search_path', concat_ws(', ', 'pg_temp',
+        nullif(current_setting('search_path'), '')), true)"""
+
+
+# -- tables there and back -------------------------------------------------------------------------
+
+
+def _read(connection: Connection, schema: Schema, make: Make) -> dict[Name, Table]:
+    """The tables that could be made, as they came back."""
+    if not schema.tables or not _may_make(connection):
+        return {}
+    around = Surroundings.of(connection)
+    execute(connection, _SETTINGS)
+    stand_ins = StandIns.needed(connection, schema, around)
+    for statement in stand_ins.statements():
+        _tried(connection, [statement])
+    if stand_ins.enums:
+        again = replace(Surroundings.of(connection), default=around.default)
+        around = stand_ins.known(again)
+    scratch = _Scratch(connection, around, stand_ins, make)
+    found: dict[Name, Table] = {}
+    for group in _groups(schema.tables.values()):
+        with _rolled_back(connection):
+            found.update(scratch.there_and_back(group))
+    return found
+
+
+def _groups(tables: Iterable[Table]) -> Iterable[list[Table]]:
+    """The tables of each database schema: in the temporary one their names must not meet."""
+    groups: dict[str | None, list[Table]] = {}
+    for table in tables:
+        groups.setdefault(table.schema, []).append(table)
+    return groups.values()
+
+
+class _Scratch:
+    def __init__(
+        self, connection: Connection, around: Surroundings, stand_ins: StandIns, make: Make
+    ) -> None:
+        self.connection, self.around = connection, around
+        self.stand_ins, self.make = stand_ins, make
+
+    def there_and_back(self, group: list[Table]) -> dict[Name, Table]:
+        """All tables of one database schema, at once if that works."""
+        temporary = [self._temporary(table, group) for table in _parents_first(group)]
+        if not self._made(temporary):
+            for table in temporary:
+                if not self._made([table]):
+                    self._made_in_pieces(table)
+        names = catalog.listed(table.name for table in group)
+        which = f"{catalog.SCRATCH} AND c.relname = ANY({names})"
+        read = reflecting.tables(self.connection, self.around, which)
+        schema = group[0].schema
+        return {Name(schema, each.name): self.stand_ins.taken_out(each) for each in read}
+
+    def _temporary(self, table: Table, group: Iterable[Table]) -> Table:
+        """The table as it is made in the temporary schema."""
+        there = {other.at for other in group}
+        indexes = (replace(each, options=_here(each.options)) for each in table.indexes)
+        constraints = (each for each in table.constraints if not isinstance(each, ForeignKey))
+        return self.stand_ins.put_in(
+            replace(
+                table,
+                schema=TEMPORARY,
+                constraints=tuple(constraints),
+                indexes=tuple(indexes),
+                options=_inherited_here(_here(table.options), there),
+            )
+        )
+
+    def _made(self, tables: Sequence[Table]) -> bool:
+        return self._carried_out([c.CreateTable(table) for table in tables], Schema())
+
+    def _made_in_pieces(self, table: Table) -> None:
+        """The table, and of its constraints and indexes those that can be made."""
+        apart = [each for each in table.constraints if isinstance(each, Check | Exclude | Unique)]
+        kept = tuple(each for each in table.constraints if each not in apart)
+        alone = replace(table, constraints=kept, indexes=())
+        if not self._made([alone]):
+            return
+        before = Schema.of((alone,))
+        for constraint in apart:
+            self._carried_out([c.AddConstraint(table.at, constraint)], before)
+        for index in table.indexes:
+            self._carried_out([c.AddIndex(table.at, index)], before)
+
+    def _carried_out(self, changes: Sequence[c.Change], before: Schema) -> bool:
+        try:
+            steps = self.make(changes, before)
+            statements = [
+                statement
+                for step in steps
+                for statement in (step.live(self.connection) if step.live else [step.sql])
+            ]
+        except WhimbrelError:
+            return False
+        return _tried(self.connection, statements)
+
+
+def _tried(connection: Connection, statements: Sequence[str]) -> bool:
+    """Run statements, all or none; False where the database refuses one."""
+    # psycopg sends what has no parameters as it is, however many statements that are.
+    if connection.dialect.driver.startswith("psycopg"):
+        statements = ["\n;\n".join(statements)]
+    savepoint = connection.begin_nested()
+    try:
+        for statement in statements:
+            execute(connection, statement)
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        savepoint.rollback()
+        return False
+    savepoint.commit()
+    return True
+
+
+def _here(options: Iterable[tuple[str, object]]) -> tuple[tuple[str, object], ...]:
+    """Options without a tablespace, which may not be there, or not be ours to use."""
+    return tuple((name, value) for name, value in options if not name.endswith("tablespace"))
+
+
+def _inherited_here(
+    options: tuple[tuple[str, object], ...], there: Iterable[Name]
+) -> tuple[tuple[str, object], ...]:
+    """Parents as they are called in the temporary schema; those that are not there are left out."""
+    name = f"{opts.PREFIX}inherits"
+    parents = [at for at in opts.parents(dict(options).get(name) or ()) if at in there]
+    rest = tuple(pair for pair in options if pair[0] != name)
+    here = tuple(str(Name(TEMPORARY, at.name)) for at in parents)
+    return (*rest, (name, here)) if here else rest
+
+
+def _parents_first(group: Sequence[Table]) -> list[Table]:
+    above = {
+        table.at: opts.parents(opts.own(table.options).get("inherits") or ()) for table in group
+    }
+
+    def depth(at: Name) -> int:
+        return 1 + max((depth(each) for each in above[at] if each in above), default=0)
+
+    return sorted(group, key=lambda table: depth(table.at))

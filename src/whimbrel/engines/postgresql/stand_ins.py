@@ -1,0 +1,194 @@
+"""Enum types and sequences that stand in, in scratch tables, for those that are not there.
+
+What the database has already is used as it is. What it has not, or has otherwise, is made in
+the temporary schema; expressions are told its name there, and what comes back is told by the
+name that was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.postgresql.normal import native
+from whimbrel.engines.postgresql.reflecting import Surroundings
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import oid
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.schema.expressions import SQL, Default, Expression
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Computed,
+    Constraint,
+    Exclude,
+    Index,
+    Name,
+    Schema,
+    Table,
+)
+from whimbrel.schema.types import EnumType, enum_types, replace_enums
+
+#: Where what is temporary is made.
+TEMPORARY = "pg_temp"
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """``enums`` and ``sequences`` by their names in the temporary schema: what they stand for."""
+
+    enums: dict[str, EnumType]
+    sequences: dict[str, Name]
+
+    @classmethod
+    def needed(cls, connection: Connection, schema: Schema, around: Surroundings) -> StandIns:
+        there = {(at, enum.name): enum.labels for at, enum in around.enums.values()}
+        wanted = {enum.name: enum for enum in _all_enums(schema)}
+        enums = {
+            name: enum
+            for name, enum in wanted.items()
+            if there.get((around.real(enum.schema) or "", name)) != enum.labels
+        }
+        missing = (at for at in schema.sequences if not _is_there(connection, at))
+        return cls(enums, {at.name: at for at in missing})
+
+    def statements(self) -> Iterator[str]:
+        """What makes them."""
+        for enum in self.enums.values():
+            name = SPELLING.at(Name(TEMPORARY, enum.name))
+            yield f"CREATE TYPE {name} AS ENUM ({SPELLING.labels(enum)})"
+        for name in self.sequences:
+            yield f"CREATE SEQUENCE {SPELLING.at(Name(TEMPORARY, name))}"
+
+    def known(self, around: Surroundings) -> Surroundings:
+        """The surroundings with the enum types that stand in, read anew, as what is meant."""
+        enums = {
+            oid: (at, self.enums[enum.name])
+            if at.startswith("pg_temp") and enum.name in self.enums
+            else (at, enum)
+            for oid, (at, enum) in around.enums.items()
+        }
+        return replace(around, enums=enums)
+
+    # -- tables on their way there and back
+
+    def put_in(self, table: Table) -> Table:
+        """A table that speaks of the stand-ins."""
+        if not (self.enums or self.sequences):
+            return table
+        types = {
+            enum: replace(enum, schema=TEMPORARY)
+            for enum in table.enums
+            if enum.name in self.enums and native(enum) == self.enums[enum.name]
+        }
+        columns = (replace(each, type=replace_enums(each.type, types)) for each in table.columns)
+        return rewritten(replace(table, columns=tuple(columns)), self._inwards)
+
+    def taken_out(self, table: Table) -> Table:
+        """A table that speaks of what they stand for."""
+        schemas = [*(enum.schema for enum in self.enums.values())]
+        schemas += [at.schema for at in self.sequences.values()]
+        if not any(schemas):
+            return table  # all are found without a schema, here and there
+        return rewritten(table, self._outwards)
+
+    def _inwards(self, expression: str) -> str:
+        for at in (*map(_place, self.enums.values()), *self.sequences.values()):
+            if at.schema is not None:
+                there = SPELLING.at(Name(TEMPORARY, at.name))
+                expression = _exchanged(expression, _word(SPELLING.at(at)), there)
+        return expression
+
+    def _outwards(self, expression: str) -> str:
+        for enum in self.enums.values():
+            name, full = SPELLING.quote(enum.name), SPELLING.at(_place(enum))
+            expression = _exchanged(expression, "(?<=::)" + _word(name), full)
+        for at in self.sequences.values():
+            short, full = text(SPELLING.quote(at.name)), text(SPELLING.at(at))
+            expression = expression.replace(f"{short}::regclass", f"{full}::regclass")
+        return expression
+
+
+def _exchanged(expression: str, pattern: str, by: str) -> str:
+    return re.sub(pattern, lambda match: by, expression)
+
+
+def _all_enums(schema: Schema) -> Iterator[EnumType]:
+    of_columns = (
+        enum
+        for table in schema.tables.values()
+        for column in table.columns
+        for enum in enum_types(column.type)
+    )
+    for enum in (*schema.enums.values(), *of_columns):
+        if SPELLING.has_type_of(enum):
+            yield native(enum)
+
+
+def _place(enum: EnumType) -> Name:
+    return Name(enum.schema, enum.name)
+
+
+def _word(name: str) -> str:
+    return rf"(?<![\w\".]){re.escape(name)}(?![\w\".])"
+
+
+def _is_there(connection: Connection, at: Name) -> bool:
+    return execute(connection, f"SELECT {oid(at)}").scalar() is not None
+
+
+# -- the expressions of a table --------------------------------------------------------------------
+
+
+def rewritten(table: Table, by: Callable[[str], str]) -> Table:
+    """The table with its expressions in SQL exchanged."""
+
+    def sql(of: SQL) -> SQL:
+        return SQL(by(of.on("postgresql")))
+
+    def condition(of: Expression) -> Expression:
+        return sql(of) if isinstance(of, SQL) else of
+
+    def column(of: Column) -> Column:
+        default: Default | None = sql(of.default) if isinstance(of.default, SQL) else of.default
+        computed = of.computed
+        if computed is not None:
+            computed = Computed(condition(computed.expression), computed.stored)
+        return replace(of, default=default, computed=computed)
+
+    return replace(
+        table,
+        columns=tuple(map(column, table.columns)),
+        constraints=tuple(_constraint(each, condition) for each in table.constraints),
+        indexes=tuple(_index(each, condition) for each in table.indexes),
+    )
+
+
+_By = Callable[[Expression], Expression]
+
+
+def _constraint(of: Constraint, by: _By) -> Constraint:
+    if isinstance(of, Check):
+        return replace(of, expression=by(of.expression))
+    if not isinstance(of, Exclude):
+        return of
+    elements = tuple((_element(each, by), operator) for each, operator in of.elements)
+    return replace(of, elements=elements, where=by(of.where) if of.where is not None else None)
+
+
+def _index(of: Index, by: _By) -> Index:
+    parts = tuple(replace(part, of=_element(part.of, by)) for part in of.parts)
+    return replace(of, parts=parts, where=by(of.where) if of.where is not None else None)
+
+
+def _element(of: str | SQL, by: _By) -> str | SQL:
+    made = by(of) if isinstance(of, SQL) else of
+    assert isinstance(made, str | SQL)
+    return made
+
+
+__all__ = ["TEMPORARY", "StandIns", "rewritten"]
