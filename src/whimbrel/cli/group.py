@@ -20,8 +20,10 @@ COMMANDS = {
     "init": "Set a project up, or add an app to it.",
     "makemigrations": "Write migrations for what changed in the models.",
     "migrate": "Bring a database to a migration: the newest, or any other.",
+    "check": "Find everything that is wrong with models, migrations and their record.",
     "showmigrations": "Show the migrations, and which are applied.",
     "sqlmigrate": "Print the SQL of a migration.",
+    "squashmigrations": "Make one migration of a run of them.",
     "drift": "Show how a database differs from its migrations.",
 }
 

@@ -64,8 +64,8 @@ class Imports:
             (name, f"from {name} import {', '.join(sorted(names))}")
             for name, names in sorted(self._names.items())
         ]
-        standard = [line for name, line in (*plain, *named) if _is_standard(name)]
-        others = [line for name, line in (*plain, *named) if not _is_standard(name)]
+        standard = [line for name, line in (*plain, *named) if is_standard(name)]
+        others = [line for name, line in (*plain, *named) if not is_standard(name)]
         return [*standard, "", *others] if standard and others else [*standard, *others]
 
 
@@ -82,7 +82,8 @@ def _statement(name: str, alias: str | None) -> str:
     return f"import {name} as {alias}" if alias else f"import {name}"
 
 
-def _is_standard(module: str) -> bool:
+def is_standard(module: str) -> bool:
+    """Whether a module comes with Python."""
     return module.partition(".")[0] in sys.stdlib_module_names
 
 

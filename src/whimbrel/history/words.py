@@ -31,9 +31,9 @@ from whimbrel.state.options import (
 )
 
 
-def new_values() -> Values:
-    """A writer that knows Whimbrel's values and Python's."""
-    return Values(_KINDS)
+def new_values(*kinds: tuple[Any, Writer]) -> Values:
+    """A writer that knows Whimbrel's values and Python's, and some kinds more."""
+    return Values((*kinds, *_KINDS))
 
 
 def _models(self: Values, name: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ from whimbrel.history.code import INDENT, WIDTH, Code, Group, lay_out
 from whimbrel.history.node import Key
 from whimbrel.history.values import Values
 from whimbrel.history.words import new_values
-from whimbrel.operations.base import Operation
 
 
 def render_migration(
     app: str,
     name: str,
     dependencies: Iterable[Key],
-    operations: Sequence[Operation],
+    operations: Sequence[Any],
     *,
     initial: bool = False,
     replaces: Sequence[Key] = (),
@@ -30,14 +29,17 @@ def render_migration(
     atomic: bool = True,
     header: str = "",
     notes: Iterable[str] = (),
+    values: Values | None = None,
+    definitions: Callable[[], Sequence[str]] = list,
 ) -> str:
     """The text of a migration file: the same for the same input, on any machine.
 
     ``dependencies`` and ``run_before`` are sorted; ``header`` becomes a comment at the top, ``notes``
-    one above the operations.
+    one above the operations. ``values`` writes what is in them, if not the usual writer;
+    ``definitions`` gives, once all is written, code to stand above the class.
     Raises `WriteError` naming the operation, and the field, that cannot be written.
     """
-    values = new_values()
+    values = values or new_values()
     values.imports.ours("migrations")
     try:
         body = [
@@ -51,7 +53,7 @@ def render_migration(
     except WriteError as error:
         inner = f": {error.place}" if error.place else ""
         raise WriteError(error.message, place=f"{app}.{name}{inner}", mend=error.mend) from error
-    return _file(header, values.imports.lines(), body)
+    return _file(header, values.imports.lines(), definitions(), body)
 
 
 def source_of(value: Any) -> tuple[str, list[str]]:
@@ -64,7 +66,7 @@ def _pairs(values: Values, name: str, pairs: Sequence[Key]) -> list[str]:
     return [_assigned(name, values.write([tuple(pair) for pair in pairs]))] if pairs else []
 
 
-def _operations(values: Values, operations: Sequence[Operation]) -> Code:
+def _operations(values: Values, operations: Sequence[Any]) -> Code:
     return Group("[", values.items(operations), "]", tall=True)
 
 
@@ -84,19 +86,28 @@ def _comment(words: str, room: int = WIDTH) -> list[str]:
     return [f"# {part}".rstrip() for parts in lines for part in parts]
 
 
-def _file(header: str, imports: Sequence[str], body: Sequence[str]) -> str:
+def _file(
+    header: str, imports: Sequence[str], definitions: Sequence[str], body: Sequence[str]
+) -> str:
     comment = _comment(header)
     members = "\n\n".join(f"{' ' * INDENT}{each}" for each in body)
     lines = [
         *comment,
         *([""] if comment else []),
         *imports,
+        *_apart(definitions),
         "",
         "",
         "class Migration(migrations.Migration):",
         members,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _apart(definitions: Sequence[str]) -> Iterator[str]:
+    """Code as it is, with two empty lines before each piece."""
+    for each in definitions:
+        yield from ("", "", each)
 
 
 def write_migration(path: Path, text: str | bytes) -> Path:

@@ -16,15 +16,15 @@ def files_text(files: Iterable[MigrationFile], *, with_text: bool = False) -> st
 
 def _file(file: MigrationFile, with_text: bool) -> Iterator[str]:
     if with_text:
-        yield f"# {_shown(file.path)}"
+        yield f"# {shown_path(file.path)}"
         yield file.text
         return
-    yield _shown(file.path)
+    yield shown_path(file.path)
     for operation in file.operations:
         yield f"  {operation.describe()}"
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """From the current directory, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,127 @@
+"""Which migrations become one: the run that is asked for, cut where one alone would close a circle.
+
+A migration outside the run that comes after one of it and before another cannot stand before
+a squash of both, nor after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from whimbrel.errors import UsageError
+from whimbrel.history.graph import Graph
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, Node
+
+Piece = tuple[Node, ...]
+
+
+class Cut(NamedTuple):
+    """Between which two of a run it is cut, and why."""
+
+    before: Node
+    after: Node
+    why: str
+
+
+class _Need(NamedTuple):
+    """A cut is needed before one of the nodes from ``first`` to ``last``, by their places in the run."""
+
+    first: int
+    last: int
+    why: str
+
+
+def run_between(history: History, app: str, start: str | None, end: str) -> list[Node]:
+    """The migrations of an app from ``start`` (None: its first) to ``end``, in the order of the graph.
+
+    Names may be abbreviated. Raises `NodeError`, `ConflictError`, and `UsageError` where ``start``
+    does not come before ``end``.
+    """
+    graph = history.graph
+    graph.refuse_conflicts([app])
+    last = history.node(app, end)
+    chosen = graph.ancestors([last.key])
+    if start is not None:
+        first = history.node(app, start)
+        if first.key not in chosen:
+            raise UsageError(
+                f"{first.label} does not come before {last.label}",
+                mend="Give the first and the last of the migrations that are to become one.",
+            )
+        chosen -= graph.ancestors([first.key]) - {first.key}
+    return _in_order(graph, (key for key in chosen if key[0] == app))
+
+
+def _in_order(graph: Graph, keys: Iterator[Key]) -> list[Node]:
+    return [graph.node(key) for key in sorted(keys, key=graph.position)]
+
+
+def pieces_of(graph: Graph, run: Sequence[Node]) -> tuple[list[Piece], list[Cut]]:
+    """A run in as few pieces as can be, each of which can be one migration; and why it is cut."""
+    cuts: list[tuple[int, str]] = []
+    needs = sorted((*_circles(graph, run), *_mixed(run)), key=lambda need: need.last)
+    for need in needs:
+        # The classic of stabbing intervals: as late as can be serves the most of those to come.
+        if not cuts or cuts[-1][0] < need.first:
+            cuts.append((need.last, need.why))
+    places = [0, *(place for place, _ in cuts), len(run)]
+    pieces = [tuple(run[one:other]) for one, other in pairwise(places)]
+    return pieces, [Cut(run[place - 1], run[place], why) for place, why in cuts]
+
+
+def _circles(graph: Graph, run: Sequence[Node]) -> Iterator[_Need]:
+    """What stands outside a run, after one of it and before another."""
+    places = {node.key: place for place, node in enumerate(run)}
+    around = graph.ancestors(places) & graph.descendants(places)
+    for node in _in_order(graph, iter(around - places.keys())):
+        after = max(places[key] for key in graph.ancestors([node.key]) if key in places)
+        before = min(places[key] for key in graph.descendants([node.key]) if key in places)
+        why = f"{node.label} comes after {run[after].name} and before {run[before].name}"
+        yield _Need(after + 1, before, why)
+
+
+def _mixed(run: Sequence[Node]) -> Iterator[_Need]:
+    """Neighbours of which one is atomic and the other is not; one that does nothing is either."""
+    doing = [place for place, node in enumerate(run) if node.operations]
+    for one, other in pairwise(doing):
+        if run[one].atomic != run[other].atomic:
+            apart = run[other if run[one].atomic else one]
+            yield _Need(one + 1, other, f"{apart.name} has atomic = False")
+
+
+def is_atomic(piece: Piece) -> bool:
+    """Whether what becomes of a piece runs in one transaction."""
+    return all(node.atomic for node in piece if node.operations)
+
+
+def squashed_name(piece: Piece, words: str | None = None) -> str:
+    """ "0001_squashed_0004", or with words of the user's after the first one's number."""
+    first, last = _numbers(piece[0].name), _numbers(piece[-1].name)
+    if words is not None:
+        return f"{first[0]}_{words}" if first else words
+    return f"{first[0] if first else piece[0].name}_squashed_{last[-1] if last else piece[-1].name}"
+
+
+def _numbers(name: str) -> list[str]:
+    """The number of a name; of a squash's, those of its first and its last."""
+    found = re.match(r"(\d+)(?:_squashed_(\d+))?", name)
+    return [each for each in found.groups() if each] if found else []
+
+
+def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set[Key], set[Key]]:
+    """What a piece must come after, and (run_before) before, of what is not in it.
+
+    ``stands_for``: the new name of what another piece makes of a migration.
+    """
+    own = {node.key for node in piece}
+    after = {key for node in piece for key in node.dependencies}
+    before = {key for node in piece for key in node.run_before}
+    found = [
+        {stands_for.get(key, key) for key in keys if graph.resolve(key) not in own}
+        for keys in (after, before)
+    ]
+    return found[0], found[1]

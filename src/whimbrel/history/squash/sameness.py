@@ -1,0 +1,155 @@
+"""Whether two ways lead to the same: in the models, the database, and for the rows that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from whimbrel.detect.check import differences
+from whimbrel.errors import WhimbrelError
+from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.fields import AddField, AlterField
+from whimbrel.operations.identities import differing_identities
+from whimbrel.schema.table import Schema
+from whimbrel.state.fields.base import Field
+from whimbrel.state.lowering import lower
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+
+def first_difference(made: States, wanted: States) -> str | None:
+    """What differs first between two states, in words; None where nothing does.
+
+    Compared are the models and their options, what they lower to, the identities of models and
+    fields with how often names were given, and the names of indexes and constraints. The order
+    of fields is no part of it.
+    """
+    for one, other in zip(made, wanted, strict=True):
+        found = next(_differences(one, other), None) if one is not other else None
+        if found is not None:
+            return found
+    return None
+
+
+def _differences(made: State, wanted: State) -> Iterator[str]:
+    yield from differences(made, wanted)
+    yield from differing_identities(made, wanted)
+    if _counted(made) != _counted(wanted):
+        yield "how often names were given to models"
+    labels = [label for label in made.models if made.models[label] is not wanted.models[label]]
+    for label in labels:
+        yield from _parts(made.models[label], wanted.models[label])
+    if _schema(made, labels) != _schema(wanted, labels):
+        yield f"the tables of {', '.join(labels)}"
+
+
+def _counted(state: State) -> dict[str, int]:
+    return {label: number for label, number in state.births.items() if number}
+
+
+def _parts(made: Model, wanted: Model) -> Iterator[str]:
+    for kind in ("indexes", "constraints"):
+        names, others = ({part.name for part in getattr(m.options, kind)} for m in (made, wanted))
+        if names != others:
+            yield f"the names of {kind} of {made.label}: {sorted(names ^ others)}"
+
+
+def _schema(state: State, labels: Iterable[str]) -> Any:
+    """What models lower to, as a value in which order says nothing; None where they cannot."""
+    try:
+        return _normal(lower(state, labels))
+    except WhimbrelError:
+        return None
+
+
+def _normal(schema: Schema) -> Any:
+    tables = {
+        at: (
+            frozenset(table.columns),
+            frozenset(table.constraints),
+            frozenset(table.indexes),
+            table.comment,
+            table.options,
+            table.key,
+            frozenset((column.name, column.key) for column in table.columns),
+        )
+        for at, table in schema.tables.items()
+    }
+    return tables, dict(schema.enums), dict(schema.sequences), schema.schemas
+
+
+# -- rows ------------------------------------------------------------------------------------
+
+
+def keeps_rows(
+    app: str, made: Sequence[Operation], wanted: Sequence[Operation], at: States
+) -> bool:
+    """Whether rows that are there before get the same from both, and lose the same."""
+    if _is_called(app, wanted, at):
+        return False
+    return given_to_rows(app, made, at) == given_to_rows(app, wanted, at)
+
+
+def _is_called(app: str, operations: Sequence[Operation], at: States) -> bool:
+    """Whether rows get what a function gives when the migration runs, and no default keeps it."""
+    there = {model.label.lower() for model in at.database}
+    return any(
+        isinstance(each, AddField | AlterField)
+        and callable(each.field.default)
+        and not each.preserve_default
+        and not there.isdisjoint(each.models(app))
+        for each in operations
+    )
+
+
+#: What stands for NULL where a row has no other value.
+_NULL = "null"
+
+
+def given_to_rows(app: str, operations: Sequence[Operation], at: States) -> dict[str, Any]:
+    """What rows have in the end where they had nothing, or NULL: by the identity of the field.
+
+    A `Default`, or a word for what is no one value.
+    """
+    there = {model.key for model in at.database}
+    given: dict[str, Any] = {}
+    states = at
+    for operation in operations:
+        for passage in operation.passages(app, states):
+            for old, new in _pairs(passage, there):
+                _take(old, new, given)
+            states = passage.after
+    kept = {each.key for model in states.database for each in model.fields}
+    return {key: value for key, value in given.items() if key in kept and value != _NULL}
+
+
+def _pairs(passage: Passage, there: set[str]) -> Iterator[tuple[Model, Model]]:
+    """The models that a passage changed, of those that were there at first."""
+    before, after = passage.before.database, passage.after.database
+    was = {model.key: model for model in before if model.key in there}
+    for model in after:
+        old = was.get(model.key)
+        if old is not None and old is not model:
+            yield old, model
+
+
+def _take(old: Model, new: Model, given: dict[str, Any]) -> None:
+    before = {each.key: each.field for each in old.fields}
+    for each in new.fields:
+        was = before.get(each.key)
+        if not each.field.has_column:
+            continue
+        if was is None or (
+            was.null and not each.field.null and given.get(each.key, _NULL) == _NULL
+        ):
+            given[each.key] = _value(each.field)
+
+
+def _value(field: Field) -> Any:
+    """What a row gets that is there when a field comes, or takes no NULL any more."""
+    if callable(field.default):
+        return f"called {field.default!r}"
+    if field.computed() is not None:
+        return "computed"
+    value = field.fill if field.fill is not None else field.column_default()
+    return value if value is not None else _NULL

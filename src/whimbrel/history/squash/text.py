@@ -1,0 +1,162 @@
+"""The text of a squash, and the proof that it does what the originals do."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from whimbrel.errors import StateError, WriteError
+from whimbrel.history.cache import Found
+from whimbrel.history.code import Atom, Code
+from whimbrel.history.migration import Migration
+from whimbrel.history.modules import broken, migration_in
+from whimbrel.history.node import Key
+from whimbrel.history.squash.carrying import Carrier, CarryingImports, Meaning
+from whimbrel.history.squash.sameness import first_difference
+from whimbrel.history.squash.sources import BY_HAND, Source
+from whimbrel.history.squash.spans import Original
+from whimbrel.history.values import Values
+from whimbrel.history.words import new_values
+from whimbrel.history.writer import render_migration
+from whimbrel.operations.base import Operation, States, replay
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a squash's class says besides its operations."""
+
+    app: str
+    name: str
+    path: Path
+    replaces: tuple[Key, ...]
+    dependencies: frozenset[Key]
+    run_before: frozenset[Key]
+    initial: bool
+    atomic: bool
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An operation that is source already."""
+
+    code: Code
+
+
+def render(head: Head, members: Sequence[Operation | Original], sources: Sequence[Source]) -> str:
+    """The text of a squash's file. Raises `WriteError` for an operation that cannot be taken along."""
+    first, names = _rendered(head, members, sources, {})
+    return _rendered(head, members, sources, names)[0] if names else first
+
+
+def _rendered(
+    head: Head,
+    members: Sequence[Operation | Original],
+    sources: Sequence[Source],
+    names: Mapping[Meaning, str],
+) -> tuple[str, dict[Meaning, str]]:
+    """The text with these new names; and those that its names ask for."""
+    carrier = Carrier(sources, names)
+    values = new_values((_Written, lambda _, value: value.code))
+    imports = CarryingImports(carrier)
+    values.imports = imports
+    by_key = {source.key: source for source in sources}
+    operations = [
+        _carried(each, by_key[each.key], carrier, values) if isinstance(each, Original) else each
+        for each in members
+    ]
+    text = render_migration(
+        head.app,
+        head.name,
+        head.dependencies,
+        operations,
+        initial=head.initial,
+        replaces=head.replaces,
+        run_before=head.run_before,
+        atomic=head.atomic,
+        values=values,
+        definitions=lambda: carrier.definitions,
+    )
+    return text, carrier.names(imports.meant())
+
+
+def _carried(original: Original, source: Source, carrier: Carrier, values: Values) -> _Written:
+    """An operation as its file has it; one that is not written out there, from what it is."""
+    text = carrier.operation(original)
+    if text is not None:
+        return _Written(Atom(text))
+    try:
+        return _Written(values.write(original.operation))
+    except WriteError as error:
+        raise WriteError(
+            f"{original.operation.describe()!r} cannot be taken along: {error.message}",
+            place=source.place(source.operations),
+            mend=BY_HAND,
+        ) from error
+
+
+# -- the proof -------------------------------------------------------------------------------
+
+
+def assert_same(
+    head: Head,
+    text: str,
+    sources: Sequence[Source],
+    members: Sequence[Operation | Original],
+    before: States,
+    after: States,
+) -> None:
+    """Raises an error where the file does not import by itself, or leads to something else."""
+    migration = _imported(head, text, sources)
+    kinds = [type(_operation(each)) for each in members]
+    if [type(each) for each in migration.operations] != kinds:
+        differs: str | None = "its operations are others than were written"
+    else:
+        differs = first_difference(replay(head.app, migration.operations, before), after)
+    if differs is not None:
+        raise StateError(
+            f"the squash would not lead to what the originals lead to: {differs}",
+            place=f"{head.app}.{head.name}",
+            mend="Nothing was written. This is a bug in Whimbrel: please report it. "
+            "--no-optimize takes the operations as they are.",
+        )
+
+
+def _operation(member: Operation | Original) -> Operation:
+    return member.operation if isinstance(member, Original) else member
+
+
+def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
+    package = sources[0].package
+    module = types.ModuleType(f"{package}.{head.name}" if package else head.name)
+    module.__file__ = str(head.path)
+    module.__package__ = package
+    try:
+        with _without(sources):
+            exec(compile(text, str(head.path), "exec"), module.__dict__)
+    except Exception as error:
+        found = broken(str(head.path), error)
+        raise WriteError(
+            f"the squash would not import by itself: {found.message}",
+            place=found.place,
+            mend=f"Nothing was written. {BY_HAND}",
+        ) from error
+    return migration_in(module, head.app, Found(head.name, str(head.path), 0, 0))
+
+
+@contextmanager
+def _without(sources: Sequence[Source]) -> Iterator[None]:
+    """As if the originals were not there."""
+    modules = {source.module: sys.modules.get(source.module) for source in sources}
+    sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name, module in modules.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module

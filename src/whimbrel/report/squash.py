@@ -1,0 +1,73 @@
+"""Squashes that were written, or would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from whimbrel.history.squash import Cut, Squash, Squashed
+from whimbrel.report.files import shown_path
+
+#: What is to be done with a squash.
+NEXT = (
+    "Commit the new files beside the old ones, and run `whimbrel migrate` on every database. When "
+    "all have it: whimbrel squashmigrations --prune"
+)
+
+
+def squash_text(found: Squashed, *, with_text: bool = False) -> str:
+    """What becomes of what, and why; or the text of the files."""
+    if with_text:
+        files = (f"# {shown_path(each.head.path)}\n{each.text}" for each in found.squashes)
+        return "\n".join(files)
+    return "\n".join([*(line for each in found.squashes for line in _squash(each)), *_rest(found)])
+
+
+def _squash(each: Squash) -> Iterator[str]:
+    names = [node.name for node in each.replaced]
+    yield shown_path(each.head.path)
+    yield f"  replaces {len(names)} migrations, {names[0]} to {names[-1]}"
+    yield f"  {_counted(each.before)} became {len(each.operations)}"
+    yield from (f"    {operation.describe()}" for operation in each.operations)
+    yield from (f"  taken along: {what}" for what in each.carried)
+    yield from (f"  left out, as it may be: {what}" for what in each.elided)
+    yield from (f"  some operations stay as they are: {why}" for why in each.unchanged)
+
+
+def _counted(number: int) -> str:
+    return f"{number} operation{'' if number == 1 else 's'}"
+
+
+def _rest(found: Squashed) -> Iterator[str]:
+    yield from (f"stays as it is: {node.label}" for node in found.left)
+    yield from (_cut(cut) for cut in found.cuts)
+
+
+def _cut(cut: Cut) -> str:
+    return f"split between {cut.before.name} and {cut.after.name}: {cut.why}"
+
+
+def squash_json(found: Squashed, *, with_text: bool = False) -> dict[str, Any]:
+    """The squashes for machines."""
+    return {
+        "squashes": [
+            {
+                "app": each.head.app,
+                "name": each.head.name,
+                "path": str(each.head.path),
+                "replaces": [node.name for node in each.replaced],
+                "operations_before": each.before,
+                "operations": [operation.describe() for operation in each.operations],
+                "taken_along": list(each.carried),
+                "left_out": list(each.elided),
+                "unchanged": list(each.unchanged),
+                **({"text": each.text} if with_text else {}),
+            }
+            for each in found.squashes
+        ],
+        "left": [node.label for node in found.left],
+        "cuts": [
+            {"before": cut.before.name, "after": cut.after.name, "why": cut.why}
+            for cut in found.cuts
+        ],
+    }
