@@ -30,9 +30,9 @@ def _items_cast(match: re.Match[str]) -> str:
 
 def bare(expression: str) -> str:
     """An expression without parentheses around all of it; settled."""
-    expression = settled(expression)
+    expression = settled(expression).strip()
     while expression.startswith("(") and _closes_at(expression) == len(expression) - 1:
-        expression = expression[1:-1]
+        expression = expression[1:-1].strip()
     return expression
 
 
