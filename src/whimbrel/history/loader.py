@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from whimbrel.errors import NodeError, StateError, WhimbrelError
+from whimbrel.errors import LoadError, NodeError, StateError, WhimbrelError
 from whimbrel.history.cache import Cache, Found
 from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
@@ -58,6 +58,38 @@ def load(apps: Sequence[App], more: Iterable[tuple[Node, Migration]] = ()) -> Hi
     return History(directories, Squashes(nodes))
 
 
+class Files(NamedTuple):
+    """Migration files, those that do not load too: for who asks what is wrong with them all."""
+
+    nodes: list[Node]
+    broken: dict[Key, LoadError]
+    directories: dict[str, _Directory]
+
+    def history(self, nodes: Iterable[Node]) -> History:
+        """The history of these nodes. Raises what `Squashes` and `Graph` raise."""
+        return History(self.directories, Squashes(nodes))
+
+    def migration(self, key: Key) -> Migration:
+        """The migration of a file that loads."""
+        return self.directories[key[0]].migration(key[1])
+
+
+def load_what_loads(apps: Sequence[App]) -> Files:
+    """The files of these apps, whatever is wrong with some of them.
+
+    Raises `LoadError` only where a directory itself cannot be read.
+    """
+    directories = {app.label: _Directory(app.label, app.migrations, app.package) for app in apps}
+    broken: dict[Key, LoadError] = {}
+    nodes = [node for each in directories.values() for node in each.nodes(broken)]
+    for node in nodes:
+        try:
+            directories[node.app].migration(node.name)
+        except LoadError as error:  # the cache knows it from when it loaded
+            broken[node.key] = error
+    return Files([node for node in nodes if node.key not in broken], broken, directories)
+
+
 class History:
     """All migrations: how they hang together, what they do, and the states that they lead to.
 
@@ -75,7 +107,9 @@ class History:
         self.graph = Graph(settled.nodes, list(directories), settled.standing)
         self.squashes = squashes
         #: Squashes in force that count as applied, and that the record does not have yet.
-        self.counted: Mapping[Key, None] = dict.fromkeys(settled.counted)
+        self.counted = settled.counted
+        #: Squashes that are not in force, since their originals are.
+        self.dissolved = settled.dissolved
         self._settled = settled
         self._directories = directories
         #: The last state that was asked for, and how many nodes of the order lead to it.
@@ -155,7 +189,7 @@ class History:
     def _standing_for(self, key: Key) -> Node:
         """What a hidden migration comes to where it is a target. Raises `NodeError`."""
         last = self.graph.standing[key].last
-        if last[0] in self.squashes.inside(key):
+        if key in self.dissolved:
             return self.graph.node(last[0] if len(last) == 1 else key)
         squash = self.graph.node(last[0])
         if self._ends(squash) == [key]:
@@ -255,12 +289,19 @@ class _Directory:
         self._package: Package | None = None
         self._migrations: dict[str, Migration] = {}
 
-    def nodes(self) -> list[Node]:
-        """All nodes: remembered ones, else imported ones."""
-        nodes = [
-            self._cache.node(self.app, found) or self._imported(found)
-            for found in self._files.values()
-        ]
+    def nodes(self, broken: dict[Key, LoadError] | None = None) -> list[Node]:
+        """All nodes: remembered ones, else imported ones.
+
+        broken: takes the errors of files that do not load; without it, the first one is raised.
+        """
+        nodes = []
+        for found in self._files.values():
+            try:
+                nodes.append(self._cache.node(self.app, found) or self._imported(found))
+            except LoadError as error:
+                if broken is None:
+                    raise
+                broken[self.app, found.name] = error
         self._cache.save(list(self._files))
         return nodes
 

@@ -31,11 +31,13 @@ class Settled:
     ``nodes``: the migrations in force. ``standing``: what stands for each hidden one, and for
     each that a squash replaces and that has no file. ``counted``: the squashes in force that
     count as applied, since all that they replace is, and that the record does not have yet.
+    ``dissolved``: the squashes that are not in force since their originals are.
     """
 
     nodes: tuple[Node, ...]
     standing: Mapping[Key, Standing] = field(default_factory=dict)
     counted: tuple[Key, ...] = ()
+    dissolved: tuple[Key, ...] = ()
 
 
 class Squashes:
@@ -200,7 +202,7 @@ class _Settling:
         nodes = tuple(node for key, node in self.squashes.nodes.items() if key not in hidden)
         for squash in reversed(self.dissolved):
             self.standing[squash] = self._ends(squash)
-        return Settled(nodes, self.standing, tuple(self.counted))
+        return Settled(nodes, self.standing, tuple(self.counted), tuple(self.dissolved))
 
     def _found(self, squash: Key) -> _Found:
         parts = self.squashes.parts[squash]

@@ -34,7 +34,7 @@ def _app(history: ShownHistory, app: str) -> Iterator[str]:
     if not shown:
         yield "  (no migrations)"
     for each in shown:
-        yield f"  {_BOXES[each.mark]} {each.name}{_note(each)}"
+        yield f"  {_box(each)} {each.name}{_note(each)}"
     if app in history.conflicts:
         yield f"  conflict: {len(history.conflicts[app])} leaves: {', '.join(history.conflicts[app])}"
 
@@ -42,9 +42,12 @@ def _app(history: ShownHistory, app: str) -> Iterator[str]:
 def history_plan(history: ShownHistory) -> str:
     """In the order in which they are applied, each with what it waits for."""
     return "\n".join(
-        f"{_BOXES[each.mark]} {each.label}{_waits(each)}{_note(each)}"
-        for each in history.migrations
+        f"{_box(each)} {each.label}{_waits(each)}{_note(each)}" for each in history.migrations
     )
+
+
+def _box(shown: Shown) -> str:
+    return _BOXES[shown.mark] if shown.in_force else "[-]"
 
 
 def _waits(shown: Shown) -> str:
@@ -52,8 +55,19 @@ def _waits(shown: Shown) -> str:
 
 
 def _note(shown: Shown) -> str:
-    note = _NOTES.get(shown.mark)
-    return f"  ({note})" if note else ""
+    notes = [*_of_squash(shown), _NOTES.get(shown.mark)]
+    said = "; ".join(note for note in notes if note)
+    return f"  ({said})" if said else ""
+
+
+def _of_squash(shown: Shown) -> Iterator[str]:
+    if shown.replaces:
+        number = len(shown.replaces)
+        yield f"{number} squashed migration{'s' if number > 1 else ''}"
+    if not shown.in_force:
+        yield "not in force: the originals are, until all are applied"
+    if shown.counted:
+        yield "all are applied: the next migrate records it"
 
 
 def history_json(history: ShownHistory) -> dict[str, Any]:
@@ -68,6 +82,8 @@ def history_json(history: ShownHistory) -> dict[str, Any]:
                 "mark": each.mark.value,
                 "at": each.at.isoformat() if each.at else None,
                 "dependencies": list(each.waits_for),
+                "replaces": list(each.replaces),
+                "in_force": each.in_force,
             }
             for each in history.migrations
         ],

@@ -17,8 +17,8 @@ from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
 from whimbrel.run.lock import runner_lock
 from whimbrel.run.plan import Plan, Target
-from whimbrel.run.planning import checked_plan
-from whimbrel.run.record import Record, read
+from whimbrel.run.planning import checked_plan, fitted_to
+from whimbrel.run.record import Record, fitted, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.results import Done, Wishes
 from whimbrel.run.work import work_of
@@ -53,11 +53,13 @@ class Carrying:
             self.wishes.tell(PlanMade(len(plan.nodes)))
             if plan and self.wishes.backup is not None:
                 back_up(self.database, executor.connection, self.wishes.backup)
-            if plan:
+            if plan or self.history.counted:
                 executor.prepare()
-            while plan:
+            while plan or self.history.counted:
                 try:
+                    self._count(executor, self.history)
                     self._do(executor, plan, record.applied)
+                    self._count_what_is_complete(executor)
                     break
                 except Overtaken:
                     plan, record = self._planned(executor)
@@ -66,7 +68,10 @@ class Carrying:
         return plan
 
     def _planned(self, executor: Executor) -> tuple[Plan, Record]:
-        record = read(executor.connection)
+        self.history, record = fitted_to(
+            self.history, self.target, read(executor.connection), fake=self.wishes.fake
+        )
+        executor.history = self.history
         plan = checked_plan(
             self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
         )
@@ -78,6 +83,19 @@ class Carrying:
                 self.history, executor.engine, executor.connection, plan, record
             )
         return plan, record
+
+    def _count(self, executor: Executor, history: History) -> None:
+        """Record the squashes of which all that they replace is applied."""
+        for key in history.counted:
+            node = history.graph.node(key)
+            executor.count(node, history)
+            self.done.append(Done((node.label,), 0.0))
+
+    def _count_what_is_complete(self, executor: Executor) -> None:
+        """Those of which the originals have been completed just now."""
+        if self.history.squashes:
+            history, _ = fitted(self.history, read(executor.connection))
+            self._count(executor, history)
 
     def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:
         if self.wishes.fake:

@@ -22,7 +22,8 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
-from whimbrel.history.node import Node
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, Node
 from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.data import Site, carry_out
 from whimbrel.run.events import (
@@ -60,13 +61,17 @@ _PATIENT_TRY = 5.0
 
 @dataclass
 class Executor:
-    """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock."""
+    """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock.
+
+    ``history``: what it is the work of; without one, no migration replaces another.
+    """
 
     engine: Engine
     connection: Connection
     tell: Listener = nobody
     limit: float = LIMIT
     alias: str = DEFAULT_ALIAS
+    history: History | None = None
     #: What is being carried out, and whether all of its stage is in one transaction.
     _part: Part | None = field(default=None, init=False)
     _is_whole: bool = field(default=True, init=False)
@@ -92,12 +97,27 @@ class Executor:
         """Only record a stage; whoever says that it is done has seen to what was half done."""
 
         def act() -> None:
-            self._only_record(stage, backwards)
+            own = [node.key for node in stage.nodes]
+            recorder.refuse_overtaken(self.connection, own, backwards)
+            self._record(stage, backwards)
             for node in stage.nodes:
                 self._forget_way(node)
 
         self._committed(act)
         self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True))
+
+    def count(self, squash: Node, history: History) -> None:
+        """Record a squash, if all that it replaces is applied; nothing else is changed."""
+
+        def act() -> None:
+            applied = recorder.applied(self.connection)
+            half_done = {(entry.app, entry.name) for entry in journal.entries(self.connection)}
+            if squash.key not in history.fitting(applied.keys(), half_done).counted:
+                raise recorder.Overtaken
+            recorder.record(self.connection, [row_of(squash)])
+
+        self._committed(act)
+        self.tell(MigrationDone((squash.label,), 0.0, backwards=False, fake=True))
 
     def prepare(self) -> None:
         """Make the table of the record where it is missing."""
@@ -113,7 +133,14 @@ class Executor:
 
     def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
         """SQLite has no lock for runners, but this transaction has the only right to write."""
-        recorder.refuse_overtaken(self.connection, [node.key for node in stage.nodes], backwards)
+        nodes = stage.nodes if backwards else self._with_replaced(stage.nodes)
+        recorder.refuse_overtaken(self.connection, [node.key for node in nodes], backwards)
+
+    def _with_replaced(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """These, and what the squashes among them replace."""
+        if self.history is None or not any(node.replaces for node in nodes):
+            return nodes
+        return [each for node in nodes for each in self.history.recorded_with(node.key)]
 
     def _drop_what_is_empty(self) -> None:
         if not recorder.applied(self.connection) and not journal.entries(self.connection):
@@ -128,9 +155,22 @@ class Executor:
 
     def _record(self, stage: Stage, backwards: bool) -> None:
         if backwards:
-            recorder.forget(self.connection, [node.key for node in stage.nodes])
+            recorder.forget(self.connection, self._forgotten(stage.nodes))
         else:
-            recorder.record(self.connection, map(row_of, stage.nodes))
+            recorder.record(self.connection, map(row_of, self._to_record(stage.nodes)))
+
+    def _forgotten(self, nodes: Sequence[Node]) -> list[Key]:
+        if self.history is None:
+            return [node.key for node in nodes]
+        return [key for node in nodes for key in self.history.forgotten_with(node.key)]
+
+    def _to_record(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """These, and what the squashes among them replace, where it is not recorded."""
+        found = self._with_replaced(nodes)
+        if found is nodes:
+            return nodes
+        there = recorder.applied(self.connection)
+        return [node for node in found if node.key not in there]
 
     def _only_record(self, stage: Stage, backwards: bool) -> None:
         self._refuse_overtaken(stage, backwards)

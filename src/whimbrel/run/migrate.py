@@ -14,7 +14,7 @@ from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.plan import EVERYTHING, Plan, Target
-from whimbrel.run.planning import checked_plan, history_for, with_ghosts
+from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
 from whimbrel.run.record import Record, ghosts, record_in
 from whimbrel.run.recorder import Applied
 from whimbrel.run.results import Done, Interrupted, MigrateResult, Wishes
@@ -59,7 +59,7 @@ def unapplied(
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
     record = record_in(database_of(config, alias))
-    history = history_for(config, target)
+    history, record = fitted_to(history_for(config, target), target, record)
     if recorded:
         history, target = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record)
@@ -84,6 +84,10 @@ class _Run:
         plan = Plan()
         try:
             record = record_in(self.database)
+            self.history, record = fitted_to(
+                self.history, self.target, record, fake=self.wishes.fake
+            )
+            is_counted = bool(self.history.counted)
             if self.wishes.recorded:
                 self.history, self.target = with_ghosts(
                     self.config, self.history, self.target, record
@@ -92,7 +96,7 @@ class _Run:
             plan = checked_plan(
                 self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
             )
-            if plan:
+            if plan or is_counted:
                 plan = self._carried_out()
         except KeyboardInterrupt:
             raise Interrupted(self._made(plan, warnings, started)) from None

@@ -13,6 +13,7 @@ from whimbrel.run.edits import refuse_edited
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.record import (
     Record,
+    fitted,
     refuse_ghosts,
     refuse_half_done,
     refuse_inconsistent,
@@ -29,6 +30,15 @@ def history_for(config: Config, target: Target) -> History:
     return load(config.apps)
 
 
+def fitted_to(
+    history: History, target: Target, record: Record, *, fake: bool = False
+) -> tuple[History, Record]:
+    """As `fitted`; where a squash is the target that is only to be recorded, it is believed."""
+    named = (str(target.app), str(target.name))
+    believed = [named] if fake and named in history.squashes.parts else []
+    return fitted(history, record, believed)
+
+
 def with_ghosts(
     config: Config, history: History, target: Target, record: Record
 ) -> tuple[History, Target]:
@@ -43,14 +53,19 @@ def checked_plan(
 ) -> Plan:
     """The plan to a target, if files and record hold together, and there is a way.
 
-    fake: whether it is only to be recorded. Raises `HistoryError`.
+    history, record: as `fitted` gives them. fake: whether it is only to be recorded. Raises
+    `HistoryError`.
     """
     graph = history.graph
     if target.app is not None and target.name not in (None, ZERO):
         target = replace(target, name=history.node(target.app, str(target.name)).name)
     refuse_edited(graph, record)
-    refuse_inconsistent(graph, record.applied)
+    if not fake:
+        refuse_inconsistent(graph, record.applied)
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
+    if fake and not plan.backwards:
+        # Recording what was missing is what mends it.
+        refuse_inconsistent(graph, record.applied.keys() | {node.key for node in plan.nodes})
     refuse_half_done(record, plan, graph)
     if not fake:
         refuse_ghosts(graph, target, plan, record)

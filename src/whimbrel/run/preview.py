@@ -10,7 +10,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.plan import EVERYTHING, Plan, Target
-from whimbrel.run.planning import checked_plan, history_for, with_ghosts
+from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
 from whimbrel.run.record import Record, record_in
 from whimbrel.run.work import Work, work_of
 
@@ -56,8 +56,7 @@ def plan_migrate(
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
-    history = history_for(config, target)
-    record = record_in(database)
+    history, record = fitted_to(history_for(config, target), target, record_in(database))
     if recorded:
         history, target = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)

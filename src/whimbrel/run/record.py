@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy.engine import Connection
 
@@ -16,6 +16,9 @@ from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
+
+if TYPE_CHECKING:
+    from whimbrel.history.loader import History
 
 #: The sources of migrations, of those of which the record kept them.
 Sources: TypeAlias = Callable[[Collection[Key]], Mapping[Key, str]]
@@ -65,6 +68,32 @@ def _sources_in(database: Database, keys: Collection[Key]) -> Mapping[Key, str]:
         return _sources(connection, keys)
 
 
+def fitted(
+    history: History, record: Record, believed: Collection[Key] = ()
+) -> tuple[History, Record]:
+    """The history that fits a record, and the record in the terms of that history.
+
+    There a squash is applied where all that it replaces is, and what is hidden is left out.
+    ``believed``: see `History.fitting`. Raises `HistoryError`.
+    """
+    if not history.squashes:
+        return history, record
+    history = history.fitting(record.applied.keys(), record.half_done.keys(), believed)
+    hidden = history.graph.standing.keys()
+    applied = {key: each for key, each in record.applied.items() if key not in hidden}
+    for key in history.counted:
+        applied[key] = _counted(history, record, key)
+    return history, replace(record, applied=applied)
+
+
+def _counted(history: History, record: Record, key: Key) -> Applied:
+    """What a record would say of a squash of which all that it replaces is applied."""
+    parts = [
+        record.applied[each] for each in history.squashes.inside(key) if each in record.applied
+    ]
+    return Applied(*key, max(each.at for each in parts), None)
+
+
 def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:
     """What is recorded as applied, and has no file."""
     return [key for key in applied if key not in graph]
@@ -72,13 +101,19 @@ def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:
 
 def refuse_inconsistent(graph: Graph, applied: Iterable[Key]) -> None:
     """Raises `HistoryError` where something is applied and what it depends on is not."""
+    for error in inconsistencies(graph, applied):
+        raise error
+
+
+def inconsistencies(graph: Graph, applied: Iterable[Key]) -> Iterator[HistoryError]:
+    """An error for each thing that is applied and depends on what is not."""
     there = frozenset(applied)
     if there >= graph.nodes.keys():
         return
     for key in sorted(there & graph.nodes.keys()):
         for parent in graph.parents(key):
             if parent.key not in there:
-                raise HistoryError(
+                yield HistoryError(
                     f"it is applied, and {parent.label}, which it depends on, is not",
                     place=graph.node(key).label,
                     mend=f"If what {parent.label} does is in the database: "

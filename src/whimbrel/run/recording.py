@@ -10,7 +10,7 @@ from whimbrel.run.recorder import Row
 
 def row_of(node: Node) -> Row:
     """What the record says of a migration."""
-    return Row(node.app, node.name, node.digest, source_of(node))
+    return Row(node.app, node.name, node.digest or None, source_of(node))
 
 
 def source_of(node: Node) -> str | None:

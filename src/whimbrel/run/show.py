@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.history.graph import Graph
-from whimbrel.history.loader import load
-from whimbrel.history.node import Key, Node, is_edited
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Key, Node, is_edited, label_of
 
 if TYPE_CHECKING:
     from whimbrel.run.record import Record
@@ -39,13 +39,21 @@ class Mark(Enum):
 
 @dataclass(frozen=True)
 class Shown:
-    """A migration. ``waits_for``: labels of what it depends on; ``at``: when it was applied."""
+    """A migration. ``waits_for``: labels of what it depends on; ``at``: when it was applied.
+
+    ``replaces``: labels of what it is the squash of, the squashes in it too. ``in_force``: whether
+    the database goes by it; one that goes on with the originals does not by their squash.
+    ``counted``: whether it counts as applied, and is to be recorded by the next `migrate`.
+    """
 
     app: str
     name: str
     mark: Mark
     at: datetime | None = None
     waits_for: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    in_force: bool = True
+    counted: bool = False
 
     @property
     def label(self) -> str:
@@ -80,7 +88,9 @@ def show_migrations(
     wanted = [config.app(app).label for app in apps]
     history = load(config.apps)
     record, database = (None, None) if offline else _asked(config, alias)
-    shown = [*_files(history.graph, record), *_ghosts(history.graph, record)]
+    if record is not None:
+        history, record = _fitted(history, record)
+    shown = [*_with_hidden(history, record), *_ghosts(history.graph, record)]
     if wanted:
         shown = [each for each in shown if each.app in wanted]
     conflicts = history.graph.conflicts()
@@ -100,11 +110,37 @@ def _asked(config: Config, alias: str) -> tuple[Record, str]:
     return record_in(database), database.shown
 
 
-def _files(graph: Graph, record: Record | None) -> list[Shown]:
-    return [_shown(graph, node, record) for node in graph.order()]
+def _fitted(history: History, record: Record) -> tuple[History, Record]:
+    from whimbrel.run.record import fitted
+
+    return fitted(history, record)
 
 
-def _shown(graph: Graph, node: Node, record: Record | None) -> Shown:
+def _with_hidden(history: History, record: Record | None) -> list[Shown]:
+    """All in force; a squash that is not comes after the last of its originals."""
+    graph = history.graph
+    after: dict[Key, list[Key]] = {}
+    for squash in reversed(history.dissolved):
+        last = max(graph.standing[squash].last, key=graph.position)
+        after.setdefault(last, []).append(squash)
+    shown = []
+    for node in graph.order():
+        shown.append(_shown(history, node, record))
+        shown += [_hidden(history, key) for key in after.get(node.key, ())]
+    return shown
+
+
+def _hidden(history: History, key: Key) -> Shown:
+    """A squash that is not in force."""
+    return Shown(*key, Mark.UNAPPLIED, replaces=_replaced(history, key), in_force=False)
+
+
+def _replaced(history: History, key: Key) -> tuple[str, ...]:
+    return tuple(label_of(each) for each in sorted(history.squashes.inside(key)))
+
+
+def _shown(history: History, node: Node, record: Record | None) -> Shown:
+    graph = history.graph
     applied = record.applied.get(node.key) if record else None
     return Shown(
         app=node.app,
@@ -112,6 +148,8 @@ def _shown(graph: Graph, node: Node, record: Record | None) -> Shown:
         mark=_mark(node, record, applied),
         at=applied.at if applied else None,
         waits_for=tuple(parent.label for parent in graph.parents(node.key)),
+        replaces=_replaced(history, node.key),
+        counted=node.key in history.counted,
     )
 
 
