@@ -20,6 +20,20 @@ def line_of_name(file: str, name: str) -> int | None:
     return next(lines, None)
 
 
+def lines_of_operations(file: str, number: int) -> list[int | None]:
+    """The line on which each of a file's operations begins, where it can be told."""
+    # Late, since it is for findings alone.
+    from whimbrel.history.compared import operations_of
+
+    try:
+        found = operations_of(ast.parse(Path(file).read_bytes()))
+    except (OSError, SyntaxError, ValueError):
+        found = []
+    if len(found) == number:
+        return [each.lineno for each in found]
+    return [line_of_name(file, "operations")] * number
+
+
 def _named_by(node: ast.stmt) -> list[str]:
     match node:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name):

@@ -74,11 +74,11 @@ def _sound_models(config: Config, apps: list[str]) -> State:
     from whimbrel.sources.checks import check_state
 
     live = read_models(config, apps or None)
-    check_state(live, _dialects(config))
+    check_state(live, dialects_of(config))
     return live
 
 
-def _dialects(config: Config) -> set[str]:
+def dialects_of(config: Config) -> set[str]:
     """Of the databases whose URLs are known here: where models are written they need not be."""
     found: set[str] = set()
     for alias in config.databases:

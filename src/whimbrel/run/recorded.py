@@ -19,7 +19,7 @@ from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, migration_in
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.run.plan import ZERO, Target, make_plan
-from whimbrel.run.record import Record
+from whimbrel.run.record import Record, fitted
 
 
 def with_recorded(
@@ -33,8 +33,7 @@ def with_recorded(
     revived = _Revived(config, record)
     revived.load(key for key in record.applied if key not in history.files)
     revived.drop_what_stands_on_nothing(history)
-    history = load(config.apps, revived.loaded.values())
-    history = history.fitting(record.applied.keys(), record.half_done.keys())
+    history, record = fitted(load(config.apps, revived.loaded.values()), record)
     if target.app is not None and target.name not in (None, ZERO):
         target = replace(target, name=history.node(target.app, str(target.name)).name)
     wanted = {key for key in revived.loaded if target.app in (None, key[0])}

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import sqlalchemy as sa
 
 from whimbrel.config import AppConfig, Config, make_importable
+from whimbrel.errors import WhimbrelError
 from whimbrel.sources import native
 from whimbrel.sources.names import Named
 from whimbrel.sources.sqlalchemy import import_module, load, name_tables, read_named
@@ -31,6 +32,19 @@ def read_models(config: Config, labels: Iterable[str] | None = None) -> State:
     native.drop_stale()
     native.finish()
     return project.state([app.label for app in config.apps])
+
+
+def import_errors(config: Config) -> dict[str, WhimbrelError]:
+    """What is wrong with the modules of models that do not import, by app: of all apps, not the first."""
+    make_importable(config)
+    errors: dict[str, WhimbrelError] = {}
+    project = _Project(config)
+    for app in config.apps:
+        try:
+            project.load(app)
+        except WhimbrelError as error:
+            errors[app.label] = error
+    return errors
 
 
 class _Project:

@@ -1,0 +1,94 @@
+"""What `check` found: for people, for machines, and as GitHub shows it at the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from whimbrel.report.text import counted
+from whimbrel.run.check import Checked
+from whimbrel.run.findings import Finding, Unasked
+
+
+def check_text(checked: Checked) -> str:
+    """Each finding with its place, its code, and what mends it."""
+    return "\n".join(line for each in checked.findings for line in _lines(each))
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    first, *more = _said(finding).splitlines()
+    where = f"{finding.place}: " if finding.place else ""
+    yield f"{where}{finding.code}: {first}"
+    yield from (f"  {line}" for line in (*more, *(finding.mend or "").splitlines()))
+
+
+def _said(finding: Finding) -> str:
+    """What is wrong, with the migration's label where the place does not say it."""
+    if finding.migration is None or finding.migration == finding.place:
+        return finding.message
+    return f"{finding.migration}: {finding.message}"
+
+
+def unasked_text(unasked: Unasked) -> str:
+    """What could not be asked, and why."""
+    mend = f"\n  {unasked.mend}" if unasked.mend else ""
+    return f"not asked: {', '.join(unasked.codes)}: {unasked.why}{mend}"
+
+
+def summary(checked: Checked) -> str:
+    """ "2 findings"; "Nothing found"."""
+    said = counted(len(checked.findings), "finding") if checked.findings else "Nothing found"
+    return f"{said}, and {checked.ignored} ignored" if checked.ignored else said
+
+
+def check_json(checked: Checked) -> dict[str, Any]:
+    """All of it for machines."""
+    return {
+        "database": checked.database,
+        "findings": [
+            {
+                "code": each.code,
+                "message": each.message,
+                "app": each.app,
+                "migration": each.migration,
+                "file": each.file,
+                "line": each.line,
+                "mend": each.mend,
+            }
+            for each in checked.findings
+        ],
+        "unasked": [
+            {"codes": list(each.codes), "why": each.why, "mend": each.mend}
+            for each in checked.unasked
+        ],
+        "ignored": checked.ignored,
+    }
+
+
+def check_github(checked: Checked) -> str:
+    """Workflow commands: GitHub shows each as an annotation at its line."""
+    return "\n".join(map(_annotation, checked.findings))
+
+
+def _annotation(finding: Finding) -> str:
+    properties = {"title": f"whimbrel: {finding.code}"}
+    if finding.file is not None:
+        properties = {"file": _from_root(finding.file), **properties}
+        if finding.line is not None:
+            properties = {"file": properties["file"], "line": str(finding.line), **properties}
+    told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
+    text = f"{_said(finding)}\n{finding.mend}" if finding.mend else _said(finding)
+    return f"::error {told}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """As GitHub's runner reads it: percent signs and ends of lines, and what ends a property."""
+    return "".join(f"%{ord(each):02X}" if each in f"%\r\n{more}" else each for each in text)
+
+
+def _from_root(file: str) -> str:
+    """A file from the root of its repository on, which is what GitHub goes by."""
+    path = Path(file).absolute()
+    root = next((each for each in path.parents if (each / ".git").exists()), Path.cwd())
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file

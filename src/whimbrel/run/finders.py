@@ -1,0 +1,158 @@
+"""How each kind of finding is made of what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from whimbrel.errors import NodeError, QuestionError, WhimbrelError
+from whimbrel.history.graph import FIRST, LATEST, did_you_mean
+from whimbrel.history.lines import lines_of_operations
+from whimbrel.history.modules import place
+from whimbrel.history.node import Key, Node, label_of
+from whimbrel.run.edits import Edit, mending
+from whimbrel.run.findings import Finding
+
+if TYPE_CHECKING:
+    from whimbrel.detect import AppMigration
+    from whimbrel.history.loader import Files
+    from whimbrel.operations.base import Operation
+    from whimbrel.run.journal import Entry
+    from whimbrel.run.recorder import Applied
+    from whimbrel.state.state import State
+
+#: The file, and its line, at the beginning of an error's place.
+_FILE = re.compile(r"^(?P<file>[^:\n]+\.(?:py|toml))(?::(?P<line>\d+))?(?=$|: )")
+
+
+def finding_of(
+    code: str, error: WhimbrelError, node: Node | None = None, *, app: str | None = None
+) -> Finding:
+    """An error as a finding. What its place says besides a file and a label stands in the message."""
+    said = error.place or ""
+    file = place(node.file) if node is not None and node.file else None
+    line = None
+    match = _FILE.match(said)
+    if match is not None:
+        file, line = match["file"], int(match["line"]) if match["line"] else None
+        said = said[match.end() :].removeprefix(": ")
+    label = node.label if node is not None else None
+    if label is not None:
+        said = said.removeprefix(label).removeprefix(": ")
+    message = f"{said}: {error.message}" if said else error.message
+    owner = node.app if node is not None else app
+    return Finding(code, message, error.mend, owner, label, file, line)
+
+
+def node_labelled(nodes: Iterable[Node], error: WhimbrelError) -> Node | None:
+    """The node whose label an error's place begins with."""
+    label = (error.place or "").partition(":")[0]
+    return next((node for node in nodes if node.label == label), None)
+
+
+# -- files
+
+
+def without_what_is_missing(files: Files) -> tuple[list[Node], list[tuple[Node, Key]]]:
+    """The nodes, without dependencies on what is not there; and those dependencies, each with its node.
+
+    A file that does not load is there, as a node of which nothing is known.
+    """
+    nodes = [*files.nodes, *(Node(*key) for key in files.broken)]
+    known = {node.key for node in nodes} | {key for node in nodes for key in node.replaces}
+    known |= {(node.app, name) for node in nodes for name in (FIRST, LATEST)}
+    missing = [
+        (node, key)
+        for node in nodes
+        for key in (*node.dependencies, *node.run_before)
+        if key not in known
+    ]
+    return [_with(node, known) for node in nodes], missing
+
+
+def _with(node: Node, known: set[Key]) -> Node:
+    return node._replace(
+        dependencies=tuple(key for key in node.dependencies if key in known),
+        run_before=tuple(key for key in node.run_before if key in known),
+    )
+
+
+def of_missing(node: Node, key: Key, nodes: Sequence[Node]) -> Finding:
+    """A dependency on what is not there."""
+    names = [each.name for each in nodes if each.app == key[0]]
+    mend = did_you_mean(key[1], names) or "Bring the file back, or take that dependency out."
+    what = f"it depends on {label_of(key)}, which is not there"
+    return finding_of("node", NodeError(what, mend=mend), node)
+
+
+def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Finding]:
+    """The operations of a migration that nobody could carry out, or undo."""
+    lines: list[int | None] = []
+    for number, operation in enumerate(operations):
+        for code, missing, what in (
+            ("unfinished", operation.unfinished(), "it is not finished"),
+            ("irreversible", operation.missing_reverse(), "it cannot be undone"),
+        ):
+            if missing is not None:
+                lines = lines or lines_of_operations(node.file or "", len(operations))
+                message = f"{operation.describe()}: {what}"
+                file = place(node.file) if node.file else None
+                yield Finding(code, message, missing, node.app, node.label, file, lines[number])
+
+
+# -- models
+
+
+def of_questions(error: QuestionError) -> Finding:
+    """Changes of the models of which only a person can say what they are."""
+    lines = [f"{each['place']}: {each['text']}" for each in error.questions]
+    message = "\n".join(["the models have changes, and only a person can say which:", *lines])
+    return Finding("unmigrated", message, "Answer them: whimbrel makemigrations")
+
+
+def of_unmigrated(made: AppMigration, live: State) -> Finding:
+    """Changes of an app's models that no migration has; the place is the first model's."""
+    named = ", ".join(each.describe() for each in made.operations)
+    labels = [label for each in made.operations for label in sorted(each.models(made.app))]
+    models = [model for model in map(live.find, labels) if model is not None and model.place]
+    match = _FILE.match(models[0].place or "") if models else None
+    return Finding(
+        "unmigrated",
+        f"{made.app} has changes without a migration: {named}",
+        f"Write it: whimbrel makemigrations {made.app}",
+        made.app,
+        file=match["file"] if match else None,
+        line=int(match["line"]) if match and match["line"] else None,
+    )
+
+
+# -- the record
+
+
+def of_edit(edit: Edit) -> Finding:
+    """An applied migration whose file does something else now."""
+    lines = ["it is applied, and does something else now", *(f"  {each}" for each in edit.shown)]
+    node = edit.node
+    message = "\n".join(lines)
+    return Finding("edited", message, mending([edit]), node.app, node.label, edit.file)
+
+
+def of_ghost(key: Key, applied: Applied, kept: bool) -> Finding:
+    """An applied migration without a file. kept: whether the record has its source."""
+    mend = "Bring its file back, or go to the branch that has it and undo it there."
+    if kept:
+        mend += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
+    message = f"it was applied at {applied.at:%Y-%m-%d %H:%M} UTC, and has no file here"
+    return Finding("ghost", message, mend, key[0], label_of(key))
+
+
+def of_half_done(entry: Entry, node: Node | None) -> Finding:
+    """A migration at which a run was killed."""
+    way = "undone" if entry.backwards else "applied"
+    file = place(node.file) if node is not None and node.file else None
+    label = label_of((entry.app, entry.name))
+    mend = "Finish it: run the command again that was at it."
+    if not entry.backwards:
+        mend = f"Finish it: whimbrel migrate {entry.app} {entry.name}"
+    return Finding("half-done", f"it is half {way}", mend, entry.app, label, file)
