@@ -118,15 +118,23 @@ def load_config(start: Path | None = None) -> Config:
     Raises `ConfigError`, with the file and the key, for what is missing or cannot be.
     """
     start = (start or Path.cwd()).resolve()
+    found = find_config(start)
+    if found is None:
+        raise ConfigError(
+            "no [tool.whimbrel] in any pyproject.toml, and no whimbrel.toml, from here upwards",
+            place=str(start),
+            mend="Run `whimbrel init` where the project's pyproject.toml is, or belongs.",
+        )
+    return found
+
+
+def find_config(start: Path) -> Config | None:
+    """As `load_config`; None where no file has a configuration. Raises `ConfigError`."""
     for file in _candidates(start):
         table = _table(file)
         if table is not None:
             return _config(file, table)
-    raise ConfigError(
-        "no [tool.whimbrel] in any pyproject.toml, and no whimbrel.toml, from here upwards",
-        place=str(start),
-        mend="Run `whimbrel init` where the project's pyproject.toml is, or belongs.",
-    )
+    return None
 
 
 def make_importable(config: Config) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "sqlmigrate": "Print the SQL of a migration.",
     "squashmigrations": "Make one migration of a run of them.",
     "drift": "Show how a database differs from its migrations.",
+    "adopt": "Take a database over that another tool migrated.",
 }
 
 

@@ -50,10 +50,15 @@ class _Reader:
     values: dict[str, ast.expr] = field(default_factory=dict)
     #: By name: the dotted path that an import gives it.
     imports: dict[str, str] = field(default_factory=dict)
-    #: Every dotted path that is imported, as it is written.
+    #: Every dotted path that is imported in any case, as it is written.
     paths: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        for node in self.module.body:
+            if isinstance(node, ast.Import):
+                self.paths += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                self.paths += [f"{node.module}.{alias.name}" for alias in node.names]
         for node in _outside_functions(self.module):
             if isinstance(node, ast.Import):
                 self._import(node)
@@ -72,9 +77,7 @@ class _Reader:
 
     def _import_from(self, node: ast.ImportFrom, module: str) -> None:
         for alias in node.names:
-            path = module if alias.name == "*" else f"{module}.{alias.name}"
-            self.imports[alias.asname or alias.name] = path
-            self.paths.append(path)
+            self.imports[alias.asname or alias.name] = f"{module}.{alias.name}"
 
     def targets(self, value: ast.expr, depth: int = 0) -> Iterator[str]:
         """The targets that an expression names; nothing where it does not say."""

@@ -129,10 +129,15 @@ def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...
     if not file.exists():
         file.write_text(text, encoding="utf-8")
         return Started(made=(file,))
-    there = file.read_text(encoding="utf-8")
+    appended(file, text)
+    return Started(changed=(file,))
+
+
+def appended(file: Path, text: str) -> None:
+    """Add TOML to the end of a file, which is made where it is missing. Raises `ConfigError`."""
+    there = file.read_text(encoding="utf-8") if file.exists() else ""
     gap = "" if not there.strip() else "\n" if there.endswith("\n") else "\n\n"
     _write_if_it_reads(file, f"{there}{gap}{text}")
-    return Started(changed=(file,))
 
 
 def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> Started:

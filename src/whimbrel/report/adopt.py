@@ -1,0 +1,146 @@
+"""An adoption: what was written, and what became of each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from whimbrel.report.drift import deviation_lines, deviations_json
+from whimbrel.run.adopt import Adopted
+from whimbrel.run.adopt_databases import AdoptedDatabase, Outcome
+
+
+def adopted_text(adopted: Adopted) -> str:
+    """What was written, or would be, and each database in a line; what differs in it below."""
+    return "\n".join(_lines(adopted))
+
+
+def _lines(adopted: Adopted) -> Iterator[str]:
+    would = "would write" if adopted.dry_run else "wrote"
+    if adopted.configured:
+        yield f"{would}  {_shown(adopted.file)}"
+        yield from (f"  {line}" for line in adopted.configured.splitlines() if line)
+    for file in adopted.files:
+        yield f"{would}  {_shown(file.path)}"
+        yield from (f"  {operation.describe()}" for operation in file.operations)
+    for database in adopted.databases:
+        yield f"{database.alias}: {_said(database, adopted.project.heads)}"
+        for each in database.deviations:
+            yield from deviation_lines(each)
+
+
+def _shown(path: Path) -> str:
+    """From the current directory, if it is in there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
+    labels = ", ".join(database.labels)
+    at = f"at Alembic's head ({', '.join(database.versions)})"
+    match database.outcome:
+        case Outcome.RECORDED:
+            return f"{at}, and it has what the models say: recorded {labels}"
+        case Outcome.FITS:
+            return f"{at}, and it has what the models say: would record {labels}"
+        case Outcome.ALREADY:
+            return "recorded already"
+        case Outcome.BEHIND:
+            return f"at {', '.join(database.versions)}, and Alembic's head is {', '.join(heads)}"
+        case Outcome.DIFFERS:
+            return f"{at}, and it differs: nothing was recorded"
+        case Outcome.UNVERSIONED:
+            return "Alembic has recorded no version here"
+        case Outcome.WAITS:
+            return f"{labels} comes first, and is not applied"
+        case Outcome.MISSING:
+            return "there is no database yet"
+    return str(database.error)
+
+
+def next_steps(adopted: Adopted) -> list[str]:
+    """What is to be done now, a line or more for each kind of thing that is left."""
+    steps: list[str] = []
+    for database in adopted.databases:
+        said = _next(adopted, database)
+        if said and said not in steps:
+            steps.append(said)
+    if steps or adopted.dry_run:
+        return steps
+    return ["Next: whimbrel makemigrations and migrate, from now on. Alembic's files may stay."]
+
+
+def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
+    option = "" if database.alias == "default" else f" --database {database.alias}"
+    again = f"whimbrel adopt alembic{option}"
+    match database.outcome:
+        case Outcome.BEHIND:
+            return f"{database.alias}: alembic upgrade head, then {again}"
+        case Outcome.UNVERSIONED:
+            return (
+                f"{database.alias}: if it is empty: whimbrel migrate{option}; "
+                f"if it has the tables: whimbrel migrate{option} --fake-initial"
+            )
+        case Outcome.MISSING:
+            return f"{database.alias}: whimbrel migrate{option} makes it"
+        case Outcome.WAITS:
+            return f"{database.alias}: whimbrel migrate{option}, up to those, then {again}"
+        case Outcome.DIFFERS:
+            return _ways_on(adopted, database, option, again)
+    return None
+
+
+def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: str) -> str:
+    mending = (
+        f"  Mend the database by the SQL that brings it to the models:\n"
+        f"    whimbrel migrate {adopted.apps[0]}{option} --fake\n"
+        f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
+    )
+    if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
+        # Another one has the initial migration as it is.
+        return f"{database.alias}:\n{mending}"
+    return (
+        f"{database.alias}: there are two ways on.\n{mending}\n"
+        "  Or start from what it has; what differs is the next migration:\n"
+        f"    {again} --from-database\n"
+        "    whimbrel makemigrations"
+    )
+
+
+def adopted_json(adopted: Adopted) -> dict[str, Any]:
+    """The adoption for machines."""
+    return {
+        "alembic": {
+            "config": str(adopted.project.config),
+            "script": str(adopted.project.script),
+            "heads": list(adopted.project.heads),
+            "version_table": str(adopted.project.version_table),
+        },
+        "apps": list(adopted.apps),
+        "configured": adopted.configured or None,
+        "migrations": [
+            {
+                "app": file.app,
+                "name": file.name,
+                "path": str(file.path),
+                "operations": [each.describe() for each in file.operations],
+            }
+            for file in adopted.files
+        ],
+        "databases": [_database_json(each) for each in adopted.databases],
+        "dry_run": adopted.dry_run,
+    }
+
+
+def _database_json(database: AdoptedDatabase) -> dict[str, Any]:
+    return {
+        "alias": database.alias,
+        "database": database.shown,
+        "outcome": database.outcome.value,
+        "versions": list(database.versions),
+        "missing": list(database.missing),
+        "migrations": list(database.labels),
+        "drift": deviations_json(database.deviations),
+        "error": database.error.as_dict() if database.error else None,
+    }

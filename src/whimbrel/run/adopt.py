@@ -1,0 +1,177 @@
+"""`adopt alembic`: a project that Alembic migrated goes on with Whimbrel, database by database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from whimbrel.config import DEFAULT_ALIAS, AppConfig, Config, find_config, make_importable
+from whimbrel.detect import detect
+from whimbrel.detect.scope import limited
+from whimbrel.errors import HistoryError, UsageError
+from whimbrel.history.author import author
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Node
+from whimbrel.run.adopt_config import Configured, configured
+from whimbrel.run.adopt_databases import AdoptedDatabase, Adoption, adopted, compared
+from whimbrel.run.adopt_models import Models, models_of_env
+from whimbrel.run.adopt_project import AlembicProject, alembic_project
+from whimbrel.run.adopt_registered import registered
+from whimbrel.run.comparing import Certain
+from whimbrel.run.connect import database_of
+from whimbrel.run.make import MigrationFile
+from whimbrel.run.record import record_in
+from whimbrel.sources import read_models
+from whimbrel.state.state import State
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an adoption. models: "module:attribute", where env.py does not say."""
+
+    config: Path | None = None
+    app: str | None = None
+    models: str | None = None
+    aliases: tuple[str, ...] = ()
+    from_database: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What an adoption did, or (dry) would do. ``configured``: the text that its file got."""
+
+    project: AlembicProject
+    apps: tuple[str, ...]
+    file: Path
+    configured: str
+    files: tuple[MigrationFile, ...]
+    databases: tuple[AdoptedDatabase, ...]
+    dry_run: bool
+
+
+def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
+    """Take the Alembic project around a directory over; what is done already is left as it is.
+
+    Raises `UsageError` for a project that cannot be read, `HistoryError` where ``from_database``
+    cannot be, and what reading models raises.
+    """
+    project = alembic_project(start, wanted.config)
+    known = find_config(start)
+    root = known.root if known else _root(start, project)
+    made = _configured(project, known, root, wanted)
+    for alias in wanted.aliases:
+        made.config.url(alias)
+    make_importable(made.config)
+    files, gone = _files(project, made, wanted)
+    if not wanted.dry_run:
+        made.write()
+        _write(files, gone)
+    adoption = Adoption(made.config, made.apps, project, tuple(files), wanted.dry_run)
+    databases = wanted.aliases or tuple(made.config.databases)
+    return Adopted(
+        project,
+        made.apps,
+        made.file,
+        made.text,
+        tuple(files),
+        tuple(adopted(adoption, alias) for alias in databases),
+        wanted.dry_run,
+    )
+
+
+def _root(start: Path, project: AlembicProject) -> Path:
+    """Where a new configuration goes: beside Alembic's, if that is the project's own."""
+    beside = project.config.resolve().parent
+    return beside if start.is_relative_to(beside) else start
+
+
+def _configured(
+    project: AlembicProject, known: Config | None, root: Path, wanted: Wanted
+) -> Configured:
+    make_importable(known or Config(root=root))
+    if wanted.models is not None:
+        models = Models((wanted.models,))
+    else:
+        models = registered(models_of_env(project.env, root), root, str(project.env))
+    return configured(project, known, root, models.targets, wanted.app)
+
+
+# -- the initial migrations --------------------------------------------------------------------
+
+
+def _files(
+    project: AlembicProject, made: Configured, wanted: Wanted
+) -> tuple[list[MigrationFile], list[Path]]:
+    """The files to write for apps that have none, and those that they stand for."""
+    history = load(made.config.apps)
+    old = [node for app in made.apps for node in history.graph.of_app(app)]
+    new = [app for app in made.apps if not history.graph.of_app(app)]
+    if wanted.from_database:
+        _refuse_recorded(made, old)
+        return _from_database(project, made, wanted), [node.path for node in old if node.path]
+    if not new:
+        return [], []
+    return _authored(made.config, history, _models(made, history, new), new), []
+
+
+def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
+    """The models of these apps, and of all others as their migrations have them."""
+    return limited(history.project_state(), read_models(made.config, apps), apps)
+
+
+def _authored(
+    config: Config, history: History, models: State, apps: Sequence[str]
+) -> list[MigrationFile]:
+    found = detect(history.project_state(), models, Certain(), apps)
+    made = author(found, history.graph, {app.label: app.migrations for app in config.apps})
+    return [MigrationFile(e.app, e.name, e.path, e.text, e.found.operations) for e in made]
+
+
+def _refuse_recorded(made: Configured, old: Sequence[Node]) -> None:
+    """Raises `HistoryError` where migrations that are there must stay."""
+    later = [node.label for node in old if not node.initial]
+    if later:
+        raise HistoryError(
+            f"there are migrations after the initial one: {', '.join(later)}",
+            mend="--from-database writes the initial one: take them away first, if no database "
+            "has them, or leave it out.",
+        )
+    for alias in made.config.databases if old else ():
+        database = database_of(made.config, alias)
+        has = [node.label for node in old if node.key in record_in(database).applied]
+        if has:
+            raise HistoryError(
+                f"the database {alias!r} has it as it is",
+                place=", ".join(has),
+                mend="Leave --from-database out; drift shows what differs in the other databases.",
+            )
+
+
+def _from_database(
+    project: AlembicProject, made: Configured, wanted: Wanted
+) -> list[MigrationFile]:
+    """Initial migrations for what a database has."""
+    if len(wanted.aliases) > 1:
+        raise UsageError("--from-database is for one database", mend="Give one: --database ALIAS.")
+    alias = wanted.aliases[0] if wanted.aliases else DEFAULT_ALIAS
+    config = replace(made.config, apps=tuple(_emptied(app, made.apps) for app in made.config.apps))
+    history = load(config.apps)
+    comparison = compared(project, made.config, alias, _models(made, history, made.apps), made.apps)
+    return _authored(made.config, history, comparison.patched, made.apps)
+
+
+def _emptied(app: AppConfig, apps: Sequence[str]) -> AppConfig:
+    """The app as if it had no migrations yet."""
+    if app.label not in apps:
+        return app
+    return replace(app, migrations=app.migrations / "none yet")
+
+
+def _write(files: Sequence[MigrationFile], gone: Sequence[Path]) -> None:
+    from whimbrel.run.make import write
+
+    for path in gone:
+        path.unlink()
+    write(files)

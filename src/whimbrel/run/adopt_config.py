@@ -1,0 +1,163 @@
+"""What `adopt` adds to a project's configuration: text at its end; what is there stays as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from whimbrel.config import AppConfig, Config
+from whimbrel.errors import UsageError
+from whimbrel.run.adopt_project import VERSION_TABLE, AlembicProject
+from whimbrel.run.project import appended
+
+#: Where the URL has a password, or is not known: it belongs in no file that is shared.
+_BY_ENVIRONMENT = "${DATABASE_URL}"
+
+
+@dataclass(frozen=True)
+class Configured:
+    """The configuration with the adopted apps. text: what its file lacks of it; may be empty.
+
+    apps: the labels of the adopted ones.
+    """
+
+    config: Config
+    apps: tuple[str, ...]
+    text: str
+
+    @property
+    def file(self) -> Path:
+        """The file that the text belongs to."""
+        return self.config.file or self.config.root / "pyproject.toml"
+
+    def write(self) -> bool:
+        """Add the text to its file; gives whether there was anything to add."""
+        if self.text:
+            appended(self.file, self.text)
+        return bool(self.text)
+
+
+def configured(
+    project: AlembicProject,
+    known: Config | None,
+    root: Path,
+    targets: Sequence[str],
+    label: str | None = None,
+) -> Configured:
+    """A project's configuration with an app for each of these models ("module:attribute").
+
+    label: what the app is to be called, if there is one only. Raises `UsageError`.
+    """
+    if label is not None and len(targets) > 1:
+        raise UsageError(
+            f"--app is for one set of models, and there are {len(targets)}: {', '.join(targets)}",
+            mend="Leave it out, or name the models too: --models acme.db:Base.",
+        )
+    config = known or _new(project, root)
+    apps: list[AppConfig] = []
+    for target in targets:
+        apps.append(_there(config, target, label) or _app(project, config, target, label, apps))
+    new = [app for app in apps if app not in config.apps]
+    text = "\n".join(
+        [*([] if known else [_head(project, config)]), *(_section(config, app) for app in new)]
+    )
+    whole = replace(config, apps=(*config.apps, *new))
+    return Configured(whole, tuple(app.label for app in apps), text)
+
+
+def _there(config: Config, target: str, label: str | None) -> AppConfig | None:
+    """The app that is configured for these models, or under this label."""
+    for app in config.apps:
+        if app.models == target and label in (None, app.label):
+            return app
+    taken = next((app for app in config.apps if app.label == label), None)
+    if taken is not None:
+        raise UsageError(
+            f"there is an app {label!r}, and its models are {taken.models or taken.package}",
+            place=str(config.file),
+            mend="Give another label: --app LABEL.",
+        )
+    return None
+
+
+def _app(
+    project: AlembicProject,
+    config: Config,
+    target: str,
+    label: str | None,
+    others: Sequence[AppConfig],
+) -> AppConfig:
+    label = label or _label(target, {app.label for app in (*config.apps, *others)})
+    if not label.isidentifier():
+        raise UsageError(f"{label!r} cannot be the label of an app", mend="Give one: --app LABEL.")
+    return AppConfig(label, None, target, _folder(project, config, target, label))
+
+
+def _label(target: str, taken: set[str]) -> str:
+    """The first part of the module's name; more of it where that is another app's."""
+    module, _, attribute = target.partition(":")
+    parts = module.split(".")
+    names = [parts[0], parts[-1], "_".join(parts), "_".join((*parts, attribute.lower()))]
+    return next((name for name in names if name not in taken), names[-1])
+
+
+def _folder(project: AlembicProject, config: Config, target: str, label: str) -> Path:
+    """A directory for the migrations: in the models' package if that is the project's own."""
+    package = target.partition(":")[0].partition(".")[0]
+    own = [root / package for root in (config.root, config.root / "src")]
+    inside = next((folder for folder in own if folder.is_dir()), None)
+    folders = [inside / "migrations", inside / f"{label}_migrations"] if inside else []
+    folders += [config.root / "migrations" / label, config.root / f"{label}_migrations"]
+    return next((folder for folder in folders if _is_free(folder, project)), folders[-1])
+
+
+def _is_free(folder: Path, project: AlembicProject) -> bool:
+    """Whether nothing is there, Alembic's own directory least of all."""
+    alembic = {project.script.resolve(), *project.script.resolve().parents}
+    taken = {folder.resolve(), folder.parent.resolve()} & {project.script.resolve()}
+    return not taken and folder.resolve() not in alembic and not any(folder.glob("*.py"))
+
+
+def _section(config: Config, app: AppConfig) -> str:
+    path = app.migrations.relative_to(config.root).as_posix()
+    return (
+        f"[{_prefix(config)}app.{app.label}]\n"
+        f"models = {json.dumps(app.models)}\nmigrations = {json.dumps(path)}\n"
+    )
+
+
+def _prefix(config: Config) -> str:
+    return "" if config.file and config.file.name == "whimbrel.toml" else "tool.whimbrel."
+
+
+# -- a project that has no configuration yet ---------------------------------------------------
+
+
+def _new(project: AlembicProject, root: Path) -> Config:
+    own = project.version_table
+    others = () if own.name == VERSION_TABLE else (str(own),)
+    return Config(root=root, databases={"default": _url(project.url)}, exclude=others)
+
+
+def _head(project: AlembicProject, config: Config) -> str:
+    lines = ["[tool.whimbrel]", f"database = {json.dumps(config.databases['default'])}"]
+    if config.exclude:
+        lines.append(f"exclude = {json.dumps(list(config.exclude))}")
+    return "\n".join(lines) + "\n"
+
+
+def _url(given: str | None) -> str:
+    """The URL that Alembic's configuration has, if it may be written down and is one."""
+    try:
+        url = make_url(given or "")
+        known = url.get_backend_name() in ("sqlite", "postgresql", "mysql", "mariadb")
+    except (ArgumentError, ValueError):
+        return _BY_ENVIRONMENT
+    return (
+        str(given) if known and url.password is None and "%(" not in str(given) else _BY_ENVIRONMENT
+    )
