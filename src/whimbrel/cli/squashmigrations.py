@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @click.option("--squashed-name", metavar="NAME", help="What the file is called after its number.")
 @click.option("--no-optimize", is_flag=True, help="Take the operations as they are.")
 @click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
+@click.option("--prune", is_flag=True, help="Take away what squashes have replaced everywhere.")
+@click.option("--yes", is_flag=True, help="Prune without asking.")
 @click.option("--no-input", "--noinput", is_flag=True, help="Ask nothing, on a terminal too.")
 @json_option
 @pass_call
@@ -29,6 +31,8 @@ def command(
     squashed_name: str | None,
     no_optimize: bool,
     dry_run: bool,
+    prune: bool,
+    yes: bool,
     no_input: bool,
     as_json: bool,
 ) -> int:
@@ -36,7 +40,13 @@ def command(
 
     From START, or the app's first, to END. The new file stands in their place where a database has
     none of them; the others go on with the old ones. Opens no connection.
+
+    With --prune: once every configured database has the squashes (of APP, or of all apps), their
+    originals go, files and rows, and the squashes become ordinary migrations.
     """
+    if prune:
+        _refuse_with_prune(names, squashed_name, no_optimize)
+        return _prune(call, app, dry_run=dry_run, is_agreed=yes or no_input)
     from whimbrel.run.squash import make_squash, write
 
     app, start, end = _run(app, names)
@@ -47,7 +57,7 @@ def command(
         _show(call, found, with_text=True)
         return 0
     _show(call, found, with_text=False)
-    if not no_input and is_answerable() and not _consents(found):
+    if not (no_input or yes) and is_answerable() and not _consents(found):
         talk("Nothing was written.")
         return 0
     write(found)
@@ -73,6 +83,54 @@ def _run(app: str | None, names: tuple[str, ...]) -> tuple[str, str | None, str]
 def _consents(found: Squashed) -> bool:
     files = "this file" if len(found.squashes) == 1 else f"these {len(found.squashes)} files"
     return click.confirm(f"Write {files}?", default=None, err=True)
+
+
+def _refuse_with_prune(
+    names: tuple[str, ...], squashed_name: str | None, no_optimize: bool
+) -> None:
+    from whimbrel.errors import UsageError
+
+    if names or squashed_name or no_optimize:
+        raise UsageError(
+            "--prune takes an app at most: it prunes all squashes of it",
+            mend="whimbrel squashmigrations --prune [APP]",
+        )
+
+
+def _prune(call: Call, app: str | None, *, dry_run: bool, is_agreed: bool) -> int:
+    from whimbrel.report.squash import prune_json, prune_text
+    from whimbrel.run.prune import plan_prune, prune
+
+    config = call.config()
+    plan = plan_prune(config, [app] if app else [])
+    if call.json:
+        print_json(prune_json(plan))
+    elif plan:
+        data(prune_text(plan))
+    else:
+        talk("There is no squash to prune.")
+    if not plan or dry_run:
+        return 0
+    if not is_agreed and not _agrees_to_prune():
+        talk("Nothing was changed.")
+        return 0
+    prune(config, plan)
+    talk("Done. Commit what changed.")
+    return 0
+
+
+def _agrees_to_prune() -> bool:
+    """What the person says. Raises `QuestionError` where nobody is there to ask."""
+    from whimbrel.errors import QuestionError
+
+    text = "Files and rows go, as shown. Prune?"
+    if is_answerable():
+        return click.confirm(text, default=None, err=True)
+    raise QuestionError(
+        "pruning deletes files and rows, and nobody is there to ask",
+        questions=[{"place": "--prune", "text": text, "flags": ["--yes"]}],
+        mend="Look at the plan above, and say --yes.",
+    )
 
 
 def _show(call: Call, found: Squashed, *, with_text: bool) -> None:

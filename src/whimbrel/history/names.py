@@ -18,8 +18,14 @@ def next_number(names: Iterable[str]) -> int:
 
     "0001_squashed_0004" has the numbers up to 4.
     """
-    numbers = (found for name in names for found in _NUMBERS.findall(name))
+    numbers = (found for name in names for found in numbers_in(name))
     return max(map(int, numbers), default=0) + 1
+
+
+def numbers_in(name: str) -> list[str]:
+    """The number of a name; of a squash's, "0001_squashed_0004", those of its first and its last."""
+    found: list[str] = _NUMBERS.findall(name)
+    return found
 
 
 def migration_name(number: int, words: str) -> str:

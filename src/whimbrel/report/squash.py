@@ -7,6 +7,7 @@ from typing import Any
 
 from whimbrel.history.squash import Cut, Squash, Squashed
 from whimbrel.report.files import shown_path
+from whimbrel.run.prune import PrunePlan
 
 #: What is to be done with a squash.
 NEXT = (
@@ -70,4 +71,34 @@ def squash_json(found: Squashed, *, with_text: bool = False) -> dict[str, Any]:
             {"before": cut.before.name, "after": cut.after.name, "why": cut.why}
             for cut in found.cuts
         ],
+    }
+
+
+# -- pruning ---------------------------------------------------------------------------------
+
+
+def prune_text(plan: PrunePlan) -> str:
+    """What pruning will do, in its order."""
+    return "\n".join(_prune(plan))
+
+
+def _prune(plan: PrunePlan) -> Iterator[str]:
+    yield f"These become ordinary migrations: {', '.join(plan.squashes)}"
+    yield from (f"  edit    {shown_path(each.path)}: its dependencies" for each in plan.pointing)
+    for alias, keys in plan.rows.items():
+        yield from (f"  forget  {app}.{name} in the record of {alias}" for app, name in keys)
+    yield from (f"  delete  {shown_path(path)}" for path in plan.deleted)
+    yield from (f"  edit    {shown_path(each.path)}: no replaces" for each in plan.unsquashed)
+
+
+def prune_json(plan: PrunePlan) -> dict[str, Any]:
+    """What pruning will do, for machines."""
+    return {
+        "squashes": list(plan.squashes),
+        "dependencies": [str(each.path) for each in plan.pointing],
+        "rows": {
+            alias: [f"{app}.{name}" for app, name in keys] for alias, keys in plan.rows.items()
+        },
+        "deleted": [str(path) for path in plan.deleted],
+        "unsquashed": [str(each.path) for each in plan.unsquashed],
     }

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
+from whimbrel.history.replacing import Squashes
 from whimbrel.history.squash.pieces import (
     Cut,
     Piece,
@@ -162,8 +163,7 @@ def _said(original: Original) -> str:
 def _assert_fits(history: History, squashes: Sequence[Squash]) -> None:
     """Raises an error where the history does not hold together, or leads elsewhere, with squashes in it."""
     made = {(each.head.app, each.head.name): each for each in squashes}
-    by = {key: own for own, each in made.items() for key in each.head.replaces}
-    graph = Graph(_nodes(history, made, by), history.graph.apps)
+    graph = _graph(history, made)
     states = States.empty()
     for node in graph.order():
         try:
@@ -196,30 +196,17 @@ def _out_of_order(node: Node, error: WhimbrelError, squashes: Sequence[Squash]) 
     )
 
 
-def _nodes(history: History, made: dict[Key, Squash], by: dict[Key, Key]) -> list[Node]:
-    """The nodes of the history with the squashes in the place of what they stand for."""
-
-    def resolve(key: Key) -> Key:
-        return key if key in made else history.graph.resolve(key)
-
-    def settled(node: Node) -> Node:
-        after = (resolve(key) for key in node.dependencies)
-        before = (resolve(key) for key in node.run_before)
-        return node._replace(
-            dependencies=tuple(by.get(key, key) for key in after),
-            run_before=tuple(by.get(key, key) for key in before),
-        )
-
-    kept = [settled(node) for node in history.graph.order() if node.key not in by]
+def _graph(history: History, made: Mapping[Key, Squash]) -> Graph:
+    """The graph of the history once the squashes are in force."""
     new = [
-        settled(
-            Node(
-                app,
-                name,
-                tuple(sorted(each.head.dependencies)),
-                tuple(sorted(each.head.run_before)),
-            )
+        Node(
+            app,
+            name,
+            tuple(sorted(each.head.dependencies)),
+            tuple(sorted(each.head.run_before)),
+            each.head.replaces,
         )
         for (app, name), each in made.items()
     ]
-    return [*kept, *new]
+    settled = Squashes([*history.files.values(), *new]).settled()
+    return Graph(settled.nodes, history.graph.apps, settled.standing)

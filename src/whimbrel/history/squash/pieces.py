@@ -6,7 +6,6 @@ a squash of both, nor after it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from whimbrel.errors import UsageError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
+from whimbrel.history.names import numbers_in
 from whimbrel.history.node import Key, Node
 
 Piece = tuple[Node, ...]
@@ -100,16 +100,10 @@ def is_atomic(piece: Piece) -> bool:
 
 def squashed_name(piece: Piece, words: str | None = None) -> str:
     """ "0001_squashed_0004", or with words of the user's after the first one's number."""
-    first, last = _numbers(piece[0].name), _numbers(piece[-1].name)
+    first, last = numbers_in(piece[0].name), numbers_in(piece[-1].name)
     if words is not None:
         return f"{first[0]}_{words}" if first else words
     return f"{first[0] if first else piece[0].name}_squashed_{last[-1] if last else piece[-1].name}"
-
-
-def _numbers(name: str) -> list[str]:
-    """The number of a name; of a squash's, those of its first and its last."""
-    found = re.match(r"(\d+)(?:_squashed_(\d+))?", name)
-    return [each for each in found.groups() if each] if found else []
 
 
 def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set[Key], set[Key]]:
@@ -121,7 +115,13 @@ def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set
     after = {key for node in piece for key in node.dependencies}
     before = {key for node in piece for key in node.run_before}
     found = [
-        {stands_for.get(key, key) for key in keys if graph.resolve(key) not in own}
+        {stands_for.get(key, key) for key in keys if _in_force(graph, key) not in own}
         for keys in (after, before)
     ]
     return found[0], found[1]
+
+
+def _in_force(graph: Graph, key: Key) -> Key:
+    """What stands for a migration; offline that is one, since all squashes are in force."""
+    standing = graph.standing.get(key)
+    return standing.last[0] if standing else graph.resolve(key)
