@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 
 _TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?\*/)
@@ -14,6 +15,8 @@ _TOKEN = re.compile(
 )
 # Whatever is no ASCII may stand in a name without quotes (tokenize.c, CC_KYWD0).
 _NAME = re.compile(r"(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*")
+
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ def unquoted(token: str) -> str:
     if len(token) > 1 and token[0] in "\"`'" and token[-1] == token[0]:
         return token[1:-1].replace(token[0] * 2, token[0])
     return token[1:-1] if token.startswith("[") and token.endswith("]") else token
+
+
+def folded(name: str) -> str:
+    """A name in small letters: SQLite minds no capitals, of the letters of ASCII."""
+    return name.lower() if name.isascii() else name.translate(_SMALL)
 
 
 def is_name(token: str) -> bool:

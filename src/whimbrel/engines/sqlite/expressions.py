@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sqlite.ddl import closing, is_name, tokens, unquoted
+from whimbrel.engines.sqlite.ddl import closing, folded, is_name, tokens, unquoted
 from whimbrel.engines.sqlite.spelling import SPELLING
 
 #: The words of expressions (lang_expr.html). Other words are names, or functions.
@@ -32,7 +32,7 @@ def normal(of: Sequence[str], columns: Mapping[str, str], table: str = "") -> st
     ``columns``: how the table spells its columns, by their names in small letters.
     """
     bare = without_parentheses(of)
-    return _spaced(_named(bare, columns, table.lower()))
+    return _spaced(_named(bare, columns, folded(table)))
 
 
 def default(of: Sequence[str]) -> str | None:
@@ -70,7 +70,7 @@ def _named(of: Sequence[str], columns: Mapping[str, str], table: str) -> list[st
     place = 0
     while place < len(of):
         after = of[place + 1] if place + 1 < len(of) else ""
-        if after == "." and is_name(of[place]) and unquoted(of[place]).lower() == table:
+        if after == "." and is_name(of[place]) and folded(unquoted(of[place])) == table:
             place += 2  # the table's own name before a column's
             continue
         before = found[-1] if found else ""
@@ -87,16 +87,16 @@ def _token(token: str, before: str, after: str, columns: Mapping[str, str]) -> s
         return SPELLING.collation(name.upper())
     if token == name:
         return _word(token, after, columns)
-    if name.lower() in columns:
-        return columns[name.lower()]
+    if folded(name) in columns:
+        return columns[folded(name)]
     # In double quotes: perhaps a string, where there is no such column (quirks.html, 8).
     return token if token[0] == '"' else SPELLING.quote(name)
 
 
 def _word(word: str, after: str, columns: Mapping[str, str]) -> str:
-    if word.upper() in _KEYWORDS or (word.upper() in _CONSTANTS and word.lower() not in columns):
+    if word.upper() in _KEYWORDS or (word.upper() in _CONSTANTS and folded(word) not in columns):
         return word.upper()
-    return word.lower() if after == "(" else columns.get(word.lower(), word)
+    return word.lower() if after == "(" else columns.get(folded(word), word)
 
 
 # -- blanks ----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class TableText:
     @cached_property
     def spelled(self) -> dict[str, str]:
         """The columns' names as they are declared, by their names in small letters."""
-        return {column.name.lower(): column.name for column in self.definition.columns}
+        return {ddl.folded(column.name): column.name for column in self.definition.columns}
 
     @cached_property
     def written(self) -> dict[str, str]:
@@ -66,7 +66,7 @@ class TableText:
 
     def columns(self, names: Iterable[str]) -> tuple[str, ...]:
         """Columns as they are declared: SQLite minds no capitals."""
-        return tuple(self.spelled.get(name.lower(), name) for name in names)
+        return tuple(self.spelled.get(ddl.folded(name), name) for name in names)
 
 
 #: The table of a name in the same file, if it is there.
@@ -194,7 +194,7 @@ def _foreign_key(
         named = tuple(ddl.unquoted(part[0]) for part in ddl.split(rest[1:end]))
         rest = rest[end + 1 :]
     said = " ".join(rest).upper()
-    there = text if target.lower() == text.at.name.lower() else neighbour(target)
+    there = text if ddl.folded(target) == ddl.folded(text.at.name) else neighbour(target)
     return ForeignKey(
         name,
         columns,
@@ -248,7 +248,7 @@ def _part(of: list[str], text: TableText, collations: dict[str, str | None]) -> 
     if len(of) > 2 and of[-2].upper() == "COLLATE" and _is_one_thing(of[:-2]):
         of, collation = of[:-2], e.collation(of[-1])
     bare = e.without_parentheses(of)
-    column = text.spelled.get(ddl.unquoted(bare[0]).lower()) if len(bare) == 1 else None
+    column = text.spelled.get(ddl.folded(ddl.unquoted(bare[0]))) if len(bare) == 1 else None
     if column is not None:
         own = collations[column] or "BINARY"
         return IndexPart(column, descending, collation=None if collation == own else collation)

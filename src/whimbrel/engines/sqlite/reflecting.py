@@ -31,14 +31,14 @@ class _File:
     """The tables of one database file, by name; SQLite minds no capitals."""
 
     def __init__(self, texts: Iterable[TableText]) -> None:
-        self._texts = {text.at.name.lower(): text for text in texts}
+        self._texts = {ddl.folded(text.at.name): text for text in texts}
 
     def find(self, name: str) -> TableText | None:
-        return self._texts.get(name.lower())
+        return self._texts.get(ddl.folded(name))
 
     def tables(self, names: Collection[str] | None = None) -> Iterator[Table]:
         """Its tables in order; those of these names alone, if any are given."""
-        wanted = None if names is None else {name.lower() for name in names}
+        wanted = None if names is None else {ddl.folded(name) for name in names}
         for name, text in self._texts.items():
             if wanted is None or name in wanted:
                 yield table_of(text, self.find)
@@ -75,18 +75,18 @@ def _texts(connection: Connection, schema: str | None) -> Iterator[TableText]:
     indexes: dict[str, dict[str, str]] = {}
     for row in rows:
         if row.type == "index":
-            indexes.setdefault(row.tbl_name.lower(), {})[row.name] = row.sql
+            indexes.setdefault(ddl.folded(row.tbl_name), {})[row.name] = row.sql
     tables = {row.name: row.sql for row in rows if row.type == "table"}
     hidden = _hidden(connection, schema, tables)
     for name, sql in tables.items():
-        if name.lower() not in hidden:
-            yield TableText(Name(schema, name), sql, indexes.get(name.lower(), {}))
+        if ddl.folded(name) not in hidden:
+            yield TableText(Name(schema, name), sql, indexes.get(ddl.folded(name), {}))
 
 
 def _hidden(connection: Connection, schema: str | None, tables: dict[str, str]) -> set[str]:
     """Tables that are none of a user's: SQLite's own, virtual ones, and what those keep rows in."""
-    own = {name.lower() for name in tables if name.lower().startswith("sqlite_")}
-    virtual = {name.lower() for name, sql in tables.items() if _is_virtual(sql)}
+    own = {folded for folded in map(ddl.folded, tables) if folded.startswith("sqlite_")}
+    virtual = {ddl.folded(name) for name, sql in tables.items() if _is_virtual(sql)}
     if not virtual:
         return own
     shadows = {f"{name}_{suffix}" for name in virtual for suffix in _SHADOWS}
@@ -104,7 +104,9 @@ def _told_shadows(connection: Connection, schema: str | None) -> list[str]:
     rows = execute(connection, "PRAGMA table_list").all()
     within = (schema or "main").lower()
     return [
-        row.name.lower() for row in rows if row.type == "shadow" and row.schema.lower() == within
+        ddl.folded(row.name)
+        for row in rows
+        if row.type == "shadow" and row.schema.lower() == within
     ]
 
 
@@ -143,8 +145,8 @@ def _with_identities(read: Table, given: Table) -> Table:
         read,
         key=given.key,
         columns=tuple(_filled(column, columns[column.name]) for column in read.columns),
-        constraints=_keyed(read.constraints, given.constraints),
-        indexes=_keyed(read.indexes, given.indexes),
+        constraints=tuple(_known(each, given.constraints) for each in read.constraints),
+        indexes=tuple(_known(each, given.indexes) for each in read.indexes),
     )
 
 
@@ -155,9 +157,13 @@ def _filled(read: Column, given: Column) -> Column:
 P = TypeVar("P", Constraint, Index)
 
 
-def _keyed(read: Iterable[P], given: Iterable[P]) -> tuple[P, ...]:
-    keys = {_place(each): each.key for each in given}
-    return tuple(replace(each, key=keys.get(_place(each))) for each in read)
+def _known(read: P, given: Iterable[P]) -> P:
+    """A part with the identity of the one that was given.
+
+    The CHECK that a column's type asks for is none of those: nobody minds what it is called.
+    """
+    known = next((each for each in given if _place(each) == _place(read)), None)
+    return replace(read, name="") if known is None else replace(read, key=known.key)
 
 
 def _place(of: Constraint | Index) -> tuple[object, ...]:
