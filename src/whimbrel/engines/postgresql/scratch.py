@@ -7,9 +7,10 @@ lock what they point at. So do tablespaces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -111,12 +112,37 @@ def _read(connection: Connection, schema: Schema, make: Make) -> dict[Name, Tabl
     return found
 
 
-def _groups(tables: Iterable[Table]) -> Iterable[list[Table]]:
-    """The tables of each database schema: in the temporary one their names must not meet."""
-    groups: dict[str | None, list[Table]] = {}
+#: How many tables at a time: each holds some locks until it is taken back.
+_AT_A_TIME = 200
+
+
+def _groups(tables: Iterable[Table]) -> Iterator[list[Table]]:
+    """Tables of one database schema (in the temporary one their names must not meet), some at a time."""
+    by_schema: dict[str | None, list[Table]] = {}
     for table in tables:
-        groups.setdefault(table.schema, []).append(table)
-    return groups.values()
+        by_schema.setdefault(table.schema, []).append(table)
+    for each in by_schema.values():
+        related = _related(each)
+        if related:
+            yield related
+        alone = [table for table in each if table not in related] if related else each
+        yield from (alone[n : n + _AT_A_TIME] for n in range(0, len(alone), _AT_A_TIME))
+
+
+def _related(tables: Sequence[Table]) -> list[Table]:
+    """Those that inherit, and what they inherit from: they go together, those above first."""
+    above = {table.at: _parents(table) for table in tables if _parents(table)}
+    parents = {at for each in above.values() for at in each}
+
+    def depth(at: Name) -> int:
+        return 1 + max((depth(each) for each in above[at]), default=0) if at in above else 0
+
+    related = [table for table in tables if table.at in above or table.at in parents]
+    return sorted(related, key=lambda table: depth(table.at))
+
+
+def _parents(table: Table) -> list[Name]:
+    return opts.parents(opts.own(table.options).get("inherits") or ())
 
 
 class _Scratch:
@@ -128,7 +154,8 @@ class _Scratch:
 
     def there_and_back(self, group: list[Table]) -> dict[Name, Table]:
         """All tables of one database schema, at once if that works."""
-        temporary = [self._temporary(table, group) for table in _parents_first(group)]
+        there = {table.at for table in group}
+        temporary = [self._temporary(table, there) for table in group]
         if not self._made(temporary):
             for table in temporary:
                 if not self._made([table]):
@@ -139,9 +166,8 @@ class _Scratch:
         schema = group[0].schema
         return {Name(schema, each.name): self.stand_ins.taken_out(each) for each in read}
 
-    def _temporary(self, table: Table, group: Iterable[Table]) -> Table:
-        """The table as it is made in the temporary schema."""
-        there = {other.at for other in group}
+    def _temporary(self, table: Table, there: Collection[Name]) -> Table:
+        """The table as it is made in the temporary schema. ``there``: what else is made there."""
         indexes = (replace(each, options=_here(each.options)) for each in table.indexes)
         constraints = (each for each in table.constraints if not isinstance(each, ForeignKey))
         return self.stand_ins.put_in(
@@ -150,7 +176,7 @@ class _Scratch:
                 schema=TEMPORARY,
                 constraints=tuple(constraints),
                 indexes=tuple(indexes),
-                options=_inherited_here(_here(table.options), there),
+                options=_inherited_here(table, there),
             )
         )
 
@@ -201,28 +227,14 @@ def _tried(connection: Connection, statements: Sequence[str]) -> bool:
     return True
 
 
-def _here(options: Iterable[tuple[str, object]]) -> tuple[tuple[str, object], ...]:
+def _here(options: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     """Options without a tablespace, which may not be there, or not be ours to use."""
     return tuple((name, value) for name, value in options if not name.endswith("tablespace"))
 
 
-def _inherited_here(
-    options: tuple[tuple[str, object], ...], there: Iterable[Name]
-) -> tuple[tuple[str, object], ...]:
-    """Parents as they are called in the temporary schema; those that are not there are left out."""
+def _inherited_here(table: Table, there: Collection[Name]) -> tuple[tuple[str, Any], ...]:
+    """Options with parents as they are called in the temporary schema, if they are there."""
     name = f"{opts.PREFIX}inherits"
-    parents = [at for at in opts.parents(dict(options).get(name) or ()) if at in there]
-    rest = tuple(pair for pair in options if pair[0] != name)
-    here = tuple(str(Name(TEMPORARY, at.name)) for at in parents)
+    rest = tuple(pair for pair in _here(table.options) if pair[0] != name)
+    here = tuple(str(Name(TEMPORARY, at.name)) for at in _parents(table) if at in there)
     return (*rest, (name, here)) if here else rest
-
-
-def _parents_first(group: Sequence[Table]) -> list[Table]:
-    above = {
-        table.at: opts.parents(opts.own(table.options).get("inherits") or ()) for table in group
-    }
-
-    def depth(at: Name) -> int:
-        return 1 + max((depth(each) for each in above[at] if each in above), default=0)
-
-    return sorted(group, key=lambda table: depth(table.at))
