@@ -233,11 +233,7 @@ class _ModelPatch:
 
     def _flags(self, each: ModelField, field: Field) -> Field:
         """Without the parts that the field brings, and the database has not."""
-        off = {
-            option: False
-            for option, kind in (("unique", "uniq"), ("db_index", "idx"))
-            if f"{each.key}:{kind}" in self.lost
-        }
+        off = self._off(each) if {f"{each.key}:uniq", f"{each.key}:idx"} & self.lost.keys() else {}
         check = f"{each.key}:check"
         if check in self.lost and field.check("x") is not None:
             field = without_check(field)
@@ -245,22 +241,37 @@ class _ModelPatch:
             self.left.append(self.kept.pop(check))
         return field.but(**off) if off else field
 
+    def _off(self, each: ModelField) -> dict[str, bool]:
+        """What a field asks for and has not; a unique field that is no more may ask for an index."""
+        return {
+            option: False
+            for option, kind in (("unique", "uniq"), ("db_index", "idx"))
+            if getattr(each.field, option) and f"{each.key}:{kind}" not in self.kept
+        }
+
     def _pointing(self, each: ModelField, field: Field, live: Column) -> Field:
         """A foreign key as the database has it; a plain field where its target is gone."""
         if not isinstance(field, ForeignKeyField):
             return field
-        target = self._target(field)
-        if target is None:
-            return self._plain(each, field, live)
         changes: dict[str, Any] = {}
         if f"{each.key}:fk" in self.lost:
             changes["db_constraint"] = False
+        if self._is_of_others(field):
+            return field.but(**changes) if changes else field
+        target = self._target(field)
+        if target is None:
+            return self._plain(each, field, live)
         place, column = target
         if field.to_field is None and not place.is_key([column.name]):
             changes["to_field"] = place.fields[column.name]
         if field.type is None and not self._follows(live, place.table, column):
             changes["type"] = live.type
         return field.but(**changes) if changes else field
+
+    def _is_of_others(self, field: ForeignKeyField) -> bool:
+        """Whether a key points at a table that is somebody else's, and is not looked at."""
+        to = self.made.find(field.to)
+        return to is not None and not to.options.managed
 
     def _follows(self, own: Column, target: Table, pointed: Column) -> bool:
         """Whether a key's column goes on having the type of what it points at."""
@@ -350,11 +361,22 @@ class _ModelPatch:
             return model
         alone = live.columns[0] if live is not None and len(live.columns) == 1 else None
         for each in model.fields:
-            is_key = each.field.has_column and each.field.column_name(each.name) == alone
+            if not each.field.has_column:
+                continue
+            changes = self._off(each)
+            is_key = each.field.column_name(each.name) == alone
+            if is_key:
+                self._free(each)
             if each.field.primary_key != is_key:
-                new = each._replace(field=each.field.but(primary_key=is_key))
-                model = model.with_field(each.name, new)
+                changes["primary_key"] = is_key
+            if changes:
+                model = model.with_field(each.name, each._replace(field=each.field.but(**changes)))
         return model
+
+    def _free(self, each: ModelField) -> None:
+        """A field that is the key by itself brings no other part: those are the model's now."""
+        parts = (self.kept.pop(f"{each.key}:{kind}", None) for kind in ("uniq", "idx"))
+        self.left += [part for part in parts if part is not None]
 
     # -- the rest
 
