@@ -60,8 +60,9 @@ class TableText:
         constraints = self.definition.all_constraints
         return next((each for each in constraints if each.kind == "PRIMARY"), None)
 
-    @property
+    @cached_property
     def key_columns(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
         return self.columns(self.key.columns) if self.key is not None else ()
 
     def columns(self, names: Iterable[str]) -> tuple[str, ...]:
