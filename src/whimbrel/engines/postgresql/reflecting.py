@@ -65,9 +65,10 @@ class Surroundings:
         said = None not in schemas and row["default"] in schemas
         known = frozenset(row["schemas"])
         bare = cls(row["default"], row["version"], row["method"], known, said, {})
-        return replace(bare, enums=bare._enums(connection))
+        return replace(bare, enums=bare.enum_types(connection))
 
-    def _enums(self, connection: Connection) -> dict[int, tuple[str, EnumType]]:
+    def enum_types(self, connection: Connection) -> dict[int, tuple[str, EnumType]]:
+        """The enum types that are there now, by their oids, each with its schema."""
         return {
             row["oid"]: (
                 row["schema"],

@@ -102,7 +102,8 @@ def _read(connection: Connection, schema: Schema, make: Make) -> dict[Name, Tabl
     for statement in stand_ins.statements():
         _tried(connection, [statement])
     if stand_ins.enums:
-        again = replace(Surroundings.of(connection), default=around.default)
+        # With the default schema as it was: the temporary one is first now.
+        again = replace(around, enums=around.enum_types(connection))
         around = stand_ins.known(again)
     scratch = _Scratch(connection, around, stand_ins, make)
     found: dict[Name, Table] = {}
