@@ -53,8 +53,9 @@ class Carrier:
         self._sources = {source.key: source for source in sources}
         self._modules = {source.module: source for source in sources}
         self._names = names or {}
-        #: What each name of a file stands for.
+        #: What each name of a file stands for, and the name that each meaning had first.
         self.meanings: dict[tuple[Key, str], Meaning] = {}
+        self._first_names: dict[Meaning, tuple[str, Key]] = {}
         #: The statements that come along, by file and place in it.
         self._statements: set[tuple[Key, int]] = set()
         self.imports: set[Imported] = set()
@@ -94,7 +95,10 @@ class Carrier:
 
     def _named(self, source: Source, name: str) -> str:
         meaning = self.meanings.get((source.key, name))
-        return self._names.get(meaning, name) if meaning is not None else name
+        return self._name(meaning) if meaning is not None else name
+
+    def _name(self, meaning: Meaning) -> str:
+        return self._names.get(meaning) or self._first_names[meaning][0]
 
     def _renamed_element(self, source: Source, text: str) -> str:
         shown = renamed(f"(\n{text}\n)", self._new_names(source))
@@ -102,9 +106,9 @@ class Carrier:
 
     def _new_names(self, source: Source) -> dict[str, str]:
         return {
-            name: self._names[meaning]
+            name: self._name(meaning)
             for (key, name), meaning in self.meanings.items()
-            if key == source.key and meaning in self._names
+            if key == source.key
         }
 
     # -- what is used
@@ -125,10 +129,11 @@ class Carrier:
             self._need_unknown(source, name)
             return
         imported = self._imported(source, name, found)
+        meaning = imported or Meaning("own", "/".join(source.key), name)
+        self.meanings[source.key, name] = meaning
+        self._first_names.setdefault(meaning, (name, source.key))
         if imported is not None:
-            self.meanings[source.key, name] = imported
             return
-        self.meanings[source.key, name] = Meaning("own", "/".join(source.key), name)
         for statement in [*found, *source.changes_of(name)]:
             self._take(source, statement)
 
@@ -215,8 +220,8 @@ class Carrier:
     def import_statements(self) -> set[Imported]:
         """All that is to be imported, under its new names."""
         found = set(self.imports)
-        for (_, name), meaning in self.meanings.items():
-            new = self._names.get(meaning, name)
+        for meaning in self._first_names:
+            new = self._name(meaning)
             if meaning.kind == "import as":
                 found.add((meaning.module, None, new))
             elif meaning.kind == "from":
@@ -232,8 +237,8 @@ class Carrier:
     def names(self, taken: Mapping[str, Meaning]) -> dict[Meaning, str]:
         """New names for what would collide. ``taken``: what the file's own names mean."""
         wanted: dict[str, dict[Meaning, Key]] = {}
-        for (key, name), meaning in self.meanings.items():
-            wanted.setdefault(name, {}).setdefault(meaning, key)
+        for meaning, (name, key) in self._first_names.items():
+            wanted.setdefault(name, {})[meaning] = key
         used = {*wanted, *taken, *self._known_names()}
         found: dict[Meaning, str] = {}
         for name, meanings in wanted.items():
