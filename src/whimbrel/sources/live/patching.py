@@ -255,7 +255,7 @@ class _ModelPatch:
             return field
         changes: dict[str, Any] = {}
         if f"{each.key}:fk" in self.lost:
-            changes["db_constraint"] = False
+            changes["db_constraint"] = self._other_name_of_key(each)
         if self._is_of_others(field):
             return field.but(**changes) if changes else field
         target = self._target(field)
@@ -267,6 +267,15 @@ class _ModelPatch:
         if field.type is None and not self._follows(live, place.table, column):
             changes["type"] = live.type
         return field.but(**changes) if changes else field
+
+    def _other_name_of_key(self, each: ModelField) -> str | bool:
+        """The name that the database has for a field's key; False where it has no such key."""
+        lost = replace(self.lost[f"{each.key}:fk"], name="")
+        found = next((part for part in self.left if replace(part, name="") == lost), None)
+        if found is None:
+            return False
+        self.left.remove(found)
+        return found.name
 
     def _is_of_others(self, field: ForeignKeyField) -> bool:
         """Whether a key points at a table that is somebody else's, and is not looked at."""
