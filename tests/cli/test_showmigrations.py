@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -44,7 +45,8 @@ def test_a_ghost_is_shown(three: Project) -> None:
         (three.root / f"blog/migrations/{name}.py").unlink()
     shown = three.do("showmigrations").out
     assert "[X] 0002_m2  (ghost: applied, and its file is gone)" in shown
-    assert "warning: blog.0002_m2 is applied and has no file" in three.do("migrate").err
+    said = three.do("migrate").err
+    assert re.search(r"warning: blog.0002_m2 \(.* UTC\) is applied and has no file here\n", said)
 
 
 @pytest.mark.parametrize("args", [["blog", "zero"], ["blog", "0001"], ["news", "0001"]])
@@ -71,7 +73,7 @@ def test_a_ghost_of_another_app_and_a_faked_way_back_stop_nothing(three: Project
     three.do("migrate")
     (three.root / "blog/migrations/0003_m3.py").unlink()
     three.do("migrate", "news", "zero")
-    assert "blog.0003_m3 is applied" in three.do("migrate", "news").err
+    assert "warning: blog.0003_m3 (" in three.do("migrate", "news").err
     three.do("migrate", "blog", "0001", "--fake")
     assert three.applied() == ["blog.0001_m1", "blog.0003_m3", "news.0001_m1", "news.0002_m2"]
 
@@ -86,9 +88,6 @@ def test_a_way_back_with_nothing_but_a_ghost_is_refused(three: Project) -> None:
 def test_an_edited_file_is_shown(three: Project) -> None:
     three.migration("blog", "0001_m1", CREATE.format(name="M1").replace("number", "numbers"))
     assert "[X] 0001_m1  (edited since it was applied)" in three.do("showmigrations").out
-    migrated = three.do("migrate")
-    assert "warning: blog.0001_m1 was edited after it was applied here" in migrated.err
-    assert three.run("migrate", "--json").json["warnings"] != []
 
 
 def test_layout_and_comments_are_no_edit(three: Project) -> None:

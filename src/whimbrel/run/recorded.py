@@ -98,8 +98,7 @@ def _refuse_lost(history: History, target: Target, record: Record, lost: Mapping
     if found:
         raise HistoryError(
             "applied here, without a file, and the record is not enough to undo it: "
-            + "; ".join(found.values()),
-            place=", ".join(map(label_of, found)),
+            + "; ".join(f"{label_of(key)}: {why}" for key, why in found.items()),
             mend="Nothing was changed. Switch to the branch or commit that has its file, and go "
             "back there; where the file is gone for good, bring the database there by hand, and "
             "record it with --fake.",
