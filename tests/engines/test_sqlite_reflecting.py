@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,21 @@ def test_what_steps_made_differs_in_nothing(
         for here, there in ((Schema(), before), (before, after), (after, before)):
             go(connection, here, there, engine)
             assert differences(connection, there) == []
+
+
+@pytest.mark.parametrize("engine", [NEW, OLD], ids=["new", "old"])
+@pytest.mark.parametrize(("old", "new"), [pytest.param(o, n, id=name) for name, o, n in CASES])
+def test_steps_find_constraints_that_have_no_names(
+    engine: SQLiteEngine, old: list[Table], new: list[Table]
+) -> None:
+    for here, there in ((old, new), (new, old)):
+        before, after = Schema.of(tuple(here)), Schema.of(tuple(there))
+        with fresh() as connection:
+            for step in NEW.steps(diff(Schema(), before), Schema()):
+                script(connection, re.sub(r"CONSTRAINT \w+ (?=\w)", "", step.sql))
+            assert differences(connection, before) == []
+            go(connection, before, after, engine)
+            assert differences(connection, after) == []
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
