@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -432,3 +434,195 @@ def test_the_next_migration_has_the_next_number(old: Project) -> None:
     assert "blog/migrations/0005_m1_next.py" in made
     file = old.root / "blog/migrations/0005_m1_next.py"
     assert f'("blog", "{SQUASH}")' in file.read_text()
+
+
+# -- pruned: rows without files --------------------------------------------------------------------
+
+
+def test_ghosts_are_pruned(old: Project) -> None:
+    old.chain("news", 2)
+    old.configured("blog", "news")
+    old.do("migrate")
+    remove(old, NAMES[3], NAMES[2])
+    (old.root / "news/migrations/0002_m2.py").unlink()
+    assert old.do("migrate", "blog", "--prune", "--plan").err == (
+        f"Would remove the row of blog.{NAMES[2]}\nWould remove the row of blog.{NAMES[3]}\n"
+    )
+    assert (
+        old.do("migrate", "blog", "0004", "--prune").err == f"Removed the row of blog.{NAMES[3]}\n"
+    )
+    pruned = old.do("migrate", "blog", "--prune", "--json")
+    assert pruned.json["pruned"] == [f"blog.{NAMES[2]}"]
+    assert old.do("migrate", "blog", "--prune").err.startswith("Nothing to remove")
+    assert old.applied() == [f"blog.{name}" for name in NAMES[:2]] + [
+        "news.0001_m1",
+        "news.0002_m2",
+    ]
+    assert "blog_m3" in old.tables()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--prune"], "--prune needs an app"),
+        (["nowhere", "--prune"], "there is no app"),
+        (["blog", "0001", "--prune"], "blog has no ghosts"),
+        (["blog", "--prune", "--fake"], "give it alone"),
+    ],
+)
+def test_what_is_no_pruning(old: Project, args: list[str], words: str) -> None:
+    old.do("migrate")
+    refused = old.run("migrate", *args)
+    assert refused.code in (2, 4)
+    assert words in refused.err
+
+
+def test_rows_that_a_squash_replaces_are_no_ghosts(old: Project) -> None:
+    old.do("migrate")
+    squash(old)
+    remove(old, *NAMES)
+    old.do("migrate", "blog", "--prune")
+    assert old.applied() == [f"blog.{name}" for name in NAMES]
+    old.do("migrate")
+    old.do("migrate", "blog", "--prune")
+    assert old.applied() == ALL
+
+
+def test_rows_of_a_squash_that_is_not_applied_stay(old: Project) -> None:
+    old.do("migrate", "blog", NAMES[1])
+    squash(old)
+    remove(old, *NAMES)
+    refused = old.run("migrate", "blog", "--prune")
+    assert refused.code == 4
+    assert "has applied some of what it replaces" in refused.err
+    assert old.applied() == [f"blog.{name}" for name in NAMES[:2]]
+
+
+# -- pruned: squashes that every database has ------------------------------------------------------
+
+PRUNE = ["squashmigrations", "--prune", "--yes"]
+
+
+@pytest.fixture
+def squashed(two_apps: Project, tmp_path: Path) -> Project:
+    """Two databases, and a squash that one of them has; another app stands on what it replaces."""
+    two_apps.configured(
+        "blog",
+        "news",
+        more=f'\n[tool.whimbrel.databases]\neu = "sqlite:///{tmp_path}/eu.sqlite3"\n',
+    )
+    two_apps.do("migrate")
+    squash(two_apps)
+    two_apps.do("migrate")
+    return two_apps
+
+
+def test_a_squash_is_pruned_once_every_database_has_it(squashed: Project) -> None:
+    before = {file: file.read_text() for file in squashed.root.glob("*/migrations/*.py")}
+    refused = squashed.run(*PRUNE)
+    assert refused.code == 4
+    assert f"blog.{SQUASH} is missing in eu" in refused.err
+    assert "whimbrel migrate --database eu" in refused.err
+    assert before == {file: file.read_text() for file in squashed.root.glob("*/migrations/*.py")}
+    squashed.do("migrate", "--database", "eu")
+    squashed.do(*PRUNE)
+    assert_pruned(squashed)
+    assert squashed.run(*PRUNE).err == "There is no squash to prune.\n"
+
+
+def assert_pruned(project: Project) -> None:
+    names = sorted(file.stem for file in (project.root / "blog/migrations").glob("0*.py"))
+    assert names == [SQUASH]
+    assert "replaces" not in (project.root / f"blog/migrations/{SQUASH}.py").read_text()
+    news = (project.root / "news/migrations/0001_m1.py").read_text()
+    assert f"('blog', '{SQUASH}')" in news.replace('"', "'")
+    assert project.applied() == [f"blog.{SQUASH}", "news.0001_m1"]
+    for alias in ("default", "eu"):
+        assert project.do("migrate", "--database", alias).err == "Nothing to do.\n"
+    assert project.do("showmigrations", "blog").out == f"blog\n  [X] {SQUASH}\n"
+    project.do("migrate", "blog", "zero")
+    project.do("migrate")
+    assert project.tables() == {*TABLES, "news_m1"}
+
+
+#: Steps of a pruning: dependencies, rows of two databases, four files, the squash's own file.
+STEPS = [
+    "rewrite_migration:1",
+    "_forget:1",
+    "_forget:2",
+    "unlink:1",
+    "unlink:3",
+    "rewrite_migration:2",
+]
+
+KILLED = """
+import os, pathlib, sys
+from whimbrel.config import load_config, make_importable
+from whimbrel.run import prune
+name, _, number = sys.argv[1].partition(":")
+owner = pathlib.Path if name == "unlink" else prune
+true, left = getattr(owner, name), [int(number)]
+
+def dies_before(*args, **extra):
+    left[0] -= 1
+    if not left[0]:
+        os._exit(9)
+    return true(*args, **extra)
+
+config = load_config(pathlib.Path.cwd())
+make_importable(config)
+plan = prune.plan_prune(config)
+setattr(owner, name, dies_before)
+prune.prune(config, plan)
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_pruning_is_finished_by_the_next(squashed: Project, step: str) -> None:
+    squashed.do("migrate", "--database", "eu")
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, step],
+        cwd=squashed.root,
+        env=squashed.environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 9, ended.stderr
+    for alias in ("default", "eu"):
+        assert squashed.do("migrate", "--database", alias).err == "Nothing to do.\n"
+    squashed.do(*PRUNE)
+    assert_pruned(squashed)
+
+
+def test_a_squash_of_a_squash_is_pruned(old: Project) -> None:
+    squash(old)
+    outer(old)
+    old.migration(
+        "blog", "0006_last", 'migrations.DeleteModel("M3")', after=[("blog", "0005_later")]
+    )
+    old.do("migrate")
+    old.do(*PRUNE)
+    names = sorted(file.stem for file in (old.root / "blog/migrations").glob("0*.py"))
+    assert names == [OUTER, "0006_last"]
+    assert old.applied() == [f"blog.{OUTER}", "blog.0006_last"]
+    assert old.do("migrate").err == "Nothing to do.\n"
+
+
+def test_one_app_is_pruned_alone(squashed: Project) -> None:
+    squashed.do("migrate", "--database", "eu")
+    assert squashed.run("squashmigrations", "news", "--prune", "--yes").err == (
+        "There is no squash to prune.\n"
+    )
+    squashed.do("squashmigrations", "blog", "--prune", "--yes")
+    assert_pruned(squashed)
+
+
+def test_a_file_that_cannot_be_edited_stops_it_all(squashed: Project) -> None:
+    squashed.do("migrate", "--database", "eu")
+    file = squashed.root / "news/migrations/0001_m1.py"
+    text = file.read_text()
+    file.write_text(text.replace("dependencies = [", "dependencies = [] + ["))
+    refused = squashed.run(*PRUNE)
+    assert refused.code == 2
+    assert "error[write]: news/migrations/0001_m1.py" in refused.err
+    assert len(squashed.applied()) == 6

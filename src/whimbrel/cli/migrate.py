@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     help="Undo what has no file here (of APP, down to NAME) by the sources that the record kept; "
     "that runs code from the database.",
 )
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Take what has no file (of APP, or NAME alone) out of the record, and do nothing else.",
+)
 @click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
 @click.option(
     "--backup",
@@ -75,6 +80,7 @@ def command(
     fake_initial: bool,
     accept_edit: bool,
     recorded: bool,
+    prune: bool,
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
@@ -93,6 +99,9 @@ def command(
         raise click.UsageError("--fake records everything, --fake-initial what is there: give one.")
     if accept_edit:
         return _accept(call, target, alias, lock_timeout, others=check or only_plan or fake)
+    if prune:
+        others = check or fake or fake_initial or recorded
+        return _prune(call, target, alias, lock_timeout, others=others, only_plan=only_plan)
     if check:
         return _check(call, target, alias, recorded=recorded)
     if only_plan:
@@ -121,6 +130,33 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
         talk(f"Accepted {label} as its file is now")
     if not accepted.labels:
         talk("Nothing to accept: nothing that is applied was edited.")
+    return 0
+
+
+def _prune(
+    call: Call, target: Target, alias: str, limit: float, *, others: bool, only_plan: bool
+) -> int:
+    from whimbrel.run.prune import prune_ghosts
+
+    if others:
+        raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
+    config = call.config()
+    with _progress() as tell:
+        pruned = prune_ghosts(
+            config,
+            target.app,
+            target.name,
+            alias=alias,
+            only_plan=only_plan,
+            lock_timeout=limit,
+            tell=tell,
+        )
+    if call.json:
+        print_json({"database": pruned.database, "pruned": list(pruned.labels)})
+    for label in pruned.labels:
+        talk(f"{'Would remove' if only_plan else 'Removed'} the row of {label}")
+    if not pruned.labels:
+        talk("Nothing to remove: all that is recorded has its file, or is part of a squash.")
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -126,6 +126,10 @@ class Executor:
     def renew(self, nodes: Sequence[Node]) -> None:
         """Record what the files of applied migrations do now; nothing else is changed."""
         self._committed(lambda: recorder.renew(self.connection, map(row_of, nodes)))
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Take rows out of the record; nothing else is changed."""
+        self._committed(partial(recorder.forget, self.connection, list(keys)))
 
     def tidy(self) -> None:
         """Take the record's own tables away when nothing is applied any more."""
