@@ -56,7 +56,7 @@ class Checked:
     @property
     def exit_code(self) -> int:
         """As the command ends: 5 where a database could not be asked, 4 where history is broken."""
-        if any(set(each.codes) & set(OF_DATABASE) for each in self.unasked):
+        if any(each.codes == OF_DATABASE for each in self.unasked):
             return 5
         if any(each.code in OF_HISTORY for each in self.findings):
             return 4
@@ -118,6 +118,8 @@ class _Checking:
     loaded: Files = field(init=False)
     #: What the models look like after all files, if that can be told.
     state: State | None = field(default=None, init=False)
+    #: Apps of whose own migrations not all are known: what looks like a leaf may be none.
+    gapped: set[str] = field(default_factory=set, init=False)
     #: Whether the history is all that the files say.
     is_whole: bool = field(default=True, init=False)
 
@@ -128,6 +130,7 @@ class _Checking:
         self.loaded = load_what_loads(self.config.apps)
         for (app, _), error in self.loaded.broken.items():
             self._add("load", error, app=app)
+            self.gapped.add(app)
         self.is_whole = not self.loaded.broken
         self._graph()
         if self.history is not None:
@@ -139,6 +142,7 @@ class _Checking:
         nodes, missing = without_what_is_missing(self.loaded)
         for node, key in missing:
             self.found.append(of_missing(node, key, self.loaded.nodes))
+            self.gapped |= {node.app} & {key[0]}
         self.is_whole = self.is_whole and not missing
         try:
             self.history = self.loaded.history(nodes)
@@ -148,9 +152,8 @@ class _Checking:
             self.is_whole = False
 
     def _conflicts(self, history: History) -> None:
-        broken = {app for app, _ in self.loaded.broken}
         for app, leaves in history.graph.conflicts().items():
-            if app not in broken:
+            if app not in self.gapped:
                 try:
                     history.graph.refuse_conflicts([app])
                 except HistoryError as error:
