@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from dataclasses import replace
 
 from hypothesis import given, settings
 
 from live import as_seen
 from strategies import histories, states
+from whimbrel.detect import FlagQuestioner, detect
 from whimbrel.operations import Operation
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import ForeignKey, Name, Schema
+from whimbrel.sources import native
 from whimbrel.sources.live import models_of, patched
+from whimbrel.sources.live.native import native_source
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 from wild import wild_histories
@@ -55,8 +60,37 @@ def test_what_differs_is_taken_from_the_database(
     assert diff(as_seen(lower(made), keys=False), live) == []
 
 
+def _read(text: str, app: str) -> State:
+    """The state of a models.py."""
+    before = set(native._known)
+    module = f"{app}.models"
+    sys.modules[module] = types.ModuleType(module)
+    try:
+        exec(compile(text, f"{app}/models.py", "exec"), vars(sys.modules[module]))
+        native.finish()
+        return native.state_of(
+            info.model for label, info in native._known.items() if label not in before
+        )
+    finally:
+        native.forget([info for label, info in native._known.items() if label not in before])
+        native._waiting.clear()
+        del sys.modules[module]
+
+
+@given(wild_histories())
+@settings(max_examples=75, deadline=None)
+def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]]) -> None:
+    state = _state(history)
+    live = _of_models(as_seen(lower(state), keys=False), state)
+    for app in ("one", "fresh"):
+        made = models_of(live, app, dialect="postgresql")
+        read = _read(native_source(made, app), app)
+        assert diff(lower(read), lower(made)) == []
+        assert list(detect(read, made, FlagQuestioner())) == []
+
+
 def _of_models(schema: Schema, *states: State) -> Schema:
-    """Without tables of others, other dialects' options, and sequences that no column tells of."""
+    """Without tables of others or without columns, other dialects' options, and sequences that no column tells of."""
     left = {
         Name(model.options.schema, model.db_table)
         for state in states
@@ -74,7 +108,7 @@ def _of_models(schema: Schema, *states: State) -> Schema:
             ),
         )
         for at, table in schema.tables.items()
-        if at not in left
+        if at not in left and table.columns
     ]
     return replace(Schema.of(tuple(tables)), schemas=frozenset())
 

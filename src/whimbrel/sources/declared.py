@@ -27,8 +27,9 @@ class Info:
     """What is known of a native model, as ``Model._meta``.
 
     fields: every field of its own table, by name, in order. options: what Meta says, in normal
-    form. parents: the models whose tables it extends. place: "blog/models.py:12". tables: its
-    own, and those of its many-to-many fields. reverse_names: the accessors that others gave it.
+    form. parents: the models whose tables it extends. place: "blog/models.py:12". keyless: its
+    table has no primary key, and Meta says so. tables: its own, and those of its many-to-many
+    fields. reverse_names: the accessors that others gave it.
     """
 
     model: type[Any]
@@ -36,6 +37,7 @@ class Info:
     name: str
     place: str
     abstract: bool = False
+    keyless: bool = False
     fields: dict[str, Field] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     parents: tuple[type[Any], ...] = ()
@@ -84,6 +86,7 @@ def read(model: type[Any], place: str) -> Info:
     app = getattr(meta, "app_label", None) or app_label(model.__module__)
     info = Info(model, app, model.__name__, place, abstract=bool(vars(meta).get("abstract")))
     info.options = _options(info, meta)
+    info.keyless = getattr(meta, "primary_key", ()) is None
     info.verbose_name = getattr(meta, "verbose_name", None)
     info.verbose_name_plural = getattr(meta, "verbose_name_plural", None)
     info.parents = tuple(_parents(model))
@@ -205,11 +208,12 @@ def _substituted(value: Field, info: Info) -> Field:
 def _add_key(info: Info) -> None:
     for parent in info.parents:
         _add_parent_link(info, parent)
-    if not info.primary_key:
+    if not info.primary_key and not info.keyless:
         if "id" in info.fields:
             raise info.error(
                 "the field id is not the primary key, and no other field is",
-                "Add primary_key=True to it, or give it another name.",
+                "Add primary_key=True to it, or give it another name; a table without a primary "
+                "key says primary_key = None in its Meta.",
             )
         info.fields = {"id": BigAutoField(primary_key=True), **info.fields}
 

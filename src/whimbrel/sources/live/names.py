@@ -10,7 +10,18 @@ from collections.abc import Collection, Iterable
 
 #: What a module of models calls by these names: no field may hide them from those below it.
 _OF_MODULES = frozenset(
-    {"models", "sa", "dt", "decimal", "uuid", "postgresql", "sqlite", "mapped_column", "Meta"}
+    {
+        "models",
+        "sa",
+        "dt",
+        "decimal",
+        "uuid",
+        "postgresql",
+        "sqlite",
+        "mapped_column",
+        "Meta",
+        "self",
+    }
 )
 #: What SQLAlchemy and the native model keep on a class.
 _OF_CLASSES = frozenset({"metadata", "registry", "type_annotation_map"})
