@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @click.command("squashmigrations")
-@click.argument("app", required=False)
-@click.argument("names", nargs=-1, metavar="[START] END")
+@click.argument("app", required=False, metavar="APP")
+@click.argument("end", nargs=-1, metavar="[START] END")
 @click.option("--squashed-name", metavar="NAME", help="What the file is called after its number.")
 @click.option("--no-optimize", is_flag=True, help="Take the operations as they are.")
 @click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
@@ -27,7 +27,7 @@ def command(
     call: Call,
     /,
     app: str | None,
-    names: tuple[str, ...],
+    end: tuple[str, ...],
     squashed_name: str | None,
     no_optimize: bool,
     dry_run: bool,
@@ -45,13 +45,13 @@ def command(
     originals go, files and rows, and the squashes become ordinary migrations.
     """
     if prune:
-        _refuse_with_prune(names, squashed_name, no_optimize)
+        _refuse_with_prune(end, squashed_name, no_optimize)
         return _prune(call, app, dry_run=dry_run, is_agreed=yes or no_input)
     from whimbrel.run.squash import make_squash, write
 
-    app, start, end = _run(app, names)
+    own, first, last = _run(app, end)
     found = make_squash(
-        call.config(), app, end, start=start, name=squashed_name, optimize=not no_optimize
+        call.config(), own, last, start=first, name=squashed_name, optimize=not no_optimize
     )
     if dry_run:
         _show(call, found, with_text=True)
