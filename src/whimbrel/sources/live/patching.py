@@ -143,8 +143,12 @@ def _differ(expected: Table, live: Table) -> bool:
 
 
 def is_same(expected: Constraint | Index, live: Constraint | Index) -> bool:
-    """Whether two parts are one: equal, or equal but for a name that the database does not have."""
-    return expected == live or (live.name == "" and replace(expected, name="") == live)
+    """Whether two parts are one: equal, or equal but for a name that one of them does not have.
+
+    The database may know none; and what a column's type asks for may have any.
+    """
+    unnamed = "" in (live.name, expected.name)
+    return expected == live or (unnamed and replace(expected, name=live.name) == live)
 
 
 class _ModelPatch:
