@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 @click.option(
     "--from-database", is_flag=True, help="The initial migration is for what a database has."
 )
+@click.option(
+    "--rename",
+    is_flag=True,
+    help="Rename constraints and indexes that have other names in a database, if no more differs.",
+)
 @click.option("--dry-run", is_flag=True, help="Write and record nothing.")
 @json_option
 @pass_call
@@ -45,6 +50,7 @@ def command(
     models: str | None,
     aliases: tuple[str, ...],
     from_database: bool,
+    rename: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -56,7 +62,7 @@ def command(
     from whimbrel.run.adopt import Wanted, adopt_alembic
 
     start = (call.project or Path.cwd()).resolve()
-    wanted = Wanted(config_file, app, models, aliases, from_database, dry_run)
+    wanted = Wanted(config_file, app, models, aliases, from_database, rename, dry_run)
     return _report(call, adopt_alembic(start, wanted))
 
 

@@ -26,8 +26,8 @@ def _lines(adopted: Adopted) -> Iterator[str]:
         yield from (f"  {operation.describe()}" for operation in file.operations)
     for database in adopted.databases:
         yield f"{database.alias}: {_said(database, adopted.project.heads)}"
-        for each in database.deviations:
-            yield from deviation_lines(each)
+        if not database.outcome.is_well:
+            yield from deviation_lines(database.deviations)
 
 
 def _shown(path: Path) -> str:
@@ -41,9 +41,13 @@ def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
     at = f"at Alembic's head ({', '.join(database.versions)})"
     match database.outcome:
         case Outcome.RECORDED:
-            return f"{at}, and it has what the models say: recorded {labels}"
+            if database.deviations:
+                return f"{at}, and only names differed: renamed them, and recorded {labels}"
+            return f"{at}, and it has what the initial migration makes: recorded {labels}"
         case Outcome.FITS:
-            return f"{at}, and it has what the models say: would record {labels}"
+            if database.deviations:
+                return f"{at}, and only names differ: would rename them, and record {labels}"
+            return f"{at}, and it has what the initial migration makes: would record {labels}"
         case Outcome.ALREADY:
             return "recorded already"
         case Outcome.BEHIND:
@@ -66,9 +70,9 @@ def next_steps(adopted: Adopted) -> list[str]:
         said = _next(adopted, database)
         if said and said not in steps:
             steps.append(said)
-    if steps or adopted.dry_run:
+    if adopted.dry_run or not all(each.outcome.is_well for each in adopted.databases):
         return steps
-    return ["Next: whimbrel makemigrations and migrate, from now on. Alembic's files may stay."]
+    return ["From now on: whimbrel makemigrations and migrate. Alembic's files may stay."]
 
 
 def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
@@ -92,10 +96,15 @@ def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
 
 
 def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: str) -> str:
+    if all(each.is_of_names for each in database.deviations):
+        return f"{database.alias}: only names differ. {again} --rename renames them, at once."
     mending = (
-        f"  Mend the database by the SQL that brings it to the models:\n"
-        f"    whimbrel migrate {adopted.apps[0]}{option} --fake\n"
-        f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
+        "  Mend the database by the SQL that brings it to the models:\n"
+        + "".join(
+            f"    whimbrel migrate {label.replace('.', ' ', 1)}{option} --fake\n"
+            for label in database.labels
+        )
+        + f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
     )
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.

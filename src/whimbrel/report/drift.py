@@ -16,18 +16,33 @@ def drift_text(drift: Drift) -> str:
 
 def _app(drift: Drift, app: str | None) -> Iterator[str]:
     yield app or "what no operation says"
-    for each in drift.deviations:
-        if each.app == app:
-            yield from deviation_lines(each)
+    yield from deviation_lines(each for each in drift.deviations if each.app == app)
 
 
-def deviation_lines(deviation: Deviation, indent: str = "  ") -> Iterator[str]:
-    """An operation, and below it what differs."""
+def deviation_lines(deviations: Iterable[Deviation]) -> Iterator[str]:
+    """Operations, and below each what differs; mere names together, at the end."""
+    named: list[Detail] = []
+    for each in deviations:
+        if each.is_of_names:
+            named += each.details
+        else:
+            yield from _deviation(each)
+    if named:
+        yield f"  {_counted(len(named))} named otherwise"
+        yield from (f"    {detail_text(detail)}" for detail in named)
+
+
+def _deviation(deviation: Deviation) -> Iterator[str]:
+    indent = "  "
     if deviation.operation is not None:
         yield f"{indent}{deviation.operation.describe()}"
-    deeper = indent if deviation.operation is None else f"{indent}  "
+        indent += "  "
     for detail in deviation.details:
-        yield f"{deeper}{detail_text(detail)}"
+        yield f"{indent}{detail_text(detail)}"
+
+
+def _counted(number: int) -> str:
+    return "1 constraint or index is" if number == 1 else f"{number} constraints and indexes are"
 
 
 def detail_text(detail: Detail) -> str:
@@ -36,7 +51,8 @@ def detail_text(detail: Detail) -> str:
         return f"{detail.place}: only in the database: {detail.what} {detail.found}"
     if detail.found is None:
         return f"{detail.place}: missing in the database: {detail.what} {detail.expected}"
-    return f"{detail.place}: {detail.what} {detail.expected} -> {detail.found}"
+    what = detail.what.removeprefix("name of ")
+    return f"{detail.place}: {what} {detail.expected} -> {detail.found}"
 
 
 def drift_json(drift: Drift) -> dict[str, Any]:

@@ -28,13 +28,18 @@ from whimbrel.state.state import State
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of an adoption. models: "module:attribute", where env.py does not say."""
+    """What is asked of an adoption.
+
+    models: "module:attribute", where env.py does not say. rename: whether constraints and indexes
+    of a database get the names that they have here, where nothing else differs.
+    """
 
     config: Path | None = None
     app: str | None = None
     models: str | None = None
     aliases: tuple[str, ...] = ()
     from_database: bool = False
+    rename: bool = False
     dry_run: bool = False
 
 
@@ -68,7 +73,9 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     if not wanted.dry_run:
         made.write()
         _write(files, gone)
-    adoption = Adoption(made.config, made.apps, project, tuple(files), wanted.dry_run)
+    adoption = Adoption(
+        made.config, made.apps, project, tuple(files), wanted.rename, wanted.dry_run
+    )
     databases = wanted.aliases or tuple(made.config.databases)
     return Adopted(
         project,
@@ -110,7 +117,8 @@ def _files(
     new = [app for app in made.apps if not history.graph.of_app(app)]
     if wanted.from_database:
         _refuse_recorded(made, old)
-        return _from_database(project, made, wanted), [node.path for node in old if node.path]
+        files = _from_database(project, made, wanted)
+        return files, [node.path for node in old if node.path]
     if not new:
         return [], []
     return _authored(made.config, history, _models(made, history, new), new), []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,15 +13,20 @@ from sqlalchemy.engine import Connection
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, WhimbrelError
 from whimbrel.history.loader import History, load
-from whimbrel.history.node import Key, label_of
+from whimbrel.history.node import Node
 from whimbrel.run.adopt_project import AlembicProject
+from whimbrel.run.carrying import alone
 from whimbrel.run.comparing import Comparison, compare, covering
 from whimbrel.run.connect import Database, connected, database_of
-from whimbrel.run.drift import Deviation, deviations
+from whimbrel.run.drift import Deviation, deviations, is_of_names
+from whimbrel.run.events import nobody
+from whimbrel.run.lock import LIMIT
 from whimbrel.run.make import MigrationFile
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
+from whimbrel.run.plan import Stage
 from whimbrel.run.record import Record, read
+from whimbrel.run.recorder import Overtaken
+from whimbrel.run.work import Work
+from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name
 from whimbrel.state.state import State
 
@@ -70,6 +76,7 @@ class Adoption:
     apps: tuple[str, ...]
     project: AlembicProject
     files: tuple[MigrationFile, ...]
+    rename: bool
     dry_run: bool
 
 
@@ -81,84 +88,91 @@ def adopted(adoption: Adoption, alias: str) -> AdoptedDatabase:
         shown = database.shown
         if database.is_missing:
             return AdoptedDatabase(alias, shown, Outcome.MISSING)
-        found = _looked_at(adoption, database)
-        if found.outcome is Outcome.FITS and not adoption.dry_run:
-            _record(adoption, alias)
-            found = AdoptedDatabase(alias, shown, Outcome.RECORDED, found.versions, found.labels)
-        return found
+        return _Looking(adoption, database, load(adoption.config.apps)).adopted()
     except WhimbrelError as error:
         return AdoptedDatabase(alias, shown, Outcome.FAILED, error=error)
 
 
-def _looked_at(adoption: Adoption, database: Database) -> AdoptedDatabase:
-    history = load(adoption.config.apps)
-    with connected(database) as connection:
-        record = read(connection)
-        versions = versions_in(connection, adoption.project.version_table)
-        todo = _initial(adoption, history, record)
+@dataclass
+class _Looking:
+    """One database that is there. ``history``: with what the adoption has written."""
 
-        def ended(outcome: Outcome, **more: tuple[str, ...]) -> AdoptedDatabase:
-            return AdoptedDatabase(database.alias, database.shown, outcome, versions, **more)
+    adoption: Adoption
+    database: Database
+    history: History
 
-        if not todo and not _is_dry(adoption):
-            return ended(Outcome.ALREADY)
-        if not versions:
-            return ended(Outcome.UNVERSIONED)
-        missing = adoption.project.missing(versions)
+    def adopted(self) -> AdoptedDatabase:
+        with connected(self.database) as connection:
+            record = read(connection)
+            self.versions = versions_in(connection, self.adoption.project.version_table)
+            todo = self._initial(record)
+            unready = self._unready(todo)
+            if unready is not None:
+                return unready
+            found = self._compared(connection, record, todo)
+            different = tuple(deviations(found, connection.dialect))
+        labels = [node.label for node in todo]
+        labels = labels or [f"{file.app}.{file.name}" for file in self.adoption.files]
+        only_names = self.adoption.rename and all(map(is_of_names, found.changes))
+        if different and not only_names:
+            return self._ended(Outcome.DIFFERS, labels=tuple(labels), deviations=different)
+        if self.adoption.dry_run:
+            return self._ended(Outcome.FITS, labels=tuple(labels), deviations=different)
+        if not self._record(todo, found):
+            return self._ended(Outcome.ALREADY)
+        return self._ended(Outcome.RECORDED, labels=tuple(labels), deviations=different)
+
+    def _ended(self, outcome: Outcome, **more: Any) -> AdoptedDatabase:
+        shown = self.database.shown
+        return AdoptedDatabase(self.database.alias, shown, outcome, self.versions, **more)
+
+    @property
+    def _is_unwritten(self) -> bool:
+        """Whether the initial migrations are only to be written."""
+        return self.adoption.dry_run and bool(self.adoption.files)
+
+    def _initial(self, record: Record) -> list[Node]:
+        """The initial migrations of the adopted apps, and what they need, that are not recorded."""
+        apps, graph = self.adoption.apps, self.history.graph
+        wanted = [node.key for app in apps for node in graph.of_app(app) if node.initial]
+        todo = graph.forwards(wanted, record.applied)
+        # What is only to be written is not among them, nor what it will stand for.
+        return [node for node in todo if node.app not in apps] if self._is_unwritten else todo
+
+    def _unready(self, todo: Sequence[Node]) -> AdoptedDatabase | None:
+        """What became of it, where there is nothing to compare."""
+        if not todo and not self._is_unwritten:
+            return self._ended(Outcome.ALREADY)
+        if not self.versions:
+            return self._ended(Outcome.UNVERSIONED)
+        missing = self.adoption.project.missing(self.versions)
         if missing:
-            return ended(Outcome.BEHIND, missing=tuple(missing))
-        others = [label_of(key) for key in todo if key[0] not in adoption.apps]
-        if others:
-            return ended(Outcome.WAITS, labels=tuple(others))
-        found = _deviations(adoption, database, connection, history, record, todo)
-        labels = tuple(map(label_of, todo)) or tuple(f"{e.app}.{e.name}" for e in adoption.files)
-        outcome = Outcome.DIFFERS if found else Outcome.FITS
-        return AdoptedDatabase(
-            database.alias, database.shown, outcome, versions, labels, deviations=found
-        )
+            return self._ended(Outcome.BEHIND, missing=tuple(missing))
+        others = tuple(node.label for node in todo if node.app not in self.adoption.apps)
+        return self._ended(Outcome.WAITS, labels=others) if others else None
 
+    def _compared(self, connection: Connection, record: Record, todo: Sequence[Node]) -> Comparison:
+        there = record.applied.keys() & self.history.graph.nodes.keys()
+        state = self.history.states_of({*there, *(node.key for node in todo)}).database
+        if self._is_unwritten:
+            for file in self.adoption.files:
+                for operation in file.operations:
+                    state = operation.apply(file.app, state)
+        covers = covering(self.adoption.config, state, [self.adoption.project.version_table])
+        engine = self.database.engine
+        return compare(engine, connection, state, covers, self.adoption.apps)
 
-def _is_dry(adoption: Adoption) -> bool:
-    """Whether the initial migrations are not written yet."""
-    return adoption.dry_run and bool(adoption.files)
-
-
-def _initial(adoption: Adoption, history: History, record: Record) -> list[Key]:
-    """The initial migrations of the adopted apps, and what they need, that are not recorded."""
-    wanted = [
-        node.key for app in adoption.apps for node in history.graph.of_app(app) if node.initial
-    ]
-    todo = [node.key for node in history.graph.forwards(wanted, record.applied)]
-    # What is only to be written is not among them, nor what it will stand for.
-    return [key for key in todo if key[0] not in adoption.apps] if _is_dry(adoption) else todo
-
-
-def _deviations(
-    adoption: Adoption,
-    database: Database,
-    connection: Connection,
-    history: History,
-    record: Record,
-    todo: Sequence[Key],
-) -> tuple[Deviation, ...]:
-    state = history.states_of(
-        {*(record.applied.keys() & history.graph.nodes.keys()), *todo}
-    ).database
-    if _is_dry(adoption):
-        for file in adoption.files:
-            for operation in file.operations:
-                state = operation.apply(file.app, state)
-    covers = covering(adoption.config, state, [adoption.project.version_table])
-    found = compare(database.engine, connection, state, covers, adoption.apps)
-    return tuple(deviations(found, connection.dialect))
-
-
-def _record(adoption: Adoption, alias: str) -> None:
-    history = load(adoption.config.apps)
-    for app in adoption.apps:
-        initial = [node for node in history.graph.of_app(app) if node.initial]
-        if initial:
-            migrate(adoption.config, Target(app, initial[-1].name), alias=alias, fake=True)
+    def _record(self, todo: Sequence[Node], found: Comparison) -> bool:
+        """Record the initial migrations, in the transaction that renames; False if others have."""
+        renames = diff(found.live, found.expected)
+        with alone(self.database, LIMIT, nobody) as executor:
+            steps = executor.engine.steps(renames, found.live)
+            executor.prepare()
+            try:
+                executor.carry_out(Work(Stage(tuple(todo)), False, True, (), tuple(steps)))
+            except Overtaken:
+                return False
+        return True
 
 
 def versions_in(connection: Connection, table: Name) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.drift_words import Detail, Words
 from whimbrel.run.edits import refuse_edited
 from whimbrel.run.make import MigrationFile
-from whimbrel.run.record import Record, ghosts, read
+from whimbrel.run.record import Record, fitted, ghosts, read
 from whimbrel.run.script import Script, Statement, enclosed
+from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name, Schema
 from whimbrel.state.difference import changes_between
@@ -38,6 +39,11 @@ class Deviation:
     app: str | None
     operation: Operation | None
     details: tuple[Detail, ...]
+
+    @property
+    def is_of_names(self) -> bool:
+        """Whether nothing differs by it but what constraints and indexes are called."""
+        return all(each.what.startswith("name of ") for each in self.details)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class _Search:
             return Drift(database.shown)
         with connected(database) as connection:
             record = read(connection)
-            history = history.fitting(record.applied.keys(), record.half_done.keys())
+            history, record = fitted(history, record)
             _refuse_half_done(record)
             refuse_edited(history.graph, record)
             comparison = self._compared(database.engine, connection, history, record)
@@ -133,25 +139,50 @@ def _refuse_half_done(record: Record) -> None:
 def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
     words = Words(dialect, comparison.expected, comparison.live)
-    said: set[Detail] = set()
+    whole = words.details(comparison.changes)
+    names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
+    said: set[tuple[str, str]] = set()
     state = comparison.state
     for migration in comparison.operations:
         for operation in migration.operations:
             after = operation.apply(migration.app, state)
-            details = tuple(words.details(changes_between(state, after)))
-            said.update(details)
+            details = words.details(changes_between(state, after))
+            said.update((each.place, each.what) for each in details)
             state = after
-            yield Deviation(migration.app, operation, details)
-    places = {(each.place, each.what) for each in said}
-    rest = [
-        each for each in words.details(comparison.changes) if (each.place, each.what) not in places
-    ]
+            yield Deviation(migration.app, operation, tuple(names.in_place_of(details)))
+    rest = [each for each in whole if (each.place, each.what) not in said]
     if rest and (not said or all(each.what in _UNSAID for each in rest)):
         yield Deviation(None, None, tuple(rest))
 
 
 #: What operations speak of only by the models that use it.
 _UNSAID = frozenset({"sequence", "enum type", "schema"})
+
+
+def is_of_names(change: c.Change) -> bool:
+    """Whether a change says only that a constraint or an index has another name."""
+    return isinstance(change, c.RenameConstraint | c.RenameIndex)
+
+
+class _Names:
+    """Parts that only have other names: operations may have to exchange them."""
+
+    def __init__(self, words: Words, renames: Iterable[c.Change]) -> None:
+        self.gone: set[str] = set()
+        self.come: dict[str, Detail] = {}
+        for each in renames:
+            if isinstance(each, c.RenameConstraint | c.RenameIndex):
+                (detail,) = words.details([each])
+                self.gone.add(f"{each.table}.{each.old.name}")
+                self.come[f"{each.table}.{each.new.name}"] = detail
+
+    def in_place_of(self, details: Iterable[Detail]) -> Iterator[Detail]:
+        """The details, with one for each name where an operation takes away and makes anew."""
+        for each in details:
+            if each.expected is None and each.place in self.come:
+                yield self.come[each.place]
+            elif each.found is not None or each.place not in self.gone:
+                yield each
 
 
 # -- some apps only --------------------------------------------------------------------------
