@@ -8,12 +8,12 @@ from typing import Any
 
 from whimbrel.engines.postgresql import options
 from whimbrel.engines.postgresql.reflected_columns import counting
-from whimbrel.engines.postgresql.reflected_types import type_of
+from whimbrel.engines.postgresql.reflected_types import array_of, known_type
 from whimbrel.engines.postgresql.sequences import bounds
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Name, Schema, Sequence, Table
-from whimbrel.schema.types import ColumnType, EnumType, enum_types
+from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.state.naming import LONGEST
 
 
@@ -144,11 +144,11 @@ def guessed(table: Table) -> Table:
 
 
 def _guessed(of: ColumnType) -> ColumnType:
-    if any(SPELLING.has_type_of(enum) for enum in enum_types(of)):
-        return native(of) if isinstance(of, EnumType) else of
+    if isinstance(of, EnumType) and SPELLING.has_type_of(of):
+        return native(of)
+    if isinstance(of, Type) and (item := dict(of.kwargs).get("item_type")):
+        return array_of(_guessed(item))
     spelled = SPELLING.bare_type(of).lower().replace(", ", ",")
-    word = spelled.partition("(")[0].partition("[")[0]
+    word = spelled.partition("(")[0]
     known = spelled.replace(word, _ALIASES.get(word, word), 1)
-    if known == "character":
-        known = "character(1)"
-    return type_of(known)
+    return known_type(f"{known}(1)" if known == "character" else known) or of

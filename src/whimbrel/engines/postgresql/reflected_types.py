@@ -20,7 +20,7 @@ _Made = Callable[[tuple[int, ...], str], Type]
 
 def type_of(spelled: str) -> ColumnType:
     """The type that ``format_type`` spells so: ``character varying(10)[]``."""
-    known = _known(spelled)
+    known = known_type(spelled)
     return known if known is not None else in_its_words(spelled)
 
 
@@ -36,7 +36,8 @@ def array_of(item: ColumnType) -> ColumnType:
 
 
 @lru_cache(maxsize=4096)
-def _known(spelled: str) -> ColumnType | None:
+def known_type(spelled: str) -> ColumnType | None:
+    """As `type_of`; None for what SQLAlchemy has no class for."""
     if spelled.endswith("[]"):
         return array_of(type_of(spelled[:-2]))
     match = _SPELLED.fullmatch(spelled)
