@@ -626,3 +626,44 @@ def test_a_file_that_cannot_be_edited_stops_it_all(squashed: Project) -> None:
     assert refused.code == 2
     assert "error[write]: news/migrations/0001_m1.py" in refused.err
     assert len(squashed.applied()) == 6
+
+
+# -- together with what else looks at the record ---------------------------------------------------
+
+
+def test_an_original_in_force_that_was_edited(old: Project) -> None:
+    old.do("migrate", "blog", NAMES[1])
+    squash(old)
+    field = ORIGINALS[1].replace("default=0", "default=1")
+    old.migration("blog", NAMES[1], field, after=[("blog", NAMES[0])])
+    refused = old.run("migrate")
+    assert refused.code == 4
+    assert f"blog.{NAMES[1]}" in refused.err
+    accepted = old.do("migrate", "blog", NAMES[1], "--accept-edit")
+    assert f"Accepted blog.{NAMES[1]}" in accepted.err
+    old.do("migrate")
+    assert old.applied() == ALL
+
+
+@pytest.mark.parametrize("applied", range(5))
+def test_no_drift_at_any_point(old: Project, applied: int) -> None:
+    if applied:
+        old.do("migrate", "blog", NAMES[applied - 1])
+    squash(old)
+    if not applied:
+        old.do("migrate")
+    drift = old.run("drift", "--json")
+    assert drift.code == 0, drift.err
+
+
+def test_a_squash_of_another_branch_takes_nothing_with_it(old: Project) -> None:
+    file = squash(old)
+    old.do("migrate")
+    file.unlink()
+    for args in ([NAMES[2]], ["--recorded"]):
+        assert old.run("migrate", "blog", *args).code == 4
+    assert old.tables() == TABLES
+    old.do("migrate", "blog", "--prune")
+    old.do("migrate", "blog", NAMES[2])
+    assert old.applied() == [f"blog.{name}" for name in NAMES[:3]]
+    old.query("SELECT extra FROM blog_m1")

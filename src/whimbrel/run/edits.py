@@ -91,17 +91,17 @@ def accept_edits(
     from whimbrel.run.carrying import alone
     from whimbrel.run.connect import database_of
     from whimbrel.run.planning import history_for
-    from whimbrel.run.record import read, record_in
+    from whimbrel.run.record import fitted, read, record_in
 
     database = database_of(config, alias)
-    history = history_for(config, target)
+    history, record = fitted(history_for(config, target), record_in(database))
     chosen = history.graph.nodes
     if target.app is not None:
         chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
     if target.app is not None and target.name not in (None, ZERO):
         node = history.node(target.app, str(target.name))
         chosen = {node.key: node}
-    if not edited(chosen, record_in(database).applied):
+    if not edited(chosen, record.applied):
         return Accepted(database.shown)
     with alone(database, lock_timeout, tell) as executor:
         nodes = edited(chosen, read(executor.connection).applied)
