@@ -252,12 +252,12 @@ def test_apps_that_point_at_each_other_are_split(anywhere: Project) -> None:
     why = "shop.0002_b comes after 0002_a and before 0003_a"
     assert f"split between 0002_a and 0003_a: {why}\n" in said.out
     anywhere.do("squashmigrations", "shop", "0002")
-    ended = anywhere.do("migrate")
-    assert labels(ended.err) == [
+    anywhere.do("migrate")
+    assert {each for each in anywhere.applied() if "squashed" in each} == {
         "blog.0001_squashed_0002",
         "shop.0001_squashed_0002",
         "blog.0003_squashed_0004",
-    ]
+    }
     with connected(anywhere) as connection:
         assert module.catalog(connection) == expected
 

@@ -105,9 +105,11 @@ def _file(
 
 
 def _apart(definitions: Sequence[str]) -> Iterator[str]:
-    """Code as it is, with two empty lines before each piece."""
-    for each in definitions:
-        yield from ("", "", each)
+    """Code as it is, with two empty lines before each piece; one after imports, before no `def`."""
+    for number, each in enumerate(definitions):
+        code = next(line for line in each.splitlines() if not line.startswith("#"))
+        is_block = code.startswith(("def ", "class ", "async ", "@"))
+        yield from ("", "", each) if number or is_block else ("", each)
 
 
 def write_migration(path: Path, text: str | bytes) -> Path:
