@@ -495,6 +495,41 @@ def test_tables_are_found_by_name(
     assert list(ENGINE.reflect(connection, names=names).tables) == found
 
 
+@pytest.mark.parametrize("asked", [("public",), (None, "public")])
+def test_the_default_schema_may_be_called_by_its_name(
+    asked: tuple[str | None, ...], connection: Connection
+) -> None:
+    """Some say its name, and some say none: both are one."""
+    named = replace(linked(), target=Name("public", "author"))
+    wanted = schema(
+        replace(AUTHOR, schema="public"),
+        table(
+            column(INTEGER), Column("mood", MOOD, default=Constant("ok")), named, schema="public"
+        ),
+        table(column(array(MOOD)), replace(named, columns=("id",)), name="more"),
+        sequences=(Sequence("counter"),),
+    )
+    carry_out(connection, Schema(schemas=frozenset({"public"})), wanted)
+    live = ENGINE.reflect(connection, asked)
+    expected = ENGINE.canonical(connection, wanted)
+    assert diff(live, expected) == []
+    assert {each.schema for each in (*live.tables, *live.enums, *live.sequences)} == {"public"}
+    assert (expected.enums, expected.sequences) == (live.enums, live.sequences)
+
+
+PATHS = {"public, s": "s", "s, public": "public", "nowhere, s": "public", "s, pg_temp": "public"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_whatever_is_searched_the_law_holds(path: str, connection: Connection) -> None:
+    execute(connection, "CREATE SCHEMA s")
+    execute(connection, f"SET search_path = {path}")
+    connection.commit()
+    wanted = wanted_beside(PATHS[path])
+    carry_out(connection, Schema(schemas=frozenset({"s", "public"})), wanted)
+    assert_lawful(connection, wanted)
+
+
 def test_the_catalog_is_asked_as_often_whatever_there_is(connection: Connection) -> None:
     def asked() -> int:
         statements: list[str] = []
@@ -514,26 +549,35 @@ def test_the_catalog_is_asked_as_often_whatever_there_is(connection: Connection)
 
 # -- one change by hand ----------------------------------------------------------------------------
 
-MOOD, OTHER = enum("sad", "ok"), enum("a", "b", name="Other", schema="s")
-WANTED = schema(
-    AUTHOR,
-    table(
-        column(INTEGER, null=True, default=Constant(1)),
-        Column("word", varchar(20), default=Constant("a"), comment="said"),
-        Column("mood", MOOD, default=Constant("ok")),
-        Column("others", array(OTHER), default=Constant(["a"])),
-        Column("twice", INTEGER, True, computed=Computed(SQL("x * 2"))),
-        Column("count", BIG, generated=Identity()),
-        linked(on_delete="CASCADE"),
-        Check("word_check", Q(word__in=["a", "b"])),
-        Check("other_check", SQL("others <> '{}' AND others[1] = 'a'::s.\"Other\"")),
-        Unique("post_word", ("word",)),
-        index("mood", name="post_mood", where=Q(mood="ok")),
-        comment="about",
-    ),
-    table(column(INTEGER, default=SQL("nextval('s.counter')")), name="counted"),
-    sequences=(Sequence("counter", "s", start=7),),
-)
+MOOD = enum("sad", "ok")
+
+
+def wanted_beside(other: str) -> Schema:
+    """Tables in the default schema, with an enum type and a sequence in another one."""
+    letters = enum("a", "b", name="Other", schema=other)
+    first = SQL(f"others <> '{{}}' AND others[1] = 'a'::{other}.\"Other\"")
+    return schema(
+        AUTHOR,
+        table(
+            column(INTEGER, null=True, default=Constant(1)),
+            Column("word", varchar(20), default=Constant("a"), comment="said"),
+            Column("mood", MOOD, default=Constant("ok")),
+            Column("others", array(letters), default=Constant(["a"])),
+            Column("twice", INTEGER, True, computed=Computed(SQL("x * 2"))),
+            Column("count", BIG, generated=Identity()),
+            linked(on_delete="CASCADE"),
+            Check("word_check", Q(word__in=["a", "b"])),
+            Check("other_check", first),
+            Unique("post_word", ("word",)),
+            index("mood", name="post_mood", where=Q(mood="ok")),
+            comment="about",
+        ),
+        table(column(INTEGER, default=SQL(f"nextval('{other}.counter')")), name="counted"),
+        sequences=(Sequence("counter", other, start=7),),
+    )
+
+
+WANTED = wanted_beside("s")
 
 BY_HAND = {
     "ALTER TABLE post ALTER x DROP DEFAULT": ["AlterColumn post x"],

@@ -164,7 +164,8 @@ class Engine(Protocol):
     ) -> Schema:
         """What a live database has: tables, enum types and sequences, without identities.
 
-        ``schemas``: the database schemas to look into, None for the connection's default one.
+        ``schemas``: the database schemas to look into, None for the connection's default one; what
+        is in that one has the schema None, unless it is asked for by its name too.
         ``names``: these tables alone, with their enum types (``schemas`` then says nothing).
         Left out are views, partitions, and what belongs to the system or to an extension; other
         tools' tables, and Whimbrel's own, are there. Opens no transaction of its own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from whimbrel.engines.postgresql.sequences import bounds
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Name, Schema, Sequence, Table
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType, Type, replace_enums
 from whimbrel.state.naming import LONGEST
 
 
@@ -27,6 +27,42 @@ def plain(schema: Schema) -> Schema:
         {Name(enum.schema, enum.name): enum for enum in enums},
         {Name(each.schema, each.name): each for each in sequences},
         schema.schemas,
+    )
+
+
+def in_one_naming(schema: Schema, default: str | None) -> Schema:
+    """Where the default database schema is called by its name, all that is in it is: so is what is read."""
+    if default is None or default not in schema.schemas:
+        return schema
+    types = {each: replace(each, schema=default) for each in _enums(schema) if not each.schema}
+    tables = [_said_to_be_in(table, default, types) for table in schema.tables.values()]
+    sequences = [replace(each, schema=each.schema or default) for each in schema.sequences.values()]
+    enums = [types.get(each, each) for each in schema.enums.values()]
+    return Schema(
+        {table.at: table for table in tables},
+        {Name(each.schema, each.name): each for each in enums},
+        {Name(each.schema, each.name): each for each in sequences},
+        schema.schemas,
+    )
+
+
+def _enums(schema: Schema) -> Iterator[EnumType]:
+    yield from schema.enums.values()
+    for table in schema.tables.values():
+        yield from table.enums
+
+
+def _said_to_be_in(table: Table, default: str, types: Mapping[EnumType, EnumType]) -> Table:
+    def constraint(of: Constraint) -> Constraint:
+        if not isinstance(of, ForeignKey) or of.target.schema is not None:
+            return of
+        return replace(of, target=Name(default, of.target.name))
+
+    return replace(
+        table,
+        schema=table.schema or default,
+        columns=tuple(replace(c, type=replace_enums(c.type, types)) for c in table.columns),
+        constraints=tuple(map(constraint, table.constraints)),
     )
 
 

@@ -48,8 +48,8 @@ def reflect(
 class Surroundings:
     """What the names of a database mean to us.
 
-    ``default``: the connection's default schema, which is None to us, unless only its name was
-    asked for (``said``). ``enums``: the enum types, and the schemas they are in, by their oids.
+    ``default``: the connection's default schema, which is None to us, unless it was asked for by
+    its name (``said``). ``enums``: the enum types, and the schemas they are in, by their oids.
     """
 
     default: str | None
@@ -62,7 +62,7 @@ class Surroundings:
     @classmethod
     def of(cls, connection: Connection, schemas: Places = (None,)) -> Surroundings:
         row = catalog.surroundings(connection)
-        said = None not in schemas and row["default"] in schemas
+        said = row["default"] in schemas
         known = frozenset(row["schemas"])
         bare = cls(row["default"], row["version"], row["method"], known, said, {})
         return replace(bare, enums=bare.enum_types(connection))

@@ -32,9 +32,10 @@ Make = Callable[[Sequence[c.Change], Schema], list[Step]]
 
 def canonical(connection: Connection, schema: Schema, make: Make) -> Schema:
     """See `whimbrel.engines.base.Engine.canonical`."""
-    plain = normal.plain(schema)
     with _taken_back(connection):
-        read = _read(connection, plain, make)
+        around = Surroundings.of(connection, schema.schemas)
+        plain = normal.plain(normal.in_one_naming(schema, around.default))
+        read = _read(connection, plain, around, make)
     tables = (
         rejoined(table, read[at]) if at in read else normal.guessed(table)
         for at, table in plain.tables.items()
@@ -92,11 +93,12 @@ _SETTINGS = """SELECT set_config('lock_timeout', '3s', true),
 # -- tables there and back -------------------------------------------------------------------------
 
 
-def _read(connection: Connection, schema: Schema, make: Make) -> dict[Name, Table]:
+def _read(
+    connection: Connection, schema: Schema, around: Surroundings, make: Make
+) -> dict[Name, Table]:
     """The tables that could be made, as they came back."""
     if not schema.tables or not _may_make(connection):
         return {}
-    around = Surroundings.of(connection)
     execute(connection, _SETTINGS)
     stand_ins = StandIns.needed(connection, schema, around)
     for statement in stand_ins.statements():
