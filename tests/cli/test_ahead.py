@@ -214,3 +214,49 @@ def test_a_migration_of_a_directory_that_is_not_here(branches: Branches) -> None
     shutil.rmtree(ours.root / "blog/migrations")
     ours.do("migrate", "blog", "zero", "--recorded")
     assert ours.tables() == set()
+
+
+SQUASH = """from whimbrel import migrations, models
+
+class Migration(migrations.Migration):
+    replaces = [("blog", "0002_slug"), ("blog", "0003_tag"), ("blog", "0004_data")]
+    dependencies = [("blog", "0001_m1")]
+    operations = [
+        migrations.AddField("m1", "slug", models.CharField(max_length=50, default="x")),
+        {tag},
+    ]
+"""
+
+
+def squashed(project: Project) -> None:
+    """What was parted is applied as one squash."""
+    project.do("migrate", "blog", "0001")
+    project.write("blog/migrations/0002_squashed.py", SQUASH.format(tag=CREATE.format(name="Tag")))
+    project.do("migrate")
+    assert "blog.0002_squashed" in project.applied()
+
+
+@pytest.mark.parametrize("pruned", [False, True], ids=["originals kept", "originals pruned"])
+def test_a_squash_that_is_unknown_here_is_undone_as_one(branches: Branches, pruned: bool) -> None:
+    ours, theirs = branches.part().ours, branches.theirs
+    theirs.do("migrate", "blog", "0001")
+    for file in theirs.root.glob("blog/migrations/000[234]*.py") if pruned else ():
+        file.unlink()
+    squashed(theirs)
+    assert ours.applied() == ["blog.0001_m1", *sorted([*GHOSTS, "blog.0002_squashed"])]
+    undone = ours.do("migrate", "blog", "--recorded").err
+    assert re.findall(r"Undone (\S+) in", undone) == ["blog.0002_squashed"]
+    assert ours.applied() == ["blog.0001_m1"]
+    assert "blog_tag" not in ours.tables()
+
+
+def test_a_squash_of_what_is_here_is_no_reason_to_undo_it(branches: Branches) -> None:
+    theirs = branches.part().theirs
+    third = Project(theirs.root.parent / "third", theirs.url)
+    shutil.copytree(theirs.root, third.root)
+    squashed(theirs)
+    before = third.applied()
+    refused = third.run("migrate", "blog", "--recorded")
+    assert refused.code == 4
+    assert "0002_squashed: it is a squash of migrations that have their files here" in refused.err
+    assert third.applied() == before

@@ -55,7 +55,8 @@ def _waits(shown: Shown) -> str:
 
 
 def _note(shown: Shown) -> str:
-    notes = [*_of_squash(shown), _NOTES.get(shown.mark)]
+    kept = "its source is kept" if shown.kept else None
+    notes = [*_of_squash(shown), _NOTES.get(shown.mark), kept]
     said = "; ".join(note for note in notes if note)
     return f"  ({said})" if said else ""
 
@@ -84,6 +85,7 @@ def history_json(history: ShownHistory) -> dict[str, Any]:
                 "dependencies": list(each.waits_for),
                 "replaces": list(each.replaces),
                 "in_force": each.in_force,
+                "source_kept": each.kept,
             }
             for each in history.migrations
         ],

@@ -61,7 +61,7 @@ def unapplied(
     record = record_in(database_of(config, alias))
     history, record = fitted_to(history_for(config, target), target, record)
     if recorded:
-        history, target = with_ghosts(config, history, target, record)
+        history, target, record = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record)
     return [node.label for node in plan.nodes]
 
@@ -89,7 +89,7 @@ class _Run:
             )
             is_counted = bool(self.history.counted)
             if self.wishes.recorded:
-                self.history, self.target = with_ghosts(
+                self.history, self.target, record = with_ghosts(
                     self.config, self.history, self.target, record
                 )
             warnings = self._notices(record)

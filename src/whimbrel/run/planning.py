@@ -41,7 +41,7 @@ def fitted_to(
 
 def with_ghosts(
     config: Config, history: History, target: Target, record: Record
-) -> tuple[History, Target]:
+) -> tuple[History, Target, Record]:
     """As `whimbrel.run.recorded.with_recorded`, which is imported only where it was asked for."""
     from whimbrel.run.recorded import with_recorded
 

@@ -58,7 +58,7 @@ def plan_migrate(
     database = database_of(config, alias)
     history, record = fitted_to(history_for(config, target), target, record_in(database))
     if recorded:
-        history, target = with_ghosts(config, history, target, record)
+        history, target, record = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)
     there = _there(database, history, plan, record) if fake_initial else frozenset()
     works = work_of(history, database.engine, plan, record.applied)

@@ -24,14 +24,15 @@ from whimbrel.run.record import Record, fitted
 
 def with_recorded(
     config: Config, history: History, target: Target, record: Record
-) -> tuple[History, Target]:
+) -> tuple[History, Target, Record]:
     """The history with the ghosts whose sources the record kept, and a target without them.
 
-    Raises `HistoryError` where a ghost has no source, or one that does not load, and may stand
+    The record comes in the terms of that history (see `fitted`). Raises `HistoryError` where a ghost has no source, or one that does not load, and may stand
     on what is to be undone.
     """
     revived = _Revived(config, record)
     revived.load(key for key in record.applied if key not in history.files)
+    revived.drop_squashes_of_what_is_here(history)
     revived.drop_what_stands_on_nothing(history)
     history, record = fitted(load(config.apps, revived.loaded.values()), record)
     if target.app is not None and target.name not in (None, ZERO):
@@ -39,7 +40,7 @@ def with_recorded(
     wanted = {key for key in revived.loaded if target.app in (None, key[0])}
     target = replace(target, ghosts=frozenset(wanted & history.graph.nodes.keys()))
     _refuse_lost(history, target, record, revived.lost)
-    return history, target
+    return history, target, record
 
 
 @dataclass
@@ -64,6 +65,10 @@ class _Revived:
                 self.loaded[key] = self._loaded(packages[key[0]], key, sources[key])
             except LoadError as error:
                 self.lost[key] = f"its source does not load: {error.place}: {error.message}"
+        # What a squash replaces is undone with it, whether or not its own source is there.
+        for node, _ in self.loaded.values():
+            for key in node.replaces:
+                self.lost.pop(key, None)
 
     def _loaded(self, package: Package, key: Key, source: str) -> tuple[Node, Migration]:
         app, name = key
@@ -71,6 +76,16 @@ class _Revived:
         module = package.import_text(name, file, source)
         migration = migration_in(module, app, Found(name, file, len(source), 0))
         return Node.of(migration, self.record.applied[key].digest or ""), migration
+
+    def drop_squashes_of_what_is_here(self, history: History) -> None:
+        """They do nothing of their own; undoing them would undo what is no ghost."""
+        for key, (node, _) in list(self.loaded.items()):
+            if any(each in history.files for each in node.replaces):
+                del self.loaded[key]
+                self.lost[key] = (
+                    "it is a squash of migrations that have their files here, and only its row "
+                    f"is to go: whimbrel migrate {key[0]} --prune"
+                )
 
     def drop_what_stands_on_nothing(self, history: History) -> None:
         """Those that depend on what is neither here nor loaded are lost too."""
@@ -80,13 +95,15 @@ class _Revived:
                 self.lost[key] = f"it depends on {label_of(wanted)}, which is not there"
 
     def _missing(self, history: History) -> Mapping[Key, Key]:
+        replaced = {key for node, _ in self.loaded.values() for key in node.replaces}
         return {
             key: wanted
             for key, (node, _) in self.loaded.items()
             for wanted in (*node.dependencies, *node.run_before)
             if wanted[1] not in (FIRST, LATEST)
-            and wanted not in history.files
             and wanted not in history.graph.standing
+            and wanted not in replaced
+            and wanted not in history.files
             and wanted not in self.loaded
         }
 

@@ -44,6 +44,7 @@ class Shown:
     ``replaces``: labels of what it is the squash of, the squashes in it too. ``in_force``: whether
     the database goes by it; one that goes on with the originals does not by their squash.
     ``counted``: whether it counts as applied, and is to be recorded by the next `migrate`.
+    ``kept``: whether the record has the source of a ghost.
     """
 
     app: str
@@ -54,6 +55,7 @@ class Shown:
     replaces: tuple[str, ...] = ()
     in_force: bool = True
     counted: bool = False
+    kept: bool = False
 
     @property
     def label(self) -> str:
@@ -164,10 +166,11 @@ def _mark(node: Node, record: Record | None, applied: Applied | None) -> Mark:
 
 
 def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
-    gone: list[tuple[Key, Applied]] = []
-    if record is not None:
-        gone = [(key, each) for key, each in record.applied.items() if key not in graph]
-    return [Shown(app, name, Mark.GHOST, each.at) for (app, name), each in gone]
+    if record is None:
+        return []
+    gone = {key: each for key, each in record.applied.items() if key not in graph}
+    kept = record.sources(list(gone)) if gone else {}
+    return [Shown(*key, Mark.GHOST, each.at, kept=key in kept) for key, each in gone.items()]
 
 
 def _with_ghosts(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
