@@ -394,6 +394,22 @@ PARTS: dict[str, tuple[str, tuple[Any, ...]]] = {
 }
 
 
+@pytest.mark.parametrize("name", ["C.utf8", "s.of ours", "pg_catalog.C"])
+def test_a_collation_may_have_a_dot_or_a_schema(name: str, connection: Connection) -> None:
+    if execute(connection, "SELECT 1 FROM pg_collation WHERE collname = 'C.utf8'").first() is None:
+        pytest.skip("this machine has no locale of that name")
+    execute(connection, "CREATE SCHEMA s")
+    execute(connection, 'CREATE COLLATION s."of ours" FROM "C.utf8"')
+    wanted = schema(
+        table(
+            column(TEXT, collation=name), Index("i", (IndexPart("x", collation=name),)), schema="s"
+        )
+    )
+    connection.commit()
+    carry_out(connection, Schema(schemas=frozenset({"s"})), wanted)
+    assert_lawful(connection, wanted)
+
+
 def read_parts(of: Table) -> tuple[Any, ...]:
     return (*of.columns, *of.constraints, *of.indexes)
 

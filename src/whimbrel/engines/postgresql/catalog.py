@@ -112,9 +112,14 @@ def columns(connection: Connection, tables: str) -> list[RowMapping]:
     return _asked(connection, sql)
 
 
+# A locale with its encoding ("en_US.utf8") is told from a schema's name and another by its looks.
+_LOCALE = "^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)[.](utf|iso|euc|koi|cp|gb|big)"
+
+
 def _collation(alias: str) -> str:
     """A collation's name: with its schema where it is not found by itself, or has a dot."""
-    return f"""CASE WHEN pg_collation_is_visible({alias}.oid) AND {alias}.collname !~ '[.]'
+    alone = f"({alias}.collname !~ '[.]' OR {alias}.collname ~* '{_LOCALE}')"
+    return f"""CASE WHEN pg_collation_is_visible({alias}.oid) AND {alone}
         THEN {alias}.collname::text
         ELSE (SELECT cn.nspname FROM pg_namespace cn WHERE cn.oid = {alias}.collnamespace)
              || '.' || {alias}.collname END"""

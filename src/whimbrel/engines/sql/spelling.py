@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -34,6 +35,12 @@ _DEFERRABLE = {
     "immediate": " DEFERRABLE INITIALLY IMMEDIATE",
     "deferred": " DEFERRABLE INITIALLY DEFERRED",
 }
+
+
+#: A locale with its encoding, as collations of the operating system are called.
+_LOCALE = re.compile(
+    r"(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)\.(utf|iso|euc|koi|cp|gb|big)[\w-]*(@\w+)?", re.I
+)
 
 
 class Spelling:
@@ -166,7 +173,9 @@ class Spelling:
         return f" COLLATE {self.collation(collation)}" if collation else ""
 
     def collation(self, collation: str) -> str:
-        """A collation's name, which may have a schema."""
+        """A collation's name, which may have a schema; the dot of "en_US.utf8" is its own."""
+        if _LOCALE.fullmatch(collation):
+            return self.quote(collation)
         return ".".join(self.quote(part) for part in collation.split(".", 1))
 
     def enum_check(self, column: Column) -> str | None:
