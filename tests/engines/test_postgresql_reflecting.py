@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -703,9 +704,14 @@ def test_a_transaction_of_the_callers_goes_on(committing: str, postgresql_url: s
 
 PLAIN = schema(
     table(
-        column(varchar(9), null=True),
-        Column("y", numeric(8, 2), True),
+        column(varchar(9), null=True, default=Constant("it's")),
+        Column("y", numeric(8, 2), True, Constant(Decimal("1.50"))),
         Column("z", array(INTEGER), True),
+        Column("n", INTEGER, True, Constant(-5)),
+        Column("m", MOOD, True, Constant("ok")),
+        Column("j", JSONB, True, Constant({"a": 1})),
+        Column("c", kind("CHAR"), True),
+        Column("s", BIG, generated=Serial()),
         Unique("u", ("x",)),
         index("y"),
     )

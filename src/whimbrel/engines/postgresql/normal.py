@@ -11,6 +11,7 @@ from whimbrel.engines.postgresql.reflected_columns import counting
 from whimbrel.engines.postgresql.reflected_types import array_of, known_type
 from whimbrel.engines.postgresql.sequences import bounds
 from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Name, Schema, Sequence, Table
 from whimbrel.schema.types import ColumnType, EnumType, Type, replace_enums
@@ -174,9 +175,26 @@ _ALIASES = {
 
 
 def guessed(table: Table) -> Table:
-    """A table that the database did not make: at least its types are as they would be told."""
-    columns = (replace(each, type=_guessed(each.type)) for each in table.columns)
-    return replace(table, columns=tuple(columns))
+    """A table that the database did not make: types and plain defaults as they would be told."""
+    return replace(table, columns=tuple(map(_guessed_column, table.columns)))
+
+
+def _guessed_column(column: Column) -> Column:
+    default = column.default
+    if isinstance(default, Constant):
+        default = SQL(_cast(SPELLING.default(default, column.type), column.type))
+    return replace(column, type=_guessed(column.type), default=default)
+
+
+def _cast(literal: str, of: ColumnType) -> str:
+    """A literal with the type that it has in a default: ``'a'::character varying``."""
+    if literal.startswith("'") and literal.endswith("'"):
+        return f"{literal}::{_spelled(of).partition('(')[0]}"
+    return (
+        f"'{literal}'::integer"
+        if literal.removeprefix("-").isdigit() and literal[0] == "-"
+        else literal
+    )
 
 
 def _guessed(of: ColumnType) -> ColumnType:
@@ -184,7 +202,14 @@ def _guessed(of: ColumnType) -> ColumnType:
         return native(of)
     if isinstance(of, Type) and (item := dict(of.kwargs).get("item_type")):
         return array_of(_guessed(item))
+    spelled = _spelled(of)
+    return known_type(f"{spelled}(1)" if spelled == "character" else spelled) or of
+
+
+def _spelled(of: ColumnType) -> str:
+    """A type in the words of ``format_type``."""
+    if isinstance(of, EnumType) and SPELLING.has_type_of(of):
+        return SPELLING.type(of)
     spelled = SPELLING.bare_type(of).lower().replace(", ", ",")
     word = spelled.partition("(")[0]
-    known = spelled.replace(word, _ALIASES.get(word, word), 1)
-    return known_type(f"{known}(1)" if known == "character" else known) or of
+    return spelled.replace(word, _ALIASES.get(word, word), 1)
