@@ -667,3 +667,26 @@ def test_a_squash_of_another_branch_takes_nothing_with_it(old: Project) -> None:
     old.do("migrate", "blog", NAMES[2])
     assert old.applied() == [f"blog.{name}" for name in NAMES[:3]]
     old.query("SELECT extra FROM blog_m1")
+
+
+# -- a squash of the middle ------------------------------------------------------------------------
+
+MIDDLE = "0002_squashed_0003"
+
+
+@pytest.mark.parametrize("applied", range(5))
+def test_a_squash_of_the_middle(old: Project, applied: int) -> None:
+    if applied:
+        old.do("migrate", "blog", NAMES[applied - 1])
+    squash(old, MIDDLE, NAMES[1:3], ORIGINALS[1:3], dependencies=[("blog", NAMES[0])])
+    old.do("migrate")
+    recorded = sorted(f"blog.{name}" for name in [*NAMES, MIDDLE])
+    assert old.applied() == recorded
+    assert has_more(old)
+    old.do("migrate", "blog", MIDDLE)
+    assert old.applied() == [each for each in recorded if not each.endswith("more")]
+    old.do("migrate", "blog", NAMES[0])
+    assert old.applied() == [f"blog.{NAMES[0]}"]
+    assert old.tables() == {"blog_m1", "whimbrel_migrations"}
+    old.do("migrate")
+    assert old.applied() == recorded

@@ -89,7 +89,7 @@ class Carrying:
         for key in history.counted:
             node = history.graph.node(key)
             executor.count(node, history)
-            self.done.append(Done((node.label,), 0.0))
+            self.done.append(Done((node.label,), 0.0, fake=True))
 
     def _count_what_is_complete(self, executor: Executor) -> None:
         """Those of which the originals have been completed just now."""
