@@ -59,7 +59,9 @@ def test_what_is_unknown_is_said_together_with_its_time_and_the_way_back(
 ) -> None:
     ended = branches.part().ours.do("migrate", "--json")
     (warning,) = ended.json["warnings"]
-    named = r", ".join(rf"{re.escape(each)} \(\d{{4}}-\d\d-\d\d \d\d:\d\d UTC\)" for each in GHOSTS)
+    named = r", ".join(
+        rf"{re.escape(each)} \(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)" for each in GHOSTS
+    )
     assert re.fullmatch(f"{named} are applied and have no files here", warning["message"])
     assert warning["mend"].endswith("whimbrel migrate blog --recorded")
 

@@ -143,7 +143,7 @@ def of_ghost(key: Key, applied: Applied, kept: bool) -> Finding:
     mend = "Bring its file back, or go to the branch that has it and undo it there."
     if kept:
         mend += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
-    message = f"it was applied at {applied.at:%Y-%m-%d %H:%M} UTC, and has no file here"
+    message = f"it was applied at {applied.at:%Y-%m-%d %H:%M:%S} UTC, and has no file here"
     return Finding("ghost", message, mend, key[0], label_of(key))
 
 

@@ -154,7 +154,7 @@ def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
 
 def _unknown(app: str, ghosts: list[Applied], kept: bool) -> Noticed:
     """An app's migrations that are applied and unknown here. kept: all their sources are."""
-    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M} UTC)" for each in ghosts)
+    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in ghosts)
     what = "is applied and has no file" if len(ghosts) == 1 else "are applied and have no files"
     them = "it" if len(ghosts) == 1 else "them"
     mend = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
