@@ -13,6 +13,7 @@ import pytest
 from history.projects import App, apps, history, migration, model, write
 from whimbrel.errors import LoadError, NodeError, StateError
 from whimbrel.history.loader import load
+from whimbrel.history.names import next_number
 from whimbrel.history.node import Node
 from whimbrel.operations.base import States
 
@@ -359,3 +360,96 @@ def test_two_histories_of_one_directory_have_nodes_that_are_equal(blog: Path) ->
     assert one.graph.order() == other.graph.order()
     assert isinstance(one.graph.order()[0], Node)
     assert apps(blog, "blog")[0].package == "blog"
+
+
+# -- squashes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def squashed(blog: Path) -> Path:
+    """A squash of the first two, one of that and the third, and two after them."""
+    one = [("blog", "0001_initial"), ("blog", "0002_post_title")]
+    other = [("blog", "0001_squashed_0002"), ("blog", "0003_delete_tag")]
+    write(
+        blog,
+        {
+            "blog/migrations/0001_squashed_0002.py": migration(replaces=one),
+            "blog/migrations/0001_squashed_0003.py": migration(replaces=other),
+            "blog/migrations/0003_delete_tag_also.py": migration(
+                dependencies=[("blog", "0003_delete_tag")]
+            ),
+        },
+    )
+    return blog
+
+
+FIRST, SECOND, THIRD = (
+    ("blog", "0001_initial"),
+    ("blog", "0002_post_title"),
+    ("blog", "0003_delete_tag"),
+)
+#: What a name leads to, or what is said of it; offline, and where something is applied.
+HIDDEN = [
+    (None, "0001", "0001_squashed_0003"),
+    (None, "0003_delete_tag", "0001_squashed_0003"),
+    (None, "0003", "0003_delete_tag_also"),
+    (None, "0001_initial", "is part of the squash blog.0001_squashed_0003"),
+    (None, "0002", "is part of the squash blog.0001_squashed_0003"),
+    (None, "0001_squashed_0002", "is part of the squash blog.0001_squashed_0003"),
+    ([FIRST], "0001", "0001_initial"),
+    ([FIRST], "0001_squashed", "several migrations that start with '0001_squashed'"),
+    ([FIRST], "0001_squashed_0002", "0002_post_title"),
+    ([FIRST], "0001_squashed_0003", "0003_delete_tag"),
+    ([FIRST, SECOND], "0001_squashed_0002", "0001_squashed_0002"),
+    ([FIRST, SECOND], "0002", "0001_squashed_0002"),
+    ([FIRST, SECOND], "0001_initial", "is part of the squash blog.0001_squashed_0002"),
+    ([FIRST, SECOND, THIRD], "0003_delete_tag", "0001_squashed_0003"),
+]
+
+
+@pytest.mark.parametrize(("applied", "name", "found"), HIDDEN)
+def test_a_name_that_a_squash_hides(
+    squashed: Path, applied: list[tuple[str, str]] | None, name: str, found: str
+) -> None:
+    offline = history(squashed, "blog", "shop")
+    here = offline if applied is None else offline.fitting(applied)
+    try:
+        assert here.node("blog", name).name == found
+    except NodeError as error:
+        assert found in error.message
+        assert error.mend
+
+
+def test_a_history_that_fits_shares_its_modules(squashed: Path) -> None:
+    offline = history(squashed, "blog", "shop")
+    here = offline.fitting([FIRST])
+    assert here.migration(THIRD) is offline.migration(THIRD)
+    assert offline.fitting([]) is offline
+    assert [node.label for node in here.recorded_with(FIRST)] == ["blog.0001_initial"]
+    assert {node.name for node in offline.recorded_with(("blog", "0001_squashed_0003"))} == {
+        "0001_squashed_0003",
+        "0001_squashed_0002",
+        "0001_initial",
+        "0002_post_title",
+        "0003_delete_tag",
+    }
+    assert here.forgotten_with(FIRST) == [
+        FIRST,
+        ("blog", "0001_squashed_0002"),
+        ("blog", "0001_squashed_0003"),
+    ]
+
+
+NUMBERS = [
+    ([], 1),
+    (["0001_initial"], 2),
+    (["0001_squashed_0004"], 5),
+    (["0001_squashed_0004", "0007_x"], 8),
+    (["0003_squashed_0004_more"], 5),
+    (["0003_squashed_40things"], 4),
+]
+
+
+@pytest.mark.parametrize(("names", "number"), NUMBERS)
+def test_the_next_number(names: list[str], number: int) -> None:
+    assert next_number(names) == number

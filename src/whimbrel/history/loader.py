@@ -161,6 +161,8 @@ class History:
         nodes = self.graph.of_app(app)
         if name in (FIRST, LATEST) or (app, name) in self.graph:
             return self.graph.node(self.graph.resolve((app, name)))
+        if (app, name) in self.graph.standing:
+            return self._standing_for((app, name))
         found = [node for node in nodes if node.name.startswith(name)]
         if len(found) == 1:
             return found[0]
@@ -180,10 +182,8 @@ class History:
         )
 
     def _hidden(self, app: str, name: str) -> list[Key]:
-        """The hidden migrations that a name, or its beginning, fits."""
+        """The hidden migrations that the beginning of a name fits."""
         standing = self.graph.standing
-        if (app, name) in standing:
-            return [(app, name)]
         return sorted(key for key in standing if key[0] == app and key[1].startswith(name))
 
     def _standing_for(self, key: Key) -> Node:
@@ -205,9 +205,10 @@ class History:
         inside = self.squashes.inside(squash.key)
         if not self.files.keys() >= set(inside):
             return []
-        nodes = [self.files[key] for key in inside]
-        waited_for = {key for node in nodes for key in node.dependencies}
-        return [key for key in inside if key not in waited_for and key not in self.squashes.parts]
+        named = {key for each in inside for key in self.files[each].dependencies}
+        inner = {part for key in named for part in self.squashes.inside(key)}
+        squashes = self.squashes.parts.keys()
+        return [key for key in inside if key not in named | inner | squashes]
 
     def migration(self, key: Key) -> Migration:
         """The migration of a node; its file is imported now, if it was not before."""
