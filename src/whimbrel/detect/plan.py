@@ -23,7 +23,7 @@ class AppMigration:
     ``dependencies``: what must be applied before. The first migration of an app in the list
     follows the app's own leaf, which is left for the history to add; a later one names the one
     before it by index. ``initial``: nothing of the app was there before. ``notes``: comments for
-    people, to be written above the operations.
+    people, to be written above the operations. ``follows``: it is not the first of its app here.
     """
 
     app: str
@@ -31,11 +31,12 @@ class AppMigration:
     dependencies: tuple[Dependency, ...] = ()
     initial: bool = False
     notes: tuple[str, ...] = ()
+    follows: bool = False
 
     @property
     def fragment(self) -> str:
         """What the file's name says of it: "product_stock", "post_slug_and_more"."""
-        if self.initial:
+        if self.initial and not self.follows:
             return "initial"
         fragments = list(dict.fromkeys(each.fragment for each in self.operations))
         joined = "_".join(fragments)

@@ -103,13 +103,14 @@ class _Splitting:
     def _migration(self, numbers: list[int], made: list[AppMigration]) -> AppMigration:
         app = self.tasks[numbers[0]].app
         tasks = [self.tasks[number] for number in numbers]
-        first = not any(each.app == app for each in made)
-        new = first and not self.old.of_app(app)
+        follows = any(each.app == app for each in made)
+        new = not self.old.of_app(app) and not any(task.apart for task in tasks)
         return AppMigration(
             app=app,
             operations=tuple(task.operation for task in tasks),
             dependencies=self._dependencies(app, numbers, made),
             initial=new and not any(isinstance(task.operation, MoveModel) for task in tasks),
+            follows=follows,
             notes=tuple(task.note for task in tasks if task.note),
         )
 

@@ -179,7 +179,7 @@ def versions_in(connection: Connection, table: Name) -> tuple[str, ...]:
     """The revisions that Alembic recorded in a database."""
     if not connection.dialect.has_table(connection, table.name, schema=table.schema):
         return ()
-    column = sa.column("version_num")
+    column: sa.ColumnClause[str] = sa.column("version_num", sa.String())
     query = sa.select(column).select_from(sa.table(table.name, column, schema=table.schema))
     found = tuple(sorted(connection.execute(query).scalars()))
     connection.rollback()

@@ -54,11 +54,11 @@ class _Reader:
     paths: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for node in self.module.body:
-            if isinstance(node, ast.Import):
-                self.paths += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                self.paths += [f"{node.module}.{alias.name}" for alias in node.names]
+        for top in self.module.body:
+            if isinstance(top, ast.Import):
+                self.paths += [alias.name for alias in top.names]
+            elif isinstance(top, ast.ImportFrom) and top.module and not top.level:
+                self.paths += [f"{top.module}.{alias.name}" for alias in top.names]
         for node in _outside_functions(self.module):
             if isinstance(node, ast.Import):
                 self._import(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Dialect
 
@@ -48,8 +48,8 @@ class Words:
     found: Schema
 
     def details(self, changes: Iterable[c.Change]) -> list[Detail]:
-        """What the changes differ in."""
-        return [detail for change in changes for detail in self._of(change)]
+        """What the changes differ in; without keys that go only to come back."""
+        return [detail for change in settled(changes) for detail in self._of(change)]
 
     def _of(self, change: c.Change) -> Iterator[Detail]:
         match change:
@@ -76,8 +76,10 @@ class Words:
         """Constraints and indexes; whatever else there is, as it is called."""
         match change:
             case c.AddConstraint(at, part) | c.AddIndex(at, part):
+                part = _exact_part(self.found, at, part)
                 yield Detail(f"{at}.{part.name}", kind(part), None, self.part(part))
             case c.DropConstraint(at, part) | c.DropIndex(at, part):
+                part = _exact_part(self.expected, at, part)
                 yield Detail(f"{at}.{part.name}", kind(part), self.part(part), None)
             case c.RenameConstraint(at, old, new) | c.RenameIndex(at, old, new):
                 yield Detail(str(at), f"name of {self.part(new)}", old.name, new.name)
@@ -175,6 +177,29 @@ _KINDS = {
 }
 
 
+def settled(changes: Iterable[c.Change]) -> Iterator[c.Change]:
+    """Changes without constraints that must let go for a while, and come back as they were."""
+    listed = list(changes)
+    come = [each for each in listed if isinstance(each, c.AddConstraint)]
+    back: list[c.Change] = []
+    for each in listed:
+        if isinstance(each, c.DropConstraint):
+            found = next((new for new in come if _is_back(each, new)), None)
+            if found is not None:
+                come.remove(found)
+                back += [each, found]
+    return (each for each in listed if not any(each is one for one in back))
+
+
+def _is_back(gone: c.DropConstraint, come: c.AddConstraint) -> bool:
+    """Whether it is the same constraint; a database may not have a name for it."""
+    old, new = gone.constraint, come.constraint
+    unnamed = not (old.name and new.name)
+    return gone.table == come.table and (
+        old == new or (unnamed and replace(old, name="") == replace(new, name=""))
+    )
+
+
 def kind(part: Constraint | Index) -> str:
     """ "index" or "constraint"."""
     return "index" if isinstance(part, Index) else "constraint"
@@ -187,6 +212,13 @@ def _exact(schema: Schema, at: Name, column: Column) -> Column:
         next((each for each in table.columns if each.name == column.name), None) if table else None
     )
     return found or column
+
+
+def _exact_part(schema: Schema, at: Name, part: Constraint | Index) -> Constraint | Index:
+    """The constraint or index as a schema has it."""
+    table = schema.tables.get(at)
+    parts = (*table.constraints, *table.indexes) if table else ()
+    return next((each for each in parts if part.name and each.name == part.name), part)
 
 
 def _plain(value: object) -> str:
