@@ -64,8 +64,9 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.schema.types import ColumnType, make_type
+from whimbrel.schema.types import ColumnType, describe, make_type
 from whimbrel.sources import sqlalchemy as sources
+from whimbrel.sources.words import DatabaseType
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -145,7 +146,7 @@ def own(kind: str, **arguments: Any) -> ColumnType:
 
 
 def spelled(sql: str) -> ColumnType:
-    return make_type("whimbrel.engines.sql:Spelled", sql=sql)
+    return describe(DatabaseType(sql))
 
 
 TYPES = {

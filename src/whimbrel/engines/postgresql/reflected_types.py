@@ -1,7 +1,7 @@
 """Types as PostgreSQL spells them, and what they are in SQLAlchemy's words.
 
 The generic class where the database makes the very same column of it (``String(10)``), else
-PostgreSQL's own, else `Spelled`. Not `Inspector`'s: it loses a bit's length, a numeric's digits
+PostgreSQL's own, else `DatabaseType`. Not `Inspector`'s: it loses a bit's length, a numeric's digits
 without a scale, and whatever it does not know.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from whimbrel.engines.sql import Spelled
 from whimbrel.schema.types import ColumnType, Type, describe, make_type
+from whimbrel.sources.words import DatabaseType
 
 _Made = Callable[[tuple[int, ...], str], Type]
 
@@ -27,7 +27,7 @@ def type_of(spelled: str) -> ColumnType:
 @lru_cache(maxsize=4096)
 def in_its_words(spelled: str) -> ColumnType:
     """A type that is nothing but its SQL."""
-    return describe(Spelled(spelled))
+    return describe(DatabaseType(spelled))
 
 
 def array_of(item: ColumnType) -> ColumnType:

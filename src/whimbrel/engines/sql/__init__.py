@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from whimbrel.engines.sql.running import execute
-from whimbrel.engines.sql.spelled import Spelled
 from whimbrel.engines.sql.spelling import Spelling
 from whimbrel.engines.sql.standing import Standing
 
-__all__ = ["Spelled", "Spelling", "Standing", "execute"]
+__all__ = ["Spelling", "Standing", "execute"]
