@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Hazard
 from whimbrel.history.loader import History
-from whimbrel.history.node import Key
+from whimbrel.history.node import Key, label_of
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.plan import EVERYTHING, Plan, Target
 from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
@@ -56,15 +57,23 @@ def plan_migrate(
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
-    history, record = fitted_to(history_for(config, target), target, record_in(database))
+    asked = record_in(database)
+    history, record = fitted_to(history_for(config, target), target, asked)
     if recorded:
         history, target, record = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)
     there = _there(database, history, plan, record) if fake_initial else frozenset()
     works = work_of(history, database.engine, plan, record.applied)
-    return PlannedRun(
-        database.shown, plan.backwards, tuple(_planned(work, there) for work in works)
-    )
+    stages = [*(_planned(work, there) for work in works), *_completed(history, asked, plan)]
+    return PlannedRun(database.shown, plan.backwards, tuple(stages))
+
+
+def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:
+    """The squashes that are recorded at the end, since all that they replace is applied then."""
+    if history.squashes and not plan.backwards:
+        applied = record.applied.keys() | {node.key for node in plan.nodes}
+        for key in history.fitting(applied).counted:
+            yield PlannedStage((label_of(key),), (), (), fake=True)
 
 
 def _there(database: Database, history: History, plan: Plan, record: Record) -> frozenset[Key]:
