@@ -35,25 +35,25 @@ Fresh = Callable[[], Any]
 def fresh(request: pytest.FixtureRequest) -> Fresh:
     """Gives a context manager of a connection to a database that is empty."""
     if request.param == "sqlite":
-        return _fresh_sqlite
+        return fresh_sqlite
     server: PostgresServer = request.getfixturevalue("postgresql_server")
-    return lambda: _fresh_postgresql(server)
+    return lambda: fresh_postgresql(server)
 
 
 @contextmanager
-def _fresh_sqlite() -> Iterator[sa.Connection]:
-    with _connected("sqlite://") as connection:
+def fresh_sqlite() -> Iterator[sa.Connection]:
+    with connected_to("sqlite://") as connection:
         yield connection
 
 
 @contextmanager
-def _fresh_postgresql(server: PostgresServer) -> Iterator[sa.Connection]:
-    with server.fresh_database() as name, _connected(server.url(name)) as connection:
+def fresh_postgresql(server: PostgresServer) -> Iterator[sa.Connection]:
+    with server.fresh_database() as name, connected_to(server.url(name)) as connection:
         yield connection
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[sa.Connection]:
+def connected_to(url: str) -> Iterator[sa.Connection]:
     # psycopg prepares what it runs often; a plan for a table as it was would fail.
     options = {"prepare_threshold": None} if url.startswith("postgresql") else {}
     engine = sa.create_engine(
