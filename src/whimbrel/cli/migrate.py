@@ -98,7 +98,8 @@ def command(
     if fake and fake_initial:
         raise click.UsageError("--fake records everything, --fake-initial what is there: give one.")
     if accept_edit:
-        return _accept(call, target, alias, lock_timeout, others=check or only_plan or fake)
+        others = check or only_plan or fake or fake_initial or recorded or prune
+        return _accept(call, target, alias, lock_timeout, others=others)
     if prune:
         others = check or fake or fake_initial or recorded
         return _prune(call, target, alias, lock_timeout, others=others, only_plan=only_plan)

@@ -191,6 +191,7 @@ class _Checking:
             self._sound()
         except WhimbrelError as error:
             self._add("model", error)
+            self._leave(("unmigrated",), "the models do not hold together")
 
     def _sound(self) -> None:
         from whimbrel.run.make import dialects_of

@@ -138,8 +138,8 @@ def refuse_ghosts(graph: Graph, target: Target, plan: Plan, record: Record) -> N
             place=", ".join(map(label_of, found)),
             mend=f"{_kept(found, target, record)}Switch to the branch or commit that has "
             f"{app}/{name}.py, go back there to what stood before it, and come here again. Where "
-            "the file is gone for good, bring the database there by hand, and record it with "
-            "--fake.",
+            "the file is gone for good, bring the database there by hand, and take its row out: "
+            f"whimbrel migrate {app} --prune",
         )
 
 

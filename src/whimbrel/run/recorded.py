@@ -118,5 +118,5 @@ def _refuse_lost(history: History, target: Target, record: Record, lost: Mapping
             + "; ".join(f"{label_of(key)}: {why}" for key, why in found.items()),
             mend="Nothing was changed. Switch to the branch or commit that has its file, and go "
             "back there; where the file is gone for good, bring the database there by hand, and "
-            "record it with --fake.",
+            f"take its row out: whimbrel migrate {next(iter(found))[0]} --prune",
         )

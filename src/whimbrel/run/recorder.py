@@ -26,6 +26,9 @@ _RECORD = sa.Table(
     sa.Column("source", sa.Text),
 )
 
+#: No more names than this are put into a statement.
+_FEW = 500
+
 #: How what is not ASCII is kept: no Python file begins like this.
 _ESCAPED = "!"
 
@@ -96,6 +99,8 @@ def sources(
     query = sa.select(columns.app, columns.name, columns.source).where(
         columns.app.in_({app for app, _ in keys}), columns.source.is_not(None)
     )
+    if len(keys) <= _FEW:
+        query = query.where(columns.name.in_({name for _, name in keys}))
     rows = connection.execute(query)
     return {(app, name): _read(kept) for app, name, kept in rows if (app, name) in keys}
 
