@@ -198,7 +198,7 @@ def without_ours(catalog: Any) -> Any:
 
 
 slow = settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
