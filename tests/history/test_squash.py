@@ -442,6 +442,14 @@ def test_names_that_collide_get_numbers(tmp_path: Path) -> None:
     assert "forwards" not in names
 
 
+def test_a_name_of_pythons_own_stays_pythons(tmp_path: Path) -> None:
+    own = "def sorted(x): return 'mine'\ndef f(a, b): return sorted([2, 1])"
+    second = by_hand(own, "migrations.RunPython(f)", after=ONE)
+    pythons = by_hand("def g(a, b): return sorted([2, 1])", "migrations.RunPython(g)", after=TWO)
+    names = defined(text_of(tmp_path, second, pythons))
+    assert (names["f"](None, None), names["g"](None, None)) == ("mine", [1, 2])  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("head", "imports"),
     [

@@ -30,9 +30,10 @@ Imported: TypeAlias = tuple[str, str | None, str | None]
 
 
 class Meaning(NamedTuple):
-    """What a name stands for. ``kind``: "import", "import as", "from", or "own" of a file.
+    """What a name stands for. ``kind``: "import", "import as", "from", "own" of a file, "elsewhere".
 
-    ``module``: the module, or the file's migration; ``name``: what of it.
+    ``module``: the module, or the file's migration; ``name``: what of it. From elsewhere come what
+    Python knows by itself, and what is imported by a star.
     """
 
     kind: str
@@ -145,6 +146,9 @@ class Carrier:
 
     def _need_unknown(self, source: Source, name: str) -> None:
         """A name that Python knows by itself, or that may come with a star."""
+        meaning = Meaning("elsewhere", "", name)
+        self.meanings[source.key, name] = meaning
+        self._first_names.setdefault(meaning, (name, source.key))
         if name in _MODULE_NAMES:
             return
         for star in source.stars:
@@ -259,8 +263,8 @@ class Carrier:
 
 
 def _anchor(meanings: Iterable[Meaning]) -> Meaning | None:
-    """What keeps its name: ``import a.b`` has no other."""
-    return next((each for each in meanings if each.kind == "import"), None)
+    """What keeps its name: ``import a.b`` has no other, nor has a function of Python's."""
+    return next((each for each in meanings if each.kind in ("import", "elsewhere")), None)
 
 
 def _free(name: str, key: Key, used: set[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
+import tokenize
 from collections.abc import Iterator, Mapping
 from typing import NoReturn, TypeAlias
 
@@ -29,7 +30,8 @@ class Source:
         self.key: Key = node.key
         self.node, self.migration = node, migration
         self.file = str(node.path)
-        self.text = node.path.read_text(encoding="utf-8")
+        with tokenize.open(self.file) as file:
+            self.text = file.read()
         self.tree = ast.parse(self.text)
         self.module = type(migration).__module__
         self.package = self.module.rpartition(".")[0]
