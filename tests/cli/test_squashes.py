@@ -291,8 +291,9 @@ def two_apps(old: Project) -> Project:
     return old
 
 
-@pytest.mark.parametrize("app", ["blog", "news"])
-@pytest.mark.parametrize("applied", range(5))
+@pytest.mark.parametrize(
+    ("applied", "app"), [*((number, "blog") for number in range(5)), (0, "news"), (2, "news")]
+)
 def test_another_app_on_one_in_the_middle(two_apps: Project, applied: int, app: str) -> None:
     if applied:
         two_apps.do("migrate", "blog", NAMES[applied - 1])
@@ -338,13 +339,15 @@ def outer(project: Project) -> None:
 EVERYTHING = sorted([*ALL, "blog.0005_later", f"blog.{OUTER}"])
 
 
-@pytest.mark.parametrize("inner", [False, True])
-@pytest.mark.parametrize("applied", range(6))
+@pytest.mark.parametrize(
+    ("applied", "inner"),
+    [*((number, False) for number in range(6)), (0, True), (4, True), (5, True)],
+)
 def test_a_squash_of_a_squash(old: Project, applied: int, inner: bool) -> None:
     later(old)
     if inner:
         squash(old)
-    if applied and not (inner and applied < 4):
+    if applied:
         old.do("migrate", "blog", [*NAMES, "0005_later"][applied - 1])
     squash(old)
     outer(old)
@@ -647,7 +650,7 @@ def test_an_original_in_force_that_was_edited(old: Project) -> None:
     assert old.applied() == ALL
 
 
-@pytest.mark.parametrize("applied", range(5))
+@pytest.mark.parametrize("applied", [0, 2, 4])
 def test_no_drift_at_any_point(old: Project, applied: int) -> None:
     if applied:
         old.do("migrate", "blog", NAMES[applied - 1])
