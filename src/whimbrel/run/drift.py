@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection, Dialect
@@ -33,17 +33,14 @@ from whimbrel.state.state import State
 class Deviation:
     """An operation that somebody has done to the database alone, and what differs by it.
 
-    app, operation: None for what no operation can say.
+    app, operation: None for what no operation can say. is_of_names: whether nothing differs by it
+    but what constraints and indexes are called.
     """
 
     app: str | None
     operation: Operation | None
     details: tuple[Detail, ...]
-
-    @property
-    def is_of_names(self) -> bool:
-        """Whether nothing differs by it but what constraints and indexes are called."""
-        return all(each.what.startswith("name of ") for each in self.details)
+    is_of_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
             details = words.details(changes_between(state, after))
             said.update((each.place, each.what) for each in details)
             state = after
-            yield Deviation(migration.app, operation, tuple(names.in_place_of(details)))
+            yield names.deviation(migration.app, operation, details)
     rest = [each for each in whole if (each.place, each.what) not in said]
     if rest and (not said or all(each.what in _UNSAID for each in rest)):
         yield Deviation(None, None, tuple(rest))
@@ -175,6 +172,12 @@ class _Names:
                 (detail,) = words.details([each])
                 self.gone.add(f"{each.table}.{each.old.name}")
                 self.come[f"{each.table}.{each.new.name}"] = detail
+
+    def deviation(self, app: str, operation: Operation, details: Sequence[Detail]) -> Deviation:
+        """What differs by an operation."""
+        found = tuple(self.in_place_of(details))
+        mere = bool(details) and all(each.what.startswith("name of ") for each in found)
+        return Deviation(app, operation, found, mere)
 
     def in_place_of(self, details: Iterable[Detail]) -> Iterator[Detail]:
         """The details, with one for each name where an operation takes away and makes anew."""
