@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -200,6 +201,26 @@ def test_a_dry_run_changes_nothing(studies: Project) -> None:
     assert "[tool.whimbrel.app.optuna]" in said.json["configured"]
     assert sorted(studies.root.rglob("*")) == before
     assert "whimbrel_migrations" not in studies.tables()
+
+
+# -- jupyterhub, whose models name all constraints by a convention --------------------------------
+
+
+def test_a_database_that_jupyterhub_made(studies: Project) -> None:
+    script = importlib.util.find_spec("jupyterhub")
+    assert script is not None and script.submodule_search_locations
+    folder = script.submodule_search_locations[0]
+    studies.write("alembic.ini", f"[alembic]\nscript_location = {folder}/alembic\n")
+    python(
+        studies, "-c", "import sys; from jupyterhub.orm import new_session_factory as made\n"
+        "made(sys.argv[1])", studies.url,
+    )  # fmt: skip
+    before = versions(studies)
+    ended = studies.do("adopt", "alembic")
+    assert ended.out.endswith("recorded jupyterhub.0001_initial\n")
+    assert versions(studies) == before
+    assert studies.do("drift").err == "No drift.\n"
+    assert studies.do("makemigrations", "--check").err == "No changes.\n"
 
 
 # -- a project of ours, by Alembic itself --------------------------------------------------------
@@ -419,6 +440,33 @@ def acme_files(project: Project, env: str, versions: dict[str, str] | None = Non
     project.write("acme/migrations/env.py", env)
     for name, text in (versions or {"one": 'revision = "one"\ndown_revision = None\n'}).items():
         project.write(f"acme/migrations/versions/{name}.py", text)
+
+
+def test_several_sets_of_models(empty: Project) -> None:
+    acme_files(
+        empty,
+        "from acme import things\nfrom acme.things import meta\nfrom sqlmodel import SQLModel\n"
+        "target_metadata = [SQLModel.metadata, meta]\n",
+    )
+    empty.write(
+        "acme/things.py",
+        "import sqlalchemy as sa\nfrom sqlmodel import Field, SQLModel\n"
+        "class Hero(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
+        "meta = sa.MetaData()\n"
+        "sa.Table('thing', meta, sa.Column('id', sa.Integer, primary_key=True))\n",
+    )
+    empty.query("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    empty.query("INSERT INTO alembic_version VALUES ('one')")
+    for table in ("hero", "thing"):
+        empty.query(f"CREATE TABLE {table} (id INTEGER NOT NULL PRIMARY KEY)")
+    empty.write("pyproject.toml", f'[tool.whimbrel]\ndatabase = "{empty.url}"\n')
+    assert empty.run("adopt", "alembic", "--app", "one").code == 2
+    ended = empty.do("adopt", "alembic")
+    assert empty.applied() == ["acme.0001_initial", "things.0001_initial"], ended.out
+    assert empty.do("drift").err == "No drift.\n"
+    configured = (empty.root / "pyproject.toml").read_text()
+    assert 'models = "acme.things:SQLModel"' in configured
+    assert 'models = "acme.things:meta"' in configured
 
 
 def revision(own: str, after: object, **more: object) -> str:

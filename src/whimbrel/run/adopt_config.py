@@ -95,7 +95,13 @@ def _app(
     label = label or _label(target, {app.label for app in (*config.apps, *others)})
     if not label.isidentifier():
         raise UsageError(f"{label!r} cannot be the label of an app", mend="Give one: --app LABEL.")
-    return AppConfig(label, None, target, _folder(project, config, target, label))
+    taken = {app.migrations.resolve() for app in (*config.apps, *others)}
+    free = (
+        folder
+        for folder in _folders(config, target, label)
+        if folder.resolve() not in taken and _is_free(folder, project)
+    )
+    return AppConfig(label, None, target, next(free, config.root / f"{label}_migrations"))
 
 
 def _label(target: str, taken: set[str]) -> str:
@@ -106,14 +112,13 @@ def _label(target: str, taken: set[str]) -> str:
     return next((name for name in names if name not in taken), names[-1])
 
 
-def _folder(project: AlembicProject, config: Config, target: str, label: str) -> Path:
-    """A directory for the migrations: in the models' package if that is the project's own."""
+def _folders(config: Config, target: str, label: str) -> list[Path]:
+    """Where the migrations may be: in the models' package if that is the project's own."""
     package = target.partition(":")[0].partition(".")[0]
     own = [root / package for root in (config.root, config.root / "src")]
     inside = next((folder for folder in own if folder.is_dir()), None)
     folders = [inside / "migrations", inside / f"{label}_migrations"] if inside else []
-    folders += [config.root / "migrations" / label, config.root / f"{label}_migrations"]
-    return next((folder for folder in folders if _is_free(folder, project)), folders[-1])
+    return [*folders, config.root / "migrations" / label]
 
 
 def _is_free(folder: Path, project: AlembicProject) -> bool:

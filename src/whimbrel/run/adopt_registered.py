@@ -50,6 +50,6 @@ def _name_in(module: str, metadata: sa.MetaData, root: Path, place: str) -> str 
         for name, value in vars(import_module(module, root, place)).items()
         if not name.startswith("_")
         and metadata_of(value) is metadata
-        and "__tablename__" not in vars(value)
+        and not hasattr(value, "__table__")
     ]
     return min(found)[1] if found else None

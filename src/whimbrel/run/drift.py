@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection, Dialect
 
 from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.detect import AppMigration
 from whimbrel.engines import Engine
-from whimbrel.errors import HistoryError
+from whimbrel.errors import HistoryError, ModelError, StateError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
@@ -140,7 +141,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
     said: set[tuple[str, str]] = set()
     state = comparison.state
-    for migration in comparison.operations:
+    for migration in _operations(comparison):
         for operation in migration.operations:
             after = operation.apply(migration.app, state)
             details = words.details(changes_between(state, after))
@@ -150,6 +151,14 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     rest = [each for each in whole if (each.place, each.what) not in said]
     if rest and (not said or all(each.what in _UNSAID for each in rest)):
         yield Deviation(None, None, tuple(rest))
+
+
+def _operations(comparison: Comparison) -> list[AppMigration]:
+    """The differences as operations; none where the database has what no model could say."""
+    try:
+        return comparison.operations
+    except (ModelError, StateError):
+        return []
 
 
 #: What operations speak of only by the models that use it.
