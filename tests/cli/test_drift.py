@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -297,6 +298,30 @@ def test_unmanaged_and_excluded_models_are_left_alone(anywhere: Project) -> None
     anywhere.do("migrate")
     anywhere.query("ALTER TABLE blog_draft ADD COLUMN c INTEGER")
     assert anywhere.do("drift").err == "No drift.\n"
+
+
+def test_database_schemas(postgresql_url: str, tmp_path: Path) -> None:
+    project = Project(tmp_path, postgresql_url).configured("blog")
+    project.models(
+        "blog",
+        "class Post(models.Model):\n    a = models.TextField()\n"
+        "    kind = models.EnumField(['x', 'y'])\n    class Meta:\n        schema = 'public'\n\n"
+        "class Tag(models.Model):\n    post = models.ForeignKey(Post)\n"
+        "    class Meta:\n        schema = 'far'\n\n"
+        "class Plain(models.Model):\n    post = models.ForeignKey(Post)\n",
+    )
+    project.do("makemigrations")
+    project.do("migrate")
+    assert project.do("drift").err == "No drift.\n"
+    project.query("DROP TABLE whimbrel_migrations")
+    assert project.do("migrate", "--fake-initial").err == "Recorded blog.0001_initial\n"
+    project.query("ALTER TABLE far.blog_tag ADD COLUMN a INTEGER")
+    project.query("ALTER TABLE blog_post ADD COLUMN b INTEGER")
+    project.query("CREATE TABLE far.loose (a INTEGER PRIMARY KEY)")
+    found = [each["operation"] for each in project.run("drift", "--json").json["drift"]]
+    assert sorted(found) == ["Add field a to Tag", "Add field b to Post", "Create model Loose"], (
+        project.run("drift").out
+    )
 
 
 def test_for_machines(migrated: Project) -> None:

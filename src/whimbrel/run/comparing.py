@@ -17,14 +17,15 @@ from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.adopt_project import VERSION_TABLE
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name, Schema
+from whimbrel.schema.table import Constraint, ForeignKey, Name, Schema, Table
+from whimbrel.schema.types import EnumType, replace_enums
 from whimbrel.sources.live import patched
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 T = TypeVar("T")
 
-#: Tables that are the record's, not a model's: in the connection's default schema.
+#: Tables that are the record's, not a model's.
 OWN_TABLES = frozenset({recorder.TABLE, journal.TABLE, checkpoint.TABLE})
 
 
@@ -76,7 +77,7 @@ def covering(config: Config, state: State, others: Collection[Name] = ()) -> Cov
     left.update(others)
 
     def covers(at: Name) -> bool:
-        own = at.schema is None and at.name in OWN_TABLES
+        own = at.name in OWN_TABLES
         foreign = at in left or at.name == VERSION_TABLE
         return not own and not foreign and config.covers(at.schema, at.name)
 
@@ -99,7 +100,9 @@ def compare(
     expected = engine.canonical(connection, wanted)
     schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
+    default = connection.dialect.default_schema_name
     connection.rollback()
+    expected, found = (called_as(each, whole, default) for each in (expected, found))
     live = _of_ours(only(found, covers), expected)
     return Comparison(
         state,
@@ -107,6 +110,57 @@ def compare(
         _and_rest(live, whole, covers),
         engine.dialect,
         apps,
+    )
+
+
+def called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
+    """What a database told, under the names that a state has for it.
+
+    The default database schema may be called by its name (``default``) for one model, and not be
+    named for the next; a database tells all in one way.
+    """
+    if default is None or default not in whole.schemas:
+        return schema
+    tables = _Naming(default, whole.tables.keys())
+    enums = _Naming(default, whole.enums.keys())
+    by = {enum: enums.enum(enum) for table in schema.tables.values() for enum in table.enums}
+    named = [_renamed(table, tables, by) for table in schema.tables.values()]
+    return replace(
+        schema,
+        tables={table.at: table for table in named},
+        enums={enums.name(at): by.get(enum, enum) for at, enum in schema.enums.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """The names of a state, for things in the default database schema."""
+
+    default: str
+    known: Collection[Name]
+
+    def name(self, at: Name) -> Name:
+        """The state's name for it, if it has one."""
+        if at in self.known or at.schema not in (None, self.default):
+            return at
+        other = Name(None if at.schema else self.default, at.name)
+        # What no model has is called plainly.
+        return other if other in self.known else Name(None, at.name)
+
+    def enum(self, enum: EnumType) -> EnumType:
+        return replace(enum, schema=self.name(Name(enum.schema, enum.name)).schema)
+
+
+def _renamed(table: Table, names: _Naming, enums: Mapping[EnumType, EnumType]) -> Table:
+    def constraint(of: Constraint) -> Constraint:
+        return replace(of, target=names.name(of.target)) if isinstance(of, ForeignKey) else of
+
+    columns = (replace(each, type=replace_enums(each.type, enums)) for each in table.columns)
+    return replace(
+        table,
+        schema=names.name(table.at).schema,
+        columns=tuple(columns),
+        constraints=tuple(map(constraint, table.constraints)),
     )
 
 
