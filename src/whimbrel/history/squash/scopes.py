@@ -96,9 +96,11 @@ class _Uses(ast.NodeVisitor):
     def _function(self, node: Function) -> None:
         self._use(node.name, node)
         self._each(node.decorator_list)
+        self.scopes.append(_type_parameters(node))
         self._arguments(node.args)
         self._each([node.returns])
         self._inside(_scope_of(node.body, _names_of_arguments(node.args)), node.body)
+        self.scopes.pop()
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._arguments(node.args)
@@ -112,10 +114,13 @@ class _Uses(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._use(node.name, node)
-        self._each([*node.decorator_list, *node.bases, *node.keywords])
+        self._each(node.decorator_list)
+        self.scopes.append(_type_parameters(node))
+        self._each([*node.bases, *node.keywords])
         scope = _scope_of(node.body, ())
         scope.is_class = True
         self._inside(scope, node.body)
+        self.scopes.pop()
 
     def _comprehension(self, node: Any) -> None:
         first, *rest = node.generators
@@ -126,6 +131,11 @@ class _Uses(ast.NodeVisitor):
         self._inside(_Scope(names), [*inner, *values])
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+
+def _type_parameters(node: Function | ast.ClassDef) -> _Scope:
+    """The names in brackets behind a name: ``def first[T](...)``, from Python 3.12 on."""
+    return _Scope({each.name for each in getattr(node, "type_params", ())})
 
 
 def _scope_of(body: Iterable[ast.AST], arguments: Iterable[str]) -> _Scope:
