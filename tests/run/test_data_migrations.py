@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from run.data import CREATED, Rows
-from whimbrel.errors import (
+from whimbrel.errors import (, EditedError
     DataError,
     HistoryError,
     IrreversibleError,
@@ -557,5 +557,8 @@ def test_an_edited_function_is_noticed(rows: Rows, old: str, new: str, edited: b
     file = rows.made().file("0002_x", "RunPython(add, take)", ADD)
     rows.go()
     file.write_text(file.read_text().replace(old, new))
-    warnings = rows.go().warnings
-    assert ["edited" in each.message for each in warnings] == ([True] if edited else [])
+    if edited:
+        with pytest.raises(EditedError, match="does something else now"):
+            rows.go()
+    else:
+        assert not rows.go().done
