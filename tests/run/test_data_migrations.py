@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from run.data import CREATED, Rows
-from whimbrel.errors import (, EditedError
+from whimbrel.errors import (
     DataError,
+    EditedError,
     HistoryError,
     IrreversibleError,
     StepError,
