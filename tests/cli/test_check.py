@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from projects import Project
-from whimbrel.run.findings import CODES, OF_HISTORY
+from whimbrel.run.check.findings import CODES, OF_HISTORY
 
 M1 = """
 class M1(models.Model):

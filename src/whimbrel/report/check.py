@@ -8,7 +8,7 @@ from typing import Any
 
 from whimbrel.report.text import counted
 from whimbrel.run.check import Checked
-from whimbrel.run.findings import Finding, Unasked
+from whimbrel.run.check.findings import Finding, Unasked
 
 
 def check_text(checked: Checked) -> str:

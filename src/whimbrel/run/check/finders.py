@@ -11,8 +11,8 @@ from whimbrel.history.graph import FIRST, LATEST, did_you_mean
 from whimbrel.history.lines import lines_of_operations
 from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node, label_of
+from whimbrel.run.check.findings import Finding
 from whimbrel.run.edits import Edit, mending
-from whimbrel.run.findings import Finding
 
 if TYPE_CHECKING:
     from whimbrel.detect import AppMigration

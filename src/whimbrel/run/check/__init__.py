@@ -21,8 +21,7 @@ from whimbrel.errors import (
 from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import Files, History, load_what_loads
 from whimbrel.history.node import Key, Node
-from whimbrel.run.edits import edited, edits_of
-from whimbrel.run.finders import (
+from whimbrel.run.check.finders import (
     finding_of,
     node_labelled,
     of_edit,
@@ -34,7 +33,8 @@ from whimbrel.run.finders import (
     of_unmigrated,
     without_what_is_missing,
 )
-from whimbrel.run.findings import CODES, OF_DATABASE, OF_HISTORY, Finding, Unasked
+from whimbrel.run.check.findings import CODES, OF_DATABASE, OF_HISTORY, Finding, Unasked
+from whimbrel.run.edits import edited, edits_of
 
 if TYPE_CHECKING:
     from whimbrel.run.record import Record
