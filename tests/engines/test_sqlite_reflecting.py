@@ -102,6 +102,8 @@ TABLES: list[tuple[str, str, Table]] = [
      t(*(c(name, word(""), default=SQL(text) if text else None, null=name != "h") for name, text in [
          ("a", "0"), ("b", "'it''s'"), ("c", "1 + 1"), ("d", "CURRENT_TIMESTAMP"), ("e", ""), ("f", "-1.5"), ("g", ""),
          ("h", "'x'"), ("i", "CURRENT_TIMESTAMP"), ("j", "x'ab'"), ("k", "'word'")]))),
+    ("true and false", "CREATE TABLE t (a DEFAULT true, b DEFAULT (FALSE))", t(c("a", word(""), default=SQL("1")), c("b", word(""), default=SQL("0")))),
+    ("strict types", "CREATE TABLE t (a any, b Text) STRICT", t(c("a", word("ANY")), c("b", STRING), options=(("sqlite_strict", True),))),
     ("collations", "CREATE TABLE t (a TEXT COLLATE nocase, b TEXT COLLATE BINARY NOT NULL, c TEXT COLLATE \"rtrim\" DEFAULT 'x')",
      t(c("a", STRING, collation="NOCASE"), c("b", STRING, null=False), c("c", STRING, collation="RTRIM", default=SQL("'x'")))),
     ("generated", "CREATE TABLE t (a INTEGER, b INT GENERATED ALWAYS AS (A+1) STORED, c AS (a * 2), d TEXT AS (upper(\"a\")) VIRTUAL NOT NULL)",

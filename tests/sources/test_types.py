@@ -1,5 +1,6 @@
 """A type as a value builds the type that it was read from."""
 
+import copy
 import enum
 
 import pytest
@@ -90,6 +91,13 @@ def test_a_built_type_is_the_one_that_was_described(given):
         except sa.exc.CompileError:
             continue
         assert built.compile(dialect) == wanted
+
+
+@pytest.mark.parametrize("given", TYPES, ids=lambda each: f"{each!r}")
+def test_a_type_is_described_the_same_once_a_table_has_it(given):
+    column = sa.Column("a", copy.deepcopy(given))
+    sa.Table("t", sa.MetaData(), column)
+    assert describe(column.type) == describe(given)
 
 
 def test_equal_types_are_one_object():

@@ -228,9 +228,15 @@ def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
         value = _kept(shown, parameter.name)
         if value is inspect.Parameter.empty:
             _refuse_if_needed(parameter, instance)
+        elif _is_a_collection_of_tables(value):
+            continue  # what a table gives a named type that becomes its column's
         elif value is not parameter.default and not _same(value, parameter.default):
             found[parameter.name] = value
     return _beyond_defaults(found, type(shown))
+
+
+def _is_a_collection_of_tables(value: Any) -> bool:
+    return any(base.__name__ == "MetaData" for base in type(value).__mro__)
 
 
 def _kept(shown: Any, name: str) -> Any:

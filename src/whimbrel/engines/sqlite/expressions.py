@@ -40,6 +40,8 @@ def default(of: Sequence[str]) -> str | None:
     bare = without_parentheses(of)
     if len(bare) == 1 and is_name(bare[0]):
         word = bare[0].upper()
+        if word in ("TRUE", "FALSE"):
+            return "1" if word == "TRUE" else "0"  # what they are (lang_expr.html, 15)
         if word == "NULL":
             return None
         # Any other name is a string (parse.y, ccons ::= DEFAULT id).

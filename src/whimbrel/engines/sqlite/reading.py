@@ -103,6 +103,8 @@ _Clauses = dict[str, tuple[str, ...]]
 def _column(column: ddl.LiveColumn, text: TableText) -> Column:
     clauses = _by_word(column.clauses[1:])
     word = types.word_of(column.clauses[0])
+    if "STRICT" in text.definition.tail:
+        word = word.upper()  # one of six, which are not spelled any other way here
     alone = text.key_columns == (column.name,) and "WITHOUT ROWID" not in text.definition.tail
     counts = alone and word.upper() == "INTEGER" and not _is_descending(clauses)
     if alone and not counts and word.upper() in ("INT", "INTEGER"):
