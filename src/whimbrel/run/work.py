@@ -25,6 +25,8 @@ from whimbrel.run.parts import (
 )
 from whimbrel.run.plan import Plan, Stage
 from whimbrel.run.statements import user_steps
+from whimbrel.state.rows import Cuts
+from whimbrel.state.state import State
 
 
 @dataclass(frozen=True)
@@ -78,46 +80,71 @@ def _forwards(
     history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
 ) -> Iterator[Work]:
     states = history.states_of(applied & history.graph.nodes.keys())
+    filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
-            for piece, spans in _pieces(history, stage, states, engine.widest_leap):
+            for piece, spans in _pieces(history, stage, states, filled, engine.widest_leap):
                 states = spans[-1][1] if spans else states
                 migrations = [history.migration(node.key) for node in piece.nodes]
+                steps = tuple(step for span in spans for step in _steps(engine, [span]))
                 # A leap goes to an empty database: nobody waits for it.
-                yield _work(piece, migrations, _steps(engine, spans), atomic=True)
+                yield _work(piece, migrations, steps, atomic=True)
         else:
             migration = history.migration(stage.nodes[0].key)
             way = _way(migration, states)
             states = way[-1].after if way else states
+            filled = _filled(way) or filled
             yield _work(stage, [migration], _parts(engine, migration, way))
+
+
+def _filled(way: Iterable[Passage]) -> frozenset[str]:
+    """The models in whose tables there may be rows, since a barrier may have put them in."""
+    barriers = [passage for passage in way if passage.operation.barrier]
+    return _keys(*barriers[-1].after) if barriers else frozenset()
+
+
+def _keys(*states: State) -> frozenset[str]:
+    return frozenset(model.key for state in states for model in state)
 
 
 Span = tuple[States, States]
 
 
 def _pieces(
-    history: History, stage: Stage, states: States, widest: int | None
+    history: History, stage: Stage, states: States, filled: frozenset[str], widest: int | None
 ) -> Iterator[tuple[Stage, list[Span]]]:
-    """A leap as the states before and after it; one that is too wide as several shorter ones."""
+    """A leap as the states before and after it; one that is too wide as several shorter ones.
+
+    filled: the models whose rows must come out as if they had gone step by step.
+    """
     nodes: list[Node] = []
     spans: list[Span] = []
+    cuts = Cuts(filled)
     for node in stage.nodes:
         nodes.append(node)
         for passage in _way(history.migration(node.key), states):
             states = passage.after
-            spans = _stretched(spans, passage)
+            spans = _stretched(spans, passage, cuts)
         if widest is not None and spans and _width(spans) >= widest:
             yield Stage(tuple(nodes)), spans
             nodes, spans = [], []
+            cuts.restart()
     if nodes:
         yield Stage(tuple(nodes)), spans
 
 
-def _stretched(spans: list[Span], passage: Passage) -> list[Span]:
-    """Spans with one more passage in the last, unless the database was found to be another."""
-    if spans and spans[-1][1].database is passage.before.database:
-        return [*spans[:-1], (spans[-1][0], passage.after)]
-    return [*spans, (passage.before, passage.after)]
+def _stretched(spans: list[Span], passage: Passage, cuts: Cuts) -> list[Span]:
+    """Spans with one more passage in the last, unless rows would get something else of that.
+
+    Nor where the database was found to be another than it was.
+    """
+    is_other = bool(spans) and spans[-1][1].database is not passage.before.database
+    if is_other:
+        cuts.restart()
+    is_cut = cuts.is_needed_before(passage.before.database, passage.after.database)
+    if is_cut or is_other or not spans:
+        return [*spans, (passage.before, passage.after)]
+    return [*spans[:-1], (spans[-1][0], passage.after)]
 
 
 def _width(spans: Sequence[Span]) -> int:
@@ -172,10 +199,23 @@ def _parts(
             for passage in group:
                 _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
         else:
-            _add(
-                parts, _steps(engine, [_span(each, backwards) for each in group]), migration, engine
-            )
+            spans = [_span(each, backwards) for each in group]
+            steps = [step for run in _runs(spans) for step in _steps(engine, run)]
+            _add(parts, steps, migration, engine)
     return tuple(parts)
+
+
+def _runs(spans: Sequence[Span]) -> list[list[Span]]:
+    """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
+    if len(spans) < 2:
+        return [list(spans)]
+    cuts = Cuts(_keys(*spans[0][0]))
+    runs: list[list[Span]] = []
+    for before, after in spans:
+        if cuts.is_needed_before(before.database, after.database) or not runs:
+            runs.append([])
+        runs[-1].append((before, after))
+    return runs
 
 
 def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: Engine) -> None:

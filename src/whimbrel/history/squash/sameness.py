@@ -7,13 +7,14 @@ from typing import Any
 
 from whimbrel.detect.check import differences
 from whimbrel.errors import WhimbrelError
-from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.base import Operation, States
 from whimbrel.operations.fields import AddField, AlterField
 from whimbrel.operations.identities import differing_identities
+from whimbrel.schema.expressions import Default
 from whimbrel.schema.table import Schema
-from whimbrel.state.fields.base import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.model import Model
+from whimbrel.state.rows import Content, Rows, given_in
 from whimbrel.state.state import State
 
 
@@ -87,7 +88,7 @@ def keeps_rows(
     """Whether rows that are there before get the same from both, and lose the same."""
     if _is_called(app, wanted, at):
         return False
-    return given_to_rows(app, made, at) == given_to_rows(app, wanted, at)
+    return rows_after(app, made, at) == rows_after(app, wanted, at)
 
 
 def _is_called(app: str, operations: Sequence[Operation], at: States) -> bool:
@@ -102,54 +103,19 @@ def _is_called(app: str, operations: Sequence[Operation], at: States) -> bool:
     )
 
 
-#: What stands for NULL where a row has no other value.
-_NULL = "null"
-
-
-def given_to_rows(app: str, operations: Sequence[Operation], at: States) -> dict[str, Any]:
-    """What rows have in the end where they had nothing, or NULL: by the identity of the field.
-
-    A `Default`, or a word for what is no one value.
-    """
-    there = {model.key for model in at.database}
-    given: dict[str, Any] = {}
+def rows_after(app: str, operations: Sequence[Operation], at: States) -> dict[str, Content]:
+    """What rows have in the end that are there before: by the identity of the field."""
+    rows = Rows({model.key for model in at.database})
     states = at
     for operation in operations:
         for passage in operation.passages(app, states):
-            for old, new in _pairs(passage, there):
-                _take(old, new, given)
+            rows.take(passage.before.database, passage.after.database)
             states = passage.after
-    kept = {each.key for model in states.database for each in model.fields}
-    return {key: value for key, value in given.items() if key in kept and value != _NULL}
+    return rows.kept(states.database)
 
 
-def _pairs(passage: Passage, there: set[str]) -> Iterator[tuple[Model, Model]]:
-    """The models that a passage changed, of those that were there at first."""
-    before, after = passage.before.database, passage.after.database
-    was = {model.key: model for model in before if model.key in there}
-    for model in after:
-        old = was.get(model.key)
-        if old is not None and old is not model:
-            yield old, model
-
-
-def _take(old: Model, new: Model, given: dict[str, Any]) -> None:
-    before = {each.key: each.field for each in old.fields}
-    for each in new.fields:
-        was = before.get(each.key)
-        if not each.field.has_column:
-            continue
-        if was is None or (
-            was.null and not each.field.null and given.get(each.key, _NULL) == _NULL
-        ):
-            given[each.key] = _value(each.field)
-
-
-def _value(field: Field) -> Any:
-    """What a row gets that is there when a field comes, or takes no NULL any more."""
-    if callable(field.default):
-        return f"called {field.default!r}"
-    if field.computed() is not None:
-        return "computed"
-    value = field.fill if field.fill is not None else field.column_default()
-    return value if value is not None else _NULL
+def given_to_rows(app: str, operations: Sequence[Operation], at: States) -> dict[str, Default]:
+    """What rows got where they had nothing, or NULL: by the identity of the field."""
+    found = rows_after(app, operations, at).items()
+    given = {key: given_in(content) for key, content in found}
+    return {key: value for key, value in given.items() if value is not None}

@@ -1,0 +1,301 @@
+"""What becomes of rows: what each of their values is made of, on a way from state to state.
+
+A difference knows only where it begins and where it ends. A field that is added with one default
+and then gets another has the first one in the rows that were there; the difference of both steps
+together would fill in the second one. `Rows` tells what rows have; `Cuts` where a way may not be
+taken as one difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from whimbrel.errors import WhimbrelError
+from whimbrel.schema.expressions import Constant, Default
+from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import ManyToManyField
+from whimbrel.state.lowering import column_types, key_types
+from whimbrel.state.model import Model
+from whimbrel.state.state import State
+
+#: What a value is made of, from the first to the last; () where it is as it was.
+Content: TypeAlias = tuple[tuple[Any, ...], ...]
+
+#: What a row has that got nothing.
+NOTHING: Content = (("given", None),)
+#: What the database computes of other columns.
+COMPUTED: Content = (("computed",),)
+
+
+class Column(NamedTuple):
+    """What rows have of a field: a column; or (many-to-many) rows of a table of its own.
+
+    ``type``: the column's, or those of the keys at both ends; None where it cannot be told.
+    """
+
+    field: Field
+    type: Any
+    null: bool
+
+
+Columns: TypeAlias = Mapping[str, Column]
+
+
+class Rows:
+    """The rows that are in the tables of some models, as the way goes on.
+
+    ``models``: the identities of those models. ``contents``: by the identity of a field, what
+    its value is made of; a field that is not in it has what it had.
+    """
+
+    def __init__(self, models: Collection[str]) -> None:
+        self.models = models
+        self.contents: dict[str, Content] = {}
+        #: The fields that took no NULL at some time: there is none in their rows.
+        self._full: set[str] = set()
+
+    def go(self, before: State, after: State) -> Iterator[tuple[Model, Columns, Columns, set[str]]]:
+        """Go on by a step. Gives models, their columns before and after, and which are others now."""
+        for old, new in _changed(before, after) if self.models else ():
+            if old.key in self.models and old.options.managed and new.options.managed:
+                was, now = _columns(before, old), _columns(after, new)
+                others = {key for key, column in now.items() if _is_other(was.get(key), column)}
+                self._full |= {key for key, column in was.items() if not column.null}
+                made = {key: self._made(key, was, now[key]) for key in others}
+                self.contents.update(made)
+                yield new, was, now, others
+
+    def take(self, before: State, after: State) -> None:
+        """Go on by a step."""
+        for _ in self.go(before, after):
+            pass
+
+    def kept(self, state: State) -> dict[str, Content]:
+        """The contents of what a state has, where they are not as they were.
+
+        What is computed in the end is what the rest makes it.
+        """
+        columns = {key for model in state for key in _columns(state, model)}
+        return {
+            key: content
+            for key, content in self.contents.items()
+            if key in columns and content not in ((), COMPUTED)
+        }
+
+    def _made(self, key: str, was: Columns, column: Column) -> Content:
+        beside = {other: self.contents[other] for other in was if self.contents.get(other)}
+        old = was.get(key)
+        if old is not None and key in self._full:
+            old = old._replace(null=False)
+        return content_after(self.contents.get(key, ()), old, column, beside)
+
+
+class Cuts:
+    """Where a way must be cut so that rows get of its pieces what they get step by step.
+
+    ``models``: the identities of those models in whose tables may be rows. What only a single
+    step would refuse (two equal values in a field that is unique for a while) is not looked for.
+    """
+
+    def __init__(self, models: Collection[str]) -> None:
+        self.models = models
+        self.restart()
+
+    def restart(self) -> None:
+        """What went before is carried out by itself, and a piece begins."""
+        self._rows = Rows(self.models)
+        self._first: dict[str, Columns] = {}
+        self._stands_alone = False
+
+    def is_needed_before(self, before: State, after: State) -> bool:
+        """Whether what went before a step must be carried out before it. Goes on by that step."""
+        if before is after:
+            return False
+        # A table that is handed over stays as it is; a difference over more would say more of it.
+        alone = any(
+            old.options.managed != new.options.managed for old, new in _exchanged(before, after)
+        )
+        is_needed = alone or self._stands_alone or not self._is_one_with(before, after)
+        if is_needed:
+            self.restart()
+            self._is_one_with(before, after)
+            self._stands_alone = alone
+        return is_needed
+
+    def _is_one_with(self, before: State, after: State) -> bool:
+        """Whether the piece with this step gives rows what its steps do, one after the other."""
+        is_one = True
+        for model, was, now, others in self._rows.go(before, after):
+            first = self._first.setdefault(model.key, was)
+            at_once = {key: content_after((), first.get(key), now[key]) for key in others}
+            is_one &= all(self._rows.contents[key] == content for key, content in at_once.items())
+        return is_one
+
+
+# -- which models a step changes ---------------------------------------------------------------
+
+
+def _exchanged(before: State, after: State) -> list[tuple[Model, Model]]:
+    """The models that are on both sides of a step, and not the same, by their identity."""
+    touched = _touched(before, after)
+    was = {
+        before.models[label].key: before.models[label] for label in touched & before.models.keys()
+    }
+    now = (after.models[label] for label in sorted(touched & after.models.keys()))
+    return [(was[new.key], new) for new in now if new.key in was and was[new.key] is not new]
+
+
+def _touched(before: State, after: State) -> frozenset[str]:
+    touched = after.touched_since(before)
+    if touched is None:
+        touched = before.touched_since(after)
+    if touched is not None:
+        return touched
+    was, now = before.models, after.models
+    return frozenset(label for label in (*was, *now) if was.get(label) is not now.get(label))
+
+
+def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
+    """The models whose columns may be others after a step: also those that point at a key."""
+    exchanged = _exchanged(before, after)
+    yield from exchanged
+    seen = {new.key for _, new in exchanged}
+    fresh = [new.label.lower() for old, new in exchanged if _keys(old) != _keys(new)]
+    while fresh:
+        pointing = [model for model in after.pointing_at(fresh) if model.key not in seen]
+        seen.update(model.key for model in pointing)
+        yield from ((model, model) for model in pointing if before.find(model.label) is model)
+        fresh = [model.label.lower() for model in pointing]
+
+
+def _keys(model: Model) -> list[Field]:
+    """The fields that keys of others may point at."""
+    primary = {each.name for each in model.primary_key}
+    return [each.field for each in model.fields if each.field.unique or each.name in primary]
+
+
+# -- columns -----------------------------------------------------------------------------------
+
+
+def _columns(state: State, model: Model) -> Columns:
+    """What rows have of a model's fields, by the fields' identities."""
+    try:
+        types: Mapping[str, ColumnType] = column_types(state, model)
+    except WhimbrelError:
+        types = {}  # what cannot be told here is refused by whoever makes a table of it
+    primary = {each.name for each in model.primary_key}
+    found = {}
+    for each in model.fields:
+        field = each.field
+        if field.has_column:
+            type_ = types.get(field.column_name(each.name))
+            found[each.key] = Column(field, type_, field.null and each.name not in primary)
+        elif isinstance(field, ManyToManyField) and field.through is None:
+            found[f"{each.key}.through"] = Column(field, _ends(state, model, field), False)
+    return found
+
+
+def _ends(state: State, model: Model, field: ManyToManyField) -> Any:
+    """The types of the keys at both ends."""
+    target = state.find(field.to)
+    try:
+        types = [(key_types(state, end), end.primary_key) for end in (model, target) if end]
+    except WhimbrelError:
+        return None
+    return [known[each.name][1] for known, primary in types for each in primary]
+
+
+def _is_other(old: Column | None, new: Column) -> bool:
+    if old is None:
+        return True
+    return old.field is not new.field or (old.type, old.null) != (new.type, new.null)
+
+
+# -- contents ----------------------------------------------------------------------------------
+
+
+def content_after(
+    content: Content,
+    old: Column | None,
+    new: Column,
+    beside: Mapping[str, Content] | None = None,
+) -> Content:
+    """What a value is made of after a step from one column (None: it is new) to another.
+
+    beside: the contents of the table's other columns, where they are not as they were.
+    """
+    if isinstance(new.field, ManyToManyField):
+        return _as_type(content, old.type, new.type) if old is not None else NOTHING
+    if new.field.computed() is not None:
+        return COMPUTED
+    if old is None:
+        return _given(new.field)
+    computed = old.field.computed()
+    if computed is not None:
+        # A stored one turns plain as it stands, before anything else changes in its table.
+        made = ("computed", computed.expression, dict(beside or {}))
+        content = (made,) if computed.stored else _given(new.field)
+    content = _as_type(content, old.type, new.type)
+    return _filled(content, new.field) if old.null and not new.null else content
+
+
+def given_in(content: Content) -> Default | None:
+    """What a row got, where it had nothing, or NULL; None where it got no one value."""
+    values = (part[1] for part in content if part[0] in ("given", "filled"))
+    return next(values, None)
+
+
+def _given(field: Field) -> Content:
+    """What a row gets that is there when a field comes."""
+    if callable(field.default):
+        return (("called", repr(field.default)),)
+    if field.generated() is not None:
+        return (("counted",),)
+    value = field.fill if field.fill is not None else field.column_default()
+    return NOTHING if value == Constant(None) else (("given", value),)
+
+
+def _filled(content: Content, field: Field) -> Content:
+    """The content of a column that takes NULL no longer."""
+    given = _given(field)
+    if given == NOTHING or given[0][0] == "counted":
+        return content
+    if content == NOTHING:
+        return given
+    if any(part[0] in ("given", "called", "counted", "filled") for part in content):
+        return content
+    kind, value = given[0]
+    return (*content, ("filled" if kind == "given" else kind, value))
+
+
+def _as_type(content: Content, old: Any, new: Any) -> Content:
+    if old == new or content == NOTHING or _keeps_values(old, new):
+        return content
+    return (*content, ("as", old, new))
+
+
+_TEXTS = frozenset({"sqlalchemy:String", "sqlalchemy:Text"})
+_INTEGERS = frozenset({"sqlalchemy:SmallInteger", "sqlalchemy:Integer", "sqlalchemy:BigInteger"})
+
+
+def _keeps_values(old: Any, new: Any) -> bool:
+    """Whether every value that the new type can hold is what it was: else the step is refused."""
+    if isinstance(old, EnumType) and isinstance(new, EnumType):
+        # Rows follow labels by their identities, however often those are renamed.
+        return all(value.key for value in (*old.values, *new.values))
+    if not isinstance(old, Type) or not isinstance(new, Type) or old.variants or new.variants:
+        return False
+    if old.path == new.path == "sqlalchemy:Numeric":
+        return _scale(old) <= _scale(new)
+    return any({old.path, new.path} <= family for family in (_TEXTS, _INTEGERS))
+
+
+def _scale(numeric: Type) -> float:
+    """The digits behind the point that it keeps."""
+    options = dict(numeric.kwargs)
+    if options.get("precision") is None:
+        return math.inf
+    return float(options.get("scale") or 0)
