@@ -400,7 +400,7 @@ def text_of(root: Path, *others: str, end: str = "000") -> str:
 def defined(text: str) -> dict[str, object]:
     """The names of a squash's file, imported by itself."""
     names: dict[str, object] = {"__name__": "squash", "__package__": None}
-    exec(compile(text, "squash", "exec"), names)
+    exec(compile(text, "squash", "exec", dont_inherit=True), names)
     return names
 
 
@@ -448,6 +448,17 @@ def test_a_name_of_pythons_own_stays_pythons(tmp_path: Path) -> None:
     pythons = by_hand("def g(a, b): return sorted([2, 1])", "migrations.RunPython(g)", after=TWO)
     names = defined(text_of(tmp_path, second, pythons))
     assert (names["f"](None, None), names["g"](None, None)) == ("mine", [1, 2])  # type: ignore[operator]
+
+
+def test_a_class_that_looks_for_its_module_comes_along(tmp_path: Path) -> None:
+    head = (
+        "from dataclasses import dataclass, fields\n@dataclass\nclass Word:\n    text: str = 'x'\n"
+        "def f(a, b): return fields(Word)[0].type"
+    )
+    names = defined(
+        text_of(tmp_path, by_hand(head, "migrations.RunPython(f, Word.mro)", after=ONE))
+    )
+    assert names["f"](None, None) is str  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,28 @@ def _execute_text(name: str, file: str, text: str) -> types.ModuleType:
     module.__package__ = name.rpartition(".")[0]
     # So that a traceback through it shows its lines.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    exec(compile(text, file, "exec"), module.__dict__)
+    with registered(module):
+        exec(compiled(text, file), module.__dict__)
     return module
+
+
+def compiled(text: str, file: str) -> types.CodeType:
+    """The code of a file's text: with its own ``__future__`` imports, and none of this module's."""
+    return compile(text, file, "exec", dont_inherit=True)
+
+
+@contextmanager
+def registered(module: types.ModuleType) -> Iterator[None]:
+    """While its text is executed a module is found by its name: dataclasses look for theirs."""
+    before = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        if before is None:
+            sys.modules.pop(module.__name__, None)
+        else:
+            sys.modules[module.__name__] = before
 
 
 # -- what can be wrong with a file ------------------------------------------------------------

@@ -14,7 +14,7 @@ from whimbrel.errors import StateError, WriteError
 from whimbrel.history.cache import Found
 from whimbrel.history.code import Atom, Code
 from whimbrel.history.migration import Migration
-from whimbrel.history.modules import broken, migration_in
+from whimbrel.history.modules import broken, compiled, migration_in, registered
 from whimbrel.history.node import Key
 from whimbrel.history.squash.carrying import Carrier, CarryingImports, Meaning
 from whimbrel.history.squash.sameness import first_difference
@@ -165,8 +165,8 @@ def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
     module.__file__ = str(head.path)
     module.__package__ = package
     try:
-        with _without(sources):
-            exec(compile(text, str(head.path), "exec"), module.__dict__)
+        with _without(sources), registered(module):
+            exec(compiled(text, str(head.path)), module.__dict__)
     except Exception as error:
         found = broken(str(head.path), error)
         raise WriteError(
