@@ -14,6 +14,7 @@
     │   ├── NodeError          a migration that is not there, or a name that fits several
     │   ├── CycleError
     │   ├── ConflictError      more than one leaf
+    │   ├── CollisionError     branches that are about the same things
     │   ├── EditedError        an applied migration does something else now
     │   ├── StateError         an operation that does not fit the state before it
     │   └── IrreversibleError
@@ -158,6 +159,22 @@ class ConflictError(HistoryError):
     """An app has more than one leaf."""
 
     code = "conflict"
+
+
+class CollisionError(HistoryError):
+    """Branches are about the same things: it matters which of them is applied first.
+
+    ``collisions``: a reason, in words, for each two operations that collide.
+    """
+
+    code = "collision"
+
+    def __init__(self, message: str, *, collisions: list[str], place: str, mend: str) -> None:
+        super().__init__(message, place=place, mend=mend)
+        self.collisions = collisions
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "collisions": self.collisions}
 
 
 class EditedError(HistoryError):

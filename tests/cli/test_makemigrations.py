@@ -147,35 +147,6 @@ def test_safe_steps(made: Project) -> None:
     assert made.do("makemigrations").err == "No changes.\n"
 
 
-def forked(project: Project, *fields: str) -> None:
-    """Two leaves that each add a field."""
-    project.chain("blog", 1)
-    for name, field in zip(("0002_a", "0002_b"), fields, strict=True):
-        added = f'migrations.AddField("M1", "{field}", models.IntegerField(null=True))'
-        project.migration("blog", name, added, after=[("blog", "0001_m1")])
-
-
-def test_leaves_are_merged(anywhere: Project) -> None:
-    forked(anywhere, "a", "b")
-    assert anywhere.run("migrate").code == 4
-    anywhere.do("makemigrations", "--merge")
-    assert files(anywhere) == ["0001_m1", "0002_a", "0002_b", "0003_merge"]
-    anywhere.do("migrate")
-    assert anywhere.query("SELECT a, b FROM blog_m1") == []
-    assert anywhere.do("makemigrations", "--merge").err == "No changes.\n"
-
-
-def test_leaves_whose_order_matters_are_not_merged(project: Project) -> None:
-    project.chain("blog", 1)
-    for name, kind in (("0002_a", "BigIntegerField"), ("0002_b", "SmallIntegerField")):
-        altered = f'migrations.AlterField("M1", "number", models.{kind}())'
-        project.migration("blog", name, altered, after=[("blog", "0001_m1")])
-    refused = project.run("makemigrations", "--merge")
-    assert refused.code == 4
-    assert "it matters which is applied first" in refused.err
-    assert "blog.0002_a, blog.0002_b" in refused.err
-
-
 # -- on a terminal -------------------------------------------------------------------------------
 
 

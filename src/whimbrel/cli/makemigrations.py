@@ -46,7 +46,9 @@ def _answer_options(function: F) -> F:
 @click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
 @click.option("--check", is_flag=True, help="End with exit code 1 if changes are missing.")
 @click.option("--empty", is_flag=True, help="Write an empty migration, to be filled by hand.")
-@click.option("--merge", is_flag=True, help="Make one leaf of several.")
+@click.option("--merge", is_flag=True, help="Make one leaf of several, if they do not collide.")
+@click.option("--force-merge", is_flag=True, help="Merge branches that collide; asks first.")
+@click.option("--yes", is_flag=True, help="Merge what collides without asking.")
 @click.option("--name", "-n", metavar="NAME", help="What the file is called after its number.")
 @click.option("--update", is_flag=True, help="Put the changes into the app's last migration.")
 @click.option("--no-input", "--noinput", is_flag=True, help="Ask nothing, on a terminal too.")
@@ -61,6 +63,8 @@ def command(
     check: bool,
     empty: bool,
     merge: bool,
+    force_merge: bool,
+    yes: bool,
     name: str | None,
     update: bool,
     no_input: bool,
@@ -75,15 +79,17 @@ def command(
     from whimbrel.errors import QuestionError
     from whimbrel.run.make import make_empty, make_migrations, write
 
-    _refuse_together(**{"--empty": empty, "--merge": merge, "--update": update})
+    merge_flag = "--force-merge" if force_merge else "--merge"
+    _refuse_together(**{"--empty": empty, merge_flag: merge or force_merge, "--update": update})
+    if merge or force_merge:
+        from whimbrel.cli.merging import merge_leaves
+
+        options = {"dry_run": dry_run, "check": check, "force": force_merge, "is_agreed": yes}
+        return merge_leaves(call, apps, name=name, **options)
     config = call.config()
     questioner = _questioner(answers, asks=not (no_input or check))
     try:
-        if merge:
-            from whimbrel.run.merge import make_merge
-
-            files = make_merge(config, apps, name=name)
-        elif empty:
+        if empty:
             files = make_empty(config, apps, name=name)
         else:
             files = make_migrations(config, apps, questioner, name=name, update=update)

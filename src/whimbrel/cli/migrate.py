@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take what has no file (of APP, or NAME alone) out of the record, and do nothing else.",
 )
+@click.option("--merge", is_flag=True, help="Make one leaf of several first, and apply it too.")
 @click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
 @click.option(
     "--backup",
@@ -81,6 +82,7 @@ def command(
     accept_edit: bool,
     recorded: bool,
     prune: bool,
+    merge: bool,
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
@@ -97,6 +99,8 @@ def command(
     target = Target(app, name)
     if fake and fake_initial:
         raise click.UsageError("--fake records everything, --fake-initial what is there: give one.")
+    if merge:
+        _merge_first(call, app, others=accept_edit or prune or check or only_plan or recorded)
     if accept_edit:
         others = check or only_plan or fake or fake_initial or recorded or prune
         return _accept(call, target, alias, lock_timeout, others=others)
@@ -116,6 +120,14 @@ def command(
         "lock_timeout": lock_timeout,
     }
     return _migrate(call, target, alias, options)
+
+
+def _merge_first(call: Call, app: str | None, *, others: bool) -> None:
+    from whimbrel.cli.merging import merge_first
+
+    if others:
+        raise click.UsageError("--merge writes files and applies them: give it without the others.")
+    merge_first(call.config(), app)
 
 
 def _accept(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:

@@ -359,5 +359,7 @@ def _conflict(found: Mapping[str, Sequence[Node]], what: str = "leaves") -> Conf
     )
     return ConflictError(
         named,
-        mend="Merge them with `whimbrel makemigrations --merge`, or make one depend on the other.",
+        mend="Merge them: `whimbrel makemigrations --merge`, or `whimbrel migrate --merge`, which "
+        "goes on to apply. Or put one after the other, where it is applied nowhere yet: "
+        f"`whimbrel rebase {next(iter(found))}`.",
     )

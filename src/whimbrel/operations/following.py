@@ -32,7 +32,7 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
 
     What SQL text mentions is not counted: a word in it may be a column, or something else.
     """
-    found = [part.name for part in _parts(model) if each.name in _names_in(part)]
+    found = [part.name for part in _parts(model) if each.name in names_in(part.value)]
     for option in ("unique_together", "primary_key"):
         given = getattr(model.options, option)
         if any(each.name in group for group in (given if option == "unique_together" else [given])):
@@ -51,9 +51,8 @@ def _parts(model: Model) -> tuple[Part, ...]:
     return (*model.options.indexes, *model.options.constraints)
 
 
-def _names_in(part: Part) -> frozenset[str]:
+def names_in(value: Any) -> frozenset[str]:
     """The fields that an index or a constraint names outright."""
-    value = part.value
     condition = getattr(value, "condition", None)
     named = condition.names() if isinstance(condition, Q) else frozenset()
     match value:

@@ -1,0 +1,102 @@
+"""Merges on the command line: `makemigrations --merge`, and `migrate --merge`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from whimbrel.cli.call import NO_APPS, Call, data, is_answerable, print_json, talk
+
+if TYPE_CHECKING:
+    from whimbrel.config import Config
+    from whimbrel.run.merge import Merge
+
+
+def merge_leaves(
+    call: Call,
+    apps: tuple[str, ...],
+    *,
+    name: str | None,
+    dry_run: bool,
+    check: bool,
+    force: bool,
+    is_agreed: bool,
+) -> int:
+    """Show what each branch did, and write what makes one of them; gives the exit code.
+
+    force: although they collide, if somebody agrees. Raises `CollisionError`, `QuestionError`.
+    """
+    from whimbrel.report.files import files_text
+    from whimbrel.report.merge import FORCED, merges_json
+    from whimbrel.run.make import write
+    from whimbrel.run.merge import collided, plan_merges
+
+    config = call.config()
+    merges = plan_merges(config, apps, name=name)
+    _tell(merges)
+    if not _may_be_written(merges, force=force, is_agreed=is_agreed or check or dry_run):
+        talk("Nothing was written.")
+        return 0
+    files = [merge.file for merge in merges]
+    if not (check or dry_run):
+        write(files)
+    if call.json:
+        print_json(merges_json(merges, with_text=dry_run))
+    elif files:
+        data(files_text(files, with_text=dry_run))
+    else:
+        talk("No changes." if config.apps else NO_APPS)
+    if collided(merges):
+        talk(FORCED)
+    return 1 if check and files else 0
+
+
+def merge_first(config: Config, app: str | None) -> None:
+    """Make one leaf of several, before a run that applies it. Raises `CollisionError`."""
+    from whimbrel.report.files import files_text
+    from whimbrel.run.make import write
+    from whimbrel.run.merge import plan_merges, refuse_collisions
+
+    merges = plan_merges(config, [app] if app else [])
+    _tell(merges)
+    refuse_collisions(merges)
+    files = [merge.file for merge in merges]
+    write(files)
+    if files:
+        talk(f"Wrote {files_text(files)}")
+
+
+def _tell(merges: list[Merge]) -> None:
+    from whimbrel.report.merge import branches_text
+
+    for merge in merges:
+        talk(branches_text(merge.fork))
+
+
+def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> bool:
+    from whimbrel.run.merge import collided, refuse_collisions, refuse_impossible
+
+    if not force:
+        refuse_collisions(merges)
+    refuse_impossible(merges)
+    return not collided(merges) or is_agreed or _agrees(merges)
+
+
+def _agrees(merges: list[Merge]) -> bool:
+    """What the person says. Raises `QuestionError` where nobody is there to ask."""
+    from whimbrel.errors import QuestionError
+    from whimbrel.run.merge import collided
+
+    text = "They collide, as shown; databases that saw them in another order may differ. Merge?"
+    if is_answerable():
+        return click.confirm(text, default=None, err=True)
+    places = (leaf.label for merge in collided(merges) for leaf in merge.fork.leaves)
+    raise QuestionError(
+        "these branches collide, and nobody is there to ask",
+        questions=[
+            {"place": ", ".join(places), "text": text, "flags": ["--force-merge --yes"]},
+        ],
+        mend="Look at what is said above, and say --force-merge --yes; or keep history a line: "
+        "whimbrel rebase",
+    )

@@ -1,0 +1,89 @@
+"""Whether branches lead to the same, whichever a database saw first: the net under the collisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from whimbrel.errors import WhimbrelError
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, Node
+from whimbrel.history.squash.sameness import first_difference
+from whimbrel.operations.base import States
+from whimbrel.state.difference import changes_between
+
+
+class Unfit(Exception):
+    """A migration that cannot be applied where an order puts it."""
+
+    def __init__(self, node: Node, error: WhimbrelError) -> None:
+        super().__init__(error.message)
+        self.node = node
+        self.error = error
+
+
+def what_order_decides(
+    history: History, base: States, common: set[Key], branches: Sequence[Iterable[Key]]
+) -> Iterator[str]:
+    """In words, what is not the same whichever branch comes first. Nothing where all is.
+
+    base: the states after what is ``common`` to the branches.
+    """
+    numbers = range(len(branches))
+    backwards = list(reversed(numbers))
+    # Each comes first once, and each pair both ways round.
+    turned = [[*backwards[at:], *backwards[:at]] for at in range(len(branches))]
+    usual: States | None = None
+    for order in dict.fromkeys(map(tuple, [numbers, *turned])):
+        nodes = in_order(history, common, [branches[number] for number in order])
+        try:
+            states = replayed(history, base, nodes)
+        except Unfit as unfit:
+            yield _cannot(unfit, nodes)
+            continue
+        if usual is None:
+            usual = states
+            continue
+        found = _differs(usual, states)
+        if found is not None:
+            yield f"what they lead to depends on which comes first: {found}"
+
+
+def in_order(history: History, common: set[Key], branches: Iterable[Iterable[Key]]) -> list[Node]:
+    """All that is not common: one branch after the other, at last what belongs to none."""
+    seen = set(common)
+    found: list[Node] = []
+    for keys in (*branches, history.graph.nodes):
+        fresh = history.graph.forwards(keys, seen)
+        seen.update(node.key for node in fresh)
+        found += fresh
+    return found
+
+
+def replayed(history: History, states: States, nodes: Iterable[Node]) -> States:
+    """The states after some migrations. Raises `Unfit` for the first that cannot come there."""
+    for node in nodes:
+        try:
+            after = history.apply(node.key, states)
+            if after is not states:
+                changes_between(states.database, after.database)
+        except WhimbrelError as error:
+            raise Unfit(node, error) from error
+        states = after
+    return states
+
+
+def _cannot(unfit: Unfit, nodes: Sequence[Node]) -> str:
+    before = nodes[: nodes.index(unfit.node)]
+    after = f" after {before[-1].label}" if before else ""
+    return f"{unfit.node.label} cannot be applied{after}: {unfit.error.message}"
+
+
+def _differs(one: States, other: States) -> str | None:
+    found = first_difference(one, other)
+    if found is not None:
+        return found
+    for before, after in zip(one, other, strict=True):
+        changes = changes_between(before, after) or changes_between(after, before)
+        if changes:
+            return "the tables that they make"
+    return None

@@ -1,0 +1,69 @@
+"""Branches that are to become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from whimbrel.history.branches import Branch, Fork
+from whimbrel.report.files import files_json
+from whimbrel.run.merge import Merge
+
+#: What a merge means that was made although its branches collide.
+FORCED = (
+    "A database that applied these migrations in another order may differ from now on: look at each "
+    "with `whimbrel drift`. One that has applied only the later of two that collide may not be able "
+    "to apply the earlier."
+)
+
+
+def branches_text(fork: Fork) -> str:
+    """What each branch of an app did since they parted, and what is to be known of them."""
+    return "\n".join(_lines(fork))
+
+
+def _lines(fork: Fork) -> Iterator[str]:
+    yield f"{fork.app} has {len(fork.branches)} leaves."
+    for branch in fork.branches:
+        yield f"Up to {branch.leaf.name}:"
+        yield from _branch(fork.app, branch)
+    if fork.notes:
+        yield "Nobody can tell what these mind; look at them yourself:"
+        yield from (f"  {note}" for note in fork.notes)
+    if fork.collisions:
+        yield "They collide:"
+        yield from (f"  {reason}" for reason in fork.collisions)
+    else:
+        yield "They do not collide."
+
+
+def _branch(app: str, branch: Branch) -> Iterator[str]:
+    for node, does in zip(branch.nodes, branch.does, strict=True):
+        yield f"  {node.name if node.app == app else node.label}"
+        yield from (f"    {words}" for words in does or ["No operations"])
+
+
+def merges_json(merges: Iterable[Merge], *, with_text: bool = False) -> dict[str, Any]:
+    """The merges for machines."""
+    merges = list(merges)
+    files = files_json([merge.file for merge in merges], with_text=with_text)
+    return {**files, "merges": [fork_json(merge.fork) for merge in merges]}
+
+
+def fork_json(fork: Fork) -> dict[str, Any]:
+    """The branches of an app for machines."""
+    return {
+        "app": fork.app,
+        "branches": [
+            {
+                "leaf": branch.leaf.name,
+                "migrations": [
+                    {"app": node.app, "name": node.name, "operations": list(does)}
+                    for node, does in zip(branch.nodes, branch.does, strict=True)
+                ],
+            }
+            for branch in fork.branches
+        ],
+        "collisions": list(fork.collisions),
+        "notes": list(fork.notes),
+    }
