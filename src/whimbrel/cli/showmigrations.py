@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from whimbrel.cli.call import (
@@ -15,11 +17,15 @@ from whimbrel.cli.call import (
     talk,
 )
 
+if TYPE_CHECKING:
+    from whimbrel.run.show import ShownHistory
+
 
 @click.command("showmigrations")
 @click.argument("apps", nargs=-1, metavar="[APP]...")
 @click.option("--list", "style", flag_value="list", default=True, help="By app (the default).")
 @click.option("--plan", "style", flag_value="plan", help="In the order of applying.")
+@click.option("--graph", "style", flag_value="graph", help="By app, as a graph with lanes.")
 @click.option("--offline", is_flag=True, help="Ask no database: only what the files say.")
 @database_option
 @json_option
@@ -32,7 +38,7 @@ def command(
     [X] is applied, [ ] is not, [~] is half done, [?] is not known (--offline). Files that were
     edited after they were applied, and ghosts, whose file is gone, are marked.
     """
-    from whimbrel.report.history import history_json, history_list, history_plan
+    from whimbrel.report.history import history_json
     from whimbrel.run.show import show_migrations
 
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
@@ -41,4 +47,12 @@ def command(
     elif not history.apps:
         talk(NO_APPS)
     else:
-        data(history_plan(history) if style == "plan" else history_list(history))
+        data(_drawn(history, style))
+
+
+def _drawn(history: ShownHistory, style: str) -> str:
+    from whimbrel.cli.graph import draw
+    from whimbrel.report.history import history_list, history_plan
+
+    drawings = {"list": history_list, "plan": history_plan, "graph": draw}
+    return drawings[style](history)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from whimbrel.run.show import Mark, Shown, ShownHistory
@@ -34,19 +34,25 @@ def _app(history: ShownHistory, app: str) -> Iterator[str]:
     if not shown:
         yield "  (no migrations)"
     for each in shown:
-        yield f"  {_box(each)} {each.name}{_note(each)}"
+        yield f"  {box(each)} {each.name}{_note(each)}"
     if app in history.conflicts:
-        yield f"  conflict: {len(history.conflicts[app])} leaves: {', '.join(history.conflicts[app])}"
+        yield f"  {conflict_line(history.conflicts[app])}"
+
+
+def conflict_line(leaves: Sequence[str]) -> str:
+    """What is said of an app with several leaves."""
+    return f"conflict: {len(leaves)} leaves: {', '.join(leaves)}"
 
 
 def history_plan(history: ShownHistory) -> str:
     """In the order in which they are applied, each with what it waits for."""
     return "\n".join(
-        f"{_box(each)} {each.label}{_waits(each)}{_note(each)}" for each in history.migrations
+        f"{box(each)} {each.label}{_waits(each)}{_note(each)}" for each in history.migrations
     )
 
 
-def _box(shown: Shown) -> str:
+def box(shown: Shown) -> str:
+    """What the database has of a migration, at a glance."""
     return _BOXES[shown.mark] if shown.in_force else "[-]"
 
 
@@ -55,10 +61,15 @@ def _waits(shown: Shown) -> str:
 
 
 def _note(shown: Shown) -> str:
+    said = "; ".join(notes_of(shown))
+    return f"  ({said})" if said else ""
+
+
+def notes_of(shown: Shown) -> list[str]:
+    """What is to be said of a migration that is not an ordinary one."""
     kept = "its source is kept" if shown.kept else None
     notes = [*_of_squash(shown), _NOTES.get(shown.mark), kept]
-    said = "; ".join(note for note in notes if note)
-    return f"  ({said})" if said else ""
+    return [note for note in notes if note]
 
 
 def _of_squash(shown: Shown) -> Iterator[str]:
@@ -75,19 +86,21 @@ def history_json(history: ShownHistory) -> dict[str, Any]:
     """The history for machines."""
     return {
         "database": history.database,
-        "migrations": [
-            {
-                "app": each.app,
-                "name": each.name,
-                "applied": None if each.mark is Mark.UNKNOWN else each.mark.is_applied,
-                "mark": each.mark.value,
-                "at": each.at.isoformat() if each.at else None,
-                "dependencies": list(each.waits_for),
-                "replaces": list(each.replaces),
-                "in_force": each.in_force,
-                "source_kept": each.kept,
-            }
-            for each in history.migrations
-        ],
+        "migrations": [migration_json(each) for each in history.migrations],
         "conflicts": {app: list(leaves) for app, leaves in history.conflicts.items()},
+    }
+
+
+def migration_json(shown: Shown) -> dict[str, Any]:
+    """A migration for machines."""
+    return {
+        "app": shown.app,
+        "name": shown.name,
+        "applied": None if shown.mark is Mark.UNKNOWN else shown.mark.is_applied,
+        "mark": shown.mark.value,
+        "at": shown.at.isoformat() if shown.at else None,
+        "dependencies": list(shown.waits_for),
+        "replaces": list(shown.replaces),
+        "in_force": shown.in_force,
+        "source_kept": shown.kept,
     }
