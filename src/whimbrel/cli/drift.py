@@ -69,7 +69,7 @@ def _show(call: Call, drift: Drift) -> int:
         data(drift_text(drift))
         talk(_NEXT if drift.applied else _NOTHING_RECORDED)
     else:
-        talk("No drift.")
+        talk("No drift." if drift.applied else _NOTHING_THERE)
     return 1 if drift else 0
 
 
@@ -77,6 +77,7 @@ _NEXT = (
     "Next: --sql prints what brings the database back; --write makes the migration that says "
     "what it has."
 )
+_NOTHING_THERE = "No drift: the database is empty, and nothing is recorded as applied."
 _NOTHING_RECORDED = (
     "Nothing is recorded as applied here. Where the tables are those of the models: "
     "whimbrel migrate --fake-initial."

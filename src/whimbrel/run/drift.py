@@ -138,13 +138,18 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
     words = Words(dialect, comparison.expected, comparison.live)
     whole = words.details(comparison.changes)
+    schemas = {each.place for each in whole if each.what == "schema"}
     names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
     said: set[tuple[str, str]] = set()
     state = comparison.state
     for migration in _operations(comparison):
         for operation in migration.operations:
             after = operation.apply(migration.app, state)
-            details = words.details(changes_between(state, after))
+            details = [
+                each  # the last model of a database schema may go, and the schema stay
+                for each in words.details(changes_between(state, after))
+                if each.what != "schema" or each.place in schemas
+            ]
             said.update((each.place, each.what) for each in details)
             state = after
             yield names.deviation(migration.app, operation, details)

@@ -15,10 +15,13 @@ from whimbrel.schema.table import (
     Constraint,
     Exclude,
     ForeignKey,
+    Identity,
     Index,
+    IndexPart,
     Name,
     PrimaryKey,
     Schema,
+    Serial,
     Table,
     Unique,
 )
@@ -92,13 +95,14 @@ class Words:
             "type": lambda column: self.type(column.type),
             "null": lambda column: "NULL" if column.null else "NOT NULL",
             "default": self._default,
-            "generated": lambda column: _plain(column.generated),
+            "generated": lambda column: _generated(column.generated),
             "computed": self._computed,
             "collation": lambda column: _plain(column.collation),
             "comment": lambda column: _plain(column.comment),
         }
         for what, say in says.items():
-            if getattr(old, what) != getattr(new, what):
+            of_enum = what == "type" and self.type(old.type) == self.type(new.type)
+            if getattr(old, what) != getattr(new, what) and not of_enum:
                 yield Detail(f"{at}.{new.name}", what, say(old), say(new))
 
     def _table_differs(self, old: Table, new: Table) -> Iterator[Detail]:
@@ -120,7 +124,7 @@ class Words:
         if column.default is not None:
             parts.append(f"DEFAULT {self._default(column)}")
         if column.generated is not None:
-            parts.append(f"generated: {_plain(column.generated)}")
+            parts.append(f"generated: {_generated(column.generated)}")
         if column.computed is not None:
             parts.append(f"computed: {self._computed(column)}")
         return " ".join(parts)
@@ -129,25 +133,36 @@ class Words:
         """A constraint or an index in a line."""
         match part:
             case PrimaryKey() | Unique():
-                return f"{_KINDS[type(part)]} ({', '.join(part.columns)})"
+                return f"{_KINDS[type(part)]} ({', '.join(part.columns)}){_more(part)}"
             case ForeignKey():
                 columns, there = ", ".join(part.columns), ", ".join(part.target_columns)
-                more = f" ON DELETE {part.on_delete}" if part.on_delete else ""
-                return f"FOREIGN KEY ({columns}) REFERENCES {part.target} ({there}){more}"
+                return f"FOREIGN KEY ({columns}) REFERENCES {part.target} ({there}){_more(part)}"
             case Check():
                 return f"CHECK ({self._expression(part.expression)})"
             case Index():
                 return self._index(part)
         elements = ", ".join(f"{self._expression(of)} WITH {how}" for of, how in part.elements)
-        return f"EXCLUDE ({elements})"
+        using = f" USING {part.method}" if part.method != "gist" else ""
+        return f"EXCLUDE{using} ({elements}){self._where(part)}{_more(part)}"
 
     def _index(self, index: Index) -> str:
-        inside = ", ".join(
-            self._expression(part.of) + (" DESC" if part.descending else "") for part in index.parts
-        )
+        inside = ", ".join(map(self._element, index.parts))
         unique = "UNIQUE " if index.unique else ""
-        where = f" WHERE {self._expression(index.where)}" if index.where is not None else ""
-        return f"{unique}({inside}){where}"
+        method = f"USING {index.method} " if index.method else ""
+        options = f" WITH {dict(index.options)}" if index.options else ""
+        return f"{unique}{method}({inside}){_more(index)}{options}{self._where(index)}"
+
+    def _element(self, part: IndexPart) -> str:
+        said = {
+            f" COLLATE {part.collation}": part.collation,
+            f" {part.opclass}": part.opclass,
+            " DESC": part.descending,
+            f" NULLS {(part.nulls or '').upper()}": part.nulls,
+        }
+        return self._expression(part.of) + "".join(word for word, is_so in said.items() if is_so)
+
+    def _where(self, part: Index | Exclude) -> str:
+        return f" WHERE {self._expression(part.where)}" if part.where is not None else ""
 
     def _table(self, table: Table) -> str:
         return f"({', '.join(column.name for column in table.columns)})"
@@ -175,6 +190,31 @@ _KINDS = {
     ForeignKey: "FOREIGN KEY",
     Exclude: "EXCLUDE",
 }
+
+
+def _more(part: Constraint | Index) -> str:
+    """What a constraint or an index says beyond its columns, where it is not the usual."""
+    said = (
+        ("NULLS NOT DISTINCT", getattr(part, "nulls_not_distinct", False)),
+        (f"INCLUDE ({', '.join(getattr(part, 'include', ()))})", getattr(part, "include", ())),
+        (f"MATCH {getattr(part, 'match', None)}", getattr(part, "match", None)),
+        (f"ON DELETE {getattr(part, 'on_delete', None)}", getattr(part, "on_delete", None)),
+        (f"ON UPDATE {getattr(part, 'on_update', None)}", getattr(part, "on_update", None)),
+        ("DEFERRABLE", getattr(part, "deferrable", None)),
+        ("INITIALLY DEFERRED", getattr(part, "deferrable", None) == "deferred"),
+    )
+    return "".join(f" {words}" for words, is_so in said if is_so)
+
+
+def _generated(of: Identity | Serial | None) -> str:
+    """ "BY DEFAULT AS IDENTITY (start 10)", or "SERIAL"."""
+    if not isinstance(of, Identity):
+        return "SERIAL" if of else "none"
+    numbers = ("start", "increment", "minvalue", "maxvalue", "cache")
+    counts = [f"{each} {getattr(of, each)}" for each in numbers if getattr(of, each) is not None]
+    within = ", ".join([*counts, *(["cycle"] if of.cycle else [])])
+    how = "ALWAYS" if of.always else "BY DEFAULT"
+    return f"{how} AS IDENTITY" + (f" ({within})" if within else "")
 
 
 def settled(changes: Iterable[c.Change]) -> Iterator[c.Change]:
