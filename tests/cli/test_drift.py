@@ -145,6 +145,28 @@ CHANGES: dict[str, tuple[dict[str, str], list[str]]] = {
             "(author_id) REFERENCES blog_author (id) ON DELETE CASCADE DEFERRABLE",
         ],
     ),
+    "a foreign key that nobody checked": (
+        {
+            "postgresql": "ALTER TABLE blog_post DROP CONSTRAINT blog_post_author_fk;"
+            "ALTER TABLE blog_post ADD CONSTRAINT blog_post_author_fk FOREIGN KEY (author_id) "
+            "REFERENCES blog_author ON DELETE CASCADE NOT VALID"
+        },
+        [
+            "  Alter field author of Post",
+            "    blog_post.blog_post_author_fk: constraint "
+            "FOREIGN KEY (author_id) REFERENCES blog_author (id) ON DELETE CASCADE -> NOT VALID",
+        ],
+    ),
+    "an index that failed": (
+        {
+            "postgresql": "UPDATE pg_index SET indisvalid = false "
+            "WHERE indexrelid = 'by_title'::regclass"
+        },
+        [
+            "  Remove index by_title from Post",
+            "    blog_post.by_title: index (title, rating) -> NOT VALID",
+        ],
+    ),
     "an index with more to it": (
         {
             "postgresql": "DROP INDEX by_title; CREATE INDEX by_title ON blog_post USING btree "

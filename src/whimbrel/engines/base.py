@@ -179,3 +179,9 @@ class Engine(Protocol):
         what a temporary table cannot say are taken over from ``schema``; so is a whole table that
         the database refuses to make. Leaves nothing behind, with or without an open transaction.
         """
+
+    def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
+        """Constraints and indexes that are there by name and do not hold: each table and name.
+
+        `reflect` leaves them out. The tables have their database schemas, the default one too.
+        """

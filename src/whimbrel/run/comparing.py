@@ -39,6 +39,10 @@ class Certain(FlagQuestioner):
         return NoNulls() if isinstance(question, FillQuestion) else Renamed(None)
 
 
+#: Constraints and indexes, each by its table and name.
+Invalid = frozenset[tuple[Name, str]]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A state, what it asks of a database, as that spells it, and what is there."""
@@ -47,6 +51,8 @@ class Comparison:
     expected: Schema
     live: Schema
     dialect: str
+    #: Parts of what is expected that are there by name, and do not hold.
+    invalid: Invalid = frozenset()
     #: Where a table goes that no model has: the first, if its name tells of none.
     apps: Sequence[str] = ()
 
@@ -101,15 +107,29 @@ def compare(
     schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
     default = connection.dialect.default_schema_name
-    connection.rollback()
     expected, found = (called_as(each, whole, default) for each in (expected, found))
+    invalid = invalid_parts(engine, connection, expected)
+    connection.rollback()
     live = _of_ours(only(found, covers), expected)
     return Comparison(
         state,
         _and_rest(expected, whole, covers),
         _and_rest(live, whole, covers),
         engine.dialect,
+        invalid,
         apps,
+    )
+
+
+def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
+    """The constraints and indexes of a schema that a database has by name, and that do not hold."""
+    default = connection.dialect.default_schema_name
+    known = engine.invalid(connection)
+    return frozenset(
+        (at, part.name)
+        for at, table in expected.tables.items()
+        for part in (*table.constraints, *table.indexes)
+        if (Name(at.schema or default, at.name), part.name) in known
     )
 
 

@@ -24,7 +24,7 @@ from whimbrel.run.record import Record, fitted, ghosts, read
 from whimbrel.run.script import Script, Statement, enclosed
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name, Schema
+from whimbrel.schema.table import Index, Name, Schema
 from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
@@ -136,7 +136,7 @@ def _refuse_half_done(record: Record) -> None:
 
 def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
-    words = Words(dialect, comparison.expected, comparison.live)
+    words = Words(dialect, comparison.expected, comparison.live, comparison.invalid)
     whole = words.details(comparison.changes)
     schemas = {each.place for each in whole if each.what == "schema"}
     names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
@@ -270,6 +270,17 @@ def script_back(config: Config, drift: Drift, alias: str = DEFAULT_ALIAS) -> Scr
     statements: list[Statement] = []
     if drift.comparison is not None:
         live, expected = drift.comparison.live, drift.comparison.expected
-        changes = diff(live, expected)
+        changes = [*_without_invalid(drift.comparison), *diff(live, expected)]
         statements = enclosed(engine, engine.steps(changes, live)) if changes else []
     return Script("Back to what the migrations say", engine.dialect, False, (), tuple(statements))
+
+
+def _without_invalid(comparison: Comparison) -> Iterator[c.Change]:
+    """What takes away the parts that do not hold, so that they can be made under their names."""
+    for at, table in comparison.expected.tables.items():
+        for part in (*table.constraints, *table.indexes):
+            if (at, part.name) in comparison.invalid:
+                if isinstance(part, Index):
+                    yield c.DropIndex(at, part)
+                else:
+                    yield c.DropConstraint(at, part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Dialect
@@ -43,12 +43,14 @@ class Detail:
 class Words:
     """Changes from what is expected to what was found, in the words of a dialect.
 
-    expected, found: the whole schemas, for what a change itself says less exactly.
+    expected, found: the whole schemas, for what a change itself says less exactly. invalid: what is
+    there by its table and name, and counts as missing, since it does not hold.
     """
 
     dialect: Dialect
     expected: Schema
     found: Schema
+    invalid: Collection[tuple[Name, str]] = frozenset()
 
     def details(self, changes: Iterable[c.Change]) -> list[Detail]:
         """What the changes differ in; without keys that go only to come back."""
@@ -83,7 +85,8 @@ class Words:
                 yield Detail(f"{at}.{part.name}", kind(part), None, self.part(part))
             case c.DropConstraint(at, part) | c.DropIndex(at, part):
                 part = _exact_part(self.expected, at, part)
-                yield Detail(f"{at}.{part.name}", kind(part), self.part(part), None)
+                there = "NOT VALID" if (at, part.name) in self.invalid else None
+                yield Detail(f"{at}.{part.name}", kind(part), self.part(part), there)
             case c.RenameConstraint(at, old, new) | c.RenameIndex(at, old, new):
                 yield Detail(str(at), f"name of {self.part(new)}", old.name, new.name)
             case _:

@@ -12,7 +12,7 @@ from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import States
-from whimbrel.run.comparing import called_as
+from whimbrel.run.comparing import called_as, invalid_parts
 from whimbrel.run.drift_words import Detail, Words
 from whimbrel.run.plan import Plan
 from whimbrel.run.record import Record
@@ -102,7 +102,8 @@ class _Made:
         live = engine.reflect(connection, names=list(self.wanted.tables))
         default = connection.dialect.default_schema_name
         expected, live = (called_as(each, self.wanted, default) for each in (expected, live))
-        words = Words(connection.dialect, expected, live)
+        invalid = invalid_parts(engine, connection, expected)
+        words = Words(connection.dialect, expected, live, invalid)
         both = Schema(tables=expected.tables), Schema(tables=live.tables)
         wrong = [each for each in words.details(diff(*both)) if self._is_of_it(each)]
         return _Found(self, tuple(_without_extra(wrong)))

@@ -200,6 +200,20 @@ def index_parts(connection: Connection, tables: str, version: int) -> list[RowMa
     return _asked(connection, sql)
 
 
+def invalid(connection: Connection) -> list[RowMapping]:
+    """Foreign keys and checks that are NOT VALID, and indexes whose building failed or goes on."""
+    sql = """
+        SELECT n.nspname::text AS schema, c.relname::text AS table, found.name
+        FROM (SELECT conrelid AS oid, conname::text AS name FROM pg_constraint
+              WHERE contype IN ('c', 'f') AND NOT convalidated
+              UNION ALL
+              SELECT i.indrelid, x.relname::text FROM pg_index i
+              JOIN pg_class x ON x.oid = i.indexrelid WHERE NOT i.indisvalid) AS found
+        JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+        ORDER BY 1, 2, 3"""
+    return _asked(connection, sql)
+
+
 # -- types and sequences ---------------------------------------------------------------------------
 
 

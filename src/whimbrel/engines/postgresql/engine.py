@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql import (
     altering,
+    catalog,
     columns,
     constraints,
     enums,
@@ -120,3 +121,9 @@ class PostgreSQLEngine:
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         return scratch.canonical(connection, schema, self.steps)
+
+    def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
+        """What is NOT VALID, and indexes whose building failed."""
+        return frozenset(
+            (Name(row["schema"], row["table"]), row["name"]) for row in catalog.invalid(connection)
+        )

@@ -111,5 +111,9 @@ class SQLiteEngine:
         """From the statements that would make the tables: nothing is asked of the connection."""
         return reflecting.canonical(schema)
 
+    def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
+        """SQLite has no such thing."""
+        return frozenset()
+
 
 ENGINE = SQLiteEngine()
