@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
 import catalog
@@ -24,6 +24,7 @@ from whimbrel.operations import Operation
 from whimbrel.schema.table import Column, Table
 from whimbrel.state.difference import changes_between, schemas_of
 from whimbrel.state.lowering import lower
+from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
 
 pytestmark = pytest.mark.reduced
@@ -199,6 +200,50 @@ def test_a_span_of_a_history_can_be_taken_in_one_leap(
         go(connection, State(), points[middle])
         go(connection, points[middle], points[-1])
         assert seen(connection) == directly(fresh, points[-1])
+
+
+def in_pieces(points: list[State], filled: State) -> list[State]:
+    """The points of a way at which a leap over it must stop, where these models have rows."""
+    cuts = Cuts({model.key for model in filled})
+    stops = [old for old, new in pairwise(points) if cuts.is_needed_before(old, new)]
+    return [*stops, points[-1]]
+
+
+@slow
+@given(history=histories(most=12), data=st.data())
+def test_a_leap_gives_rows_what_the_long_way_gives_them(
+    fresh: Fresh, history: list[tuple[str, Operation]], data: st.DataObject
+) -> None:
+    points = replayed(history)
+    places = data.draw(st.sets(st.integers(1, len(points) - 1), min_size=1, max_size=3))
+    stages = [0, *sorted(places), len(points) - 1]
+    event(f"leaps: {sum(len(each) - 1 for each in leaps(points, stages))}")
+    long = [points[one : other + 1] for one, other in pairwise(stages)]
+    with fresh() as connection:
+        one_by_one = ended(connection, long)
+    with fresh() as connection:
+        assert ended(connection, leaps(points, stages)) == one_by_one
+
+
+def leaps(points: list[State], stages: list[int]) -> list[list[State]]:
+    """The points that each leap from stage to stage touches; there are no rows before the first."""
+    filled = [State(), *(points[each] for each in stages[1:-1])]
+    return [
+        [points[one], *in_pieces(points[one : other + 1], rows_in)]
+        for (one, other), rows_in in zip(pairwise(stages), filled, strict=True)
+    ]
+
+
+def ended(connection: sa.Connection, ways: list[list[State]]) -> Any:
+    """Catalog and rows after some ways, between which each new table gets rows."""
+    known: set[str | None] = set()
+    for way in ways:
+        for old, new in pairwise(way):
+            go(connection, old, new)
+        tables = lower(way[-1]).tables.values()
+        put_rows(connection, [table for table in tables if table.key not in known])
+        known |= {table.key for table in tables}
+    return seen(connection), rows(connection, ways[-1][-1])
 
 
 @slow
