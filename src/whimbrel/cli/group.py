@@ -24,6 +24,7 @@ COMMANDS = {
     "showmigrations": "Show the migrations, and which are applied.",
     "graph": "Draw how the migrations hang together.",
     "sqlmigrate": "Print the SQL of a migration.",
+    "rebase": "Put one branch of an app after the other.",
     "squashmigrations": "Make one migration of a run of them.",
     "drift": "Show how a database differs from its migrations.",
     "adopt": "Take a database over that another tool migrated.",

@@ -109,6 +109,7 @@ def _acts(history: History, base: States, common: set[Key], branch: Branch) -> l
 
 def _acts_of(history: History, states: States, nodes: Iterable[Node]) -> Iterator[Act]:
     for node in nodes:
+        history.apply(node.key, states)  # which says whose error it is, if there is one
         for operation in history.migration(node.key).operations:
             after = operation.apply_to_both(node.app, states)
             touches = touched_by(node.app, operation, states, after)
