@@ -326,6 +326,28 @@ def test_what_is_of_others_is_no_drift(migrated: Project, what: str) -> None:
     assert migrated.do("drift").err == "No drift.\n"
 
 
+def test_sqlite_minds_no_capitals(tmp_path: Path) -> None:
+    project = Project(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.models(
+        "blog",
+        "class Author(models.Model):\n    name = models.CharField(max_length=20)\n"
+        "    class Meta:\n        indexes = [models.Index(fields=['name'], name='by_name')]\n",
+    )
+    project.do("makemigrations")
+    project.query(
+        "CREATE TABLE Blog_Author (ID integer PRIMARY KEY AUTOINCREMENT, Name varchar(20) NOT NULL)"
+    )
+    project.query("CREATE INDEX BY_NAME ON blog_author (NAME)")
+    assert project.do("migrate", "--fake-initial").err == "Recorded blog.0001_initial\n"
+    assert project.do("drift").err == "No drift.\n"
+    project.query("ALTER TABLE BLOG_AUTHOR ADD COLUMN Age INTEGER")
+    assert project.run("drift").out.splitlines() == [
+        "blog",
+        "  Add field Age to Author",
+        "    blog_author.Age: only in the database: column INTEGER NULL",
+    ]
+
+
 def test_an_app_alone(migrated: Project) -> None:
     migrated.configured("blog", "shop")
     migrated.models("shop", "class Product(models.Model):\n    name = models.TextField()\n")

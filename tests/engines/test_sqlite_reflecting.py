@@ -243,6 +243,28 @@ def test_attached_files_are_schemas(tmp_path: Path) -> None:
         assert diff(NEW.canonical(connection, found), found) == []
 
 
+#: Statements, and the same with other capitals.
+CAPITALS: list[tuple[str, str, str]] = [
+    ("tables", "CREATE TABLE t (a)", "CREATE TABLE T (a)"),
+    ("columns", "CREATE TABLE t (a, bc INT UNIQUE, PRIMARY KEY (a, bc))", "CREATE TABLE t (A, Bc INT UNIQUE, PRIMARY KEY (A, bC))"),
+    ("keys", f"{P} CREATE TABLE t (a REFERENCES p, b INT REFERENCES t (a))", f"{P.upper()} CREATE TABLE T (A REFERENCES P, B INT REFERENCES t (a))"),
+    ("expressions", "CREATE TABLE t (a, b AS (a + 1), CONSTRAINT k CHECK (a > 1 AND t.a <> 'A'))", "CREATE TABLE t (A, B AS (A + 1), CONSTRAINT K CHECK (A > 1 AND T.\"A\" <> 'A'))"),
+    ("indexes", "CREATE TABLE t (a); CREATE INDEX i ON t (a, lower(a)) WHERE a > 1", "CREATE TABLE T (A); CREATE INDEX I ON T (A, lower(A)) WHERE A > 1"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), [pytest.param(o, n, id=name) for name, o, n in CAPITALS])
+def test_capitals_say_nothing(one: str, other: str) -> None:
+    with fresh() as connection, fresh() as second:
+        script(connection, one)
+        script(second, other)
+        here, there = NEW.reflect(connection), NEW.reflect(second)
+        assert diff(here, there) != []
+        assert diff(here, NEW.respelled(there, here)) == []
+        assert diff(there, NEW.respelled(here, there)) == []
+        assert NEW.respelled(here, Schema()) == here
+
+
 def test_tables_can_be_asked_for_by_name() -> None:
     with fresh() as connection:
         script(connection, f"{P} CREATE TABLE t (a INTEGER REFERENCES p); CREATE TABLE u (x)")

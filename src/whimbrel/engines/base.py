@@ -180,6 +180,9 @@ class Engine(Protocol):
         the database refuses to make. Leaves nothing behind, with or without an open transaction.
         """
 
+    def respelled(self, found: Schema, wanted: Schema) -> Schema:
+        """What was reflected, with names as ``wanted`` spells them, where capitals say nothing."""
+
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """Constraints and indexes that are there by name and do not hold: each table and name.
 

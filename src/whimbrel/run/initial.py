@@ -102,6 +102,7 @@ class _Made:
         live = engine.reflect(connection, names=list(self.wanted.tables))
         default = connection.dialect.default_schema_name
         expected, live = (called_as(each, self.wanted, default) for each in (expected, live))
+        live = engine.respelled(live, expected)
         invalid = invalid_parts(engine, connection, expected)
         words = Words(connection.dialect, expected, live, invalid)
         both = Schema(tables=expected.tables), Schema(tables=live.tables)

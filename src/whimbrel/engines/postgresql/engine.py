@@ -122,6 +122,10 @@ class PostgreSQLEngine:
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         return scratch.canonical(connection, schema, self.steps)
 
+    def respelled(self, found: Schema, wanted: Schema) -> Schema:
+        """Capitals are part of a name."""
+        return found
+
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """What is NOT VALID, and indexes whose building failed."""
         return frozenset(

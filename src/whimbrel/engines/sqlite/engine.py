@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite import reflecting, session
+from whimbrel.engines.sqlite import reflecting, respelling, session
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import steps_of
@@ -110,6 +110,9 @@ class SQLiteEngine:
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         """From the statements that would make the tables: nothing is asked of the connection."""
         return reflecting.canonical(schema)
+
+    def respelled(self, found: Schema, wanted: Schema) -> Schema:
+        return respelling.respelled(found, wanted)
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """SQLite has no such thing."""

@@ -1,0 +1,119 @@
+"""What was read from a file, under the names that models have for it: SQLite minds no capitals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from whimbrel.engines.sqlite import ddl
+from whimbrel.engines.sqlite import expressions as e
+from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+)
+
+
+def respelled(found: Schema, wanted: Schema) -> Schema:
+    """A schema with its tables, columns, constraints and indexes spelled as another's."""
+    known = {_folded(at): table for at, table in wanted.tables.items()}
+    words = {
+        _folded(at): _Words.of(table, known.get(_folded(at))) for at, table in found.tables.items()
+    }
+    tables = [words[_folded(at)].table(table, words) for at, table in found.tables.items()]
+    return replace(found, tables={table.at: table for table in tables})
+
+
+def _folded(at: Name) -> Name:
+    return Name(at.schema, ddl.folded(at.name))
+
+
+def _spelled(names: Iterable[str]) -> dict[str, str]:
+    return {ddl.folded(name): name for name in names if name}
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The names of a table: its own, and by their small letters those of its columns and parts."""
+
+    at: Name
+    columns: Mapping[str, str]
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, found: Table, wanted: Table | None) -> _Words:
+        tables = (found,) if wanted is None else (found, wanted)
+        columns: dict[str, str] = {}
+        parts: dict[str, str] = {}
+        for table in tables:
+            columns |= _spelled(each.name for each in table.columns)
+            parts |= _spelled(each.name for each in (*table.constraints, *table.indexes))
+        return cls(tables[-1].at, columns, parts)
+
+    def named(self, columns: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self.columns.get(ddl.folded(name), name) for name in columns)
+
+    def part(self, name: str) -> str:
+        return self.parts.get(ddl.folded(name), name)
+
+    def sql(self, of: SQL) -> SQL:
+        written = {name: SPELLING.quote(column) for name, column in self.columns.items()}
+        return SQL(e.normal(ddl.tokens(of.text), written))
+
+    # -- what has names in it
+
+    def table(self, of: Table, others: Mapping[Name, _Words]) -> Table:
+        return replace(
+            of,
+            name=self.at.name,
+            columns=tuple(map(self.column, of.columns)),
+            constraints=tuple(self.constraint(each, others) for each in of.constraints),
+            indexes=tuple(map(self.index, of.indexes)),
+        )
+
+    def column(self, of: Column) -> Column:
+        (name,) = self.named([of.name])
+        computed = of.computed
+        if computed is not None and isinstance(computed.expression, SQL):
+            computed = replace(computed, expression=self.sql(computed.expression))
+        return replace(of, name=name, computed=computed)
+
+    def constraint(self, of: Constraint, others: Mapping[Name, _Words]) -> Constraint:
+        match of:
+            case ForeignKey():
+                there = others.get(_folded(of.target))
+                targets = of.target_columns if there is None else there.named(of.target_columns)
+                return replace(
+                    of,
+                    name=self.part(of.name),
+                    columns=self.named(of.columns),
+                    target=of.target if there is None else there.at,
+                    target_columns=targets,
+                )
+            case PrimaryKey() | Unique():
+                return replace(of, name=self.part(of.name), columns=self.named(of.columns))
+            case Check(expression=SQL() as expression):
+                return replace(of, name=self.part(of.name), expression=self.sql(expression))
+        return of
+
+    def index(self, of: Index) -> Index:
+        where = self.sql(of.where) if isinstance(of.where, SQL) else of.where
+        parts = tuple(map(self.index_part, of.parts))
+        return replace(of, name=self.part(of.name), parts=parts, where=where)
+
+    def index_part(self, part: IndexPart) -> IndexPart:
+        of = self.sql(part.of) if isinstance(part.of, SQL) else self.named([part.of])[0]
+        return replace(part, of=of)
+
+
+__all__ = ["respelled"]
