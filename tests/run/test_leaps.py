@@ -16,6 +16,7 @@ import catalog_sqlite
 from projects import Project
 from properties.test_squashes import without_ours
 from whimbrel.config import Config, load_config
+from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import load
 from whimbrel.run.migrate import migrate
 from whimbrel.run.plan import EVERYTHING, make_plan
@@ -254,6 +255,42 @@ def test_operations_of_one_migration_do_what_they_do_apart(
     write(files, CASES[case][0], together=True)
     migrate(config, alias="leap", leap=False)
     assert there(config, "leap") == there(config, "long")
+
+
+def test_what_is_unique_for_a_while_stops_the_long_way_alone(
+    project: tuple[Project, Config],
+) -> None:
+    files, config = project
+    unique = 'models.UniqueConstraint(fields=["count"], name="lone")'
+    write(
+        files,
+        [
+            f'migrations.AddConstraint("Row", {unique})',
+            'migrations.RemoveConstraint("Row", "lone")',
+        ],
+    )
+    migrate(config, alias="leap")
+    with pytest.raises(WhimbrelError):
+        migrate(config, alias="long", leap=False)
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_table_that_is_handed_over_stays_as_it_is(
+    project: tuple[Project, Config], managed: bool
+) -> None:
+    """There is no table for a leap to make of a model that was somebody else's, and is ours in the end."""
+    files, config = project
+    for file in (files.root / "blog/migrations").glob("000*.py"):
+        file.unlink()
+    made = OTHER[:-1] + f', options={{"managed": {not managed}}})'
+    options = f'migrations.AlterModelOptions("Other", {{"managed": {managed}}})'
+    files.migration("blog", "0001", START)
+    files.migration("blog", "0002", made, after=[("blog", "0001")])
+    write(files, [options])
+    migrate(config, alias="leap")
+    migrate(config, alias="long", leap=False)
+    assert there(config, "leap") == there(config, "long")
+    assert ("blog_other" in there(config, "leap")[0]) is not managed
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -56,17 +56,26 @@ class Rows:
         self.contents: dict[str, Content] = {}
         #: The fields that took no NULL at some time: there is none in their rows.
         self._full: set[str] = set()
+        #: The columns of each model where the way has come to, with the model as it is there.
+        self._here: dict[str, tuple[Model, Columns]] = {}
 
     def go(self, before: State, after: State) -> Iterator[tuple[Model, Columns, Columns, set[str]]]:
         """Go on by a step. Gives models, their columns before and after, and which are others now."""
         for old, new in _changed(before, after) if self.models else ():
             if old.key in self.models and old.options.managed and new.options.managed:
-                was, now = _columns(before, old), _columns(after, new)
+                was, now = self._known(before, old), self._known(after, new, anew=old is new)
                 others = {key for key, column in now.items() if _is_other(was.get(key), column)}
                 self._full |= {key for key, column in was.items() if not column.null}
                 made = {key: self._made(key, was, now[key]) for key in others}
                 self.contents.update(made)
                 yield new, was, now, others
+
+    def _known(self, state: State, model: Model, *, anew: bool = False) -> Columns:
+        """The columns of a model; ``anew``, where what it points at has changed, and not itself."""
+        known = self._here.get(model.key)
+        if known is None or known[0] is not model or anew:
+            known = self._here[model.key] = (model, _columns(state, model))
+        return known[1]
 
     def take(self, before: State, after: State) -> None:
         """Go on by a step."""
@@ -160,7 +169,7 @@ def _touched(before: State, after: State) -> frozenset[str]:
 
 def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
     """The models whose columns may be others after a step: also those that point at a key."""
-    exchanged = _exchanged(before, after)
+    exchanged = [pair for pair in _exchanged(before, after) if _has_other_columns(*pair)]
     yield from exchanged
     seen = {new.key for _, new in exchanged}
     fresh = [new.label.lower() for old, new in exchanged if _keys(old) != _keys(new)]
@@ -169,6 +178,10 @@ def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
         seen.update(model.key for model in pointing)
         yield from ((model, model) for model in pointing if before.find(model.label) is model)
         fresh = [model.label.lower() for model in pointing]
+
+
+def _has_other_columns(old: Model, new: Model) -> bool:
+    return old.fields is not new.fields or old.primary_key != new.primary_key
 
 
 def _keys(model: Model) -> list[Field]:
