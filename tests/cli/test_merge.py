@@ -130,6 +130,7 @@ def test_a_collision_is_refused_with_its_reason(colliding: Project) -> None:
     )
     assert "whimbrel rebase blog 0002_stock or whimbrel rebase blog 0002_tags" in refused.err
     assert "whimbrel makemigrations --merge --force-merge" in refused.err
+    assert refused.err.count("(both: the field blog.M1.number)") == 1
     assert MERGED not in files(colliding)
     error = colliding.run("makemigrations", "--merge", "--json").json["error"]
     assert error["code"] == "collision"
@@ -140,6 +141,7 @@ def test_a_collision_is_asked_about_with_force(colliding: Project) -> None:
     asked = colliding.run("makemigrations", "--force-merge")
     assert asked.code == 3
     assert "--force-merge --yes" in asked.err
+    assert asked.err.count("(both: the field blog.M1.number)") == 1
     assert MERGED not in files(colliding)
     code, said = on_terminal(colliding, "n\n", "makemigrations", "--merge", "--force-merge")
     assert code == 0, said

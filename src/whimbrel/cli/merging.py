@@ -34,7 +34,7 @@ def merge_leaves(
 
     config = call.config()
     merges = plan_merges(config, apps, name=name)
-    _tell(merges)
+    _tell(merges, with_reasons=force)
     if not _may_be_written(merges, force=force, is_agreed=is_agreed or check or dry_run):
         talk("Nothing was written.")
         return 0
@@ -59,7 +59,7 @@ def merge_first(config: Config, app: str | None) -> None:
     from whimbrel.run.merge import plan_merges, refuse_collisions
 
     merges = plan_merges(config, [app] if app else [])
-    _tell(merges)
+    _tell(merges, with_reasons=False)
     refuse_collisions(merges)
     files = [merge.file for merge in merges]
     write(files)
@@ -67,11 +67,11 @@ def merge_first(config: Config, app: str | None) -> None:
         talk(f"Wrote {files_text(files)}")
 
 
-def _tell(merges: list[Merge]) -> None:
+def _tell(merges: list[Merge], *, with_reasons: bool) -> None:
     from whimbrel.report.merge import branches_text
 
     for merge in merges:
-        talk(branches_text(merge.fork))
+        talk(branches_text(merge.fork, with_reasons=with_reasons))
 
 
 def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> bool:

@@ -17,12 +17,15 @@ FORCED = (
 )
 
 
-def branches_text(fork: Fork) -> str:
-    """What each branch of an app did since they parted, and what is to be known of them."""
-    return "\n".join(_lines(fork))
+def branches_text(fork: Fork, *, with_reasons: bool) -> str:
+    """What each branch of an app did since they parted, and what is to be known of them.
+
+    with_reasons: why they collide too, which an error says otherwise.
+    """
+    return "\n".join(_lines(fork, with_reasons))
 
 
-def _lines(fork: Fork) -> Iterator[str]:
+def _lines(fork: Fork, with_reasons: bool) -> Iterator[str]:
     yield f"{fork.app} has {len(fork.branches)} leaves."
     for branch in fork.branches:
         yield f"Up to {branch.leaf.name}:"
@@ -30,11 +33,11 @@ def _lines(fork: Fork) -> Iterator[str]:
     if fork.notes:
         yield "Nobody can tell what these mind; look at them yourself:"
         yield from (f"  {note}" for note in fork.notes)
-    if fork.collisions:
+    if not fork.collisions:
+        yield "They do not collide."
+    elif with_reasons:
         yield "They collide:"
         yield from (f"  {reason}" for reason in fork.collisions)
-    else:
-        yield "They do not collide."
 
 
 def _branch(app: str, branch: Branch) -> Iterator[str]:

@@ -73,7 +73,7 @@ def fork_of(history: History, leaves: Iterable[Node]) -> Fork:
         branches,
         tuple(dict.fromkeys(collisions)),
         tuple(_notes(history, branches)),
-        _impossible(history, base, common),
+        _impossible(history, base, common, branches),
     )
 
 
@@ -133,11 +133,14 @@ def _notes(history: History, branches: Iterable[Branch]) -> Iterator[str]:
                 yield f"{nodes[key].label}: {operation.describe()}"
 
 
-def _impossible(history: History, base: States, common: set[Key]) -> str | None:
+def _impossible(
+    history: History, base: States, common: set[Key], branches: Iterable[Branch]
+) -> str | None:
     """Why the order in which `migrate` puts them is none."""
     order = [node for node in history.graph.order() if node.key not in common]
     try:
-        replayed(history, base, order)
+        inside = {node.key for branch in branches for node in branch.nodes}
+        replayed(history, base, order, inside)
     except Unfit as unfit:
         return f"{unfit.node.label} cannot be applied: {unfit.error.message}"
     return None

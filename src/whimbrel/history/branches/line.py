@@ -162,7 +162,8 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
         if node.key not in common and node.key not in elsewhere
     ]
     try:
-        replayed(history, history.states_of(common), order)
+        inside = {node.key for branch in fork.branches for node in branch.nodes}
+        replayed(history, history.states_of(common), order, inside)
     except Unfit as unfit:
         reasons = [*fork.collisions, f"{unfit.node.label} cannot be applied: {unfit.error.message}"]
         raise CollisionError(
@@ -171,7 +172,8 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
             collisions=reasons,
             place=", ".join(node.label for node in line.moved),
             mend="Change its file so that it fits there; or delete it, and let makemigrations write "
-            "anew what the models have more.",
+            "anew what the models have more. Or move the other branch, if it is applied nowhere: "
+            f"whimbrel rebase {line.onto.app} {line.onto.name}",
         ) from unfit
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
@@ -29,6 +29,7 @@ def what_order_decides(
     base: the states after what is ``common`` to the branches.
     """
     numbers = range(len(branches))
+    inside = {key for keys in branches for key in keys}
     backwards = list(reversed(numbers))
     # Each comes first once, and each pair both ways round.
     turned = [[*backwards[at:], *backwards[:at]] for at in range(len(branches))]
@@ -36,7 +37,7 @@ def what_order_decides(
     for order in dict.fromkeys(map(tuple, [numbers, *turned])):
         nodes = in_order(history, common, [branches[number] for number in order])
         try:
-            states = replayed(history, base, nodes)
+            states = replayed(history, base, nodes, inside)
         except Unfit as unfit:
             yield _cannot(unfit, nodes)
             continue
@@ -59,12 +60,17 @@ def in_order(history: History, common: set[Key], branches: Iterable[Iterable[Key
     return found
 
 
-def replayed(history: History, states: States, nodes: Iterable[Node]) -> States:
-    """The states after some migrations. Raises `Unfit` for the first that cannot come there."""
+def replayed(
+    history: History, states: States, nodes: Iterable[Node], inside: Collection[Key]
+) -> States:
+    """The states after some migrations. Raises `Unfit` for the first that cannot come there.
+
+    inside: those of which it is also asked whether a database could follow, which costs more.
+    """
     for node in nodes:
         try:
             after = history.apply(node.key, states)
-            if after is not states:
+            if node.key in inside:
                 changes_between(states.database, after.database)
         except WhimbrelError as error:
             raise Unfit(node, error) from error
