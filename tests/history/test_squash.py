@@ -13,7 +13,7 @@ import pytest
 from history.projects import HEAD, apps, migration, write
 from whimbrel import migrations as m
 from whimbrel import models
-from whimbrel.errors import HistoryError, NodeError, UsageError, WriteError
+from whimbrel.errors import HistoryError, NodeError, StateError, UsageError, WriteError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
@@ -450,6 +450,12 @@ def test_a_name_of_pythons_own_stays_pythons(tmp_path: Path) -> None:
     assert (names["f"](None, None), names["g"](None, None)) == ("mine", [1, 2])  # type: ignore[operator]
 
 
+def test_an_operation_of_a_files_own_comes_along(tmp_path: Path) -> None:
+    head = "class Own(migrations.RunPython): pass\ndef f(a, b): pass"
+    text = text_of(tmp_path, by_hand(head, "Own(f, Own.noop)", after=ONE))
+    assert "        Own(f, Own.noop),\n" in text
+
+
 def test_a_class_that_looks_for_its_module_comes_along(tmp_path: Path) -> None:
     head = (
         "from dataclasses import dataclass, fields\n@dataclass\nclass Word:\n    text: str = 'x'\n"
@@ -689,6 +695,26 @@ def test_what_is_no_run(
     history = project(tmp_path, LINE, "blog", "shop")
     with pytest.raises(error, match=why):
         squash(history, "blog", end, start=start, directory=tmp_path)
+
+
+def test_a_name_that_an_original_has_is_refused(tmp_path: Path) -> None:
+    history = project(tmp_path, LINE, "blog", "shop")
+    with pytest.raises(UsageError, match=r"there is a migration blog\.0001_a already"):
+        made(tmp_path, history, "0002", name="a")
+
+
+def test_a_branch_from_inside_a_squash_says_what_mends_it(tmp_path: Path) -> None:
+    rename = x('migrations.RenameModel("Post", "Item")', ("blog", "0002_b"))
+    history = project(tmp_path, files(x(add("b"), ("blog", "0001_a")), rename))
+    found = only(made(tmp_path, history, "0003"))
+    found.head.path.write_text(found.text)
+    branch = x(add("z"), ("blog", "0002_b"))
+    merged = project(tmp_path, {"blog/migrations/0003_other": branch})
+    with pytest.raises(StateError) as caught:
+        merged.project_state()
+    assert "made on blog.0002_b, and comes after all of blog.0001_squashed_0003" in str(
+        caught.value.mend
+    )
 
 
 def test_a_run_that_falls_apart_says_why(tmp_path: Path) -> None:

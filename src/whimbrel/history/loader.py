@@ -227,13 +227,33 @@ class History:
         except WhimbrelError as error:
             inner = f": {error.place}" if error.place else ""
             place = f"{migration.label}{inner}"
-            raise type(error)(error.message, place=place, mend=error.mend) from error
+            mend = self.why_it_does_not_fit(key) or error.mend
+            raise type(error)(error.message, place=place, mend=mend) from error
         except Exception as error:
             raise StateError(
                 f"{type(error).__name__}: {error}",
                 place=migration.label,
                 mend="An operation in it failed; the cause is above.",
             ) from error
+
+    def why_it_does_not_fit(self, key: Key) -> str | None:
+        """What mends a migration that comes after a squash, and was made on something inside it.
+
+        A branch may have it that was begun before the squash. None for others.
+        """
+        dependencies = self.files[key].dependencies if key in self.files else ()
+        for each in dependencies:
+            squash = (
+                self._settled.standing[each].last[0] if each in self._settled.standing else None
+            )
+            if squash in self.squashes.parts and each not in self._ends(self.graph.node(squash)):
+                return (
+                    f"It was made on {label_of(each)}, and comes after all of {label_of(squash)} now, "
+                    "which replaces that. Where it is applied nowhere, write it as it has to be "
+                    "after the squash; else delete the squash's file, merge the branches "
+                    "(whimbrel makemigrations --merge), and squash again."
+                )
+        return None
 
     def state_before(self, key: Key) -> States:
         """The states after all that comes before a node in the order of the graph."""

@@ -13,7 +13,7 @@ from whimbrel.errors import HistoryError, UsageError, WhimbrelError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import given_name
-from whimbrel.history.node import Key, Node
+from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacing import Squashes
 from whimbrel.history.squash.pieces import (
     Cut,
@@ -90,6 +90,8 @@ def squash(
     if not made:
         raise _nothing(run, cuts)
     names = {piece: squashed_name(piece, words) for piece in made}
+    for each in names.values():
+        _refuse_taken(history, (app, each))
     stands_for = {node.key: (app, names[piece]) for piece in made for node in piece}
     squashes = []
     for piece in made:
@@ -108,6 +110,14 @@ def squash(
     _assert_fits(history, squashes)
     left = tuple(piece[0] for piece in pieces if len(piece) == 1)
     return Squashed(tuple(squashes), left, tuple(cuts))
+
+
+def _refuse_taken(history: History, key: Key) -> None:
+    if key in history.files:
+        raise UsageError(
+            f"there is a migration {label_of(key)} already",
+            mend="Give the squash another name: --squashed-name NAME.",
+        )
 
 
 def _nothing(run: Sequence[Node], cuts: Sequence[Cut]) -> UsageError:
