@@ -393,6 +393,22 @@ def test_what_somebody_did_by_hand_is_shown(acme: Project) -> None:
     assert acme.do("adopt", "alembic").out.endswith("recorded acme.0001_initial\n")
 
 
+def test_tables_of_somebody_else_are_said_to_be_left_alone_by_their_names(acme: Project) -> None:
+    upgrade(acme)
+    acme.query("CREATE TABLE celery_task (a INTEGER)")
+    ended = acme.run("adopt", "alembic")
+    assert ended.code == 1
+    assert "Tables that are somebody else's" in ended.out + ended.err
+    assert acme.applied() == []
+    config = acme.root / "pyproject.toml"
+    told = 'exclude = ["celery_task"]'
+    assert told in ended.out + ended.err
+    text = config.read_text()
+    config.write_text(text.replace("[tool.whimbrel]", f"[tool.whimbrel]\n{told}"))
+    assert acme.do("adopt", "alembic").out.endswith("recorded acme.0001_initial\n")
+    assert acme.do("drift").err == "No drift.\n"
+
+
 def test_another_version_table(acme: Project) -> None:
     acme.write(
         "acme/migrations/env.py",

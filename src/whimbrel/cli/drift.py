@@ -61,13 +61,16 @@ def command(
 
 
 def _show(call: Call, drift: Drift) -> int:
-    from whimbrel.report.drift import drift_json, drift_text
+    from whimbrel.report.drift import drift_json, drift_text, of_others
 
     if call.json:
         print_json(drift_json(drift))
     elif drift:
         data(drift_text(drift))
         talk(_NEXT if drift.applied else _NOTHING_RECORDED)
+        leave = of_others(drift.deviations) if drift.applied else None
+        if leave is not None:
+            talk(leave)
     else:
         talk("No drift." if drift.applied else _NOTHING_THERE)
     return 1 if drift else 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from whimbrel.report.drift import deviation_lines, deviations_json
+from whimbrel.report.drift import deviation_lines, deviations_json, of_others
 from whimbrel.run.adopt import Adopted
 from whimbrel.run.adopt_databases import AdoptedDatabase, Outcome
 
@@ -51,7 +51,8 @@ def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
         case Outcome.ALREADY:
             return "recorded already"
         case Outcome.BEHIND:
-            return f"at {', '.join(database.versions)}, and Alembic's head is {', '.join(heads)}"
+            there = "head is" if len(heads) == 1 else "heads are"
+            return f"at {', '.join(database.versions)}, and Alembic's {there} {', '.join(heads)}"
         case Outcome.DIFFERS:
             return f"{at}, and it differs: nothing was recorded"
         case Outcome.UNVERSIONED:
@@ -80,7 +81,8 @@ def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
     again = f"whimbrel adopt alembic{option}"
     match database.outcome:
         case Outcome.BEHIND:
-            return f"{database.alias}: alembic upgrade head, then {again}"
+            heads = "head" if len(adopted.project.heads) == 1 else "heads"
+            return f"{database.alias}: alembic upgrade {heads}, then {again}"
         case Outcome.UNVERSIONED:
             return (
                 f"{database.alias}: if it is empty: whimbrel migrate{option}; "
@@ -106,6 +108,9 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
         )
         + f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
     )
+    leave = of_others(database.deviations)
+    if leave is not None:
+        mending = f"  {leave}\n{mending}"
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.
         return f"{database.alias}:\n{mending}"

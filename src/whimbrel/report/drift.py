@@ -14,6 +14,20 @@ def drift_text(drift: Drift) -> str:
     return "\n".join(line for app in drift.apps for line in _app(drift, app))
 
 
+def of_others(deviations: Iterable[Deviation]) -> str | None:
+    """How tables that no model has are left alone; None where there are none."""
+    tables = [
+        detail.place
+        for each in deviations
+        for detail in each.details
+        if detail.what == "table" and detail.expected is None
+    ]
+    if not tables:
+        return None
+    shown = ", ".join([*(f'"{each}"' for each in tables[:5]), *(["..."] if tables[5:] else [])])
+    return f"Tables that are somebody else's are left alone by [tool.whimbrel] exclude = [{shown}]"
+
+
 def _app(drift: Drift, app: str | None) -> Iterator[str]:
     yield app or "what no operation says"
     yield from deviation_lines(each for each in drift.deviations if each.app == app)
