@@ -229,7 +229,7 @@ def there(config: Config, alias: str) -> tuple[Any, Any]:
 
 def values(connection: sa.Connection, table: str) -> list[list[tuple[str, Any]]]:
     found = connection.execute(sa.text(f'SELECT * FROM "{table}" ORDER BY id')).mappings()
-    return [sorted(row.items()) for row in found]
+    return [sorted(dict(row).items()) for row in found]
 
 
 @pytest.mark.parametrize("case", CASES)
