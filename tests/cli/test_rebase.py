@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -263,14 +264,21 @@ def test_no_new_name_is_one_that_another_has_still(project: Project) -> None:
 
 
 def test_a_file_that_has_its_number_already_keeps_its_name(project: Project) -> None:
+    """And no cache remembers it as it was, though it is as long as before."""
+    caching = {"PYTHONDONTWRITEBYTECODE": ""}
     project.chain("blog", 1)
-    project.migration("blog", THEIRS, field("tags"), after=AFTER)
-    file = project.migration("blog", "0003_late", field("a"), after=AFTER)
-    project.do("showmigrations")
-    ended = project.do("rebase", "blog", "0003_late")
-    assert ended.out.splitlines()[0] == "blog/migrations/0003_late.py"
-    assert "('blog', '0002_tags')" in file.read_text()
-    assert project.do("showmigrations", "--plan").out.splitlines()[-1].endswith("<- blog.0002_tags")
+    project.migration("blog", "0002_m2", field("tags"), after=AFTER)
+    file = project.migration("blog", "0003_m3", field("a"), after=AFTER)
+    for each in file.parent.glob("*.py"):
+        os.utime(each, (1e9, 1e9))
+    assert project.run("showmigrations", "--plan", env=caching).code == 0
+    assert list(file.parent.glob("__pycache__/whimbrel-*"))
+    ended = project.run("rebase", "blog", "0003_m3", env=caching)
+    assert ended.out.splitlines()[0] == "blog/migrations/0003_m3.py"
+    assert "('blog', '0002_m2')" in file.read_text()
+    shown = project.run("showmigrations", "--plan", env=caching).out
+    assert shown.splitlines()[-1].endswith("blog.0003_m3 <- blog.0002_m2")
+    assert project.run("migrate", env=caching).code == 0
 
 
 # -- kills ---------------------------------------------------------------------------------------
