@@ -399,7 +399,7 @@ def text_of(root: Path, *others: str, end: str = "000") -> str:
 
 def defined(text: str) -> dict[str, object]:
     """The names of a squash's file, imported by itself."""
-    names: dict[str, object] = {"__name__": "squash", "__package__": None}
+    names: dict[str, object] = {"__name__": "squash", "__package__": None, "__file__": "squash"}
     exec(compile(text, "squash", "exec", dont_inherit=True), names)
     return names
 
@@ -448,6 +448,21 @@ def test_a_name_of_pythons_own_stays_pythons(tmp_path: Path) -> None:
     pythons = by_hand("def g(a, b): return sorted([2, 1])", "migrations.RunPython(g)", after=TWO)
     names = defined(text_of(tmp_path, second, pythons))
     assert (names["f"](None, None), names["g"](None, None)) == ("mine", [1, 2])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "WORDS = []\nfor n in range(3):\n    WORDS.append(n)\n",
+        "WORDS = [0, 0, 2]\nif WORDS:\n    WORDS[1] = 1\n",
+        "WORDS = [0, 1]\ntry:\n    with open(__file__ + 'x'): pass\nexcept OSError:\n    WORDS += [2]\n",
+        "WORDS = []\ndef add(n): WORDS.append(n)\nfor n in range(3):\n    add(n)\n",
+    ],
+)
+def test_blocks_that_change_what_is_used_come_along(tmp_path: Path, head: str) -> None:
+    head += "def f(a, b): return WORDS\n"
+    names = defined(text_of(tmp_path, by_hand(head, "migrations.RunPython(f)", after=ONE)))
+    assert names["f"](None, None) == [0, 1, 2]  # type: ignore[operator]
 
 
 def test_an_operation_of_a_files_own_comes_along(tmp_path: Path) -> None:

@@ -65,12 +65,30 @@ class Source:
         ]
 
     def changes_of(self, name: str) -> Iterator[ast.stmt]:
-        """The statements of the top level that change what a name stands for: ``NAMES.append(1)``."""
+        """The statements of the top level that change what a name stands for: ``NAMES.append(1)``.
+
+        A loop, or another block, that does so in it is one. One that is about the class Migration
+        is none: what it does to the class, the class has.
+        """
         for each in self.tree.body:
-            if isinstance(each, PLAIN) and name not in _bound_by(each):
-                targets = _changed_by(each)
-                if any(name == use.name for target in targets for use in uses_of(target)):
-                    yield each
+            targets = [target for plain in _plain_in(each) for target in _changed_by(plain)]
+            if any(name in self._reached(target) for target in targets) and not (
+                name in _bound_by(each) or _is_about_the_class(each)
+            ):
+                yield each
+
+    def _reached(self, node: ast.AST) -> set[str]:
+        """The names that code uses, and those that the file's functions do that it uses."""
+        found: set[str] = set()
+        waiting = [use.name for use in uses_of(node)]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                for each in self.bindings.get(name, ()):
+                    if isinstance(each, ast.FunctionDef):
+                        waiting += [use.name for use in uses_of(each)]
+        return found
 
     def absolute(self, statement: ast.ImportFrom) -> str:
         """The module that a statement imports from, by its full name."""
@@ -203,6 +221,21 @@ def _bound_by(statement: ast.stmt) -> Iterator[str]:
                 yield use.name
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.MatchAs():
                 yield use.name
+
+
+def _is_about_the_class(block: ast.stmt) -> bool:
+    return not isinstance(block, PLAIN) and any(use.name == "Migration" for use in uses_of(block))
+
+
+def _plain_in(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The plain statements that are executed with one: itself, or those in its block."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, PLAIN):
+            yield each
+        elif not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            waiting += ast.iter_child_nodes(each)
 
 
 def _changed_by(statement: ast.stmt) -> list[ast.AST]:
