@@ -174,6 +174,7 @@ def test_what_cannot_stand_side_by_side_is_refused_in_any_case(
     refused = project.run("makemigrations", "--merge", *force)
     assert refused.code == 4
     assert "error[collision]" in refused.err
+    assert "whimbrel makemigrations --merge --force-merge" not in refused.err
     assert files(project) == ["0001_m1", "0002_stock", "0002_tags"]
 
 
@@ -326,4 +327,3 @@ def test_two_machines_make_the_same_bytes_and_the_same_schema(
     committed(other, "merged there")
     git(one.root, "pull", "-q", "--no-rebase", "--no-edit", str(other.root), "theirs")
     assert one.do("migrate").err == "Nothing to do.\n"
-

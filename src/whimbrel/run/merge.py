@@ -22,6 +22,11 @@ _FORCED = (
     "Made with --force-merge: the branches collide. A database that applied them in another order "
     "than this one may differ; `whimbrel drift` tells."
 )
+_FORCE = (
+    "Or merge all the same, where no database has seen them in another order: "
+    "whimbrel makemigrations --merge --force-merge"
+)
+_DEPEND = "Or say in the dependencies of one of those named above what it has to come after."
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def refuse_impossible(merges: Iterable[Merge]) -> None:
                 f"side by side they cannot be replayed at all: {fork.impossible}",
                 collisions=[*fork.collisions, fork.impossible],
                 place=_place(fork.leaves),
-                mend=_rebase([fork]),
+                mend=f"{_rebase([fork])}\n{_DEPEND}",
             )
 
 
@@ -85,12 +90,12 @@ def refuse_collisions(merges: Iterable[Merge]) -> None:
         return
     reasons = list(dict.fromkeys(reason for fork in found for reason in fork.collisions))
     listed = "".join(f"\n  {reason}" for reason in reasons)
+    is_impossible = any(fork.impossible is not None for fork in found)
     raise CollisionError(
         f"it matters which is applied first; nothing was written:{listed}",
         collisions=reasons,
         place="; ".join(_place(fork.leaves) for fork in found),
-        mend=f"{_rebase(found)}\nOr merge all the same, where no database has seen them in another "
-        "order: whimbrel makemigrations --merge --force-merge",
+        mend=f"{_rebase(found)}\n{_DEPEND if is_impossible else _FORCE}",
     )
 
 

@@ -25,7 +25,7 @@ __all__ = ["Branch", "Fork", "branches_of", "fork_of"]
 class Branch:
     """One leaf, and the migrations that led to it since it parted from the others.
 
-    ``nodes``: those of other apps too, which it needs or which build upon it. ``own``: those that
+    ``nodes``: those of other apps too that build upon it. ``own``: those that
     no other leaf has. ``does``: their operations, in words, one row a node.
     """
 
@@ -84,12 +84,15 @@ def branches_of(graph: Graph, leaves: Sequence[Node]) -> list[Branch]:
     found = []
     for number, leaf in enumerate(leaves):
         others = set().union(*(keys for at, keys in enumerate(reached) if at != number))
-        own = reached[number] - others
+        # What it needs of other apps may have been there long before: only its own app's are new.
+        since = {key for key in reached[number] - common if key[0] == leaf.app}
+        own = since - others
         built = {
             key for key in graph.descendants(own) if not (graph.ancestors([key]) & others) - common
         }
-        nodes = graph.forwards((reached[number] - common) | built, common)
-        found.append(Branch(leaf, tuple(nodes), frozenset(own | built)))
+        between = graph.descendants(since) & reached[number]
+        nodes = sorted(since | between | built, key=graph.position)
+        found.append(Branch(leaf, tuple(map(graph.node, nodes)), frozenset(own | built)))
     return found
 
 
