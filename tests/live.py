@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.schema.expressions import SQL, Expression, Q
 from whimbrel.schema.table import Check, Column, Exclude, Index, Schema, Table
-from whimbrel.schema.types import ColumnType, EnumValue, enum_types, replace_enums
+from whimbrel.schema.types import ColumnType, EnumType, EnumValue, Type, enum_types, replace_enums
 
 
 def as_seen(schema: Schema, *, keys: bool) -> Schema:
@@ -36,19 +36,51 @@ def _plain(value: Any, keys: bool) -> Any:
 
 
 def _column(column: Column, keys: bool) -> Column:
+    column = _collated(column)
     computed = column.computed and replace(
         column.computed, expression=_text(column.computed.expression)
     )
-    seen = replace(column, computed=computed, fill=None)
-    return seen if keys else replace(seen, type=_unkeyed(column.type), key=None)
+    seen = replace(
+        column,
+        computed=computed,
+        default=_seen_default(column),
+        fill=None,
+        type=_seen_type(column.type, keys),
+    )
+    return seen if keys else replace(seen, key=None)
 
 
-def _unkeyed(of: ColumnType) -> ColumnType:
-    plain = {
-        enum: replace(enum, values=tuple(EnumValue(each) for each in enum.labels), key=None)
-        for enum in enum_types(of)
-    }
-    return replace_enums(of, plain)
+def _collated(column: Column) -> Column:
+    """A collation that the type was given is the column's."""
+    given = dict(column.type.kwargs) if isinstance(column.type, Type) else {}
+    collation = given.pop("collation", None)
+    if collation is None:
+        return column
+    return replace(
+        column, type=replace(column.type, kwargs=tuple(given.items())), collation=collation
+    )
+
+
+def _seen_default(column: Column) -> SQL | None:
+    """A default in a database's words."""
+    if column.default is None or isinstance(column.default, SQL):
+        return column.default
+    value = column.default.value
+    if isinstance(value, bool | int):
+        return SQL(str(value).lower())
+    words = str(value).replace("'", "''")
+    return SQL(f"'{words}'")
+
+
+def _seen_type(of: ColumnType, keys: bool) -> ColumnType:
+    """A type whose enums ask for no CHECK: where they are types, nobody can tell."""
+    return replace_enums(of, {enum: _seen_enum(enum, keys) for enum in enum_types(of)})
+
+
+def _seen_enum(enum: EnumType, keys: bool) -> EnumType:
+    unkeyed = tuple(EnumValue(each) for each in enum.labels)
+    seen = replace(enum, check=False, length=None)
+    return seen if keys else replace(seen, values=unkeyed, key=None)
 
 
 def _worded(part: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 
@@ -14,8 +15,9 @@ from whimbrel.detect import FlagQuestioner, detect
 from whimbrel.operations import Operation
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import ForeignKey, Name, Schema
-from whimbrel.sources import native
+from whimbrel.sources import native, sqlalchemy
 from whimbrel.sources.live import models_of, patched
+from whimbrel.sources.live.declarative import declarative_source
 from whimbrel.sources.live.native import native_source
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
@@ -87,6 +89,27 @@ def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]])
         read = _read(native_source(made, app), app)
         assert diff(lower(read), lower(made)) == []
         assert list(detect(read, made, FlagQuestioner())) == []
+
+
+def _read_declarative(text: str, app: str) -> State:
+    space: dict[str, Any] = {"__name__": f"{app}_declared"}
+    sys.modules[space["__name__"]] = types.ModuleType(space["__name__"])
+    try:
+        vars(sys.modules[space["__name__"]]).update(space)
+        exec(text, vars(sys.modules[space["__name__"]]))
+        metadata = vars(sys.modules[space["__name__"]])["Base"].metadata
+        return sqlalchemy.read(metadata, app)
+    finally:
+        del sys.modules[space["__name__"]]
+
+
+@given(wild_histories())
+@settings(max_examples=75, deadline=None)
+def test_declarative_source_reads_as_the_schema(history: list[tuple[str, Operation]]) -> None:
+    state = _state(history)
+    live = _of_models(as_seen(lower(state), keys=False), state)
+    read = _read_declarative(declarative_source(live, "one", dialect="postgresql"), "one")
+    assert diff(as_seen(lower(read), keys=False), live) == []
 
 
 def _of_models(schema: Schema, *states: State) -> Schema:

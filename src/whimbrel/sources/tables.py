@@ -99,14 +99,22 @@ def _sorted_indexes(table: sa.Table) -> list[sa.Index]:
 
 
 def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint]:
-    """The first foreign key of each column alone; a computed column's stays a constraint."""
+    """The first foreign key of each column alone, but for what no field could say of one."""
     found: dict[sa.Column[Any], sa.ForeignKeyConstraint] = {}
     for each in _sorted_constraints(table):
         if isinstance(each, sa.ForeignKeyConstraint) and len(each.elements) == 1:
             column = each.elements[0].parent
-            if column.computed is None:
+            if column.computed is None and not _sets_what_cannot_be(each, column):
                 found.setdefault(column, each)
     return found
+
+
+def _sets_what_cannot_be(key: sa.ForeignKeyConstraint, column: sa.Column[Any]) -> bool:
+    """Whether a key sets NULL, or a default, where there is none: databases mind that late."""
+    words = (key.ondelete or "").upper()
+    if words == "SET NULL":
+        return not column.nullable or column.primary_key
+    return words == "SET DEFAULT" and column.server_default is None
 
 
 def _field_uniques(named: Named) -> list[sa.UniqueConstraint]:

@@ -165,7 +165,7 @@ def _kind(type: ColumnType, dialect: str, type_name: str) -> tuple[Any, dict[str
     for kind, given in _candidates(type, dialect):
         if spelled(kind(**given).column_type(), dialect) == spelled(type, dialect):
             return kind, given
-    return Field, {"type": _simplest(type, dialect)}
+    return Field, {"type": simplest(type, dialect)}
 
 
 def _enum_arguments(type: EnumType, type_name: str) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _plain_kinds(dialect: str) -> dict[str, type[Field]]:
     return {spelled(kind().column_type(), dialect): kind for kind in kinds}
 
 
-def _simplest(type: ColumnType, dialect: str) -> ColumnType:
+def simplest(type: ColumnType, dialect: str) -> ColumnType:
     """SQLAlchemy's general type where it is the same one here, else the database's own."""
     if isinstance(type, EnumType) or type.variants:
         return type
