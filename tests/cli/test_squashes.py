@@ -674,6 +674,16 @@ def test_a_squash_of_another_branch_takes_nothing_with_it(old: Project) -> None:
     old.query("SELECT extra FROM blog_m1")
 
 
+@pytest.mark.parametrize("args", [[], ["--no-leap"]])
+def test_a_branch_from_inside_a_squash_says_what_mends_it(old: Project, args: list[str]) -> None:
+    squash(old)
+    rename = 'migrations.RenameField("M1", "extra", "other")'
+    old.migration("blog", "0003_branch", rename, after=[("blog", NAMES[1])])
+    ended = old.run("migrate", *args)
+    assert ended.code == 4
+    assert f"made on blog.{NAMES[1]}, and comes after all of blog.{SQUASH} now" in ended.err
+
+
 # -- a squash of the middle ------------------------------------------------------------------------
 
 MIDDLE = "0002_squashed_0003"

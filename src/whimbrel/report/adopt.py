@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from whimbrel.report.drift import deviation_lines, deviations_json, of_others
+from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_by
 from whimbrel.run.adopt import Adopted
 from whimbrel.run.adopt_databases import AdoptedDatabase, Outcome
 
@@ -68,12 +68,24 @@ def next_steps(adopted: Adopted) -> list[str]:
     """What is to be done now, a line or more for each kind of thing that is left."""
     steps: list[str] = []
     for database in adopted.databases:
-        said = _next(adopted, database)
-        if said and said not in steps:
-            steps.append(said)
+        for said in (_next(adopted, database), _leaving_strangers(database)):
+            if said and said not in steps:
+                steps.append(said)
     if adopted.dry_run or not all(each.outcome.is_well for each in adopted.databases):
         return steps
-    return ["From now on: whimbrel makemigrations and migrate. Alembic's files may stay."]
+    return [
+        *steps,
+        "From now on: whimbrel makemigrations and migrate. Alembic's files may stay.",
+    ]
+
+
+def _leaving_strangers(database: AdoptedDatabase) -> str | None:
+    leave = left_alone_by([str(at) for at in database.strangers])
+    if leave is None:
+        return None
+    return (
+        f"{database.alias}: it has tables that no model has, and drift will show them.\n  {leave}"
+    )
 
 
 def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
@@ -108,9 +120,6 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
         )
         + f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
     )
-    leave = of_others(database.deviations)
-    if leave is not None:
-        mending = f"  {leave}\n{mending}"
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.
         return f"{database.alias}:\n{mending}"
@@ -156,5 +165,6 @@ def _database_json(database: AdoptedDatabase) -> dict[str, Any]:
         "missing": list(database.missing),
         "migrations": list(database.labels),
         "drift": deviations_json(database.deviations),
+        "strangers": [str(at) for at in database.strangers],
         "error": database.error.as_dict() if database.error else None,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from whimbrel.run.drift import Deviation, Drift
@@ -22,6 +22,11 @@ def of_others(deviations: Iterable[Deviation]) -> str | None:
         for detail in each.details
         if detail.what == "table" and detail.expected is None
     ]
+    return left_alone_by(tables)
+
+
+def left_alone_by(tables: Sequence[str]) -> str | None:
+    """What leaves these tables alone; None where there are none."""
     if not tables:
         return None
     shown = ", ".join([*(f'"{each}"' for each in tables[:5]), *(["..."] if tables[5:] else [])])

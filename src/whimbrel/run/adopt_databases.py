@@ -16,7 +16,13 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.run.adopt_project import AlembicProject
 from whimbrel.run.carrying import alone
-from whimbrel.run.comparing import Comparison, compare, covering
+from whimbrel.run.comparing import (
+    Comparison,
+    compare,
+    covering,
+    strangers,
+    without_strangers,
+)
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.drift import Deviation, deviations, is_of_names
 from whimbrel.run.events import nobody
@@ -56,6 +62,7 @@ class AdoptedDatabase:
 
     versions: what Alembic recorded there. labels: the migrations that were recorded, or would be;
     for WAITS those that are to be applied first. missing: revisions that it does not have.
+    strangers: tables that no model has; they are no part of what is adopted.
     """
 
     alias: str
@@ -65,6 +72,7 @@ class AdoptedDatabase:
     labels: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    strangers: tuple[Name, ...] = ()
     error: WhimbrelError | None = None
 
 
@@ -100,6 +108,7 @@ class _Looking:
     adoption: Adoption
     database: Database
     history: History
+    strangers: tuple[Name, ...] = ()
 
     def adopted(self) -> AdoptedDatabase:
         with connected(self.database) as connection:
@@ -110,6 +119,8 @@ class _Looking:
             if unready is not None:
                 return unready
             found = self._compared(connection, record, todo)
+            self.strangers = strangers(found)
+            found = without_strangers(found)
             different = tuple(deviations(found, connection.dialect))
         labels = [node.label for node in todo]
         labels = labels or [f"{file.app}.{file.name}" for file in self.adoption.files]
@@ -124,7 +135,9 @@ class _Looking:
 
     def _ended(self, outcome: Outcome, **more: Any) -> AdoptedDatabase:
         shown = self.database.shown
-        return AdoptedDatabase(self.database.alias, shown, outcome, self.versions, **more)
+        return AdoptedDatabase(
+            self.database.alias, shown, outcome, self.versions, strangers=self.strangers, **more
+        )
 
     @property
     def _is_unwritten(self) -> bool:
@@ -206,4 +219,4 @@ def compared(
                 mend="Bring it to Alembic's head first: alembic upgrade head.",
             )
         covers = covering(config, state, [project.version_table])
-        return compare(database.engine, connection, state, covers, apps)
+        return without_strangers(compare(database.engine, connection, state, covers, apps))

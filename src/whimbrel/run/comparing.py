@@ -122,6 +122,28 @@ def compare(
     )
 
 
+def strangers(found: Comparison) -> tuple[Name, ...]:
+    """The tables that are there and that no model has."""
+    return tuple(sorted(found.live.tables.keys() - found.expected.tables.keys(), key=str))
+
+
+def without_strangers(found: Comparison) -> Comparison:
+    """A comparison in which tables that no model has, and what only these use, are not there."""
+    live, expected = found.live, found.expected
+    own = {at: table for at, table in live.tables.items() if at in expected.tables}
+    used = {Name(enum.schema, enum.name) for table in own.values() for enum in table.enums}
+    used.update(expected.enums)
+    return replace(
+        found,
+        live=replace(
+            live,
+            tables=own,
+            enums={at: enum for at, enum in live.enums.items() if at in used},
+            sequences={at: each for at, each in live.sequences.items() if at in expected.sequences},
+        ),
+    )
+
+
 def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
     """The constraints and indexes of a schema that a database has by name, and that do not hold."""
     default = connection.dialect.default_schema_name

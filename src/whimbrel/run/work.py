@@ -91,7 +91,7 @@ def _forwards(
                 yield _work(piece, migrations, steps, atomic=True)
         else:
             migration = history.migration(stage.nodes[0].key)
-            way = _way(migration, states)
+            way = _way(history, stage.nodes[0].key, states)
             states = way[-1].after if way else states
             filled = _filled(way) or filled
             yield _work(stage, [migration], _parts(engine, migration, way))
@@ -122,7 +122,7 @@ def _pieces(
     cuts = Cuts(filled)
     for node in stage.nodes:
         nodes.append(node)
-        for passage in _way(history.migration(node.key), states):
+        for passage in _way(history, node.key, states):
             states = passage.after
             spans = _stretched(spans, passage, cuts)
         if widest is not None and spans and _width(spans) >= widest:
@@ -159,7 +159,7 @@ def _backwards(
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
     ways: dict[Key, list[Passage]] = {}
     for node in reversed(plan.nodes):
-        way = ways[node.key] = _way(history.migration(node.key), states)
+        way = ways[node.key] = _way(history, node.key, states)
         states = way[-1].after if way else states
     for stage in plan.stages:
         migration = history.migration(stage.nodes[0].key)
@@ -167,22 +167,28 @@ def _backwards(
         yield _work(stage, [migration], parts, backwards=True)
 
 
-def _way(migration: Migration, states: States) -> list[Passage]:
+def _way(history: History, key: Key, states: States) -> list[Passage]:
     """The operations of a migration, and those that they are made of, with the states around each."""
+    migration = history.migration(key)
     way: list[Passage] = []
     for operation in migration.operations:
-        with _named(migration, operation):
+        with _named(migration, operation, history):
             way += operation.passages(migration.app, way[-1].after if way else states)
     return way
 
 
 @contextmanager
-def _named(migration: Migration, operation: Operation) -> Iterator[None]:
-    """Errors of an operation, with the migration that it is in."""
+def _named(
+    migration: Migration, operation: Operation, history: History | None = None
+) -> Iterator[None]:
+    """Errors of an operation, with the migration that it is in, and why it does not fit there."""
     try:
         yield
     except WhimbrelError as error:
         error.place = f"{migration.label}: {error.place or operation.describe()}"
+        if history is not None:
+            key = (migration.app, migration.name)
+            error.mend = history.why_it_does_not_fit(key) or error.mend
         raise
 
 
