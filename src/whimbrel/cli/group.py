@@ -27,6 +27,7 @@ COMMANDS = {
     "rebase": "Put one branch of an app after the other.",
     "squashmigrations": "Make one migration of a run of them.",
     "drift": "Show how a database differs from its migrations.",
+    "inspectdb": "Print the models of the tables that a database has.",
     "adopt": "Take a database over that another tool migrated.",
 }
 

@@ -1,0 +1,192 @@
+"""`inspectdb`: the text of a models.py for the tables of a live database."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.errors import UsageError
+from whimbrel.run.adopt_project import VERSION_TABLE
+from whimbrel.run.comparing import OWN_TABLES, only
+from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.schema.table import ForeignKey, Name, Schema, Table
+from whimbrel.sources.live import models_of
+from whimbrel.sources.live.declarative import declarative_source
+from whimbrel.sources.live.native import native_source
+
+#: Tables in which migrations are recorded, by whatever tool: only by name are they inspected.
+_RECORDS = OWN_TABLES | {VERSION_TABLE, "django_migrations"}
+
+STYLES = ("native", "sqlalchemy")
+
+Notes = Mapping[Name, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found. ``text``: that of a models.py; ``remarks``: what no model of it says."""
+
+    text: str
+    tables: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def inspect(
+    config: Config,
+    tables: Sequence[str] = (),
+    *,
+    app: str | None = None,
+    schema: str | None = None,
+    style: str = "native",
+    alias: str = DEFAULT_ALIAS,
+) -> Inspection:
+    """Models of these tables of a live database, or of all that the configuration covers.
+
+    app: the label of the app that they are for, by default the only one. schema: a database
+    schema, None for the default one. Nothing is done to the database. Raises `UsageError` for a
+    table that is not there.
+    """
+    label = app if app is not None else _only_app(config)
+    database = database_of(config, alias)
+    if database.is_missing:
+        raise UsageError(
+            f"there is no database {database.shown}",
+            place=f"database {alias!r}",
+            mend="Name one that is there, in the configuration or with --database.",
+        )
+    with connected(database) as connection:
+        whole = _reflected(database, connection, schema)
+    live = only(whole, _wanted(config, whole, tables, database.shown))
+    notes = dict(_notes(live))
+    live = _without_keys_elsewhere(live)
+    return Inspection(
+        _source(live, label, style, database.engine.dialect, notes),
+        tuple(str(at) for at in live.tables),
+        tuple(f"{at}: {note}" for at, each in notes.items() for note in each),
+    )
+
+
+def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) -> str:
+    if style == "sqlalchemy":
+        return declarative_source(live, label, dialect=dialect, notes=notes)
+    state = models_of(live, label, dialect=dialect)
+    tables = {Name(model.options.schema, model.db_table): model.label for model in state}
+    named = {tables[at]: each for at, each in notes.items()}
+    return native_source(state, label, named)
+
+
+def _reflected(database: Database, connection: Connection, schema: str | None) -> Schema:
+    """The tables of one database schema; the default one goes without its name."""
+    default = connection.dialect.default_schema_name
+    found = database.engine.reflect(connection, [None if schema == default else schema])
+    connection.rollback()
+    return found
+
+
+def _only_app(config: Config) -> str:
+    if len(config.apps) == 1:
+        return config.apps[0].label
+    labels = ", ".join(app.label for app in config.apps)
+    raise UsageError(
+        f"which app the models are for is not said: {labels}" if labels else "there is no app yet",
+        mend="Give --app LABEL.",
+    )
+
+
+# -- which tables
+
+
+def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> _Covers:
+    if tables:
+        return _Covers({_found(whole, table, place) for table in tables})
+    if whole.tables and not (covered := set(_covered(config, whole))):
+        raise UsageError(
+            "every table is left out",
+            place=place,
+            mend="See include and exclude in the configuration, or name the tables.",
+        )
+    return _Covers(covered if whole.tables else set())
+
+
+class _Covers(set[Name]):
+    """Names of tables, to be asked whether one is among them."""
+
+    def __call__(self, at: Name) -> bool:
+        return at in self
+
+
+def _covered(config: Config, whole: Schema) -> Iterator[Name]:
+    for at in whole.tables:
+        if at.name not in _RECORDS and config.covers(at.schema, at.name):
+            yield at
+
+
+def _found(whole: Schema, table: str, place: str) -> Name:
+    """The table of this name, or of "schema.table"."""
+    known = {at.name: at for at in whole.tables} | {str(at): at for at in whole.tables}
+    if table in known:
+        return known[table]
+    near = difflib.get_close_matches(table, list(known), n=3)
+    raise UsageError(
+        f"there is no table {table!r}",
+        place=place,
+        mend=f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Tables of another database schema are found with --schema NAME.",
+    )
+
+
+# -- what stays unsaid
+
+
+def _notes(live: Schema) -> Iterator[tuple[Name, list[str]]]:
+    """What is said in a comment of each table, where there is anything to say."""
+    for table in live.tables.values():
+        found = [
+            f"{key.name or 'A foreign key'} ({', '.join(key.columns)}) points at {key.target}, "
+            "which was not inspected."
+            for key in _keys_elsewhere(table, live.tables)
+        ]
+        if found:
+            yield table.at, found
+
+
+def _keys_elsewhere(table: Table, there: Collection[Name]) -> list[ForeignKey]:
+    return [key for key in table.foreign_keys if key.target not in there]
+
+
+def _without_keys_elsewhere(live: Schema) -> Schema:
+    """Without foreign keys to tables that no model will have."""
+
+    def kept(table: Table) -> Table:
+        gone = _keys_elsewhere(table, live.tables)
+        return replace(table, constraints=tuple(e for e in table.constraints if e not in gone))
+
+    return replace(live, tables={at: kept(table) for at, table in live.tables.items()})
+
+
+# -- the file
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. Raises `UsageError` where it is."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(
+            "the file is there already, and is not overwritten",
+            place=str(path),
+            mend="Name another file, or move this one away.",
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"the file cannot be written: {error.strerror}",
+            place=str(path),
+            mend="Name another file, in a directory that is there.",
+        ) from error
