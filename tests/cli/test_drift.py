@@ -348,6 +348,23 @@ def test_sqlite_minds_no_capitals(tmp_path: Path) -> None:
     ]
 
 
+#: A key of a table of no model that has another type than it gets by itself; then another one.
+KEYS = {
+    "sqlite": "CREATE TABLE extra (id INTEGER PRIMARY KEY, a {} REFERENCES blog_author (id))",
+    "postgresql": "CREATE TABLE extra (id BIGINT PRIMARY KEY, a {} REFERENCES blog_author (id))",
+}
+
+
+def test_types_of_keys_are_those_of_the_database(migrated: Project) -> None:
+    made = KEYS[dialect_of(migrated)]
+    for number, of in enumerate(("INTEGER", "SMALLINT", "BIGINT"), start=2):
+        migrated.query("DROP TABLE IF EXISTS extra")
+        migrated.query(made.format(of))
+        migrated.run("drift", "--write", "--name", "key")
+        migrated.do("migrate", "blog", f"000{number}_key", "--fake")
+        assert migrated.do("drift").err == "No drift.\n"
+
+
 def test_an_app_alone(migrated: Project) -> None:
     migrated.configured("blog", "shop")
     migrated.models("shop", "class Product(models.Model):\n    name = models.TextField()\n")

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from whimbrel.schema.table import Column, ForeignKey, Name, Table
+from whimbrel.schema.types import ColumnType
 from whimbrel.sources.live.kinds import same_type
 from whimbrel.sources.live.names import class_name, field_name
+from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
@@ -17,7 +19,8 @@ from whimbrel.state.state import State
 class Place:
     """A table and the model that it is, or is to be. ``fields``: names of fields by column.
 
-    ``keys``: by column, the foreign keys that are fields.
+    ``keys``: by column, the foreign keys that are fields. ``pointed``: by column, the type of a key
+    that points at it, where that is not the column's own (SQLite's INTEGER PRIMARY KEY).
     """
 
     table: Table
@@ -25,6 +28,7 @@ class Place:
     name: str
     fields: Mapping[str, str]
     keys: Mapping[str, ForeignKey] = field(default_factory=dict)
+    pointed: Mapping[str, ColumnType] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -33,6 +37,10 @@ class Place:
     def named(self, columns: Iterable[str]) -> list[str]:
         """The fields of columns."""
         return [self.fields[column] for column in columns]
+
+    def type_of_key_to(self, column: str) -> ColumnType:
+        """The type that a foreign key gets by itself."""
+        return self.pointed.get(column) or self.table.column(column).type
 
     def is_key(self, columns: Collection[str]) -> bool:
         """Whether these columns are the primary key."""
@@ -111,9 +119,13 @@ def _place(state: State, model: Model, live: Mapping[Name, Table]) -> Place:
         for each in model.fields
         if each.field.has_column
     }
-    return Place(
-        live.get(at) or asked or Table(at.name, (), schema=at.schema), model.app, model.name, fields
-    )
+    pointed = {
+        each.field.column_name(each.name): each.field.rel_type()
+        for each in model.fields
+        if each.field.has_column and not isinstance(each.field, ForeignKeyField)
+    }
+    table = live.get(at) or asked or Table(at.name, (), schema=at.schema)
+    return Place(table, model.app, model.name, fields, pointed=pointed)
 
 
 def follows(table: Table, column: str, there: Mapping[Name, Place], dialect: str) -> bool:
@@ -129,8 +141,8 @@ def follows(table: Table, column: str, there: Mapping[Name, Place], dialect: str
         place = there.get(here[0])
         key = place.keys.get(here[1]) if place is not None else None
         here = (key.target, key.target_columns[0]) if key is not None else None
-        if here is not None and len(seen) == 1:
-            target = there[here[0]].table.column(here[1])
-            if not same_type(target.type, of, dialect):
-                return False
+        if here is None or len(seen) > 1:
+            continue
+        if not same_type(there[here[0]].type_of_key_to(here[1]), of, dialect):
+            return False
     return True

@@ -124,7 +124,22 @@ class _Patch:
                 if column not in fields
                 or isinstance(own.field(fields[column]).field, ForeignKeyField)
             }
-            yield at, replace(place, fields=fields_of(table, keys, fields), keys=keys)
+            pointed = {
+                name: of for name, of in place.pointed.items() if self._has_its_type(at, name)
+            }
+            yield (
+                at,
+                replace(place, fields=fields_of(table, keys, fields), keys=keys, pointed=pointed),
+            )
+
+    def _has_its_type(self, at: Name, column: str) -> bool:
+        """Whether a column has the type that its model gives it."""
+        found = [
+            {each.name: each.type for each in schema.tables[at].columns}.get(column)
+            for schema in (self.expected, self.live)
+            if at in schema.tables
+        ]
+        return None not in found and len(set(found)) == 1
 
 
 def _at(model: Model) -> Name:
@@ -268,7 +283,7 @@ class _ModelPatch:
         place, column = target
         if field.to_field is None and not place.is_key([column.name]):
             changes["to_field"] = place.fields[column.name]
-        if field.type is None and not self._follows(live, place.table, column):
+        if not self._has_type(field, live, place.table, column):
             changes["type"] = live.type
         return field.but(**changes) if changes else field
 
@@ -285,6 +300,12 @@ class _ModelPatch:
         """Whether a key points at a table that is somebody else's, and is not looked at."""
         to = self.made.find(field.to)
         return to is not None and not to.options.managed
+
+    def _has_type(self, key: ForeignKeyField, own: Column, target: Table, pointed: Column) -> bool:
+        """Whether a key's column has the type that its field says, or that comes by itself."""
+        if key.type is not None:
+            return self.expected.column(own.name).type == own.type
+        return self._follows(own, target, pointed)
 
     def _follows(self, own: Column, target: Table, pointed: Column) -> bool:
         """Whether a key's column goes on having the type of what it points at."""
