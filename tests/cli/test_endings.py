@@ -120,7 +120,12 @@ def no_database(project: Project) -> None:
         (two_leaves, ["makemigrations"], 4, ["error[conflict]", "0002_a, 0002_b"]),
         (two_leaves, ["migrate", "blog", "0002"], 4, ["error[node]", "0002_a, 0002_b"]),
         (cycle, ["migrate"], 4, ["error[cycle]", "blog.0001_a", "blog.0002_b"]),
-        (missing_dependency, ["migrate"], 4, ["error[node]", "blog.0001_a wants blog.0000_gone"]),
+        (
+            missing_dependency,
+            ["migrate"],
+            4,
+            ["error[node]: blog/migrations/0001_a.py: blog.0001_a wants blog.0000_gone"],
+        ),
         (unfit_operation, ["migrate"], 4, ["error[state]", "blog.0001_a", "nobody"]),
         (unfit_operation, ["sqlmigrate", "blog", "0001"], 4, ["error[state]", "blog.0001_a"]),
         (

@@ -127,6 +127,7 @@ BROKEN = [
     ("def f():\n    return 1 / 0\n\nf()\n", ":2", "ZeroDivisionError: division by zero"),
     ("raise SystemExit\n", ":1", "SystemExit"),
     ("x = '\udcff'\n", ":1", "SyntaxError"),
+    ("a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> ben\n", ":2", "git could not merge it"),
     ("x = 1\n", "", "there is no class Migration in it"),
     ("x = 1\nMigration = 3\n", ":2", "not a subclass"),
     ("class Migration:\n    pass\n", ":1", "not a subclass"),

@@ -523,6 +523,13 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["0001_initial.py", "__init__.py"]
 
 
+def test_the_very_same_file_may_be_there_already(tmp_path: Path) -> None:
+    path = tmp_path / "0003_merge.py"
+    path.write_text("ours")
+    assert write_migration(path, "ours") == path
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["0003_merge.py", "__init__.py"]
+
+
 def test_a_file_is_exchanged_where_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "0001_initial.py"
     path.write_text("mine")

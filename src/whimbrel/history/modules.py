@@ -182,11 +182,37 @@ def broken(file: str, error: BaseException) -> LoadError:
     where = place(file, _line_of(file, error))
     if isinstance(error, WhimbrelError):
         return LoadError(error.message, place=where, mend=error.mend)
+    mark = _line_of_git(file) if isinstance(error, SyntaxError) else None
+    if mark is not None:
+        return _unmerged(file, mark)
     why = error.msg if isinstance(error, SyntaxError) else str(error)
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
         place=where,
         mend="Mend the file, or move it out of the directory.",
+    )
+
+
+def _line_of_git(file: str) -> int | None:
+    """The line where git began to write down both sides of what it could not merge."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            found = [number for number, line in enumerate(lines, 1) if line.startswith("<<<<<<< ")]
+    except OSError:
+        return None
+    return found[0] if found else None
+
+
+def _unmerged(file: str, line: int) -> LoadError:
+    shown = place(file)
+    name = os.path.basename(shown)
+    other = os.path.join(os.path.dirname(shown), f"{name.removesuffix('.py')}_theirs.py")
+    return LoadError(
+        "git could not merge it, and both sides stand in it",
+        place=f"{shown}:{line}",
+        mend="Where both branches made a migration of this name, keep both, one under another name:\n"
+        f"    git checkout --theirs {shown} && cp {shown} {other} && git checkout --ours {shown}\n"
+        "and make one leaf of them: whimbrel makemigrations --merge",
     )
 
 

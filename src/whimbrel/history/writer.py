@@ -115,7 +115,8 @@ def _apart(definitions: Sequence[str]) -> Iterator[str]:
 def write_migration(path: Path, text: str | bytes) -> Path:
     """Writes a new file whole or not at all, and makes its package where there is none.
 
-    Raises `UsageError` where the file is there already: no migration is overwritten by chance.
+    Raises `UsageError` where the file is there already: no migration is overwritten by chance. The
+    very same one may be: somebody else has just made it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     package = path.parent / "__init__.py"
@@ -152,9 +153,7 @@ def _put(temporary: str, path: Path) -> None:
         # A hard link, unlike a rename, refuses a name that is taken.
         os.link(temporary, path)
     except FileExistsError:
-        raise UsageError(
-            "this migration file is there already", place=str(path), mend="Give another --name."
-        ) from None
+        _refuse_another(temporary, path)
     except OSError:
         # A file system without hard links.
         _copy(temporary, path)
@@ -162,10 +161,17 @@ def _put(temporary: str, path: Path) -> None:
 
 def _copy(temporary: str, path: Path) -> None:
     if path.exists():
-        raise UsageError(
-            "this migration file is there already", place=str(path), mend="Give another --name."
-        )
-    os.replace(temporary, path)
+        _refuse_another(temporary, path)
+    else:
+        os.replace(temporary, path)
+
+
+def _refuse_another(temporary: str, path: Path) -> None:
+    if path.is_file() and path.read_bytes() == Path(temporary).read_bytes():
+        return
+    raise UsageError(
+        "this migration file is there already", place=str(path), mend="Give another --name."
+    )
 
 
 def _grant_as_usual(file: str) -> None:
