@@ -10,14 +10,12 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql import (
     altering,
-    catalog,
     columns,
     constraints,
     enums,
     indexes,
+    live,
     mishaps,
-    reflecting,
-    scratch,
     sequences,
     session,
     tables,
@@ -117,10 +115,10 @@ class PostgreSQLEngine:
         schemas: Collection[str | None] = (None,),
         names: Collection[Name] | None = None,
     ) -> Schema:
-        return reflecting.reflect(connection, schemas, names)
+        return live.reflect(connection, schemas, names)
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
-        return scratch.canonical(connection, schema, self.steps)
+        return live.canonical(connection, schema, self.steps)
 
     def respelled(self, found: Schema, wanted: Schema) -> Schema:
         """Capitals are part of a name."""
@@ -129,5 +127,5 @@ class PostgreSQLEngine:
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """What is NOT VALID, and indexes whose building failed."""
         return frozenset(
-            (Name(row["schema"], row["table"]), row["name"]) for row in catalog.invalid(connection)
+            (Name(row["schema"], row["table"]), row["name"]) for row in live.invalid(connection)
         )

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Step
-from whimbrel.engines.postgresql import catalog, normal, reflecting
 from whimbrel.engines.postgresql import options as opts
-from whimbrel.engines.postgresql.reflecting import Surroundings
-from whimbrel.engines.postgresql.rejoining import rejoined
-from whimbrel.engines.postgresql.stand_ins import TEMPORARY, StandIns
+from whimbrel.engines.postgresql.live import catalog, normal, reflecting
+from whimbrel.engines.postgresql.live.reflecting import Surroundings
+from whimbrel.engines.postgresql.live.rejoining import rejoined
+from whimbrel.engines.postgresql.live.stand_ins import TEMPORARY, StandIns
 from whimbrel.engines.sql import execute
 from whimbrel.errors import WhimbrelError
 from whimbrel.schema import changes as c

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.engines.postgresql import normal
+from whimbrel.engines.postgresql.live import normal
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Index, Table
 from whimbrel.schema.types import EnumType, enum_types, replace_enums

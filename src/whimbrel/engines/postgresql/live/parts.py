@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whimbrel.engines.postgresql.catalog import Row
-from whimbrel.engines.postgresql.reflected_columns import Place
-from whimbrel.engines.postgresql.reflected_text import bare
+from whimbrel.engines.postgresql.live.catalog import Row
+from whimbrel.engines.postgresql.live.columns import Place
+from whimbrel.engines.postgresql.live.text import bare
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,

@@ -13,10 +13,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.postgresql import catalog
-from whimbrel.engines.postgresql import reflected_columns as columns
-from whimbrel.engines.postgresql import reflected_parts as parts
-from whimbrel.engines.postgresql.catalog import Row, listed
+from whimbrel.engines.postgresql.live import catalog, columns, parts
+from whimbrel.engines.postgresql.live.catalog import Row, listed
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Table
 from whimbrel.schema.types import EnumType, EnumValue

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from whimbrel.engines.postgresql.catalog import Row
-from whimbrel.engines.postgresql.reflected_text import bare, settled
-from whimbrel.engines.postgresql.reflected_types import array_of, in_its_words, type_of
+from whimbrel.engines.postgresql.live.catalog import Row
+from whimbrel.engines.postgresql.live.text import bare, settled
+from whimbrel.engines.postgresql.live.types import array_of, in_its_words, type_of
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column, Computed, Identity, Sequence, Serial
 from whimbrel.schema.types import ColumnType, EnumType, make_type

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.postgresql.normal import native
-from whimbrel.engines.postgresql.reflecting import Surroundings
+from whimbrel.engines.postgresql.live.normal import native
+from whimbrel.engines.postgresql.live.reflecting import Surroundings
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import oid
 from whimbrel.engines.sql import execute

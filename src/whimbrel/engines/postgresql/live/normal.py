@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from whimbrel.engines.postgresql import options
-from whimbrel.engines.postgresql.reflected_columns import counting
-from whimbrel.engines.postgresql.reflected_types import array_of, known_type
+from whimbrel.engines.postgresql.live.columns import counting
+from whimbrel.engines.postgresql.live.types import array_of, known_type
 from whimbrel.engines.postgresql.sequences import bounds
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.expressions import SQL, Constant
