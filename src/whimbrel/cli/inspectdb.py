@@ -10,7 +10,7 @@ from whimbrel.cli.call import Call, data, database_option, pass_call, talk
 
 
 @click.command("inspectdb")
-@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@click.argument("table", nargs=-1, metavar="[TABLE]...")
 @click.option("--schema", metavar="NAME", help="The database schema, if not the default one.")
 @click.option(
     "--style",
@@ -29,7 +29,7 @@ from whimbrel.cli.call import Call, data, database_option, pass_call, talk
 @pass_call
 def command(
     call: Call,
-    tables: tuple[str, ...],
+    table: tuple[str, ...],
     schema: str | None,
     style: str,
     label: str | None,
@@ -44,7 +44,7 @@ def command(
     from whimbrel.run.inspect import inspect, write_new
 
     config = call.config()
-    found = inspect(config, tables, app=label, schema=schema, style=style, alias=alias)
+    found = inspect(config, table, app=label, schema=schema, style=style, alias=alias)
     for remark in found.remarks:
         talk(f"warning: {remark}")
     if output is None:

@@ -22,8 +22,6 @@ from whimbrel.sources.live.native import native_source
 #: Tables in which migrations are recorded, by whatever tool: only by name are they inspected.
 _RECORDS = OWN_TABLES | {VERSION_TABLE, "django_migrations"}
 
-STYLES = ("native", "sqlalchemy")
-
 Notes = Mapping[Name, Sequence[str]]
 
 
@@ -104,13 +102,14 @@ def _only_app(config: Config) -> str:
 def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> _Covers:
     if tables:
         return _Covers({_found(whole, table, place) for table in tables})
-    if whole.tables and not (covered := set(_covered(config, whole))):
+    covered = _Covers(_covered(config, whole))
+    if whole.tables and not covered:
         raise UsageError(
             "every table is left out",
             place=place,
             mend="See include and exclude in the configuration, or name the tables.",
         )
-    return _Covers(covered if whole.tables else set())
+    return covered
 
 
 class _Covers(set[Name]):
