@@ -163,6 +163,6 @@ def _url(given: str | None) -> str:
         known = url.get_backend_name() in ("sqlite", "postgresql", "mysql", "mariadb")
     except (ArgumentError, ValueError):
         return _BY_ENVIRONMENT
-    return (
-        str(given) if known and url.password is None and "%(" not in str(given) else _BY_ENVIRONMENT
-    )
+    # A password may stand behind the question mark too.
+    secret = url.password is not None or any("password" in key.lower() for key in url.query)
+    return str(given) if known and not secret and "%(" not in str(given) else _BY_ENVIRONMENT
