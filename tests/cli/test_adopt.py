@@ -357,6 +357,18 @@ def test_from_nothing_to_a_project_that_goes_on(acme: Project) -> None:
     assert sorted(path.name for path in (acme.root / "acme/migrations").glob("*.py")) == ["env.py"]
 
 
+def test_what_a_squash_replaces_is_not_taken_over_again(acme: Project) -> None:
+    upgrade(acme)
+    acme.do("adopt", "alembic")
+    first = acme.root / "acme/acme_migrations/0001_initial.py"
+    squash = first.with_name("0001_all.py")
+    replaces = '    replaces = [("acme", "0001_initial")]\n\n    operations'
+    squash.write_text(first.read_text().replace("    operations", replaces, 1))
+    ended = acme.run("adopt", "alembic", "--from-database")
+    assert (ended.code, squash.exists()) == (4, True)
+    assert acme.do("adopt", "alembic").out.endswith("recorded already\n")
+
+
 def test_a_database_that_was_behind_is_taken_the_next_time(acme: Project, tmp_path: Path) -> None:
     late = f"sqlite:///{tmp_path}/late.sqlite3"
     acme.write(

@@ -116,7 +116,8 @@ def _files(
     old = [node for app in made.apps for node in history.graph.of_app(app)]
     new = [app for app in made.apps if not history.graph.of_app(app)]
     if wanted.from_database:
-        _refuse_recorded(made, old)
+        # What a squash replaces stands in its way too, and may be what a database has.
+        _refuse_recorded(made, [node for node in history.files.values() if node.app in made.apps])
         files = _from_database(project, made, wanted)
         return files, [node.path for node in old if node.path]
     if not new:

@@ -29,7 +29,7 @@ from whimbrel.run.events import nobody
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.make import MigrationFile
 from whimbrel.run.plan import Stage
-from whimbrel.run.record import Record, read
+from whimbrel.run.record import Record, fitted, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.work import Work
 from whimbrel.schema.differ import diff
@@ -112,7 +112,7 @@ class _Looking:
 
     def adopted(self) -> AdoptedDatabase:
         with connected(self.database) as connection:
-            record = read(connection)
+            self.history, record = fitted(self.history, read(connection))
             self.versions = versions_in(connection, self.adoption.project.version_table)
             todo = self._initial(record)
             unready = self._unready(todo)
