@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import given, settings
 
@@ -15,13 +12,13 @@ from whimbrel.detect import FlagQuestioner, detect
 from whimbrel.operations import Operation
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import ForeignKey, Name, Schema
-from whimbrel.sources import native, sqlalchemy
 from whimbrel.sources.live import models_of, patched
 from whimbrel.sources.live.declarative import declarative_source
 from whimbrel.sources.live.native import native_source
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 from wild import wild_histories
+from written import read_declarative, read_native
 
 
 def _state(history: list[tuple[str, Operation]]) -> State:
@@ -62,23 +59,6 @@ def test_what_differs_is_taken_from_the_database(
     assert diff(as_seen(lower(made), keys=False), live) == []
 
 
-def _read(text: str, app: str) -> State:
-    """The state of a models.py."""
-    before = set(native._known)
-    module = f"{app}.models"
-    sys.modules[module] = types.ModuleType(module)
-    try:
-        exec(compile(text, f"{app}/models.py", "exec"), vars(sys.modules[module]))
-        native.finish()
-        return native.state_of(
-            info.model for label, info in native._known.items() if label not in before
-        )
-    finally:
-        native.forget([info for label, info in native._known.items() if label not in before])
-        native._waiting.clear()
-        del sys.modules[module]
-
-
 @given(wild_histories())
 @settings(max_examples=75, deadline=None)
 def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]]) -> None:
@@ -86,21 +66,9 @@ def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]])
     live = _of_models(as_seen(lower(state), keys=False), state)
     for app in ("one", "fresh"):
         made = models_of(live, app, dialect="postgresql")
-        read = _read(native_source(made, app), app)
+        read = read_native(native_source(made, app), app)
         assert diff(lower(read), lower(made)) == []
         assert list(detect(read, made, FlagQuestioner())) == []
-
-
-def _read_declarative(text: str, app: str) -> State:
-    space: dict[str, Any] = {"__name__": f"{app}_declared"}
-    sys.modules[space["__name__"]] = types.ModuleType(space["__name__"])
-    try:
-        vars(sys.modules[space["__name__"]]).update(space)
-        exec(text, vars(sys.modules[space["__name__"]]))
-        metadata = vars(sys.modules[space["__name__"]])["Base"].metadata
-        return sqlalchemy.read(metadata, app)
-    finally:
-        del sys.modules[space["__name__"]]
 
 
 @given(wild_histories())
@@ -108,7 +76,7 @@ def _read_declarative(text: str, app: str) -> State:
 def test_declarative_source_reads_as_the_schema(history: list[tuple[str, Operation]]) -> None:
     state = _state(history)
     live = _of_models(as_seen(lower(state), keys=False), state)
-    read = _read_declarative(declarative_source(live, "one", dialect="postgresql"), "one")
+    read = read_declarative(declarative_source(live, "one", dialect="postgresql"), "one")
     assert diff(as_seen(lower(read), keys=False), live) == []
 
 

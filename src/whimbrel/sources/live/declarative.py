@@ -355,17 +355,16 @@ class _TableText:
         self, part: Any, number: int, attributes: Mapping[str, str]
     ) -> tuple[Code, str]:
         """An element of an index, and the key under which its operator class is given."""
-        plain = not (part.descending or part.nulls or part.collation)
-        if isinstance(part.of, str):
-            if plain:
-                return self.values.write(part.of), part.of
-            head = attributes.get(part.of)
-            shown = head or f"{self._sa('column')}({code.text(part.of)})"
-            return Atom(shown + _direction(part)), part.of
         label = f"part_{number}"
-        words = code.text(part.of.on(self.module.dialect))
         labelled = f".label({code.text(label)})" if part.opclass else ""
-        return Atom(f"{self._sa('literal_column')}({words}){_direction(part)}{labelled}"), label
+        if isinstance(part.of, SQL):
+            words = code.text(part.of.on(self.module.dialect))
+            said = f"{self._sa('literal_column')}({words})"
+        elif not (part.descending or part.nulls or part.collation):
+            return self.values.write(part.of), part.of
+        else:
+            said = attributes.get(part.of) or f"{self._sa('column')}({code.text(part.of)})"
+        return Atom(f"{said}{_direction(part)}{labelled}"), label
 
 
 def _python_type(of: ColumnType) -> type:
