@@ -84,7 +84,7 @@ class ModelError(UsageError):
 
 
 class WriteError(UsageError):
-    """A value cannot be written into a migration file."""
+    """A value cannot be written into a migration file, or the file cannot be written."""
 
     code = "write"
 

@@ -503,6 +503,16 @@ def test_rows_of_a_squash_that_is_not_applied_stay(old: Project) -> None:
     assert old.applied() == [f"blog.{name}" for name in NAMES[:2]]
 
 
+def test_rows_of_an_app_that_is_gone_are_pruned(project: Project) -> None:
+    project.configured("blog", "shop")
+    project.chain("blog", 1)
+    project.chain("shop", 1)
+    project.do("migrate")
+    project.configured("blog")
+    assert project.do("migrate", "shop", "--prune").err == "Removed the row of shop.0001_m1\n"
+    assert "there is no app 'shop'" in project.run("migrate", "shop", "--prune").err
+
+
 # -- pruned: squashes that every database has ------------------------------------------------------
 
 PRUNE = ["squashmigrations", "--prune", "--yes"]

@@ -146,7 +146,13 @@ REFUSED: list[tuple[list[Node], str, type[WhimbrelError], str]] = [
         [*chain(3), S, node("a.U", replaces="a.3 a.4")],
         "",
         HistoryError,
-        "a.3: two squashes replace it: a.S and a.U",
+        "a.3: two squashes replace it: a.S and a.U\nNeither holds all of the other: delete one",
+    ),
+    (
+        [*chain(3), S, node("a.U", replaces="a.1 a.2 a.3 a.4")],
+        "",
+        HistoryError,
+        "Let a.U replace the other (('a', 'S') in its `replaces`",
     ),
     (
         [node("a.S", replaces="a.T"), node("a.T", replaces="a.S")],

@@ -10,7 +10,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -528,6 +528,15 @@ def test_the_very_same_file_may_be_there_already(tmp_path: Path) -> None:
     path.write_text("ours")
     assert write_migration(path, "ours") == path
     assert sorted(each.name for each in tmp_path.iterdir()) == ["0003_merge.py", "__init__.py"]
+
+
+@pytest.mark.parametrize("put", [write_migration, rewrite_migration])
+def test_what_the_disk_refuses_is_said(tmp_path: Path, put: Callable[[Path, str], Path]) -> None:
+    (tmp_path / "migrations").write_text("a file, and no directory")
+    with pytest.raises(WriteError, match="it cannot be written") as caught:
+        put(tmp_path / "migrations/0001_initial.py", "text")
+    assert str(caught.value.place).endswith("migrations/0001_initial.py")
+    assert caught.value.mend
 
 
 def test_a_file_is_exchanged_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ class Graph:
             return NodeError(f"{wants}{app} has no migrations", place=place, mend=first)
         if key in self._standing:
             return self._hidden(key)
-        names = [node.name for node in self._apps[app]]
+        names = [node.name for node in self._apps[app] if node != wanted_by]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
         hint = did_you_mean(name, names) or back
         return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=hint)

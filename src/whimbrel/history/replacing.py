@@ -125,8 +125,7 @@ class Squashes:
         raise HistoryError(
             f"two squashes replace it: {label_of(one)} and {label_of(other)}",
             place=label_of(key),
-            mend=f"Let one replace the other ({other!r} in its `replaces`, in the place of what "
-            "that one replaces), or delete one of the two files.",
+            mend=_one_of_two(one, other, replaces),
         )
 
     def _inner_first(self) -> list[Key]:
@@ -286,3 +285,15 @@ def _missing(squash: Node, missing: list[Key], recorded: Collection[Key]) -> His
         place=squash.label,
         mend=f"{back} until all are applied, and come here again. {fake}",
     )
+
+
+def _one_of_two(one: Key, other: Key, replaces: Mapping[Key, frozenset[Key]]) -> str:
+    """What mends two squashes that want the same migration."""
+    outer, inner = (one, other) if replaces[one] > replaces[other] else (other, one)
+    delete = "delete one of the two files"
+    if replaces[outer] > replaces[inner]:
+        return (
+            f"Let {label_of(outer)} replace the other ({inner!r} in its `replaces`, in the place of "
+            f"what that one replaces), or {delete}."
+        )
+    return f"Neither holds all of the other: {delete}, and squash again what is left."

@@ -12,6 +12,7 @@ from typing import Any
 
 from whimbrel.errors import UsageError, WriteError
 from whimbrel.history.code import INDENT, WIDTH, Code, Group, lay_out
+from whimbrel.history.modules import place
 from whimbrel.history.node import Key
 from whimbrel.history.values import Values
 from whimbrel.history.words import new_values
@@ -118,20 +119,35 @@ def write_migration(path: Path, text: str | bytes) -> Path:
     Raises `UsageError` where the file is there already: no migration is overwritten by chance. The
     very same one may be: somebody else has just made it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    package = path.parent / "__init__.py"
-    if not package.exists():
-        package.touch()
-    with _written(path, text) as temporary:
-        _put(temporary, path)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        package = path.parent / "__init__.py"
+        if not package.exists():
+            package.touch()
+        with _written(path, text) as temporary:
+            _put(temporary, path)
     return path
 
 
 def rewrite_migration(path: Path, text: str | bytes) -> Path:
     """Exchanges what a file holds, whole or not at all: a text, or what `edit.edited` gave."""
-    with _written(path, text) as temporary:
+    with _told(path), _written(path, text) as temporary:
         os.replace(temporary, path)
     return path
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the disk refuses, in words."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"it cannot be written: {error.strerror or type(error).__name__}",
+            place=place(str(path)),
+            mend="Let this user write into the directory. Where a checkout is read only, as in a "
+            "deploy, make its migrations before, and commit them.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -261,16 +261,18 @@ def prune_ghosts(
 ) -> Pruned:
     """Remove the rows of an app that have no file, and that no squash in force replaces.
 
-    name: only this one; the beginning of its name is enough. only_plan: nothing is removed. Raises
+    app: it need not be there any more. name: only this one; the beginning of its name is enough. only_plan: nothing is removed. Raises
     `UsageError` without an app, `NodeError` for a name that is no ghost, `HistoryError` where one
     is half done, or a squash replaces it that is not applied.
     """
     if app is None:
         raise UsageError("--prune needs an app", mend="whimbrel migrate APP --prune")
-    config.app(app)
-    history = load(config.apps)
     database = database_of(config, alias)
-    found = _ghosts_of(history, record_in(database), app, name)
+    record = record_in(database)
+    if all(app != each for each, _ in record.applied):
+        config.app(app)
+    history = load(config.apps)
+    found = _ghosts_of(history, record, app, name)
     if found and not only_plan:
         from whimbrel.run.carrying import alone
         from whimbrel.run.record import read

@@ -117,7 +117,9 @@ def inconsistencies(graph: Graph, applied: Iterable[Key]) -> Iterator[HistoryErr
                     f"it is applied, and {parent.label}, which it depends on, is not",
                     place=graph.node(key).label,
                     mend=f"If what {parent.label} does is in the database: "
-                    f"whimbrel migrate {parent.app} {parent.name} --fake",
+                    f"whimbrel migrate {parent.app} {parent.name} --fake\n"
+                    f"If it is not: let the file of {label_of(key)} depend on what it did when it was "
+                    "applied. Where that leaves two leaves: whimbrel makemigrations --merge",
                 )
 
 

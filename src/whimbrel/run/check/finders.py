@@ -80,7 +80,7 @@ def _with(node: Node, known: set[Key]) -> Node:
 
 def of_missing(node: Node, key: Key, nodes: Sequence[Node]) -> Finding:
     """A dependency on what is not there."""
-    names = [each.name for each in nodes if each.app == key[0]]
+    names = [each.name for each in nodes if each.app == key[0] and each.key != node.key]
     mend = did_you_mean(key[1], names) or "Bring the file back, or take that dependency out."
     what = f"it depends on {label_of(key)}, which is not there"
     return finding_of("node", NodeError(what, mend=mend), node)
