@@ -331,3 +331,19 @@ def test_two_branches_in_git_become_a_line(anywhere: Project) -> None:
     assert changed.split()[1:] == [f"blog/migrations/{OURS}.py", "blog/migrations/0004_stock.py"]
     anywhere.do("migrate")
     assert anywhere.run("drift").code == 0
+
+
+def test_a_kill_before_another_app_was_put_onto_the_new_names_is_taken_back(fork: Project) -> None:
+    fork.configured("blog", "shop")
+    fork.migration("shop", "0001_m1", CREATE.format(name="Shop"), after=[("blog", OURS)])
+    waiting = fork.root / "shop/migrations/0001_m1.py"
+    old = {file: file.read_text() for file in (path(fork, OURS), path(fork, "0003_more"), waiting)}
+    fork.do("rebase", "blog", "0003_more")
+    for file, text in old.items():
+        file.write_text(text)
+    refused = fork.run("rebase", "blog", "0003_more")
+    assert "Take it back, and run it again" in refused.err
+    for name in refused.err.rpartition(": rm ")[2].split():
+        (fork.root / name).unlink()
+    fork.do("rebase", "blog", "0003_more")
+    fork.do("migrate")

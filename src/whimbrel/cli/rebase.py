@@ -41,7 +41,7 @@ def command(
     NAME is a migration of the branch that moves; without it the branch moves of which nothing is
     applied to the database. Its files get the next numbers, and depend on the other leaf.
     """
-    from whimbrel.report.rebase import NEXT, rebase_json, rebase_text, words_text
+    from whimbrel.report.rebase import NEXT, STOPPED, rebase_json, rebase_text, words_text
     from whimbrel.run.rebase import plan_rebase, rebase
 
     plan = plan_rebase(call.config(), app, name, onto=onto, alias=alias, offline=offline)
@@ -51,7 +51,10 @@ def command(
         talk(f"Nothing to rebase: {app} has no two leaves.")
         return 0
     if not dry_run:
-        rebase(plan)
+        try:
+            rebase(plan)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(STOPPED) from None
     if call.json:
         print_json(rebase_json(plan))
     else:

@@ -9,6 +9,10 @@ from whimbrel.history.node import label_of
 from whimbrel.report.files import shown_path
 from whimbrel.run.rebase import Edit, RebasePlan
 
+#: What is said where Ctrl-C came between the files.
+STOPPED = (
+    "Interrupted. Files may be there under both names: the same command again says which to remove."
+)
 #: What is to be done when the files are there.
 NEXT = (
     "Commit them: git add -A\n"

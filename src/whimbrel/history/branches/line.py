@@ -189,7 +189,9 @@ def refuse_half_done(graph: Graph, app: str) -> None:
     if not twice:
         return
     old, new = ([pair[at] for pair in twice] for at in (0, 1))
-    is_whole = any(not graph.children(node.key) for node in old)
+    # Files of other apps are the last to be put onto the new ones.
+    waiting = [child for node in old for child in graph.children(node.key) if child.app != app]
+    is_whole = not waiting and any(not graph.children(node.key) for node in old)
     gone = old if is_whole else new
     raise HistoryError(
         "a rebase was killed half way, as it seems: "
