@@ -98,7 +98,7 @@ def no_database(project: Project) -> None:
         (None, ["sqlmigrate", "bolg", "1"], 2, ["no app 'bolg'", "'blog'"]),
         (None, ["migrate", "--database", "eu"], 2, ["error[config]", "no database 'eu'"]),
         (broken_models, ["makemigrations"], 2, ["blog/models.py", "division by zero"]),
-        (None, ["makemigrations", "--name", "a b"], 2, ["error[usage]", "--name"]),
+        (None, ["makemigrations", "--name", "a b"], 2, ["error[usage]", "cannot be the name"]),
         (None, ["makemigrations", "--empty"], 2, ["error[usage]", "APP --empty"]),
         (
             None,
