@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections import deque
 from typing import Any
 
 from whimbrel.sources import native, sqlalchemy
@@ -13,6 +14,7 @@ from whimbrel.state.state import State
 def read_native(text: str, app: str) -> State:
     """The state of a models.py."""
     before = set(native._known)
+    listeners = _listeners()
     module = f"{app}.models"
     sys.modules[module] = types.ModuleType(module)
     try:
@@ -24,7 +26,20 @@ def read_native(text: str, app: str) -> State:
     finally:
         native.forget([info for label, info in native._known.items() if label not in before])
         native._waiting.clear()
+        for event, there in listeners.items():
+            _of_metadata(event).listeners = deque(there)
         del sys.modules[module]
+
+
+def _listeners() -> dict[str, list[Any]]:
+    """What the metadata of native models tells of being created: types that tables had, and forgot."""
+    events = ("before_create", "after_create", "before_drop", "after_drop")
+    return {event: list(_of_metadata(event).listeners) for event in events}
+
+
+def _of_metadata(event: str) -> Any:
+    dispatch = native.Model.metadata.dispatch
+    return getattr(dispatch, event).for_modify(dispatch)
 
 
 def read_declarative(text: str, app: str) -> State:

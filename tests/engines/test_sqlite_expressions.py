@@ -56,7 +56,7 @@ def test_an_expression_has_one_spelling(written: str, said: str) -> None:
         ("null", None),
         ("((NULL))", None),
         ("(current_timestamp)", "CURRENT_TIMESTAMP"),
-        ("true", "TRUE"),
+        ("true", "1"),
         ("- 5", "-5"),
         ("+1.5", "+1.5"),
         ("(datetime( 'now'))", "datetime('now')"),
