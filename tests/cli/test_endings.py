@@ -80,6 +80,11 @@ def backup_there(project: Project) -> None:
     project.write("copy.db", "mine")
 
 
+def file_in_the_way(project: Project) -> None:
+    """A file where a directory is to be."""
+    project.write("shop", "")
+
+
 def no_database(project: Project) -> None:
     project.chain("blog", 1)
     Path(project.url.removeprefix("sqlite:///")).write_text("this is no database " * 100)
@@ -140,6 +145,7 @@ def no_database(project: Project) -> None:
                 "If it is not: let the file",
             ],
         ),
+        (file_in_the_way, ["init", "shop"], 2, ["error[usage]", "shop", "the system refuses it"]),
         (no_database, ["migrate"], 5, ["error[database]", "no SQLite database"]),
         (no_database, ["showmigrations"], 5, ["error[database]", "no SQLite database"]),
         (clash, ["migrate", "--no-leap"], 5, ["error[step]", "blog.0002_m2", "CREATE TABLE"]),

@@ -106,3 +106,14 @@ def test_a_project_without_apps_is_told_what_to_do(empty: Project, command: str)
     ended = empty.do(command)
     assert ended.out == ""
     assert ended.err == "There are no apps yet: whimbrel init NAME makes one.\n"
+
+
+def test_line_ends_stay_as_they_are(empty: Project) -> None:
+    file = empty.root / "pyproject.toml"
+    file.write_bytes(b'[project]\r\nname = "mine"\r\n')
+    empty.do("init", "blog")
+    text = file.read_bytes()
+    assert text.startswith(b'[project]\r\nname = "mine"\r\n')
+    assert text.count(b"\n") == text.count(b"\r\n")
+    empty.do("init", "shop")
+    assert b'apps = ["blog", "shop"]\r\n' in file.read_bytes()

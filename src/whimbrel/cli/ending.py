@@ -10,7 +10,7 @@ import click
 
 from whimbrel.cli.call import Call, print_json, talk
 from whimbrel.config import wants_traceback
-from whimbrel.errors import DatabaseError, WhimbrelError
+from whimbrel.errors import DatabaseError, UsageError, WhimbrelError
 
 INTERRUPTED = 130
 #: A statement that is longer stands below what is wrong with it.
@@ -32,6 +32,8 @@ def ending(error: BaseException, call: Call) -> int:
             return _interrupted(error, call)
         case BrokenPipeError():
             return _deaf()
+        case OSError() if error.filename is not None:
+            return _own(_refused(error), call)
     return _unexpected(error, call)
 
 
@@ -64,6 +66,16 @@ def _interrupted(error: BaseException, call: Call) -> int:
     talk(said)
     _to_machines({"code": "interrupted", "message": said}, call)
     return INTERRUPTED
+
+
+def _refused(error: OSError) -> UsageError:
+    """What the system says of a file, as an error of the project's layout."""
+    return UsageError(
+        f"the system refuses it: {error.strerror or type(error).__name__}",
+        place=str(error.filename),
+        mend="See to it that this user may read and write it, and that the disk has room; then run "
+        "the command again.",
+    )
 
 
 def _deaf() -> int:

@@ -179,8 +179,11 @@ def _emptied(app: AppConfig, apps: Sequence[str]) -> AppConfig:
 
 
 def _write(files: Sequence[MigrationFile], gone: Sequence[Path]) -> None:
+    """The new ones first: whatever ends the run in between, none is lost."""
     from whimbrel.run.make import write
 
+    stay = {file.path for file in files}
+    write(replace(file, rewrites=file.path in gone) for file in files)
     for path in gone:
-        path.unlink()
-    write(files)
+        if path not in stay:
+            path.unlink()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.errors import ConfigError, UsageError
+from whimbrel.history.writer import rewrite_migration
 
 _TABLE = """\
 [tool.whimbrel]
@@ -135,9 +136,15 @@ def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...
 
 def appended(file: Path, text: str) -> None:
     """Add TOML to the end of a file, which is made where it is missing. Raises `ConfigError`."""
-    there = file.read_text(encoding="utf-8") if file.exists() else ""
+    there = _text_of(file) if file.exists() else ""
     gap = "" if not there.strip() else "\n" if there.endswith("\n") else "\n\n"
-    _write_if_it_reads(file, f"{there}{gap}{text}")
+    more = f"{gap}{text}"
+    _write_if_it_reads(file, there + (more.replace("\n", "\r\n") if "\r\n" in there else more))
+
+
+def _text_of(file: Path) -> str:
+    """What a file holds, its line ends as they are."""
+    return file.read_bytes().decode("utf-8")
 
 
 def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> Started:
@@ -148,7 +155,7 @@ def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> S
     plain = (
         "apps = [" + ", ".join(f'"{name}"' for name in old) + "]" if isinstance(old, list) else ""
     )
-    text = file.read_text(encoding="utf-8")
+    text = _text_of(file)
     if plain and text.count(f"\n{plain}") == 1:
         _write_if_it_reads(file, text.replace(f"\n{plain}", f"\n{wanted}"))
         return Started(changed=(file,))
@@ -156,11 +163,11 @@ def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> S
 
 
 def _write_if_it_reads(file: Path, text: str) -> None:
-    """Write TOML, but never what cannot be read again."""
+    """Write TOML, whole or not at all, but never what cannot be read again."""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"[tool.whimbrel] cannot be added: {error}", place=str(file), mend="Add it by hand."
         ) from error
-    file.write_text(text, encoding="utf-8")
+    rewrite_migration(file.resolve(), text.encode())
