@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_by
-from whimbrel.run.adopt import Adopted
-from whimbrel.run.adopt_databases import AdoptedDatabase, Outcome
+from whimbrel.run.adopt.alembic import Adopted
+from whimbrel.run.adopt.databases import AdoptedDatabase, Outcome
 
 
 def adopted_text(adopted: Adopted) -> str:

@@ -14,7 +14,7 @@ from whimbrel.detect import AppMigration, FlagQuestioner, detect
 from whimbrel.detect.questions import Answer, FillQuestion, NoNulls, Question, Renamed
 from whimbrel.engines import Engine
 from whimbrel.run import checkpoint, journal, recorder
-from whimbrel.run.adopt_project import VERSION_TABLE
+from whimbrel.run.adopt.project import VERSION_TABLE
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Constraint, ForeignKey, Name, Schema, Table

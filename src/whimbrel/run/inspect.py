@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import UsageError
-from whimbrel.run.adopt_project import VERSION_TABLE
+from whimbrel.run.adopt.project import VERSION_TABLE
 from whimbrel.run.comparing import OWN_TABLES, only
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table

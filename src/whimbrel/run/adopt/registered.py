@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from whimbrel.errors import UsageError
-from whimbrel.run.adopt_models import Models
+from whimbrel.run.adopt.models import Models
 from whimbrel.sources.sqlalchemy import import_module, load, metadata_of
 
 

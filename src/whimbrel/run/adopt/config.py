@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
-from whimbrel.run.adopt_project import VERSION_TABLE, AlembicProject
+from whimbrel.run.adopt.project import VERSION_TABLE, AlembicProject
 from whimbrel.run.project import appended
 
 #: Where the URL has a password, or is not known: it belongs in no file that is shared.

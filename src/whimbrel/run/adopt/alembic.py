@@ -13,11 +13,11 @@ from whimbrel.errors import HistoryError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
-from whimbrel.run.adopt_config import Configured, configured
-from whimbrel.run.adopt_databases import AdoptedDatabase, Adoption, adopted, compared
-from whimbrel.run.adopt_models import Models, models_of_env
-from whimbrel.run.adopt_project import AlembicProject, alembic_project
-from whimbrel.run.adopt_registered import registered
+from whimbrel.run.adopt.config import Configured, configured
+from whimbrel.run.adopt.databases import AdoptedDatabase, Adoption, adopted, compared
+from whimbrel.run.adopt.models import Models, models_of_env
+from whimbrel.run.adopt.project import AlembicProject, alembic_project
+from whimbrel.run.adopt.registered import registered
 from whimbrel.run.comparing import Certain
 from whimbrel.run.connect import database_of
 from whimbrel.run.make import MigrationFile

@@ -14,7 +14,7 @@ from whimbrel.config import Config
 from whimbrel.errors import HistoryError, WhimbrelError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
-from whimbrel.run.adopt_project import AlembicProject
+from whimbrel.run.adopt.project import AlembicProject
 from whimbrel.run.carrying import alone
 from whimbrel.run.comparing import (
     Comparison,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whimbrel.errors import UsageError
-from whimbrel.run.adopt_project import package_folders, parsed
+from whimbrel.run.adopt.project import package_folders, parsed
 
 #: What every env.py imports, and what holds no models.
 _NOT_MODELS = frozenset(

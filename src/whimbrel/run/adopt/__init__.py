@@ -1,0 +1,1 @@
+"""`adopt alembic`: from a project of Alembic's to one of ours, database by database."""
