@@ -203,6 +203,12 @@ def test_another_database_schema(few: Project) -> None:
     adopted(few, "native", "--schema", "far")
 
 
+def test_a_database_schema_that_is_not_there(few: Project) -> None:
+    ended = few.run("inspectdb", "--schema", "nowhere")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no database schema 'nowhere'" in ended.err
+
+
 def test_a_database_that_is_not_there(project: Project) -> None:
     ended = project.run("inspectdb")
     assert ended.code == 2

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.config import DEFAULT_ALIAS, Config
@@ -81,9 +82,21 @@ def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) ->
 def _reflected(database: Database, connection: Connection, schema: str | None) -> Schema:
     """The tables of one database schema; the default one goes without its name."""
     default = connection.dialect.default_schema_name
+    if schema is not None:
+        _refuse_unknown(schema, sa.inspect(connection).get_schema_names(), database.shown)
     found = database.engine.reflect(connection, [None if schema == default else schema])
     connection.rollback()
     return found
+
+
+def _refuse_unknown(schema: str, known: Sequence[str], place: str) -> None:
+    if schema not in known:
+        near = difflib.get_close_matches(schema, known, n=1)
+        raise UsageError(
+            f"there is no database schema {schema!r}",
+            place=place,
+            mend=f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}.",
+        )
 
 
 def _only_app(config: Config) -> str:
