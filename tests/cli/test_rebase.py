@@ -40,8 +40,8 @@ def fork(anywhere: Project) -> Project:
     return anywhere
 
 
-def test_the_branch_moves_of_which_nothing_is_applied(fork: Project) -> None:
-    ended = fork.do("rebase", "blog")
+def test_the_branch_moves_that_is_named(fork: Project) -> None:
+    ended = fork.do("rebase", "blog", OURS)
     assert ended.out.splitlines() == [
         "blog/migrations/0002_stock.py -> 0003_stock.py",
         "  depends on blog.0002_tags, not blog.0001_m1",
@@ -61,14 +61,15 @@ def test_the_branch_moves_of_which_nothing_is_applied(fork: Project) -> None:
 @pytest.mark.parametrize("options", [["--dry-run"], ["--dry-run", "--json"]])
 def test_a_dry_run_touches_nothing(fork: Project, options: list[str]) -> None:
     before = files(fork)
-    ended = fork.do("rebase", "blog", *options)
+    ended = fork.do("rebase", "blog", OURS, *options)
     assert files(fork) == before
     assert "0004_more" in ended.out
     assert "git add" not in ended.err
 
 
 def test_json_says_file_by_file(fork: Project) -> None:
-    made = fork.do("rebase", "blog", "--json").json
+    made = fork.do("rebase", "blog", OURS, "--json").json
+    assert made["decided"] is None
     assert made["onto"] == THEIRS
     assert [(edit["name"], edit["new_name"]) for edit in made["moved"]] == [
         (OURS, "0003_stock"),
@@ -155,16 +156,18 @@ def test_nothing_moves_that_is_applied(fork: Project) -> None:
     assert "blog.0002_tags: it is applied to this database" in refused.err
     fork.query("INSERT INTO whimbrel_migrations (app, name, applied) "
                f"SELECT 'blog', '{OURS}', applied FROM whimbrel_migrations LIMIT 1")  # fmt: skip
-    refused = fork.run("rebase", "blog")
+    refused = fork.run("rebase", "blog", "0003_more")
     assert refused.code == 4
-    assert "something of every branch is applied" in refused.err
+    assert "Move the other branch, if that one is new here" in refused.err
+    assert "undo it first: whimbrel migrate blog 0001_m1; then whimbrel rebase" in refused.err
+    assert fork.run("rebase", "blog").code == 3
     assert files(fork) == before
 
 
 def test_a_new_name_that_the_record_has_is_refused(fork: Project) -> None:
     fork.query("INSERT INTO whimbrel_migrations (app, name, applied) "
                "SELECT 'blog', '0004_more', applied FROM whimbrel_migrations LIMIT 1")  # fmt: skip
-    refused = fork.run("rebase", "blog")
+    refused = fork.run("rebase", "blog", OURS)
     assert refused.code == 4
     assert "blog.0004_more: the database has a row of this name" in refused.err
 
@@ -293,7 +296,7 @@ def test_a_kill_leaves_what_the_next_run_explains(
     if removed and written < 2:
         return
     old = {name: path(fork, name).read_text() for name in (OURS, "0003_more")}
-    fork.do("rebase", "blog")
+    fork.do("rebase", "blog", OURS)
     for name, text in list(old.items())[: 2 - removed]:
         path(fork, name).write_text(text)
     if written < 2:
@@ -304,7 +307,7 @@ def test_a_kill_leaves_what_the_next_run_explains(
     mend = refused.err.rpartition(": rm ")[2].split()
     for name in mend:
         (fork.root / name).unlink()
-    fork.do("rebase", "blog")
+    fork.do("rebase", "blog", "0003_more")
     assert files(fork) == ["0001_m1", THEIRS, "0003_stock", "0004_more"]
     fork.do("migrate")
 
@@ -325,7 +328,8 @@ def test_two_branches_in_git_become_a_line(anywhere: Project) -> None:
     git(anywhere.root, "checkout", "-q", "ours")
     git(anywhere.root, "merge", "-q", "--no-edit", "main")
     assert anywhere.run("migrate").code == 4
-    anywhere.do("rebase", "blog")
+    ended = anywhere.do("rebase", "blog")
+    assert ended.err.startswith(f"{OURS} is not in main.\n")
     committed(anywhere, "rebased")
     changed = git(anywhere.root, "show", "--name-status", "--format=", "-M40%", "HEAD")
     assert changed.split()[1:] == [f"blog/migrations/{OURS}.py", "blog/migrations/0004_stock.py"]
@@ -347,3 +351,162 @@ def test_a_kill_before_another_app_was_put_onto_the_new_names_is_taken_back(fork
         (fork.root / name).unlink()
     fork.do("rebase", "blog", "0003_more")
     fork.do("migrate")
+
+
+# -- which branch is new here, as git tells ------------------------------------------------------
+
+
+def merged(project: Project, branch: str = "ours") -> None:
+    """Anna's branch, with her own migrations, into which she has merged main with another's."""
+    repository(project)
+    git(project.root, "checkout", "-q", "-b", "theirs")
+    project.migration("blog", THEIRS, field("tags"), after=AFTER)
+    committed(project, "theirs")
+    git(project.root, "checkout", "-q", "main")
+    git(project.root, "checkout", "-q", "-b", "ours")
+    project.migration("blog", OURS, field("stock"), after=AFTER)
+    project.migration("blog", "0003_more", field("more"), after=[("blog", OURS)])
+    committed(project, "ours")
+    project.do("migrate")
+    git(project.root, "branch", "-q", "-f", "main", "theirs")
+    if branch != "ours":
+        git(project.root, "checkout", "-q", "-B", branch)
+    git(project.root, "merge", "-q", "--no-edit", "theirs")
+
+
+def remote(project: Project, name: str, commit: str) -> None:
+    git(project.root, "update-ref", f"refs/remotes/origin/{name}", commit)
+
+
+def test_what_is_new_here_moves_though_the_database_has_it_and_main_is_not_applied(
+    anywhere: Project,
+) -> None:
+    """The database alone would have said that main's is to move."""
+    merged(anywhere)
+    before = files(anywhere)
+    refused = anywhere.run("rebase", "blog")
+    assert refused.code == 4
+    assert "blog.0002_stock, blog.0003_more: it is applied to this database" in refused.err
+    assert f"{OURS}, 0003_more are not in main." in refused.err
+    assert "Move the other" not in refused.err
+    assert files(anywhere) == before
+    commands = ["migrate blog 0001_m1", "rebase blog 0003_more", "migrate"]
+    assert "; then ".join(f"whimbrel {each}" for each in commands) in refused.err
+    anywhere.do(*commands[0].split())
+    ended = anywhere.do("rebase", "blog")
+    assert ended.err.startswith(f"{OURS}, 0003_more are not in main.\n")
+    assert files(anywhere) == ["0001_m1", THEIRS, "0003_stock", "0004_more"]
+    anywhere.do("migrate")
+    assert anywhere.run("drift").code == 0
+
+
+@pytest.mark.parametrize(
+    ("remotes", "said"),
+    [
+        ({}, "main"),
+        ({"master": "theirs"}, "origin/master"),
+        ({"master": "ours", "main": "theirs"}, "origin/main"),
+        ({"main": "HEAD"}, "main"),
+    ],
+)
+def test_the_reference_is_the_first_that_is_not_head(
+    project: Project, remotes: dict[str, str], said: str
+) -> None:
+    merged(project)
+    for name, commit in remotes.items():
+        remote(project, name, commit)
+    project.do("migrate", "blog", "0001_m1")
+    made = project.do("rebase", "blog", "--json").json
+    assert made["decided"] == f"{OURS}, 0003_more are not in {said}"
+    assert made["onto"] == THEIRS
+
+
+def test_the_head_of_the_remote_is_called_by_its_branch(project: Project) -> None:
+    merged(project)
+    remote(project, "trunk", "theirs")
+    ref = "refs/remotes/origin/"
+    git(project.root, "symbolic-ref", f"{ref}HEAD", f"{ref}trunk")
+    refused = project.run("rebase", "blog")
+    assert f"{OURS}, 0003_more are not in origin/trunk." in refused.err
+
+
+def test_what_is_not_committed_is_new(project: Project) -> None:
+    repository(project)
+    project.migration("blog", THEIRS, field("tags"), after=AFTER)
+    committed(project, "theirs")
+    git(project.root, "checkout", "-q", "-b", "ours")
+    git(project.root, "commit", "-q", "--allow-empty", "-m", "more")
+    project.migration("blog", OURS, field("stock"), after=AFTER)
+    assert project.do("rebase", "blog").err.startswith(f"{OURS} is not in main.\n")
+    assert files(project) == ["0001_m1", THEIRS, "0003_stock"]
+
+
+def asked_for_each(project: Project, *leaves: str) -> str:
+    """The question that names the branches; nothing is changed."""
+    before = files(project)
+    asked = project.run("rebase", "blog", "--json")
+    assert asked.code == 3
+    (question,) = asked.json["error"]["questions"]
+    assert question["flags"] == [f"whimbrel rebase blog {leaf}" for leaf in leaves]
+    assert files(project) == before
+    return str(question["text"])
+
+
+@pytest.mark.parametrize("applied", [[], ["migrate", "blog", OURS], ["migrate", "blog", THEIRS]])
+def test_without_git_it_is_asked_whatever_is_applied(project: Project, applied: list[str]) -> None:
+    forked(project, field("a"), field("b"))
+    if applied:
+        other = path(project, THEIRS if applied[-1] == OURS else OURS)
+        text = other.read_text()
+        other.unlink()
+        project.do(*applied)
+        other.write_text(text)
+    asked_for_each(project, OURS, THEIRS)
+
+
+def test_where_there_is_no_program_git_it_is_asked(project: Project) -> None:
+    merged(project)
+    assert project.run("rebase", "blog", env={"PATH": ""}).code == 3
+
+
+def test_on_main_itself_nothing_tells(project: Project) -> None:
+    merged(project, branch="main")
+    asked_for_each(project, THEIRS, "0003_more")
+    remote(project, "main", "theirs")
+    refused = project.run("rebase", "blog")
+    assert f"{OURS}, 0003_more are not in origin/main." in refused.err
+
+
+@pytest.mark.parametrize(
+    ("commit", "said"),
+    [
+        ("theirs~1", f"{THEIRS}, {OURS}, 0003_more are not in origin/main"),
+        ("HEAD", "all of them are in origin/main"),
+    ],
+)
+def test_where_a_reference_has_none_or_all_it_is_asked(
+    project: Project, commit: str, said: str
+) -> None:
+    merged(project)
+    remote(project, "main", commit)
+    git(project.root, "commit", "-q", "--allow-empty", "-m", "more")
+    text = asked_for_each(project, THEIRS, "0003_more")
+    assert said in text
+
+
+def test_what_others_have_in_part_is_nobodys_alone(project: Project) -> None:
+    merged(project)
+    git(project.root, "checkout", "-q", "-b", "both", "HEAD")
+    git(project.root, "rm", "-q", "--cached", "blog/migrations/0003_more.py")
+    git(project.root, "commit", "-q", "-m", "in part")
+    remote(project, "main", "both")
+    git(project.root, "checkout", "-q", "-f", "ours")
+    assert "0003_more is not in origin/main" in asked_for_each(project, THEIRS, "0003_more")
+    project.do("migrate", "blog", "0001_m1")
+    project.do("rebase", "blog", "0003_more")
+
+
+def test_of_several_that_are_new_those_are_asked_for(project: Project) -> None:
+    merged(project)
+    project.migration("blog", "0002_third", field("third"), after=AFTER)
+    asked_for_each(project, "0002_third", "0003_more")

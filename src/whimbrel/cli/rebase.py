@@ -38,8 +38,8 @@ def command(
 ) -> int:
     """Put one branch of an app after the other, so that history stays a line.
 
-    NAME is a migration of the branch that moves; without it the branch moves of which nothing is
-    applied to the database. Its files get the next numbers, and depend on the other leaf.
+    NAME is a migration of the branch that moves; without it git is asked which one is new here, that
+    is, not in origin/main, or main. Its files get the next numbers, and depend on the other leaf.
     """
     from whimbrel.report.rebase import NEXT, STOPPED, rebase_json, rebase_text, words_text
     from whimbrel.run.rebase import plan_rebase, rebase

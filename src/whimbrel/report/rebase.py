@@ -35,7 +35,7 @@ def _edit(edit: Edit) -> Iterator[str]:
 
 def words_text(plan: RebasePlan) -> str:
     """What is to be known of it; nothing where nothing is."""
-    lines = []
+    lines = [f"{plan.decided}."] if plan.decided else []
     if plan.collisions:
         lines.append("Both are about the same; what was moved comes later, and has the last word:")
         lines += [f"  {reason}" for reason in plan.collisions]
@@ -50,6 +50,7 @@ def rebase_json(plan: RebasePlan) -> dict[str, Any]:
     return {
         "app": plan.app,
         "onto": plan.onto,
+        "decided": plan.decided,
         "moved": [_json(edit) for edit in plan.moved],
         "rewritten": [_json(edit) for edit in plan.pointing],
         "collisions": list(plan.collisions),

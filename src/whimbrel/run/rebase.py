@@ -5,7 +5,9 @@ What is to be done is a value first; `rebase` does it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import os
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,7 +44,8 @@ class RebasePlan:
 
     ``moved``: the migrations that come after ``onto``, in order. ``pointing``: files of other apps
     in the same branch. ``collisions``: what both branches are about; what was moved has the last
-    word. ``notes``: what nobody can tell.
+    word. ``notes``: what nobody can tell. ``decided``: how the branch that moves was found, where
+    none was named.
     """
 
     app: str
@@ -51,6 +54,7 @@ class RebasePlan:
     pointing: tuple[Edit, ...]
     collisions: tuple[str, ...]
     notes: tuple[str, ...]
+    decided: str | None = None
 
 
 def plan_rebase(
@@ -64,8 +68,8 @@ def plan_rebase(
 ) -> RebasePlan | None:
     """What is to be done so that an app's branches become a line; None where they are one.
 
-    name: the branch that moves, by its leaf or any migration of it; None: the one of which nothing
-    is applied to the database. onto: the leaf that it comes after, where there are several others.
+    name: the branch that moves, by its leaf or any migration of it; None: the one that is new here,
+    as git tells. onto: the leaf that it comes after, where there are several others.
     offline: no database is asked. Raises `QuestionError` where that leaves a choice,
     `HistoryError` where something of it is applied or others stand on it, `CollisionError` where it
     does not fit after the other.
@@ -76,11 +80,11 @@ def plan_rebase(
     leaves = sorted(history.graph.leaves(own), key=lambda node: node.name)
     if len(leaves) < 2:
         return None
-    applied = frozenset() if offline else _applied(config, history, alias)
     branches = branches_of(history.graph, leaves)
-    branch = _chosen(history, branches, name, applied, offline=offline)
+    branch, decided = _chosen(history, branches, name, offline=offline)
     target = _target(history, branches, branch, onto)
-    line = line_of(history, branch, target, applied)
+    applied = frozenset() if offline else _applied(config, history, alias)
+    line = line_of(history, branch, target, applied, decided)
     _refuse_recorded(line, applied)
     fork = fork_of(history, [branch.leaf, target])
     refuse_unfit(history, fork, line)
@@ -91,6 +95,7 @@ def plan_rebase(
         tuple(_edit(line, node) for node in line.pointing),
         fork.collisions,
         fork.notes,
+        decided,
     )
 
 
@@ -126,34 +131,29 @@ def _applied(config: Config, history: History, alias: str) -> frozenset[Key]:
 
 
 def _chosen(
-    history: History,
-    branches: Sequence[Branch],
-    name: str | None,
-    applied: Collection[Key],
-    *,
-    offline: bool,
-) -> Branch:
+    history: History, branches: Sequence[Branch], name: str | None, *, offline: bool
+) -> tuple[Branch, str | None]:
+    """The branch that moves; and how that was decided, where none is named."""
     if name is not None:
-        return _named(history, branches, name)
-    fresh = [branch for branch in branches if not _has_any(branch, applied)]
-    if len(fresh) == 1 and not offline:
-        return fresh[0]
-    if not fresh:
-        raise HistoryError(
-            "something of every branch is applied to this database; nothing was changed",
-            place=_labels(branches),
-            mend="Make one leaf of them: whimbrel makemigrations --merge",
-        )
+        return _named(history, branches, name), None
+    known = None if offline else _known_to_git(branches)
+    if known is None:
+        raise _which(branches)
+    absent = [branch for branch in branches if not known.any_of(branch)]
+    if len(absent) == 1 and all(known.all_of(each) for each in branches if each is not absent[0]):
+        return absent[0], known.why(absent[0])
+    # What is there in part is nobody's alone: then every branch may be meant.
+    raise _which(absent if len(absent) > 1 else branches, f"Git does not tell: {known.words}.")
+
+
+def _which(branches: Sequence[Branch], why: str = "") -> QuestionError:
     app = branches[0].leaf.app
-    raise _question(
-        f"Which of the branches of {app} is to come after the other?",
-        fresh,
-        [f"whimbrel rebase {app} {branch.leaf.name}" for branch in fresh],
+    text = f"Which of the branches of {app} is new here, and to come after the other?"
+    return _question(
+        f"{text} {why}".rstrip(),
+        branches,
+        [f"whimbrel rebase {app} {branch.leaf.name}" for branch in branches],
     )
-
-
-def _has_any(branch: Branch, applied: Collection[Key]) -> bool:
-    return any(key in applied for key in branch.own if key[0] == branch.leaf.app)
 
 
 def _named(history: History, branches: Sequence[Branch], name: str) -> Branch:
@@ -212,6 +212,107 @@ def _refuse_recorded(line: Line, applied: Collection[Key]) -> None:
                 place=label_of(new),
                 mend=f"Where its file is gone for good: whimbrel migrate {new[0]} {new[1]} --prune",
             )
+
+
+# -- what git says ---------------------------------------------------------------------------------
+
+#: Where the work of others is, the best first. Whole names: a tag may be called main too.
+_REFERENCES = (
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/heads/main",
+    "refs/heads/master",
+)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Which files of each branch, by its leaf, a reference has, and lacks."""
+
+    reference: str
+    there: Mapping[Key, Sequence[str]]
+    lacking: Mapping[Key, Sequence[str]]
+
+    def any_of(self, branch: Branch) -> bool:
+        return bool(self.there[branch.leaf.key])
+
+    def all_of(self, branch: Branch) -> bool:
+        return not self.lacking[branch.leaf.key]
+
+    def why(self, branch: Branch) -> str:
+        return self._lacks(self.lacking[branch.leaf.key])
+
+    @property
+    def words(self) -> str:
+        """What it lacks of all the branches."""
+        names = [name for lacking in self.lacking.values() for name in lacking]
+        return self._lacks(names) if names else f"all of them are in {self.reference}"
+
+    def _lacks(self, names: Sequence[str]) -> str:
+        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not in {self.reference}"
+
+
+def _known_to_git(branches: Sequence[Branch]) -> _Known | None:
+    """What the others have, as far as git knows it; None where there is no telling."""
+    own = {branch.leaf.key: _own_files(branch) for branch in branches}
+    files = [file for found in own.values() for file in found]
+    folders = {file.parent for file in files}
+    if not all(own.values()) or len(folders) > 1:
+        return None
+    folder = folders.pop()
+    reference = _reference(folder)
+    if reference is None:
+        return None
+    listing = ("ls-tree", "-r", "-z", "--name-only", reference, "--")
+    listed = _git(folder, *listing, *(file.name for file in files))
+    if listed is None:
+        return None
+    names = set(listed.split("\0"))
+    return _Known(
+        _git(folder, "rev-parse", "--abbrev-ref", reference) or reference,
+        {leaf: [file.stem for file in found if file.name in names] for leaf, found in own.items()},
+        {
+            leaf: [file.stem for file in found if file.name not in names]
+            for leaf, found in own.items()
+        },
+    )
+
+
+def _own_files(branch: Branch) -> list[Path]:
+    """Those of its own app that no other branch has."""
+    app = branch.leaf.app
+    return [
+        node.path
+        for node in branch.nodes
+        if node.app == app and node.key in branch.own and node.path is not None
+    ]
+
+
+def _reference(folder: Path) -> str | None:
+    """The first that there is; what HEAD is itself says nothing of what is new in it."""
+    head = _commit(folder, "HEAD")
+    if head is None:
+        return None
+    for name in _REFERENCES:
+        if _commit(folder, name) not in (None, head):
+            return name
+    return None
+
+
+def _commit(folder: Path, name: str) -> str | None:
+    return _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git prints, run in a directory; None where it fails, or is not there."""
+    try:
+        ended = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return os.fsdecode(ended.stdout).rstrip("\n")
 
 
 # -- the files -------------------------------------------------------------------------------------

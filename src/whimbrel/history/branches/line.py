@@ -60,8 +60,11 @@ class Line:
         return node._replace(app=app, name=name, dependencies=tuple(waits), run_before=before)
 
 
-def line_of(history: History, branch: Branch, onto: Node, applied: Collection[Key]) -> Line:
-    """A branch after another leaf. ``applied``: what a database has, half done or whole.
+def line_of(
+    history: History, branch: Branch, onto: Node, applied: Collection[Key], why: str | None = None
+) -> Line:
+    """A branch after another leaf. ``applied``: what a database has, half done or whole. ``why``: how
+    it is known that it is this one that moves.
 
     Raises `HistoryError` where something of it is applied, or others stand on it.
     """
@@ -69,7 +72,7 @@ def line_of(history: History, branch: Branch, onto: Node, applied: Collection[Ke
     fresh = graph.ancestors([branch.leaf.key]) - graph.ancestors([onto.key])
     moved = tuple(node for node in branch.nodes if node.key in fresh and node.app == onto.app)
     keys = {node.key for node in moved}
-    _refuse_applied(moved, applied)
+    _refuse_applied(moved, applied, why)
     _refuse_squashes(history, moved)
     pointing = tuple(_pointing(history, branch, keys, applied))
     return Line(onto, moved, _names(graph, moved), pointing)
@@ -103,16 +106,23 @@ def _words(name: str) -> str:
 # -- what stands against it ----------------------------------------------------------------------
 
 
-def _refuse_applied(moved: Iterable[Node], applied: Collection[Key]) -> None:
+def _refuse_applied(moved: Sequence[Node], applied: Collection[Key], why: str | None) -> None:
     found = [node for node in moved if node.key in applied]
     if found:
-        first = found[0]
+        app, leaf = moved[-1].key
+        other = f"{why}." if why else "Move the other branch, if that one is new here."
         raise HistoryError(
             "it is applied to this database, which knows it by this name; nothing was changed",
             place=", ".join(node.label for node in found),
-            mend=f"Move the other branch, or undo it first: whimbrel migrate {first.app} NAME, with "
-            f"what stands before {first.name}. {_MERGE}",
+            mend=f"{other} To move this one, undo it first: whimbrel migrate {app} {_before(found[0])}; "
+            f"then whimbrel rebase {app} {leaf}; then whimbrel migrate. {_MERGE}",
         )
+
+
+def _before(node: Node) -> str:
+    """What a migration came after, as `migrate` takes it."""
+    names = [name for app, name in node.dependencies if app == node.app]
+    return names[0] if names else "zero"
 
 
 def _refuse_squashes(history: History, moved: Iterable[Node]) -> None:
