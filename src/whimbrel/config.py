@@ -155,6 +155,12 @@ def wants_no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
+def workspace_of_github() -> Path | None:
+    """The directory that a workflow of GitHub's checks a repository out into, if this is one."""
+    told = os.environ.get("GITHUB_WORKSPACE")
+    return Path(told) if told else None
+
+
 def environment_with(**variables: str) -> dict[str, str]:
     """The environment for another program, with some variables of its own."""
     return {**os.environ, **variables}

@@ -66,6 +66,43 @@ def test_what_is_unknown_is_said_together_with_its_time_and_the_way_back(
     assert warning["mend"].endswith("whimbrel migrate blog --recorded")
 
 
+#: What is applied of apps besides blog; what is configured then; what is warned of.
+UNKNOWN = {
+    "all are there": ({"news": 1}, ["blog", "news"], []),
+    "one is gone": ({"shop": 1}, ["blog"], ["1 migration of the app 'shop'"]),
+    "one is renamed": ({"shop": 2}, ["blog", "store"], ["2 migrations of the app 'shop'"]),
+    "two are gone": (
+        {"shop": 1, "news": 2},
+        ["blog"],
+        ["2 migrations of the app 'news'", "1 migration of the app 'shop'"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("applied", "apps", "warned"), UNKNOWN.values(), ids=UNKNOWN)
+def test_apps_that_are_not_configured_are_warned_of_before_anything_is_done(
+    anywhere: Project, applied: dict[str, int], apps: list[str], warned: list[str]
+) -> None:
+    anywhere.configured("blog", *applied)
+    for app, length in applied.items():
+        anywhere.chain(app, length)
+    anywhere.do("migrate")
+    anywhere.configured(*apps)
+    for app in apps:
+        anywhere.chain(app, 1)
+    said = anywhere.do("migrate").err
+    lines = [line for line in said.splitlines() if line.startswith("warning: ")]
+    assert lines == [
+        f"warning: the record has {each}, which is not among the apps" for each in warned
+    ]
+    assert said.startswith("warning: " if warned else "")
+    assert ("whimbrel migrate shop --prune" in said) is ("shop" in str(warned))
+    assert len(anywhere.do("migrate", "--json").json["warnings"]) == len(warned)
+    for app in {*applied} - {*apps}:
+        anywhere.do("migrate", app, "--prune")
+    assert anywhere.do("migrate").err == "Nothing to do.\n"
+
+
 @pytest.mark.parametrize(
     ("args", "left"),
     [

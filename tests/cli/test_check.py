@@ -47,6 +47,13 @@ def ghost(project: Project) -> None:
     (project.root / "blog/migrations/0002_x.py").unlink()
 
 
+def unknown_app(project: Project) -> None:
+    project.configured("blog", "shop")
+    project.chain("shop", 2)
+    project.do("migrate")
+    project.configured("blog")
+
+
 def replaced(project: Project, old: str, new: str) -> None:
     file = project.root / "blog/migrations/0001_m1.py"
     file.write_text(file.read_text().replace(old, new))
@@ -116,6 +123,12 @@ ROWS: dict[str, Row] = {
         "it is applied, and blog.0002_x, which it depends on, is not",
     ),
     "a ghost": (ghost, ["ghost"], "None:None", "it was applied at "),
+    "an app that is not configured": (
+        unknown_app,
+        ["ghost"],
+        "None:None",
+        "the record has 2 migrations of the app 'shop', which is not among the apps",
+    ),
     "a killed run": (
         half_done,
         ["half-done"],
@@ -248,6 +261,16 @@ def test_ignored_codes(sound: Project) -> None:
     assert sound.do("check", "--json").json["ignored"] == 1
 
 
+def test_who_shares_a_database_hears_nothing_of_the_others(sound: Project) -> None:
+    unknown_app(sound)
+    (found,) = findings(sound)
+    assert (found["app"], found["migration"]) == ("shop", None)
+    assert found["mend"].endswith("whimbrel migrate shop --prune")
+    assert codes(sound, "blog") == codes(sound, "--ignore", "ghost") == []
+    sound.do("migrate", "shop", "--prune")
+    assert codes(sound) == []
+
+
 @pytest.mark.parametrize("more", [["--ignore", "irreversibel"], []], ids=str)
 def test_a_code_that_there_is_not(sound: Project, more: list[str]) -> None:
     if not more:
@@ -322,6 +345,31 @@ def test_github_shows_findings_at_their_lines(sound: Project) -> None:
     assert irreversible.startswith(
         "::error file=project/blog/migrations/0002_x.py,line=8,title=whimbrel%3A irreversible::"
     )
+
+
+@pytest.mark.parametrize(
+    ("git", "workspace", "shown"),
+    [
+        (None, None, "blog/models.py"),
+        ("..", None, "project/blog/models.py"),
+        (".", None, "blog/models.py"),
+        (None, "..", "project/blog/models.py"),
+        (".", "..", "project/blog/models.py"),
+        ("..", ".", "blog/models.py"),
+        ("..", "blog", "models.py"),
+        ("..", "shop", "project/blog/models.py"),
+        ("..", "", "project/blog/models.py"),
+    ],
+)
+def test_github_names_files_from_the_root_of_the_repository(
+    sound: Project, git: str | None, workspace: str | None, shown: str
+) -> None:
+    if git is not None:
+        sound.write(f"{git}/.git", "gitdir: elsewhere\n")  # as in a worktree
+    sound.models("blog", M1 + "    title = models.TextField(null=True)\n")
+    told = str(sound.root / workspace) if workspace else ""
+    ended = sound.run("check", "--format", "github", env={"GITHUB_WORKSPACE": told})
+    assert ended.out.startswith(f"::error file={shown},line=4,")
 
 
 def test_github_reads_what_is_escaped_as_it_was(sound: Project) -> None:

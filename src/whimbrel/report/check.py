@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from whimbrel.config import workspace_of_github
 from whimbrel.report.text import counted
 from whimbrel.run.check import Checked
 from whimbrel.run.check.findings import Finding, Unasked
@@ -89,6 +90,14 @@ def _escaped(text: str, more: str = "") -> str:
 
 def _from_root(file: str) -> str:
     """A file from the root of its repository on, which is what GitHub goes by."""
-    path = Path(file).absolute()
-    root = next((each for each in path.parents if (each / ".git").exists()), Path.cwd())
+    path = Path(file).resolve()
+    root = _root_of(path)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+
+
+def _root_of(path: Path) -> Path:
+    """GitHub's own word counts first: a checkout need not have a .git."""
+    workspace = workspace_of_github()
+    if workspace is not None and path.is_relative_to(workspace.resolve()):
+        return workspace.resolve()
+    return next((each for each in path.parents if (each / ".git").exists()), Path.cwd())

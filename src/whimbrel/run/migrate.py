@@ -18,6 +18,7 @@ from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_gho
 from whimbrel.run.record import Record, ghosts, record_in
 from whimbrel.run.recorder import Applied
 from whimbrel.run.results import Done, Interrupted, MigrateResult, Wishes
+from whimbrel.run.unknown_apps import unknown_apps
 
 
 def migrate(
@@ -134,12 +135,14 @@ class _Run:
     def _notices(self, record: Record) -> tuple[Noticed, ...]:
         """What is odd about the history, and stops nothing."""
         graph = self.history.graph
-        gone = [key for key in ghosts(graph, record.applied) if key[0] in graph.apps]
+        unknown = ghosts(graph, record.applied)
+        gone = [key for key in unknown if key[0] in graph.apps]
         kept = record.sources(gone) if gone else {}
         found = [
             _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
             for app, keys in _by_app(gone).items()
         ]
+        found += [Noticed(each.message, each.mend) for each in unknown_apps(unknown, graph.apps)]
         for notice in found:
             self.wishes.tell(notice)
         return tuple(found)

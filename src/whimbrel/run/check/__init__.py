@@ -30,6 +30,7 @@ from whimbrel.run.check.finders import (
     of_missing,
     of_operations,
     of_questions,
+    of_unknown_app,
     of_unmigrated,
     without_what_is_missing,
 )
@@ -240,10 +241,13 @@ class _Checking:
 
     def _recorded(self, record: Record) -> None:
         from whimbrel.run.record import inconsistencies
+        from whimbrel.run.unknown_apps import unknown_apps
 
-        gone = self._gone(record)
+        unknown, apps = self._gone(record), {app.label for app in self.config.apps}
+        gone = [key for key in unknown if key[0] in apps]
         kept = record.sources(gone) if gone else {}
         self.found += [of_ghost(key, record.applied[key], key in kept) for key in gone]
+        self.found += map(of_unknown_app, unknown_apps(unknown, apps))
         history, record = self._fitted(record)
         nodes = history.graph.nodes if history is not None else self._nodes()
         for edit in edits_of(edited(nodes, record.applied), record):
@@ -269,11 +273,10 @@ class _Checking:
             return None, record
 
     def _gone(self, record: Record) -> list[Key]:
-        """What is applied, is of these apps, and has no file; nor stands a squash for it."""
+        """What is applied, and has no file; nor stands a squash for it."""
         known = self._nodes().keys() | self.loaded.broken.keys()
         known |= {key for node in self.loaded.nodes for key in node.replaces}
-        apps = {app.label for app in self.config.apps}
-        return [key for key in record.applied if key[0] in apps and key not in known]
+        return [key for key in record.applied if key not in known]
 
     def _nodes(self) -> dict[Key, Node]:
         return {node.key: node for node in self.loaded.nodes}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from whimbrel.operations.base import Operation
     from whimbrel.run.journal import Entry
     from whimbrel.run.recorder import Applied
+    from whimbrel.run.unknown_apps import UnknownApp
     from whimbrel.state.state import State
 
 #: The file, and its line, at the beginning of an error's place.
@@ -145,6 +146,11 @@ def of_ghost(key: Key, applied: Applied, kept: bool) -> Finding:
         mend += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
     message = f"it was applied at {applied.at:%Y-%m-%d %H:%M:%S} UTC, and has no file here"
     return Finding("ghost", message, mend, key[0], label_of(key))
+
+
+def of_unknown_app(unknown: UnknownApp) -> Finding:
+    """The applied migrations of an app that the configuration does not have: one finding."""
+    return Finding("ghost", unknown.message, unknown.mend, unknown.app)
 
 
 def of_half_done(entry: Entry, node: Node | None) -> Finding:
