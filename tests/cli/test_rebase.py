@@ -406,10 +406,9 @@ def test_what_is_new_here_moves_though_the_database_has_it_and_main_is_not_appli
         ({}, "main"),
         ({"master": "theirs"}, "origin/master"),
         ({"master": "ours", "main": "theirs"}, "origin/main"),
-        ({"main": "HEAD"}, "main"),
     ],
 )
-def test_the_reference_is_the_first_that_is_not_head(
+def test_the_reference_is_the_first_that_is_there(
     project: Project, remotes: dict[str, str], said: str
 ) -> None:
     merged(project)
@@ -419,6 +418,13 @@ def test_the_reference_is_the_first_that_is_not_head(
     made = project.do("rebase", "blog", "--json").json
     assert made["decided"] == f"{OURS}, 0003_more are not in {said}"
     assert made["onto"] == THEIRS
+
+
+def test_nothing_is_new_in_what_is_pushed(project: Project) -> None:
+    merged(project)
+    remote(project, "main", "HEAD")
+    project.do("migrate", "blog", "0001_m1")
+    assert project.run("rebase", "blog").code == 3
 
 
 def test_the_head_of_the_remote_is_called_by_its_branch(project: Project) -> None:

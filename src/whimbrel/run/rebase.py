@@ -290,14 +290,10 @@ def _own_files(branch: Branch) -> list[Path]:
 
 
 def _reference(folder: Path) -> str | None:
-    """The first that there is; what HEAD is itself says nothing of what is new in it."""
-    head = _commit(folder, "HEAD")
-    if head is None:
-        return None
-    for name in _REFERENCES:
-        if _commit(folder, name) not in (None, head):
-            return name
-    return None
+    """The first that there is. None where that is HEAD itself: nothing of it is new."""
+    there = ((name, _commit(folder, name)) for name in _REFERENCES)
+    name, commit = next((each for each in there if each[1] is not None), (None, None))
+    return name if commit != _commit(folder, "HEAD") else None
 
 
 def _commit(folder: Path, name: str) -> str | None:
