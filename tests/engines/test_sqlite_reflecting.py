@@ -246,10 +246,26 @@ def test_attached_files_are_schemas(tmp_path: Path) -> None:
 #: Statements, and the same with other capitals.
 CAPITALS: list[tuple[str, str, str]] = [
     ("tables", "CREATE TABLE t (a)", "CREATE TABLE T (a)"),
-    ("columns", "CREATE TABLE t (a, bc INT UNIQUE, PRIMARY KEY (a, bc))", "CREATE TABLE t (A, Bc INT UNIQUE, PRIMARY KEY (A, bC))"),
-    ("keys", f"{P} CREATE TABLE t (a REFERENCES p, b INT REFERENCES t (a))", f"{P.upper()} CREATE TABLE T (A REFERENCES P, B INT REFERENCES t (a))"),
-    ("expressions", "CREATE TABLE t (a, b AS (a + 1), CONSTRAINT k CHECK (a > 1 AND t.a <> 'A'))", "CREATE TABLE t (A, B AS (A + 1), CONSTRAINT K CHECK (A > 1 AND T.\"A\" <> 'A'))"),
-    ("indexes", "CREATE TABLE t (a); CREATE INDEX i ON t (a, lower(a)) WHERE a > 1", "CREATE TABLE T (A); CREATE INDEX I ON T (A, lower(A)) WHERE A > 1"),
+    (
+        "columns",
+        "CREATE TABLE t (a, bc INT UNIQUE, PRIMARY KEY (a, bc))",
+        "CREATE TABLE t (A, Bc INT UNIQUE, PRIMARY KEY (A, bC))",
+    ),
+    (
+        "keys",
+        f"{P} CREATE TABLE t (a REFERENCES p, b INT REFERENCES t (a))",
+        f"{P.upper()} CREATE TABLE T (A REFERENCES P, B INT REFERENCES t (a))",
+    ),
+    (
+        "expressions",
+        "CREATE TABLE t (a, b AS (a + 1), CONSTRAINT k CHECK (a > 1 AND t.a <> 'A'))",
+        "CREATE TABLE t (A, B AS (A + 1), CONSTRAINT K CHECK (A > 1 AND T.\"A\" <> 'A'))",
+    ),
+    (
+        "indexes",
+        "CREATE TABLE t (a); CREATE INDEX i ON t (a, lower(a)) WHERE a > 1",
+        "CREATE TABLE T (A); CREATE INDEX I ON T (A, lower(A)) WHERE A > 1",
+    ),
 ]
 
 

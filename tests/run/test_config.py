@@ -98,7 +98,12 @@ T = "[tool.whimbrel]\n"
     ("text", "place", "message", "mend"),
     [
         (T + 'databse = "x"', "databse", "no such key as 'databse'", "Did you mean 'database'?"),
-        (T + "colour = 1", "colour", "no such key", "Keys here: apps, database, databases, app, include, exclude, check."),
+        (
+            T + "colour = 1",
+            "colour",
+            "no such key",
+            "Keys here: apps, database, databases, app, include, exclude, check.",
+        ),
         (T + 'apps = "blog"', "apps", "must be a list, not 'blog'", None),
         (T + "database = 3", "database", "must be a string, not 3", None),
         (T + "apps = [3]", "apps", "the dotted name of a package, not 3", "For one"),
