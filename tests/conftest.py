@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,11 @@ from servers import PostgresServer, ServerMissing, running_postgresql
 settings.register_profile("steady", derandomize=True, database=None)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile("steady")
+
+# Whoever is started in the background by a script is deaf to Ctrl-C, and so are its children; the
+# commands that tests interrupt must not be.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_SERVER = "PostgreSQL cannot be tested here: "
 
