@@ -33,14 +33,20 @@ class Health:
         """The health of a database, as far as steps can change it."""
         return cls(_orphans(connection, _touched(steps)), dict(_broken(connection)))
 
+    @classmethod
+    def of_keys(cls, connection: Connection) -> Health:
+        """The foreign keys of a whole database alone."""
+        return cls(_orphans(connection, None), {})
+
     def refuse_what_is_worse_than(self, before: Health, steps: Sequence[Step]) -> None:
         """Raises `StepError` where a row has lost the row it points at, or a view what it reads."""
         names = _new_names(steps)
         for (table, target), number in self.orphans.items():
             was = (names.get(table, table), names.get(target, target))
-            if number > before.orphans[was]:
+            more = number - before.orphans[was]
+            if more > 0:
                 raise StepError(
-                    f"{number} rows of {table} would point at rows of {target} that are not there",
+                    f"{more} rows of {table} would point at rows of {target} that are not there",
                     place=table,
                     mend="Mend or delete them first. Nothing was changed.",
                 )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from whimbrel.engines.base import Hazard, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite.health import Health
-from whimbrel.errors import DatabaseError, UnsupportedError
+from whimbrel.errors import DatabaseError, StepError, UnsupportedError
 from whimbrel.schema import changes as c
 
 #: From 3.26 on a renamed table takes the foreign keys of others along (lang_altertable.html, 2).
@@ -100,10 +100,24 @@ def without_transaction(connection: Connection, *, rows: bool = False) -> Iterat
     try:
         if rows:
             execute(connection, "PRAGMA foreign_keys = ON")
-        yield
+        yield from _looked_after(connection)
     finally:
         _roll_back(connection)
         _restore(connection, before)
+
+
+def _looked_after(connection: Connection) -> Iterator[None]:
+    """As `_checked`, where what is wrong has been committed."""
+    if _setting(connection, "foreign_keys"):
+        yield
+        return
+    before = Health.of_keys(connection)
+    yield
+    try:
+        Health.of_keys(connection).refuse_what_is_worse_than(before, ())
+    except StepError as error:
+        error.mend = "It ran in no transaction, so it stays: mend or delete such rows, then run migrate again."
+        raise
 
 
 def _refuse_old_library(connection: Connection) -> None:
@@ -134,13 +148,26 @@ def _prepare(connection: Connection, steps: Sequence[Step], lock_timeout: float 
 
 
 def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
-    """What was whole before is whole after."""
-    if not must_let_go(steps):
+    """What was whole before is whole after.
+
+    Where foreign keys are not enforced, and rows are written (by SQL of the user's own, or by
+    code beside a rebuild), they are looked at; where a table is made anew, views and triggers too.
+    """
+    if must_let_go(steps):
+        before = Health.of(connection, steps)
         yield
-        return
-    before = Health.of(connection, steps)
-    yield
-    Health.of(connection, steps).refuse_what_is_worse_than(before, steps)
+        Health.of(connection, steps).refuse_what_is_worse_than(before, steps)
+    elif _writes_rows(steps) and not _setting(connection, "foreign_keys"):
+        before = Health.of_keys(connection)
+        yield
+        Health.of_keys(connection).refuse_what_is_worse_than(before, steps)
+    else:
+        yield
+
+
+def _writes_rows(steps: Sequence[Step]) -> bool:
+    """Whether what is done is not all known: a step of no change is SQL of the user's own."""
+    return any(step.change is None for step in steps)
 
 
 def _roll_back(connection: Connection) -> None:
