@@ -10,7 +10,6 @@ import difflib
 import fnmatch
 import importlib.machinery
 import os
-import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 
 from whimbrel.bytecode import import_with_care
 from whimbrel.errors import ConfigError
+from whimbrel.urls import filled
 
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
 DEFAULT_ALIAS = "default"
@@ -35,10 +35,16 @@ _KEYS: Mapping[str, type] = {
 }
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
 _CHECK_KEYS: Mapping[str, type] = {"ignore": list}
-_KINDS: Mapping[type, str] = {list: "a list", str: "a string", dict: "a table"}
+_KINDS: Mapping[type, str] = {
+    list: "a list",
+    str: "a string",
+    dict: "a table",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
 #: The tables in which a database keeps what Whimbrel knows of it.
 OWN_TABLES = frozenset({"whimbrel_migrations", "whimbrel_journal", "whimbrel_backfill"})
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -237,7 +243,13 @@ def _check_keys(file: Path, inside: str, table: dict[str, Any], known: Mapping[s
             mend = _nearest(key, known) or f"Keys here: {', '.join(known)}."
             raise ConfigError(f"there is no such key as {key!r}", place=place, mend=mend)
         if not isinstance(value, known[key]):
-            raise ConfigError(f"must be {_KINDS[known[key]]}, not {value!r}", place=place)
+            raise _not_a(known[key], value, place)
+
+
+def _not_a(wanted: type, value: object, place: str) -> ConfigError:
+    """Return the error of a value that is none of what is wanted; it may hold a password."""
+    found = _KINDS.get(type(value), f"a {type(value).__name__}")
+    return ConfigError(f"must be {_KINDS[wanted]}, not {found}", place=place)
 
 
 def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
@@ -253,7 +265,7 @@ def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
     for alias, url in table.get("databases", {}).items():
         place = f"{file}: databases.{alias}"
         if not isinstance(url, str):
-            raise ConfigError(f"must be a string, not {url!r}", place=place)
+            raise _not_a(str, url, place)
         if alias == DEFAULT_ALIAS and "database" in table:
             raise ConfigError(
                 "the default database is given twice",
@@ -265,8 +277,7 @@ def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
 
 
 def _filled(text: str, place: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
+    def value(name: str) -> str:
         if not os.environ.get(name):
             raise ConfigError(
                 f"the environment variable {name} is not set",
@@ -275,7 +286,7 @@ def _filled(text: str, place: str) -> str:
             )
         return os.environ[name]
 
-    return _VARIABLE.sub(value, text)
+    return filled(text, value)
 
 
 # -- apps ------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ URLS = {
     "postgresql://me:secret@db/acme": False,
     "postgresql:///acme?user=me&password=secret": False,
     "postgresql://db/acme?sslpassword=secret": False,
+    "postgresql://m/e:secret@db/acme": False,
+    "postgresql://db/acme?passwd=secret": False,
     "driver://user:secret@db/acme": False,
     "%(secret)s": False,
 }

@@ -104,8 +104,8 @@ T = "[tool.whimbrel]\n"
             "no such key",
             "Keys here: apps, database, databases, app, include, exclude, check.",
         ),
-        (T + 'apps = "blog"', "apps", "must be a list, not 'blog'", None),
-        (T + "database = 3", "database", "must be a string, not 3", None),
+        (T + 'apps = "blog"', "apps", "must be a list, not a string", None),
+        (T + "database = 3", "database", "must be a string, not a number", None),
         (T + "apps = [3]", "apps", "the dotted name of a package, not 3", "For one"),
         (T + 'apps = ["no-name"]', "apps", "not 'no-name'", "For one"),
         (T + 'apps = ["nowhere"]', "apps", "no package 'nowhere'", "whimbrel init nowhere"),
@@ -123,6 +123,14 @@ T = "[tool.whimbrel]\n"
         (T + "[tool.whimbrel.app.x]\nmodel = 1", "app.x.model", "no such key", "'models'"),
         (T + '[tool.whimbrel.app."a-b"]', "app.a-b", "cannot be the label", None),
         (T + "[tool.whimbrel.databases]\neu = 1", "databases.eu", "must be a string", None),
+        (
+            T + 'databases.eu = {url = "postgresql://u:s3cret@h/d"}',
+            "databases.eu",
+            "must be a string, not a table",
+            None,
+        ),
+        (T + 'database = ["p://u:s3cret@h/d"]', "database", "a string, not a list", None),
+        (T + 'databases = "p://u:s3cret@h/d"', "databases", "a table, not a string", None),
         (
             T + 'database = "a"\n[tool.whimbrel.databases]\ndefault = "b"',
             "databases.default",
@@ -152,6 +160,7 @@ def test_what_cannot_be_is_named_with_file_and_key(
     assert caught.value.place == (f"{file}: {place}" if place else str(file))
     assert (mend is None) == (caught.value.mend is None)
     assert (mend or "") in (caught.value.mend or "")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_where_nothing_is_configured_init_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from whimbrel.errors import (
     UnsupportedError,
     WhimbrelError,
 )
+from whimbrel.urls import has_stray_at, is_secret
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
@@ -50,6 +52,12 @@ _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", 
 #: What only asyncpg understands in a URL, and what libpq calls it (None: nothing).
 _OF_ASYNCPG = {
     "ssl": "sslmode",
+    "timeout": "connect_timeout",
+    "command_timeout": None,
+    "statement_cache_size": None,
+    "max_cached_statement_lifetime": None,
+    "max_cacheable_statement_size": None,
+    "direct_tls": None,
     "prepared_statement_cache_size": None,
     "prepared_statement_name_func": None,
     "async_fallback": None,
@@ -75,7 +83,7 @@ class Database:
 
     @property
     def shown(self) -> str:
-        secrets = {key: "***" for key in self.url.query if "password" in key.lower()}
+        secrets = {key: "***" for key in self.url.query if is_secret(key)}
         shown = self.url.update_query_dict(secrets).render_as_string(hide_password=True)
         return shown.replace("%2A%2A%2A", "***")
 
@@ -118,8 +126,9 @@ def database_of(config: Config, alias: str = DEFAULT_ALIAS) -> Database:
 def parsed(config: Config, alias: str) -> URL:
     """The URL of a database; a relative path of a SQLite file starts at the project's root."""
     place = f"{config.file or 'configuration'}: database {alias!r}"
+    text = config.url(alias)
     try:
-        url = make_url(config.url(alias))
+        url = make_url(text)
         url = url.set(drivername=url.drivername.replace("postgres+", "postgresql+", 1))
         url = url.set(drivername="postgresql") if url.drivername == "postgres" else url
         url.get_dialect()
@@ -130,15 +139,34 @@ def parsed(config: Config, alias: str) -> URL:
             mend="A URL begins with sqlite:///, postgresql:// or mysql://.",
         ) from None
     except (ArgumentError, ValueError):
-        raise ConfigError(
-            "the URL cannot be parsed (it is not shown, since it may hold a password)",
-            place=place,
-            mend="For one: postgresql://user:password@host:5432/name. "
-            "Characters such as @ and / in a password are written %40 and %2F.",
-        ) from None
+        raise _unreadable("cannot be parsed", place) from None
     except ImportError:
         pass
+    if url.get_backend_name() == "sqlite":
+        _refuse_host(url, place)
+    elif has_stray_at(text):
+        raise _unreadable('has an "@" that may be a part of its password', place)
     return _anchored(url, config.root)
+
+
+def _unreadable(why: str, place: str) -> ConfigError:
+    return ConfigError(
+        f"the URL {why} (it is not shown, since it may hold a password)",
+        place=place,
+        mend="For one: postgresql://user:password@host:5432/name. "
+        "Characters such as @ and / in a password are written %40 and %2F.",
+    )
+
+
+def _refuse_host(url: URL, place: str) -> None:
+    """Raises `ConfigError` for a SQLite database that is said to be on a host: it is a file."""
+    if url.host or url.username or url.password or url.port:
+        raise ConfigError(
+            "SQLite has no hosts and no users",
+            place=place,
+            mend="A file is written with three slashes, sqlite:///file.sqlite3; "
+            "with four where its path is absolute.",
+        )
 
 
 def _anchored(url: URL, root: Path) -> URL:
@@ -188,8 +216,16 @@ def _spoken_to(url: URL, driver: str) -> URL:
         if key not in _OF_ASYNCPG:
             query[key] = value
         elif (name := _OF_ASYNCPG[key]) is not None:
-            query[name] = value
+            query[name] = _whole_seconds(value) if key == "timeout" else value
     return url.set(query=query)
+
+
+def _whole_seconds(value: Any) -> Any:
+    """Return a time that libpq takes; it knows no parts of seconds, and takes 0 for no limit."""
+    try:
+        return str(max(1, math.ceil(float(value))))
+    except (TypeError, ValueError, OverflowError):
+        return value  # the driver says what is wrong with it
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.adopt.project import VERSION_TABLE, AlembicProject
 from whimbrel.run.project import appended
+from whimbrel.urls import has_stray_at, is_secret
 
 #: Where the URL has a password, or is not known: it belongs in no file that is shared.
 _BY_ENVIRONMENT = "${DATABASE_URL}"
@@ -164,5 +165,5 @@ def _url(given: str | None) -> str:
     except (ArgumentError, ValueError):
         return _BY_ENVIRONMENT
     # A password may stand behind the question mark too.
-    secret = url.password is not None or any("password" in key.lower() for key in url.query)
+    secret = url.password is not None or has_stray_at(str(given)) or any(map(is_secret, url.query))
     return str(given) if known and not secret and "%(" not in str(given) else _BY_ENVIRONMENT
