@@ -124,6 +124,39 @@ def test_an_operation_that_does_not_fit_says_why(operation: Operation, said: str
     assert said in str(caught.value)
 
 
+#: Alterations that would drop rows, or let them point at others: from what, to what.
+READERS = models.ManyToManyField("blog.Author")
+LINKED = models.ManyToManyField("blog.Author", through="blog.Post")
+LOSSES: dict[str, tuple[models.Field, models.Field]] = {
+    "own table to through": (READERS, LINKED),
+    "through to own table": (LINKED, READERS),
+    "another target": (READERS, models.ManyToManyField("blog.Post")),
+    "column to table": (models.TextField(default=""), READERS),
+    "table to column": (READERS, models.TextField(default="")),
+    "column to through": (models.ForeignKey("blog.Author"), LINKED),
+    "through to column": (LINKED, models.IntegerField(null=True)),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), LOSSES.values(), ids=LOSSES)
+def test_a_field_is_not_altered_to_what_cannot_keep_its_rows(
+    old: models.Field, new: models.Field
+) -> None:
+    """Refused in what the database does; taken as said where something else does it."""
+    before = replay("blog", [AUTHOR, POST, migrations.AddField("Post", "x", old)], States.empty())
+    altered = migrations.AlterField("Post", "x", new)
+    for refused in (altered, migrations.SeparateDatabaseAndState(database_operations=[altered])):
+        with pytest.raises(StateError, match="cannot be altered to"):
+            replay("blog", [refused], before)
+    assert replay("blog", [migrations.AlterField("Post", "x", old)], before)
+    for said in (
+        migrations.SeparateDatabaseAndState(state_operations=[altered]),
+        migrations.RunSQL("SELECT 1", state_operations=[altered]),
+    ):
+        after = replay("blog", [said], before).models
+        assert after.model("blog.Post").field("x").field == new
+
+
 def test_a_name_near_the_one_asked_for_is_suggested() -> None:
     with pytest.raises(StateError, match=r"Did you mean blog\.Post\?"):
         blog().model("blog.Pots")

@@ -35,6 +35,7 @@ from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State
@@ -55,17 +56,9 @@ def change_fields(work: Work) -> None:
             if before is None or not alterable(before.field, each.field):
                 _add(work, new, each)
             elif before.field != each.field:
+                if before.field.computed() is None and each.field.computed() is not None:
+                    _ask_to_replace(work, old, new, before)
                 _alter(work, old, new, each)
-
-
-def alterable(old: Field, new: Field) -> bool:
-    """Whether one can become the other: a column a column, a table between models the same one."""
-    if old.has_column or new.has_column:
-        return old.has_column and new.has_column
-    if isinstance(old, ManyToManyField) and isinstance(new, ManyToManyField):
-        same = (old.through is None) == (new.through is None)
-        return same and (old.through is not None or old.to.lower() == new.to.lower())
-    return True
 
 
 # -- removing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from whimbrel.detect.fields import alterable
 from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
@@ -10,6 +9,7 @@ from whimbrel.detect.renames import Choice, Gone, field_score
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
+from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
 
 

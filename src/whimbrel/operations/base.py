@@ -71,8 +71,12 @@ class Operation(ABC):
             return States(models, models)
         return joined(States(models, self.apply(app, fitting(self, app, states).database)))
 
+    def refuse(self, app: str, state: State) -> None:  # noqa: B027
+        """Raise `StateError` where a database in this state could only do it by losing rows."""
+
     def passages(self, app: str, states: States) -> Iterator[Passage]:
         """It, or the operations that it is made of, with the states around each."""
+        self.refuse(app, states.models)
         before = fitting(self, app, states)
         yield Passage(self, before, self.apply_to_both(app, before))
 
@@ -98,7 +102,18 @@ class Operation(ABC):
 
 
 def replay(app: str, operations: Iterable[Operation], states: States) -> States:
-    """The states after a row of operations of one app's migration."""
+    """The states after a row of operations of one app's migration, as a database does them.
+
+    Raises `StateError` where one does not fit, or could only be done by losing rows.
+    """
+    for operation in operations:
+        *_, last = operation.passages(app, states)
+        states = last.after
+    return states
+
+
+def assumed(app: str, operations: Iterable[Operation], states: States) -> States:
+    """The states after operations that only say what something else does in the database."""
     for operation in operations:
         states = operation.apply_to_both(app, states)
     return states

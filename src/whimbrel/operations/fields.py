@@ -17,8 +17,10 @@ from whimbrel.operations.following import (
 from whimbrel.schema.expressions import SQL, Default
 from whimbrel.state.enums import born_labels, enum_labels
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
-from whimbrel.state.model import ModelField
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State, bound
 
 
@@ -121,12 +123,53 @@ class AlterField(_FieldOperation):
             return state.with_models(changed)
         return with_shared(state, changed, old.name, labels)
 
+    def refuse(self, app: str, state: State) -> None:
+        model = state.find(f"{app}.{self.model_name}")
+        old = model.find(self.name) if model is not None else None
+        if model is None or old is None or not model.options.managed:
+            return
+        new = bound(self.field, app, model.name)
+        if not alterable(old.field, new):
+            raise StateError(
+                f"{model.label}.{old.name} is {_what(old.field)} and cannot be altered to "
+                f"{_what(new)}: its rows would be lost, or point at others",
+                place=self.describe(),
+                mend=_instead(model, old, new),
+            )
+
     def describe(self) -> str:
         return f"Alter field {self.name} of {self.model_name}"
 
     @property
     def fragment(self) -> str:
         return f"alter_{self.model_name.lower()}_{self.name.lower()}"
+
+
+def _what(field: Field) -> str:
+    """What holds a field's values, in words."""
+    if not isinstance(field, ManyToManyField):
+        return "a column"
+    through = f" through {field.through}" if field.through else ""
+    return f"a many-to-many field to {field.to}{through}"
+
+
+def _instead(model: Model, old: ModelField, new: Field) -> str:
+    """What to write for an alteration that cannot keep the rows."""
+    name, kept = old.name, f"{old.name}_old"
+    lines = (
+        f"To keep what is in it, write RenameField({model.name!r}, {name!r}, {kept!r}), "
+        f"AddField({model.name!r}, {name!r}, ...), a RunPython that copies the rows, and "
+        f"RemoveField({model.name!r}, {kept!r}); without the first, the third and with "
+        f"RemoveField({model.name!r}, {name!r}), they go."
+    )
+    if isinstance(old.field, ManyToManyField) and isinstance(new, ManyToManyField):
+        table = old.field.db_table or through_table_name(model.db_table, name)
+        if new.through is not None and old.field.through is None:
+            lines += (
+                f" Where {new.through} is to have the table that is there (db_table={table!r}), "
+                "say it of the models alone: SeparateDatabaseAndState(state_operations=[...])."
+            )
+    return lines
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def fitting(operation: Operation, app: str, states: States) -> States:
         return states
     try:
         operation.apply(app, states.database)
+        operation.refuse(app, states.database)
     except StateError:
         # Whoever applies it raises what is wrong, if that does not mend it.
         return states._replace(database=_adopted(states, operation.models(app)))

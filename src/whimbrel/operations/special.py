@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from whimbrel.errors import UsageError
-from whimbrel.operations.base import Operation, Passage, States, replay
+from whimbrel.operations.base import Operation, Passage, States, assumed
 from whimbrel.operations.parting import joined
 from whimbrel.state.state import State
 
@@ -117,7 +117,7 @@ class RunSQL(Operation):
         return state
 
     def apply_to_both(self, app: str, states: States) -> States:
-        return replay(app, self.state_operations or (), states)
+        return assumed(app, self.state_operations or (), states)
 
     def passages(self, app: str, states: States) -> Iterator[Passage]:
         yield Passage(self, states, self.apply_to_both(app, states))
@@ -190,7 +190,7 @@ class SeparateDatabaseAndState(Operation):
                 yield passage
                 inner = passage.after
         if self.database_operations and all(map(_is_opaque, self.database_operations)):
-            after = replay(app, self.state_operations, states)
+            after = assumed(app, self.state_operations, states)
         else:
             after = joined(States(self.apply(app, states.models), inner.database))
         yield Passage(self, inner, after)

@@ -250,3 +250,16 @@ class ManyToManyField(RelationField):
             self.db_table,
             self.db_constraint,
         )
+
+
+def alterable(old: Field, new: Field) -> bool:
+    """Return whether one field can become the other and keep what is in it.
+
+    A column can become a column, a many-to-many table one between the same models.
+    """
+    if old.has_column or new.has_column:
+        return old.has_column and new.has_column
+    if isinstance(old, ManyToManyField) and isinstance(new, ManyToManyField):
+        same = (old.through is None) == (new.through is None)
+        return same and (old.through is not None or old.to.lower() == new.to.lower())
+    return True
