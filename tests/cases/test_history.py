@@ -65,3 +65,68 @@ def test_a_table_that_a_through_model_takes_over_keeps_its_rows(blog: Project) -
     assert blog.query("SELECT post_id, tag_id, note FROM blog_post_tags") == [(1, 1, 7)]
     blog.do("migrate", "blog", "0001")
     assert blog.query("SELECT post_id, tag_id FROM blog_post_tags") == [(1, 1)]
+
+
+# -- django-users/05 -------------------------------------------------------------------------
+
+BEFORE = """
+class T(models.Model):
+    a = models.CharField(max_length=10, null=True)
+    b = models.CharField(max_length=50, null=True)
+    p = models.CharField(max_length=10, null=True, unique=True)
+    q = models.IntegerField(null=True, db_index=True)
+    e = models.EnumField(["x", "y"], null=True)
+    g = models.EnumField(["go", "stay", "come"], null=True)
+
+class M(models.Model):
+    text = models.CharField(max_length=10)
+
+class N(models.Model):
+    number = models.IntegerField()
+    t = models.ForeignKey(T, models.CASCADE)
+"""
+AFTER = """
+class T(models.Model):
+    a = models.CharField(max_length=50, null=True)
+    p = models.IntegerField(null=True, db_index=True)
+    q = models.CharField(max_length=10, null=True, unique=True)
+    e = models.EnumField(["x", "y"], null=True)
+    g = models.EnumField(["stay", "go"], null=True)
+
+class N(models.Model):
+    text = models.CharField(max_length=10)
+
+class M(models.Model):
+    number = models.IntegerField()
+    t = models.ForeignKey(T, models.CASCADE)
+"""
+ASKED = ("T.b:a", "T.p:q", "T.q:p", "T.g.come:go", "M:N", "N:M")
+
+
+def test_a_name_that_something_else_takes_is_asked_for_and_rows_follow(blog: Project) -> None:
+    """django-users/05: one goes and another gets its name; two swap. Fields, labels, models."""
+    blog.models("blog", BEFORE)
+    blog.do("makemigrations")
+    blog.do("migrate")
+    blog.query(
+        "INSERT INTO blog_t (id, a, b, p, q, e, g) VALUES (1, 'a', 'b', 'p', 7, 'x', 'come')"
+    )
+    blog.query("INSERT INTO blog_m (id, text) VALUES (1, 'm')")
+    blog.query("INSERT INTO blog_n (id, number, t_id) VALUES (1, 5, 1)")
+    blog.models("blog", AFTER)
+    asked = blog.run("makemigrations", "--json")
+    said = [each for question in asked.json["error"]["questions"] for each in question["flags"]]
+    flags = [f"--rename=blog.{each}" for each in ASKED]
+    assert {each.replace("--rename ", "--rename=") for each in said} >= set(flags)
+    # A swap of labels is no other set of labels: it can only be said.
+    more = ["--rename=blog.T.e.x:y", "--rename=blog.T.e.y:x", "--no-rename=blog.T.a"]
+    blog.do("makemigrations", *flags, *more)
+    blog.do("migrate")
+    assert blog.query("SELECT a, p, q, e, g FROM blog_t") == [("b", 7, "p", "y", "go")]
+    assert blog.query("SELECT * FROM blog_n") == [(1, "m")]
+    assert blog.query("SELECT * FROM blog_m") == [(1, 5, 1)]
+    assert blog.do("drift").out == blog.do("makemigrations").out == ""
+    blog.do("migrate", "blog", "0001")
+    assert blog.query("SELECT a, b, p, q, e, g FROM blog_t") == [(None, "b", "p", 7, "x", "come")]
+    assert blog.query("SELECT * FROM blog_m") == [(1, "m")]
+    assert blog.do("drift").out == ""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from detect.declared import found, state
+from detect.declared import found, state, told
 from whimbrel import models
 from whimbrel.detect import (
     Answer,
@@ -117,6 +117,36 @@ OPEN: dict[str, tuple[State, State, list[str]]] = {
         state(blog_Post={"tag": models.ManyToManyField("Tag")}, blog_Tag={}),
         ["--no-rename blog.Post.tag"],
     ),
+    "a field that takes the name of one that goes": (
+        state(blog_Post={"a": CHAR, "b": TEXT}),
+        state(blog_Post={"a": TEXT}),
+        ["--rename blog.Post.b:a", "--no-rename blog.Post.b"],
+    ),
+    "fields that swap their names": (
+        state(blog_Post={"a": CHAR, "b": TEXT}),
+        state(blog_Post={"a": TEXT, "b": CHAR}),
+        ["--rename blog.Post.a:b", "--no-rename blog.Post.a"],
+    ),
+    "a field on the column of one that goes, which keeps its own name": (
+        state(blog_Post={"a": CHAR, "b": CHAR}),
+        state(blog_Post={"a": models.CharField(max_length=10, db_column="b")}),
+        ["--rename blog.Post.b:a", "--no-rename blog.Post.b"],
+    ),
+    "a model that takes the name of one that goes": (
+        state(blog_Post={"title": CHAR}, blog_Entry={"text": TEXT}),
+        state(blog_Post={"text": TEXT}),
+        ["--rename blog.Entry:Post", "--no-rename blog.Entry"],
+    ),
+    "models that swap their names": (
+        state(blog_Post={"title": CHAR}, blog_Entry={"text": TEXT}),
+        state(blog_Post={"text": TEXT}, blog_Entry={"title": CHAR}),
+        ["--rename blog.Post:Entry", "--no-rename blog.Post"],
+    ),
+    "a label that takes the name of one that goes": (
+        state(blog_Post={"s": models.EnumField(["a", "x", "b"], null=True)}),
+        state(blog_Post={"s": models.EnumField(["x", "a"], null=True)}),
+        ["--rename blog.Post.s.b:a", "--no-rename blog.Post.s.b"],
+    ),
     "a label of another name": (
         state(blog_Post={"s": models.EnumField(["draft", "live"], null=True)}),
         state(blog_Post={"s": models.EnumField(["wip", "live"], null=True)}),
@@ -194,6 +224,10 @@ SILENT: dict[str, tuple[State, State]] = {
         state(blog_Post={"stock": models.IntegerField(default=0)}),
         state(blog_Post={"m": models.ManyToManyField("Post")}),
     ),
+    "a field goes, and another is altered to what it is not": (
+        state(blog_Post={"a": CHAR, "b": models.IntegerField(null=True)}),
+        state(blog_Post={"a": models.CharField(max_length=50)}),
+    ),
     "a model that is nothing like the other": (
         state(blog_Post={"stock": models.IntegerField(), "of": models.ForeignKey("Post")}),
         state(blog_Visitor={"seen": models.DateField(), "address": models.GenericIPAddressField()}),
@@ -204,6 +238,36 @@ SILENT: dict[str, tuple[State, State]] = {
 @pytest.mark.parametrize("case", SILENT)
 def test_nothing_is_asked(case: str) -> None:
     assert found(*SILENT[case])
+
+
+#: What flags say where nothing can be seen: names before, names after, flags, operations.
+SAID: dict[str, tuple[str, str, list[str], list[str]]] = {
+    "one takes the name of one that goes": (
+        "a b", "a", ["b:a"], ["Rename field a of Post to a_old", "Rename field b of Post to a", "Remove field a_old from Post"]
+    ),
+    "two swap": (
+        "a b", "a b", ["a:b", "b:a"],
+        ["Rename field b of Post to b_old", "Rename field a of Post to b", "Rename field b_old of Post to a"],
+    ),
+    "three go round": (
+        "a b c", "a b c", ["a:b", "b:c", "c:a"],
+        ["Rename field b of Post to b_old", "Rename field a of Post to b", "Rename field c of Post to c_old", "Rename field b_old of Post to c", "Rename field c_old of Post to a"],
+    ),
+    "a chain": ("a b", "a c", ["a:c", "b:a"], ["Rename field a of Post to c", "Rename field b of Post to a"]),
+    "a name for room is taken": (
+        "a b a_old", "a a_old", ["b:a"],
+        ["Rename field a of Post to a_old2", "Rename field b of Post to a", "Remove field a_old2 from Post"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_flags_say_who_has_the_name_of_another(case: str) -> None:
+    before, after, flags, told_as = SAID[case]
+    old, new = (state(blog_Post=dict.fromkeys(each.split(), TEXT)) for each in (before, after))
+    renames = [f"blog.Post.{each}" for each in flags]
+    ours = [each.removeprefix("blog: ") for each in told(found(old, new, rename=renames))]
+    assert ours == told_as
 
 
 def test_all_questions_are_listed_at_once() -> None:

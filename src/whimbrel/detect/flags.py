@@ -181,6 +181,14 @@ class FlagQuestioner:
         self._use("--rename", place)
         return name
 
+    def is_renamed(self, place: str) -> bool:
+        """Return whether a flag gives something a name, whatever that is."""
+        return place in self._flags.renames
+
+    def let_go(self, place: str) -> None:
+        """Take note that something is gone because another has its name; a flag may say so too."""
+        self._use("--no-rename", place)
+
     def finish(self) -> None:
         """Raise `QuestionError` for open questions, `UsageError` for flags that answered nothing."""
         if self.open:

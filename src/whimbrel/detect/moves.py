@@ -8,6 +8,7 @@ from whimbrel.detect.options import alterable_options
 from whimbrel.detect.plan import Token, has_field, has_key, has_model
 from whimbrel.detect.questions import Candidate, MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, model_score
+from whimbrel.detect.takeovers import put_aside, taken_names
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterModelOptions, MoveModel, RenameModel
 from whimbrel.state.model import Model
@@ -16,6 +17,8 @@ from whimbrel.state.model import Model
 def rename_and_move_models(work: Work) -> None:
     """Apply the renames and moves of models, after asking. Tables come before columns."""
     _rename_chained(work)
+    for app in dict.fromkeys(old.app for old, _ in work.kept):
+        _take_over(work, app)
     for old, new in _of_same_table(work):
         _rename(work, old, new)
     _ask(work)
@@ -82,6 +85,34 @@ def _passing(work: Work) -> frozenset[str]:
 # -- renames
 
 
+def _take_over(work: Work, app: str) -> None:
+    """Models that have the name of another that was there, which makes room for them."""
+    olds = {model.name: model for model in work.state.of_app(app)}
+    news = {model.name: model for model in work.new.of_app(app)}
+    passing = frozenset(f"{app}.{name}".lower() for name in (*olds, *news)) | _passing(work)
+
+    def score(was: str, now: str) -> float:
+        old, new = olds[was], news[now]
+        is_same_table = was != now and _table(old) == _table(new)
+        return is_same_table + model_score(replace(old, name=now), new, passing)
+
+    for was, now in taken_names(work, Subject.MODEL, app, [*olds], [*news], score):
+        if f"{app}.{now}" in work.state:
+            _put_aside(work, work.state.model(f"{app}.{now}"), {*olds, *news})
+        _rename(work, work.state.model(work.whereabouts(f"{app}.{was}")), news[now])
+
+
+def _put_aside(work: Work, model: Model, names: set[str]) -> None:
+    operation = RenameModel(model.name, put_aside(work, model.app, model.name, names))
+    work.rename(
+        model.app, operation, needs={has_model(model.label)}, after=_apps_pointing_at(work, model)
+    )
+
+
+def _table(model: Model) -> tuple[str | None, str]:
+    return model.options.schema, model.db_table
+
+
 def _rename_chained(work: Work) -> None:
     """Models that flags rename although a model has their name again: the last of a chain first."""
     for old, _ in work.kept:
@@ -97,7 +128,7 @@ def _renameable(work: Work, app: str) -> list[Gone]:
     passing = _passing(work)
     born = [model for model in work.born if model.app == app]
     return [
-        Gone.of(old.label, {new.name: model_score(old, new, passing) for new in born})
+        Gone.of(work.origin(old.label), {new.name: model_score(old, new, passing) for new in born})
         for old in work.gone
         if old.app == app and born
     ]
@@ -105,7 +136,7 @@ def _renameable(work: Work, app: str) -> list[Gone]:
 
 def _apply_renames(work: Work, app: str, renamed: dict[str, str]) -> None:
     for place, name in renamed.items():
-        _rename(work, work.state.model(place), work.new.model(f"{app}.{name}"))
+        _rename(work, work.state.model(work.whereabouts(place)), work.new.model(f"{app}.{name}"))
 
 
 def _rename(work: Work, old: Model, new: Model) -> None:

@@ -6,6 +6,7 @@ from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
 from whimbrel.detect.renames import Choice, Gone, field_score
+from whimbrel.detect.takeovers import put_aside, taken_names
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
@@ -17,6 +18,7 @@ def rename_fields(work: Work) -> None:
     """Apply the renames of fields of models that stay, after asking."""
     for label in [new.label for _, new in work.kept]:
         _chained(work, label)
+        _taken_over(work, label)
         _of_same_parent(work, label)
         _of_same_column(work, label)
         _ask(work, label)
@@ -34,6 +36,31 @@ def _chained(work: Work, label: str) -> None:
         if name is not None:
             _rename(work, label, before, new.field(name))
             return _chained(work, label)
+
+
+def _taken_over(work: Work, label: str) -> None:
+    """Fields that have the name of another that was there, which makes room for them."""
+    old, new = work.state.model(label), work.new.model(label)
+    names = [each.name for each in old.fields], [each.name for each in new.fields]
+
+    def score(was: str, now: str) -> float:
+        before, after = old.field(was), new.field(now)
+        if not alterable(before.field, after.field):
+            return 0.0
+        is_same_column = (
+            was != now and before.field.has_column and _column(before) == _column(after)
+        )
+        return is_same_column + field_score(before.field, after.field, (now, now), near=True)
+
+    for was, now in taken_names(work, Subject.FIELD, new.label, *names, score):
+        model = work.state.model(label)
+        there = model.find(now)
+        if there is not None:
+            aside = put_aside(work, new.label, now, {*names[0], *names[1]})
+            _rename(work, label, there, there._replace(name=aside))
+        place = work.whereabouts(f"{new.label}.{was}")
+        before = work.state.model(label).field(place.rpartition(".")[2])
+        _rename(work, label, before, new.field(now))
 
 
 def _of_same_parent(work: Work, label: str) -> None:
@@ -72,7 +99,7 @@ def _ask(work: Work, label: str) -> None:
     for choose in (choice.by_flags, choice.by_asking):
         renamed = choose(_renameable(work, label), set())
         for place, name in renamed.items():
-            before = work.state.model(label).field(place.rpartition(".")[2])
+            before = work.state.model(label).field(work.whereabouts(place).rpartition(".")[2])
             _rename(work, label, before, work.new.model(label).field(name))
 
 
@@ -104,7 +131,7 @@ def _renameable(work: Work, label: str) -> list[Gone]:
             if alterable(before.field, after.field)
         }
         if scores:
-            found.append(Gone.of(f"{new.label}.{before.name}", scores))
+            found.append(Gone.of(work.origin(f"{new.label}.{before.name}"), scores))
     return found
 
 

@@ -31,17 +31,20 @@ class RenameQuestion:
     """Was ``place`` ("blog.Post.title") renamed? ``candidates``: best first.
 
     Answered by `Renamed`. ``likely`` False: only a flag may say yes, nobody is asked.
+    ``takes_name``: something else has the name until now, and makes room.
     """
 
     subject: Subject
     place: str
     candidates: tuple[Candidate, ...]
     likely: bool = True
+    takes_name: bool = False
 
     @property
     def text(self) -> str:
         names = " or ".join(each.name for each in self.candidates)
-        return f"Was the {self.subject.value} {self.place} renamed to {names}?"
+        other = ", in place of the one that was called so" if self.takes_name else ""
+        return f"Was the {self.subject.value} {self.place} renamed to {names}{other}?"
 
     @property
     def flags(self) -> tuple[str, ...]:

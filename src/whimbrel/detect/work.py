@@ -26,6 +26,16 @@ class Work:
     state: State
     renames: list[Task] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    #: The places of what made room for another of its name, with what they were before.
+    asides: dict[str, str] = field(default_factory=dict)
+
+    def origin(self, place: str) -> str:
+        """Return the place that people know something by."""
+        return self.asides.get(place, place)
+
+    def whereabouts(self, origin: str) -> str:
+        """Return the place in the state of what people know by another."""
+        return next((place for place, known in self.asides.items() if known == origin), origin)
 
     def rename(
         self,
