@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     help="Record initial migrations whose tables are there already; apply the rest.",
 )
 @click.option(
+    "--rename",
+    is_flag=True,
+    help="With --fake-initial: where only names of constraints and indexes differ, rename them.",
+)
+@click.option(
     "--accept-edit",
     is_flag=True,
     help="Record what edited files do now (of APP, or NAME alone), and do nothing else.",
@@ -79,6 +84,7 @@ def command(
     check: bool,
     fake: bool,
     fake_initial: bool,
+    rename: bool,
     accept_edit: bool,
     recorded: bool,
     prune: bool,
@@ -99,6 +105,8 @@ def command(
     target = Target(app, name)
     if fake and fake_initial:
         raise click.UsageError("--fake records everything, --fake-initial what is there: give one.")
+    if rename and not fake_initial:
+        raise click.UsageError("--rename is for --fake-initial: give both.")
     if merge:
         _merge_first(call, app, others=accept_edit or prune or check or only_plan or recorded)
     if accept_edit:
@@ -109,13 +117,16 @@ def command(
         return _prune(call, target, alias, lock_timeout, others=others, only_plan=only_plan)
     if check:
         return _check(call, target, alias, recorded=recorded)
-    if only_plan:
-        return _plan(call, target, alias, leap=not no_leap, recorded=recorded, initial=fake_initial)
-    options = {
-        "fake": fake,
+    options: dict[str, Any] = {
         "fake_initial": fake_initial,
+        "rename": rename,
         "recorded": recorded,
         "leap": not no_leap,
+    }
+    if only_plan:
+        return _plan(call, target, alias, options)
+    options |= {
+        "fake": fake,
         "backup": backup,
         "lock_timeout": lock_timeout,
     }
@@ -185,13 +196,10 @@ def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     return 1 if labels else 0
 
 
-def _plan(
-    call: Call, target: Target, alias: str, *, leap: bool, recorded: bool, initial: bool
-) -> int:
+def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
     from whimbrel.report.run import plan_json, plan_text
     from whimbrel.run.preview import plan_migrate
 
-    options = {"leap": leap, "recorded": recorded, "fake_initial": initial}
     plan = plan_migrate(call.config(), target, alias=alias, **options)
     if call.json:
         print_json(plan_json(plan))

@@ -28,7 +28,8 @@ def line_of(event: Event) -> str | None:
         case MigrationDone():
             did = "Undone" if event.backwards else "Applied"
             if event.fake:
-                return f"Recorded {title(event.labels)}"
+                renamed = f", after {event.renamed} renames" if event.renamed else ""
+                return f"Recorded {title(event.labels)}{renamed}"
             return f"{did} {title(event.labels)} in {duration(event.seconds)}"
         case Noticed():
             return f"warning: {event.message}" + (f"\n  {event.mend}" if event.mend else "")
@@ -83,6 +84,7 @@ def plan_text(plan: PlannedRun) -> str:
 def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
     if stage.fake:
         yield f"Record {title(stage.labels)} (what it makes is there)"
+        yield from (f"  {one_line(step.sql)}" for step in stage.steps)
         return
     yield f"{'Undo' if backwards else 'Apply'} {title(stage.labels)}"
     for operation in stage.operations:

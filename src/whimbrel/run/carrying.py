@@ -5,10 +5,11 @@ A run that has nothing to do needs none of what is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from whimbrel.engines.base import Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.run.backup import back_up, refuse_impossible
@@ -41,8 +42,9 @@ class Carrying:
     target: Target
     wishes: Wishes
     done: list[Done] = field(default_factory=list)
-    #: The initial migrations that the database has already: they are only recorded.
-    _there: frozenset[Key] = field(default=frozenset(), init=False)
+    #: The initial migrations that the database has already: they are only recorded, after steps
+    #: that give names.
+    _there: Mapping[Key, Sequence[Step]] = field(default_factory=dict, init=False)
 
     def carried_out(self) -> Plan:
         """The plan is made anew once this is the only runner: another may have done its part."""
@@ -80,7 +82,12 @@ class Carrying:
             from whimbrel.run.initial import there_already
 
             self._there = there_already(
-                self.history, executor.engine, executor.connection, plan, record
+                self.history,
+                executor.engine,
+                executor.connection,
+                plan,
+                record,
+                rename=self.wishes.rename,
             )
         return plan, record
 
@@ -104,8 +111,10 @@ class Carrying:
                 self.done.append(Done(stage.labels, 0.0))
             return
         for work in work_of(self.history, executor.engine, plan, applied):
-            if self._there.issuperset(node.key for node in work.stage.nodes):
-                executor.fake(work.stage, backwards=False)
+            keys = [node.key for node in work.stage.nodes]
+            if self._there.keys() >= set(keys):
+                renames = [step for key in keys for step in self._there[key]]
+                executor.fake(work.stage, backwards=False, renames=renames)
                 self.done.append(Done(work.stage.labels, 0.0, fake=True))
             else:
                 self.done.append(Done(work.stage.labels, executor.carry_out(work)))

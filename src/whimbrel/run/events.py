@@ -73,6 +73,7 @@ class MigrationDone(Event):
     seconds: float
     backwards: bool = False
     fake: bool = False
+    renamed: int = 0
 
 
 @dataclass(frozen=True)

@@ -93,18 +93,25 @@ class Executor:
         self.tell(MigrationDone(work.stage.labels, seconds, work.backwards))
         return seconds
 
-    def fake(self, stage: Stage, *, backwards: bool) -> None:
-        """Only record a stage; whoever says that it is done has seen to what was half done."""
+    def fake(self, stage: Stage, *, backwards: bool, renames: Sequence[Step] = ()) -> None:
+        """Only record a stage; whoever says that it is done has seen to what was half done.
+
+        renames: what gives its constraints and indexes their names, in the same transaction.
+        """
 
         def act() -> None:
             own = [node.key for node in stage.nodes]
             recorder.refuse_overtaken(self.connection, own, backwards)
+            for number, step in enumerate(renames, start=1):
+                self._part = step
+                self._run_step(step, number, len(renames))
+            self._part = None
             self._record(stage, backwards)
             for node in stage.nodes:
                 self._forget_way(node)
 
-        self._committed(act)
-        self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True))
+        self._committed(act, renames)
+        self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True, renamed=len(renames)))
 
     def count(self, squash: Node, history: History) -> None:
         """Record a squash, if all that it replaces is applied; nothing else is changed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines import Engine
+from whimbrel.engines.base import Step
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
@@ -29,23 +30,26 @@ def there_already(
     connection: Connection,
     plan: Plan,
     record: Record,
-) -> frozenset[Key]:
+    *,
+    rename: bool = False,
+) -> dict[Key, list[Step]]:
     """The initial migrations of a plan that the database has, every part of them.
 
-    More than they make may be there. Raises `HistoryError`, which lists what is missing or
-    different, for one that is there in part.
+    More than they make may be there. rename: constraints and indexes may have other names; the
+    steps give them theirs. Raises `HistoryError`, which lists what is missing or different, for
+    one that is there in part.
     """
     found = _found(history, engine, connection, plan, record)
-    there: set[Key] = set()
+    there: dict[Key, list[Step]] = {}
     parts: list[_Found] = []
     for each in found:
-        if not each.wrong:
-            there.add(each.node.key)
+        if not each.wrong or (rename and each.is_of_names):
+            there[each.node.key] = engine.steps(each.renames, each.live)
         elif not each.is_absent:
             parts.append(each)
     if parts:
         raise _in_part(parts)
-    return frozenset(there)
+    return there
 
 
 def _found(
@@ -107,7 +111,14 @@ class _Made:
         words = Words(connection.dialect, expected, live, invalid)
         both = Schema(tables=expected.tables), Schema(tables=live.tables)
         wrong = [each for each in words.details(diff(*both)) if self._is_of_it(each)]
-        return _Found(self, tuple(_without_extra(wrong)))
+        renames = [each for each in diff(both[1], both[0]) if self._renames_its_own(each)]
+        return _Found(self, tuple(_without_extra(wrong)), tuple(renames), live)
+
+    def _renames_its_own(self, change: c.Change) -> bool:
+        if not isinstance(change, c.RenameConstraint | c.RenameIndex):
+            return False
+        at = str(change.table)
+        return at in self.tables or f"{at}.{change.new.name}" in self.parts
 
     def _is_of_it(self, detail: Detail) -> bool:
         table = detail.place.rpartition(".")[0]
@@ -118,14 +129,25 @@ class _Made:
 
 @dataclass(frozen=True)
 class _Found:
-    """An initial migration in a database. ``wrong``: what is missing there, or different."""
+    """An initial migration in a database.
+
+    wrong: what is missing there, or different. renames: what gives the constraints and indexes of
+    ``live`` the names that it gives them.
+    """
 
     made: _Made
     wrong: tuple[Detail, ...]
+    renames: tuple[c.Change, ...]
+    live: Schema
 
     @property
     def node(self) -> Node:
         return self.made.node
+
+    @property
+    def is_of_names(self) -> bool:
+        """Whether nothing differs but what constraints and indexes are called."""
+        return all(each.what.startswith("name of ") for each in self.wrong)
 
     @property
     def is_absent(self) -> bool:
@@ -157,6 +179,8 @@ def _without_extra(details: Iterable[Detail]) -> Iterator[Detail]:
 
 
 def _in_part(found: list[_Found]) -> HistoryError:
+    if all(each.is_of_names for each in found):
+        return _other_names(found)
     lines = [f"  {detail_line(detail)}" for each in found for detail in each.wrong]
     return HistoryError(
         "the database has it in part, and not as it makes it; nothing was changed:\n"
@@ -164,6 +188,18 @@ def _in_part(found: list[_Found]) -> HistoryError:
         place=", ".join(each.node.label for each in found),
         mend="Change the database or the models so that they agree, and run this again. Or record "
         "it as it is, with --fake, and see with `whimbrel drift` what differs.",
+    )
+
+
+def _other_names(found: list[_Found]) -> HistoryError:
+    lines = [f"  {detail_line(detail)}" for each in found for detail in each.wrong]
+    more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
+    return HistoryError(
+        "the database has all of it, under other names of constraints and indexes; nothing was "
+        "changed:\n" + "\n".join(lines[:5]) + more,
+        place=", ".join(each.node.label for each in found),
+        mend="Rename them, which is done at once: whimbrel migrate --fake-initial --rename. Or give "
+        "the models these names.",
     )
 
 

@@ -28,6 +28,7 @@ def migrate(
     alias: str = DEFAULT_ALIAS,
     fake: bool = False,
     fake_initial: bool = False,
+    rename: bool = False,
     recorded: bool = False,
     leap: bool = True,
     backup: Path | None = None,
@@ -37,7 +38,8 @@ def migrate(
     """Bring a database to a target.
 
     fake: record only. fake_initial: record initial migrations whose tables are there already,
-    and apply the rest, one by one. recorded: undo what has no file here too, by the source that the record
+    and apply the rest, one by one; rename: where only constraints and indexes have other names there,
+    those are renamed. recorded: undo what has no file here too, by the source that the record
     kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
     that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
     the holder of a lock, is waited for.
@@ -46,7 +48,7 @@ def migrate(
     others where the database refuses; `Interrupted` for Ctrl-C.
     """
     wishes = Wishes(
-        fake, recorded, leap and not fake_initial, backup, lock_timeout, tell, fake_initial
+        fake, recorded, leap and not fake_initial, backup, lock_timeout, tell, fake_initial, rename
     )
     return _Run(config, alias, target, wishes).result()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines.base import Hazard
+from whimbrel.engines.base import Hazard, Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.run.connect import Database, connected, database_of
@@ -54,6 +54,7 @@ def plan_migrate(
     leap: bool = True,
     recorded: bool = False,
     fake_initial: bool = False,
+    rename: bool = False,
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
@@ -62,7 +63,7 @@ def plan_migrate(
     if recorded:
         history, target, record = with_ghosts(config, history, target, record)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)
-    there = _there(database, history, plan, record) if fake_initial else frozenset()
+    there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     works = work_of(history, database.engine, plan, record.applied)
     stages = [*(_planned(work, there) for work in works), *_completed(history, asked, plan)]
     return PlannedRun(database.shown, plan.backwards, tuple(stages))
@@ -76,19 +77,26 @@ def _completed(history: History, record: Record, plan: Plan) -> Iterator[Planned
             yield PlannedStage((label_of(key),), (), (), fake=True)
 
 
-def _there(database: Database, history: History, plan: Plan, record: Record) -> frozenset[Key]:
-    """The initial migrations that the database has already."""
+def _there(
+    database: Database, history: History, plan: Plan, record: Record, *, rename: bool
+) -> Mapping[Key, Sequence[Step]]:
+    """The initial migrations that the database has already, with what renames parts of them."""
     if database.is_missing or plan.backwards:
-        return frozenset()
+        return {}
     # Late, since few plans look at the tables that are there.
     from whimbrel.run.initial import there_already
 
     with connected(database) as connection:
-        return there_already(history, database.engine, connection, plan, record)
+        return there_already(history, database.engine, connection, plan, record, rename=rename)
 
 
-def _planned(work: Work, there: frozenset[Key]) -> PlannedStage:
-    if there.issuperset(node.key for node in work.stage.nodes):
-        return PlannedStage(work.stage.labels, (), (), fake=True)
-    steps = tuple(HazardousStep(step.sql, step.hazards) for step in work.steps)
-    return PlannedStage(work.stage.labels, work.operations, steps)
+def _planned(work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
+    keys = [node.key for node in work.stage.nodes]
+    if there.keys() >= set(keys):
+        renames = [step for key in keys for step in there[key]]
+        return PlannedStage(work.stage.labels, (), _steps(renames), fake=True)
+    return PlannedStage(work.stage.labels, work.operations, _steps(work.steps))
+
+
+def _steps(steps: Iterable[Step]) -> tuple[HazardousStep, ...]:
+    return tuple(HazardousStep(step.sql, step.hazards) for step in steps)

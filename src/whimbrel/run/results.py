@@ -20,6 +20,7 @@ class Wishes:
     lock_timeout: float = LIMIT
     tell: Listener = nobody
     fake_initial: bool = False
+    rename: bool = False
 
 
 @dataclass(frozen=True)
