@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pooler import running_pgbouncer
 from servers import PostgresServer, ServerMissing, running_postgresql
 
 # The same examples every time: what breaks, breaks for everybody. To look for new ones:
@@ -25,6 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_SERVER = "PostgreSQL cannot be tested here: "
+NO_POOLER = "PgBouncer cannot be tested here: "
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +66,24 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture
+def pooled_url(postgresql_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh database behind PgBouncer, which gives each transaction another session."""
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="whimbrel-pool-"))
+        try:
+            where = stack.enter_context(running_pgbouncer(postgresql_server, Path(directory)))
+        except ServerMissing as error:
+            pytest.skip(f"{NO_POOLER}{error}")
+        name = stack.enter_context(postgresql_server.fresh_database())
+        yield f"postgresql+psycopg://postgres@/{name}?{where}"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A suite that left PostgreSQL out must not look like one that passed."""
+    """A suite that left a server out must not look like one that passed."""
     reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
-    missing = [reason for reason in reasons if NO_SERVER in reason]
+    missing = [reason for reason in reasons if NO_SERVER in reason or NO_POOLER in reason]
     if missing:
         terminalreporter.write_sep("!", f"{len(missing)} tests did not run", red=True, bold=True)
-        terminalreporter.write_line(missing[0])
+        for reason in sorted(set(missing)):
+            terminalreporter.write_line(reason)

@@ -8,13 +8,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from servers import PostgresServer
 from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
 from whimbrel.engines import Step
 from whimbrel.engines.base import Lock
 from whimbrel.engines.postgresql import ENGINE
+from whimbrel.engines.postgresql.runner import is_pooled
 from whimbrel.engines.sql import execute
-from whimbrel.errors import ModelError, UnsupportedError
+from whimbrel.errors import LockError, ModelError, UnsupportedError
+from whimbrel.run.lock import refuse_lost
 from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
@@ -123,11 +126,12 @@ def test_what_is_printed_around_steps_is_a_transaction() -> None:
 
 
 def test_there_is_one_runner_until_it_lets_go(connection: Connection, other: Connection) -> None:
-    assert ENGINE.runner_lock(connection, "whimbrel_migrations")
+    lock = ENGINE.runner_lock(connection, "whimbrel_migrations")
+    assert lock is not None
     assert not connection.in_transaction()
     assert not ENGINE.runner_lock(other, "whimbrel_migrations")
     assert ENGINE.runner_lock(other, "another.whimbrel_migrations")
-    ENGINE.runner_unlock(connection, "whimbrel_migrations")
+    lock.let_go()
     assert ENGINE.runner_lock(other, "whimbrel_migrations")
 
 
@@ -145,6 +149,59 @@ def test_the_lock_stays_through_transactions(connection: Connection, other: Conn
     with ENGINE.transaction(connection, []):
         execute(connection, "SELECT 1")
     assert not ENGINE.runner_lock(other, "x")
+
+
+@pytest.fixture
+def pooled(pooled_url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(pooled_url, poolclass=sa.NullPool)
+    yield engine
+    engine.dispose()
+
+
+def test_behind_a_pooler_there_is_one_runner_too(pooled: sa.Engine) -> None:
+    with pooled.connect() as connection, pooled.connect() as other:
+        assert is_pooled(connection)
+        lock = ENGINE.runner_lock(connection, "x")
+        assert lock is not None
+        assert not connection.in_transaction()
+        assert ENGINE.runner_lock(other, "x") is None
+        assert lock.is_held()
+        lock.let_go()
+        assert not lock.is_held()
+        second = ENGINE.runner_lock(other, "x")
+        assert second is not None
+        second.let_go()
+
+
+def test_a_runner_behind_a_pooler_and_one_without_keep_each_other_out(
+    pooled: sa.Engine, postgresql_server: PostgresServer
+) -> None:
+    with pooled.connect() as connection:
+        url = postgresql_server.url(str(connection.scalar(sa.text("SELECT current_database()"))))
+        connection.commit()
+        lock = ENGINE.runner_lock(connection, "x")
+        assert lock is not None
+        direct = sa.create_engine(url, poolclass=sa.NullPool)
+        with direct.connect() as other:
+            assert not is_pooled(other)
+            assert ENGINE.runner_lock(other, "x") is None
+            lock.let_go()
+            assert ENGINE.runner_lock(other, "x") is not None
+            assert ENGINE.runner_lock(connection, "x") is None
+
+
+def test_a_lock_whose_connection_is_gone_is_not_held(pooled: sa.Engine) -> None:
+    with pooled.connect() as connection, pooled.connect() as other:
+        lock = ENGINE.runner_lock(connection, "x")
+        assert lock is not None
+        execute(
+            other,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND granted AND pid <> pg_backend_pid()",
+        )
+        assert not lock.is_held()
+        with pytest.raises(LockError):
+            refuse_lost(lock)
 
 
 # -- blockers ----------------------------------------------------------------------------------

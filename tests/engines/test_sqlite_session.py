@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from catalog_sqlite import catalog
 from sqlite_kit import BIGINT, NEW, column, fresh, go, ident, rows, schema, script, table, varchar
 from whimbrel.engines import Engine, engine_for
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.sqlite import SQLiteEngine
+from whimbrel.engines.sqlite import SQLiteEngine, runner
 from whimbrel.errors import DatabaseError, StepError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import ForeignKey, Name, Schema
@@ -156,11 +157,50 @@ def test_a_closed_connection_is_lost(sqlite_url: str) -> None:
         assert NEW.is_lost(caught.value)
 
 
-def test_whoever_runs_is_the_runner(sqlite_url: str) -> None:
-    with fresh(sqlite_url) as connection:
-        assert NEW.runner_lock(connection, "whimbrel")
-        NEW.runner_unlock(connection, "whimbrel")
+@pytest.mark.parametrize("is_memory", [False, True])
+def test_there_is_one_runner_until_it_lets_go(sqlite_url: str, is_memory: bool) -> None:
+    url = "sqlite://" if is_memory else sqlite_url
+    with fresh(url) as connection, fresh(url) as other:
+        lock = NEW.runner_lock(connection, "whimbrel")
+        assert lock is not None
+        with NEW.transaction(connection, PLAIN):
+            pass
+        assert (NEW.runner_lock(other, "whimbrel") is not None) == is_memory
         assert NEW.blockers(connection, PLAIN) == []
+        lock.let_go()
+        second = NEW.runner_lock(other, "whimbrel")
+        assert second is not None
+        second.let_go()
+    assert not list(Path(sqlite_url.removeprefix("sqlite:///")).parent.glob("*-whimbrel"))
+
+
+def test_what_is_locked_is_the_file_of_that_name(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder removes the file when it ends; another may have come before it is locked here."""
+    looked = runner._identity
+
+    def removed_and_made(path: str) -> tuple[int, int] | None:
+        found = looked(path)
+        monkeypatch.setattr(runner, "_identity", looked)
+        os.rename(path, f"{path}-removed")
+        Path(path).touch()
+        return found
+
+    with fresh(sqlite_url) as connection:
+        monkeypatch.setattr(runner, "_identity", removed_and_made)
+        assert NEW.runner_lock(connection, "whimbrel") is None
+        lock = NEW.runner_lock(connection, "whimbrel")
+        assert lock is not None
+        lock.let_go()
+
+
+def test_where_no_lock_can_be_made_is_said(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    Path(f"{file}{runner.ENDING}").mkdir()
+    with fresh(sqlite_url) as connection, pytest.raises(DatabaseError) as caught:
+        NEW.runner_lock(connection, "whimbrel")
+    assert caught.value.place == f"{file}{runner.ENDING}"
 
 
 ERRORS = [

@@ -76,6 +76,22 @@ class Step:
         return any(lock.is_strong for _, lock in self.tables)
 
 
+def _nothing() -> None:
+    """Nothing to let go of."""
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class RunnerLock:
+    """What the one runner holds. ``is_held``: asks whether that is still so."""
+
+    let_go: Callable[[], object] = _nothing
+    is_held: Callable[[], bool] = _always
+
+
 class Engine(Protocol):
     """What an engine offers. Instances hold no state and no connection."""
 
@@ -134,15 +150,12 @@ class Engine(Protocol):
     def is_lost(self, error: BaseException) -> bool:
         """Whether the connection is gone."""
 
-    def runner_lock(self, connection: Connection, name: str) -> bool:
-        """Try, without waiting, to be the one runner on a database; True for success.
+    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
+        """Try, without waiting, to be the one runner on a database; None where another is.
 
-        ``name`` is what is migrated (the record's table, with its schema). The database lets
-        go of the lock when the connection dies.
+        ``name`` is what is migrated (the record's table, with its schema). The lock goes when the
+        process dies, however it dies.
         """
-
-    def runner_unlock(self, connection: Connection, name: str) -> None:
-        """Let go of the lock of `runner_lock`."""
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         """Who holds locks that steps would wait for, a line each for people."""

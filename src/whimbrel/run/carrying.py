@@ -29,8 +29,11 @@ from whimbrel.run.work import work_of
 def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor]:
     """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
     engine = database.engine
-    with connected(database) as connection, runner_lock(engine, connection, limit, tell):
-        yield Executor(engine, connection, tell, limit, database.alias)
+    with (
+        connected(database) as connection,
+        runner_lock(engine, connection, limit, tell) as lock,
+    ):
+        yield Executor(engine, connection, tell, limit, database.alias, lock=lock)
 
 
 @dataclass

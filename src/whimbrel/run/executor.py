@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
+from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
@@ -37,7 +38,7 @@ from whimbrel.run.events import (
     WaitingForLock,
     nobody,
 )
-from whimbrel.run.lock import LIMIT
+from whimbrel.run.lock import LIMIT, refuse_lost
 from whimbrel.run.parts import (
     Data,
     Part,
@@ -63,7 +64,8 @@ _PATIENT_TRY = 5.0
 class Executor:
     """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock.
 
-    ``history``: what it is the work of; without one, no migration replaces another.
+    ``history``: what it is the work of; without one, no migration replaces another. ``lock``: by
+    which it is the only runner.
     """
 
     engine: Engine
@@ -72,6 +74,7 @@ class Executor:
     limit: float = LIMIT
     alias: str = DEFAULT_ALIAS
     history: History | None = None
+    lock: RunnerLock = field(default_factory=RunnerLock)
     #: What is being carried out, and whether all of its stage is in one transaction.
     _part: Part | None = field(default=None, init=False)
     _is_whole: bool = field(default=True, init=False)
@@ -143,7 +146,7 @@ class Executor:
         self._committed(self._drop_what_is_empty)
 
     def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
-        """SQLite has no lock for runners, but this transaction has the only right to write."""
+        """Raises `Overtaken` where the record says that another has done it, lock or no lock."""
         nodes = stage.nodes if backwards else self._with_replaced(stage.nodes)
         recorder.refuse_overtaken(self.connection, [node.key for node in nodes], backwards)
 
@@ -228,6 +231,7 @@ class Executor:
 
         It is done again only where the transaction has been rolled back whole.
         """
+        refuse_lost(self.lock)
         deadline = time.monotonic() + self.limit
         for attempt in count(1):
             timeout = min(_timeout(attempt, parts), max(self.limit, _LADDER[0]))
@@ -322,10 +326,15 @@ class Executor:
         journal.start(self.connection, entry)
 
     def _one_of(self, work: Work, entry: journal.Entry, parts: Sequence[Part], offset: int) -> None:
-        """One batch of many; where it has no transaction, its mark comes after it."""
+        """One batch of many; where it has no transaction, its mark comes after it.
+
+        Where it has one, its entry is claimed there: whoever comes second finds it done.
+        """
         together = all(map(is_transactional, parts))
 
         def act() -> None:
+            if together and journal.claim(self.connection, entry):
+                return
             self._run(work, parts, offset)
             if together:
                 journal.finish(self.connection, entry)

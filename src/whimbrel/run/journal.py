@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.run.recorder import has_table
+from whimbrel.run.recorder import Overtaken, has_table
 
 TABLE = "whimbrel_journal"
 
@@ -82,13 +82,20 @@ def start(connection: Connection, entry: Entry) -> None:
     connection.execute(sa.insert(_JOURNAL), values)
 
 
+def claim(connection: Connection, entry: Entry) -> bool:
+    """Keep a batch for this transaction; whether another has done it meanwhile.
+
+    Raises `Overtaken` where another has ended the whole migration.
+    """
+    row = connection.execute(sa.select(_JOURNAL.c.done).where(_is(entry)).with_for_update()).first()
+    if row is None:
+        raise Overtaken
+    return row.done is not None
+
+
 def finish(connection: Connection, entry: Entry) -> None:
     """Say that a batch is done."""
-    columns = _JOURNAL.c
-    mine = (
-        (columns.app == entry.app) & (columns.name == entry.name) & (columns.batch == entry.batch)
-    )
-    connection.execute(sa.update(_JOURNAL).where(mine).values(done=datetime.now(UTC)))
+    connection.execute(sa.update(_JOURNAL).where(_is(entry)).values(done=datetime.now(UTC)))
 
 
 def clear(connection: Connection, app: str, name: str) -> None:
@@ -102,6 +109,13 @@ def clear(connection: Connection, app: str, name: str) -> None:
 def digest_of(statements: Iterable[str]) -> str:
     """What tells whether a batch is still the one that began."""
     return hashlib.sha256("\0".join(statements).encode()).hexdigest()
+
+
+def _is(entry: Entry) -> sa.ColumnElement[bool]:
+    columns = _JOURNAL.c
+    return (
+        (columns.app == entry.app) & (columns.name == entry.name) & (columns.batch == entry.batch)
+    )
 
 
 def _batch(entry: Entry) -> tuple[str, str, int]:

@@ -16,6 +16,7 @@ from whimbrel.run.events import Listener, WaitingForRunner, nobody
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
+    from whimbrel.engines.base import RunnerLock
 
 #: Seconds that a runner waits for another to end.
 LIMIT = 60.0
@@ -26,20 +27,28 @@ _LONGEST_PAUSE = 1.0
 @contextmanager
 def runner_lock(
     engine: Engine, connection: Connection, limit: float = LIMIT, tell: Listener = nobody
-) -> Iterator[None]:
+) -> Iterator[RunnerLock]:
     """Be the one runner on a database while in this scope.
 
-    The database lets go of it when the connection dies, however it dies. Raises `LockError`
-    where another runner is still at work after ``limit`` seconds.
+    The lock goes when the process dies, however it dies. Raises `LockError` where another runner
+    is still at work after ``limit`` seconds.
     """
-    name = what_is_locked(connection)
-    _take(engine, connection, name, limit, tell)
+    lock = _taken(engine, connection, what_is_locked(connection), limit, tell)
     try:
-        yield
+        yield lock
     finally:
         # A connection that is lost has no lock any more.
         with suppress(SQLAlchemyError):
-            engine.runner_unlock(connection, name)
+            lock.let_go()
+
+
+def refuse_lost(lock: RunnerLock) -> None:
+    """Raises `LockError` where a runner is perhaps not the only one any more."""
+    if not lock.is_held():
+        raise LockError(
+            "the connection that held the lock of the one runner was lost",
+            mend="What was committed is recorded. Run the command again.",
+        )
 
 
 def what_is_locked(connection: Connection) -> str:
@@ -48,10 +57,12 @@ def what_is_locked(connection: Connection) -> str:
     return f"{schema}.{recorder.TABLE}" if schema else recorder.TABLE
 
 
-def _take(engine: Engine, connection: Connection, name: str, limit: float, tell: Listener) -> None:
+def _taken(
+    engine: Engine, connection: Connection, name: str, limit: float, tell: Listener
+) -> RunnerLock:
     deadline = time.monotonic() + limit
     pause = _PAUSE
-    while not engine.runner_lock(connection, name):
+    while (lock := engine.runner_lock(connection, name)) is None:
         if pause == _PAUSE:
             tell(WaitingForRunner(limit))
         if time.monotonic() + pause > deadline:
@@ -61,3 +72,4 @@ def _take(engine: Engine, connection: Connection, name: str, limit: float, tell:
             )
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+    return lock

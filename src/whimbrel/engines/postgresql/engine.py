@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Step
+from whimbrel.engines.base import RunnerLock, Step
 from whimbrel.engines.postgresql import (
     altering,
     columns,
@@ -16,6 +16,7 @@ from whimbrel.engines.postgresql import (
     indexes,
     live,
     mishaps,
+    runner,
     sequences,
     session,
     tables,
@@ -91,11 +92,8 @@ class PostgreSQLEngine:
     def is_lost(self, error: BaseException) -> bool:
         return mishaps.is_lost(error)
 
-    def runner_lock(self, connection: Connection, name: str) -> bool:
-        return session.lock(connection, name)
-
-    def runner_unlock(self, connection: Connection, name: str) -> None:
-        session.unlock(connection, name)
+    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
+        return runner.lock(connection, name)
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         return session.blockers(connection, steps)

@@ -1,8 +1,7 @@
-"""PostgreSQL's transactions, the one runner's lock, and who stands in the way."""
+"""PostgreSQL's transactions, and who stands in the way."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -56,25 +55,7 @@ def _commit_by_itself(connection: Connection, by_itself: bool) -> None:
     connection.execution_options(isolation_level=level)
 
 
-# -- one runner at a time ----------------------------------------------------------------------
-
-
-def _key(name: str) -> int:
-    """A lock's number for a name: 64 bits with a sign, the same on every machine."""
-    digest = hashlib.sha256(f"whimbrel\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def lock(connection: Connection, name: str) -> bool:
-    """Try to be the one runner. The server keeps such locks by database, and by session."""
-    return bool(_asked(connection, f"SELECT pg_try_advisory_lock({_key(name)})"))
-
-
-def unlock(connection: Connection, name: str) -> None:
-    _asked(connection, f"SELECT pg_advisory_unlock({_key(name)})")
-
-
-def _asked(connection: Connection, sql: str) -> object:
+def asked(connection: Connection, sql: str) -> object:
     """Ask, and leave no transaction open behind if there was none."""
     was_in = connection.in_transaction()
     answer = execute(connection, sql).scalar()
@@ -88,16 +69,16 @@ def _asked(connection: Connection, sql: str) -> object:
 
 def about_how_many(connection: Connection, table: Name) -> int:
     """What the planner thinks; a table that was never analysed is counted."""
-    estimate = _asked(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
+    estimate = asked(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
     if estimate is not None and float(str(estimate)) > 0:
         return int(float(str(estimate)))
-    return int(str(_asked(connection, f"SELECT count(*) FROM {SPELLING.at(table)}")))
+    return int(str(asked(connection, f"SELECT count(*) FROM {SPELLING.at(table)}")))
 
 
 def seconds_behind(connection: Connection) -> float | None:
     """The longest ``replay_lag``, which only members of pg_read_all_stats are told (18, 27.2.4)."""
     longest = "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication"
-    found = _asked(connection, longest)
+    found = asked(connection, longest)
     return float(str(found)) if found is not None else None
 
 

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Step
+from whimbrel.engines.base import RunnerLock, Step
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite import reflecting, respelling, session
+from whimbrel.engines.sqlite import reflecting, respelling, runner, session
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import steps_of
@@ -72,16 +72,8 @@ class SQLiteEngine:
     def is_lost(self, error: BaseException) -> bool:
         return session.is_lost(error)
 
-    def runner_lock(self, connection: Connection, name: str) -> bool:
-        """Always True: SQLite has no lock that is not a transaction.
-
-        A transaction begins by taking the file's write lock (BEGIN IMMEDIATE), so a second
-        runner waits there. Who runs migrations must read the record again inside of it.
-        """
-        return True
-
-    def runner_unlock(self, connection: Connection, name: str) -> None:
-        """Nothing to let go of."""
+    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
+        return runner.lock(connection)
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
         """Nobody: SQLite does not tell who has a file locked."""

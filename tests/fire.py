@@ -1,0 +1,113 @@
+"""A journalled migration of every kind of part, and runners that all want to carry it out."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from projects import CREATE, Project
+from whimbrel.config import load_config
+from whimbrel.run.migrate import migrate
+from whimbrel.run.plan import Target
+
+ROWS = 40
+
+#: A function without a transaction, one in its own, a backfill in small batches, a step of each kind.
+PARTS = """
+from pathlib import Path
+import time
+
+from whimbrel import migrations, models
+
+def call(name, pause=0.05):
+    def function(apps, schema_editor):
+        with Path("calls").open("a") as file:
+            file.write(name + "\\n")
+        time.sleep(pause)
+    return function
+
+def add(number):
+    def function(apps, schema_editor):
+        apps.get_model("blog", "Row").objects.update(number=models.F("number") + number)
+        time.sleep(0.02)
+    return function
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("blog", "0001_row")]
+    operations = [
+        migrations.RunPython(call("a"), call("-a")),
+        migrations.RunPython(add(1), add(-1), atomic=True),
+        migrations.AddField("row", "more", models.IntegerField(default=0)),
+        migrations.Backfill(
+            "row", lambda batch: batch.update(number=models.F("number") + 10),
+            reverse=lambda batch: batch.update(number=models.F("number") - 10),
+        ),
+        migrations.RunSQL(
+            "INSERT INTO blog_row (number, more) VALUES (0, 1)", "DELETE FROM blog_row WHERE more = 1"
+        ),
+        migrations.RunPython(call("b"), call("-b")),
+    ]
+"""
+
+
+def prepare(project: Project) -> None:
+    """The migration, and the rows that it is about."""
+    project.configured("blog").migration("blog", "0001_row", CREATE.format(name="Row"))
+    config = project.root / "pyproject.toml"
+    config.write_text(config.read_text().replace("${DATABASE_URL}", project.url))
+    wait(project, start(project))
+    project.query(f"INSERT INTO blog_row (number) VALUES {', '.join(['(0)'] * ROWS)}")
+    project.write("blog/migrations/0002_parts.py", PARTS)
+
+
+def start(project: Project, name: str | None = None) -> int:
+    """A runner as a process of its own, without the time that a start takes; its id."""
+    if child := os.fork():
+        return child
+    try:
+        os.chdir(project.root)
+        migrate(load_config(project.root), Target("blog", name) if name else Target())
+        os._exit(0)
+    except BaseException:
+        Path("said").write_text(traceback.format_exc())
+    finally:
+        os._exit(1)
+
+
+def wait(project: Project, *runners: int) -> None:
+    """Until all have ended, and well."""
+    codes = [os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1]) for runner in runners]
+    assert not any(codes), (project.root / "said").read_text()
+
+
+def run_at_once(project: Project, runners: int, name: str | None = None) -> None:
+    """So many runners at once, all of which end well."""
+    wait(project, *[start(project, name) for _ in range(runners)])
+
+
+def calls(project: Project) -> Counter[str]:
+    """How many times the functions without a transaction were called."""
+    file = Path(project.root, "calls")
+    return Counter(file.read_text().split() if file.exists() else ())
+
+
+def counters(project: Project) -> dict[int, int]:
+    """How many rows have which number."""
+    return dict(project.query("SELECT number, count(*) FROM blog_row GROUP BY number"))
+
+
+def assert_forwards_once(project: Project) -> None:
+    """Each part was carried out once."""
+    assert counters(project) == {11: ROWS, 0: 1}
+    assert project.applied() == ["blog.0001_row", "blog.0002_parts"]
+    assert project.query("SELECT * FROM whimbrel_journal") == []
+
+
+def assert_backwards_once(project: Project) -> None:
+    """Each part was undone once."""
+    assert counters(project) == {0: ROWS}
+    assert project.applied() == ["blog.0001_row"]
+    assert project.query("SELECT * FROM whimbrel_journal") == []
