@@ -130,3 +130,30 @@ def test_a_name_that_something_else_takes_is_asked_for_and_rows_follow(blog: Pro
     assert blog.query("SELECT a, b, p, q, e, g FROM blog_t") == [(None, "b", "p", 7, "x", "come")]
     assert blog.query("SELECT * FROM blog_m") == [(1, "m")]
     assert blog.do("drift").out == ""
+
+
+# -- new-users/04 ----------------------------------------------------------------------------
+
+
+def test_a_many_to_many_field_has_the_table_of_a_model_that_stood_for_it(blog: Project) -> None:
+    """new-users/04: what inspectdb leads to, with the rows kept by what the page says."""
+    models = (
+        f'migrations.CreateModel("Tag", fields=[{KEY}])',
+        (f'migrations.CreateModel("Post", fields=[{KEY}])'),
+    )
+    blog.migration("blog", "0001_initial", *models, LINK.replace(", db_index=False", ""))
+    gone = 'migrations.DeleteModel("Link")'
+    come = 'migrations.AddField("Post", "tags", models.ManyToManyField("blog.Tag"))'
+    state = f"migrations.SeparateDatabaseAndState(state_operations=[{gone}, {come}])"
+    blog.do("migrate")
+    blog.query("INSERT INTO blog_tag (id) VALUES (1)")
+    blog.query("INSERT INTO blog_post (id) VALUES (1)")
+    blog.query("INSERT INTO blog_post_tags (post_id, tag_id) VALUES (1, 1)")
+    blog.migration("blog", "0002_tags", state, after=[("blog", "0001_initial")])
+    post = "class Tag(models.Model):\n    pass\n\nclass Post(models.Model):\n"
+    blog.models("blog", f"{post}    tags = models.ManyToManyField(Tag)\n")
+    assert blog.do("makemigrations").err == "No changes.\n"
+    blog.do("migrate")
+    assert blog.query("SELECT post_id, tag_id FROM blog_post_tags") == [(1, 1)]
+    blog.do("migrate", "blog", "0001")
+    assert blog.query("SELECT post_id, tag_id FROM blog_post_tags") == [(1, 1)]

@@ -36,6 +36,11 @@ from whimbrel.state.state import State
 CHAR = models.CharField(max_length=10)
 TEXT = models.TextField(null=True)
 ENUM = models.EnumField(["draft", "live"], null=True)
+LINK = {
+    "post": models.ForeignKey("Post", models.CASCADE),
+    "tag": models.ForeignKey("Tag", models.CASCADE),
+    "Meta": {"db_table": "blog_post_tags"},
+}
 
 #: By name: models before, models after, and the flags of the one open question.
 OPEN: dict[str, tuple[State, State, list[str]]] = {
@@ -106,6 +111,26 @@ OPEN: dict[str, tuple[State, State, list[str]]] = {
             blog_Tagging={"post": models.ForeignKey("Post"), "tag": models.ForeignKey("Tag")},
         ),
         ["--no-rename blog.Post.tags"],
+    ),
+    "a model whose table a many-to-many field has now": (
+        state(blog_Post={}, blog_Tag={}, blog_PostTags=LINK),
+        state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}),
+        ["--no-rename blog.PostTags"],
+    ),
+    "a many-to-many field whose table a model has now": (
+        state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}),
+        state(blog_Post={}, blog_Tag={}, blog_PostTags=LINK),
+        ["--no-rename blog.Post.tags"],
+    ),
+    "a model whose table one of another app has now": (
+        state(blog_Post={"Meta": {"db_table": "t"}}),
+        state(news_Item={"n": models.IntegerField(default=0), "Meta": {"db_table": "t"}}),
+        ["--no-rename blog.Post"],
+    ),
+    "a model whose table one that stays has now": (
+        state(blog_Post={"Meta": {"db_table": "t"}}, blog_Item={"a": CHAR}),
+        state(blog_Item={"a": CHAR, "Meta": {"db_table": "t"}}),
+        ["--rename blog.Post:Item", "--no-rename blog.Post"],
     ),
     "a table between other models": (
         state(blog_Post={"tags": models.ManyToManyField("Tag")}, blog_Tag={}, blog_Topic={}),
@@ -400,6 +425,7 @@ def test_why_says_what_is_wrong() -> None:
     [
         ("a table between that another takes the place of", "may its table go"),
         ("a column that a table takes the place of", "may its column go"),
+        ("a model whose table a many-to-many field has now", "the one of blog.Post.tags now"),
     ],
 )
 def test_what_goes_with_a_field_that_cannot_be_altered(case: str, text: str) -> None:

@@ -18,6 +18,7 @@ from whimbrel.detect.questions import (
     RenameQuestion,
     ReplaceQuestion,
     SafeSteps,
+    TableQuestion,
     Why,
 )
 from whimbrel.errors import UsageError
@@ -30,7 +31,7 @@ class Asker:
         """What the person says."""
         if isinstance(question, FillQuestion):
             return _fill(question)
-        if isinstance(question, ReplaceQuestion):
+        if isinstance(question, ReplaceQuestion | TableQuestion):
             return _replace(question)
         return _rename(question)
 
@@ -45,7 +46,7 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
     return Renamed(None if chosen == len(names) else names[chosen])
 
 
-def _replace(question: ReplaceQuestion) -> Answer:
+def _replace(question: ReplaceQuestion | TableQuestion) -> Answer:
     return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
 
 

@@ -36,11 +36,13 @@ from whimbrel.detect.questions import (
     ReplaceQuestion,
     SafeSteps,
     Subject,
+    TableQuestion,
     Why,
 )
 from whimbrel.detect.sanity import assert_sound
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
+from whimbrel.detect.tables import ask_for_taken_tables
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField
 from whimbrel.state.state import State
@@ -64,6 +66,7 @@ __all__ = [
     "ReplaceQuestion",
     "SafeSteps",
     "Subject",
+    "TableQuestion",
     "Why",
     "detect",
 ]
@@ -112,6 +115,7 @@ def _find_renames(work: Work) -> None:
 
 
 def _find_changes(work: Work) -> None:
+    ask_for_taken_tables(work)
     change_parts(work)
     change_fields(work)
     change_options(work)

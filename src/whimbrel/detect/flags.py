@@ -23,6 +23,7 @@ from whimbrel.detect.questions import (
     RenameQuestion,
     ReplaceQuestion,
     SafeSteps,
+    TableQuestion,
     Why,
 )
 from whimbrel.errors import QuestionError, UsageError
@@ -210,7 +211,7 @@ class FlagQuestioner:
 
     def _known(self, question: Question) -> Answer | None:
         match question:
-            case RenameQuestion() | ReplaceQuestion():
+            case RenameQuestion() | ReplaceQuestion() | TableQuestion():
                 return self._renamed(
                     question, "rename", self._flags.renames, self._flags.no_renames
                 )
@@ -220,7 +221,7 @@ class FlagQuestioner:
 
     def _renamed(
         self,
-        question: RenameQuestion | ReplaceQuestion | MoveQuestion,
+        question: RenameQuestion | ReplaceQuestion | TableQuestion | MoveQuestion,
         flag: str,
         yes: dict[str, str],
         no: frozenset[str],

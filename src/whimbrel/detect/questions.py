@@ -101,6 +101,31 @@ class ReplaceQuestion:
         return (f"--no-rename {self.place}",)
 
 
+@dataclass(frozen=True)
+class TableQuestion:
+    """``place`` is gone, and ``taker`` has a table of the same name: may the rows go?
+
+    Answered by ``Renamed(None)``: they go, and the table comes anew.
+    """
+
+    place: str
+    table: str
+    taker: str
+    likely: bool = True
+    candidates: ClassVar[tuple[Candidate, ...]] = ()
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The table {self.table} of {self.place} is the one of {self.taker} now, "
+            "and is made anew: may it go, with all that is in it?"
+        )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (f"--no-rename {self.place}",)
+
+
 class Why(enum.Enum):
     """Why the rows of a table need a value."""
 
@@ -149,7 +174,7 @@ class FillQuestion:
         )
 
 
-Question: TypeAlias = RenameQuestion | MoveQuestion | ReplaceQuestion | FillQuestion
+Question: TypeAlias = RenameQuestion | MoveQuestion | ReplaceQuestion | TableQuestion | FillQuestion
 
 
 @dataclass(frozen=True)

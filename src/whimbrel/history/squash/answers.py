@@ -17,6 +17,7 @@ from whimbrel.detect import (
     RenameQuestion,
     ReplaceQuestion,
     Subject,
+    TableQuestion,
 )
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.state.model import Model, ModelField
@@ -44,7 +45,7 @@ class Identities(FlagQuestioner):
                 return Renamed(self._label(place))
             case RenameQuestion(subject=Subject.FIELD, place=place):
                 return Renamed(self._field(place))
-            case ReplaceQuestion():
+            case ReplaceQuestion() | TableQuestion():
                 return Renamed(None)
             case RenameQuestion(place=place) | MoveQuestion(place=place):
                 now = self._model(place)
@@ -55,9 +56,7 @@ class Identities(FlagQuestioner):
         """Which of these names something has now, whose old name another thing has."""
         if place in self._said:
             return None
-        is_field = place.count(".") > 1
-        model = None if is_field else self._model(place)
-        name = self._field(place) if is_field else model.name if model else None
+        name = self._name(place)
         if name is None or name not in names:
             return None
         self._said.add(place)
@@ -66,7 +65,21 @@ class Identities(FlagQuestioner):
     def finish(self) -> None:
         """Nothing stays open."""
 
+    def is_renamed(self, place: str) -> bool:
+        """Identities say who has whose name: nothing looks like something else."""
+        return True
+
     # -- by identity
+
+    def _name(self, place: str) -> str | None:
+        """The name that a model, a field or a label has now."""
+        match place.count("."):
+            case 1:
+                model = self._model(place)
+                return model.name if model else None
+            case 2:
+                return self._field(place)
+        return self._label(place)
 
     def _model(self, label: str) -> Model | None:
         before = self._before.find(label)

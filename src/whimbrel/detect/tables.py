@@ -1,0 +1,65 @@
+"""Tables that go while something else gets one of the same name: their rows are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from whimbrel.detect.questions import TableQuestion
+from whimbrel.detect.work import Work
+from whimbrel.state.fields import ManyToManyField
+from whimbrel.state.fields.relations import alterable
+from whimbrel.state.model import Model, ModelField
+from whimbrel.state.naming import through_table_name
+
+#: A table by its schema and name.
+TableName: TypeAlias = tuple[str | None, str]
+
+
+def ask_for_taken_tables(work: Work) -> None:
+    """Ask before a table is dropped to be made anew: a model's for one between two, for one."""
+    takers = dict(_coming(work))
+    for table, place in dict(_going(work)).items():
+        if table in takers:
+            work.questioner.ask(TableQuestion(work.origin(place), table[1], takers[table]))
+
+
+def _going(work: Work) -> Iterator[tuple[TableName, str]]:
+    """The tables that go, with the places of what has them."""
+    for model in work.gone:
+        yield from _all_of(model)
+    for old, new in work.kept:
+        yield from _between(old, (each for each in old.fields if new.find(each.name) is None))
+
+
+def _coming(work: Work) -> Iterator[tuple[TableName, str]]:
+    """The tables that come, or get another name, with the places of what will have them."""
+    for model in work.born:
+        yield from _all_of(model)
+    for old, new in work.kept:
+        if _table_of(old) != _table_of(new) and new.options.managed:
+            yield _table_of(new), new.label
+        yield from _between(new, (each for each in new.fields if not _stays(old, each)))
+
+
+def _stays(old: Model, new: ModelField) -> bool:
+    before = old.find(new.name)
+    return before is not None and alterable(before.field, new.field)
+
+
+def _all_of(model: Model) -> Iterator[tuple[TableName, str]]:
+    if model.options.managed:
+        yield _table_of(model), model.label
+    yield from _between(model, model.fields)
+
+
+def _between(model: Model, fields: Iterable[ModelField]) -> Iterator[tuple[TableName, str]]:
+    """The tables of many-to-many fields that have one of their own."""
+    for each in fields if model.options.managed else ():
+        if isinstance(each.field, ManyToManyField) and each.field.through is None:
+            name = each.field.db_table or through_table_name(model.db_table, each.name)
+            yield (model.options.schema, name), f"{model.label}.{each.name}"
+
+
+def _table_of(model: Model) -> TableName:
+    return model.options.schema, model.db_table
