@@ -45,6 +45,7 @@ sa.Table("p", metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("u", sa.Integer, unique=True),
     sa.Column("x", sa.Integer, index=True),
+    sa.Column("kind", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
     sa.CheckConstraint("x > 0"))
 sa.Table("c", metadata,
     sa.Column("a", sa.Integer, primary_key=True),
@@ -59,9 +60,11 @@ BARE = """
 sa.Table("p", metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("u", sa.Integer, unique=True),
-    sa.Column("x", sa.Integer))
+    sa.Column("x", sa.Integer),
+    sa.Column("kind", sa.Enum("a", "b", "c", create_constraint=True, native_enum=False)))
 sa.Table("c", metadata,
     sa.Column("a", sa.Integer, primary_key=True),
+    sa.Column("b", sa.Integer, primary_key=True),
     sa.Column("p_id", sa.Integer),
     sa.Column("q_id", sa.ForeignKey("p.u", ondelete="CASCADE")))
 """
@@ -94,3 +97,89 @@ def test_what_differs_otherwise_is_not_renamed(created: Created) -> None:
     with pytest.raises(HistoryError, match="q_id: column is missing"):
         created.migrate(fake_initial=True, rename=True)
     assert ("c_pkey",) in created.query("SELECT conname FROM pg_constraint")
+
+
+# -- corpora/05, 07: checks that types bring -------------------------------------------------------
+
+#: MetaData, and what create_all makes of them on each database.
+LIKE_CREATE_ALL = {
+    "corpora/07": """
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="parcel_kind_chk", create_constraint=True,
+        native_enum=False)))
+""",
+    "an enum that no name has": """
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
+    sa.Column("size", sa.Enum("a", "b", native_enum=False)))
+""",
+    "an enum under a convention": """
+metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s"})
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="kind", create_constraint=True, native_enum=False)))
+""",
+}
+
+
+@pytest.mark.parametrize("text", LIKE_CREATE_ALL.values(), ids=LIKE_CREATE_ALL)
+def test_what_create_all_makes_migrate_makes(created: Created, text: str) -> None:
+    created.said(text).makemigrations()
+    created.migrate()
+    created.create_all()
+    created.assert_same()
+    assert created.makemigrations() == ""
+    assert not created.drift()
+    created.migrate(Target("core", "zero"))
+    assert not any("table" in name or "core" in name for name in created.seen().get("tables", ()))
+
+
+ENUM = """
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("{column}", sa.Enum({labels}, name="{name}", create_constraint=True,
+        native_enum=False)))
+"""
+
+
+def test_the_check_of_an_enum_goes_with_its_labels(created: Created) -> None:
+    """Its name is the enum's: another name of the column leaves it, another of the enum does not."""
+    for column, name, labels in (
+        ("kind", "k", '"a"'),
+        ("kind", "k", '"a", "b"'),
+        ("kind", "other", '"a", "b"'),
+    ):
+        created.said(ENUM.format(column=column, name=name, labels=labels)).makemigrations()
+        created.migrate()
+        assert not created.drift()
+        created.query("DROP TABLE IF EXISTS parcel", created.theirs)
+        created.create_all()
+        created.assert_same()
+    for target in ("0002", "0001"):
+        created.migrate(Target("core", target))
+        assert not created.drift()
+
+
+@only_postgresql
+def test_a_check_under_its_older_name_goes_too(created: Created) -> None:
+    created.said(ENUM.format(column="kind", name="k", labels='"a"')).makemigrations()
+    created.migrate()
+    created.query("ALTER TABLE parcel RENAME CONSTRAINT k TO kind_labels_check")
+    created.said(ENUM.format(column="kind", name="k", labels='"a", "b"')).makemigrations()
+    created.migrate()
+    assert not created.drift()
+
+
+@only_postgresql
+def test_columns_that_share_an_enum_have_a_check_each(created: Created) -> None:
+    """SQLAlchemy gives both the same name, which PostgreSQL refuses."""
+    created.said("""
+kind = sa.Enum("a", "b", name="k", create_constraint=True, native_enum=False)
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("one", kind), sa.Column("two", kind))
+""").makemigrations()
+    created.migrate()
+    names = created.query("SELECT conname FROM pg_constraint WHERE contype = 'c' ORDER BY 1")
+    assert [name for (name,) in names if name in ("k", "two_labels_check")] == [
+        "k",
+        "two_labels_check",
+    ]
+    assert not created.drift()

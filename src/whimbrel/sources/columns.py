@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -68,7 +69,26 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
             "Keep the arguments as attributes of the same names, or give the type a method "
             "__whimbrel__(self) that returns its (args, kwargs).",
         )
-    return described
+    return _called_as_its_check(named, column, described)
+
+
+def _called_as_its_check(named: Named, column: sa.Column[Any], of: ColumnType) -> ColumnType:
+    """An enum that is a VARCHAR with a CHECK everywhere, under the name of the CHECK.
+
+    A naming convention may give it another name than the enum's own.
+    """
+    if not isinstance(of, EnumType) or of.native or not of.check:
+        return of
+    bound = (each for each in column.table.constraints if _is_bound_to(each, column))
+    name = next((name_of(named, each) for each in bound), None)
+    return replace(of, name=name or "")
+
+
+def _is_bound_to(constraint: sa.Constraint, column: sa.Column[Any]) -> bool:
+    """Whether a constraint is the CHECK that a column's type brings."""
+    if not isinstance(constraint, sa.CheckConstraint) or not constraint._type_bound:
+        return False
+    return any(each is column for each in constraint.columns)
 
 
 def _without_bound_check(of: ColumnType) -> ColumnType:

@@ -177,14 +177,14 @@ def label_checks(
     at: Name, old: Column, new: Column, change: c.Change, work: Work
 ) -> Iterator[Step]:
     """The check of the labels, where it differs."""
-    before, after = columns.label_check(old), columns.label_check(new)
+    table = work.table(at)
+    before, after = columns.label_check(old, table), columns.label_check(new, table)
     if before == after:
         return
     if before is not None:
-        name = SPELLING.quote(columns.label_check_name(old.name))
-        yield work.alter(at, f"DROP CONSTRAINT {name}", change)
+        yield columns.label_check_dropped(at, old, change, work)
     if after is not None:
-        yield columns.checked(at, new, after, change, work)
+        yield columns.checked(new, table, change, work)
 
 
 STEPS: Makers = {c.AlterColumn: alter_column}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -220,41 +221,75 @@ def rename_column(change: c.RenameColumn, work: Work) -> Iterator[Step]:
         hazards=(Hazard.BREAKS_OLD_CODE,),
         probe=w.has_column(at, new),
     )
-    column = next((each for each in work.table(at).columns if each.name == old), None)
-    if column is not None and SPELLING.enum_check(column) is not None:
-        before, after = label_check_name(old), label_check_name(new)
-        yield work.alter(
-            at, f"RENAME CONSTRAINT {SPELLING.quote(before)} TO {SPELLING.quote(after)}", change
-        )
+    yield from _label_check_renamed(change, work)
+
+
+def _label_check_renamed(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+    """A check that is called by its column follows it."""
+    table = work.table(change.table)
+    column = next((each for each in table.columns if each.name == change.old), None)
+    if column is None or SPELLING.checked_enum(column) is None:
+        return
+    before, after = _by_column(change.old), _by_column(change.new)
+    if label_check_name(column, table) == before:
+        sql = f"RENAME CONSTRAINT {SPELLING.quote(before)} TO {SPELLING.quote(after)}"
+        yield work.alter(change.table, sql, change)
 
 
 # -- the check of an enum that is no type of its own --------------------------------------------
 
 
-def label_check_name(column: str) -> str:
-    """The name of the check that a VARCHAR holds one of an enum's labels."""
-    return shortened(f"{column}_labels_check")
+def label_check_name(column: Column, table: Table) -> str:
+    """The name of the check that a VARCHAR holds one of an enum's labels: the enum's, as SQLAlchemy's.
+
+    Columns that share an enum have one each, and the first of them that name.
+    """
+    enum = SPELLING.checked_enum(column)
+    name = enum.name if enum is not None else ""
+    others = (SPELLING.checked_enum(each) for each in _before(column.name, table))
+    taken = {each.name for each in others if each is not None}
+    taken.update(each.name for each in table.constraints)
+    return name if name and name not in taken else _by_column(column.name)
 
 
-def label_check(column: Column) -> str | None:
+def _by_column(name: str) -> str:
+    return shortened(f"{name}_labels_check")
+
+
+def _before(name: str, table: Table) -> Iterator[Column]:
+    return itertools.takewhile(lambda each: each.name != name, table.columns)
+
+
+def label_check(column: Column, table: Table) -> str | None:
     """That check, with its name; None where the column needs none."""
     check = SPELLING.enum_check(column)
-    return f"CONSTRAINT {SPELLING.quote(label_check_name(column.name))} {check}" if check else None
+    name = SPELLING.quote(label_check_name(column, table))
+    return f"CONSTRAINT {name} {check}" if check else None
+
+
+def label_check_dropped(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """The check goes, also where it has the name that the column gave it once."""
+    table = work.table(at)
+    names = dict.fromkeys((label_check_name(column, table), _by_column(column.name)))
+    drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {SPELLING.quote(name)}" for name in names)
+    return work.alter(at, drops, change)
 
 
 def _label_check(at: Name, column: Column, change: c.Change, work: Work) -> Iterator[Step]:
-    if check := label_check(column):
-        yield checked(at, column, check, change, work)
+    if label_check(column, work.table(at)):
+        yield checked(column, work.table(at), change, work)
 
 
-def checked(at: Name, column: Column, check: str, change: c.Change, work: Work) -> Step:
+def checked(column: Column, table: Table, change: c.Change, work: Work) -> Step:
+    """The check of a column is added to its table."""
+    at, check = table.at, label_check(column, table)
     return work.alter(
         at,
         f"ADD {check}",
         change,
         scans=True,
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        probe=w.has_constraint(at, label_check_name(column.name)),
+        probe=w.has_constraint(at, label_check_name(column, table)),
     )
 
 

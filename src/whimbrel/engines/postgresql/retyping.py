@@ -76,9 +76,8 @@ class Retyping:
 
     def _retyped(self, table: Table, column: Column) -> Iterator[Step]:
         now = replace(column, type=_exchange(column.type, self.old, self.made))
-        if columns.label_check(column) is not None:
-            name = SPELLING.quote(columns.label_check_name(column.name))
-            yield self.work.alter(table.at, f"DROP CONSTRAINT {name}", self.change)
+        if columns.label_check(column, table) is not None:
+            yield columns.label_check_dropped(table.at, column, self.change, self.work)
         changes = self._changes_type(column)
         if changes and column.default is not None:
             name = SPELLING.quote(column.name)
@@ -119,19 +118,20 @@ class Retyping:
         now = {table.at: self._after(table) for table in self.tables}
         for table in self.tables:
             for column in self._of(table):
-                yield from self._restored(table.at, column, now[table.at].column(column.name))
+                yield from self._restored(column, now[table.at])
             for each in self.computed[table.at]:
                 if each.stays:
                     yield from self._computed_again(table.at, each.column, now[table.at])
         yield from dependents.back(self.held, now, self.change, self.work)
 
-    def _restored(self, at: Name, before: Column, after: Column) -> Iterator[Step]:
+    def _restored(self, before: Column, table: Table) -> Iterator[Step]:
+        at, after = table.at, table.column(before.name)
         later = usage.default_goes(self.work.later, at, before.name)
         has_other = before.default != after.default or self._changes_type(before)
         if after.default is not None and has_other and not later:
             yield columns.defaulted(at, after, self.change, self.work)
-        if check := columns.label_check(after):
-            yield columns.checked(at, after, check, self.change, self.work)
+        if columns.label_check(after, table):
+            yield columns.checked(after, table, self.change, self.work)
 
     def _computed_again(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
         yield columns.added(at, column, table, self.change, self.work)

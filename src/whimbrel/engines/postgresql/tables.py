@@ -78,7 +78,7 @@ def _said_again(parts: tuple[Constraint, ...]) -> list[Constraint]:
 def _create(table: Table) -> str:
     parts = [SPELLING.column(column, table) for column in table.columns]
     parts += [SPELLING.constraint(each, table) for each in table.constraints]
-    parts += [check for column in table.columns if (check := columns.label_check(column))]
+    parts += [check for column in table.columns if (check := columns.label_check(column, table))]
     within = ",\n    ".join(parts)
     body = f"(\n    {within}\n)" if parts else "()"
     return f"CREATE TABLE {SPELLING.at(table.at)} {body}{options.table_clauses(table.options)}"

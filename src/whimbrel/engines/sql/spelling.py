@@ -178,14 +178,16 @@ class Spelling:
             return self.quote(collation)
         return ".".join(self.quote(part) for part in collation.split(".", 1))
 
+    def checked_enum(self, column: Column) -> EnumType | None:
+        """The enum of a column that asks for a CHECK, where it is a VARCHAR."""
+        of = column.type if isinstance(column.type, EnumType) else column.type.on(self.dialect.name)
+        asks = isinstance(of, EnumType) and of.check and not self.has_type_of(of)
+        return of if asks and isinstance(of, EnumType) else None
+
     def enum_check(self, column: Column) -> str | None:
         """CHECK (column IN (labels)), for an enum that asks for it where it is a VARCHAR."""
-        of = (
-            column.type.on(self.dialect.name)
-            if not isinstance(column.type, EnumType)
-            else column.type
-        )
-        if not isinstance(of, EnumType) or not of.check or self.has_type_of(of):
+        of = self.checked_enum(column)
+        if of is None:
             return None
         labels = ", ".join(text(label) for label in of.labels)
         return f"CHECK ({self.quote(column.name)} IN ({labels}))"
