@@ -111,7 +111,11 @@ class Config:
         are as in a shell, and capitals count. Whimbrel's own tables are nobody's.
         """
         wanted = not self.include or _fits_any(self.include, schema, table)
-        return wanted and table not in OWN_TABLES and not _fits_any(self.exclude, schema, table)
+        return wanted and table not in OWN_TABLES and not self.excludes(schema, table)
+
+    def excludes(self, schema: str | None, table: str) -> bool:
+        """Return whether a table is somebody else's: a pattern of ``exclude`` speaks of it."""
+        return _fits_any(self.exclude, schema, table)
 
     def _place_of(self, alias: str) -> str:
         key = "database" if alias == DEFAULT_ALIAS else f"databases.{alias}"

@@ -59,8 +59,9 @@ def make_migrations(
     wanted = [config.app(app).label for app in apps]
     history = load(config.apps)
     history.graph.refuse_conflicts()
-    live = _sound_models(config, wanted)
-    found = detect(history.project_state(), live, questioner, wanted or None)
+    before = history.project_state()
+    live = _sound_models(config, wanted, before)
+    found = detect(before, live, questioner, wanted or None)
     made = author(
         after_all_that_pointed(found, history), history.graph, _directories(config), name=name
     )
@@ -69,11 +70,11 @@ def make_migrations(
     return [_file(each) for each in made]
 
 
-def _sound_models(config: Config, apps: list[str]) -> State:
+def _sound_models(config: Config, apps: list[str], before: State) -> State:
     """The models, none of which says what the configured databases cannot do."""
     from whimbrel.sources.checks import check_state
 
-    live = read_models(config, apps or None)
+    live = read_models(config, apps or None, before)
     check_state(live, dialects_of(config))
     return live
 

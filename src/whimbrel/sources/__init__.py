@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from whimbrel.state.state import State
 
 
-def read_models(config: Config, labels: Iterable[str] | None = None) -> State:
+def read_models(
+    config: Config, labels: Iterable[str] | None = None, before: State | None = None
+) -> State:
     """The state of the models of all configured apps; those of ``labels`` must be among them.
+
+    before: what the migrations lead to; tables that are somebody else's there stay so.
 
     Raises `ConfigError` for a module that does not import, `ModelError` for a model that no
     database could hold.
     """
     from whimbrel.sources.project import read_models
 
-    return read_models(config, labels)
+    return read_models(config, labels, before)

@@ -11,16 +11,19 @@ import sqlalchemy as sa
 from whimbrel.config import AppConfig, Config, make_importable
 from whimbrel.errors import WhimbrelError
 from whimbrel.sources import native
+from whimbrel.sources.managed import said_of, with_tables_of_others
 from whimbrel.sources.names import Named
 from whimbrel.sources.sqlalchemy import import_module, load, name_tables, read_named
 from whimbrel.state.state import State
 
 
-def read_models(config: Config, labels: Iterable[str] | None = None) -> State:
+def read_models(
+    config: Config, labels: Iterable[str] | None = None, before: State | None = None
+) -> State:
     """The state of the models of all apps; those of ``labels`` must be among them.
 
-    All are read, whichever are asked for: models point at those of other apps. Imports the
-    users' modules. Raises `ConfigError` for one that does not import, `ModelError`
+    All are read, whichever are asked for: models point at those of other apps. before: what the
+    migrations lead to, which may know tables of others. Imports the users' modules. Raises `ConfigError` for one that does not import, `ModelError`
     for what no database could hold.
     """
     make_importable(config)
@@ -31,7 +34,8 @@ def read_models(config: Config, labels: Iterable[str] | None = None) -> State:
         project.load(app)
     native.drop_stale()
     native.finish()
-    return project.state([app.label for app in config.apps])
+    state = project.state([app.label for app in config.apps])
+    return with_tables_of_others(state, config, before, project.silent())
 
 
 def import_errors(config: Config) -> dict[str, WhimbrelError]:
@@ -63,6 +67,15 @@ class _Project:
         elif app.package is not None and _has_models(app.package):
             import_module(f"{app.package}.models", self.config.root, place)
             self.native.add(app.label)
+
+    def silent(self) -> set[str]:
+        """Return the labels of the models that do not say whether their tables are ours."""
+        return {
+            named.label
+            for names in self.names.values()
+            for table, named in names.items()
+            if said_of(table) is None
+        }
 
     def state(self, order: list[str]) -> State:
         others = {table: named for names in self.names.values() for table, named in names.items()}

@@ -21,6 +21,7 @@ from whimbrel.sources.columns import (
 )
 from whimbrel.sources.expressions import spelled
 from whimbrel.sources.indexes import expression_of, index_of
+from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
 from whimbrel.state.fields import Field
 from whimbrel.state.options import (
@@ -69,6 +70,8 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
     yield "db_table", str(table.name)
     if table.schema:
         yield "schema", str(table.schema)
+    if said_of(table) is False:
+        yield "managed", False
     if table.comment:
         yield "db_table_comment", table.comment
     dialect = {name: value for name, value in table.dialect_kwargs.items() if value is not None}

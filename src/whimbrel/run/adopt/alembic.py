@@ -127,7 +127,8 @@ def _files(
 
 def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
     """The models of these apps, and of all others as their migrations have them."""
-    return limited(history.project_state(), read_models(made.config, apps), apps)
+    before = history.project_state()
+    return limited(before, read_models(made.config, apps, before), apps)
 
 
 def _authored(

@@ -199,7 +199,7 @@ class _Checking:
         from whimbrel.sources import read_models
         from whimbrel.sources.checks import findings
 
-        live = read_models(self.config)
+        live = read_models(self.config, before=self.state)
         owners = {model.place: model.app for model in live}
         wrong = findings(live, dialects_of(self.config))
         for error in wrong:

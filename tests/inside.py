@@ -1,0 +1,51 @@
+"""A project whose commands run in the process of the test: many short cases need it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from click.testing import CliRunner
+
+from projects import Ended, Project
+from whimbrel.cli import whimbrel
+
+
+class Inside(Project):
+    """As `Project`; what a command imports of the project is forgotten after it."""
+
+    def run(
+        self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Ended:
+        with _at(cwd or self.root, self.environment(**(env or {}))):
+            ended = CliRunner().invoke(whimbrel, args)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+
+@contextmanager
+def _at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """In a directory and an environment; modules that come meanwhile go again."""
+    before, paths, there = Path.cwd(), list(sys.path), set(sys.modules)
+    os.chdir(folder)
+    try:
+        with patch.dict(os.environ, environment, clear=True):
+            yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = paths
+        for name in [name for name in sys.modules if name not in there]:
+            if not name.startswith(("whimbrel", "sqlalchemy")) and _is_in(name, folder):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+
+def _is_in(name: str, folder: Path) -> bool:
+    module = sys.modules[name]
+    places = [getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())]
+    return any(place and Path(place).is_relative_to(folder) for place in places)
