@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Write the migrations that the database is ahead by.")
 @click.option("--name", "-n", metavar="NAME", help="What they are called after their number.")
 @click.option("--sql", is_flag=True, help="Print the SQL that brings the database back.")
+@click.option(
+    "--drop",
+    "dropping",
+    multiple=True,
+    metavar="TABLE",
+    help="With --sql: this table goes too, which no model has; may be given several times.",
+)
 @database_option
 @json_option
 @pass_call
@@ -35,6 +42,7 @@ def command(
     write: bool,
     name: str | None,
     sql: bool,
+    dropping: tuple[str, ...],
     alias: str,
     as_json: bool,
 ) -> int:
@@ -49,6 +57,8 @@ def command(
         raise UsageError("--write and --sql do not go together", mend="Give one of them.")
     if name is not None and not write:
         raise UsageError("--name is for the file that --write makes", mend="Add --write.")
+    if dropping and not sql:
+        raise UsageError("--drop is for the script that --sql prints", mend="Add --sql.")
     config = call.config()
     drift = find_drift(config, apps, alias=alias)
     for label in drift.ghosts:
@@ -56,7 +66,7 @@ def command(
     if write:
         return _write(call, config, drift, apps, name)
     if sql:
-        return _sql(call, config, drift, alias)
+        return _sql(call, config, drift, alias, dropping)
     return _show(call, drift)
 
 
@@ -70,7 +80,7 @@ def _show(call: Call, drift: Drift) -> int:
         talk(_NEXT if drift.applied else _NOTHING_RECORDED)
         leave = of_others(drift.deviations) if drift.applied else None
         if leave is not None:
-            talk(leave)
+            talk(f"{leave}; --sql drops none of them but by --drop TABLE")
     else:
         talk("No drift." if drift.applied else _NOTHING_THERE)
     return 1 if drift else 0
@@ -87,11 +97,11 @@ _NOTHING_RECORDED = (
 )
 
 
-def _sql(call: Call, config: Config, drift: Drift, alias: str) -> int:
+def _sql(call: Call, config: Config, drift: Drift, alias: str, dropping: tuple[str, ...]) -> int:
     from whimbrel.report.script import script_json, script_text
     from whimbrel.run.drift import script_back
 
-    script = script_back(config, drift, alias)
+    script = script_back(config, drift, alias, dropping)
     if call.json:
         print_json(script_json(script))
     else:

@@ -22,14 +22,14 @@ def of_others(deviations: Iterable[Deviation]) -> str | None:
         for detail in each.details
         if detail.what == "table" and detail.expected is None
     ]
-    return left_alone_by(tables)
+    return left_alone_by(sorted(tables))
 
 
 def left_alone_by(tables: Sequence[str]) -> str | None:
     """What leaves these tables alone; None where there are none."""
     if not tables:
         return None
-    shown = ", ".join([*(f'"{each}"' for each in tables[:5]), *(["..."] if tables[5:] else [])])
+    shown = ", ".join(f'"{each}"' for each in tables)
     return f"Tables that are somebody else's are left alone by [tool.whimbrel] exclude = [{shown}]"
 
 
@@ -65,13 +65,14 @@ def _counted(number: int) -> str:
 
 
 def detail_text(detail: Detail) -> str:
-    """ "blog_post.title: type VARCHAR(100) -> TEXT"."""
+    """ "blog_post.title: type is TEXT, expected VARCHAR(100)"."""
     if detail.expected is None:
         return f"{detail.place}: only in the database: {detail.what} {detail.found}"
     if detail.found is None:
         return f"{detail.place}: missing in the database: {detail.what} {detail.expected}"
-    what = detail.what.removeprefix("name of ")
-    return f"{detail.place}: {what} {detail.expected} -> {detail.found}"
+    named = detail.what.startswith("name of ")
+    what = f"{detail.what.removeprefix('name of ')} is{' named' if named else ''}"
+    return f"{detail.place}: {what} {detail.found}, expected {detail.expected}"
 
 
 def drift_json(drift: Drift) -> dict[str, Any]:

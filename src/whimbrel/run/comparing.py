@@ -127,10 +127,13 @@ def strangers(found: Comparison) -> tuple[Name, ...]:
     return tuple(sorted(found.live.tables.keys() - found.expected.tables.keys(), key=str))
 
 
-def without_strangers(found: Comparison) -> Comparison:
-    """A comparison in which tables that no model has, and what only these use, are not there."""
+def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparison:
+    """A comparison in which tables that no model has, and what only these use, are not there.
+
+    but: those that stay in it all the same.
+    """
     live, expected = found.live, found.expected
-    own = {at: table for at, table in live.tables.items() if at in expected.tables}
+    own = {at: table for at, table in live.tables.items() if at in expected.tables or at in but}
     used = {Name(enum.schema, enum.name) for table in own.values() for enum in table.enums}
     used.update(expected.enums)
     return replace(

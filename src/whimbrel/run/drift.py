@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection, Dialect
@@ -10,12 +10,12 @@ from sqlalchemy.engine import Connection, Dialect
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.detect import AppMigration
 from whimbrel.engines import Engine
-from whimbrel.errors import HistoryError, ModelError, StateError
+from whimbrel.errors import HistoryError, ModelError, StateError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
 from whimbrel.operations.base import Operation
-from whimbrel.run.comparing import Comparison, compare, covering
+from whimbrel.run.comparing import Comparison, compare, covering, strangers, without_strangers
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.drift_words import Detail, Words
 from whimbrel.run.edits import refuse_edited
@@ -264,15 +264,41 @@ def _refuse_unapplied(history: History, comparison: Comparison) -> None:
         )
 
 
-def script_back(config: Config, drift: Drift, alias: str = DEFAULT_ALIAS) -> Script:
-    """The statements that bring the database back to what its migrations say."""
+def script_back(
+    config: Config, drift: Drift, alias: str = DEFAULT_ALIAS, dropping: Collection[str] = ()
+) -> Script:
+    """The statements that bring the database back to what its migrations say.
+
+    dropping: the tables that go, of those that no model has; the others stay, since they may be
+    somebody else's. Raises `UsageError` for a name that is not one of these.
+    """
     engine = database_of(config, alias).engine
     statements: list[Statement] = []
     if drift.comparison is not None:
-        live, expected = drift.comparison.live, drift.comparison.expected
-        changes = [*_without_invalid(drift.comparison), *diff(live, expected)]
-        statements = enclosed(engine, engine.steps(changes, live)) if changes else []
+        dropped = _named(drift.comparison, dropping)
+        found = without_strangers(drift.comparison, dropped)
+        changes = [*_without_invalid(found), *diff(found.live, found.expected)]
+        steps = engine.steps(changes, drift.comparison.live)
+        left = [each for each in strangers(drift.comparison) if each not in dropped]
+        statements = [*_left_alone(left), *(enclosed(engine, steps) if changes else [])]
     return Script("Back to what the migrations say", engine.dialect, False, (), tuple(statements))
+
+
+def _named(comparison: Comparison, names: Collection[str]) -> list[Name]:
+    known = {str(at): at for at in strangers(comparison)}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"--drop: no table {name!r} is there that no model has",
+                mend=f"There are: {', '.join(known) or 'none'}.",
+            )
+    return [known[name] for name in names]
+
+
+def _left_alone(tables: Sequence[Name]) -> Iterator[Statement]:
+    if tables:
+        names = ", ".join(map(str, tables))
+        yield Statement("", note=f"left alone, since no model has them: {names}")
 
 
 def _without_invalid(comparison: Comparison) -> Iterator[c.Change]:
