@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import fire
 from projects import Project
+from run.data import Rows
+from whimbrel.errors import DataError
 
 
 @pytest.fixture
@@ -57,3 +60,118 @@ def test_who_waits_goes_on_where_another_was_killed(anywhere: Project) -> None:
     fire.wait(anywhere, *waiting)
     fire.assert_forwards_once(anywhere)
     assert fire.calls(anywhere) == {"a": 1, "b": 2}
+
+
+# -- hostile/03: the transaction is not the function's to end -----------------------------------
+
+FUNCTION = """
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+def f(apps, schema_editor):
+    connection = schema_editor.connection
+    schema_editor.execute("INSERT INTO blog_row (number) VALUES (1)")
+    {}
+"""
+COLUMN = 'migrations.AddField("Row", "more", models.IntegerField(default=1))'
+
+
+@pytest.fixture
+def rows(tmp_path: Path, database_url: str) -> Rows:
+    root = tmp_path / "project"
+    root.mkdir()
+    return Rows(root, database_url)
+
+
+def columns(rows: Rows) -> int:
+    engine = sa.create_engine(rows.project.url)
+    try:
+        return len(sa.inspect(engine).get_columns("blog_row"))
+    finally:
+        engine.dispose()
+
+
+REFUSED = [
+    "connection.rollback()",
+    "connection.commit()",
+    "connection.close()",
+    'schema_editor.execute("ROLLBACK")',
+    'schema_editor.execute("-- done\\nCOMMIT; SELECT 1")',
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_would_end_the_transaction_is_refused(rows: Rows, line: str) -> None:
+    """hostile/03: nothing has happened yet."""
+    rows.made(0)
+    rows.file("0002_f", f"{COLUMN}, RunPython(f)", FUNCTION.format(line))
+    with pytest.raises(DataError) as caught:
+        rows.go()
+    assert "would end the migration's transaction" in str(caught.value)
+    assert "0002_f.py:11, in f" in str(caught.value)
+    assert "All of blog.0002_f was rolled back." in str(caught.value)
+    assert (rows.numbers(), columns(rows), rows.applied()) == ([0], 2, ["0001_row"])
+
+
+ENDED = [
+    ('connection.execute(text("ROLLBACK"))', "rolled back"),
+    ('connection.execute(text("COMMIT"))', "committed"),
+    ('connection.cursor().execute("ROLLBACK")', "rolled back"),
+    ("connection.connection.commit()", "committed"),
+    ('connection.cursor().execute("COMMIT"); connection.cursor().execute("BEGIN")', "committed"),
+    ("connection.connection.rollback(); connection.cursor().execute('BEGIN')", "rolled back"),
+    ("Session(bind=connection).rollback()", None),
+    (
+        "session = Session(bind=connection); session.execute(text('SELECT 1')); session.rollback()",
+        "rolled back",
+    ),
+    (
+        'connection.connection.commit(); raise ValueError("no")',
+        "committed; then it failed: ValueError: no",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "how"), ENDED)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_transaction_that_a_function_ended_is_noticed(
+    rows: Rows, line: str, how: str | None, atomic: bool
+) -> None:
+    """hostile/03: it is not recorded, and what stays is said."""
+    rows.made(0)
+    operations = f"{COLUMN}, RunPython(f, atomic=True)"
+    rows.file("0002_f", operations, FUNCTION.format(line), atomic=atomic)
+    if how is None:
+        rows.go()
+        return
+    with pytest.raises(DataError) as caught:
+        rows.go()
+    assert f"it ended the migration's transaction, which was {how}" in str(caught.value)
+    stays = how != "rolled back"
+    assert ("was committed, and is not recorded" in str(caught.value)) == stays
+    assert rows.numbers() == ([0, 1] if stays else [0])
+    assert columns(rows) == (3 if stays or not atomic else 2)
+    assert rows.applied() == ["0001_row"]
+
+
+def test_a_function_of_a_backfill_ends_no_transaction(rows: Rows) -> None:
+    rows.made(0)
+    function = "def f(batch):\n    batch.update(number=5)\n    batch.model.objects.connection.connection.commit()\n"
+    rows.file("0002_f", 'migrations.Backfill("Row", f)', function)
+    with pytest.raises(DataError) as caught:
+        rows.go()
+    assert "which was committed" in str(caught.value)
+
+
+@pytest.mark.parametrize("begin", ["BEGIN", "START TRANSACTION"])
+def test_a_transaction_that_is_left_open_is_noticed(rows: Rows, begin: str) -> None:
+    """A function without a transaction begins one, and does not end it."""
+    if begin.startswith("START") and not rows.is_postgresql:
+        return
+    rows.made(0)
+    line = f'connection.cursor().execute("{begin}"); connection.cursor().execute("DELETE FROM blog_row")'
+    rows.file("0002_f", "RunPython(f)", FUNCTION.format(line), atomic=False)
+    with pytest.raises(DataError) as caught:
+        rows.go()
+    assert "it left a transaction open" in str(caught.value)
+    assert (rows.numbers(), rows.applied()) == ([0, 1], ["0001_row"])

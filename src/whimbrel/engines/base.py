@@ -76,6 +76,13 @@ class Step:
         return any(lock.is_strong for _, lock in self.tables)
 
 
+class Ended(Enum):
+    """How a transaction has ended."""
+
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+
+
 def _nothing() -> None:
     """Nothing to let go of."""
 
@@ -143,6 +150,15 @@ class Engine(Protocol):
         self, connection: Connection, *, rows: bool = False
     ) -> AbstractContextManager[None]:
         """A scope in which every statement is committed at once. ``rows``: see `transaction`."""
+
+    def is_in_transaction(self, connection: Connection) -> bool:
+        """Whether the database has a transaction open on a connection."""
+
+    def watch(self, connection: Connection) -> Callable[[], Ended | None]:
+        """Note the transaction that is open; what is given tells, once, how it has ended.
+
+        None: it is open still, though what is done in it may have failed.
+        """
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Whether a statement failed since it could not get a lock in time, or by deadlock."""

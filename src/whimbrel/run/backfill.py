@@ -29,6 +29,7 @@ from whimbrel.run.pace import Pace
 from whimbrel.run.parts import Data
 from whimbrel.run.progress import Progress
 from whimbrel.run.python import calling, finish
+from whimbrel.run.watching import within
 from whimbrel.run.yielding import Yielding
 from whimbrel.schema.table import Name
 
@@ -81,7 +82,7 @@ class _Rows:
         """Give the rows of a span what they are to get."""
         rows = self.chosen(span)
         if callable(self.content):
-            with calling(self.content, self.site):
+            with within(self.site, self.data.title), calling(self.content, self.site):
                 finish(self.content(rows))
             return
         try:

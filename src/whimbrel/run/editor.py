@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql.parameters import execute_with
-from whimbrel.engines.sql.splitting import statements
+from whimbrel.engines.sql.splitting import ends_transaction, statements
 from whimbrel.run.data import Site
 from whimbrel.run.parts import Transaction
+from whimbrel.run.watching import ending_refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,14 +23,33 @@ class MigrationConnection(Connection):
     """SQLAlchemy's own connection, by which a migration also knows alias, vendor and cursors."""
 
     alias: str
+    #: Whether its transaction is the migration's, which no function ends.
+    is_borrowed: bool
 
     @classmethod
-    def seen(cls, connection: Connection, alias: str) -> MigrationConnection:
+    def seen(cls, connection: Connection, alias: str, *, is_borrowed: bool) -> MigrationConnection:
         """The same connection, with more names: what one does, the other has done."""
         made = cls.__new__(cls)
         made.__dict__ = connection.__dict__
         made.alias = alias
+        made.is_borrowed = is_borrowed
         return made
+
+    def commit(self) -> None:
+        self._refuse("commit()")
+        super().commit()
+
+    def rollback(self) -> None:
+        self._refuse("rollback()")
+        super().rollback()
+
+    def close(self) -> None:
+        self._refuse("close()")
+        super().close()
+
+    def _refuse(self, what: str) -> None:
+        if self.is_borrowed:
+            raise ending_refused(f"connection.{what}")
 
     @property
     def vendor(self) -> str:
@@ -48,7 +68,9 @@ class SchemaEditor:
         self._site = site
         self._in_transaction = transaction is not Transaction.NONE
         self._sessions: list[Session] = []
-        self.connection = MigrationConnection.seen(site.connection, site.alias)
+        self.connection = MigrationConnection.seen(
+            site.connection, site.alias, is_borrowed=self._in_transaction
+        )
 
     @property
     def dialect(self) -> str:
@@ -72,6 +94,8 @@ class SchemaEditor:
             return execute_with(self.connection, sql, params)
         result = None
         for statement in statements(sql, self.dialect):
+            if self._in_transaction and (words := ends_transaction(statement, self.dialect)):
+                raise ending_refused(words)
             result = execute_with(self.connection, statement)
         return result if result is not None else execute_with(self.connection, sql)
 

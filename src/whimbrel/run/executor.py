@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import RunnerLock
+from whimbrel.engines.base import Ended, RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
@@ -50,6 +50,7 @@ from whimbrel.run.parts import (
 )
 from whimbrel.run.plan import Stage
 from whimbrel.run.recording import row_of
+from whimbrel.run.watching import TransactionEnded
 from whimbrel.run.work import Work
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
@@ -277,7 +278,9 @@ class Executor:
         """Say what is left of a migration in which a function failed."""
         if not isinstance(self._part, Data):
             return
-        if self._is_whole:
+        if isinstance(error, TransactionEnded):
+            left = _LEFT_BY_ITSELF[error.how].format(title)
+        elif self._is_whole:
             left = f"All of {title} was rolled back."
         else:
             left = f"{_LEFT[self._part.transaction]} migrate goes on there."
@@ -374,6 +377,16 @@ _LEFT = {
     Transaction.OWN: "What it did was rolled back; what came before it stays.",
     Transaction.NONE: "It ran in no transaction: what it did until then stays. It is called again:",
     Transaction.MANY: "What it committed until then stays:",
+}
+
+
+#: What is left where a function ended the transaction.
+_LEFT_BY_ITSELF = {
+    Ended.COMMITTED: "What was done of {0} until then was committed, and is not recorded: undo it by "
+    "hand, or do the rest by hand and record it with --fake. What the database has now, whimbrel "
+    "drift shows.",
+    Ended.ROLLED_BACK: "What was done of {0} until then was rolled back; what the function did after "
+    "that may have stayed.",
 }
 
 

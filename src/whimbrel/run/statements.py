@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from whimbrel.engines.sql.splitting import first_words, statements
+from whimbrel.engines.sql.splitting import ends_transaction, statements
 from whimbrel.errors import HistoryError, UnsupportedError
 from whimbrel.operations.special import RunSQL
 from whimbrel.run.parts import UserStep
-
-#: What opens and closes transactions: a migration is one, or asks for none by ``atomic = False``.
-_OF_TRANSACTIONS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"}
 
 
 def user_steps(
@@ -78,10 +75,9 @@ def _one(operation: RunSQL, sql: str, dialect: str) -> list[str]:
 
 
 def _refuse_transactions(operation: RunSQL, sql: str, dialect: str) -> None:
-    words = first_words(sql, dialect)
-    if words and words[0] in _OF_TRANSACTIONS and "TO" not in words:
+    if words := ends_transaction(sql, dialect):
         raise HistoryError(
-            f"it opens or closes a transaction: {' '.join(words)}",
+            f"it opens or closes a transaction: {words}",
             place=operation.describe(),
             mend="Leave that out: a migration runs in a transaction of its own. Where it must run "
             "in none, write atomic = False in its class.",

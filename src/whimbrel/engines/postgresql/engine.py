@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import RunnerLock, Step
+from whimbrel.engines.base import Ended, RunnerLock, Step
 from whimbrel.engines.postgresql import (
     altering,
     columns,
@@ -20,6 +20,7 @@ from whimbrel.engines.postgresql import (
     sequences,
     session,
     tables,
+    watching,
 )
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
@@ -85,6 +86,12 @@ class PostgreSQLEngine:
         self, connection: Connection, *, rows: bool = False
     ) -> AbstractContextManager[None]:
         return session.without_transaction(connection)
+
+    def is_in_transaction(self, connection: Connection) -> bool:
+        return watching.is_in_transaction(connection)
+
+    def watch(self, connection: Connection) -> Callable[[], Ended | None]:
+        return watching.watch(connection)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         return mishaps.is_lock_timeout(error)

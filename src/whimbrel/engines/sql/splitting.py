@@ -66,6 +66,17 @@ def first_words(sql: str, dialect: str) -> tuple[str, ...]:
     return tuple(islice(words, 3))
 
 
+#: What opens and closes transactions.
+_OF_TRANSACTIONS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"}
+
+
+def ends_transaction(sql: str, dialect: str) -> str | None:
+    """The first words of a statement that opens or closes a transaction; None for any other."""
+    words = first_words(sql, dialect)
+    is_one = bool(words) and words[0] in _OF_TRANSACTIONS and "TO" not in words
+    return " ".join(words) if is_one or words[:2] == ("PREPARE", "TRANSACTION") else None
+
+
 def _trimmed(text: str, one: _Statement) -> list[str]:
     return [text.strip()] if one.is_more_than_comments(text) else []
 

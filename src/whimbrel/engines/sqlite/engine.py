@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import RunnerLock, Step
+from whimbrel.engines.base import Ended, RunnerLock, Step
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite import reflecting, respelling, runner, session
+from whimbrel.engines.sqlite import reflecting, respelling, runner, session, watching
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import steps_of
@@ -65,6 +65,12 @@ class SQLiteEngine:
         self, connection: Connection, *, rows: bool = False
     ) -> AbstractContextManager[None]:
         return session.without_transaction(connection, rows=rows)
+
+    def is_in_transaction(self, connection: Connection) -> bool:
+        return watching.is_in_transaction(connection)
+
+    def watch(self, connection: Connection) -> Callable[[], Ended | None]:
+        return watching.watch(connection)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         return session.is_busy(error)
