@@ -84,6 +84,29 @@ def test_an_update_goes_into_the_last_one(made: Project) -> None:
     assert made.query("SELECT slug FROM blog_post") == [("",)]
 
 
+def test_an_update_of_a_squash_or_of_what_is_applied_is_refused(anywhere: Project) -> None:
+    """django-users/01: a database that has the originals would never get the new operations."""
+    anywhere.do("makemigrations")
+    anywhere.models("blog", BLOG + "    views = models.IntegerField(default=0)\n")
+    anywhere.do("makemigrations")
+    anywhere.models("blog", BLOG + "    views = models.BigIntegerField(default=0)\n")
+    anywhere.do("migrate")
+    refused = anywhere.run("makemigrations", "--update")
+    assert (refused.code, "blog.0002_post_views: it is applied in" in refused.err) == (2, True)
+    anywhere.do("squashmigrations", "blog", "0002")
+    refused = anywhere.run("makemigrations", "--update")
+    assert (refused.code, "it is a squash" in refused.err) == (2, True)
+    anywhere.do("makemigrations")
+    anywhere.write(
+        "pyproject.toml",
+        anywhere.root.joinpath("pyproject.toml")
+        .read_text()
+        .replace("${DATABASE_URL}", "sqlite:///elsewhere.sqlite3"),
+    )
+    anywhere.models("blog", BLOG + "    views = models.TextField(default='')\n")
+    anywhere.do("makemigrations", "--update")
+
+
 def test_an_update_of_a_file_with_functions_is_refused(made: Project) -> None:
     made.do("makemigrations", "blog", "--empty", "--name", "by_hand")
     path = made.root / "blog" / "migrations" / "0002_by_hand.py"

@@ -140,6 +140,12 @@ def test_what_stands_for_what_is_hidden(
 
 
 REFUSED: list[tuple[list[Node], str, type[WhimbrelError], str]] = [
+    (
+        [S, node("a.4", "a.S"), node("a.2", "a.4")],
+        "a.2",
+        HistoryError,
+        "a.S replaces a migration of this name, and this one comes after it",
+    ),
     ([node("a.S", replaces="a.1 a.S")], "", HistoryError, "a.S: it replaces itself"),
     ([node("a.S", replaces="b.1")], "", HistoryError, "a.S: it replaces b.1, which is another app's"),
     (

@@ -57,6 +57,9 @@ class Squashes:
         for node in squashes:
             _refuse_wrong(node)
         self._claim(squashes)
+        children = _children_in_apps(self.nodes) if squashes else {}
+        for node in squashes:
+            self._refuse_newer(node, children)
         self._order = self._inner_first()
 
     def __bool__(self) -> bool:
@@ -114,6 +117,22 @@ class Squashes:
             parts[squash].append(key)
         self.parts = {key: tuple(found) for key, found in parts.items()}
 
+    def _refuse_newer(self, squash: Node, children: Mapping[Key, list[Key]]) -> None:
+        """Raises `HistoryError` where a file has the name of what a squash replaced, and follows it."""
+        found: set[Key] = set()
+        waiting = [squash.key]
+        while waiting:
+            fresh = [key for key in children.get(waiting.pop(), ()) if key not in found]
+            found.update(fresh)
+            waiting += fresh
+        for key in sorted(found.intersection(self.inside(squash.key) if found else ())):
+            raise HistoryError(
+                f"{squash.label} replaces a migration of this name, and this one comes after it: "
+                "it would not be looked at",
+                place=label_of(key),
+                mend="Give the new file another name, one that no squash replaces.",
+            )
+
     def _innermost(
         self, key: Key, claiming: list[Key], replaces: Mapping[Key, frozenset[Key]]
     ) -> Key:
@@ -161,6 +180,16 @@ def _refuse_wrong(squash: Node) -> None:
                 place=squash.label,
                 mend="A squash replaces migrations of its own app; depend on that one instead.",
             )
+
+
+def _children_in_apps(nodes: Mapping[Key, Node]) -> dict[Key, list[Key]]:
+    """What depends on each migration in its own app."""
+    children: dict[Key, list[Key]] = {}
+    for node in nodes.values():
+        for key in node.dependencies:
+            if key[0] == node.app:
+                children.setdefault(key, []).append(node.key)
+    return children
 
 
 class _Found(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from whimbrel.config import Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
-from whimbrel.errors import ConfigError, CycleError, UsageError
+from whimbrel.errors import ConfigError, CycleError, DatabaseError, UsageError
 from whimbrel.history.author import NewMigration, author
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
@@ -66,7 +66,7 @@ def make_migrations(
         after_all_that_pointed(found, history), history.graph, _directories(config), name=name
     )
     if update:
-        return _folded(history, made)
+        return _folded(config, history, made)
     return [_file(each) for each in made]
 
 
@@ -135,10 +135,13 @@ def _file(made: NewMigration) -> MigrationFile:
 
 # -- --update --------------------------------------------------------------------------------
 
+_OWN_FILE = "Leave --update out: the new operations get a migration of their own."
 
-def _folded(history: History, made: Sequence[NewMigration]) -> list[MigrationFile]:
+
+def _folded(config: Config, history: History, made: Sequence[NewMigration]) -> list[MigrationFile]:
     """The first new migration of each app goes into the app's last one."""
     into = _leaves(history.graph, made)
+    _refuse_applied(config, into.values())
     _refuse_cycles(history.graph, made, into)
     files = []
     for each in made:
@@ -160,11 +163,36 @@ def _leaves(graph: Graph, made: Iterable[NewMigration]) -> dict[Key, Node]:
             raise UsageError(
                 f"others depend on it: {', '.join(child.label for child in children)}",
                 place=leaf.label,
-                mend="Leave --update out: the new operations get a migration of their own.",
+                mend=_OWN_FILE,
+            )
+        if leaf.replaces:
+            raise UsageError(
+                "it is a squash: a database that has what it replaces would never get more",
+                place=leaf.label,
+                mend=_OWN_FILE,
             )
         _refuse_code_by_hand(leaf)
         into[each.app, each.name] = leaf
     return into
+
+
+def _refuse_applied(config: Config, leaves: Iterable[Node]) -> None:
+    """Raises `UsageError` for a leaf that a configured database has; one that is not there has none."""
+    from whimbrel.run.connect import database_of
+    from whimbrel.run.record import record_in
+
+    wanted = list(leaves)
+    for alias in config.databases if wanted else ():
+        with suppress(ConfigError, DatabaseError):
+            database = database_of(config, alias)
+            applied = record_in(database).applied
+            found = [leaf.label for leaf in wanted if leaf.key in applied]
+            if found:
+                raise UsageError(
+                    f"it is applied in {database.shown}, which would not get the new operations",
+                    place=", ".join(found),
+                    mend=f"{_OWN_FILE} Or undo it first, where its rows may go.",
+                )
 
 
 def _refuse_code_by_hand(leaf: Node) -> None:
@@ -177,7 +205,7 @@ def _refuse_code_by_hand(leaf: Node) -> None:
         raise UsageError(
             "it has code of its own, which would be lost if the file were written anew",
             place=f"{leaf.path}:{own[0].lineno}",
-            mend="Leave --update out: the new operations get a migration of their own.",
+            mend=_OWN_FILE,
         )
 
 
@@ -210,7 +238,6 @@ def _merged(history: History, leaf: Node, new: NewMigration) -> MigrationFile:
         (*leaf.dependencies, *new.dependencies),
         operations,
         initial=bool(old.initial),
-        replaces=leaf.replaces,
         run_before=leaf.run_before,
         atomic=leaf.atomic,
         notes=new.found.notes,
