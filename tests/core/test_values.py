@@ -15,7 +15,15 @@ from whimbrel import models
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import Constant, rename_words
 from whimbrel.schema.order import rename_order
-from whimbrel.schema.types import EnumType, EnumValue, Type, describe, make_type
+from whimbrel.schema.types import (
+    EnumType,
+    EnumValue,
+    Type,
+    describe,
+    describe_call,
+    make_type,
+    names_classes,
+)
 from whimbrel.state.naming import identity, part_name, shortened, type_name
 
 pytestmark = pytest.mark.reduced
@@ -107,6 +115,9 @@ TYPES: list[tuple[Any, Any]] = [
         ),
     ),
     (sa.Enum(Mood), EnumType("mood", (EnumValue("GOOD"), EnumValue("BAD")), check=False)),
+]
+CALLS: list[tuple[Any, Any]] = [
+    *TYPES,
     (Money("EUR"), Type(f"{HERE}:Money", (), (("currency", "EUR"),))),
     (Money("EUR", scale=3), Type(f"{HERE}:Money", (), (("currency", "EUR"), ("scale", 3)))),
     (Bag(), Type(f"{HERE}:Bag")),
@@ -114,18 +125,24 @@ TYPES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("given", "described"), TYPES, ids=[repr(given) for given, _ in TYPES])
-def test_a_type_is_told_by_its_call(given: Any, described: Any) -> None:
+def test_a_type_of_sqlalchemy_is_told_by_its_call(given: Any, described: Any) -> None:
     assert describe(given) == described
+    assert not names_classes(given)
 
 
-def test_a_type_that_forgets_its_argument_is_refused() -> None:
+@pytest.mark.parametrize(("given", "described"), CALLS, ids=[repr(given) for given, _ in CALLS])
+def test_any_type_can_be_told_by_its_call(given: Any, described: Any) -> None:
+    assert describe_call(given) == described
+
+
+def test_the_call_of_a_type_that_forgets_its_argument_is_not_told() -> None:
     class Forgetful(sa.types.UserDefinedType[Any]):
         def __init__(self, size: int) -> None:
             pass
 
     Forgetful.__qualname__ = "Forgetful"
     with pytest.raises(ModelError, match="does not keep its argument 'size'"):
-        describe(Forgetful(3))
+        describe_call(Forgetful(3))
 
 
 def test_two_fields_are_equal_when_they_lower_to_the_same_column() -> None:

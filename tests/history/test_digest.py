@@ -242,3 +242,19 @@ def test_what_stands_beside_a_migration_is_known_by_its_place_there(
     operations = [migrations.AddField("P", "x", models.JSONField(default=[Kind.A]))]
     moved = digest(operations, module)
     assert (moved != digest(operations)) is same
+
+
+def test_types_of_others_count_as_the_call_that_files_were_written_with() -> None:
+    """Records have digests of files from before types were frozen."""
+    fields = [
+        models.Field(acme.Money(3), default=5),
+        models.ArrayField(models.Field(acme.Shortened(3))),
+        models.Field(sa.ARRAY(acme.Point(1)), null=True),
+        models.Field(acme.Money().with_variant(sa.Integer(), "sqlite")),
+        models.Field(postgresql.ENUM("a", name="x", create_type=False)),
+        models.ForeignKey("a.B", models.CASCADE, type=acme.Money()),
+        models.GeneratedField(models.SQL("1"), models.Field(acme.Money())),
+        models.Field(sa.Numeric(3, 1), default=5),
+    ]
+    made = digest([migrations.AddField("A", "b", each) for each in fields])
+    assert made == "1:99889a4b63a122d22b9170eaa4f4523e51123c38e2104c173cc27d2ed65db163"

@@ -28,7 +28,7 @@ from whimbrel.history.node import DIGEST_VERSION, comparable
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import Body
 from whimbrel.schema.expressions import SQL, Q
-from whimbrel.schema.types import describe, is_sqlalchemy_type
+from whimbrel.schema.types import ColumnType, describe, describe_call, is_sqlalchemy_type
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.options import normal_options
 
@@ -107,13 +107,14 @@ class _Form:
         return {"code": [form, body_of(function)]}
 
     def _field(self, value: Field) -> Any:
+        value = value.naming_classes()
         plain = value.but(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
         called = value.default if callable(value.default) else None
         default = value.column_default()
         return {"field": [self.of(plain.face()), self.of(default), self.of(called)]}
 
     def _sqlalchemy(self, value: Any) -> Any:
-        return self.of(describe(value))
+        return self.of(_described(value))
 
     def _q(self, value: Q) -> Any:
         return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}
@@ -205,6 +206,14 @@ def _normal(name: str, value: Any) -> Any:
     except ModelError:
         return value
     return {key: dict(each) if key == "dialect" else each for key, each in options.items()}
+
+
+def _described(type: Any) -> ColumnType:
+    """A type by the call that makes it, as digests have always counted it."""
+    try:
+        return describe_call(type)
+    except ModelError:  # it never stood in a file that loads
+        return describe(type)
 
 
 def _sort_key(form: Any) -> str:

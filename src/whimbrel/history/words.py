@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from whimbrel.errors import WriteError
 from whimbrel.history import code
 from whimbrel.history.code import Atom, Chained, Code, Group, Joined, Prefixed
 from whimbrel.history.values import Values, Writer, is_default
@@ -17,8 +16,8 @@ from whimbrel.operations.special import RunPython
 from whimbrel.schema.expressions import LOOKUPS, SQL, Combinable, Combined, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
-from whimbrel.state import fields as named_fields
 from whimbrel.state.fields.base import Field, NotProvided
+from whimbrel.state.fields.kinds import in_own_words
 from whimbrel.state.fields.relations import OnDelete
 from whimbrel.state.options import (
     CheckConstraint,
@@ -92,17 +91,18 @@ def _function(self: Values, value: Any) -> Code:
 
 
 def _field(self: Values, value: Field) -> Code:
+    value = in_own_words(value)
     name, args, kwargs = value.deconstruct()
-    ours = name in named_fields.__all__ and getattr(named_fields, name) is type(value)
-    head = _models(self, name) if ours else self.imports.name_of(type(value))
     # What makes the kind comes before what every field has.
     names = sorted(kwargs, key=lambda name: name in Field.accepts)
-    return self.call(head, args, {name: _plain(value, name, kwargs[name]) for name in names})
+    return self.call(
+        _models(self, name), args, {name: _plain(value, name, kwargs[name]) for name in names}
+    )
 
 
 def _plain(field: Field, name: str, value: Any) -> Any:
     """What a default is now: a class of enums may change, history does not."""
-    return field.plain(value) if name in ("default", "db_default") else value
+    return field.stored(value) if name in ("default", "db_default") else value
 
 
 def _not_provided(self: Values, _: NotProvided) -> Code:
@@ -128,8 +128,6 @@ def _column_type(self: Values, value: ColumnType) -> Code:
 def _plain_type(self: Values, value: Type) -> Code:
     if value.path == "sqlalchemy:Enum" and value.args and isinstance(value.args[0], EnumType):
         return _enum_type(self, value.args[0])
-    if "<locals>" in value.path:
-        raise WriteError(f"the type {value.path} is local to a function")
     return self.call(self.imports.path(value.path), value.args, dict(value.kwargs))
 
 

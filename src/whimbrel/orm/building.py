@@ -90,6 +90,7 @@ def _info(value: Model, made: type[Any], parent: Meta | None) -> Info:
 
 def _named(name: str, field: Field, names: dict[str, str]) -> Field:
     """The field, with its column named where it is called otherwise in Python."""
+    field = field.frozen()
     return field if names[name] == name else field.but(db_column=field.column_name(name))
 
 

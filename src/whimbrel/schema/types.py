@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from whimbrel.errors import ModelError
+from whimbrel.schema.foreign import is_decorator, is_foreign, on_each_dialect, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,39 @@ def is_sqlalchemy_type(value: object) -> bool:
     return hasattr(value, "__visit_name__") and hasattr(value, "dialect_impl")
 
 
-def describe(value: Any) -> ColumnType:
-    """The `Type` of a SQLAlchemy type object or class, a third party's too.
+#: Describes a type object whose class is a library's or the user's.
+_OfForeign: TypeAlias = Callable[[Any], "ColumnType"]
 
-    Raises `ModelError` where the call that made the object cannot be told from it.
+
+def describe(value: Any) -> ColumnType:
+    """The type of a SQLAlchemy type object or class, in SQLAlchemy's own types or in SQL.
+
+    A class of a library or of the user counts for what it is to each database (`foreign`).
+    Raises `ModelError` for what is no type, or is one to no database.
     """
+    return _described(value, _frozen_type)
+
+
+def describe_call(value: Any) -> ColumnType:
+    """The `Type` of a type object by the call that makes it, whoever's its class is.
+
+    Files that were written before types were frozen say so, and digests count it. Raises
+    `ModelError` where the call that made the object cannot be told from it.
+    """
+    return _described(value, _call_type)
+
+
+def names_classes(value: Any) -> bool:
+    """Whether the call of a type object names a class that history must not depend on."""
+    if isinstance(value, Type | EnumType):
+        return False
+    try:
+        return describe_call(value) != describe(value)
+    except ModelError:
+        return True
+
+
+def _described(value: Any, of_foreign: _OfForeign) -> ColumnType:
     if isinstance(value, Type | EnumType):
         return value
     instance = value() if isinstance(value, type) else value
@@ -127,13 +156,73 @@ def describe(value: Any) -> ColumnType:
             mend="Give an instance or a subclass of sqlalchemy.types.TypeEngine.",
         )
     variants = getattr(instance, "_variant_mapping", None) or {}
-    plain = _describe_enum(instance) if _is_enum(instance) else _describe_call(instance)
+    plain = _plain(instance, of_foreign)
+    return _with_variants(
+        plain, {name: _described(variant, of_foreign) for name, variant in variants.items()}
+    )
+
+
+def _plain(instance: Any, of_foreign: _OfForeign) -> ColumnType:
+    """The type without its variants."""
+    if of_foreign is _frozen_type:
+        if is_foreign(instance):
+            return _frozen_type(instance)
+        if getattr(instance, "create_type", True) is False:
+            return _made_by_others(instance)
+    if _is_enum(instance):
+        return _describe_enum(instance)
+    return _describe_call(instance, of_foreign)
+
+
+def _made_by_others(instance: Any) -> ColumnType:
+    """A type that is there already (``create_type=False``): its name, and nothing to make or drop."""
+    named = _in_sql(spelled(instance, "postgresql"))
+    if not _is_enum(instance):
+        return named
+    text = Type("sqlalchemy:String", (), (("length", instance.length),))
+    return _with_variants(text, {"postgresql": named})
+
+
+def _in_sql(words: str) -> Type:
+    return Type("whimbrel.models:DatabaseType", (words,))
+
+
+def _with_variants(plain: ColumnType, variants: Mapping[str, ColumnType]) -> ColumnType:
+    """A type with more variants than it has."""
     if not variants:
         return plain
-    described = tuple(sorted((name, describe(variant)) for name, variant in variants.items()))
     if isinstance(plain, EnumType):
-        return Type("sqlalchemy:Enum", (plain,), (), described)
-    return Type(plain.path, plain.args, plain.kwargs, described)
+        return Type("sqlalchemy:Enum", (plain,), (), tuple(sorted(variants.items())))
+    all_variants = {**dict(plain.variants), **variants}
+    return Type(plain.path, plain.args, plain.kwargs, tuple(sorted(all_variants.items())))
+
+
+def _call_type(instance: Any) -> ColumnType:
+    return _describe_call(instance, _call_type)
+
+
+def _frozen_type(instance: Any) -> ColumnType:
+    """What a foreign type is to each database: one type, with variants where they differ."""
+    found = {
+        dialect: _in_sql(of) if isinstance(of, str) else describe(of)
+        for dialect, of in on_each_dialect(instance).items()
+    }
+    (_, first), *others = found.items()
+    if all(each == first for _, each in others):
+        return first
+    single = {dialect: _only_on(dialect, each) for dialect, each in found.items()}
+    base = next(iter(single.values()))
+    return _with_variants(base, {name: each for name, each in single.items() if each != base})
+
+
+def _only_on(dialect: str, of: ColumnType) -> ColumnType:
+    """The type that this is on a dialect, which is all that counts there."""
+    found = of.on(dialect) if isinstance(of, Type) else of
+    if not isinstance(found, Type):
+        return found
+    if found.path == "sqlalchemy:Enum" and found.args and isinstance(found.args[0], EnumType):
+        return found.args[0]
+    return replace(found, variants=())
 
 
 def public_path(of: type) -> str:
@@ -183,17 +272,28 @@ def _own_length(instance: Any) -> int | None:
 _CALL_ATTRIBUTE = "__whimbrel__"
 
 
-def _describe_call(instance: Any) -> Type:
+def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
     path = public_path(type(instance))
     if "<locals>" in path:
-        raise ModelError(
-            f"the type {type(instance).__qualname__} is local to a function",
-            mend="Move it to the level of its module, so that a migration file can import it.",
-        )
+        raise ModelError(f"the type {type(instance).__qualname__} is local to a function")
     args, kwargs = _call_of(instance)
-    return Type(
-        path, tuple(map(_frozen, args)), tuple(sorted((k, _frozen(v)) for k, v in kwargs.items()))
-    )
+    if of_foreign is _frozen_type:
+        if callable(getattr(kwargs.get("pickler"), "loads", None)):
+            return describe(instance.impl)  # the user's own way to read it
+        kwargs = {name: each for name, each in kwargs.items() if not _is_code(each)}
+
+    def frozen(value: Any) -> Any:
+        if is_sqlalchemy_type(value):
+            return _described(value, of_foreign)
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    named = sorted((name, frozen(each)) for name, each in kwargs.items())
+    return Type(path, tuple(map(frozen, args)), tuple(named))
+
+
+def _is_code(value: Any) -> bool:
+    """Whether an argument is a function: it says how values are treated, and nothing of the column."""
+    return callable(value) and not is_sqlalchemy_type(value)
 
 
 def _call_of(instance: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -210,7 +310,7 @@ def _call_of(instance: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _instance_that_holds_arguments(instance: Any) -> Any:
     """A TypeDecorator without an ``__init__`` of its own hands its arguments to its impl."""
-    if not any(base.__name__ == "TypeDecorator" for base in type(instance).__mro__):
+    if not is_decorator(instance):
         return instance
     for base in type(instance).__mro__:
         if "__init__" in vars(base):
@@ -267,7 +367,7 @@ def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
 
 
 def _same_frozen(left: Any, right: Any) -> bool:
-    return left is right or _same(_frozen(left), _frozen(right))
+    return left is right or _same(_plain_of(left), _plain_of(right))
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -299,9 +399,8 @@ def _parameters(cls: type) -> list[inspect.Parameter]:
     return [parameter for name, parameter in found.items() if not name.startswith("_")]
 
 
-def _frozen(value: Any) -> Any:
+def _plain_of(value: Any) -> Any:
+    """A value that can be compared: of types and lists of them, how they are called."""
     if is_sqlalchemy_type(value):
-        return describe(value)
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    return value
+        return describe_call(value)
+    return tuple(map(_plain_of, value)) if isinstance(value, list) else value

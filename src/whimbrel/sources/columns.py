@@ -11,10 +11,9 @@ import sqlalchemy as sa
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
-from whimbrel.schema.types import ColumnType, EnumType, Type, describe, enum_types, replace_enums
+from whimbrel.schema.types import ColumnType, EnumType, Type, describe
 from whimbrel.sources.expressions import dialect_of, spelled
 from whimbrel.sources.names import Named
-from whimbrel.sources.types import build
 from whimbrel.state.fields import (
     CASCADE,
     DO_NOTHING,
@@ -57,18 +56,10 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
         )
     try:
         described = _without_bound_check(describe(column.type))
-        again = describe(build(described))
     except ModelError as error:
         raise named.error(
             f"the column {str(column.name)!r}: {error.message}", error.mend
         ) from error
-    if _without_checks(again) != _without_checks(described):
-        raise named.error(
-            f"the type of the column {str(column.name)!r} does not come out of its own arguments: "
-            f"{_shown(described)} makes {_shown(again)}",
-            "Keep the arguments as attributes of the same names, or give the type a method "
-            "__whimbrel__(self) that returns its (args, kwargs).",
-        )
     return _called_as_its_check(named, column, described)
 
 
@@ -96,22 +87,6 @@ def _without_bound_check(of: ColumnType) -> ColumnType:
     if not isinstance(of, Type) or of.path != "sqlalchemy:Boolean":
         return of
     return Type(of.path, of.args, (), of.variants)
-
-
-def _shown(of: ColumnType) -> str:
-    if isinstance(of, EnumType):
-        return f"Enum({', '.join(map(repr, of.labels))})"
-    given = [*map(repr, of.args), *(f"{name}={value!r}" for name, value in of.kwargs)]
-    return f"{of.path.rpartition(':')[2]}({', '.join(given)})"
-
-
-def _without_checks(of: ColumnType) -> ColumnType:
-    """The type without the wish for a CHECK, which is a constraint's and not a type's."""
-    plain = {
-        enum: EnumType(enum.name, enum.values, enum.schema, enum.native, False, enum.length)
-        for enum in enum_types(of)
-    }
-    return replace_enums(of, plain)
 
 
 # -- options

@@ -18,7 +18,15 @@ from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.clauses import Words, clause
 from whimbrel.sources.declared import Info
 from whimbrel.sources.types import AnyType, build
-from whimbrel.state.fields import DateField, EnumField, Field, ForeignKey, TimeField
+from whimbrel.state.fields import (
+    ArrayField,
+    DateField,
+    EnumField,
+    Field,
+    ForeignKey,
+    GeneratedField,
+    TimeField,
+)
 from whimbrel.state.fields.others import named_enum
 from whimbrel.state.fields.relations import full_label
 from whimbrel.state.naming import type_name
@@ -132,10 +140,11 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
     """The type; of a relation none yet, since its target may be still to come."""
     if isinstance(field, ForeignKey) and field.type is None:
         return sa.types.NullType()
+    given = _given(field)
     declared = field.column_type()
-    if isinstance(declared, EnumType):
+    if given is None and isinstance(declared, EnumType):
         return _enum(field, named_enum(declared, type_name(f"{info.label}.{name}"), None))
-    made = build(declared)
+    made = build(declared) if given is None else given
     if field.generated() and isinstance(made, sa.BigInteger | sa.SmallInteger):
         # SQLite counts in a column of type INTEGER alone (documentation, autoinc.html).
         made = made.with_variant(sa.Integer(), "sqlite")
@@ -143,6 +152,16 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
         made = copy.copy(made)
         made.collation = field.db_collation  # type: ignore[attr-defined]
     return made
+
+
+def _given(field: Field) -> AnyType | None:
+    """The type object of a library or of the user that an application's values go through."""
+    if isinstance(field, GeneratedField):
+        return _given(field.output_field)
+    if isinstance(field, ArrayField):
+        item = _given(field.base_field)
+        return None if item is None else sa.ARRAY(item, dimensions=field.dimensions)
+    return field.given  # type: ignore[no-any-return]
 
 
 def _enum(field: Field, declared: ColumnType) -> AnyType:

@@ -66,9 +66,9 @@ def _call(type: Type) -> AnyType:
         return cast(AnyType, maker(*args, **kwargs))
     except Exception as error:
         raise ModelError(
-            f"the type {type.path} does not take the arguments {args} {kwargs}: {error}",
+            f"the type {type.path} does not take its arguments: {error}",
             place=type.path,
-            mend="Give the type a method __whimbrel__(self) that returns its (args, kwargs).",
+            mend="Write the call as the class takes it.",
         ) from error
 
 

@@ -27,7 +27,7 @@ def misfit(field: Field, value: Any) -> str | None:
         return None
     if field.relation is not None or isinstance(value, SQL | Expression):
         return None
-    return _misfit_of_type(field.column_type(), field.plain(value))
+    return _misfit_of_type(field.column_type(), field.stored(value))
 
 
 def _misfit_of_type(of: ColumnType, value: Any) -> str | None:

@@ -12,13 +12,16 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
+from whimbrel.schema.foreign import bound
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
 from whimbrel.schema.types import (
     ColumnType,
     EnumType,
     EnumValue,
     describe,
+    describe_call,
     enum_types,
+    names_classes,
     replace_enums,
 )
 
@@ -124,6 +127,9 @@ class Field:
     fill: Default | None
     #: The identities of an enum's labels, by label; empty where there is no history.
     label_keys: Mapping[str, str]
+    #: The type object as it was given, where its class is a library's or the user's: an
+    #: application's values go through it, and history never.
+    given: Any = None
 
     def __init__(self, type: Any = None, **options: Any) -> None:
         if type is None and builtin_type(self) is Field:
@@ -131,7 +137,7 @@ class Field:
                 "a Field needs a type", mend="models.Field(sqlalchemy.Text()), for example."
             )
         self._take(options)
-        self._set("type", describe(type) if type is not None else None)
+        self._take_type(type)
 
     def _take(self, options: Mapping[str, Any]) -> None:
         unknown = [name for name in options if name not in self.accepts]
@@ -146,6 +152,11 @@ class Field:
         self._set("label_keys", {})
         if self.primary_key and self.null:
             raise ModelError("a primary key cannot be null", mend="Take null=True away.")
+
+    def _take_type(self, of: Any) -> None:
+        self._set("type", describe(of) if of is not None else None)
+        if of is not None and names_classes(of):
+            self._set("given", of() if isinstance(of, builtin_type) else of)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -216,6 +227,26 @@ class Field:
         values = (EnumValue(value.label, keys.get(value.label)) for value in enum.values)
         return replace(enum, values=tuple(values))
 
+    def frozen(self: Self) -> Self:
+        """The same field as history has it: no values go through a class of a library or of the user."""
+        if self.given is None:
+            return self
+        constants = {
+            name: self.stored(value)
+            for name in ("default", "db_default")
+            if not callable(value := getattr(self, name))
+            and not isinstance(value, SQL | NotProvided)
+        }
+        return self.but(given=None, **constants)
+
+    def naming_classes(self: Self) -> Self:
+        """The same field with its type as the call that made it, as digests have always counted it."""
+        try:
+            named = describe_call(self.given) if self.given is not None else None
+        except ModelError:  # it never stood in a file that loads
+            return self
+        return self if named is None else self.but(type=named, given=None)
+
     def rel_type(self) -> ColumnType:
         """The type of a column that points at this field."""
         return self.column_type()
@@ -225,10 +256,10 @@ class Field:
         if isinstance(self.db_default, SQL):
             return self.db_default
         if self.db_default is not NOT_PROVIDED:
-            return Constant(self.plain(self.db_default))
+            return Constant(self.stored(self.db_default))
         if self.default is NOT_PROVIDED or self.default is None or callable(self.default):
             return None
-        return Constant(self.plain(self.default))
+        return Constant(self.stored(self.default))
 
     def plain(self, value: Any) -> Any:
         """A value of this field as the database sees it; an enum's member is one of its labels.
@@ -243,6 +274,10 @@ class Field:
         )
         named = labels == {member.name for member in builtin_type(value)}
         return value.name if named else value.value
+
+    def stored(self, value: Any) -> Any:
+        """A constant as the column holds it; a type decorator may write it otherwise than it was said."""
+        return self.plain(value if self.given is None else bound(self.given, value))
 
     def generated(self) -> Identity | Serial | None:
         """How the database makes a value by itself."""

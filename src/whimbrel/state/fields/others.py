@@ -134,6 +134,12 @@ class ArrayField(Field):
         self._take({"size": size, "dimensions": dimensions, **options})
         self._set("base_field", base_field)
 
+    def frozen(self) -> ArrayField:
+        return self.but(base_field=self.base_field.frozen())
+
+    def naming_classes(self) -> ArrayField:
+        return self.but(base_field=self.base_field.naming_classes())
+
     def column_type(self) -> ColumnType:
         inner = self._with_label_keys(self.base_field.column_type())
         if self.dimensions is None:
@@ -168,6 +174,12 @@ class GeneratedField(Field):
             raise ModelError(
                 "a generated field has no default", mend="Take default= or db_default= away."
             )
+
+    def frozen(self) -> GeneratedField:
+        return self.but(output_field=self.output_field.frozen())
+
+    def naming_classes(self) -> GeneratedField:
+        return self.but(output_field=self.output_field.naming_classes())
 
     def column_type(self) -> ColumnType:
         return self.output_field.column_type()

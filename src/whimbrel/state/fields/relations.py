@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar, Unpack
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.types import ColumnType, describe
+from whimbrel.schema.types import ColumnType
 from whimbrel.state.fields.base import Field, FieldOptions
 
 
@@ -129,11 +129,11 @@ class ForeignKey(RelationField):
                 "on_update": on_update,
                 "deferrable": deferrable,
                 "match": match,
-                "type": describe(type) if type is not None else None,
                 "parent_link": parent_link,
                 **options,
             }
         )
+        self._take_type(type)
         self._set("to", label_of(to))
         if on_delete is SET_NULL and not self.null:
             raise ModelError(
