@@ -52,15 +52,20 @@ def constrained(
     *parts: Constraint | Index,
     old: tuple[Constraint | Index, ...] = (),
     type: ColumnType = INTEGER,
+    since: int = 0,
 ) -> Case:
     mine = column(type, null=True)
     before, after = schema(AUTHOR, table(mine, *old)), schema(AUTHOR, table(mine, *parts))
-    return Case(name, before, after, ROWS, found=[None, None])
+    return Case(name, before, after, ROWS, found=[None, None], since=since)
 
 
 CONSTRAINTS = [
     constrained("unique", Unique("u", ("x",), deferrable="deferred")),
-    constrained("nulls count", Unique("u", ("x", "id"), nulls_not_distinct=True, include=("x",))),
+    constrained(
+        "nulls count",
+        Unique("u", ("x", "id"), nulls_not_distinct=True, include=("x",)),
+        since=15,
+    ),
     constrained("check", Check("c", Q(x__gte=0) | Q(x__isnull=True) & ~Q(x__in=[5, 6]))),
     constrained("check in words", Check("c", SQL("x % 2 = 0"))),
     constrained("foreign key", linked(on_delete="CASCADE", on_update="SET NULL")),
@@ -84,7 +89,9 @@ CONSTRAINTS = [
     constrained("excluded", Exclude("e", (("x", "="),), "btree", Q(x__gt=3), "deferred")),
     constrained("index", index("x", "id")),
     constrained(
-        "unique index", index("x", "id", unique=True, nulls_not_distinct=True, include=("x",))
+        "unique index",
+        index("x", "id", unique=True, nulls_not_distinct=True, include=("x",)),
+        since=15,
     ),
     constrained("partial index", index("x", where=Q(x__gt=5))),
     constrained("hash index", index("x", method="hash", options=(("fillfactor", 70),))),

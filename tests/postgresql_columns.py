@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.engine import Connection
+
 from tables import (
     BIG,
     BOOLEAN,
@@ -45,7 +47,10 @@ from whimbrel.schema.types import ColumnType
 
 @dataclass(frozen=True)
 class Case:
-    """``rows`` go in before; ``query`` afterwards gives ``found``. ``back``: whether there is a way."""
+    """``rows`` go in before; ``query`` afterwards gives ``found``. ``back``: whether there is a way.
+
+    ``since`` is the first version of PostgreSQL that has what the case is about.
+    """
 
     name: str
     before: Schema
@@ -54,6 +59,11 @@ class Case:
     query: str = "SELECT x FROM post ORDER BY id"
     found: Any = None
     back: bool = True
+    since: int = 0
+
+    def fits(self, connection: Connection) -> bool:
+        """Return whether the server is new enough."""
+        return (connection.dialect.server_version_info or (0,)) >= (self.since,)
 
 
 def changed(
@@ -256,6 +266,7 @@ ADDED = [
         "virtual",
         column(INTEGER, null=True, computed=Computed(SQL("id + 1"), stored=False)),
         [2, 3],
+        since=18,
     ),
     added("an enum", column(MOODS, default=Constant("ok")), ["ok", "ok"]),
     added("an array", column(array(MOODS), default=Constant(["ok", "sad"])), None),

@@ -31,11 +31,14 @@ SETTINGS = {
     "autovacuum": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "max_wal_size": "4GB",
+    "max_wal_size": "256MB",
     "checkpoint_timeout": "1h",
     "shared_buffers": "64MB",
     "log_line_prefix": "",
 }
+
+# What one server needs at most: its files, its WAL, and the databases of a few tests.
+ROOM = 2 * 1024**3
 
 # Its standard input is a pipe from the tests: it ends when they end, however they end (kill -9
 # included), and then the server goes too, and its files.
@@ -82,18 +85,36 @@ class PostgresServer:
     def fresh_database(self) -> Iterator[str]:
         """The name of a new, empty database that is dropped at the end."""
         name = f"test_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}{_strategy(connection)}".encode())
         try:
             yield name
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _strategy(connection: psycopg.Connection[Any]) -> str:
+    """Return the clause that copies the template's files: a third of the time of writing WAL.
+
+    Before PostgreSQL 15 there is no other way, and no word for it.
+    """
+    return " STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+
+
+def _memory() -> str | None:
+    """Return a directory in memory with room for a server, None for where there is none."""
+    try:
+        free = shutil.disk_usage("/dev/shm").free
+    except OSError:
+        return None
+    return "/dev/shm" if free >= ROOM and os.access("/dev/shm", os.W_OK) else None
+
+
 @contextmanager
 def running_postgresql() -> Iterator[PostgresServer]:
     """Start a server, and stop it at the end. Raises `ServerMissing` where that cannot be."""
     owner = _owner()
-    directory = Path(tempfile.mkdtemp(prefix="whimbrel-pg-"))
+    directory = Path(tempfile.mkdtemp(prefix="whimbrel-pg-", dir=_memory()))
     try:
         if owner:
             shutil.chown(directory, owner["user"], owner["group"])

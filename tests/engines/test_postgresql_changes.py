@@ -27,8 +27,8 @@ def connection(postgresql_url: str) -> Iterator[Connection]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_change_leads_to_what_a_direct_creation_gives(case: Case, connection: Connection) -> None:
-    if case.name == "virtual" and connection.dialect.server_version_info < (18,):
-        pytest.skip("virtual columns came with PostgreSQL 18")
+    if not case.fits(connection):
+        pytest.skip(f"came with PostgreSQL {case.since}")
     nothing = catalog(connection)
     directly = {}
     for target in (case.after, case.before):
