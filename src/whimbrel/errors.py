@@ -23,6 +23,7 @@
         ├── LockError          another runner is at work, or a table stays locked
         ├── UnsupportedError   this database, or its version, has no such thing
         ├── StepError          a statement failed
+        │   └── LossError         a row would lose something by a change of type
         └── DataError          a function of a data migration failed
 
 The number is the process's exit code. Every error says what is wrong, where, and what
@@ -237,6 +238,12 @@ class StepError(DatabaseError):
     """A statement failed. What it was is in ``place``; what is left of it, in ``mend``."""
 
     code = "step"
+
+
+class LossError(StepError):
+    """A row would lose something by a change of its column's type. Nothing was changed."""
+
+    code = "loss"
 
 
 class DataError(DatabaseError):

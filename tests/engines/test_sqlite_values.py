@@ -8,6 +8,7 @@ import pytest
 
 from catalog_sqlite import catalog
 from sqlite_kit import (
+    BIGINT,
     BOOLEAN,
     DATE,
     INTEGER,
@@ -25,7 +26,7 @@ from sqlite_kit import (
     varchar,
 )
 from whimbrel.engines.base import Hazard
-from whimbrel.errors import StepError
+from whimbrel.errors import LossError, StepError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import Computed, PrimaryKey, Schema, Table
@@ -42,28 +43,46 @@ def typed(type: Any, **more: Any) -> Schema:
 
 NUMERIC = make_type("sqlalchemy:Numeric", precision=8, scale=2)
 DATETIME, TIME = make_type("sqlalchemy:DateTime"), make_type("sqlalchemy:Time")
+TENTHS = make_type("sqlalchemy:Numeric", precision=8, scale=1)
+UUID, INTERVAL = make_type("sqlalchemy:Uuid"), make_type("sqlalchemy:Interval")
+FLOAT, CHAR = make_type("sqlalchemy:Double"), make_type("sqlalchemy:CHAR", length=32)
 JSON, BLOB = make_type("sqlalchemy:JSON"), make_type("sqlalchemy:LargeBinary")
 
 # Old type, new type, values before, values after.
 CONVERSIONS: list[tuple[Any, Any, list[Any], list[Any]]] = [
-    (TEXT, INTEGER, ["12", "-3", "007", None], [12, -3, 7, None]),
+    (TEXT, INTEGER, ["12", "-3", "7", None], [12, -3, 7, None]),
     (TEXT, NUMERIC, ["1.50", "2"], [1.5, 2]),
     (NUMERIC, INTEGER, [2.0, 3], [2, 3]),
     (INTEGER, TEXT, [12, None], ["12", None]),
     (INTEGER, NUMERIC, [12], [12]),
     (INTEGER, BOOLEAN, [0, 1, None], [0, 1, None]),
     (BOOLEAN, INTEGER, [0, 1], [0, 1]),
-    (TEXT, BOOLEAN, ["1", "0"], [1, 0]),
+    (TEXT, BOOLEAN, ["1", "0", "true", "false"], [1, 0, 1, 0]),
     (DATE, DATETIME, ["2024-02-29"], ["2024-02-29 00:00:00.000000"]),
     (DATETIME, DATE, ["2024-02-29 00:00:00.000000"], ["2024-02-29"]),
     (TEXT, DATE, ["2024-02-29"], ["2024-02-29"]),
     (TEXT, DATETIME, ["2024-02-29 10:11:12.123456"], ["2024-02-29 10:11:12.123456"]),
-    (TEXT, TIME, ["10:11:12"], ["10:11:12"]),
+    (
+        TEXT,
+        DATETIME,
+        ["2024-02-29", "2024-02-29T10:11"],
+        ["2024-02-29 00:00:00.000000", "2024-02-29 10:11:00.000000"],
+    ),
+    (TEXT, TIME, ["10:11:12", "10:11:12.5"], ["10:11:12.000000", "10:11:12.500000"]),
+    (TEXT, UUID, ["12345678-1234-5678-1234-56781234567A"], ["1234567812345678123456781234567a"]),
+    (UUID, TEXT, ["1234567812345678123456781234567a"], ["12345678-1234-5678-1234-56781234567a"]),
+    (BLOB, UUID, [b"0123456789abcdef"], ["30313233343536373839616263646566"]),
+    (INTEGER, INTERVAL, [90], ["1970-01-01 00:01:30.000000"]),
+    (INTERVAL, INTEGER, ["1970-01-02 00:00:01.000000"], [86401]),
+    (BOOLEAN, TEXT, [1, 0], ["true", "false"]),
+    (BOOLEAN, JSON, [1, 0], ["true", "false"]),
+    (JSON, BOOLEAN, ["true", "false"], [1, 0]),
+    (JSON, BLOB, ['{"a": 1}', 5], [b'{"a": 1}', b"5"]),
     (TEXT, JSON, ['{"a": 1}', None], ['{"a": 1}', None]),
     (JSON, TEXT, ['{"a": 1}'], ['{"a": 1}']),
     (TEXT, BLOB, ["ä"], ["ä".encode()]),
     (BLOB, TEXT, ["ä".encode()], ["ä"]),
-    (varchar(20), varchar(3), ["abcdef"], ["abcdef"]),
+    (varchar(20), varchar(3), ["abc"], ["abc"]),
 ]
 
 
@@ -80,6 +99,32 @@ def test_values_follow_their_column_to_another_type(
         assert [(type(value), value) for value in found] == [(type(each), each) for each in after]
 
 
+#: What is cut off where it was asked for.
+CUTS: list[tuple[Any, Any, Any, Any]] = [
+    (varchar(20), varchar(3), "abcdef", "abc"),
+    (NUMERIC, TENTHS, 1.55, 1.6),
+    (NUMERIC, INTEGER, 1.5, 2),
+    (INTEGER, BOOLEAN, 7, 1),
+    (DATETIME, DATE, "2024-02-29 10:00:00.000000", "2024-02-29"),
+    (DATETIME, TIME, "2024-02-29 10:00:00.000000", "10:00:00.000000"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "before", "after"), CUTS)
+def test_values_are_cut_where_that_is_asked_for(
+    old: Any, new: Any, before: Any, after: Any
+) -> None:
+    with fresh() as connection:
+        go(connection, Schema(), typed(old))
+        connection.exec_driver_sql("INSERT INTO t (a) VALUES (?), (NULL)", (before,))
+        [step] = NEW.steps(diff(typed(old), typed(new, lossy=True)), typed(old))
+        assert Hazard.LOSES_DATA in step.hazards
+        with pytest.raises(LossError, match="lossy=True"):
+            go(connection, typed(old), typed(new))
+        go(connection, typed(old), typed(new, lossy=True))
+        assert rows(connection, "SELECT a FROM t ORDER BY id") == [(after,), (None,)]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "value"),
     [
@@ -87,11 +132,31 @@ def test_values_follow_their_column_to_another_type(
         (TEXT, INTEGER, "12abc"),
         (TEXT, INTEGER, ""),
         (TEXT, INTEGER, "1.5"),
+        (TEXT, INTEGER, "007"),
+        (TEXT, INTEGER, "5000000000"),
+        (TEXT, NUMERIC, "1.555"),
+        (NUMERIC, TENTHS, 1.55),
+        (BIGINT, INTEGER, 2**40),
+        (varchar(20), varchar(3), "abcdef"),
+        (TEXT, UUID, "7"),
+        (TEXT, UUID, "12345678-1234-5678-1234-56781234567X"),
+        (INTEGER, UUID, 7),
+        (UUID, INTEGER, "0" * 32),
+        (CHAR, UUID, "7"),
+        (DATETIME, INTERVAL, "2024-02-29 10:00:00.000000"),
+        (INTERVAL, DATETIME, "1970-01-02 00:00:01.000000"),
+        (INTERVAL, INTEGER, "1970-01-02 00:00:01.500000"),
+        (FLOAT, TEXT, 0.1 + 0.2),
+        (BIGINT, FLOAT, 2**53 + 1),
+        (BLOB, TEXT, b"\xff"),
+        (DATETIME, DATE, "2024-02-29 00:00:00.000001"),
+        (TEXT, DATETIME, "2024-02-29 10:11:12+02:00"),
+        (TEXT, JSON, "12345678901234567890"),
         (NUMERIC, INTEGER, 1.5),
         (TEXT, NUMERIC, "1,5"),
         (BLOB, INTEGER, b"12"),
         (INTEGER, BOOLEAN, 2),
-        (TEXT, BOOLEAN, "true"),
+        (TEXT, BOOLEAN, "yes"),
         (DATETIME, DATE, "2024-02-29 10:00:00.000000"),
         (TEXT, DATE, "29.2.2024"),
         (TEXT, DATE, "2024-02-30"),

@@ -104,17 +104,22 @@ class RemoveField(_FieldOperation):
 
 @dataclass(frozen=True)
 class AlterField(_FieldOperation):
-    """A field is something else now. ``preserve_default`` as in `AddField`, for rows with NULL."""
+    """A field is something else now. ``preserve_default`` as in `AddField`, for rows with NULL.
+
+    ``lossy``: values may be cut to the new type: strings to its length, numbers to its digits,
+    moments to their date. Else the migration is refused while rows would lose something by it.
+    """
 
     field: Field
     preserve_default: bool = True
+    lossy: bool = False
     positional: ClassVar[int] = 3
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.model_name, self)
         old = model.field(self.name)
         new = bound(_with_fill(self.field, self.preserve_default), app, model.name)
-        new = born_labels(new, old.field.label_keys)
+        new = born_labels(new, old.field.label_keys).but(lossy=self.lossy)
         entry = ModelField(old.name, new, old.key)
         changed = renamed_in(model, old, entry)
         is_other = enum_names(entry) != enum_names(old)

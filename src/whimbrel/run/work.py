@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from whimbrel.engines import Engine, Step
@@ -25,6 +25,7 @@ from whimbrel.run.parts import (
 )
 from whimbrel.run.plan import Plan, Stage
 from whimbrel.run.statements import user_steps
+from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
 
@@ -206,7 +207,7 @@ def _parts(
                 _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
         else:
             spans = [_span(each, backwards) for each in group]
-            steps = [step for run in _runs(spans) for step in _steps(engine, run)]
+            steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
             _add(parts, steps, migration, engine)
     return tuple(parts)
 
@@ -252,9 +253,18 @@ def _of_barrier(
     return (Data(operation, migration.app, migration.label, before.models, backwards, transaction),)
 
 
-def _steps(engine: Engine, spans: Sequence[Span]) -> tuple[Step, ...]:
+def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> tuple[Step, ...]:
     changes, schema = gathered((one.database, next_.database) for one, next_ in spans)
-    return tuple(engine.steps(changes, schema))
+    return tuple(
+        engine.steps([_strict(each) for each in changes] if backwards else changes, schema)
+    )
+
+
+def _strict(change: Change) -> Change:
+    """A change on the way back: that values may be cut was said of the way there."""
+    if isinstance(change, AlterColumn) and change.new.lossy:
+        return replace(change, new=replace(change.new, lossy=False))
+    return change
 
 
 def _work(

@@ -53,7 +53,10 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. ``fill`` is for rows that are there already when it arrives or turns NOT NULL."""
+    """A column. ``fill`` is for rows that are there already when it arrives or turns NOT NULL.
+
+    ``lossy``: what is in them may be cut to its type when that changes.
+    """
 
     name: str
     type: ColumnType
@@ -64,6 +67,7 @@ class Column:
     collation: str | None = None
     comment: str | None = None
     fill: Default | None = field(default=None, compare=False)
+    lossy: bool = field(default=False, compare=False)
     key: str | None = field(default=None, compare=False)
 
 

@@ -180,6 +180,7 @@ class _Lowering:
             collation=field.db_collation,
             comment=field.db_comment,
             fill=field.fill,
+            lossy=field.lossy,
             key=each.key,
         )
 

@@ -251,7 +251,10 @@ def content_after(
         # A stored one turns plain as it stands, before anything else changes in its table.
         made = ("computed", computed.expression, dict(beside or {}))
         content = (made,) if computed.stored else _given(new.field)
-    content = _as_type(content, old.type, new.type)
+    if new.field.lossy and old.type != new.type and content != NOTHING:
+        content = (*content, ("cut", old.type, new.type))
+    else:
+        content = _as_type(content, old.type, new.type)
     return _filled(content, new.field) if old.null and not new.null else content
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql import casts, columns, counting, dependents
+from whimbrel.engines.postgresql import casts, columns, counting, dependents, losses
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
@@ -90,28 +90,35 @@ def typed(
     """ALTER COLUMN ... TYPE. ``has_keys`` False: foreign keys have stepped aside before."""
     before, after = casts.shape(old.type), casts.shape(new.type)
     name = SPELLING.quote(old.name)
-    made = casts.using(name, before, after)
+    made = casts.cut(name, before, after) if new.lossy else casts.using(name, before, after)
     using = f" USING {made}" if made else ""
     collate = SPELLING.collate(new.collation)
     rewrites = casts.rewrites(before, after)
     table = work.table(at)
     scans = not rewrites and _is_read_for_indexes(table, old, new)
-    return work.step(
+    sql = (
         f"ALTER TABLE {SPELLING.at(at)} ALTER COLUMN {name} "
-        f"TYPE {SPELLING.type(new.type)}{collate}{using}",
+        f"TYPE {SPELLING.type(new.type)}{collate}{using}"
+    )
+    lost = None if at in work.fresh else losses.lost(name, before, after)
+    step = work.step(
+        sql,
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *(_key_partners(table, old.name, work) if has_keys else ()),
         scans=scans,
         rewrites=rewrites,
-        hazards=_hazards(before, after, rewrites, scans),
+        hazards=_hazards(before, after, rewrites, scans, loses=new.lossy and lost is not None),
     )
+    if lost is None or new.lossy:
+        return step
+    return replace(step, live=losses.looked_at(table, old, new, lost, sql))
 
 
 def _hazards(
-    before: casts.Shape, after: casts.Shape, rewrites: bool, scans: bool
+    before: casts.Shape, after: casts.Shape, rewrites: bool, scans: bool, loses: bool
 ) -> Iterable[Hazard]:
-    if casts.loses(before, after):
+    if loses:
         yield Hazard.LOSES_DATA
     if rewrites:
         yield Hazard.REWRITES_TABLE

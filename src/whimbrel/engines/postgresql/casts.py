@@ -75,11 +75,11 @@ def using(column: str, old: Shape, new: Shape) -> str | None:
     """
     if old.dimensions or new.dimensions:
         return _of_arrays(column, old, new)
-    if _is_assignable(old, new):
-        return None
     special = _SPECIAL.get((old.family, new.family))
     if special is not None:
         return special.format(column=column, type=new.text)
+    if _is_assignable(old, new):
+        return None
     if new.base == "BYTEA":
         return f"convert_to({column}::text, 'UTF8')"
     if old.base == "BYTEA":
@@ -89,6 +89,13 @@ def using(column: str, old: Shape, new: Shape) -> str | None:
     if old.family == "json":
         return f"({column} #>> '{{}}')::{new.text}"
     return f"{column}::text::{new.text}"
+
+
+def cut(column: str, old: Shape, new: Shape) -> str | None:
+    """The expression as `using` gives it; but strings that are too long are cut off."""
+    if old.family == new.family == "text" and new.numbers:
+        return f"{column}::{new.text}"
+    return using(column, old, new)
 
 
 #: How one family becomes another where there is no cast, or not one that says what is meant.
@@ -110,6 +117,7 @@ _SPECIAL = {
     ("BYTEA", "json"): "convert_from({column}, 'UTF8')::{type}",
     ("text", "json"): "{column}::{type}",
     ("json", "BYTEA"): "convert_to({column}::text, 'UTF8')",
+    ("INET", "text"): "abbrev({column})",
 }
 
 
@@ -145,14 +153,32 @@ def _of_arrays(column: str, old: Shape, new: Shape) -> str | None:
         same = old.base == new.base or (old.family == new.family and not old.is_enum)
         return None if same else f"{column}::text::{new.text}"
     if old.dimensions:
-        if new.family == "text":
-            return None
-        if new.family == "json":
-            return f"to_{new.base.lower()}({column})"
-        return f"{column}::text::{new.text}"
+        return _of_array(column, new)
     if old.family == "text":
         return f"{column}::text::{new.text}"
+    if old.family == "json":
+        return _array_of_json(column, new)
     return f"CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}::text]::{new.text} END"
+
+
+def _of_array(column: str, new: Shape) -> str | None:
+    """An array as a string or JSON; else the one element that it has."""
+    if new.family == "text":
+        return None
+    if new.family == "json":
+        return f"to_{new.base.lower()}({column})"
+    return f"({column})[1]::text::{new.text}"
+
+
+def _array_of_json(column: str, new: Shape) -> str:
+    """A JSON array as an array of any depth.
+
+    USING takes no subquery, and PostgreSQL has no function for it but by way of a row: that of
+    pg_class has a column of the type text[] (PostgreSQL 18, 9.16, jsonb_populate_record).
+    """
+    row = f"jsonb_build_object('reloptions', {column}::jsonb)"
+    made = f"jsonb_populate_record(NULL::pg_catalog.pg_class, {row})"
+    return f"CASE WHEN {column} IS NOT NULL THEN ({made}).reloptions::{new.text} END"
 
 
 # -- at what cost ------------------------------------------------------------------------------
@@ -188,17 +214,6 @@ def _is_wider_number(old: Shape, new: Shape) -> bool:
         and new.numbers[0] >= old.numbers[0]
         and new.numbers[1:] == old.numbers[1:]
     )
-
-
-def loses(old: Shape, new: Shape) -> bool:
-    """Whether a value may come out with less in it, and no error."""
-    if old.family == "number" and new.family in ("integer", "BOOLEAN"):
-        return True
-    if old.family == "integer" and new.base == "BOOLEAN":
-        return True
-    if old.base == new.base == "NUMERIC" and new.numbers:
-        return not old.numbers or new.numbers[1:] < old.numbers[1:]
-    return old.family == "moment" and new.family not in ("moment", "text")
 
 
 def may_fail(old: Shape, new: Shape) -> bool:

@@ -75,7 +75,8 @@ class Retyping:
                 yield from self._retyped(table, column)
 
     def _retyped(self, table: Table, column: Column) -> Iterator[Step]:
-        now = replace(column, type=_exchange(column.type, self.old, self.made))
+        made = _exchange(column.type, self.old, self.made)
+        now = replace(column, type=made, lossy=False)
         if columns.label_check(column, table) is not None:
             yield columns.label_check_dropped(table.at, column, self.change, self.work)
         changes = self._changes_type(column)

@@ -1,8 +1,7 @@
 """How the rows of a table get into the table that takes its place.
 
-SQLite takes any value in any column, and its CAST makes 0 of 'abc'. So nothing is cast that
-does not convert without loss: values go over as they are, and a query looks for those that the
-new type cannot hold before the first row is copied.
+What becomes of each value is said in `conversions`; a query looks for those that the new type
+cannot hold before the first row is copied.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.conversions import conversion, is_needed
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.schema.pairs import pair
 from whimbrel.schema.table import Column, Table
@@ -90,14 +90,19 @@ def _converted(
     before: Table, old: Column, after: Table, new: Column, value: str
 ) -> tuple[str, str | None]:
     """A value on its way to another type, and what must be true of it."""
-    renamed = label_renames(old, new)
-    labels = _enum(new)
-    if labels is not None:
+    if _enum(new) is not None:
+        renamed = label_renames(old, new)
         return _relabelled(value, renamed), _is_label(value, old, new, renamed)
-    was, now = kind(t.column_type(old, before)), kind(t.column_type(new, after))
-    if was == now:
-        return value, None
-    return _CONVERSIONS.get((was, now), "{0}").format(value), _fitting(was, now, value)
+    made = conversion(before, old, after, new, value)
+    return made.expression, made.fits
+
+
+def is_changed(before: Table, old: Column, after: Table, new: Column) -> bool:
+    """Whether values of a column change, or may not fit, though its definition may stay."""
+    if _enum(new) is not None:
+        renamed = label_renames(old, new)
+        return bool(renamed) or _is_label("x", old, new, renamed) is not None
+    return is_needed(before, old, after, new)
 
 
 def _enum(column: Column) -> EnumType | None:
@@ -135,56 +140,17 @@ def _is_label(value: str, old: Column, new: Column, renamed: dict[str, str]) -> 
     return f"{_relabelled(value, renamed)} IN ({labels})"
 
 
-def kind(spelled: str) -> str:
-    """What values a type's name promises: finer than SQLite's affinity."""
-    name = spelled.upper().split("(")[0].strip()
-    if name in ("DATE", "TIME", "BOOLEAN", "JSON"):
-        return name
-    if name in ("DATETIME", "TIMESTAMP"):
-        return "DATETIME"
-    found = t.affinity(spelled)
-    return "NUMERIC" if found == "REAL" else found
-
-
-_CONVERSIONS = {
-    ("DATETIME", "DATE"): "date({0})",
-    ("DATE", "DATETIME"): "{0} || ' 00:00:00.000000'",
-    ("TEXT", "BLOB"): "CAST({0} AS BLOB)",
-    ("BLOB", "TEXT"): "CAST({0} AS TEXT)",
-}
-
-# A CAST that changed the value is not equal to it: on both sides of = stand a number, and what
-# SQLite makes a number only if it looks like one from end to end (datatype3.html, 4.2).
-_FITTING = {
-    "INTEGER": "CAST({0} AS INTEGER) = {0}",
-    "NUMERIC": "CAST({0} AS NUMERIC) = {0}",
-    "BOOLEAN": "(CAST({0} AS INTEGER) = {0} AND CAST({0} AS INTEGER) IN (0, 1))",
-    # A modifier makes SQLite count: else it takes February 30th as it is. 'now' is a date, too.
-    "DATE": "date({0}, '+0 days') = {0}",
-    "DATETIME": "date({0}, '+0 days') = substr({0}, 1, 10)",
-    "TIME": "strftime('%H:%M', {0}) = substr({0}, 1, 5)",
-    "JSON": "json_valid({0})",
-}
-_FITTING_FROM = {
-    ("DATETIME", "DATE"): "time({0}) = '00:00:00'",
-    ("BLOB", "TEXT"): "CAST(CAST({0} AS TEXT) AS BLOB) = {0}",
-    ("BOOLEAN", "INTEGER"): None,
-    ("BOOLEAN", "NUMERIC"): None,
-    ("INTEGER", "NUMERIC"): None,
-}
-
-
-def _fitting(was: str, now: str, value: str) -> str | None:
-    condition = _FITTING_FROM.get((was, now), _FITTING.get(now))
-    return condition.format(value) if condition is not None else None
-
-
 def misfits(before: Table, after: Table) -> Iterator[tuple[Column, Column, str]]:
-    """Queries that give a value which does not fit its new column, each with the column."""
-    at = SPELLING.at(before.at)
+    """Queries that give a value which does not fit its new column, each with the column.
+
+    With the value come the other columns of the row's key.
+    """
+    key = before.primary_key.columns if before.primary_key is not None else ()
     for each in copied(before, after):
         if each.old is not None and each.fits is not None:
             value = source(before, each.old.name)
+            keys = [source(before, name) for name in key if name != each.old.name]
             # NULL for a value that is no date: that is no fit either.
             wrong = f"{value} IS NOT NULL AND COALESCE(NOT ({each.fits}), 1)"
-            yield each.old, each.new, f"SELECT {value} FROM {at} WHERE {wrong} LIMIT 1"
+            chosen, at = ", ".join([value, *keys]), SPELLING.at(before.at)
+            yield each.old, each.new, f"SELECT {chosen} FROM {at} WHERE {wrong} LIMIT 1"

@@ -11,6 +11,8 @@ from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import Check, Column, ForeignKey, Index, Table
 
 Version = tuple[int, int, int]
+#: A table with its definition.
+Shaped = tuple[Table, t.Definition]
 
 #: DROP COLUMN came with 3.35.0; until 3.35.5 it could damage the table (changes.html).
 DROP_COLUMN: Version = (3, 35, 5)
@@ -41,7 +43,7 @@ def altered(before: Table, after: Table, version: Version) -> Altered | None:
         was.tail != now.tail
         or after_columns is None
         or not was.texts <= now.texts
-        or not all(_is_same(old, new, was, now) for old, new in pairs)
+        or not all(_stays((before, was), old, (after, now), new) for old, new in pairs)
         or not all(_can_add(column, after) for column in add)
         or not _can_drop(drop, before, version)
     ):
@@ -53,9 +55,10 @@ def altered(before: Table, after: Table, version: Version) -> Altered | None:
     )
 
 
-def _is_same(old: Column, new: Column, was: t.Definition, now: t.Definition) -> bool:
-    same = old.name == new.name and was.columns[old.name] == now.columns[new.name]
-    return same and not copying.label_renames(old, new)
+def _stays(was: Shaped, old: Column, now: Shaped, new: Column) -> bool:
+    """Whether a column is defined as it was, and its values are what they were."""
+    same = old.name == new.name and was[1].columns[old.name] == now[1].columns[new.name]
+    return same and not copying.is_changed(was[0], old, now[0], new)
 
 
 def _can_add(column: Column, table: Table) -> bool:

@@ -23,6 +23,7 @@ from whimbrel.engines.sqlite.rebuild import Rebuild
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
+from whimbrel.schema.narrowing import cut
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
 
@@ -208,6 +209,10 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
     stayed = {old.name for old, _ in copying.column_pairs(before, after)}
     gone = [_hazards_of_loss(each) for each in before.columns if each.name not in stayed]
     hazards += dict.fromkeys(hazard for each in gone for hazard in each)
+    if any(
+        new.lossy and cut(old.type, new.type) for old, new in copying.column_pairs(before, after)
+    ):
+        hazards = list(dict.fromkeys([*hazards, Hazard.LOSES_DATA]))
     if _may_fail(before, after):
         hazards.append(Hazard.MAY_FAIL_ON_ROWS)
     return Step(

@@ -14,12 +14,14 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql.losses import loss
 from whimbrel.engines.sqlite import copying
 from whimbrel.engines.sqlite import live as l
 from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.conversions import give_functions
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StepError
-from whimbrel.schema.table import Column, Name, Table
+from whimbrel.schema.table import Name, Table
 
 #: What the name of a table begins with until it takes the old one's place.
 ASIDE = "whimbrel_new_"
@@ -67,20 +69,12 @@ class Rebuild:
                 )
 
     def _refuse_misfits(self, connection: Connection, before: Table, after: Table) -> None:
+        give_functions(connection)
         for old, new, query in copying.misfits(before, after):
             found = execute(connection, query).first()
             if found is not None:
-                raise _misfit(before, after, old, new, found[0])
-
-
-def _misfit(before: Table, after: Table, old: Column, new: Column, value: object) -> StepError:
-    name = f"{before.name}.{new.name}"
-    return StepError(
-        f"{name} holds {value!r}, which does not become {t.column_type(new, after)} without loss",
-        place=str(before.at),
-        mend=f"Convert such values in a migration before this one (RunPython or RunSQL: "
-        f"UPDATE {SPELLING.quote(before.name)} SET {SPELLING.quote(old.name)} = ...).",
-    )
+                type = t.column_type(new, after)
+                raise loss(before, old, new, type, tuple(found), SPELLING)
 
 
 def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:

@@ -125,6 +125,8 @@ class Field:
     sequence: Sequence | None
     #: Filled in when the field's own default is only for rows that are there already.
     fill: Default | None
+    #: Whether what rows have may be cut to the field's type (`AlterField`).
+    lossy: bool
     #: The identities of an enum's labels, by label; empty where there is no history.
     label_keys: Mapping[str, str]
     #: The type object as it was given, where its class is a library's or the user's: an
@@ -149,6 +151,7 @@ class Field:
         for name, default in self.accepts.items():
             self._set(name, options.get(name, default))
         self._set("fill", None)
+        self._set("lossy", False)
         self._set("label_keys", {})
         if self.primary_key and self.null:
             raise ModelError("a primary key cannot be null", mend="Take null=True away.")

@@ -1,0 +1,36 @@
+"""The error where a row would lose something by another type of its column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from whimbrel.engines.sql.spelling import Spelling
+from whimbrel.errors import LossError
+from whimbrel.schema.narrowing import cut
+from whimbrel.schema.table import Column, Table
+
+
+def loss(
+    table: Table, old: Column, new: Column, type: str, row: Sequence[Any], spelling: Spelling
+) -> LossError:
+    """Return the error for a row: the value that does not fit, and the other columns of its key."""
+    value, *key = row
+    columns = table.primary_key.columns if table.primary_key is not None else ()
+    names = [column for column in columns if column != old.name]
+    pairs = ", ".join(f"{name} = {each!r}" for name, each in zip(names, key, strict=False))
+    where = f" (the row {pairs})" if pairs else ""
+    update = f"UPDATE {spelling.at(table.at)} SET {spelling.quote(old.name)} = ..."
+    mend = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
+    allowed = ", or let them be cut: AlterField(..., lossy=True)" if cut(old.type, new.type) else ""
+    return LossError(
+        f"{table.name}.{new.name} holds {_short(value)}{where}, "
+        f"which does not become {type} without loss",
+        place=str(table.at),
+        mend=f"{mend}{allowed}.",
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
