@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from projects import CREATE, Project
 from whimbrel.config import load_config
@@ -56,30 +58,49 @@ class Migration(migrations.Migration):
 def prepare(project: Project) -> None:
     """The migration, and the rows that it is about."""
     project.configured("blog").migration("blog", "0001_row", CREATE.format(name="Row"))
-    config = project.root / "pyproject.toml"
-    config.write_text(config.read_text().replace("${DATABASE_URL}", project.url))
+    tell_url(project)
     wait(project, start(project))
     project.query(f"INSERT INTO blog_row (number) VALUES {', '.join(['(0)'] * ROWS)}")
     project.write("blog/migrations/0002_parts.py", PARTS)
 
 
-def start(project: Project, name: str | None = None) -> int:
-    """A runner as a process of its own, without the time that a start takes; its id."""
+def tell_url(project: Project) -> None:
+    """The configuration has the URL itself: runners that are forked share their environment."""
+    config = project.root / "pyproject.toml"
+    config.write_text(config.read_text().replace("${DATABASE_URL}", project.url))
+
+
+def start(
+    project: Project,
+    name: str | None = None,
+    before: Callable[[], object] = lambda: None,
+    **options: Any,
+) -> int:
+    """A runner as a process of its own, without the time that a start takes; its id.
+
+    before: what the process does first.
+    """
     if child := os.fork():
         return child
     try:
         os.chdir(project.root)
-        migrate(load_config(project.root), Target("blog", name) if name else Target())
+        before()
+        migrate(load_config(project.root), Target("blog", name) if name else Target(), **options)
         os._exit(0)
     except BaseException:
-        Path("said").write_text(traceback.format_exc())
+        Path("said").write_text(traceback.format_exc()[-1000:])
     finally:
         os._exit(1)
 
 
+def code_of(runner: int) -> int:
+    """Its exit code, when it has ended."""
+    return os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
+
+
 def wait(project: Project, *runners: int) -> None:
     """Until all have ended, and well."""
-    codes = [os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1]) for runner in runners]
+    codes = [code_of(runner) for runner in runners]
     assert not any(codes), (project.root / "said").read_text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -175,3 +176,98 @@ def test_a_transaction_that_is_left_open_is_noticed(rows: Rows, begin: str) -> N
         rows.go()
     assert "it left a transaction open" in str(caught.value)
     assert (rows.numbers(), rows.applied()) == ([0, 1], ["0001_row"])
+
+
+# -- hostile/02: backups ------------------------------------------------------------------------
+
+SLOW = """
+from pathlib import Path
+import time
+
+def f(apps, schema_editor):
+    Path("begun").touch()
+    time.sleep(0.7)
+    raise ValueError("no")
+"""
+
+
+@pytest.fixture
+def with_dumps(rows: Rows, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Rows:
+    """Rows to be backed up; on PostgreSQL where the server comes with its pg_dump."""
+    if rows.is_postgresql:
+        tools: Path = request.getfixturevalue("postgresql_server").binaries
+        if not (tools / "pg_dump").exists():
+            pytest.skip("this server comes without pg_dump")
+        monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    return rows.made(7)
+
+
+def test_a_backup_is_never_overwritten(with_dumps: Rows) -> None:
+    """hostile/02: what comes second has another database to copy."""
+    project, copy = with_dumps.project, with_dumps.project.root / "copy"
+    with_dumps.file("0002_drop", 'migrations.RemoveField("Row", "number")')
+    with_dumps.file("0003_f", "RunPython(f)", SLOW)
+    first = fire.start(project, backup=Path("copy"))
+    while not (project.root / "begun").exists():
+        time.sleep(0.02)
+    kept = copy.read_bytes()
+    (project.root / "copy").rename(project.root / "away")  # so that nothing stops it at its start
+    second = fire.start(project, backup=Path("copy"))
+    time.sleep(0.2)
+    (project.root / "away").rename(project.root / "copy")
+    assert [fire.code_of(first), fire.code_of(second)] == [1, 1]
+    assert "a backup overwrites nothing" in (project.root / "said").read_text()
+    assert copy.read_bytes() == kept
+    assert not list(project.root.glob("*.part"))
+
+
+def test_a_killed_backup_has_not_its_name(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows.made(7)
+    rows.file("0002_drop", 'migrations.RemoveField("Row", "number")')
+    root = rows.project.root
+    program = rows.project.write(
+        "bin/pg_dump",
+        '#!/bin/sh\nfor x; do case $x in --file=*) echo half > "${x#--file=}";; esac; done; exec sleep 60\n',
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "link", lambda *_: time.sleep(60))
+    running = fire.start(rows.project, before=os.setsid, backup=Path("copy"))
+    while not any(part.stat().st_size for part in root.glob("*.part")):
+        time.sleep(0.02)
+    os.killpg(running, signal.SIGKILL)
+    assert fire.code_of(running) == -signal.SIGKILL
+    assert not (root / "copy").exists()
+    assert rows.applied() == ["0001_row"]
+
+
+def test_a_full_disk_is_an_error_of_the_backup(with_dumps: Rows) -> None:
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    project = with_dumps.project
+    with_dumps.file("0002_drop", 'migrations.RemoveField("Row", "number")')
+    running = fire.start(project, before=fill, backup=Path("copy"))
+    assert fire.code_of(running) == 1
+    said = (project.root / "said").read_text()
+    assert "whimbrel.errors.DatabaseError" in said
+    assert "Nothing was migrated." in said
+    assert [
+        file.name
+        for file in project.root.iterdir()
+        if "copy" in file.name or file.suffix == ".part"
+    ] == []
+    assert with_dumps.applied() == ["0001_row"]
+
+
+def test_where_there_are_no_links_a_backup_gets_its_name_too(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, with_dumps: Rows
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    rows.file("0002_drop", 'migrations.RemoveField("Row", "number")')
+    monkeypatch.setattr(os, "link", refused)
+    copy = rows.project.root / "copy"
+    rows.go(backup=copy)
+    assert copy.stat().st_size > 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -22,11 +24,7 @@ def refuse_impossible(database: Database, file: Path) -> None:
     program that it takes is not installed.
     """
     if file.exists():
-        raise UsageError(
-            "the file exists, and a backup overwrites nothing",
-            place=str(file),
-            mend="Name another file, or move that one away.",
-        )
+        raise _exists(file)
     if not file.parent.is_dir():
         raise UsageError("its directory does not exist", place=str(file))
     if database.dialect == "postgresql" and shutil.which("pg_dump") is None:
@@ -37,16 +35,53 @@ def refuse_impossible(database: Database, file: Path) -> None:
         )
 
 
-def back_up(database: Database, connection: Connection, file: Path) -> None:
-    """Copy a database into a new file. Raises `DatabaseError`; what is half made is removed."""
+def _exists(file: Path) -> UsageError:
+    return UsageError(
+        "the file exists, and a backup overwrites nothing",
+        place=str(file),
+        mend="Name another file, or move that one away.",
+    )
+
+
+def back_up(database: Database, connection: Connection, file: Path, limit: float) -> None:
+    """Copy a database into a new file, which gets its name when it is whole.
+
+    limit: seconds for which pg_dump waits for locks. Raises `UsageError` where a file of that
+    name has come meanwhile, `DatabaseError` where no copy can be made; what is half made is removed.
+    """
+    refuse_impossible(database, file)
+    part = file.with_name(f"whimbrel-{secrets.token_hex(4)}.part")
     try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o666))
         if database.dialect == "sqlite":
-            _copy_sqlite(connection, file)
+            _copy_sqlite(connection, part)
         else:
-            _dump_postgresql(database.url, file)
-    except BaseException:
-        file.unlink(missing_ok=True)
+            _dump_postgresql(database.url, part, limit)
+        _give_name(part, file)
+    except FileExistsError as error:
+        raise _exists(file) from error
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseError(
+            f"the copy cannot be made: {getattr(error, 'strerror', None) or error}",
+            place=str(file),
+            mend="Nothing was migrated. See to it that the disk has room, and that this user may "
+            "write there.",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, file: Path) -> None:
+    """The name of a whole file, if nobody has it. Raises `FileExistsError`."""
+    with part.open("rb+") as written:
+        os.fsync(written.fileno())
+    try:
+        os.link(part, file)
+    except FileExistsError:
         raise
+    except OSError:  # not every file system has links
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL))
+        part.replace(file)
 
 
 def _copy_sqlite(connection: Connection, file: Path) -> None:
@@ -56,11 +91,12 @@ def _copy_sqlite(connection: Connection, file: Path) -> None:
         source.backup(copy)
 
 
-def _dump_postgresql(url: URL, file: Path) -> None:
+def _dump_postgresql(url: URL, file: Path, limit: float) -> None:
     """pg_dump takes the password from its environment: arguments are for all to see."""
     shown = url.set(drivername="postgresql", password=None)
     query = {key: value for key, value in shown.query.items() if key != "password"}
-    command = ["pg_dump", "--format=custom", f"--file={file}", "--dbname"]
+    waiting = f"--lock-wait-timeout={max(1, round(limit * 1000))}"
+    command = ["pg_dump", "--format=custom", f"--file={file}", waiting, "--dbname"]
     command.append(shown.set(query=query).render_as_string(hide_password=False))
     password = url.password or url.query.get("password")
     secret = {"PGPASSWORD": str(password)} if password else {}
@@ -71,5 +107,6 @@ def _dump_postgresql(url: URL, file: Path) -> None:
         said = ended.stderr.strip().splitlines()
         raise DatabaseError(
             f"pg_dump failed: {said[0] if said else ended.returncode}",
-            mend="Nothing was migrated. pg_dump must not be older than the server.",
+            mend="Nothing was migrated."
+            + (" pg_dump must not be older than the server." if "version" in ended.stderr else ""),
         )

@@ -57,7 +57,8 @@ class Carrying:
             plan, record = self._planned(executor)
             self.wishes.tell(PlanMade(len(plan.nodes)))
             if plan and self.wishes.backup is not None:
-                back_up(self.database, executor.connection, self.wishes.backup)
+                limit = self.wishes.lock_timeout
+                back_up(self.database, executor.connection, self.wishes.backup, limit)
             if plan or self.history.counted:
                 executor.prepare()
             while plan or self.history.counted:
