@@ -271,3 +271,20 @@ def test_where_there_are_no_links_a_backup_gets_its_name_too(
     copy = rows.project.root / "copy"
     rows.go(backup=copy)
     assert copy.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "args", [["init", "blog"], ["inspectdb", "--app", "x", "--output", "found.py"]]
+)
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, args: list[str]) -> None:
+    project = Project(tmp_path, f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    if args[0] == "inspectdb":
+        project.configured()
+        project.query("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))  # noqa: E731
+    running = project.start(*args, preexec_fn=limit)
+    said = running.communicate()[1]
+    assert running.returncode == 2
+    assert "error[write]" in said or "error[usage]" in said
+    assert "File too large" in said
+    assert not [file for file in tmp_path.rglob("*.py") if file.name != "__init__.py"]

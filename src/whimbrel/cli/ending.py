@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import Any
@@ -13,6 +14,8 @@ from whimbrel.config import wants_traceback
 from whimbrel.errors import DatabaseError, UsageError, WhimbrelError
 
 INTERRUPTED = 130
+#: What the system says where a file is written; it does not say which.
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 #: A statement that is longer stands below what is wrong with it.
 LONGEST_PLACE = 100
 
@@ -32,7 +35,7 @@ def ending(error: BaseException, call: Call) -> int:
             return _interrupted(error, call)
         case BrokenPipeError():
             return _deaf()
-        case OSError() if error.filename is not None:
+        case OSError() if error.filename is not None or error.errno in _OF_DISKS:
             return _own(_refused(error), call)
     return _unexpected(error, call)
 
@@ -72,7 +75,7 @@ def _refused(error: OSError) -> UsageError:
     """What the system says of a file, as an error of the project's layout."""
     return UsageError(
         f"the system refuses it: {error.strerror or type(error).__name__}",
-        place=str(error.filename),
+        place=str(error.filename) if error.filename is not None else None,
         mend="See to it that this user may read and write it, and that the disk has room; then run "
         "the command again.",
     )

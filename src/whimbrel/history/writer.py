@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 import textwrap
@@ -136,6 +137,13 @@ def rewrite_migration(path: Path, text: str | bytes) -> Path:
     return path
 
 
+_ROOM = "Make room on the disk, and run the command again."
+_RIGHT = (
+    "Let this user write into the directory. Where a checkout is read only, as in a deploy, make its "
+    "migrations before, and commit them."
+)
+
+
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
     """What the disk refuses, in words."""
@@ -145,8 +153,7 @@ def _told(path: Path) -> Iterator[None]:
         raise WriteError(
             f"it cannot be written: {error.strerror or type(error).__name__}",
             place=place(str(path)),
-            mend="Let this user write into the directory. Where a checkout is read only, as in a "
-            "deploy, make its migrations before, and commit them.",
+            mend=_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else _RIGHT,
         ) from error
 
 

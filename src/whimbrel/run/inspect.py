@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -197,6 +198,8 @@ def write_new(path: Path, text: str) -> None:
             mend="Name another file, or move this one away.",
         ) from error
     except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # what is half written
         raise UsageError(
             f"the file cannot be written: {error.strerror}",
             place=str(path),

@@ -118,7 +118,7 @@ def _make_once(file: Path, text: str) -> list[Path]:
     if file.exists():
         return []
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    rewrite_migration(file, text)
     return [file]
 
 
@@ -128,7 +128,7 @@ def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...
         return _with_apps(file, table, apps)
     text = _TABLE.format(apps=names)
     if not file.exists():
-        file.write_text(text, encoding="utf-8")
+        rewrite_migration(file, text)
         return Started(made=(file,))
     appended(file, text)
     return Started(changed=(file,))

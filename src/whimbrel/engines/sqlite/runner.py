@@ -50,6 +50,7 @@ def _locked(path: str, mode: int) -> RunnerLock | None:
     before = _identity(path)
     holder = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        holder.execute("PRAGMA journal_mode = MEMORY")  # nothing is written, even on a full disk
         holder.execute("BEGIN EXCLUSIVE")
         # Who had it has removed the file: what is locked then is no longer what the name says.
         if before is not None and _identity(path) == before:
