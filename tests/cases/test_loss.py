@@ -97,3 +97,42 @@ def test_on_the_way_back_as_well(rows: Rows) -> None:
     with pytest.raises(StepError, match="blog_note"):
         rows.go("0002")
     assert rows.numbers() == [1]
+
+
+# -- new-users/06, corpora/14: a schema that was there before stays ------------------------------
+
+KEPT = """migrations.CreateModel("Kept", fields=[
+    ("id", models.BigAutoField(primary_key=True)),
+], options={"schema": "reporting"})"""
+SCHEMAS = """
+SELECT n.nspname, n.nspacl::text, (SELECT count(*) FROM pg_default_acl d WHERE d.defaclnamespace = n.oid)
+FROM pg_namespace n WHERE nspname = 'reporting'
+"""
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@on_postgresql
+@pytest.mark.parametrize("way", ["back", "on", "leap"])
+def test_a_schema_that_was_there_before_stays_with_its_grants(rows: Rows, way: str) -> None:
+    rows.query("CREATE SCHEMA reporting")
+    rows.query("GRANT USAGE ON SCHEMA reporting TO public")
+    rows.query("ALTER DEFAULT PRIVILEGES IN SCHEMA reporting GRANT SELECT ON TABLES TO public")
+    before = rows.query(SCHEMAS)
+    rows.file("0001_kept", KEPT)
+    if way == "on":
+        rows.file("0002_gone", 'migrations.DeleteModel("Kept")')
+    rows.go(leap=way == "leap")
+    rows.go("zero")
+    assert rows.query(SCHEMAS) == before != []
+
+
+@on_postgresql
+def test_a_schema_that_a_migration_made_goes_unless_others_use_it(rows: Rows) -> None:
+    rows.file("0001_kept", KEPT)
+    rows.go()
+    rows.go("zero")
+    assert rows.query(SCHEMAS) == []
+    rows.go()
+    rows.query("CREATE TABLE reporting.of_others (a integer)")
+    rows.go("zero")
+    assert rows.query("SELECT count(*) FROM reporting.of_others") == [(0,)]

@@ -22,24 +22,33 @@ from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 # -- schemas ---------------------------------------------------------------------------------------
 
 
+#: The comment of a schema that a migration made: it goes with its last table. Others stay.
+MADE = "Made by Whimbrel: it goes with the last model in it."
+
+
 def create_schema(change: c.CreateSchema, work: Work) -> Iterator[Step]:
-    sql = f"CREATE SCHEMA IF NOT EXISTS {SPELLING.quote(change.name)}"
+    """The schema, with a note that it was not there before; nothing, where it was."""
+    name = SPELLING.quote(change.name)
+    made = (f"CREATE SCHEMA {name}", f"COMMENT ON SCHEMA {name} IS {text(MADE)}")
+    sql = (
+        f"DO $$ BEGIN IF NOT EXISTS ({_has_schema(change.name)}) THEN "
+        f"{'; '.join(made)}; END IF; END $$"
+    )
 
     def where_missing(connection: Connection) -> Iterable[str]:
-        # Even with IF NOT EXISTS the right to create one is asked for.
-        return [] if execute(connection, _has_schema(change.name)).first() else [sql]
+        return [] if execute(connection, _has_schema(change.name)).first() else made
 
     yield Step(sql, change, probe=_has_schema(change.name), live=where_missing)
 
 
 def drop_schema(change: c.DropSchema, work: Work) -> Iterator[Step]:
-    """A schema may hold what others made: then it stays. ``public`` is nobody's to drop."""
-    if change.name != "public":
-        yield Step(
-            f"DO $$ BEGIN DROP SCHEMA IF EXISTS {SPELLING.quote(change.name)}; "
-            "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
-            change,
-        )
+    """A schema that was there before stays, and so does one that holds what others made."""
+    is_made = f"{_has_schema(change.name)} AND obj_description(oid, 'pg_namespace') = {text(MADE)}"
+    yield Step(
+        f"DO $$ BEGIN IF EXISTS ({is_made}) THEN DROP SCHEMA {SPELLING.quote(change.name)}; END IF; "
+        "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+        change,
+    )
 
 
 def _has_schema(name: str) -> str:
