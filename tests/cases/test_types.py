@@ -280,3 +280,35 @@ def test_historical_models_give_and_take_what_the_database_has(project: Others) 
     )
     project.go()
     assert project.query("SELECT c FROM t ORDER BY id") == [(7,), (8,)]
+
+
+#: alembic-users/F06: a type that brings a CHECK: on which databases, and what it says.
+BOUND = """
+class Even(sa.types.TypeDecorator, sa.types.SchemaType):
+    impl = sa.Integer
+    cache_ok = True
+    def _set_table(self, column, table):
+        sa.CheckConstraint({condition}, name="even", _type_bound=True,
+            _create_rule=lambda compiler: compiler.dialect.name in {dialects!r}
+        )._set_parent_with_dispatch(table)
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "dialects"),
+    [
+        ('sa.text("c > 0")', ("oracle",)),
+        ("column > 0", ("oracle",)),
+        ("column > 0", ("sqlite", "postgresql")),
+    ],
+)
+def test_alembic_users_f06_a_type_that_brings_a_check(
+    condition: str, dialects: tuple[str, ...], project: Others, theirs: str
+) -> None:
+    project.table('"c", Even()', BOUND.format(condition=condition, dialects=dialects))
+    [text] = project.make()
+    assert ("CheckConstraint" in text) is ("sqlite" in dialects)
+    project.go()
+    assert project.catalog() == project.created(theirs)
+    assert project.make() == []
+    assert not project.drift()

@@ -79,11 +79,15 @@ def _of_library(of: Any) -> Any:
 
 
 def _on(of: Any, dialect: str) -> Any:
-    words = spelled(of, dialect)
     standard = _standard(of, dialect)
-    if standard is not None and spelled(standard, dialect) == words:
+    if standard is None:
+        return spelled(of, dialect)
+    words = spelled(standard, dialect)
+    try:
+        own = spelled(of, dialect)
+    except Exception:  # its bases may be in an order in which nothing made its impl
         return standard
-    return words
+    return standard if own == words else own
 
 
 def _standard(of: Any, dialect: str) -> Any:

@@ -12,6 +12,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
+from whimbrel.schema.foreign import DIALECTS as FOREIGN
 
 _INLINE = {"literal_binds": True, "include_table": False}
 
@@ -65,6 +66,16 @@ def _texts(clause: Any) -> Iterator[tuple[str, str]]:
         except (sa.exc.CompileError, NotImplementedError, AttributeError):
             continue
         yield name, str(compiled)
+
+
+def made_on(constraint: sa.Constraint) -> tuple[str, ...]:
+    """The dialects of ours on which SQLAlchemy makes a constraint that a type brings."""
+    rule = constraint._create_rule
+    if rule is None:
+        return FOREIGN
+    return tuple(
+        name for name in FOREIGN if rule(dialect_of(name).ddl_compiler(dialect_of(name), None))
+    )
 
 
 def merged(texts: dict[str, SQL]) -> SQL | None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
+from whimbrel.schema.types import Type, describe, enum_types
 from whimbrel.sources.columns import (
     Tables,
     deferrable,
@@ -19,7 +20,7 @@ from whimbrel.sources.columns import (
     name_of,
     target_of,
 )
-from whimbrel.sources.expressions import spelled
+from whimbrel.sources.expressions import made_on, spelled
 from whimbrel.sources.indexes import expression_of, index_of
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
@@ -186,13 +187,20 @@ def field_named(named: Named, column: Any) -> str:
 
 
 def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
-    """A check; that of an Enum is its type's to make, that of a Boolean speaks of integers."""
+    """A check; that of an Enum is its type's to make, that of a Boolean speaks of integers.
+
+    One that a type brings may be for other databases alone.
+    """
     condition = spelled(constraint.sqltext)
     if getattr(constraint, "_type_bound", False):
-        column = next(iter(constraint.columns))
-        if isinstance(column.type, sa.Enum):
+        if not made_on(constraint):
             return
-        condition = SQL(condition.text, postgresql=f"{column.name} IN (false, true)")
+        for column in constraint.columns:
+            type = describe(column.type)
+            if enum_types(type):
+                return
+            if isinstance(type, Type) and type.path == "sqlalchemy:Boolean":
+                condition = SQL(condition.text, postgresql=f"{column.name} IN (false, true)")
     yield CheckConstraint(condition, name=name_of(named, constraint))
 
 
