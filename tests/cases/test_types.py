@@ -312,3 +312,59 @@ def test_alembic_users_f06_a_type_that_brings_a_check(
     assert project.catalog() == project.created(theirs)
     assert project.make() == []
     assert not project.drift()
+
+
+def test_alembic_users_f08_columns_that_the_database_has_by_itself(
+    project: Others, theirs: str
+) -> None:
+    project.table('"xmin", sa.String, system=True, server_default=sa.FetchedValue()')
+    [text] = project.make()
+    assert "xmin" not in text
+    project.go()
+    assert project.catalog() == project.created(theirs)
+    assert project.make() == []
+
+
+STATE = 'postgresql.ENUM("AL", "AK", name="us_state", create_type=False)'
+
+
+@pytest.mark.parametrize("of", [STATE, f"sa.ARRAY({STATE})"])
+def test_alembic_users_f08_a_type_that_others_make(of: str, project: Others) -> None:
+    if project.dialect == "sqlite" and "ARRAY" in of:
+        pytest.skip("SQLite has no arrays")
+    made = [("AL",), ("AK",)]
+    labels = "SELECT enumlabel FROM pg_enum ORDER BY enumsortorder"
+    if project.dialect == "postgresql":
+        project.query("CREATE TYPE us_state AS ENUM ('AL', 'AK')")
+    project.table(f'"c", {of}')
+    [text] = project.make()
+    assert 'models.DatabaseType("us_state")' in text
+    project.go()
+    assert project.make() == []
+    assert not project.drift()
+    default = "{AL}" if "ARRAY" in of else "AL"
+    project.table(f'"c", {of}, server_default="{default}"')
+    project.make()
+    project.go()
+    assert not project.drift()
+    project.query("INSERT INTO t (id) VALUES (1)")
+    project.go("zero")
+    if project.dialect == "postgresql":
+        assert project.query(labels) == made
+
+
+def test_a_type_that_another_column_makes_is_that_one(project: Others, theirs: str) -> None:
+    """People say create_type=False at the second use of an enum."""
+    project.says(
+        'one = sa.Enum("AL", "AK", name="us_state")\n'
+        f"other = {STATE}\n"
+        'sa.Table("a", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("c", other))\n'
+        'sa.Table("b", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("c", one))\n'
+    )
+    [text] = project.make()
+    assert "DatabaseType" not in text
+    project.go()
+    assert not project.drift()
+    nothing = project.query("SELECT 1 FROM a")
+    assert nothing == []
+    project.go("zero")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
-from whimbrel.schema.types import ColumnType, EnumType, Type, describe
+from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe_call
 from whimbrel.sources.expressions import dialect_of, spelled
 from whimbrel.sources.names import Named
 from whimbrel.state.fields import (
@@ -55,12 +55,27 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
             f"the column {str(column.name)!r} has no type", "Give it one: Column(String), for one."
         )
     try:
-        described = _without_bound_check(describe(column.type))
+        read = describe_call if _is_made_for_another(column) else describe
+        described = _without_bound_check(read(column.type))
     except ModelError as error:
         raise named.error(
             f"the column {str(column.name)!r}: {error.message}", error.mend
         ) from error
     return _called_as_its_check(named, column, described)
+
+
+def _is_made_for_another(column: sa.Column[Any]) -> bool:
+    """Whether a type with ``create_type=False`` is one that another column here brings."""
+    of = column.type
+    if not isinstance(of, sa.Enum) or getattr(of, "create_type", True):
+        return False
+    types = [each.type for table in column.table.metadata.tables.values() for each in table.columns]
+    return any(
+        isinstance(each, sa.Enum)
+        and (each.name, each.schema) == (of.name, of.schema)
+        and getattr(each, "create_type", True)
+        for each in types
+    )
 
 
 def _called_as_its_check(named: Named, column: sa.Column[Any], of: ColumnType) -> ColumnType:

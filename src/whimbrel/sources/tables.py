@@ -62,6 +62,8 @@ def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
     keys = _field_keys(named.table)
     uniques = {next(iter(each.columns)) for each in _field_uniques(named)}
     for column in named.table.columns:
+        if column.system:
+            continue  # the database has it by itself: xmin, for one
         field = field_of(named, column, keys.get(column), column in uniques, tables)
         yield named.field(column), field
 
