@@ -58,8 +58,7 @@ class Migration(migrations.Migration):
 def prepare(project: Project) -> None:
     """The migration, and the rows that it is about."""
     project.configured("blog").migration("blog", "0001_row", CREATE.format(name="Row"))
-    tell_url(project)
-    wait(project, start(project))
+    run_at_once(project, 1)
     project.query(f"INSERT INTO blog_row (number) VALUES {', '.join(['(0)'] * ROWS)}")
     project.write("blog/migrations/0002_parts.py", PARTS)
 
@@ -106,6 +105,7 @@ def wait(project: Project, *runners: int) -> None:
 
 def run_at_once(project: Project, runners: int, name: str | None = None) -> None:
     """So many runners at once, all of which end well."""
+    tell_url(project)
     wait(project, *[start(project, name) for _ in range(runners)])
 
 

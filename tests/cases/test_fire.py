@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 import fire
-from projects import Project
+from kills import walked
+from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.errors import DataError
 
@@ -288,3 +289,29 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, args: list[str]
     assert "error[write]" in said or "error[usage]" in said
     assert "File too large" in said
     assert not [file for file in tmp_path.rglob("*.py") if file.name != "__init__.py"]
+
+
+# -- new-users/03: what is committed is said -----------------------------------------------------
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_backfill_says_what_is_committed(
+    anywhere: Project, sent: signal.Signals, code: int
+) -> None:
+    anywhere.configured("blog").migration("blog", "0001_row", CREATE.format(name="Row"))
+    fire.run_at_once(anywhere, 1)
+    values = ", ".join(f"({number})" for number in range(2000))
+    anywhere.query(f"INSERT INTO blog_row (number) VALUES {values}")
+    backfill = 'migrations.Backfill("Row", set={"number": 7}, pause=0.3, reverse={"number": 0})'
+    anywhere.migration("blog", "0002_fill", backfill, after=[("blog", "0001_row")])
+    running = anywhere.start("migrate")
+    while not (done := walked(anywhere)):
+        time.sleep(0.02)
+    running.send_signal(sent)
+    said = running.communicate()[1]
+    assert running.returncode == code, said
+    done = walked(anywhere)
+    assert f"Half done: blog.0002_fill. What is committed of it stays, {done:,} rows of its" in said
+    assert "Nothing was applied" not in said
+    shown = anywhere.do("showmigrations").out
+    assert f"[~] 0002_fill  (half done: run migrate again; {done:,} rows of its backfill" in shown

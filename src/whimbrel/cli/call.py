@@ -21,11 +21,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Call:
-    """One call of the command line. ``json``: whether stdout is for machines."""
+    """One call of the command line. ``json``: whether stdout is for machines.
+
+    ``terminated``: whether SIGTERM has come, and not Ctrl-C.
+    """
 
     project: Path | None = None
     traceback: bool = False
     json: bool = False
+    terminated: bool = False
 
     def config(self) -> Config:
         """The project's configuration, with its packages importable. Raises `ConfigError`."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -13,11 +17,31 @@ from whimbrel.cli.call import Call, print_json, talk
 from whimbrel.config import wants_traceback
 from whimbrel.errors import DatabaseError, UsageError, WhimbrelError
 
-INTERRUPTED = 130
+#: As shells have it: 128 and the number of the signal.
+INTERRUPTED, TERMINATED = 130, 143
 #: What the system says where a file is written; it does not say which.
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 #: A statement that is longer stands below what is wrong with it.
 LONGEST_PLACE = 100
+
+
+@contextmanager
+def terminable(call: Call) -> Iterator[None]:
+    """A scope in which SIGTERM ends a command as Ctrl-C does: what it leaves is said."""
+
+    def stop(*_: object) -> None:
+        call.terminated = True
+        raise KeyboardInterrupt
+
+    is_ours = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not is_ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def ending(error: BaseException, call: Call) -> int:
@@ -68,7 +92,7 @@ def _interrupted(error: BaseException, call: Call) -> int:
         talk("")  # at a question: the terminal has put ^C behind it
     talk(said)
     _to_machines({"code": "interrupted", "message": said}, call)
-    return INTERRUPTED
+    return TERMINATED if call.terminated else INTERRUPTED
 
 
 def _refused(error: OSError) -> UsageError:

@@ -13,7 +13,7 @@ import click
 
 from whimbrel import __version__
 from whimbrel.cli.call import Call
-from whimbrel.cli.ending import ending
+from whimbrel.cli.ending import ending, terminable
 
 #: Every command, in the order in which one meets them, with its line in the help.
 COMMANDS = {
@@ -69,7 +69,8 @@ class Commands(click.Group):
         call = Call(project)
         extra["standalone_mode"] = False
         try:
-            code = super().main(args, prog_name, *rest, obj=call, **extra) or 0
+            with terminable(call):
+                code = super().main(args, prog_name, *rest, obj=call, **extra) or 0
         except BaseException as error:
             code = ending(error, call)
         sys.exit(code)

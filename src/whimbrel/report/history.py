@@ -68,7 +68,8 @@ def _note(shown: Shown) -> str:
 def notes_of(shown: Shown) -> list[str]:
     """What is to be said of a migration that is not an ordinary one."""
     kept = "its source is kept" if shown.kept else None
-    notes = [*_of_squash(shown), _NOTES.get(shown.mark), kept]
+    walked = f"{shown.walked:,} rows of its backfill are done" if shown.walked else None
+    notes = [*_of_squash(shown), _NOTES.get(shown.mark), walked, kept]
     return [note for note in notes if note]
 
 
@@ -103,4 +104,5 @@ def migration_json(shown: Shown) -> dict[str, Any]:
         "replaces": list(shown.replaces),
         "in_force": shown.in_force,
         "source_kept": shown.kept,
+        "rows_walked": shown.walked,
     }

@@ -138,6 +138,16 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
 def stopped_text(result: MigrateResult) -> str:
     """What is said after Ctrl-C: how far it came."""
     did = "undone" if result.backwards else "applied"
-    if not result.labels:
-        return f"Interrupted. Nothing was {did}; what had begun was rolled back."
-    return f"Interrupted. {did.capitalize()}: {', '.join(result.labels)}. The rest was rolled back."
+    said = ["Interrupted."]
+    if result.labels:
+        said.append(f"{did.capitalize()}: {', '.join(result.labels)}.")
+    for each in result.half_done:
+        rows = f", {each.walked:,} rows of its backfill among it" if each.walked else ""
+        said.append(f"Half done: {each.label}. What is committed of it stays{rows}.")
+    if result.half_done:
+        said.append("The same command goes on there.")
+    elif result.labels:
+        said.append("The rest was rolled back.")
+    else:
+        said.append(f"Nothing was {did}; what had begun was rolled back.")
+    return " ".join(said)

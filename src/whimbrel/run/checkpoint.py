@@ -85,6 +85,16 @@ def parts(connection: Connection, place: Place) -> list[Checkpoint]:
     return [_checkpoint(row) for row in connection.execute(query)]
 
 
+def walked(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many rows the backfills of each migration that is half done have committed."""
+    if not has_table(connection, TABLE):
+        return {}
+    columns = _CHECKPOINTS.c
+    query = sa.select(columns.app, columns.name, sa.func.sum(columns.rows))
+    rows = connection.execute(query.group_by(columns.app, columns.name))
+    return {(app, name): int(number) for app, name, number in rows}
+
+
 def start(connection: Connection, place: Place, spans: Sequence[Span]) -> None:
     """Note that a backfill begins, in parts."""
     rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
@@ -17,7 +17,7 @@ from whimbrel.run.plan import EVERYTHING, Plan, Target
 from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
 from whimbrel.run.record import Record, ghosts, record_in
 from whimbrel.run.recorder import Applied
-from whimbrel.run.results import Done, Interrupted, MigrateResult, Wishes
+from whimbrel.run.results import Done, HalfDone, Interrupted, MigrateResult, Wishes
 from whimbrel.run.unknown_apps import unknown_apps
 
 
@@ -102,7 +102,8 @@ class _Run:
             if plan or is_counted:
                 plan = self._carried_out()
         except KeyboardInterrupt:
-            raise Interrupted(self._made(plan, warnings, started)) from None
+            made = self._made(plan, warnings, started)
+            raise Interrupted(replace(made, half_done=self._half_done())) from None
         except WhimbrelError as error:
             error.mend = self._with_what_stays(error.mend)
             raise
@@ -115,6 +116,14 @@ class _Run:
             return mend
         stays = f"Done before it, and kept: {', '.join(labels)}."
         return f"{mend}\n{stays}" if mend else stays
+
+    def _half_done(self) -> tuple[HalfDone, ...]:
+        """What is committed of migrations that have not ended; nothing where nobody answers."""
+        try:
+            record = record_in(self.database)
+        except WhimbrelError:
+            return ()
+        return tuple(HalfDone(label_of(key), record.walked.get(key, 0)) for key in record.half_done)
 
     def _made(self, plan: Plan, warnings: tuple[Noticed, ...], started: float) -> MigrateResult:
         return MigrateResult(

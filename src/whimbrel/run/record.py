@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import HistoryError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
-from whimbrel.run import journal, recorder
+from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
@@ -32,11 +32,13 @@ def _no_sources(keys: Collection[Key]) -> Mapping[Key, str]:
 class Record:
     """``half_done``: the journal's first entry of each migration that has not ended.
 
-    ``sources``: asks for what files said when they were applied, where something is odd.
+    ``walked``: how many rows backfills of those have committed. ``sources``: asks for what files
+    said when they were applied, where something is odd.
     """
 
     applied: Mapping[Key, Applied] = field(default_factory=dict)
     half_done: Mapping[Key, journal.Entry] = field(default_factory=dict)
+    walked: Mapping[Key, int] = field(default_factory=dict)
     sources: Sources = field(default=_no_sources, compare=False)
 
 
@@ -44,9 +46,10 @@ def read(connection: Connection) -> Record:
     """The record as it is now. Leaves no transaction open: what is read is not written upon."""
     entries = reversed(journal.entries(connection))
     applied = recorder.applied(connection)
-    connection.commit()
     half_done = {(entry.app, entry.name): entry for entry in entries}
-    return Record(applied, half_done, partial(_sources, connection))
+    walked = checkpoint.walked(connection) if half_done else {}
+    connection.commit()
+    return Record(applied, half_done, walked, partial(_sources, connection))
 
 
 def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]:

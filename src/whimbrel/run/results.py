@@ -36,8 +36,19 @@ class Done:
 
 
 @dataclass(frozen=True)
+class HalfDone:
+    """A migration that was begun and not ended. ``walked``: rows that its backfills committed."""
+
+    label: str
+    walked: int = 0
+
+
+@dataclass(frozen=True)
 class MigrateResult:
-    """What a run did. ``database``: without its password; ``seconds``: of all of it."""
+    """What a run did. ``database``: without its password; ``seconds``: of all of it.
+
+    ``half_done``: what a run that was interrupted has left.
+    """
 
     database: str
     backwards: bool = False
@@ -45,6 +56,7 @@ class MigrateResult:
     done: tuple[Done, ...] = ()
     seconds: float = 0.0
     warnings: tuple[Noticed, ...] = ()
+    half_done: tuple[HalfDone, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

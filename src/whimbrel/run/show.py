@@ -44,7 +44,8 @@ class Shown:
     ``replaces``: labels of what it is the squash of, the squashes in it too. ``in_force``: whether
     the database goes by it; one that goes on with the originals does not by their squash.
     ``counted``: whether it counts as applied, and is to be recorded by the next `migrate`.
-    ``kept``: whether the record has the source of a ghost.
+    ``kept``: whether the record has the source of a ghost. ``walked``: how many rows backfills of
+    one that is half done have committed.
     """
 
     app: str
@@ -56,6 +57,7 @@ class Shown:
     in_force: bool = True
     counted: bool = False
     kept: bool = False
+    walked: int = 0
 
     @property
     def label(self) -> str:
@@ -152,6 +154,7 @@ def _shown(history: History, node: Node, record: Record | None) -> Shown:
         waits_for=tuple(parent.label for parent in graph.parents(node.key)),
         replaces=_replaced(history, node.key),
         counted=node.key in history.counted,
+        walked=record.walked.get(node.key, 0) if record else 0,
     )
 
 
