@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from like_create_all import Databases, fresh_postgresql, fresh_sqlite
 from pooler import running_pgbouncer
 from servers import PostgresServer, ServerMissing, running_postgresql
 
@@ -77,6 +78,15 @@ def pooled_url(postgresql_server: PostgresServer) -> Iterator[str]:
             pytest.skip(f"{NO_POOLER}{error}")
         name = stack.enter_context(postgresql_server.fresh_database())
         yield f"postgresql+psycopg://postgres@/{name}?{where}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Empty databases of a kind, as many as a test wants; the test runs once for each engine."""
+    if request.param == "sqlite":
+        return Databases("sqlite", fresh_sqlite)
+    server: PostgresServer = request.getfixturevalue("postgresql_server")
+    return Databases("postgresql", lambda: fresh_postgresql(server))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -77,7 +77,7 @@ def test_declarative_source_reads_as_the_schema(history: list[tuple[str, Operati
     state = _state(history)
     live = _of_models(as_seen(lower(state), keys=False), state)
     read = read_declarative(declarative_source(live, "one", dialect="postgresql"), "one")
-    assert diff(as_seen(lower(read), keys=False), live) == []
+    assert diff(as_seen(lower(read).on("postgresql"), keys=False), live) == []
 
 
 def _of_models(schema: Schema, *states: State) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from whimbrel.detect.plan import (
@@ -39,7 +39,7 @@ def rename_parts(work: Work) -> None:
             gone, come = _unmatched(getattr(old.options, kind), getattr(new.options, kind))
             for before in gone:
                 after = _renamed(before, come)
-                if after is not None and after.value.name:
+                if after is not None and after.value.name and before.name not in _shared(old, new):
                     come.remove(after)
                     _rename(work, new, before, after)
 
@@ -57,8 +57,8 @@ def change_parts(work: Work) -> None:
     """Tasks for indexes and constraints of models that stay; one that is another goes and comes."""
     for old, new in work.kept:
         for kind in _KINDS:
-            gone, come = _unmatched(getattr(old.options, kind), getattr(new.options, kind))
-            for part in gone:
+            gone, come = _with_namesakes(getattr(old.options, kind), getattr(new.options, kind))
+            for part in {part.name: part for part in gone}.values():
                 remove_part(work, old, part)
             for part in come:
                 add_part(work, new, part)
@@ -118,6 +118,24 @@ def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], 
             gone.append(old)
         else:
             come.remove(same)
+    return gone, come
+
+
+def _shared(*models: Model) -> set[str]:
+    """The names that several indexes or constraints have, each on dialects of its own."""
+    names = [
+        [part.name for part in (*model.options.indexes, *model.options.constraints)]
+        for model in models
+    ]
+    return {name for each in names for name in each if each.count(name) > 1}
+
+
+def _with_namesakes(olds: Sequence[Part], news: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """As `_unmatched`; what has the name of something that goes, goes and comes with it."""
+    gone, come = _unmatched(olds, news)
+    names = {part.name for part in gone}
+    gone += [part for part in olds if part.name in names and part not in gone]
+    come += [part for part in news if part.name in names and part not in come]
     return gone, come
 
 

@@ -109,6 +109,13 @@ class Engine(Protocol):
     #: How many tables one transaction of a leap may make; None: any number.
     widest_leap: int | None
 
+    def effective(self, schema: Schema) -> Schema:
+        """The schema as this database has it: what is of other dialects is left out.
+
+        Differences are taken between what is effective; so what only other databases have differs
+        in no step. What the database takes for one thing said twice is there once.
+        """
+
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """The steps of changes to a database whose touched part looks like ``before``.
 

@@ -20,6 +20,7 @@ import uuid
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import Field as Attribute
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -172,7 +173,9 @@ class _Form:
         if isinstance(value, type):
             return {"import": self.path(value)}
         compared = {
-            each.name: self.of(getattr(value, each.name)) for each in fields(value) if each.compare
+            each.name: self.of(getattr(value, each.name))
+            for each in fields(value)
+            if each.compare and not _is_unsaid(each, value)
         }
         return {type(value).__name__: compared}
 
@@ -193,6 +196,11 @@ class _Form:
         if owner is not None and not isinstance(owner, type | types.ModuleType):
             return {"method": [self.of(owner), value.__name__]}
         return {"import": self.path(value)}
+
+
+def _is_unsaid(each: Attribute[Any], value: Any) -> bool:
+    """Whether an attribute that came later has what everything had before it."""
+    return "unsaid" in each.metadata and getattr(value, each.name) == each.metadata["unsaid"]
 
 
 def _normal(name: str, value: Any) -> Any:

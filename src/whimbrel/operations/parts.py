@@ -29,10 +29,11 @@ class _PartOperation(Operation):
         parts: tuple[Part, ...] = getattr(model.options, self.option)
         return parts
 
-    def _find(self, model: Model, name: str) -> Part:
-        for part in self._parts(model):
-            if part.name == name:
-                return part
+    def _find(self, model: Model, name: str) -> list[Part]:
+        """What is called so: one thing, or one for each of several dialects."""
+        found = [part for part in self._parts(model) if part.name == name]
+        if found:
+            return found
         known = ", ".join(part.name for part in self._parts(model)) or "none"
         raise StateError(
             f"{model.label} has no {self.noun} {name!r}",
@@ -43,7 +44,7 @@ class _PartOperation(Operation):
     def _added(self, app: str, state: State, value: Any) -> State:
         model = model_in(state, app, self.model_name, self)
         model, part = model.new_part(bound_part(value, app, model.name))
-        if any(each.name == part.name for each in self._parts(model)):
+        if any(_collide(each, part) for each in self._parts(model)):
             raise StateError(
                 f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
             )
@@ -56,10 +57,21 @@ class _PartOperation(Operation):
             raise StateError(
                 f"{model.label} has the {self.noun} {new_name!r} already", place=self.describe()
             )
-        new = replace(old, name=new_name, value=but(old.value, name=new_name)) if new_name else None
-        exchanged = (new if part is old else part for part in self._parts(model))
+        exchanged = (_renamed(p, new_name) if p in old else p for p in self._parts(model))
         parts = tuple(part for part in exchanged if part is not None)
         return state.with_models(model.with_options(**{self.option: parts}))
+
+
+def _renamed(part: Part, name: str | None) -> Part | None:
+    return replace(part, name=name, value=but(part.value, name=name)) if name else None
+
+
+def _collide(one: Part, other: Part) -> bool:
+    """Whether two things of one name would meet in some database."""
+    apart = one.value.dialects and other.value.dialects
+    if apart and not {*one.value.dialects} & {*other.value.dialects}:
+        return False
+    return one.name == other.name
 
 
 @dataclass(frozen=True)

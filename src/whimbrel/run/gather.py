@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from whimbrel.engines import Engine
 from whimbrel.schema.changes import Change, apply_all
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name, Schema
@@ -14,7 +15,7 @@ from whimbrel.state.state import State
 T = TypeVar("T")
 
 
-def gathered(pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema]:
+def gathered(engine: Engine, pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema]:
     """The changes of neighbouring differences, and the part of the schema before all of them.
 
     Given together to an engine, neighbouring changes to a table can be one rebuild of it.
@@ -27,7 +28,7 @@ def gathered(pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema
             continue
         # Only now that there is one more is read what the one before made: a leap is only one.
         now = apply_all(now, found)
-        old, new = schemas_of(before, after)
+        old, new = map(engine.effective, schemas_of(before, after))
         found = diff(old, new)
         first, now = _with_what_is_new(first, now, old), _with_what_is_new(now, now, old)
         changes += found

@@ -15,12 +15,12 @@ from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import States
 from whimbrel.run.comparing import called_as, invalid_parts
 from whimbrel.run.drift_words import Detail, Words
+from whimbrel.run.gather import gathered
 from whimbrel.run.plan import Plan
 from whimbrel.run.record import Record
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name, Schema
-from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 
 
@@ -65,7 +65,7 @@ def _found(
     for node in plan.nodes:
         after = history.apply(node.key, states)
         if node.initial and node.key not in record.half_done:
-            made = _Made.between(node, states, after)
+            made = _Made.between(engine, node, states, after)
             if made.tables or made.parts:
                 found.append(made.in_database(engine, connection))
         states = after
@@ -86,8 +86,8 @@ class _Made:
     wanted: Schema
 
     @classmethod
-    def between(cls, node: Node, before: States, after: States) -> _Made:
-        changes = changes_between(before.database, after.database)
+    def between(cls, engine: Engine, node: Node, before: States, after: States) -> _Made:
+        changes, _ = gathered(engine, [(before.database, after.database)])
         tables = {change.table.at for change in changes if isinstance(change, c.CreateTable)}
         parts = {place for change in changes for place in _places(change) if place[0] not in tables}
         named = tables | {at for at, _ in parts}

@@ -254,7 +254,7 @@ def _of_barrier(
 
 
 def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> tuple[Step, ...]:
-    changes, schema = gathered((one.database, next_.database) for one, next_ in spans)
+    changes, schema = gathered(engine, ((one.database, next_.database) for one, next_ in spans))
     return tuple(
         engine.steps([_strict(each) for each in changes] if backwards else changes, schema)
     )

@@ -7,9 +7,9 @@ history (models just read from code, a reflected database).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.types import ColumnType, EnumType, enum_types
@@ -75,6 +75,7 @@ class Column:
 class PrimaryKey:
     name: str
     columns: tuple[str, ...]
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
 
@@ -87,6 +88,7 @@ class Unique:
     deferrable: str | None = None
     nulls_not_distinct: bool = False
     include: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
 
@@ -94,6 +96,7 @@ class Unique:
 class Check:
     name: str
     expression: Expression
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
 
@@ -109,6 +112,7 @@ class ForeignKey:
     on_update: str | None = None
     deferrable: str | None = None
     match: str | None = None
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
 
@@ -121,10 +125,12 @@ class Exclude:
     method: str = "gist"
     where: Expression | None = None
     deferrable: str | None = None
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
 
-#: The name of a constraint is empty where a database has one without a name.
+#: The name of a constraint is empty where a database has one without a name. ``dialects`` of a
+#: constraint or an index: the only ones that have it; none for all of them.
 Constraint: TypeAlias = PrimaryKey | Unique | Check | ForeignKey | Exclude
 
 
@@ -151,6 +157,7 @@ class Index:
     where: Expression | None = None
     nulls_not_distinct: bool = False
     options: tuple[tuple[str, Any], ...] = ()
+    dialects: tuple[str, ...] = ()
     key: str | None = field(default=None, compare=False)
 
     @property
@@ -216,10 +223,39 @@ class Table:
                 return column
         raise KeyError(name)
 
+    def on(self, dialect: str) -> Table:
+        """The table on a dialect: without the constraints, indexes and conditions of others."""
+        constraints = tuple(_on(self.constraints, dialect))
+        indexes = tuple(_with_its_where(part, dialect) for part in _on(self.indexes, dialect))
+        if (constraints, indexes) == (self.constraints, self.indexes):
+            return self
+        return replace(self, constraints=constraints, indexes=indexes)
+
     def with_column(self, name: str, by: Column | None) -> Table:
         """The table with a column exchanged, or (None) taken out."""
         exchanged = (by if column.name == name else column for column in self.columns)
         return replace(self, columns=tuple(column for column in exchanged if column is not None))
+
+
+P = TypeVar("P", Constraint, Index)
+
+
+def _on(parts: Iterable[P], dialect: str) -> Iterator[P]:
+    """The parts that a dialect has, as if they were everywhere."""
+    for part in parts:
+        if not part.dialects:
+            yield part
+        elif dialect in part.dialects:
+            yield replace(part, dialects=())
+
+
+def _with_its_where(index: Index, dialect: str) -> Index:
+    """An index on a dialect: a condition in the words of others, or with none, is none of its."""
+    where = index.where
+    if not isinstance(where, SQL) or (where.text and not where.dialects):
+        return index
+    text = where.on(dialect)
+    return replace(index, where=SQL(text) if text else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +286,7 @@ class Schema:
                 if name is not None
             ),
         )
+
+    def on(self, dialect: str) -> Schema:
+        """The schema on a dialect; see `Table.on`."""
+        return replace(self, tables={at: table.on(dialect) for at, table in self.tables.items()})

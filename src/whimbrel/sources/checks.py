@@ -59,12 +59,18 @@ def findings(state: State, dialects: Iterable[str]) -> list[ModelError]:
             place = error.place or model.place
             found.append(ModelError(error.message, place=place, mend=error.mend))
     whole = _Whole(state, Schema.of(tuple(table for _, table in tables)), chosen)
+    views = [whole.on(dialect) for dialect in sorted(chosen)] or [whole]
     for model, table in tables:
-        found += _errors(model, _of_table(table, whole))
+        said = (each for view in views for each in _of_table(view.seen(table), view))
+        found += _errors(model, dict.fromkeys(said))
     for model in state:
         found += _errors(model, _of_model(model, whole))
-    found += _of_all(tables, whole)
-    return found
+    of_all = [
+        each
+        for view in views
+        for each in _of_all([(model, view.seen(table)) for model, table in tables], view)
+    ]
+    return [*found, *{str(each): each for each in of_all}.values()]
 
 
 def _errors(model: Model, of: Iterable[Finding]) -> list[ModelError]:
@@ -81,6 +87,14 @@ class _Whole:
     state: State
     schema: Schema
     dialects: frozenset[str]
+
+    def on(self, dialect: str) -> _Whole:
+        """As it is on one dialect."""
+        return _Whole(self.state, self.schema.on(dialect), frozenset({dialect}))
+
+    def seen(self, table: Table) -> Table:
+        """A table as it is where there is one dialect only."""
+        return table.on(*self.dialects) if len(self.dialects) == 1 else table
 
 
 def _of_table(table: Table, whole: _Whole) -> Iterator[Finding]:

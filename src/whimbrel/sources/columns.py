@@ -12,7 +12,7 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe_call
-from whimbrel.sources.expressions import dialect_of, spelled
+from whimbrel.sources.expressions import dialect_of, dialects_of, spelled
 from whimbrel.sources.names import Named
 from whimbrel.state.fields import (
     CASCADE,
@@ -127,7 +127,8 @@ def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, An
 def _is_only_key(named: Named, column: sa.Column[Any]) -> bool:
     """Whether the field says that it is the primary key; else a constraint over several does."""
     key: sa.PrimaryKeyConstraint = column.table.primary_key
-    return bool(column.primary_key) and name_of(named, key) is None and is_in_order(key)
+    plain = name_of(named, key) is None and not dialects_of(key)
+    return bool(column.primary_key) and plain and is_in_order(key)
 
 
 def is_in_order(key: sa.PrimaryKeyConstraint) -> bool:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import (
     Check,
+    Constraint,
     Exclude,
     ForeignKey,
     Index,
@@ -38,20 +39,33 @@ def complete(metadata: sa.MetaData, schema: Schema) -> None:
 
 def _complete(table: sa.Table, value: Table) -> None:
     for constraint in value.constraints:
-        match constraint:
-            case PrimaryKey():
-                table.primary_key.name = constraint.name
-            case ForeignKey():
-                _foreign_key(table, constraint)
-            case Unique():
-                table.append_constraint(_unique(constraint))
-            case Check():
-                condition = _clause(table, constraint.expression)
-                table.append_constraint(sa.CheckConstraint(condition, name=constraint.name))
-            case Exclude():
-                table.append_constraint(_exclude(table, constraint))
+        _made_on(constraint.dialects, _constraint(table, constraint))
     for index in value.indexes:
-        _index(table, index)
+        _made_on(index.dialects, _index(table, index))
+
+
+def _made_on(dialects: tuple[str, ...], made: Any) -> None:
+    if dialects:
+        made.ddl_if(dialect=dialects)
+
+
+def _constraint(table: sa.Table, constraint: Constraint) -> Any:
+    """The constraint of the table, made or completed."""
+    match constraint:
+        case PrimaryKey():
+            table.primary_key.name = constraint.name
+            return table.primary_key
+        case ForeignKey():
+            return _foreign_key(table, constraint)
+        case Unique():
+            made: Any = _unique(constraint)
+        case Check():
+            condition = _clause(table, constraint.expression)
+            made = sa.CheckConstraint(condition, name=constraint.name)
+        case Exclude():
+            made = _exclude(table, constraint)
+    table.append_constraint(made)
+    return made
 
 
 def _clause(table: sa.Table, expression: Expression) -> Any:
@@ -62,24 +76,24 @@ def _times(deferrable: str | None) -> dict[str, Any]:
     return {"deferrable": True, "initially": deferrable.upper()} if deferrable else {}
 
 
-def _foreign_key(table: sa.Table, key: ForeignKey) -> None:
+def _foreign_key(table: sa.Table, key: ForeignKey) -> sa.ForeignKeyConstraint:
     """Name the key that the mapping has made, or make one of several columns."""
     for made in table.foreign_key_constraints:
         if tuple(made.column_keys) == key.columns and made.name is None:
             made.name = key.name
-            return
+            return made
     target = table.metadata.tables[str(key.target)]
-    table.append_constraint(
-        sa.ForeignKeyConstraint(
-            list(key.columns),
-            [target.columns[name] for name in key.target_columns],
-            name=key.name,
-            ondelete=key.on_delete,
-            onupdate=key.on_update,
-            match=key.match,
-            **_times(key.deferrable),
-        )
+    new = sa.ForeignKeyConstraint(
+        list(key.columns),
+        [target.columns[name] for name in key.target_columns],
+        name=key.name,
+        ondelete=key.on_delete,
+        onupdate=key.on_update,
+        match=key.match,
+        **_times(key.deferrable),
     )
+    table.append_constraint(new)
+    return new
 
 
 def _unique(value: Unique) -> sa.UniqueConstraint:
@@ -106,8 +120,8 @@ def _exclude(table: sa.Table, value: Exclude) -> Any:
     )
 
 
-def _index(table: sa.Table, value: Index) -> None:
-    sa.Index(
+def _index(table: sa.Table, value: Index) -> sa.Index:
+    return sa.Index(
         value.name,
         *(_part(table, part) for part in value.parts),
         unique=value.unique,
@@ -119,7 +133,9 @@ def _index(table: sa.Table, value: Index) -> None:
 def _index_options(table: sa.Table, value: Index) -> Iterator[tuple[str, Any]]:
     if value.where is not None:
         where = _clause(table, value.where)
-        yield from (("postgresql_where", where), ("sqlite_where", where))
+        for dialect in ("postgresql", "sqlite"):
+            if not isinstance(value.where, SQL) or value.where.on(dialect):
+                yield f"{dialect}_where", where
     if value.method:
         yield "postgresql_using", value.method
     if value.include:

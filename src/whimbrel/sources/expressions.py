@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -78,12 +78,18 @@ def made_on(constraint: sa.Constraint) -> tuple[str, ...]:
     )
 
 
-def merged(texts: dict[str, SQL]) -> SQL | None:
-    """One expression of those that are given for single dialects; None where there is none."""
-    if not texts:
+def condition_on(texts: Mapping[str, SQL | None]) -> SQL | None:
+    """One condition of those that dialects are given; None where there is none on any.
+
+    Dialects that are given none have an empty text.
+    """
+    given = {name: text for name, text in texts.items() if text is not None}
+    if not given:
         return None
-    base = texts.get("postgresql") or next(iter(texts.values()))
-    own = {name: text.on(name) for name, text in texts.items()}
+    if len(given) < len(texts):
+        return SQL("", **{name: text.on(name) for name, text in given.items()})
+    base = given.get("postgresql") or next(iter(given.values()))
+    own = {name: text.on(name) for name, text in given.items()}
     return SQL(
         base.text,
         **{
@@ -91,3 +97,23 @@ def merged(texts: dict[str, SQL]) -> SQL | None:
             **{name: text for name, text in own.items() if text != base.text},
         },
     )
+
+
+def dialects_of(part: Any) -> tuple[str, ...]:
+    """The only dialects that a constraint or an index is made on (``ddl_if``); () for all.
+
+    Raises `ModelError` for what no file can say.
+    """
+    said = part._ddl_if
+    if said is None or (said.dialect is None and said.callable_ is None):
+        return ()
+    given = (said.dialect,) if isinstance(said.dialect, str) else tuple(sorted(said.dialect or ()))
+    if said.callable_ is not None or not given:
+        name = getattr(said.callable_, "__qualname__", None)
+        asks = f"asks the function {name}, which no migration can ask again"
+        raise ModelError(
+            f"ddl_if of {part.name or type(part).__name__} "
+            f"{asks if said.callable_ is not None else 'names no database'}",
+            mend='Name the databases that have it: .ddl_if(dialect="postgresql").',
+        )
+    return given

@@ -11,7 +11,7 @@ from sqlalchemy.sql import operators
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import IndexPart
 from whimbrel.sources.columns import name_of
-from whimbrel.sources.expressions import merged, spelled
+from whimbrel.sources.expressions import condition_on, dialects_of, spelled
 from whimbrel.sources.names import Named
 from whimbrel.state.options import Index
 
@@ -33,16 +33,24 @@ def index_of(named: Named, index: sa.Index) -> Index:
         method=said["using"].lower() if said.get("using") else None,
         nulls_distinct=not said.get("nulls_not_distinct"),
         options=said.get("with") or None,
+        dialects=dialects_of(index),
     )
 
 
 def _condition(index: sa.Index) -> SQL | None:
-    found: dict[str, SQL] = {}
-    for dialect in ("postgresql", "sqlite"):
-        where = index.dialect_options[dialect].get("where")
-        if where is not None:
-            found[dialect] = spelled(where)
-    return merged(found)
+    """The conditions that single dialects are given; each is that dialect's alone."""
+    given = {
+        dialect: index.dialect_options[dialect].get("where") for dialect in ("postgresql", "sqlite")
+    }
+    # What is made on one database has no need to say that others do not ask.
+    wanted = dialects_of(index) or given
+    return condition_on(
+        {
+            dialect: spelled(where) if where is not None else None
+            for dialect, where in given.items()
+            if dialect in wanted
+        }
+    )
 
 
 def _included(named: Named, column: Any) -> str:

@@ -20,7 +20,7 @@ from whimbrel.sources.columns import (
     name_of,
     target_of,
 )
-from whimbrel.sources.expressions import made_on, spelled
+from whimbrel.sources.expressions import dialects_of, made_on, spelled
 from whimbrel.sources.indexes import expression_of, index_of
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
@@ -110,7 +110,8 @@ def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint
     for each in _sorted_constraints(table):
         if isinstance(each, sa.ForeignKeyConstraint) and len(each.elements) == 1:
             column = each.elements[0].parent
-            if column.computed is None and not _sets_what_cannot_be(each, column):
+            plain = column.computed is None and not dialects_of(each)
+            if plain and not _sets_what_cannot_be(each, column):
                 found.setdefault(column, each)
     return found
 
@@ -132,6 +133,7 @@ def _field_uniques(named: Named) -> list[sa.UniqueConstraint]:
         and len(each.columns) == 1
         and name_of(named, each) is None
         and deferrable(each) is None
+        and not dialects_of(each)
         and not _unique_options(named, each)
     ]
 
@@ -159,8 +161,10 @@ def _constraints(named: Named, tables: Tables) -> Iterator[ModelConstraint]:
 def _primary_key(named: Named, key: sa.PrimaryKeyConstraint) -> Iterator[PrimaryKeyConstraint]:
     columns = list(key.columns)
     name = name_of(named, key)
-    if columns and (name is not None or not is_in_order(key)):
-        yield PrimaryKeyConstraint(fields=[named.field(each) for each in columns], name=name)
+    dialects = dialects_of(key)
+    if columns and (name is not None or dialects or not is_in_order(key)):
+        fields = [named.field(each) for each in columns]
+        yield PrimaryKeyConstraint(fields=fields, name=name, dialects=dialects)
 
 
 def _unique(named: Named, constraint: sa.UniqueConstraint) -> UniqueConstraint:
@@ -168,6 +172,7 @@ def _unique(named: Named, constraint: sa.UniqueConstraint) -> UniqueConstraint:
         fields=[named.field(column) for column in constraint.columns],
         name=name_of(named, constraint),
         deferrable=deferrable(constraint),
+        dialects=dialects_of(constraint),
         **_unique_options(named, constraint),
     )
 
@@ -203,7 +208,8 @@ def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstr
                 return
             if isinstance(type, Type) and type.path == "sqlalchemy:Boolean":
                 condition = SQL(condition.text, postgresql=f"{column.name} IN (false, true)")
-    yield CheckConstraint(condition, name=name_of(named, constraint))
+    name, dialects = name_of(named, constraint), dialects_of(constraint)
+    yield CheckConstraint(condition, name=name, dialects=dialects)
 
 
 def _foreign_key(
@@ -216,6 +222,7 @@ def _foreign_key(
         to=there.label,
         to_fields=[there.field(each.column) for each in key.elements],
         name=options.pop("db_constraint", None),
+        dialects=dialects_of(key),
         **options,
     )
 
@@ -232,4 +239,5 @@ def _exclude(named: Named, constraint: Any) -> ExclusionConstraint:
         method=constraint.using.lower(),
         condition=spelled(where) if where is not None else None,
         deferrable=deferrable(constraint),
+        dialects=dialects_of(constraint),
     )

@@ -275,11 +275,13 @@ class _Lowering:
 
     def _primary_key(self) -> Iterator[PrimaryKey]:
         fields = self.model.primary_key
-        given = (part.name for part in self.model.options.constraints if _is_primary_key(part))
+        given = next((p for p in self.model.options.constraints if _is_primary_key(p)), None)
         if fields:
-            name = next(given, None) or self._name([], "pk")
             yield PrimaryKey(
-                name, self._columns(each.name for each in fields), key=f"{self.model.key}:pk"
+                given.name if given else self._name([], "pk"),
+                self._columns(each.name for each in fields),
+                dialects=given.value.dialects if given else (),
+                key=f"{self.model.key}:pk",
             )
 
     def _field_constraints(self, each: ModelField) -> Iterator[Constraint]:
@@ -319,10 +321,12 @@ class _Lowering:
                     value.deferrable,
                     not value.nulls_distinct,
                     self._columns(value.include),
+                    value.dialects,
                     key=part.key,
                 )
             case options.CheckConstraint():
-                yield Check(part.name, self._in_columns(value.condition), key=part.key)
+                condition = self._in_columns(value.condition)
+                yield Check(part.name, condition, value.dialects, key=part.key)
             case options.ExclusionConstraint():
                 yield self._exclude(part, value)
             case options.ForeignKeyConstraint():
@@ -334,7 +338,15 @@ class _Lowering:
             for of, operator in value.expressions
         )
         where = self._in_columns(value.condition) if value.condition is not None else None
-        return Exclude(part.name, elements, value.method, where, value.deferrable, key=part.key)
+        return Exclude(
+            part.name,
+            elements,
+            value.method,
+            where,
+            value.deferrable,
+            value.dialects,
+            key=part.key,
+        )
 
     def _composite_key(
         self, part: options.Part, value: options.ForeignKeyConstraint
@@ -349,6 +361,7 @@ class _Lowering:
             on_update=value.on_update,
             deferrable=value.deferrable,
             match=value.match,
+            dialects=value.dialects,
             key=part.key,
         )
 
@@ -382,6 +395,7 @@ class _Lowering:
                 where=where,
                 nulls_not_distinct=not value.nulls_distinct,
                 options=value.options,
+                dialects=value.dialects,
                 key=part.key,
             )
         elif where is not None:
@@ -393,6 +407,7 @@ class _Lowering:
                 include=self._columns(value.include),
                 where=where,
                 nulls_not_distinct=not value.nulls_distinct,
+                dialects=value.dialects,
                 key=part.key,
             )
 

@@ -25,6 +25,14 @@ def _tuple(value: AbstractSequence[str] | str | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
+def _of_dialects() -> Any:
+    """The field ``dialects`` of an index or a constraint: the only ones that have it; () for all.
+
+    Digests say nothing of it where it says nothing: there are files from before it.
+    """
+    return field(metadata={"unsaid": ()})
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Index:
     """An index on fields (``-field`` for descending), expressions, or both.
@@ -32,7 +40,8 @@ class Index:
     ``Index(fields=["-created", "title"])``, ``Index(SQL("lower(title)"), name="...")``.
     condition: a `Q` or `SQL` that rows must meet. include: fields carried along. unique: no two
     rows the same. method: "gin", for one. opclasses: one for each field. options: storage
-    parameters. nulls_distinct False: two NULLs count as the same.
+    parameters. nulls_distinct False: two NULLs count as the same. dialects: the only databases
+    that have it ("postgresql", "sqlite"), as for any constraint.
     """
 
     parts: tuple[IndexPart, ...]
@@ -43,6 +52,7 @@ class Index:
     method: str | None
     nulls_distinct: bool
     options: tuple[tuple[str, Any], ...]
+    dialects: tuple[str, ...] = _of_dialects()
 
     def __init__(
         self,
@@ -56,6 +66,7 @@ class Index:
         opclasses: AbstractSequence[str] = (),
         nulls_distinct: bool = True,
         options: Mapping[str, Any] | None = None,
+        dialects: AbstractSequence[str] | str = (),
     ) -> None:
         parts = tuple(map(_part, (*_tuple(fields), *expressions)))
         if opclasses:
@@ -72,6 +83,7 @@ class Index:
             method=method,
             nulls_distinct=nulls_distinct,
             options=tuple(sorted((options or {}).items())),
+            dialects=_tuple(dialects),
         )
 
     @property
@@ -93,6 +105,7 @@ class UniqueConstraint:
     deferrable: str | None
     include: tuple[str, ...]
     nulls_distinct: bool
+    dialects: tuple[str, ...] = _of_dialects()
 
     def __init__(
         self,
@@ -103,6 +116,7 @@ class UniqueConstraint:
         deferrable: str | None = None,
         include: AbstractSequence[str] | str = (),
         nulls_distinct: bool = True,
+        dialects: AbstractSequence[str] | str = (),
     ) -> None:
         if condition is not None and deferrable is not None:
             raise ModelError(
@@ -116,6 +130,7 @@ class UniqueConstraint:
             deferrable=deferrable,
             include=_tuple(include),
             nulls_distinct=nulls_distinct,
+            dialects=_tuple(dialects),
         )
 
 
@@ -125,10 +140,17 @@ class CheckConstraint:
 
     condition: Expression
     name: str | None
+    dialects: tuple[str, ...] = _of_dialects()
 
-    def __init__(self, condition: Expression | str, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        condition: Expression | str,
+        *,
+        name: str | None = None,
+        dialects: AbstractSequence[str] | str = (),
+    ) -> None:
         said = SQL(condition) if isinstance(condition, str) else plain_condition(condition)
-        _set(self, condition=said, name=name)
+        _set(self, condition=said, name=name, dialects=_tuple(dialects))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -143,6 +165,7 @@ class ForeignKeyConstraint:
     on_update: str | None
     deferrable: str | None
     match: str | None
+    dialects: tuple[str, ...] = _of_dialects()
 
     def __init__(
         self,
@@ -155,6 +178,7 @@ class ForeignKeyConstraint:
         on_update: str | None = None,
         deferrable: str | None = None,
         match: str | None = None,
+        dialects: AbstractSequence[str] | str = (),
     ) -> None:
         _set(
             self,
@@ -166,6 +190,7 @@ class ForeignKeyConstraint:
             on_update=on_update,
             deferrable=deferrable,
             match=match,
+            dialects=_tuple(dialects),
         )
 
 
@@ -178,6 +203,7 @@ class ExclusionConstraint:
     method: str
     condition: Expression | None
     deferrable: str | None
+    dialects: tuple[str, ...] = _of_dialects()
 
     def __init__(
         self,
@@ -187,6 +213,7 @@ class ExclusionConstraint:
         method: str = "gist",
         condition: Expression | None = None,
         deferrable: str | None = None,
+        dialects: AbstractSequence[str] | str = (),
     ) -> None:
         _set(
             self,
@@ -195,6 +222,7 @@ class ExclusionConstraint:
             method=method,
             condition=plain_condition(condition),
             deferrable=deferrable,
+            dialects=_tuple(dialects),
         )
 
 
@@ -204,9 +232,16 @@ class PrimaryKeyConstraint:
 
     fields: tuple[str, ...]
     name: str | None
+    dialects: tuple[str, ...] = _of_dialects()
 
-    def __init__(self, *, fields: AbstractSequence[str] | str, name: str | None = None) -> None:
-        _set(self, fields=_tuple(fields), name=name)
+    def __init__(
+        self,
+        *,
+        fields: AbstractSequence[str] | str,
+        name: str | None = None,
+        dialects: AbstractSequence[str] | str = (),
+    ) -> None:
+        _set(self, fields=_tuple(fields), name=name, dialects=_tuple(dialects))
 
 
 ModelConstraint: TypeAlias = (

@@ -48,6 +48,9 @@ class PostgreSQLEngine:
     #: (max_locks_per_transaction × max_connections, by default).
     widest_leap: int | None = 400
 
+    def effective(self, schema: Schema) -> Schema:
+        return schema.on(self.dialect)
+
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """The steps of changes; where the version of the server matters they ask it (``live``)."""
         work = Work(changes, before)
@@ -123,7 +126,7 @@ class PostgreSQLEngine:
         return live.reflect(connection, schemas, names)
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
-        return live.canonical(connection, schema, self.steps)
+        return live.canonical(connection, self.effective(schema), self.steps)
 
     def respelled(self, found: Schema, wanted: Schema) -> Schema:
         """Capitals are part of a name."""

@@ -34,6 +34,9 @@ class SQLiteEngine:
     def __init__(self, version: Version | None = None) -> None:
         self.version = version or sqlite3.sqlite_version_info
 
+    def effective(self, schema: Schema) -> Schema:
+        return schema.on(self.dialect)
+
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """Native ALTERs where the version has them, else one rebuild a table at most."""
         return steps_of(changes, before, self.version)
@@ -107,7 +110,7 @@ class SQLiteEngine:
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         """From the statements that would make the tables: nothing is asked of the connection."""
-        return reflecting.canonical(schema)
+        return reflecting.canonical(self.effective(schema))
 
     def respelled(self, found: Schema, wanted: Schema) -> Schema:
         return respelling.respelled(found, wanted)

@@ -1,0 +1,168 @@
+"""Keys, indexes and options of dialects, as real models have them: what create_all makes, migrate makes.
+
+Each MetaData is brought into both databases, in a leap and operation by operation, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from like_create_all import Databases, assert_like_create_all, go
+from whimbrel import models
+from whimbrel.detect import detect
+from whimbrel.errors import ModelError
+from whimbrel.sources.sqlalchemy import read
+from whimbrel.state.state import State
+
+Declare = Callable[[sa.MetaData], object]
+Integer, Column = sa.Integer, sa.Column
+
+
+def on_one_dialect_each(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "doc",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("n", Integer),
+        Column("v", Integer),
+        Column("other", Integer),
+        sa.CheckConstraint("n > 0", name="pos").ddl_if(dialect="postgresql"),
+        sa.CheckConstraint("n > 1", name="always").ddl_if(),
+        sa.CheckConstraint("n > 2", name="nowhere").ddl_if("mysql"),
+        sa.UniqueConstraint("v", name="uv").ddl_if(dialect="sqlite"),
+        sa.ForeignKeyConstraint(["other"], ["doc.id"], name="up").ddl_if("postgresql"),
+    )
+    sa.Index("doc_n", table.c.n).ddl_if(dialect="postgresql")
+    sa.Index("doc_v", table.c.v, postgresql_where=table.c.n > 1).ddl_if(dialect="sqlite")
+    sa.Index("both", table.c.v, sqlite_where=table.c.n > 1).ddl_if(dialect=("sqlite", "postgresql"))
+
+
+def one_name_on_two_dialects(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "doc",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("n", Integer),
+        sa.CheckConstraint("n > 0", name="pos").ddl_if(dialect="postgresql"),
+        sa.CheckConstraint("n > 1", name="pos").ddl_if(dialect="sqlite"),
+    )
+    sa.Index("doc_n", table.c.n, unique=True).ddl_if(dialect="postgresql")
+    sa.Index("doc_n", table.c.n, table.c.id.desc()).ddl_if(dialect="sqlite")
+
+
+def a_primary_key_on_one_dialect(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "doc",
+        metadata,
+        Column("id", sa.String(5)),
+        Column("n", Integer),
+        sa.PrimaryKeyConstraint("id").ddl_if("postgresql"),
+    )
+
+
+def conditions_of_one_dialect(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "seat",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("row", Integer),
+        Column("gone", sa.Boolean),
+    )
+    gone = table.c.gone == sa.false()
+    sa.Index("pg", table.c.row, unique=True, postgresql_where=gone)
+    sa.Index("lite", table.c.row, table.c.id, unique=True, sqlite_where=gone)
+    sa.Index("two", table.c.row, sqlite_where=gone, postgresql_where=table.c.row > 1)
+    sa.Index("same", table.c.gone, sqlite_where=gone, postgresql_where=gone)
+
+
+CASES = {
+    "corpora/08": on_one_dialect_each,
+    "corpora/08, one name": one_name_on_two_dialects,
+    "corpora/08, primary key": a_primary_key_on_one_dialect,
+    "corpora/13": conditions_of_one_dialect,
+}
+
+
+@pytest.fixture(params=CASES)
+def metadata(request: pytest.FixtureRequest) -> sa.MetaData:
+    made = sa.MetaData()
+    CASES[request.param](made)
+    return made
+
+
+def test_what_create_all_makes_migrate_makes(metadata: sa.MetaData, databases: Databases) -> None:
+    assert_like_create_all(metadata, databases)
+
+
+def test_a_function_of_ddl_if_is_refused_by_name() -> None:
+    def only_on_mondays(*_: object, **__: object) -> bool:
+        return False
+
+    metadata = sa.MetaData()
+    table = sa.Table("doc", metadata, Column("id", Integer, primary_key=True))
+    sa.Index("doc_c", table.c.id).ddl_if(callable_=only_on_mondays)
+    with pytest.raises(ModelError, match=r"doc_c asks the function .*only_on_mondays"):
+        read(metadata, "core")
+
+
+def indexed(*indexes: models.Index) -> State:
+    fields = [("id", models.AutoField(primary_key=True)), ("n", models.IntegerField())]
+    return State().with_new_model("core", "Doc", fields, {"indexes": list(indexes)})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "concerned"),
+    [
+        (
+            # What files of before say of a postgresql_where.
+            [models.Index("n", name="i", condition=models.SQL("n > 1"))],
+            [models.Index("n", name="i", condition=models.SQL("", postgresql="n > 1"))],
+            "sqlite",
+        ),
+        (
+            [models.Index("n", name="i")],
+            [models.Index("n", name="i", dialects=["postgresql"])],
+            "sqlite",
+        ),
+        (
+            [models.Index("n", name="i", dialects=["sqlite"])],
+            [models.Index("n", name="i", unique=True, dialects=["sqlite"])],
+            "sqlite",
+        ),
+        ([], [models.Index("n", name="i", dialects=["mysql", "postgresql"])], "postgresql"),
+    ],
+)
+def test_only_the_databases_that_an_index_is_of_see_it_change(
+    before: list[models.Index],
+    after: list[models.Index],
+    concerned: str,
+    databases: Databases,
+) -> None:
+    old, new = indexed(*before), indexed(*after)
+    assert detect(old, new) != []
+    with databases.fresh() as connection:
+        go(connection, State(), old)
+        steps = go(connection, old, new)
+        assert bool(steps) == (databases.dialect == concerned)
+        go(connection, new, old)
+        go(connection, old, State())
+
+
+def test_one_of_two_namesakes_changes() -> None:
+    """Both go and come back: a name says which one it is on each database."""
+    there = models.Index("n", name="i", dialects=["sqlite"])
+    old = indexed(there, models.Index("n", name="i", dialects=["postgresql"]))
+    new = indexed(there, models.Index("n", name="i", unique=True, dialects=["postgresql"]))
+    (migration,) = detect(old, new)
+    assert [each.describe() for each in migration.operations] == [
+        "Remove index i from Doc",
+        "Create index i on Doc",
+        "Create index i on Doc",
+    ]
+    reached = old
+    for operation in migration.operations:
+        reached = operation.apply("core", reached)
+    assert detect(reached, new) == []
