@@ -151,6 +151,23 @@ def test_a_function_in_set_is_called_for_each_row(blog: Project) -> None:
     assert column(blog, "slug") == ["x"] * 10
 
 
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ("lambda row: f'{row.title}-{row.id}'", [f"T{n}-{n * 7}" for n in range(10)]),
+        ("lambda row=None: str(row)", ["None"] * 10),
+        ("lambda *rows, **more: str(len(rows))", ["0"] * 10),
+        ("str", [""] * 10),
+    ],
+)
+def test_a_function_in_set_may_ask_for_the_row(
+    blog: Project, function: str, expected: list[str]
+) -> None:
+    add(blog, f"migrations.Backfill('post', set={{'slug': {function}}})")
+    run(blog)
+    assert column(blog, "slug") == expected
+
+
 # -- once each -----------------------------------------------------------------------------------
 
 
@@ -485,6 +502,15 @@ def test_what_it_takes(arguments: dict[str, Any]) -> None:
             "blog.Post has no field 'nothing'",
         ),
         ("'post', set={'counter': 'x'}", "counter"),
+        ("'post', set={'id': models.F('id') + 1000}", "'id' is of the primary key of blog.Post"),
+        ("'post', set={'slug': 'x'}, reverse={'id': 1}", "'id' is of the primary key"),
+        ("'post', set={'slug': lambda row, apps: 'x'}", "this one needs row, apps"),
+        ("'post', set={'slug': lambda *, row: 'x'}", "this one needs row"),
+        ("'post', set={'slug': 'x'}, reverse={'slug': lambda a, b: 'x'}", "this one needs a, b"),
+        (
+            "'post', set={'counter': lambda: int('x')}",
+            "0002_data.py:[0-9]+, in <lambda>: ValueError: invalid literal",
+        ),
     ],
 )
 def test_what_cannot_be(blog: Project, arguments: str, what: str) -> None:

@@ -21,12 +21,39 @@ def noop(batch: Any) -> None:
     """What there is to do to a batch where there is nothing to do."""
 
 
+def takes_row(function: Callable[..., Any], place: str | None = None) -> bool:
+    """Whether a function that gives a value is called with the row; without anything, if not.
+
+    Raises `ModelError` for one that needs more than that.
+    """
+    import inspect  # late, since few files have such a function
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False  # one of Python's own that does not tell, as dict
+    needed = [each for each in parameters if each.default is each.empty and each.kind not in _ANY]
+    if len(needed) > 1 or any(each.kind is each.KEYWORD_ONLY for each in needed):
+        raise ModelError(
+            f"a function that gives a value takes nothing, or the row; this one needs "
+            f"{', '.join(each.name for each in needed)}",
+            place=place,
+            mend='Write {"field": lambda row: ...}, or a function without parameters.',
+        )
+    return bool(needed)
+
+
+#: What is never needed: *args and **kwargs, as `inspect` numbers kinds of parameters.
+_ANY = (2, 4)
+
+
 @dataclass(frozen=True)
 class Backfill(Operation):
     """Gives values to the rows of ``model_name``, walking its primary key in small transactions.
 
     ``Backfill("post", set={"is_awesome": Q(author__username="Greg")})``: the values are constants,
-    `F`, `Q`, `SQL` or any expression that a queryset's ``update()`` takes. Or
+    `F`, `Q`, `SQL` or any expression that a queryset's ``update()`` takes; a function is called for
+    each row, with the row if it has a parameter. Or
     ``Backfill("post", function)``: it is called with each batch as a queryset of the historical
     model, in the batch's transaction.
 
@@ -63,13 +90,27 @@ class Backfill(Operation):
                 f"Backfill({self.model_name!r}) pauses 0 seconds or more, on 1 connection or more",
                 mend="Give pause= and parallel= other values, or leave them out.",
             )
+        for name, value in self._values():
+            if callable(value):
+                takes_row(value, f"Backfill({self.model_name!r}): {name}")
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.model_name, self)
-        for content in (self.set, self.reverse):
-            for name in content if isinstance(content, Mapping) else ():
-                self._refuse_unknown(model, name)
+        keys = {each.name for each in model.primary_key}
+        for name, _ in self._values():
+            self._refuse_unknown(model, name)
+            if name in keys or name.removesuffix("_id") in keys:
+                raise StateError(
+                    f"{name!r} is of the primary key of {model.label}, along which the rows are walked",
+                    place=self.describe(),
+                    mend="Rows would move while they are walked: use RunPython or RunSQL.",
+                )
         return state
+
+    def _values(self) -> list[tuple[str, Any]]:
+        """What fields get, in both directions."""
+        both = [each for each in (self.set, self.reverse) if isinstance(each, Mapping)]
+        return [pair for content in both for pair in content.items()]
 
     def _refuse_unknown(self, model: Model, name: str) -> None:
         fields = [each.name for each in model.fields]

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.errors import DataError, StepError
-from whimbrel.operations.backfill import Backfill
+from whimbrel.operations.backfill import Backfill, takes_row
 from whimbrel.orm import apps_at
 from whimbrel.run import checkpoint, recorder
 from whimbrel.run.checkpoint import Checkpoint, Place
@@ -99,9 +99,13 @@ class _Rows:
     def _fill_one_by_one(self, rows: Any) -> None:
         """Values that a function makes anew for each row."""
         found = list(rows)
-        for row in found:
-            for name, value in self.content.items():
-                setattr(row, name, value() if callable(value) else value)
+        for name, value in self.content.items():
+            makes = callable(value)
+            given = makes and takes_row(value)
+            with calling(value, self.site) if makes else contextlib.nullcontext():
+                made = [(value(row) if given else value()) if makes else value for row in found]
+            for row, each in zip(found, made, strict=True):
+                setattr(row, name, each)
         self.model.objects.bulk_update(found, list(self.content))
 
 
