@@ -94,6 +94,7 @@ def test_the_words_that_it_begins_with(sql: str, words: tuple[str, ...]) -> None
         ("SELECT '100%'", None, "SELECT '100%'"),
         ("SELECT %s, '%%', %s", ["it's", 2], "SELECT 'it''s', '%', 2"),
         ("SELECT %s", [None], "SELECT NULL"),
+        ("SELECT 7 % %s, 'x%'", [5], "SELECT 7 % 5, 'x%'"),
         ("SELECT %(a)s, %(b)s, %(a)s", {"a": 1, "b": "x"}, "SELECT 1, 'x', 1"),
         ("SELECT :a, a::text, '12:30'", {"a": 1}, "SELECT 1, a::text, '12:30'"),
     ],

@@ -96,6 +96,17 @@ def test_checks_that_wait_for_the_commit_keep_no_step_waiting(rows: Rows) -> Non
     ("body", "expected"),
     [
         ("editor.execute('UPDATE blog_row SET number = %s WHERE number = %s', [9, 1])", [2, 9]),
+        ("editor.execute('UPDATE blog_row SET number = 9 WHERE number % 2 = %s', [1])", [2, 9]),
+        ("editor.execute('UPDATE blog_row SET number = 9 WHERE number %% 2 = %s', [1])", [2, 9]),
+        (
+            "editor.execute('UPDATE blog_row SET number = 9 WHERE number % 2 = %(n)s', {'n': 1})",
+            [2, 9],
+        ),
+        (
+            "editor.execute('UPDATE blog_row SET number = 9 WHERE number % 2 = :n', {'n': 1})",
+            [2, 9],
+        ),
+        ("editor.execute('UPDATE blog_row SET number = 9 WHERE number % 2 = 1')", [2, 9]),
         ("editor.execute('UPDATE blog_row SET number = %(a)s', {'a': 3})", [3, 3]),
         ("editor.execute('UPDATE blog_row SET number = :a', {'a': 3})", [3, 3]),
         ("editor.execute('DELETE FROM blog_row; INSERT INTO blog_row (number) VALUES (4);')", [4]),

@@ -1,7 +1,7 @@
 """Statements with parameters: one spelling for every driver, and literals where SQL is printed.
 
-``%s`` takes the next of a list, ``%(name)s`` one of a mapping, and ``%%`` is a percent sign. A
-mapping for ``:name`` is taken too. Without parameters none of these means anything.
+``%s`` takes the next of a list, ``%(name)s`` one of a mapping, and ``%%`` is a percent sign; so is
+any other ``%``. A mapping for ``:name`` is taken too. Without parameters none of these means anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection, CursorResult
 from whimbrel.engines.sql.running import execute
 from whimbrel.errors import UsageError
 
-_PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)")
+_PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)?")
+#: Those that stand for no parameter.
+_SIGNS = ("%", "%%")
 #: As SQLAlchemy's text() has it: neither a cast (::) nor an escaped colon.
 _COLON = re.compile(r"(?<![:\w\\]):(?P<name>\w+)(?!:)")
 
@@ -33,18 +35,18 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
 
 
 def _has_places(sql: str) -> bool:
-    return any(match[0] != "%%" for match in _PLACE.finditer(sql))
+    return any(match[0] not in _SIGNS for match in _PLACE.finditer(sql))
 
 
 def _spelled(connection: Connection, sql: str) -> str:
     """The statement as its driver has it."""
-    if connection.dialect.paramstyle in ("pyformat", "format") or not _has_places(sql):
-        return sql
-    return _PLACE.sub(_question_mark, sql)
+    if connection.dialect.paramstyle in ("pyformat", "format"):
+        return _PLACE.sub(lambda match: "%%" if match[0] == "%" else match[0], sql)
+    return _PLACE.sub(_question_mark, sql) if _has_places(sql) else sql
 
 
 def _question_mark(match: re.Match[str]) -> str:
-    if match[0] == "%%":
+    if match[0] in _SIGNS:
         return "%"
     return f":{match['name']}" if match["name"] else "?"
 
@@ -58,7 +60,7 @@ def with_literals(sql: str, parameters: Any, literal: Callable[[object], str]) -
     values: Iterator[Any] = iter(parameters if isinstance(parameters, Sequence) else ())
 
     def written(match: re.Match[str]) -> str:
-        if match[0] == "%%":
+        if match[0] in _SIGNS:
             return "%"
         if match["name"]:
             return literal(_named(parameters, match["name"], sql))
