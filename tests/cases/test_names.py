@@ -38,6 +38,35 @@ def is_postgresql(created: Created) -> bool:
     return created.ours.startswith("postgresql")
 
 
+# -- corpora, and their siblings -------------------------------------------------------
+
+#: MetaData, and what create_all makes of them on each database.
+LIKE_CREATE_ALL = {
+    "corpora/07": """
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="parcel_kind_chk", create_constraint=True,
+        native_enum=False)))
+""",
+    "corpora/16": """
+sa.Table("tick", metadata, sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("n", sa.Integer))
+sa.Table("tock", metadata,
+    sa.Column("id", sa.Integer, sa.Identity(start=7, always=True), primary_key=True),
+    sa.Column("n", sa.Integer), sqlite_autoincrement=True)
+""",
+    "an enum that no name has": """
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
+    sa.Column("size", sa.Enum("a", "b", native_enum=False)))
+""",
+    "an enum under a convention": """
+metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s"})
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="kind", create_constraint=True, native_enum=False)))
+""",
+}
+
+
 # -- a database made by create_all, without a naming convention ----------------------------------
 
 NAMELESS = """
@@ -89,6 +118,14 @@ def test_what_create_all_made_is_adopted_under_the_names_of_migrations(created: 
     assert not created.drift()
 
 
+@pytest.mark.parametrize("text", [LIKE_CREATE_ALL["corpora/16"]], ids=["corpora/16"])
+def test_what_needs_no_other_names_is_adopted_as_it_is(created: Created, text: str) -> None:
+    created.said(text).makemigrations()
+    created.create_all(created.ours)
+    created.migrate(fake_initial=True, rename=is_postgresql(created))
+    assert not created.drift()
+
+
 @only_postgresql
 def test_what_differs_otherwise_is_not_renamed(created: Created) -> None:
     created.said(NAMELESS).makemigrations()
@@ -97,28 +134,6 @@ def test_what_differs_otherwise_is_not_renamed(created: Created) -> None:
     with pytest.raises(HistoryError, match="q_id: column is missing"):
         created.migrate(fake_initial=True, rename=True)
     assert ("c_pkey",) in created.query("SELECT conname FROM pg_constraint")
-
-
-# -- corpora/05, 07: checks that types bring -------------------------------------------------------
-
-#: MetaData, and what create_all makes of them on each database.
-LIKE_CREATE_ALL = {
-    "corpora/07": """
-sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Enum("a", "b", name="parcel_kind_chk", create_constraint=True,
-        native_enum=False)))
-""",
-    "an enum that no name has": """
-sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
-    sa.Column("size", sa.Enum("a", "b", native_enum=False)))
-""",
-    "an enum under a convention": """
-metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s"})
-sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Enum("a", "b", name="kind", create_constraint=True, native_enum=False)))
-""",
-}
 
 
 @pytest.mark.parametrize("text", LIKE_CREATE_ALL.values(), ids=LIKE_CREATE_ALL)

@@ -27,7 +27,10 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``GENERATED ... AS IDENTITY``; on SQLite an INTEGER PRIMARY KEY. None: the server's default."""
+    """``GENERATED ... AS IDENTITY``; on SQLite an INTEGER PRIMARY KEY. None: the server's default.
+
+    plain: SQLite has nothing more for it, as with SQLAlchemy's ``Identity``; else it has AUTOINCREMENT.
+    """
 
     always: bool = False
     start: int | None = None
@@ -36,6 +39,7 @@ class Identity:
     maxvalue: int | None = None
     cycle: bool = False
     cache: int | None = None
+    plain: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,12 +219,13 @@ def _key_column(table: Table) -> str | None:
 
 
 def autoincrement(table: Table) -> bool:
-    """Whether numbers are never given twice: identity columns, or where the table asks for it."""
+    """Whether numbers are never given twice: fields that count by themselves, or where the table asks for it."""
     alias = rowid_alias(table)
     if alias is None:
         return False
     asked = option(table, "sqlite_autoincrement", False)
-    return asked or isinstance(table.column(alias).generated, Identity)
+    generated = table.column(alias).generated
+    return asked or (isinstance(generated, Identity) and not generated.plain)
 
 
 def rowid_alias(table: Table) -> str | None:

@@ -284,7 +284,9 @@ class Field:
 
     def generated(self) -> Identity | Serial | None:
         """How the database makes a value by itself."""
-        return self.identity or (Serial() if self.autoincrement else None)
+        if self.identity is not None:
+            return replace(self.identity, plain=True)
+        return Serial() if self.autoincrement else None
 
     def computed(self) -> Computed | None:
         """The expression that the column is generated from."""
