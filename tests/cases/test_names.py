@@ -198,3 +198,24 @@ sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
         "two_labels_check",
     ]
     assert not created.drift()
+
+
+# -- white space alone -----------------------------------------------------------------------------
+
+SPACED = """
+t = sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("a", sa.Integer, server_default=sa.text("{0}")),
+    sa.Column("b", sa.Integer, sa.Computed("{1}", persisted=True)),
+    sa.CheckConstraint("{2}", name="c"))
+sa.Index("i", sa.text("{3}"), _table=t)
+"""
+
+
+def test_white_space_alone_is_no_change(created: Created) -> None:
+    one = SPACED.format("(1 + 2)", "a + 1", "a > 0 AND a < 9", "abs(a)")
+    other = SPACED.format("( 1+2 )", "a +1", "a>0 AND\\n    a<9", "abs( a )")
+    created.said(one).makemigrations()
+    created.migrate()
+    created.said(other)
+    assert created.makemigrations() == ""
+    assert not created.drift()

@@ -347,6 +347,16 @@ def test_github_shows_findings_at_their_lines(sound: Project) -> None:
     )
 
 
+def test_github_shows_an_open_question_at_its_model(sound: Project) -> None:
+    (sound.root / ".git").mkdir()
+    sound.models("blog", M1.replace("number", "count"))
+    (line,) = sound.run("check", "--format", "github").out.splitlines()
+    assert line.startswith("::error file=blog/models.py,line=4,title=whimbrel%3A unmigrated::")
+    sound.models("blog", M1.replace("M1", "Other"))
+    (line,) = sound.run("check", "--format", "github").out.splitlines()
+    assert line.startswith("::error file=blog/models.py,line=4,title=whimbrel%3A unmigrated::")
+
+
 @pytest.mark.parametrize(
     ("git", "workspace", "shown"),
     [

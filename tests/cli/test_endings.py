@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import whimbrel as package
-from projects import BLOG, CREATE, Project
+from projects import BLOG, CREATE, Project, command
 from whimbrel.cli import whimbrel
 from whimbrel.cli.group import COMMANDS
 
@@ -260,6 +263,69 @@ def test_a_reader_that_goes_is_no_bug(project: Project, tmp_path: Path) -> None:
     assert reading.stderr is not None
     assert "report" not in reading.stderr.read()
     reading.wait()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["migrate", "--json", "--nope"],
+        ["--nope", "migrate", "--json"],
+        ["migrate", "--lock-timeout", "soon", "--json"],
+        ["migrat", "--json"],
+        ["check", "--nope", "--format", "json"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_told_to_machines_too(args: list[str]) -> None:
+    ended = CliRunner().invoke(whimbrel, args)
+    assert ended.exit_code == 2
+    assert json.loads(ended.stdout)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("closing", ["2>&-", "2>/dev/full", ">&- 2>&-"])
+def test_what_cannot_be_said_stops_nothing(project: Project, closing: str) -> None:
+    project.chain("blog", 1)
+    assert in_shell(project, "migrate", closing).returncode == 0
+    assert project.applied() == ["blog.0001_m1"]
+
+
+def in_shell(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.join(command(words[:1]))} {' '.join(words[1:])}"
+    environment = project.environment()
+    return subprocess.run(
+        line,
+        shell=True,
+        cwd=project.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_result_that_cannot_be_printed_is_no_bug(project: Project) -> None:
+    project.chain("blog", 1)
+    ended = in_shell(project, "migrate", "--json", ">/dev/full")
+    assert ended.returncode == 2
+    assert "error[write]: stdout cannot be written: No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert project.applied() == ["blog.0001_m1"]
+
+
+def test_a_current_directory_that_is_gone(project: Project) -> None:
+    (project.root / "gone").mkdir()
+    line = f"cd gone && rmdir ../gone && {shlex.join(command(['showmigrations']))}"
+    ended = subprocess.run(
+        line,
+        shell=True,
+        check=False,
+        cwd=project.root,
+        env=project.environment(PYTHONPATH=str(Path(package.__file__).parents[1])),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert "the current directory has been removed" in ended.stderr
 
 
 def test_what_mends_an_error_is_a_command_that_there_is() -> None:

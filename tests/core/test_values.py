@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 from decimal import Decimal
 from functools import partial
@@ -68,6 +69,44 @@ def test_conditions_are_values(left: Any, right: Any, same: bool) -> None:
 def test_a_lookup_that_there_is_not_is_named() -> None:
     with pytest.raises(ModelError, match="unknown lookup 'like'"):
         models.CheckConstraint(Q(name__like="x"))
+
+
+SPACES = [
+    ("a>0", "a  >\n 0", True),
+    ("lower( name )", "lower(name)", True),
+    ("a::int", "a :: int", True),
+    ("a -- why\n> 0", "a -- why\n  > 0", True),
+    ("a = 'x  y'", "a = 'x y'", False),
+    ("a = 'it''s  x'", "a = 'it''s x'", False),
+    ("e'a\\'  b'", "e'a\\' b'", False),
+    ("E 'x'", "E'x'", False),
+    ("U& 'x'", "U&'x'", False),
+    ("$$a  b$$", "$$a b$$", False),
+    ("$q$a  b$q$", "$q$a b$q$", False),
+    ('"a  b"', '"a b"', False),
+    ("`a  b`", "`a b`", False),
+    ("-- a \n b", "-- a b", False),
+    ("a - -1", "a --1", False),
+    ("a > = 1", "a >= 1", False),
+    ("is null", "isnull", False),
+    ("1 2", "12", False),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "same"), SPACES)
+def test_white_space_between_words_says_nothing(left: str, right: str, same: bool) -> None:
+    """In strings, quoted names and comments it does."""
+    one, other = models.SQL(left, sqlite=left), models.SQL(right, sqlite=right)
+    assert (one == other) is same
+    assert not same or hash(one) == hash(other)
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), Decimal("NaN"), [float("nan")], {"a": Decimal("NaN")}]
+)
+def test_what_is_no_number_is_equal_to_itself(value: Any) -> None:
+    assert Constant(value) == Constant(copy.deepcopy(value))
+    assert Constant(value) != Constant(1.0)
 
 
 def test_constants_of_two_types_are_two_constants() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
+import shlex
 import subprocess
 import sys
 import uuid
@@ -448,6 +449,7 @@ def test_flags_that_go_round_in_a_circle() -> None:
         (CHAR, "0", "0 is not a string"),
         (CHAR, "'12345678901'", "longer than 10"),
         (models.EnumField(["a", "b"]), "'c'", "not among its labels"),
+        (models.IntegerField(), "1099511627776", "does not fit into 32 bits"),
     ],
 )
 def test_a_one_off_that_does_not_suit(field: Any, value: str, why: str) -> None:
@@ -456,8 +458,37 @@ def test_a_one_off_that_does_not_suit(field: Any, value: str, why: str) -> None:
     assert why in caught.value.message
 
 
+def test_a_one_off_that_is_null_where_null_cannot_be() -> None:
+    with pytest.raises(UsageError, match="takes no NULL"):
+        found(
+            state(blog_Post={}),
+            state(blog_Post={"x": models.IntegerField()}),
+            one_off=["blog.Post.x=None"],
+        )
+
+
+def test_a_misspelt_flag_is_named_beside_an_open_question() -> None:
+    old, new = state(blog_Post={}), state(blog_Post={"a": CHAR, "b": CHAR})
+    with pytest.raises(QuestionError) as caught:
+        found(old, new, one_off=["blog.Post.a=''", "blog.Post.bb=''"])
+    assert "--one-off blog.Post.bb answers none of them" in str(caught.value.mend)
+    assert "--one-off blog.Post.a answers" not in str(caught.value.mend)
+
+
+@pytest.mark.parametrize("label", ["it's", "two words", "$HOME", "a;b"])
+def test_flags_are_written_for_a_shell(label: str) -> None:
+    old = state(blog_Post={"s": models.EnumField([label])})
+    new = state(blog_Post={"s": models.EnumField(["other"])})
+    with pytest.raises(QuestionError) as caught:
+        found(old, new)
+    (question,) = caught.value.questions
+    first, *_ = [shlex.split(flag) for flag in question["flags"]]
+    assert first == ["--rename", f"blog.Post.s.{label}:other"]
+
+
 SCRIPT = """
 import re
+import shlex
 from detect.test_changes import CASES
 from detect.declared import found
 for old, new, flags, _ in CASES.values():

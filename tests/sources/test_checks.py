@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import functools
 import uuid
 
 import pytest
@@ -34,6 +35,11 @@ def pair_key(**options):
     return m.ForeignKeyConstraint(
         fields=["x", "y"], to="a.Pair", to_fields=["x", "y"], name="k", **options
     )
+
+
+def nested(depth):
+    """A list in a list in a list."""
+    return functools.reduce(lambda inner, _: [inner], range(depth), 1)
 
 
 XY = [KEY, ("x", m.IntegerField(null=True)), ("y", m.IntegerField())]
@@ -75,6 +81,8 @@ WRONG = [
         "the enum type e has the labels 'b', and 'a' in a.A",
     ),
     ([("A", [KEY, ("x", m.IntegerField(default=1, identity=m.Identity()))], {})], "a default and from a counter"),
+    ([("A", [KEY], {"db_table": "whimbrel_journal"})], "keeps its record"),
+    ([OTHER, ("A", [KEY, ("o", m.ManyToManyField("a.Other", db_table="whimbrel_migrations"))], {})], "keeps its record"),
     ([PAIR, ("A", XY, {"constraints": [pair_key(on_delete=m.SET_NULL)]})], "sets y to NULL"),
     ([PAIR, ("A", XY, {"constraints": [pair_key(on_update="SET DEFAULT")]})], "sets a default that there is not"),
     ([("A", [("x", m.IntegerField(null=True)), ("y", m.IntegerField())], {"primary_key": ["x", "y"]})], "x is null=True"),
@@ -97,6 +105,20 @@ WRONG = [
             (m.DateTimeField(default=0), "0 is not a date and time"),
             (m.TimeField(default="noon"), "'noon' is not a time"),
             (m.UUIDField(default="x"), "'x' is not a UUID"),
+            (m.IntegerField(default=2**31), "2147483648 does not fit into 32 bits"),
+            (m.IntegerField(default=-(2**31) - 1), "does not fit into 32 bits"),
+            (m.IntegerField(db_default="99999999999"), "does not fit into 32 bits"),
+            (m.SmallIntegerField(default=2**15), "does not fit into 16 bits"),
+            (m.BigIntegerField(default=2**63), "does not fit into 64 bits"),
+            (m.CharField(default="a\0b"), "a NUL character"),
+            (m.CharField(default="a\udc80"), "half of a surrogate pair"),
+            (m.JSONField(default={"a": ["\0"]}), "a NUL character"),
+            (m.JSONField(default={"\udc80": 1}), "half of a surrogate pair"),
+            (m.JSONField(default={"a": float("nan")}), "no NaN and no Infinity"),
+            (m.JSONField(default=nested(51)), "nested more than 50 deep"),
+            (m.FloatField(default=float("nan")), "NaN, which SQLite takes for NULL"),
+            (m.IntegerField(db_column="a\udc80"), "a column: "),
+            (m.IntegerField(db_comment="a\0"), "a comment: "),
             (m.CharField(max_length="a"), "max_length of x is 'a'"),
             (m.CharField(max_length=0), "max_length of x is 0"),
         )
@@ -105,6 +127,8 @@ WRONG = [
 
 GOOD = [
     m.IntegerField(default=True), m.IntegerField(default="5"), m.IntegerField(db_default=m.SQL("1")),
+    m.IntegerField(default=2**31 - 1), m.IntegerField(default=-(2**31)), m.BigIntegerField(default=2**40),
+    m.JSONField(default=nested(50)), m.FloatField(null=True, default=float("nan")), m.CharField(default="ü𝄞"),
     m.FloatField(default=1), m.DecimalField(default=decimal.Decimal("1.5")),
     m.DecimalField(default="1.5"), m.BooleanField(default=0), m.CharField(default=""),
     m.CharField(default=lambda: 1), m.CharField(null=True, default=None),

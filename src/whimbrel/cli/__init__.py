@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from whimbrel.cli.group import whimbrel
+
+
+class _Patient:
+    """A stream that goes on where nobody takes what is written to it: closed, broken or full."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As of any stream; gives the length of the text in any case."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As of any stream."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def main(
@@ -23,6 +47,8 @@ def main(
     # A command makes many objects that stay, few circles, and soon ends: looking for circles
     # after every 700 objects, as Python does, took a fifth of the time of a short one.
     gc.set_threshold(250_000, 20, 20)
+    # What is said to people must not stop what is done.
+    sys.stderr = _Patient(sys.stderr or open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         whimbrel.main(
             args=list(args) if args is not None else None,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from whimbrel.config import Config, load_config, make_importable, wants_no_colour
+from whimbrel.errors import WriteError
 
 #: What a project is told that has no app yet.
 NO_APPS = "There are no apps yet: whimbrel init NAME makes one."
@@ -63,13 +64,21 @@ database_option = click.option(
 
 
 def data(text: str) -> None:
-    """Print data: to stdout."""
-    click.echo(text)
+    """Print data: to stdout. Raises `WriteError` where that takes nothing."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(
+            f"stdout cannot be written: {error.strerror}",
+            mend="Only what is printed is lost: what the command does is done, and it may be run again.",
+        ) from error
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON: to stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    data(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def talk(text: str) -> None:

@@ -8,14 +8,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
 from whimbrel.cli.call import Call, print_json, talk
 from whimbrel.config import wants_traceback
-from whimbrel.errors import DatabaseError, UsageError, WhimbrelError
+from whimbrel.errors import DatabaseError, UsageError, WhimbrelError, WriteError
 
 #: As shells have it: 128 and the number of the signal.
 INTERRUPTED, TERMINATED = 130, 143
@@ -61,6 +62,8 @@ def ending(error: BaseException, call: Call) -> int:
             return _deaf()
         case OSError() if error.filename is not None or error.errno in _OF_DISKS:
             return _own(_refused(error), call)
+        case FileNotFoundError() if _has_no_place():
+            return _own(_NO_PLACE, call)
     return _unexpected(error, call)
 
 
@@ -105,6 +108,21 @@ def _refused(error: OSError) -> UsageError:
     )
 
 
+_NO_PLACE = UsageError(
+    "the current directory has been removed",
+    mend="Go to one that is there, or give the project's: whimbrel --project DIRECTORY ...",
+)
+
+
+def _has_no_place() -> bool:
+    """Whether the directory that the command was called in is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def _deaf() -> int:
     """Whoever read stdout has gone: nothing is to be said to anybody."""
     sys.stdout = None
@@ -123,7 +141,9 @@ def _unexpected(error: BaseException, call: Call) -> int:
 
 def _to_machines(what: dict[str, Any], call: Call) -> None:
     if call.json:
-        print_json({"error": what})
+        # Where stdout takes nothing, that has been said.
+        with suppress(WriteError):
+            print_json({"error": what})
 
 
 def _shows_traceback(call: Call) -> bool:

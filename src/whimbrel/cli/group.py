@@ -66,7 +66,9 @@ class Commands(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run a command, and end the process as it ended."""
-        call = Call(project)
+        given = sys.argv[1:] if args is None else args
+        # Also where the command line is wrong, and no option is read.
+        call = Call(project, json=_wants_json(given))
         extra["standalone_mode"] = False
         try:
             with terminable(call):
@@ -74,6 +76,11 @@ class Commands(click.Group):
         except BaseException as error:
             code = ending(error, call)
         sys.exit(code)
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    joined = " ".join(args).replace("--format=", "--format ")
+    return "--json" in args or "--format json" in joined
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -193,10 +193,18 @@ class FlagQuestioner:
     def finish(self) -> None:
         """Raise `QuestionError` for open questions, `UsageError` for flags that answered nothing."""
         if self.open:
-            raise _open_error(self.open)
+            raise _open_error(self.open, self._unknown())
         for flag, place in self._flags.written():
             if (flag, place) not in self._used:
                 raise self._useless(flag, place)
+
+    def _unknown(self) -> list[str]:
+        """The flags about what nobody has asked about: while questions stand open, misspelt ones."""
+        return [
+            f"{flag} {place}"
+            for flag, place in self._flags.written()
+            if (flag, place) not in self._used and place not in self._places
+        ]
 
     def _useless(self, flag: str, place: str) -> UsageError:
         near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
@@ -258,12 +266,13 @@ def _neutral(question: Question) -> Answer:
     return Renamed(question.candidates[0].name if question.candidates else None)
 
 
-def _open_error(questions: list[Question]) -> QuestionError:
+def _open_error(questions: list[Question], unknown: list[str]) -> QuestionError:
     lines = [
         line
         for question in questions
         for line in (question.text, *(f"    {flag}" for flag in question.flags))
     ]
+    lines += [f"{flag} answers none of them: is it written right?" for flag in unknown]
     count = len(questions)
     noun = "question needs" if count == 1 else "questions need"
     return QuestionError(

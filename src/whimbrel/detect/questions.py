@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import shlex
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -16,6 +17,11 @@ class Subject(enum.Enum):
     MODEL = "model"
     FIELD = "field"
     ENUM_VALUE = "enum value"
+
+
+def _flag(name: str, word: str) -> str:
+    """Return a flag as it is written in a shell: names may have quotes and spaces."""
+    return f"--{name} {shlex.quote(word)}"
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ class RenameQuestion:
     @property
     def flags(self) -> tuple[str, ...]:
         return (
-            *(f"--rename {self.place}:{each.name}" for each in self.candidates),
-            f"--no-rename {self.place}",
+            *(_flag("rename", f"{self.place}:{each.name}") for each in self.candidates),
+            _flag("no-rename", self.place),
         )
 
 
@@ -70,8 +76,8 @@ class MoveQuestion:
     @property
     def flags(self) -> tuple[str, ...]:
         return (
-            *(f"--move {self.place}:{each.name}" for each in self.candidates),
-            f"--no-move {self.place}",
+            *(_flag("move", f"{self.place}:{each.name}") for each in self.candidates),
+            _flag("no-move", self.place),
         )
 
 
@@ -98,7 +104,7 @@ class ReplaceQuestion:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return (f"--no-rename {self.place}",)
+        return (_flag("no-rename", self.place),)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class TableQuestion:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return (f"--no-rename {self.place}",)
+        return (_flag("no-rename", self.place),)
 
 
 class Why(enum.Enum):
@@ -156,6 +162,8 @@ class FillQuestion:
 
     def misfit(self, value: Any) -> str | None:
         """Why a value cannot be what the rows get; None where it can."""
+        if value is None and self.field is not None and not self.field.null:
+            return f"the field {self.place} takes no NULL, and None is NULL"
         why = misfit(self.field, value) if self.field is not None else None
         return f"the field {self.place} cannot have this value: {why}" if why else None
 
@@ -166,11 +174,11 @@ class FillQuestion:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        one_off = f"--one-off {self.place}={self.suggested or 'VALUE'}"
+        one_off = _flag("one-off", f"{self.place}={self.suggested or 'VALUE'}")
         return (
             *((one_off,) if self.takes_value else ()),
-            f"--safe-steps {self.place}",
-            *((f"--no-nulls {self.place}",) if self.why is Why.NOT_NULL else ()),
+            _flag("safe-steps", self.place),
+            *((_flag("no-nulls", self.place),) if self.why is Why.NOT_NULL else ()),
         )
 
 

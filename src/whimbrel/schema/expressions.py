@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from whimbrel.errors import ModelError
@@ -33,7 +36,12 @@ def _is_same(left: Any, right: Any) -> bool:
         return left.keys() == right.keys() and all(_is_same(left[k], right[k]) for k in left)
     if isinstance(left, list | tuple):
         return len(left) == len(right) and all(map(_is_same, left, right))
-    return bool(left == right)
+    return (_is_nan(left) and _is_nan(right)) or bool(left == right)
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether a value is no number, which is not equal to itself."""
+    return isinstance(value, float | Decimal) and math.isnan(value)
 
 
 class SQL:
@@ -71,14 +79,32 @@ class SQL:
         return frozenset(word for text in texts for word in words(text)) & known
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SQL) and (self.text, self.dialects) == (other.text, other.dialects)
+        return isinstance(other, SQL) and self._said() == other._said()
 
     def __hash__(self) -> int:
-        return hash((self.text, self.dialects))
+        return hash(self._said())
+
+    def _said(self) -> tuple[Any, ...]:
+        """All that takes part in equality: white space between words does not."""
+        return tokens(self.text), *((name, tokens(text)) for name, text in self.dialects)
 
     def __repr__(self) -> str:
         more = "".join(f", {name}={text!r}" for name, text in self.dialects)
         return f"SQL({self.text!r}{more})"
+
+
+# Strings with the letters before them, quoted names, comments; then words, and what stands between.
+_WRITTEN = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | (?:[uU]&|\w*)'(?:[^']|'')*' | \$(\w*)\$.*?\$\1\$
+        | "(?:[^"]|"")*" | `[^`]*` | --[^\n]* \n? | /\*.*?\*/ | [\w.$]+ | [-+*/<>=~!@\#%^&|?:]+ | \S""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@lru_cache(maxsize=4096)
+def tokens(text: str) -> tuple[str, ...]:
+    """The tokens of a piece of SQL: two pieces that have the same differ in white space alone."""
+    return tuple(match[0] for match in _WRITTEN.finditer(text))
 
 
 # A quoted string, a dollar-quoted one, a quoted name, or a bare word.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from whimbrel.config import OWN_TABLES
 from whimbrel.errors import ModelError, WhimbrelError
+from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -31,7 +34,7 @@ from whimbrel.state.lowering import sequences_of, tables_of
 from whimbrel.state.model import Model
 from whimbrel.state.naming import LONGEST
 from whimbrel.state.state import State
-from whimbrel.state.suiting import misfit
+from whimbrel.state.suiting import misfit, unwritable
 
 #: What is wrong, and what mends it.
 Finding = tuple[str, str]
@@ -149,7 +152,7 @@ def _names_fit(table: Table, whole: _Whole) -> Iterator[Finding]:
     if "postgresql" not in whole.dialects:
         return
     for kind, name in _names_of(table):
-        size = len(name.encode())
+        size = len(name.encode(errors="surrogatepass"))
         if size > LONGEST:
             yield (
                 f"the name of the {kind} {name} is {size} bytes long, and PostgreSQL takes {LONGEST}",
@@ -167,6 +170,22 @@ def _names_of(table: Table) -> Iterator[tuple[str, str]]:
     for enum in table.enums:
         yield "enum type", enum.name
         yield from (("enum label", label) for label in enum.labels)
+
+
+def _names_are_text(table: Table, whole: _Whole) -> Iterator[Finding]:
+    said = [table.comment, *(column.comment for column in table.columns)]
+    for kind, text in (*_names_of(table), *(("comment", each) for each in said if each)):
+        why = unwritable(text)
+        if why is not None:
+            yield f"a {kind}: {why}", "Write it otherwise."
+
+
+def _is_not_our_own(table: Table, whole: _Whole) -> Iterator[Finding]:
+    if table.name in OWN_TABLES:
+        yield (
+            f"{table.name} is a table in which Whimbrel keeps its record",
+            "Give the model another db_table.",
+        )
 
 
 def _columns_differ(table: Table, whole: _Whole) -> Iterator[Finding]:
@@ -278,6 +297,8 @@ _TABLE_RULES: tuple[Callable[[Table, _Whole], Iterator[Finding]], ...] = (
     _index_without_columns,
     _target_is_unique,
     _names_fit,
+    _names_are_text,
+    _is_not_our_own,
     _columns_differ,
     _constraints_differ,
     _values_have_one_source,
@@ -322,7 +343,10 @@ def _keys_of_through(
 
 def _sequence_names_fit(model: Model, whole: _Whole) -> Iterator[Finding]:
     for sequence in sequences_of(model):
-        if "postgresql" in whole.dialects and len(sequence.name.encode()) > LONGEST:
+        if (
+            "postgresql" in whole.dialects
+            and len(sequence.name.encode(errors="surrogatepass")) > LONGEST
+        ):
             yield (
                 f"the name of the sequence {sequence.name} is longer than {LONGEST} bytes",
                 "Give it a shorter one.",
@@ -335,6 +359,12 @@ def _defaults_suit(model: Model, whole: _Whole) -> Iterator[Finding]:
             why = misfit(each.field, getattr(each.field, option))
             if why is not None:
                 yield f"the {option} of {each.name}: {why}", f"Give {each.name} another {option}."
+        is_nan = Constant(each.field.default) == Constant(math.nan)
+        if is_nan and not each.field.null and "sqlite" in whole.dialects:
+            yield (
+                f"the default of {each.name} is NaN, which SQLite takes for NULL",
+                "Make it null=True, or give it another default.",
+            )
 
 
 def _lengths_are_numbers(model: Model, whole: _Whole) -> Iterator[Finding]:

@@ -66,11 +66,11 @@ def type_name(field_key: str) -> str:
 
 def shortened(name: str) -> str:
     """A name of at most 63 bytes; what is cut off stands in a hash at the end."""
-    raw = name.encode()
+    raw = name.encode(errors="surrogatepass")
     if len(raw) <= LONGEST:
         return name
     return f"{raw[: LONGEST - 9].decode(errors='ignore')}_{_hash(name)}"
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,31 @@ def misfit(field: Field, value: Any) -> str | None:
         return None
     if field.relation is not None or isinstance(value, SQL | Expression):
         return None
-    return _misfit_of_type(field.column_type(), field.stored(value))
+    return unwritable(value) or _misfit_of_type(field.column_type(), field.stored(value))
+
+
+#: How deep lists and dictionaries may lie in each other: files are written, and read, recursively.
+DEEPEST = 50
+
+
+def unwritable(value: Any, depth: int = 0) -> str | None:
+    """Why a value cannot be written into a file, nor be text of a database; None where it can."""
+    if isinstance(value, str):
+        return _unwritable_text(value)
+    if isinstance(value, dict | list | tuple):
+        if depth == DEEPEST:
+            return f"it is nested more than {DEEPEST} deep"
+        within = [*value, *value.values()] if isinstance(value, dict) else value
+        return next(filter(None, (unwritable(each, depth + 1) for each in within)), None)
+    return None
+
+
+def _unwritable_text(text: str) -> str | None:
+    if "\0" in text:
+        return f"{text!r} has a NUL character, which no text of a database has"
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        return f"{text!r} has half of a surrogate pair, which is no character"
+    return None
 
 
 def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
@@ -38,11 +63,18 @@ def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
     if kind != "sqlalchemy" or name not in _KINDS or isinstance(value, enum.Enum):
         return None
     noun, read = _KINDS[name]
+    value = value.strip() if name in _BITS and isinstance(value, str) else value
     try:
         read(value)
     except (ValueError, TypeError, ArithmeticError):
         return f"{value!r} is not {noun}"
+    if name in _BITS and not -(2 ** _BITS[name]) <= int(value) < 2 ** _BITS[name]:
+        return f"{value!r} does not fit into {_BITS[name] + 1} bits"
     return _too_long(dict(of.kwargs).get("length"), value)
+
+
+#: The bits of an integer's type, without its sign.
+_BITS = {"SmallInteger": 15, "Integer": 31, "BigInteger": 63}
 
 
 def _too_long(length: object, value: Any) -> str | None:
@@ -58,6 +90,10 @@ def _integer(value: Any) -> None:
 
 def _decimal(value: Any) -> None:
     decimal.Decimal(value)
+
+
+def _json(value: Any) -> None:
+    json.dumps(value, allow_nan=False, default=str)
 
 
 def _truth(value: Any) -> None:
@@ -96,6 +132,7 @@ _KINDS.update(
     | dict.fromkeys(("Float", "Double", "Numeric"), ("a number", _decimal))
     | dict.fromkeys(("String", "Text", "Unicode", "UnicodeText"), ("a string", _text))
     | {
+        "JSON": ("JSON, which has no NaN and no Infinity", _json),
         "Boolean": ("True or False", _truth),
         "Date": ("a date", _one_of(dt.date, dt.datetime.fromisoformat)),
         "DateTime": ("a date and time", _one_of(dt.date, dt.datetime.fromisoformat)),

@@ -6,10 +6,19 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, CursorResult
 
+from whimbrel.errors import DatabaseError
+
 
 def execute(connection: Connection, sql: str) -> CursorResult[Any]:
     """Run one statement as it is written: a ``%`` or ``:`` in it is nothing but that.
 
     Without ``no_parameters`` a driver would look for places of parameters in it.
     """
-    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+    try:
+        return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+    except UnicodeEncodeError as error:
+        half = error.object[error.start : error.end]
+        raise DatabaseError(
+            f"the statement has {half!r} in it, which is half of a surrogate pair and no character",
+            mend="Write the text of the migration otherwise.",
+        ) from error

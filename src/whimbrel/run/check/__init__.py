@@ -217,7 +217,7 @@ class _Checking:
         try:
             made = detect(old, live, None, self.wanted or None)
         except QuestionError as error:
-            self.found.append(of_questions(error))
+            self.found.append(of_questions(error, live))
             return
         self.found += [of_unmigrated(each, live) for each in made]
 

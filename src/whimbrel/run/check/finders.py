@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whimbrel.errors import NodeError, QuestionError, WhimbrelError
 from whimbrel.history.graph import FIRST, LATEST, did_you_mean
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from whimbrel.run.journal import Entry
     from whimbrel.run.recorder import Applied
     from whimbrel.run.unknown_apps import UnknownApp
+    from whimbrel.state.model import Model
     from whimbrel.state.state import State
 
 #: The file, and its line, at the beginning of an error's place.
@@ -105,26 +107,45 @@ def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Findi
 # -- models
 
 
-def of_questions(error: QuestionError) -> Finding:
-    """Changes of the models of which only a person can say what they are."""
+def of_questions(error: QuestionError, live: State) -> Finding:
+    """Changes of the models of which only a person can say what they are.
+
+    The place is that of the first model that one of them is about.
+    """
     lines = [f"{each['place']}: {each['text']}" for each in error.questions]
     message = "\n".join(["the models have changes, and only a person can say which:", *lines])
-    return Finding("unmigrated", message, "Answer them: whimbrel makemigrations")
+    mend = "Answer them: whimbrel makemigrations"
+    return Finding("unmigrated", message, mend, **_place_of(_asked_about(error, live)))
+
+
+def _asked_about(error: QuestionError, live: State) -> Iterator[Model]:
+    """The models that questions name, and those that what is gone may be called now."""
+    for each in error.questions:
+        app, _, rest = each["place"].partition(".")
+        flags = (word for flag in each["flags"] for word in shlex.split(flag)[1:])
+        others = [name for flag in flags for name in flag.partition(":")[2:] if name]
+        labels = (f"{app}.{name}" for name in (rest.partition(".")[0], *others))
+        yield from (model for label in labels if (model := live.find(label)) is not None)
+
+
+def _place_of(models: Iterable[Model]) -> dict[str, Any]:
+    """The file and the line of the first of some models that has them."""
+    match = next(filter(None, (_FILE.match(model.place or "") for model in models)), None)
+    if match is None:
+        return {}
+    return {"file": match["file"], "line": int(match["line"]) if match["line"] else None}
 
 
 def of_unmigrated(made: AppMigration, live: State) -> Finding:
     """Changes of an app's models that no migration has; the place is the first model's."""
     named = ", ".join(each.describe() for each in made.operations)
     labels = [label for each in made.operations for label in sorted(each.models(made.app))]
-    models = [model for model in map(live.find, labels) if model is not None and model.place]
-    match = _FILE.match(models[0].place or "") if models else None
     return Finding(
         "unmigrated",
         f"{made.app} has changes without a migration: {named}",
         f"Write it: whimbrel makemigrations {made.app}",
         made.app,
-        file=match["file"] if match else None,
-        line=int(match["line"]) if match and match["line"] else None,
+        **_place_of(model for model in map(live.find, labels) if model is not None),
     )
 
 
