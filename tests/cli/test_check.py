@@ -47,6 +47,16 @@ def ghost(project: Project) -> None:
     (project.root / "blog/migrations/0002_x.py").unlink()
 
 
+def of_a_class(project: Project) -> None:
+    project.write(
+        "blog/kinds.py",
+        "from whimbrel import models\n\nclass Number(models.IntegerField):\n    pass\n",
+    )
+    add(project, "0002_x", "migrations.AlterField('m1', 'number', Number(default=0))")
+    file = project.root / "blog/migrations/0002_x.py"
+    file.write_text(f"from blog.kinds import Number\n{file.read_text()}")
+
+
 def unknown_app(project: Project) -> None:
     project.configured("blog", "shop")
     project.chain("shop", 2)
@@ -158,6 +168,12 @@ ROWS: dict[str, Row] = {
         ["irreversible"],
         "blog/migrations/0002_x.py:8",
         "Run Python function print: it cannot be undone",
+    ),
+    "the class of a field": (
+        of_a_class,
+        ["class"],
+        "blog/migrations/0002_x.py:8",
+        "it names the class Number: what it does changes with the class",
     ),
     "a dependency on nothing": (
         lambda project: add(project, "0002_x", after="0001_gone"),

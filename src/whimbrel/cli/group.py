@@ -26,6 +26,7 @@ COMMANDS = {
     "sqlmigrate": "Print the SQL of a migration.",
     "rebase": "Put one branch of an app after the other.",
     "squashmigrations": "Make one migration of a run of them.",
+    "freeze": "Write types into old migrations as what they are to databases.",
     "drift": "Show how a database differs from its migrations.",
     "inspectdb": "Print the models of the tables that a database has.",
     "adopt": "Take a database over that another tool migrated.",

@@ -36,13 +36,14 @@ from whimbrel.state.options import normal_options
 __all__ = ["comparable", "digest"]
 
 
-def digest(operations: Iterable[Operation], module: str = "") -> str:
+def digest(operations: Iterable[Operation], module: str = "", *, frozen: bool = False) -> str:
     """The digest of a migration's operations: "1:" and 64 hexadecimal digits.
 
     ``module``: the name under which the file was imported, which may differ from one machine
     to the next; what is defined beside the migration is known by its place relative to it.
+    ``frozen``: a type counts for what it is to databases, and not for the call that makes it.
     """
-    form = _Form(module).of(list(operations))
+    form = _Form(module, frozen).of(list(operations))
     text = json.dumps(form, sort_keys=True, separators=(",", ":"))
     return f"{DIGEST_VERSION}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
@@ -50,7 +51,8 @@ def digest(operations: Iterable[Operation], module: str = "") -> str:
 class _Form:
     """Values in normal form: what JSON can say, with the kind of everything that it cannot."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, frozen: bool) -> None:
+        self.frozen = frozen
         self.package, _, self.stem = module.rpartition(".")
         self.module = module
 
@@ -108,14 +110,14 @@ class _Form:
         return {"code": [form, body_of(function)]}
 
     def _field(self, value: Field) -> Any:
-        value = value.naming_classes()
+        value = value.frozen() if self.frozen else value.naming_classes()
         plain = value.but(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
         called = value.default if callable(value.default) else None
         default = value.column_default()
         return {"field": [self.of(plain.face()), self.of(default), self.of(called)]}
 
     def _sqlalchemy(self, value: Any) -> Any:
-        return self.of(_described(value))
+        return self.of(describe(value) if self.frozen else _described(value))
 
     def _q(self, value: Q) -> Any:
         return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}

@@ -341,7 +341,7 @@ class _Directory:
 
         migration = self._import(found)
         made = digest(migration.operations, type(migration).__module__)
-        node = Node.of(migration, made, found.file)
+        node = Node.of(migration, migration.digest_of(made), found.file)
         self._cache.remember(found, node)
         return node
 

@@ -16,7 +16,8 @@ class Migration:
     ``"__first__"`` or ``"__latest__"``. ``run_before``: pairs that must be applied after.
     ``replaces``: the pairs that this migration, a squashed one, stands for. ``initial``: whether
     it is the first of its app; None (the default) where it depends on no other of its app.
-    ``atomic``: whether it runs in one transaction, where the database can.
+    ``atomic``: whether it runs in one transaction, where the database can. ``frozen``: where
+    `whimbrel freeze` has rewritten the file, the digest that it had, and that of its new text.
     """
 
     dependencies: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -25,6 +26,7 @@ class Migration:
     operations: ClassVar[Sequence[Operation]] = ()
     initial: ClassVar[bool | None] = None
     atomic: ClassVar[bool] = True
+    frozen: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, app: str, name: str) -> None:
         self.app = app
@@ -34,6 +36,13 @@ class Migration:
     def label(self) -> str:
         """ "blog.0002_comment", as people and errors name it."""
         return f"{self.app}.{self.name}"
+
+    def digest_of(self, made: str) -> str:
+        """The digest that counts where its operations have this one.
+
+        A file that was frozen keeps the one that it had, for as long as nobody edits it again.
+        """
+        return self.frozen[0] if self.frozen and self.frozen[1] == made else made
 
     def __repr__(self) -> str:
         return f"<Migration {self.label}>"

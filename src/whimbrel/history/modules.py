@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import linecache
 import os
+import re
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,11 @@ from whimbrel.bytecode import CarefulLoader
 from whimbrel.errors import LoadError, WhimbrelError
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
+
+
+def module_of(migration: Migration) -> types.ModuleType:
+    """The module that a migration was imported from."""
+    return sys.modules[type(migration).__module__]
 
 
 def find_files(directory: Path) -> list[Found]:
@@ -189,8 +196,28 @@ def broken(file: str, error: BaseException) -> LoadError:
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
         place=where,
-        mend="Mend the file, or move it out of the directory.",
+        mend="Mend the file, or move it out of the directory." + _of_a_class(file, error),
     )
+
+
+def _of_a_class(file: str, error: BaseException) -> str:
+    """What to do where a type's class may be gone: a field is made with one in the file."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if isinstance(error, ImportError | AttributeError) and _FIELD_OF_A_CLASS.search(
+            Path(file).read_text(encoding="utf-8")
+        ):
+            return f" {_CLASS_IS_GONE}"
+    return ""
+
+
+_FIELD_OF_A_CLASS = re.compile(
+    r"\bField\(\s*(?!(?:sa|sqlalchemy|postgresql|sqlite|mysql|models)\.)[A-Za-z_][\w.]*[(,)]"
+)
+_CLASS_IS_GONE = (
+    "Where it is the class of a type or a field that is gone, "
+    "write there what it was to the database: models.Field(sa.Integer()), for one. Or put the class back, run "
+    "`whimbrel freeze`, and take it away again: no migration names it then."
+)
 
 
 def _line_of_git(file: str) -> int | None:
@@ -272,6 +299,7 @@ _SHAPES = {
     "operations": 'Write a list of operations: [migrations.DeleteModel("Post")].',
     "initial": "Write True, False or None.",
     "atomic": "Write True or False.",
+    "frozen": "Take it out, and run `whimbrel freeze` again.",
 }
 
 
@@ -293,6 +321,8 @@ def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
         yield "initial", f"is {made.initial!r}"
     if not isinstance(made.atomic, bool):
         yield "atomic", f"is {made.atomic!r}"
+    if made.frozen is not None and not _is_pair(made.frozen):
+        yield "frozen", "is not a pair of digests"
 
 
 def _members(value: Any) -> Sequence[Any]:

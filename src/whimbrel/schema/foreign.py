@@ -24,7 +24,12 @@ _ABSTRACT = frozenset({"TypeEngine", "TypeDecorator", "UserDefinedType", "NullTy
 
 def is_foreign(of: object) -> bool:
     """Whether the class of a type object is neither SQLAlchemy's nor Whimbrel's."""
-    return not _is_own(type(of))
+    return is_foreign_class(type(of))
+
+
+def is_foreign_class(of: type) -> bool:
+    """Whether a class of types is neither SQLAlchemy's nor Whimbrel's."""
+    return not _is_own(of)
 
 
 def _is_own(of: type) -> bool:

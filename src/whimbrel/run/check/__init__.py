@@ -24,6 +24,7 @@ from whimbrel.history.node import Key, Node
 from whimbrel.run.check.finders import (
     finding_of,
     node_labelled,
+    of_classes,
     of_edit,
     of_ghost,
     of_half_done,
@@ -171,10 +172,14 @@ class _Checking:
             self._add("state", error, node_labelled(self.history.graph.order(), error))
 
     def _operations(self) -> None:
-        """Operations that nobody could undo, or carry out."""
+        """Operations that nobody could undo, or carry out; classes that history hangs on."""
         for node in self.loaded.nodes:
-            if node.has_barrier and (not self.wanted or node.app in self.wanted):
-                self.found += of_operations(node, self.loaded.migration(node.key).operations)
+            if self.wanted and node.app not in self.wanted:
+                continue
+            migration = self.loaded.migration(node.key)
+            self.found += of_classes(node, migration)
+            if node.has_barrier:
+                self.found += of_operations(node, migration.operations)
 
     # -- the models
 

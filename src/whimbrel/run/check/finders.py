@@ -18,6 +18,7 @@ from whimbrel.run.edits import Edit, mending
 if TYPE_CHECKING:
     from whimbrel.detect import AppMigration
     from whimbrel.history.loader import Files
+    from whimbrel.history.migration import Migration
     from whimbrel.operations.base import Operation
     from whimbrel.run.journal import Entry
     from whimbrel.run.recorder import Applied
@@ -102,6 +103,25 @@ def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Findi
                 message = f"{operation.describe()}: {what}"
                 file = place(node.file) if node.file else None
                 yield Finding(code, message, missing, node.app, node.label, file, lines[number])
+
+
+def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
+    """The classes of types and fields that a migration names: what it does changes with them."""
+    # Late, since it reads the files.
+    from whimbrel.run.freeze import named_in
+
+    file = place(node.file) if node.file else None
+    try:
+        named = [(each.name, each.line) for each in named_in(node, migration)]
+    except WhimbrelError as error:
+        yield finding_of("class", error, node)
+        return
+    for name, line in named:
+        message = (
+            f"it names the class {name}: what it does changes with the class, and ends with it"
+        )
+        mend = f"Write what it is to the database: whimbrel freeze {node.app}"
+        yield Finding("class", message, mend, node.app, node.label, file, line)
 
 
 # -- models

@@ -20,6 +20,7 @@ CODES = {
     "unmigrated": "models with changes that no migration has",
     "unfinished": "an operation that waits for people to say what it does",
     "irreversible": "an operation without a way back",
+    "class": "a migration that names a class of a type or a field",
 }
 
 #: Those for which the history does not hold together: exit code 4.

@@ -1,0 +1,33 @@
+"""`whimbrel freeze`."""
+
+from __future__ import annotations
+
+import click
+
+from whimbrel.cli.call import Call, data, json_option, pass_call, print_json, talk
+
+
+@click.command("freeze")
+@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.option("--dry-run", is_flag=True, help="Say what would be rewritten, and write nothing.")
+@json_option
+@pass_call
+def command(call: Call, apps: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
+    """Write types into old migrations as what they are to databases.
+
+    Files that name classes of types or fields, of the project or of a library, are rewritten so that they
+    name none; every other byte stays, and databases that have applied them see no edit. Opens no connection.
+    """
+    from whimbrel.report.freeze import freeze_json, freeze_text
+    from whimbrel.run.freeze import freeze, write
+
+    found = freeze(call.config(), apps)
+    if not dry_run:
+        write(found)
+    if call.json:
+        print_json(freeze_json(found))
+    elif found:
+        data(freeze_text(found))
+    else:
+        talk("No migration names a class of a type or a field.")
+    return 0
