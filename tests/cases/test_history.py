@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projects import Project
+from projects import CREATE, Project
 
 KEY = '("id", models.BigAutoField(primary_key=True))'
 
@@ -157,3 +157,27 @@ def test_a_many_to_many_field_has_the_table_of_a_model_that_stood_for_it(blog: P
     assert blog.query("SELECT post_id, tag_id FROM blog_post_tags") == [(1, 1)]
     blog.do("migrate", "blog", "0001")
     assert blog.query("SELECT post_id, tag_id FROM blog_post_tags") == [(1, 1)]
+
+
+# -- django-users/07 -------------------------------------------------------------------------
+
+
+def test_a_plan_warns_as_the_run_does_and_marks_what_has_no_way_back(blog: Project) -> None:
+    """django-users/07: an app that was renamed; and `migrate zero --fake` in its own words."""
+    blog.migration("blog", "0001_initial", CREATE.format(name="Post"))
+    blog.do("migrate")
+    blog.configured("news")
+    blog.migration(
+        "news", "0001_initial", CREATE.format(name="Post"), 'migrations.RunSQL("SELECT 1")'
+    )
+    warned = "warning: the record has 1 migration of the app 'blog', which is not among the apps"
+    plan = blog.do("migrate", "--plan")
+    assert (warned in plan.err, "\n  irreversible: Run SQL: SELECT 1\n" in plan.out) == (True, True)
+    checked = blog.run("migrate", "--check")
+    assert (checked.code, checked.out, warned in checked.err) == (1, "news.0001_initial\n", True)
+    machine = blog.do("migrate", "--plan", "--json").json
+    assert machine["plan"][0]["irreversible"] == ["Run SQL: SELECT 1"]
+    assert machine["warnings"][0]["message"] == warned.removeprefix("warning: ")
+    assert warned in blog.do("migrate", "--fake").err
+    faked = blog.do("migrate", "news", "zero", "--fake").err
+    assert "Removed from the record, the database left as it is: news.0001_initial" in faked

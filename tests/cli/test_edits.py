@@ -201,3 +201,58 @@ def test_a_record_of_an_older_version_is_read_and_then_given_what_it_lacks(
     applied.do("migrate")
     kept = applied.query("SELECT name FROM whimbrel_migrations WHERE source IS NOT NULL")
     assert kept == [("0003_m3",)]
+
+
+# -- files that were renamed
+
+
+def renamed(project: Project) -> Project:
+    """The second of two applied migrations has another name now, and the same text."""
+    file = project.root / "blog" / "migrations" / "0002_m2.py"
+    file.rename(file.with_name("0002_other.py"))
+    return project
+
+
+def test_a_renamed_file_is_recognised_and_one_command_records_its_name(applied: Project) -> None:
+    """django-users/06: the way back by the record's source would have dropped what it made."""
+    applied.query("INSERT INTO blog_m2 (number) VALUES (42)")
+    renamed(applied)
+    command = "whimbrel migrate blog 0002_other --accept-rename"
+    for args in (
+        ["migrate"], ["migrate", "--check"], ["migrate", "blog", "zero"], ["migrate", "blog", "--recorded"]
+    ):  # fmt: skip
+        ended = applied.run(*args)
+        assert (ended.code, command in ended.err, "Traceback" in ended.err) == (4, True, False)
+    found = applied.run("check", "--json").json["findings"]
+    assert [
+        (each["code"], command in each["mend"]) for each in found if each["code"] == "ghost"
+    ] == [("ghost", True)]
+    assert (
+        applied.do("migrate", "--accept-rename").err == "Recorded blog.0002_m2 as blog.0002_other\n"
+    )
+    assert applied.do("migrate").err == "Nothing to do.\n"
+    assert applied.applied() == ["blog.0001_m1", "blog.0002_other"]
+    assert applied.query("SELECT number FROM blog_m2") == [(42,)]
+    assert applied.do("migrate", "--accept-rename").err.startswith("Nothing to accept")
+    applied.do("migrate", "blog", "0001")
+    assert "blog_m2" not in applied.tables()
+
+
+def test_a_file_that_does_something_else_is_not_taken_for_a_renamed_one(applied: Project) -> None:
+    (applied.root / "blog" / "migrations" / "0002_m2.py").unlink()
+    applied.migration("blog", "0002_m3", CREATE.format(name="M3"), after=[("blog", "0001_m1")])
+    assert "0002_m2" in applied.do("migrate").err
+    assert applied.applied() == ["blog.0001_m1", "blog.0002_m2", "blog.0002_m3"]
+
+
+def test_a_renamed_squash_and_renamed_originals_are_recognised(applied: Project) -> None:
+    applied.do("squashmigrations", "blog", "0002")
+    applied.do("migrate")
+    folder = applied.root / "blog" / "migrations"
+    (squash,) = folder.glob("*squashed*.py")
+    squash.rename(folder / "0001_all.py")
+    ended = applied.run("migrate")
+    assert (ended.code, f"as blog.{squash.stem}" in ended.err) == (4, True)
+    applied.do("migrate", "blog", "0001_all", "--accept-rename")
+    assert applied.do("migrate").err == "Nothing to do.\n"
+    assert applied.applied() == ["blog.0001_all", "blog.0001_m1", "blog.0002_m2"]

@@ -49,7 +49,13 @@ def test_what_is_there_is_recorded(before: Project) -> None:
     plan = before.do("migrate", "--fake-initial", "--plan")
     assert plan.out == "Record blog.0001_initial (what it makes is there)\n"
     assert before.do("migrate", "--fake-initial", "--plan", "--json").json["plan"] == [
-        {"migrations": ["blog.0001_initial"], "fake": True, "operations": [], "steps": []}
+        {
+            "migrations": ["blog.0001_initial"],
+            "fake": True,
+            "operations": [],
+            "irreversible": [],
+            "steps": [],
+        }
     ]
     ended = before.do("migrate", "--fake-initial", "--json")
     assert ended.err == "Recorded blog.0001_initial\n"

@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     help="Record what edited files do now (of APP, or NAME alone), and do nothing else.",
 )
 @click.option(
+    "--accept-rename",
+    is_flag=True,
+    help="Record the new names of applied migrations whose files were renamed (of APP, or NAME "
+    "alone), and do nothing else.",
+)
+@click.option(
     "--recorded",
     is_flag=True,
     help="Undo what has no file here (of APP, down to NAME) by the sources that the record kept; "
@@ -86,6 +92,7 @@ def command(
     fake_initial: bool,
     rename: bool,
     accept_edit: bool,
+    accept_rename: bool,
     recorded: bool,
     prune: bool,
     merge: bool,
@@ -108,10 +115,17 @@ def command(
     if rename and not fake_initial:
         raise click.UsageError("--rename is for --fake-initial: give both.")
     if merge:
-        _merge_first(call, app, others=accept_edit or prune or check or only_plan or recorded)
+        _merge_first(
+            call,
+            app,
+            others=accept_edit or accept_rename or prune or check or only_plan or recorded,
+        )
     if accept_edit:
-        others = check or only_plan or fake or fake_initial or recorded or prune
+        others = check or only_plan or fake or fake_initial or recorded or prune or accept_rename
         return _accept(call, target, alias, lock_timeout, others=others)
+    if accept_rename:
+        others = check or only_plan or fake or fake_initial or recorded or prune
+        return _accept_renames(call, target, alias, lock_timeout, others=others)
     if prune:
         others = check or fake or fake_initial or recorded
         return _prune(call, target, alias, lock_timeout, others=others, only_plan=only_plan)
@@ -157,6 +171,22 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
     return 0
 
 
+def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
+    from whimbrel.run.renamed import accept_renames
+
+    if others:
+        raise click.UsageError("--accept-rename records, and does nothing else: give it alone.")
+    with _progress() as tell:
+        made = accept_renames(call.config(), target, alias=alias, lock_timeout=limit, tell=tell)
+    if call.json:
+        print_json({"database": made.database, "renamed": dict(made.labels)})
+    for old, new in made.labels.items():
+        talk(f"Recorded {old} as {new}")
+    if not made.labels:
+        talk("Nothing to accept: no file does what is recorded under a name without a file.")
+    return 0
+
+
 def _prune(
     call: Call, target: Target, alias: str, limit: float, *, others: bool, only_plan: bool
 ) -> int:
@@ -187,7 +217,8 @@ def _prune(
 def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     from whimbrel.run.migrate import unapplied
 
-    labels = unapplied(call.config(), target, alias=alias, recorded=recorded)
+    with _progress() as tell:
+        labels = unapplied(call.config(), target, alias=alias, recorded=recorded, tell=tell)
     if call.json:
         print_json({"unapplied": labels})
     else:
@@ -200,7 +231,8 @@ def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> in
     from whimbrel.report.run import plan_json, plan_text
     from whimbrel.run.preview import plan_migrate
 
-    plan = plan_migrate(call.config(), target, alias=alias, **options)
+    with _progress() as tell:
+        plan = plan_migrate(call.config(), target, alias=alias, tell=tell, **options)
     if call.json:
         print_json(plan_json(plan))
     elif plan.stages:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.report.text import duration, one_line, title
@@ -27,12 +27,15 @@ def line_of(event: Event) -> str | None:
     match event:
         case MigrationDone():
             did = "Undone" if event.backwards else "Applied"
+            if event.fake and event.backwards:
+                return f"Removed from the record, the database left as it is: {title(event.labels)}"
             if event.fake:
                 renamed = f", after {event.renamed} renames" if event.renamed else ""
                 return f"Recorded {title(event.labels)}{renamed}"
             return f"{did} {title(event.labels)} in {duration(event.seconds)}"
         case Noticed():
-            return f"warning: {event.message}" + (f"\n  {event.mend}" if event.mend else "")
+            below = (event.mend or "").splitlines()
+            return "\n  ".join([f"warning: {event.message}", *below])
         case WaitingForRunner():
             return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
         case WaitingForLock():
@@ -89,6 +92,8 @@ def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
     yield f"{'Undo' if backwards else 'Apply'} {title(stage.labels)}"
     for operation in stage.operations:
         yield f"  {'undo: ' if backwards else ''}{operation}"
+    for operation in stage.irreversible:
+        yield f"  irreversible: {operation}"
     for step in stage.steps:
         for hazard in step.hazards:
             yield f"  hazard: {hazard.name}: {hazard.value}"
@@ -106,6 +111,7 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
                 "migrations": list(stage.labels),
                 "fake": stage.fake,
                 "operations": list(stage.operations),
+                "irreversible": list(stage.irreversible),
                 "steps": [
                     {"sql": step.sql, "hazards": [hazard.name for hazard in step.hazards]}
                     for step in stage.steps
@@ -113,6 +119,7 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
             }
             for stage in plan.stages
         ],
+        "warnings": _warnings(plan.warnings),
     }
 
 
@@ -131,8 +138,12 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
             for each in result.done
         ],
         "seconds": round(result.seconds, 6),
-        "warnings": [{"message": each.message, "mend": each.mend} for each in result.warnings],
+        "warnings": _warnings(result.warnings),
     }
+
+
+def _warnings(found: Iterable[Noticed]) -> list[dict[str, str | None]]:
+    return [{"message": each.message, "mend": each.mend} for each in found]
 
 
 def stopped_text(result: MigrateResult) -> str:

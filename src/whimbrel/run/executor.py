@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -137,6 +137,10 @@ class Executor:
     def renew(self, nodes: Sequence[Node]) -> None:
         """Record what the files of applied migrations do now; nothing else is changed."""
         self._committed(lambda: recorder.renew(self.connection, map(row_of, nodes)))
+
+    def rename(self, rows: Mapping[Key, recorder.Row]) -> None:
+        """Record the new names of applied migrations, by their old ones; nothing else is changed."""
+        self._committed(lambda: recorder.rename(self.connection, rows))
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Take rows out of the record; nothing else is changed."""

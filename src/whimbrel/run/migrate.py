@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import WhimbrelError
-from whimbrel.history.node import Key, label_of
+from whimbrel.history.node import label_of
 from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
+from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import EVERYTHING, Plan, Target
 from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
-from whimbrel.run.record import Record, ghosts, record_in
-from whimbrel.run.recorder import Applied
+from whimbrel.run.record import record_in
 from whimbrel.run.results import Done, HalfDone, Interrupted, MigrateResult, Wishes
-from whimbrel.run.unknown_apps import unknown_apps
 
 
 def migrate(
@@ -59,12 +57,14 @@ def unapplied(
     *,
     alias: str = DEFAULT_ALIAS,
     recorded: bool = False,
+    tell: Listener = nobody,
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
     record = record_in(database_of(config, alias))
     history, record = fitted_to(history_for(config, target), target, record)
     if recorded:
         history, target, record = with_ghosts(config, history, target, record)
+    tell_notices(history, target, record, tell)
     plan = checked_plan(history, target, record)
     return [node.label for node in plan.nodes]
 
@@ -95,7 +95,7 @@ class _Run:
                 self.history, self.target, record = with_ghosts(
                     self.config, self.history, self.target, record
                 )
-            warnings = self._notices(record)
+            warnings = tell_notices(self.history, self.target, record, self.wishes.tell)
             plan = checked_plan(
                 self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
             )
@@ -142,36 +142,3 @@ class _Run:
         return Carrying(
             self.database, self.history, self.target, self.wishes, self._done
         ).carried_out()
-
-    def _notices(self, record: Record) -> tuple[Noticed, ...]:
-        """What is odd about the history, and stops nothing."""
-        graph = self.history.graph
-        unknown = ghosts(graph, record.applied)
-        gone = [key for key in unknown if key[0] in graph.apps]
-        kept = record.sources(gone) if gone else {}
-        found = [
-            _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
-            for app, keys in _by_app(gone).items()
-        ]
-        found += [Noticed(each.message, each.mend) for each in unknown_apps(unknown, graph.apps)]
-        for notice in found:
-            self.wishes.tell(notice)
-        return tuple(found)
-
-
-def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
-    found: dict[str, list[Key]] = {}
-    for key in keys:
-        found.setdefault(key[0], []).append(key)
-    return found
-
-
-def _unknown(app: str, ghosts: list[Applied], kept: bool) -> Noticed:
-    """An app's migrations that are applied and unknown here. kept: all their sources are."""
-    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in ghosts)
-    what = "is applied and has no file" if len(ghosts) == 1 else "are applied and have no files"
-    them = "it" if len(ghosts) == 1 else "them"
-    mend = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
-    if kept:
-        mend += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"
-    return Noticed(f"{named} {what} here", mend)

@@ -18,6 +18,7 @@ from whimbrel.run.record import (
     refuse_half_done,
     refuse_inconsistent,
 )
+from whimbrel.run.renamed import refuse_renamed
 
 if TYPE_CHECKING:
     from whimbrel.operations import Operation
@@ -66,6 +67,9 @@ def checked_plan(
     if fake and not plan.backwards:
         # Recording what was missing is what mends it.
         refuse_inconsistent(graph, record.applied.keys() | {node.key for node in plan.nodes})
+    if not fake:
+        counted = (app for app, _ in history.counted)
+        refuse_renamed(history, record, {*(node.app for node in plan.nodes), *counted})
     refuse_half_done(record, plan, graph)
     if not fake:
         refuse_ghosts(graph, target, plan, record)

@@ -10,6 +10,8 @@ from whimbrel.engines.base import Hazard, Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import EVERYTHING, Plan, Target
 from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
 from whimbrel.run.record import Record, record_in
@@ -28,13 +30,14 @@ class HazardousStep:
 class PlannedStage:
     """A stage of a plan, for people: what it does, and what that may do to others.
 
-    fake: whether it would only be recorded.
+    fake: whether it would only be recorded. irreversible: the operations that have no way back.
     """
 
     labels: tuple[str, ...]
     operations: tuple[str, ...]
     steps: tuple[HazardousStep, ...]
     fake: bool = False
+    irreversible: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class PlannedRun:
     database: str
     backwards: bool = False
     stages: tuple[PlannedStage, ...] = ()
+    warnings: tuple[Noticed, ...] = ()
 
 
 def plan_migrate(
@@ -55,6 +59,7 @@ def plan_migrate(
     recorded: bool = False,
     fake_initial: bool = False,
     rename: bool = False,
+    tell: Listener = nobody,
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
@@ -62,11 +67,15 @@ def plan_migrate(
     history, record = fitted_to(history_for(config, target), target, asked)
     if recorded:
         history, target, record = with_ghosts(config, history, target, record)
+    warnings = tell_notices(history, target, record, tell)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     works = work_of(history, database.engine, plan, record.applied)
-    stages = [*(_planned(work, there) for work in works), *_completed(history, asked, plan)]
-    return PlannedRun(database.shown, plan.backwards, tuple(stages))
+    stages = [
+        *(_planned(history, work, there) for work in works),
+        *_completed(history, asked, plan),
+    ]
+    return PlannedRun(database.shown, plan.backwards, tuple(stages), warnings)
 
 
 def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:
@@ -90,12 +99,20 @@ def _there(
         return there_already(history, database.engine, connection, plan, record, rename=rename)
 
 
-def _planned(work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
+def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
     keys = [node.key for node in work.stage.nodes]
     if there.keys() >= set(keys):
         renames = [step for key in keys for step in there[key]]
         return PlannedStage(work.stage.labels, (), _steps(renames), fake=True)
-    return PlannedStage(work.stage.labels, work.operations, _steps(work.steps))
+    missing = [
+        operation.describe()
+        for node in work.stage.nodes
+        for operation in (history.migration(node.key).operations if node.has_barrier else ())
+        if operation.missing_reverse() is not None
+    ]
+    return PlannedStage(
+        work.stage.labels, work.operations, _steps(work.steps), irreversible=tuple(missing)
+    )
 
 
 def _steps(steps: Iterable[Step]) -> tuple[HazardousStep, ...]:

@@ -20,6 +20,7 @@ from whimbrel.history.modules import Package, migration_in
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.run.plan import ZERO, Target, make_plan
 from whimbrel.run.record import Record, fitted
+from whimbrel.run.renamed import refuse_renamed
 
 
 def with_recorded(
@@ -30,6 +31,7 @@ def with_recorded(
     The record comes in the terms of that history (see `fitted`). Raises `HistoryError` where a ghost has no source, or one that does not load, and may stand
     on what is to be undone.
     """
+    refuse_renamed(history, record, [target.app] if target.app else history.graph.apps)
     revived = _Revived(config, record)
     revived.load(key for key in record.applied if key not in history.files)
     revived.drop_squashes_of_what_is_here(history)

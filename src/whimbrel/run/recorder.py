@@ -6,7 +6,7 @@ Nothing is created until there is something to record.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -144,6 +144,18 @@ def renew(connection: Connection, migrations: Iterable[Row]) -> None:
     for app, name, digest, source in migrations:
         values = {"digest": digest, "source": _kept(source)}
         connection.execute(sa.update(_RECORD).where(_is(app, name)).values(values))
+
+
+def rename(connection: Connection, migrations: Mapping[tuple[str, str], Row]) -> None:
+    """Say under which names migrations are applied now, by their old ones; when, stays."""
+    there = applied(connection)
+    for old, (app, name, digest, source) in migrations.items():
+        if old not in there:
+            raise Overtaken
+        if (app, name) in there:
+            forget(connection, [(app, name)])
+        values = {"app": app, "name": name, "digest": digest, "source": _kept(source)}
+        connection.execute(sa.update(_RECORD).where(_is(*old)).values(values))
 
 
 def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> None:

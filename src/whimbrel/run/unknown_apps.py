@@ -26,7 +26,8 @@ class UnknownApp:
         """One line, since those who share a database see it in every run."""
         return (
             "If it has another name now, its tables and its record have the old one: give the old "
-            f"label back ([tool.whimbrel.app.{self.app}], see docs/configuration.md), or move its "
+            f'label back (a table [tool.whimbrel.app.{self.app}] with models = "..." and migrations = '
+            '"..."), or move its '
             "models with makemigrations (MoveModel) from an app that is still there. If another "
             "project shares the database, leave it. If it is gone for good, take its rows out: "
             f"whimbrel migrate {self.app} --prune"

@@ -246,14 +246,19 @@ class _Checking:
 
     def _recorded(self, record: Record) -> None:
         from whimbrel.run.record import inconsistencies
+        from whimbrel.run.renamed import renamings
         from whimbrel.run.unknown_apps import unknown_apps
 
         unknown, apps = self._gone(record), {app.label for app in self.config.apps}
         gone = [key for key in unknown if key[0] in apps]
         kept = record.sources(gone) if gone else {}
-        self.found += [of_ghost(key, record.applied[key], key in kept) for key in gone]
+        history, fitted = self._fitted(record)
+        renamed = renamings(history, fitted) if history is not None and gone else {}
+        self.found += [
+            of_ghost(key, record.applied[key], key in kept, renamed.get(key)) for key in gone
+        ]
         self.found += map(of_unknown_app, unknown_apps(unknown, apps))
-        history, record = self._fitted(record)
+        record = fitted
         nodes = history.graph.nodes if history is not None else self._nodes()
         for edit in edits_of(edited(nodes, record.applied), record):
             self.found.append(of_edit(edit))

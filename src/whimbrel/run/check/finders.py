@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.errors import NodeError, QuestionError, WhimbrelError
@@ -14,6 +15,7 @@ from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.run.check.findings import Finding
 from whimbrel.run.edits import Edit, mending
+from whimbrel.run.renamed import advice, said
 
 if TYPE_CHECKING:
     from whimbrel.detect import AppMigration
@@ -180,8 +182,14 @@ def of_edit(edit: Edit) -> Finding:
     return Finding("edited", message, mending([edit]), node.app, node.label, edit.file)
 
 
-def of_ghost(key: Key, applied: Applied, kept: bool) -> Finding:
-    """An applied migration without a file. kept: whether the record has its source."""
+def of_ghost(key: Key, applied: Applied, kept: bool, renamed: Node | None = None) -> Finding:
+    """An applied migration without a file.
+
+    kept: whether the record has its source. renamed: the file that does the same.
+    """
+    if renamed is not None:
+        finding = Finding("ghost", said(key), advice({key: renamed}), key[0], renamed.label)
+        return replace(finding, file=place(renamed.file) if renamed.file else None)
     mend = "Bring its file back, or go to the branch that has it and undo it there."
     if kept:
         mend += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
