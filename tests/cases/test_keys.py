@@ -78,10 +78,76 @@ def conditions_of_one_dialect(metadata: sa.MetaData) -> None:
     sa.Index("same", table.c.gone, sqlite_where=gone, postgresql_where=gone)
 
 
+def unique_columns_of_a_primary_key(metadata: sa.MetaData) -> None:
+    """And keys that point at them."""
+    sa.Table(
+        "member",
+        metadata,
+        Column("id", Integer, primary_key=True, unique=True),
+        Column("email", sa.String(50), primary_key=True, unique=True),
+        sa.UniqueConstraint("email", "id"),
+    )
+    sa.Table(
+        "badge",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("member", sa.ForeignKey("member.id")),
+        Column("mail", sa.ForeignKey("member.email")),
+    )
+
+
+def primary_keys_said_to_be_unique(metadata: sa.MetaData) -> None:
+    sa.Table("solo", metadata, Column("id", Integer, primary_key=True, unique=True))
+    sa.Table("code", metadata, Column("id", sa.String(10), primary_key=True, unique=True))
+    sa.Table(
+        "named",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        sa.UniqueConstraint("id", name="named_id"),
+    )
+    sa.Table(
+        "pair",
+        metadata,
+        Column("a", Integer, primary_key=True),
+        Column("b", Integer, primary_key=True),
+        sa.UniqueConstraint("a", "b"),
+        sa.UniqueConstraint("b", "a"),
+    )
+
+
+def keys_said_twice(metadata: sa.MetaData) -> None:
+    """PostgreSQL makes one of them, under the first name that was given; SQLite keeps all the words."""
+    metadata.naming_convention = {"uq": "%(table_name)s_%(column_0_name)s_key"}
+    sa.Table(
+        "asset",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("tag", sa.String(20), unique=True),
+        sa.UniqueConstraint("tag", name="uq_tag"),
+    )
+    bare = sa.Table("bare", metadata, Column("id", Integer, primary_key=True), Column("x", Integer))
+    for name in (None, "first", "second"):
+        bare.append_constraint(sa.UniqueConstraint("x", "id", name=name))
+    metadata.naming_convention = {}
+    sa.Table(
+        "plain",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("x", Integer, unique=True),
+        sa.UniqueConstraint("x"),
+        sa.UniqueConstraint("x", name="x_named"),
+        sa.UniqueConstraint("x", postgresql_include=["id"], name="x_with_id"),
+        sa.Index("x_index", "x", unique=True),
+    )
+
+
 CASES = {
+    "corpora/01": keys_said_twice,
     "corpora/08": on_one_dialect_each,
     "corpora/08, one name": one_name_on_two_dialects,
     "corpora/08, primary key": a_primary_key_on_one_dialect,
+    "corpora/09": unique_columns_of_a_primary_key,
+    "corpora/10": primary_keys_said_to_be_unique,
     "corpora/13": conditions_of_one_dialect,
 }
 

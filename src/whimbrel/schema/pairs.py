@@ -41,12 +41,18 @@ def pair(
     def match(name: Callable[[T], Hashable], may: Callable[[T, T], bool]) -> None:
         if len(partner) == len(news) or len(taken) == len(olds):
             return
-        free = {name(old): old for old in reversed(olds) if id(old) not in taken}
+        free: dict[Hashable, list[T]] = {}
+        for old in olds:
+            if id(old) not in taken:
+                free.setdefault(name(old), []).append(old)
         for new in news:
-            old = free.get(name(new)) if id(new) not in partner else None
-            if old is not None and id(old) not in taken and may(old, new):
-                partner[id(new)] = old
-                taken.add(id(old))
+            # Several may be called the same: parts that have no name in a database.
+            called = free.get(name(new), []) if id(new) not in partner else []
+            found = next((each for each in called if may(each, new)), None)
+            if found is not None:
+                partner[id(new)] = found
+                taken.add(id(found))
+                called[:] = [each for each in called if each is not found]
 
     match(lambda each: each.key or id(each), lambda old, new: True)
     for name in names:

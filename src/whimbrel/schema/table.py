@@ -77,15 +77,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class PrimaryKey:
+    """``named``: whether a person gave the name, or a database has it."""
+
     name: str
     columns: tuple[str, ...]
     dialects: tuple[str, ...] = ()
+    named: bool = field(default=True, compare=False)
     key: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """``deferrable``: None, "immediate" or "deferred" (DEFERRABLE INITIALLY ...)."""
+    """``deferrable``: None, "immediate" or "deferred" (DEFERRABLE INITIALLY ...).
+
+    ``named``: see `PrimaryKey`.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -93,6 +99,7 @@ class Unique:
     nulls_not_distinct: bool = False
     include: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
+    named: bool = field(default=True, compare=False)
     key: str | None = field(default=None, compare=False)
 
 

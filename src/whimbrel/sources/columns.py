@@ -113,7 +113,7 @@ def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, An
     said: dict[str, Any] = {
         "null": bool(column.nullable) and not column.primary_key,
         "primary_key": is_key,
-        "unique": unique and not is_key,
+        "unique": unique,
         "db_default": _default(column),
         "db_column": None if named.field(column) == column.name else str(column.name),
         "db_comment": column.comment,

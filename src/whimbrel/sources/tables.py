@@ -60,7 +60,7 @@ def declaration(named: Named, tables: Tables) -> Declaration:
 
 def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
     keys = _field_keys(named.table)
-    uniques = {next(iter(each.columns)) for each in _field_uniques(named)}
+    uniques = _field_uniques(named)
     for column in named.table.columns:
         if column.system:
             continue  # the database has it by itself: xmin, for one
@@ -124,25 +124,30 @@ def _sets_what_cannot_be(key: sa.ForeignKeyConstraint, column: sa.Column[Any]) -
     return words == "SET DEFAULT" and column.server_default is None
 
 
-def _field_uniques(named: Named) -> list[sa.UniqueConstraint]:
-    """The unique constraints that ``unique=True`` says in full."""
-    return [
-        each
-        for each in _sorted_constraints(named.table)
-        if isinstance(each, sa.UniqueConstraint)
-        and len(each.columns) == 1
-        and name_of(named, each) is None
-        and deferrable(each) is None
-        and not dialects_of(each)
-        and not _unique_options(named, each)
-    ]
+def _field_uniques(named: Named) -> dict[sa.Column[Any], sa.UniqueConstraint]:
+    """By column, the unique constraint that ``unique=True`` says in full.
+
+    Of a field that is the primary key by itself that would say nothing.
+    """
+    found: dict[sa.Column[Any], sa.UniqueConstraint] = {}
+    for each in _sorted_constraints(named.table):
+        if isinstance(each, sa.UniqueConstraint) and _is_plain(named, each):
+            (column,) = each.columns
+            if [column] != list(named.table.primary_key.columns):
+                found.setdefault(column, each)
+    return found
+
+
+def _is_plain(named: Named, unique: sa.UniqueConstraint) -> bool:
+    special = deferrable(unique) or dialects_of(unique) or _unique_options(named, unique)
+    return len(unique.columns) == 1 and name_of(named, unique) is None and not special
 
 
 # -- constraints
 
 
 def _constraints(named: Named, tables: Tables) -> Iterator[ModelConstraint]:
-    by_fields = {*_field_keys(named.table).values(), *_field_uniques(named)}
+    by_fields = {*_field_keys(named.table).values(), *_field_uniques(named).values()}
     for each in _sorted_constraints(named.table):
         if each in by_fields:
             continue

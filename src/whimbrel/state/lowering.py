@@ -265,7 +265,10 @@ class _Lowering:
         for group in self.model.options.unique_together:
             keys = [self.model.field(name).key for name in group]
             yield Unique(
-                self._name(keys, "together"), self._columns(group), key=f"{'|'.join(keys)}:together"
+                self._name(keys, "together"),
+                self._columns(group),
+                named=False,
+                key=f"{'|'.join(keys)}:together",
             )
         for part in self.model.options.constraints:
             yield from self._constraint(part)
@@ -281,13 +284,15 @@ class _Lowering:
                 given.name if given else self._name([], "pk"),
                 self._columns(each.name for each in fields),
                 dialects=given.value.dialects if given else (),
+                named=given is not None and given.value.name is not None,
                 key=f"{self.model.key}:pk",
             )
 
     def _field_constraints(self, each: ModelField) -> Iterator[Constraint]:
         field, column = each.field, self.names[each.name]
         if field.unique and self.key_names != {each.name}:
-            yield Unique(self._name([each.key], "uniq"), (column,), key=f"{each.key}:uniq")
+            name = self._name([each.key], "uniq")
+            yield Unique(name, (column,), named=False, key=f"{each.key}:uniq")
         check = field.check(column)
         if check is not None:
             yield Check(self._name([each.key], "check"), check, key=f"{each.key}:check")
@@ -322,6 +327,7 @@ class _Lowering:
                     not value.nulls_distinct,
                     self._columns(value.include),
                     value.dialects,
+                    named=value.name is not None,
                     key=part.key,
                 )
             case options.CheckConstraint():

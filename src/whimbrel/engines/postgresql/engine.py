@@ -14,6 +14,7 @@ from whimbrel.engines.postgresql import (
     constraints,
     enums,
     indexes,
+    keys,
     live,
     mishaps,
     runner,
@@ -49,7 +50,7 @@ class PostgreSQLEngine:
     widest_leap: int | None = 400
 
     def effective(self, schema: Schema) -> Schema:
-        return schema.on(self.dialect)
+        return keys.each_once(schema.on(self.dialect))
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """The steps of changes; where the version of the server matters they ask it (``live``)."""
