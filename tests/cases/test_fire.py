@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,10 @@ import fire
 from kills import walked
 from projects import CREATE, Project
 from run.data import Rows
-from whimbrel.errors import DataError
+from whimbrel.engines.base import Blocker
+from whimbrel.errors import DataError, LockError
+from whimbrel.report.run import Lines
+from whimbrel.run.events import WaitingForLock
 
 
 @pytest.fixture
@@ -315,3 +320,65 @@ def test_an_interrupted_backfill_says_what_is_committed(
     assert "Nothing was applied" not in said
     shown = anywhere.do("showmigrations").out
     assert f"[~] 0002_fill  (half done: run migrate again; {done:,} rows of its backfill" in shown
+
+
+# -- locks: nobody is waited for longer than told, and nobody's data is shown ---------------------
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "1e12"])
+def test_a_time_without_end_is_refused(project: Project, seconds: str) -> None:
+    project.chain("blog", 1)
+    ended = project.run("migrate", "--lock-timeout", seconds)
+    assert (ended.code, project.tables()) == (2, set())
+    assert "error[usage]" in ended.err or "Invalid value" in ended.err
+
+
+@pytest.fixture
+def project(tmp_path: Path, sqlite_url: str) -> Project:
+    return Project(tmp_path, sqlite_url).configured("blog")
+
+
+@contextmanager
+def locked(rows: Rows, statement: str) -> Iterator[None]:
+    """Somebody else's transaction, which has done this."""
+    engine = sa.create_engine(rows.project.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as other:
+        other.exec_driver_sql("BEGIN")
+        other.exec_driver_sql(statement)
+        yield
+        other.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+
+RECORD_LOCKS = ["ACCESS EXCLUSIVE", "EXCLUSIVE", "SHARE ROW EXCLUSIVE"]
+
+
+@pytest.mark.parametrize("mode", RECORD_LOCKS)
+@pytest.mark.parametrize("table", ["whimbrel_migrations", "whimbrel_journal"])
+def test_a_locked_record_is_waited_for_as_long_as_told(rows: Rows, mode: str, table: str) -> None:
+    if not rows.is_postgresql:
+        mode, statement = "EXCLUSIVE", "DELETE FROM blog_row"
+    else:
+        statement = f"LOCK TABLE {table} IN {mode} MODE; SELECT 'secret'"
+    rows.made(1)
+    rows.file("0002_f", "RunPython(RunPython.noop, atomic=False)", atomic=False)
+    rows.go()
+    rows.file("0003_f", "RunPython(RunPython.noop, atomic=False)", atomic=False)
+    began = time.monotonic()
+    with locked(rows, statement), pytest.raises(LockError) as caught:
+        rows.go(lock_timeout=0.3)
+    assert time.monotonic() - began < 10
+    assert ("Held by process" in str(caught.value)) == rows.is_postgresql
+    assert "secret" not in str(caught.value)
+    rows.go(lock_timeout=0.3)
+    assert rows.applied()[-1] == "0003_f"
+
+
+def test_who_holds_a_lock_is_named_once() -> None:
+    blocker = Blocker(7, "process 7 with a lock", "SELECT 'secret'")
+    told = [WaitingForLock("blog.0001", (blocker,), attempt, 1.0) for attempt in (1, 2, 3)]
+    plain, verbose = Lines(), Lines(verbose=True)
+    said = [plain.of(event) for event in told]
+    assert [str(each).count("held by process 7") for each in said] == [1, 0, 0]
+    assert "secret" not in str(said)
+    assert str([verbose.of(event) for event in told]).count("secret") == 1

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long another runner, or a locked table, is waited for.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show the queries of who holds a lock, too.")
 @database_option
 @json_option
 @pass_call
@@ -99,6 +100,7 @@ def command(
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
+    verbose: bool,
     alias: str,
     as_json: bool,
 ) -> int:
@@ -144,7 +146,7 @@ def command(
         "backup": backup,
         "lock_timeout": lock_timeout,
     }
-    return _migrate(call, target, alias, options)
+    return _migrate(call, target, alias, options, verbose=verbose)
 
 
 def _merge_first(call: Call, app: str | None, *, others: bool) -> None:
@@ -242,14 +244,16 @@ def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> in
     return 0
 
 
-def _migrate(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
+def _migrate(
+    call: Call, target: Target, alias: str, options: dict[str, Any], *, verbose: bool
+) -> int:
     from whimbrel.report.run import result_json, stopped_text
     from whimbrel.run.migrate import migrate
     from whimbrel.run.results import Interrupted
 
     config = call.config()
     try:
-        with _progress() as tell:
+        with _progress(verbose) as tell:
             result = migrate(config, target, alias=alias, tell=tell, **options)
     except Interrupted as error:
         raise KeyboardInterrupt(stopped_text(error.result)) from None
@@ -260,12 +264,12 @@ def _migrate(call: Call, target: Target, alias: str, options: dict[str, Any]) ->
     return 0
 
 
-def _progress() -> AbstractContextManager[Listener]:
-    """Lines, or on a terminal what is being done."""
+def _progress(verbose: bool = False) -> AbstractContextManager[Listener]:
+    """Lines, or on a terminal what is being done. ``verbose``: with the queries of others."""
     if sys.stderr.isatty():
         from whimbrel.report.terminal import TerminalProgress
 
-        return TerminalProgress()
+        return TerminalProgress(verbose)
     from whimbrel.report.run import PlainProgress
 
-    return PlainProgress(talk)
+    return PlainProgress(talk, verbose)

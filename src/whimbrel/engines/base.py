@@ -83,6 +83,18 @@ class Ended(Enum):
     ROLLED_BACK = "rolled back"
 
 
+@dataclass(frozen=True)
+class Blocker:
+    """A process that holds a lock. ``who``: in words. ``query``: its last one, with its data."""
+
+    process: int
+    who: str
+    query: str | None = None
+
+    def __str__(self) -> str:
+        return self.who
+
+
 def _nothing() -> None:
     """Nothing to let go of."""
 
@@ -180,8 +192,8 @@ class Engine(Protocol):
         process dies, however it dies.
         """
 
-    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
-        """Who holds locks that steps would wait for, a line each for people."""
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
+        """Who holds locks that steps would wait for."""
 
     def about_how_many(self, connection: Connection, table: Name) -> int:
         """How many rows a table has; where counting takes long, an estimate."""

@@ -18,8 +18,32 @@ from whimbrel.run.events import (
 )
 
 if TYPE_CHECKING:
+    from whimbrel.engines.base import Blocker
     from whimbrel.run.preview import PlannedRun, PlannedStage
     from whimbrel.run.results import MigrateResult
+
+
+class Lines:
+    """What a person is told of events: who holds a lock, once. ``verbose``: also their queries."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._named: set[tuple[str, int]] = set()
+
+    def of(self, event: Event) -> str | None:
+        """A line, or some; None for what only progress shows."""
+        line = line_of(event)
+        if isinstance(event, WaitingForLock):
+            for blocker in event.blockers:
+                line = f"{line}{self._held(event.title, blocker)}"
+        return line
+
+    def _held(self, title: str, blocker: Blocker) -> str:
+        if (title, blocker.process) in self._named:
+            return ""
+        self._named.add((title, blocker.process))
+        query = f": {blocker.query}" if self._verbose and blocker.query else ""
+        return f"\n  held by {blocker}{query}"
 
 
 def line_of(event: Event) -> str | None:
@@ -39,9 +63,8 @@ def line_of(event: Event) -> str | None:
         case WaitingForRunner():
             return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
         case WaitingForLock():
-            held = "".join(f"\n  held by {each}" for each in event.blockers)
             again = f"trying again in {event.pause:.1f} s (try {event.attempt})"
-            return f"Locked: {event.title}: {again}{held}"
+            return f"Locked: {event.title}: {again}"
         case BackfillWaiting():
             return f"Giving way: {event.title}: {event.reason}: waiting {event.pause:.1f} s"
     return None
@@ -60,8 +83,9 @@ _EVERY = 10.0
 class PlainProgress:
     """Tells a run line by line."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], verbose: bool = False) -> None:
         self._say = say
+        self._lines = Lines(verbose)
         self._told = time.monotonic()
 
     def __enter__(self) -> PlainProgress:
@@ -71,7 +95,7 @@ class PlainProgress:
         pass
 
     def __call__(self, event: Event) -> None:
-        line = line_of(event)
+        line = self._lines.of(event)
         if isinstance(event, BackfillMoved) and time.monotonic() - self._told > _EVERY:
             line = f"{event.title}: {moved(event)}"
         if line is not None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from whimbrel.report.run import line_of, moved
+from whimbrel.report.run import Lines, moved
 from whimbrel.report.text import one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
@@ -21,7 +21,8 @@ from whimbrel.run.events import (
 class TerminalProgress:
     """Shows the migration at work with its elapsed time; what is done stays as a line above."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbose: bool = False) -> None:
+        self._lines = Lines(verbose)
         console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -40,7 +41,7 @@ class TerminalProgress:
         self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        line = line_of(event)
+        line = self._lines.of(event)
         if line is not None:
             colour = "green" if isinstance(event, MigrationDone) else "yellow"
             self._progress.console.print(f"[{colour}]{escape(line)}[/]", highlight=False)

@@ -16,7 +16,7 @@ from whimbrel.run.backup import back_up, refuse_impossible
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
-from whimbrel.run.lock import runner_lock
+from whimbrel.run.lock import refuse_endless, runner_lock
 from whimbrel.run.plan import Plan, Target
 from whimbrel.run.planning import checked_plan, fitted_to
 from whimbrel.run.record import Record, fitted, read
@@ -28,6 +28,7 @@ from whimbrel.run.work import work_of
 @contextmanager
 def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor]:
     """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
+    refuse_endless(limit)
     engine = database.engine
     with (
         connected(database) as connection,
@@ -73,9 +74,12 @@ class Carrying:
                 executor.tidy()
         return plan
 
+    def _record(self, executor: Executor) -> Record:
+        return read(executor.connection, self.wishes.lock_timeout)
+
     def _planned(self, executor: Executor) -> tuple[Plan, Record]:
         self.history, record = fitted_to(
-            self.history, self.target, read(executor.connection), fake=self.wishes.fake
+            self.history, self.target, self._record(executor), fake=self.wishes.fake
         )
         executor.history = self.history
         plan = checked_plan(
@@ -105,7 +109,7 @@ class Carrying:
     def _count_what_is_complete(self, executor: Executor) -> None:
         """Those of which the originals have been completed just now."""
         if self.history.squashes:
-            history, _ = fitted(self.history, read(executor.connection))
+            history, _ = fitted(self.history, self._record(executor))
             self._count(executor, history)
 
     def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:

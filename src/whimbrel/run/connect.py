@@ -47,6 +47,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "postgresql": {},
 }
 
+#: How a read waits for locks no longer than some milliseconds. Engines know more, and take a tenth
+#: of a second to be imported.
+_PATIENCE = {
+    "sqlite": "PRAGMA busy_timeout = {}",
+    "postgresql": "SET LOCAL lock_timeout = {}",
+}
+
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
 
 #: What only asyncpg understands in a URL, and what libpq calls it (None: nothing).
@@ -252,6 +259,13 @@ def connected(database: Database) -> Iterator[Connection]:
             yield connection
         except DBAPIError as error:
             raise _failed(database, error) from error
+
+
+def limit_waiting(connection: Connection, seconds: float) -> None:
+    """Let nothing in the transaction that begins here wait longer for a lock."""
+    connection.exec_driver_sql(
+        _PATIENCE[connection.dialect.name].format(max(1, round(seconds * 1000)))
+    )
 
 
 def _arguments(database: Database) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def accept_edits(
     from whimbrel.run.record import fitted, read, record_in
 
     database = database_of(config, alias)
-    history, record = fitted(history_for(config, target), record_in(database))
+    history, record = fitted(history_for(config, target), record_in(database, lock_timeout))
     chosen = history.graph.nodes
     if target.app is not None:
         chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
@@ -104,7 +104,7 @@ def accept_edits(
     if not edited(chosen, record.applied):
         return Accepted(database.shown)
     with alone(database, lock_timeout, tell) as executor:
-        nodes = edited(chosen, read(executor.connection).applied)
+        nodes = edited(chosen, read(executor.connection, lock_timeout).applied)
         executor.prepare()
         executor.renew(nodes)
     return Accepted(database.shown, tuple(node.label for node in nodes))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from whimbrel.engines.base import Blocker
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ class WaitingForRunner(Event):
 class WaitingForLock(Event):
     """A table was locked for too long; the transaction was rolled back and is tried again.
 
-    title: what was to be done. blockers: who holds it, a line each. pause: seconds until the
+    title: what was to be done. blockers: who holds it. pause: seconds until the
     next try. attempt: from 1.
     """
 
     title: str
-    blockers: tuple[str, ...]
+    blockers: tuple[Blocker, ...]
     attempt: int
     pause: float
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Ended, RunnerLock
+from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import DatabaseError, HistoryError, LockError, StepError, WhimbrelError
@@ -52,6 +52,7 @@ from whimbrel.run.plan import Stage
 from whimbrel.run.recording import row_of
 from whimbrel.run.watching import TransactionEnded
 from whimbrel.run.work import Work
+from whimbrel.schema.table import Name
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
 _LADDER = (0.1, 0.2, 0.5)
@@ -266,7 +267,8 @@ class Executor:
     def _wait(
         self, title: str, parts: Sequence[Part], attempt: int, timeout: float, deadline: float
     ) -> None:
-        blockers = tuple(self.engine.blockers(self.connection, _steps(parts)))
+        wanted = [*_steps(parts), _RECORD]
+        blockers = tuple(self.engine.blockers(self.connection, wanted))
         pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
         if time.monotonic() + pause > deadline:
             raise LockError(
@@ -353,9 +355,9 @@ class Executor:
     def _taken_up(self, work: Work) -> dict[int, journal.Entry]:
         """What the journal says of this work. Raises `HistoryError` where it is of other work."""
         node = work.stage.nodes[0]
-        entries = [
-            each for each in journal.entries(self.connection) if (each.app, each.name) == node.key
-        ]
+        entries: list[journal.Entry] = []
+        self._committed(lambda: entries.extend(journal.entries(self.connection)))
+        entries = [each for each in entries if (each.app, each.name) == node.key]
         batches = work.batches
         for entry in entries:
             if entry.batch >= len(batches) or entry.backwards != work.backwards:
@@ -374,6 +376,10 @@ class Executor:
             return False
         return execute(self.connection, step.probe).first() is not None
 
+
+#: What transactions write beside what is asked of them.
+_OWN = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
+_RECORD = Step("", tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
 
 #: What is left of a part that failed, where its migration is not whole.
 _LEFT = {
@@ -455,5 +461,5 @@ def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _who(blockers: Sequence[str]) -> str:
-    return f"Held by {'; '.join(blockers)}.\n" if blockers else ""
+def _who(blockers: Sequence[Blocker]) -> str:
+    return f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from whimbrel.errors import LockError
+from whimbrel.errors import LockError, UsageError
 from whimbrel.run import recorder
 from whimbrel.run.events import Listener, WaitingForRunner, nobody
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a runner waits for another to end.
 LIMIT = 60.0
+#: The databases count milliseconds with 31 bits.
+LONGEST = 2_000_000
 _PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
@@ -40,6 +42,15 @@ def runner_lock(
         # A connection that is lost has no lock any more.
         with suppress(SQLAlchemyError):
             lock.let_go()
+
+
+def refuse_endless(limit: float) -> None:
+    """Raises `UsageError` where a number of seconds is none, or has no end."""
+    if not 0 <= limit < LONGEST:
+        raise UsageError(
+            f"nobody can be waited for {limit} seconds",
+            mend=f"--lock-timeout takes seconds: 0, or more, and less than {LONGEST:,}.",
+        )
 
 
 def refuse_lost(lock: RunnerLock) -> None:

@@ -86,7 +86,7 @@ class _Run:
         warnings: tuple[Noticed, ...] = ()
         plan = Plan()
         try:
-            record = record_in(self.database)
+            record = record_in(self.database, self.wishes.lock_timeout)
             self.history, record = fitted_to(
                 self.history, self.target, record, fake=self.wishes.fake
             )

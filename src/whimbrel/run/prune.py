@@ -228,7 +228,7 @@ def _forget(
     from whimbrel.run.record import read
 
     with alone(database, limit, tell) as executor:
-        lost = set(squashes) - read(executor.connection).applied.keys()
+        lost = set(squashes) - read(executor.connection, limit).applied.keys()
         if lost:
             raise HistoryError(
                 "it is not applied there any more; its rows were left as they are",
@@ -268,7 +268,7 @@ def prune_ghosts(
     if app is None:
         raise UsageError("--prune needs an app", mend="whimbrel migrate APP --prune")
     database = database_of(config, alias)
-    record = record_in(database)
+    record = record_in(database, lock_timeout)
     if all(app != each for each, _ in record.applied):
         config.app(app)
     history = load(config.apps)
@@ -278,7 +278,7 @@ def prune_ghosts(
         from whimbrel.run.record import read
 
         with alone(database, lock_timeout, tell) as executor:
-            found = _ghosts_of(history, read(executor.connection), app, name)
+            found = _ghosts_of(history, read(executor.connection, lock_timeout), app, name)
             executor.forget(found)
             executor.tidy()
     return Pruned(database.shown, tuple(map(label_of, found)))

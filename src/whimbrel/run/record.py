@@ -8,14 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
-from whimbrel.errors import HistoryError
+from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
 from whimbrel.run import checkpoint, journal, recorder
-from whimbrel.run.connect import Database, connected
+from whimbrel.run.connect import Database, connected, engine_of, limit_waiting
+from whimbrel.run.lock import LIMIT, refuse_endless
 from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
+from whimbrel.schema.table import Name
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
@@ -42,8 +45,38 @@ class Record:
     sources: Sources = field(default=_no_sources, compare=False)
 
 
-def read(connection: Connection) -> Record:
-    """The record as it is now. Leaves no transaction open: what is read is not written upon."""
+def read(connection: Connection, limit: float = LIMIT) -> Record:
+    """The record as it is now. Leaves no transaction open: what is read is not written upon.
+
+    limit: seconds that its tables are waited for. Raises `LockError`.
+    """
+    try:
+        limit_waiting(connection, limit)
+        return _read(connection)
+    except DBAPIError as error:
+        raise _locked(connection, limit, error) or error from error
+
+
+def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockError | None:
+    """The error of tables that somebody else has locked; None for another."""
+    # Late, since to read takes no engine.
+    from whimbrel.engines.base import Lock, Step
+
+    engine = engine_of(connection.dialect.name)
+    if not engine.is_lock_timeout(error):
+        return None
+    connection.rollback()
+    names = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
+    wanted = Step("", tables=tuple((Name(None, name), Lock.ACCESS_SHARE) for name in names))
+    held = "; ".join(map(str, engine.blockers(connection, [wanted])))
+    return LockError(
+        f"the record of what is applied stayed locked for {limit:g} s",
+        place=recorder.TABLE,
+        mend=f"{f'Held by {held}. ' if held else ''}Run the command again when it is free.",
+    )
+
+
+def _read(connection: Connection) -> Record:
     entries = reversed(journal.entries(connection))
     applied = recorder.applied(connection)
     half_done = {(entry.app, entry.name): entry for entry in entries}
@@ -58,12 +91,13 @@ def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]
     return found
 
 
-def record_in(database: Database) -> Record:
-    """The record in a database; nothing is created by asking."""
+def record_in(database: Database, limit: float = LIMIT) -> Record:
+    """The record in a database; nothing is created by asking. ``limit``: see `read`."""
+    refuse_endless(limit)
     if database.is_missing:
         return Record()
     with connected(database) as connection:
-        return replace(read(connection), sources=partial(_sources_in, database))
+        return replace(read(connection, limit), sources=partial(_sources_in, database))
 
 
 def _sources_in(database: Database, keys: Collection[Key]) -> Mapping[Key, str]:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Ended, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.postgresql import (
     altering,
     columns,
@@ -106,7 +106,7 @@ class PostgreSQLEngine:
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection, name)
 
-    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         return session.blockers(connection, steps)
 
     def about_how_many(self, connection: Connection, table: Name) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Lock, Step
+from whimbrel.engines.base import Blocker, Lock, Step
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import oid
 from whimbrel.engines.sql import execute
@@ -102,17 +102,17 @@ CONFLICTS: dict[Lock, frozenset[Lock]] = {
 }
 
 
-def blockers(connection: Connection, steps: Sequence[Step]) -> list[str]:
-    """Who holds locks that the steps would wait for, a line each."""
+def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
+    """Who holds locks that the steps would wait for."""
     wanted: dict[Name, set[str]] = {}
     for step in steps:
         for at, wished in step.tables:
             modes = wanted.setdefault(at, set())
             modes.update(_mode(held) for held in CONFLICTS[wished])
-    lines: dict[str, None] = {}
+    found: dict[Blocker, None] = {}
     for at, modes in wanted.items():
-        lines.update(dict.fromkeys(_holders(connection, at, modes)))
-    return list(lines)
+        found.update(dict.fromkeys(_holders(connection, at, modes)))
+    return list(found)
 
 
 def _mode(lock: Lock) -> str:
@@ -133,7 +133,7 @@ ORDER BY who.xact_start NULLS LAST, held.pid
 """
 
 
-def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[str]:
+def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[Blocker]:
     listed = ", ".join(f"'{mode}'" for mode in sorted(modes))
     asked = _HOLDERS.format(table=oid(at), modes=listed)
     was_in = connection.in_transaction()
@@ -144,8 +144,6 @@ def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[str]
         pid, mode, age, application, state, since, query = tuple(row)
         who = f"process {pid}" + (f" ({application})" if application else "")
         known = [f"open for {age}" if age is not None else "", state or ""]
-        last = f": {query}" if query else ""
         began = f", since {since}" if since is not None else ""
-        yield (
-            f"{who} with {mode} on {at}, {', '.join(each for each in known if each)}{began}{last}"
-        )
+        held = f"{who} with {mode} on {at}, {', '.join(each for each in known if each)}{began}"
+        yield Blocker(pid, held, query or None)

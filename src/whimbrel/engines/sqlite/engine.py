@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Ended, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite import reflecting, respelling, runner, session, watching
 from whimbrel.engines.sqlite.messages import explained
@@ -84,7 +84,7 @@ class SQLiteEngine:
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection)
 
-    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[str]:
+    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
 
