@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,16 @@ class CarefulLoader(SourceFileLoader):
     def set_data(self, path: str, data: Any, **options: Any) -> None:
         if time.time() - os.stat(self.path).st_mtime > JUST_NOW:
             super().set_data(path, data, **options)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """A scope in which users' modules are imported: what they print goes to stderr.
+
+    stdout is for the data of commands.
+    """
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 class _Finder:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from inside import Inside
 from projects import CREATE, Project
 
 KEY = '("id", models.BigAutoField(primary_key=True))'
@@ -16,7 +19,7 @@ def blog(tmp_path: Path, database_url: str) -> Project:
     """A project with an empty app, once on each database."""
     root = tmp_path / "project"
     root.mkdir()
-    return Project(root, database_url).configured("blog")
+    return Inside(root, database_url).configured("blog")
 
 
 # -- django-users/03 -------------------------------------------------------------------------
@@ -181,3 +184,71 @@ def test_a_plan_warns_as_the_run_does_and_marks_what_has_no_way_back(blog: Proje
     assert warned in blog.do("migrate", "--fake").err
     faked = blog.do("migrate", "news", "zero", "--fake").err
     assert "Removed from the record, the database left as it is: news.0001_initial" in faked
+
+
+# -- code that ends the program, prints, or changes ------------------------------------------
+
+
+ENDINGS = (
+    "import sys; sys.exit(0)",
+    "raise GeneratorExit",
+    "raise SystemExit",
+    "raise BaseException",
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_code_that_ends_the_program_is_an_error_with_its_place(tmp_path: Path, ending: str) -> None:
+    """In models, at the level of a migration, in its functions: never exit 0 with nothing said."""
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    called = "import sys; from whimbrel import migrations\n\ndef f(apps, schema_editor):\n    "
+    project.migration("blog", "0001_initial", "migrations.RunPython(f)")
+    file = project.root / "blog" / "migrations" / "0001_initial.py"
+    text = file.read_text()
+    file.write_text(f"{called}{ending}\n\n{text}")
+    ended = project.run("migrate")
+    assert (ended.code, "blog/migrations/0001_initial.py:4" in ended.err) == (5, True), ended.err
+    assert project.applied() == []
+    file.write_text(f"{text}\n\n{ending}\n")
+    ended = project.run("migrate")
+    assert (ended.code, "error[load]: blog/migrations/0001_initial.py:" in ended.err) == (4, True)
+    file.unlink()
+    project.write("blog/models.py", f"x = 1\n{ending}\n")
+    ended = project.run("makemigrations")
+    assert (ended.code, "blog/models.py:2: blog.models does not import" in ended.err) == (2, True)
+
+
+def test_what_modules_print_is_no_data(tmp_path: Path) -> None:
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.migration("blog", "0001_initial", CREATE.format(name="M"))
+    file = project.root / "blog" / "migrations" / "0001_initial.py"
+    file.write_text(f"print('hello of a migration')\n{file.read_text()}")
+    project.write("blog/models.py", "print('hello of models')\n")
+    for args in (["migrate", "--json"], ["check", "--json"]):
+        assert project.run(*args).json
+
+
+def test_the_digest_of_what_was_executed_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A constant that a cached migration imports is another when it is applied."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.write("blog/constants.py", "SIZE = 10\n")
+    project.migration(
+        "blog",
+        "0001_initial",
+        f'migrations.CreateModel("M", [{KEY}, ("n", models.CharField(max_length=SIZE))])',
+    )
+    file = project.root / "blog" / "migrations" / "0001_initial.py"
+    file.write_text(f"from blog.constants import SIZE\n{file.read_text()}")
+    os.utime(file, (1_000_000_000, 1_000_000_000))  # the cache trusts a file that is old enough
+    project.do("showmigrations")
+    (cache,) = file.parent.glob("__pycache__/whimbrel-*.json")
+    project.write("blog/constants.py", "SIZE = 200\n")
+    project.do("migrate")
+    ((recorded,),) = project.query("SELECT digest FROM whimbrel_migrations")
+    cache.unlink()
+    found = project.run("check", "--json").json["findings"]
+    assert [each for each in found if each["code"] == "edited"] == []
+    assert recorded

@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from whimbrel.cli.group import whimbrel
-
 
 class _Patient:
     """A stream that goes on where nobody takes what is written to it: closed, broken or full."""
@@ -50,14 +48,28 @@ def main(
     # What is said to people must not stop what is done.
     sys.stderr = _Patient(sys.stderr or open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
+        from whimbrel.cli.group import whimbrel
+
         whimbrel.main(
             args=list(args) if args is not None else None,
             prog_name=prog_name,
             project=Path(project) if project is not None else None,
         )
+    except KeyboardInterrupt:  # while the group is imported; it catches all others itself
+        print("Interrupted. Nothing was done.", file=sys.stderr)
+        sys.exit(130)
     finally:
         # Python looks for circles once more at its end, through all of SQLAlchemy: not in these.
         gc.freeze()
+
+
+def __getattr__(name: str) -> Any:
+    """The group, imported when it is asked for: Ctrl-C meanwhile is answered by `main`."""
+    if name == "whimbrel":
+        from whimbrel.cli.group import whimbrel
+
+        return whimbrel
+    raise AttributeError(name)
 
 
 __all__ = ["main", "whimbrel"]

@@ -51,7 +51,7 @@ def ending(error: BaseException, call: Call) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case SystemExit():
-            return error.code if isinstance(error.code, int) else 1
+            return _own(_ended(error), call)
         case WhimbrelError():
             return _own(error, call)
         case click.ClickException():
@@ -96,6 +96,18 @@ def _interrupted(error: BaseException, call: Call) -> int:
     talk(said)
     _to_machines({"code": "interrupted", "message": said}, call)
     return TERMINATED if call.terminated else INTERRUPTED
+
+
+def _ended(error: SystemExit) -> UsageError:
+    """What is said where code of the project ends the program in the middle of a command."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    return UsageError(
+        f"code of the project ended the program: sys.exit({error.code!r})",
+        place=f"{last.filename}:{last.lineno}" if last else None,
+        mend="Take it out of what runs when modules are imported, or put it behind "
+        "`if __name__ == '__main__'`.",
+    )
 
 
 def _refused(error: OSError) -> UsageError:

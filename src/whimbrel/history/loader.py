@@ -215,6 +215,13 @@ class History:
         node = self.files.get(key) or self.graph.node(key)
         return self._directories[key[0]].migration(node.name)
 
+    def digest(self, key: Key) -> str:
+        """The digest of what a migration does as it was imported; a node may know an older one."""
+        from whimbrel.history.digest import digest
+
+        migration = self.migration(key)
+        return digest(migration.operations, type(migration).__module__)
+
     # -- states
 
     def apply(self, key: Key, states: States) -> States:
@@ -229,7 +236,9 @@ class History:
             place = f"{migration.label}{inner}"
             mend = self.why_it_does_not_fit(key) or error.mend
             raise type(error)(error.message, place=place, mend=mend) from error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise StateError(
                 f"{type(error).__name__}: {error}",
                 place=migration.label,

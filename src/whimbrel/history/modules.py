@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from whimbrel.bytecode import CarefulLoader
+from whimbrel.bytecode import CarefulLoader, importing
 from whimbrel.errors import LoadError, WhimbrelError
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
@@ -72,9 +72,12 @@ class Package:
     def import_file(self, found: Found) -> types.ModuleType:
         """The module of a file, imported now. Raises `LoadError` with the line that broke."""
         try:
-            self._import_package()
-            return _execute(f"{self.name}.{found.name}", found.file)
-        except (Exception, SystemExit) as error:
+            with importing():
+                self._import_package()
+                return _execute(f"{self.name}.{found.name}", found.file)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() too: a file that ends the program is broken
             raise broken(found.file, error) from error
 
     def import_text(self, name: str, file: str, text: str) -> types.ModuleType:
@@ -83,10 +86,13 @@ class Package:
         Raises `LoadError` with the line of the text that broke.
         """
         try:
-            if self.directory.is_dir():
-                self._import_package()
-            return _execute_text(f"{self.name}.{name}", file, text)
-        except (Exception, SystemExit) as error:
+            with importing():
+                if self.directory.is_dir():
+                    self._import_package()
+                return _execute_text(f"{self.name}.{name}", file, text)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise broken(file, error) from error
 
     def _import_package(self) -> None:

@@ -177,7 +177,12 @@ class Executor:
         if backwards:
             recorder.forget(self.connection, self._forgotten(stage.nodes))
         else:
-            recorder.record(self.connection, map(row_of, self._to_record(stage.nodes)))
+            done = {node.key for node in stage.nodes}
+            rows = (
+                row_of(node, self.history if node.key in done else None)
+                for node in self._to_record(stage.nodes)
+            )
+            recorder.record(self.connection, rows)
 
     def _forgotten(self, nodes: Sequence[Node]) -> list[Key]:
         if self.history is None:

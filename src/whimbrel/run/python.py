@@ -71,7 +71,9 @@ def calling(function: Callable[..., Any], site: Site) -> Iterator[None]:
     """A scope in which a function of the user's is called; see `run_python` for what it raises."""
     try:
         yield
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() too: nothing would be applied, and nothing said
         if _is_of_the_connection(error, site):
             raise
         raise _explained(error, function, site) from error
@@ -106,14 +108,14 @@ async def _awaited(result: Awaitable[Any]) -> None:
 # -- errors ------------------------------------------------------------------------------------
 
 
-def _is_of_the_connection(error: Exception, site: Site) -> bool:
+def _is_of_the_connection(error: BaseException, site: Site) -> bool:
     engine = site.engine
     return isinstance(error, SQLAlchemyError) and (
         engine.is_lock_timeout(error) or engine.is_lost(error)
     )
 
 
-def _explained(error: Exception, function: Callable[..., Any], site: Site) -> WhimbrelError:
+def _explained(error: BaseException, function: Callable[..., Any], site: Site) -> WhimbrelError:
     where = _line_of(error, function)
     if isinstance(error, WhimbrelError):
         error.place = f"{where[0]}: {error.place}" if error.place else where[0]
@@ -123,7 +125,7 @@ def _explained(error: Exception, function: Callable[..., Any], site: Site) -> Wh
     return DataError(message, place=where[0], mend=_joined(where[1], mend))
 
 
-def _said(error: Exception, site: Site) -> tuple[str, str | None]:
+def _said(error: BaseException, site: Site) -> tuple[str, str | None]:
     if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
         what, _ = site.engine.explain(error, None)
         return f"{type(error).__name__}: {what}", None
@@ -136,7 +138,7 @@ def _joined(*lines: str | None) -> str | None:
     return "\n".join(line for line in lines if line) or None
 
 
-def _line_of(error: Exception, function: Callable[..., Any]) -> tuple[str, str | None]:
+def _line_of(error: BaseException, function: Callable[..., Any]) -> tuple[str, str | None]:
     """Where the user's own code was when it failed: its place, and the line itself."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_users(frame.filename)]

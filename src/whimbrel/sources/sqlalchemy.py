@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from whimbrel.bytecode import importing
 from whimbrel.errors import ConfigError, ModelError, StateError, WhimbrelError
 from whimbrel.sources import places
 from whimbrel.sources.names import Named, fields_of, mappers_of, model_names
@@ -122,7 +123,10 @@ def metadata_of(value: Any) -> sa.MetaData | None:
 def import_module(name: str, root: Path, place: str) -> ModuleType:
     """A module of the user's. Raises `ConfigError` where it does not import."""
     try:
-        return importlib.import_module(name)
+        with importing():
+            return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
     except WhimbrelError as error:
         error.place = error.place or places.of_error(error, root)
         raise
@@ -134,11 +138,11 @@ def import_module(name: str, root: Path, place: str) -> ModuleType:
                 mend=f"It was looked for in {root} and where Python imports from.",
             ) from error
         raise _broken(name, error, root) from error
-    except Exception as error:
+    except BaseException as error:  # sys.exit() too: nothing would be said of it
         raise _broken(name, error, root) from error
 
 
-def _broken(name: str, error: Exception, root: Path) -> ConfigError:
+def _broken(name: str, error: BaseException, root: Path) -> ConfigError:
     return ConfigError(
         f"{name} does not import: {type(error).__name__}: {error}",
         place=places.of_error(error, root) or name,
