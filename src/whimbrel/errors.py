@@ -6,6 +6,8 @@
     │   ├── ModelError         a model that no database, or not this one, could hold
     │   ├── WriteError         a value that cannot be written into a migration file
     │   └── QueryError         a query names what a historical model does not have
+    │       ├── MissingModel      no app or model of the name
+    │       ├── MissingField      no field of the name
     │       ├── MissingRow        get() found no row
     │       └── SeveralRows       get() found more than one
     ├── QuestionError       3  a question needs an answer
@@ -94,6 +96,30 @@ class QueryError(UsageError):
     """A query names a model, field, lookup or method that is not there, or asks for what cannot be."""
 
     code = "query"
+
+
+class MissingModel(QueryError, LookupError):
+    """There is no such app, or model, at a point of history."""
+
+    code = "missing-model"
+
+
+class NotALabel(QueryError, ValueError):
+    """What is to name a model is no "app.Model"."""
+
+    code = "not-a-label"
+
+
+class MissingField(QueryError):
+    """A historical model has no such field (Django's FieldDoesNotExist, and FieldError)."""
+
+    code = "missing-field"
+
+
+class UnknownArgument(QueryError, TypeError):
+    """A row is made with a name that is no field."""
+
+    code = "unknown-argument"
 
 
 class QueryAttributeError(QueryError, AttributeError):

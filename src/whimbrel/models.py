@@ -8,6 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from whimbrel.errors import MissingField as FieldDoesNotExist
+from whimbrel.errors import MissingField as FieldError
+from whimbrel.errors import MissingRow as ObjectDoesNotExist
+from whimbrel.errors import SeveralRows as MultipleObjectsReturned
 from whimbrel.schema.expressions import SQL, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.state.fields import (
@@ -93,6 +97,8 @@ __all__ = [
     "ExclusionConstraint",
     "F",
     "Field",
+    "FieldDoesNotExist",
+    "FieldError",
     "FloatField",
     "ForeignKey",
     "ForeignKeyConstraint",
@@ -105,6 +111,8 @@ __all__ = [
     "JSONField",
     "ManyToManyField",
     "Model",
+    "MultipleObjectsReturned",
+    "ObjectDoesNotExist",
     "OnDelete",
     "OneToOneField",
     "PositiveBigIntegerField",

@@ -206,6 +206,16 @@ LOOKUPS: dict[str, tuple[Any, list[str]]] = {
 }  # fmt: skip
 
 
+#: Rows with other JSON than asks for: what they lack is unknown, and so is its negation, as in
+#: Django. (Where there is no JSON at all, the negation is true.)
+LACKING = {
+    f"JSON {name}": {"Third"}
+    for name in ("key", "key, order", "text", "text, icontains", "truth", "object", "in")
+} | {
+    "JSON path": {"Third", "second"},
+}
+
+
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_filter(apps: Apps, name: str) -> None:
     lookups, expected = LOOKUPS[name]
@@ -213,7 +223,8 @@ def test_filter(apps: Apps, name: str) -> None:
     assert titles(Post.objects.filter(**lookups).distinct()) == expected
     assert titles(Post.objects.exclude(~Q(**lookups)).distinct()) == expected
     if not any("__" in key and "comments" in key and len(lookups) > 1 for key in lookups):
-        assert titles(Post.objects.exclude(**lookups)) == sorted(set(ALL) - set(expected))
+        others = {*ALL} - {*expected} - LACKING.get(name, set())
+        assert titles(Post.objects.exclude(**lookups)) == sorted(others)
 
 
 CONDITIONS: dict[str, tuple[Any, list[str]]] = {

@@ -13,7 +13,7 @@ from whimbrel.history.values import Values, Writer, is_default
 from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunPython
-from whimbrel.schema.expressions import LOOKUPS, SQL, Combinable, Combined, F, Q
+from whimbrel.schema.expressions import LOOKUPS, SIGNS, SQL, Combinable, Combined, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
 from whimbrel.state.fields.base import Field, NotProvided
@@ -254,8 +254,8 @@ def _q(self: Values, value: Q) -> Code:
     conditions, lookups = _conditions_and_lookups(value.children)
     if value.connector == Q.AND and lookups is not None:
         return self.call(_models(self, "Q"), conditions, lookups)
-    sign = "&" if value.connector == Q.AND else "|"
-    return Joined(tuple(_operand(self, each, value.connector) for each in value.children), sign)
+    sides = tuple(_operand(self, each, value.connector) for each in value.children)
+    return Joined(sides, SIGNS[value.connector].strip())
 
 
 def _conditions_and_lookups(children: Iterable[Any]) -> tuple[list[Q], dict[str, Any] | None]:

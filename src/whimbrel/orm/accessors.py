@@ -6,6 +6,7 @@ instance that is in a Session it is SQLAlchemy's too; of any other, Django's.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -75,6 +76,15 @@ class Accessor:
         else:
             self.put(instance, value)
 
+    def missing(self, instance: Any) -> Exception:
+        """The error where it leads to no row: ``hasattr`` is False then."""
+        hop = self.hop
+        kind: type[Exception] = hop.target.no_other_side
+        return kind(
+            f"this {self.meta.label} leads to no {hop.target.label} by {self.name!r}: "
+            f"{hop.local} is {getattr(instance, hop.local)!r}"
+        )
+
     def put(self, instance: Any, value: Any) -> None:
         """Set it on an instance."""
         raise QueryError(
@@ -90,12 +100,26 @@ def _is_in_session(instance: Any) -> bool:
 class Forward(Accessor):
     """The row that a key points at."""
 
+    @cached_property
+    def other_side(self) -> str | None:
+        """The accessor of the other side, where that leads to one row."""
+        hop = self.hop
+        here = (hop.owner.label, hop.field_name)
+        for each in hop.target.reverses.values():
+            if not each.many and (each.label, each.field_name) == here:
+                return each.accessor
+        return None
+
     def of(self, instance: Any) -> Any:
         hop = self.hop
         value = getattr(instance, hop.local)
-        if value is None:
-            return None
         known = kept(instance).get(self.name)
+        if value is None:
+            if known is not None:
+                return known  # it was set before it was saved
+            if hop.field.null:
+                return None
+            raise self.missing(instance)
         if known is not None and getattr(known, hop.remote) == value:
             return known
         found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
@@ -112,6 +136,8 @@ class Forward(Accessor):
             )
         setattr(instance, hop.local, None if value is None else getattr(value, hop.remote))
         kept(instance)[self.name] = value
+        if value is not None and self.other_side is not None:
+            kept(value)[self.other_side] = instance
 
 
 class ReverseOne(Accessor):
@@ -123,7 +149,10 @@ class ReverseOne(Accessor):
         if known is not None:
             return known
         value = getattr(instance, hop.local)
-        found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
+        rows = hop.target.model.objects.using(instance._alias)
+        found = rows.filter(**{hop.remote: value}).first() if value is not None else None
+        if found is None:
+            raise self.missing(instance)
         kept(found)[hop.field_name] = instance
         kept(instance)[self.name] = found
         return found

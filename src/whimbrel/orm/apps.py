@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.engine import Connection
 
-from whimbrel.errors import QueryError
+from whimbrel.errors import MissingModel, NotALabel
 from whimbrel.orm.building import build
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
@@ -52,10 +53,10 @@ class Apps:
     def get_model(self, app_label: str, model_name: str | None = None) -> type[Any]:
         """The model ``("blog", "BlogPost")`` or ``("blog.BlogPost")``, in any case of letters.
 
-        Raises `QueryError` where there is none at this point of history, naming those that are.
+        Raises `MissingModel` where there is none at this point of history, naming those that are.
         """
         if model_name is None and "." not in app_label:
-            raise QueryError(
+            raise NotALabel(
                 f"{app_label!r} names no model",
                 mend='Models are called "app.Model": apps.get_model("blog", "BlogPost").',
             )
@@ -70,6 +71,20 @@ class Apps:
             if app_label is None or model.app == app_label
         ]
 
+    def get_app_configs(self) -> list[AppConfig]:
+        """The apps that have models at this point of history."""
+        return [AppConfig(self, label) for label in sorted({model.app for model in self.state})]
+
+    def get_app_config(self, app_label: str) -> AppConfig:
+        """One app. Raises `MissingModel`."""
+        if not self.is_installed(app_label):
+            raise self._unknown(app_label)
+        return AppConfig(self, app_label)
+
+    def is_installed(self, app_label: str) -> bool:
+        """Whether an app has models at this point of history."""
+        return any(model.app == app_label for model in self.state)
+
     def dispose(self) -> None:
         """Let go of the classes and their mappers; they are of no use afterwards."""
         self.registry.dispose()
@@ -79,7 +94,7 @@ class Apps:
     # -- building
 
     def built(self, label: str) -> type[Any]:
-        """The class of a label, which is built now if it was not before. Raises `QueryError`."""
+        """The class of a label, which is built now if it was not before. Raises `MissingModel`."""
         key = label.lower()
         found = self._built.get(key)
         if found is None:
@@ -96,7 +111,7 @@ class Apps:
         return meta
 
     def model(self, label: str) -> Model:
-        """The model as a value: of the state, or that of a table between two. Raises `QueryError`."""
+        """The model as a value: of the state, or that of a table between two. Raises `MissingModel`."""
         found = self.state.find(label) or self._between.get(label.lower())
         if found is None:
             raise self._unknown(label)
@@ -119,18 +134,18 @@ class Apps:
 
     # -- what is not there
 
-    def _unknown(self, label: str) -> QueryError:
+    def _unknown(self, label: str) -> MissingModel:
         app, _, name = label.partition(".")
         there = [model.name for model in self.state.of_app(app)]
         apps = sorted({model.app for model in self.state})
         if not there:
             listed = f"There are: {', '.join(apps)}." if apps else "There are no models at all."
             near = difflib.get_close_matches(app, apps, n=1)
-            return QueryError(
+            return MissingModel(
                 f"there is no app {app!r} with models at this point of history",
                 mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
             )
-        return QueryError(
+        return MissingModel(
             f"there is no model {label} at this point of history",
             mend=" ".join([*self._nearest(label, name, there), f"{app} has: {', '.join(there)}."]),
         )
@@ -143,3 +158,24 @@ class Apps:
             yield f"Did you mean {by_name[near[0]]!r}?"
         elif elsewhere:
             yield f"Did you mean {elsewhere[0]}?"
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """An app at a point of history: its ``label``, and its models."""
+
+    apps: Apps
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The label: history knows no packages."""
+        return self.label
+
+    def get_models(self) -> list[type[Any]]:
+        """Its models; this builds them."""
+        return self.apps.get_models(self.label)
+
+    def get_model(self, model_name: str) -> type[Any]:
+        """One of its models. Raises `MissingModel`."""
+        return self.apps.get_model(self.label, model_name)

@@ -10,11 +10,11 @@ from whimbrel.orm.accessors import Forward, Objects, ReverseOne, ToMany
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.models import HistoricalModel, load_missing
 from whimbrel.orm.relations import names_of
-from whimbrel.orm.types import historical
+from whimbrel.orm.types import Address, historical
 from whimbrel.sources.declared import Info
-from whimbrel.sources.mapping import map_class, table_of
+from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
-from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+from whimbrel.state.fields import Field, ForeignKey, GenericIPAddressField, ManyToManyField
 from whimbrel.state.lowering import column_types
 from whimbrel.state.model import Model
 from whimbrel.state.options import Options, PrimaryKeyConstraint
@@ -116,12 +116,17 @@ def _refine(apps: Apps, value: Model, meta: Meta) -> None:
     """What only the state knows: types of keys and names of enums. And ``update()`` sets nothing
     that it is not told, as `auto_now` would: saving does that."""
     lowered = column_types(apps.state, value)
-    for column in meta.table.columns:
-        column.type = historical(_collated(build_type(lowered[column.name]), column.type))
+    for each in meta.own_fields:
+        column = each.table_column
+        type = historical(_like(build_type(lowered[column.name]), column.type))
+        column.type = Address(type) if isinstance(each.field, GenericIPAddressField) else type
         column.onupdate = None
 
 
-def _collated(type: Any, before: Any) -> Any:
+def _like(type: Any, before: Any) -> Any:
+    """The type with what the field has said beside it."""
+    if getattr(before, "none_as_null", False):
+        type = without_json_null(type)
     collation = getattr(before, "collation", None)
     if collation and getattr(type, "collation", collation) != collation:
         type = type.copy()

@@ -256,7 +256,8 @@ class Chain:
             if isinstance(step, Annotation)
         ]
         by_name = {step.name: step for step in kept}
-        query = self.query.but(steps=tuple(by_name.values()))
+        known = (*self.query.known, *other.query.known)
+        query = self.query.but(steps=tuple(by_name.values()), known=known)
         return type(self)(query.filtered(condition))
 
     def __getattr__(self, name: str) -> Any:
@@ -268,12 +269,32 @@ def _label(expression: Any, number: int) -> str:
     return alias if isinstance(alias, str) else f"{type(expression).__name__.lower()}{number}"
 
 
+#: What to write for what a queryset, or a manager of Django's own, has there.
+_INSTEAD = {
+    "raw": "schema_editor.execute(sql, params) gives rows; filter() takes SQLAlchemy's text() too.",
+    "extra": "annotate() and filter() take expressions of SQLAlchemy's: sqlalchemy.text(...).",
+    "dates": 'annotate(day=TruncDay("field")).values_list("day", flat=True).distinct() gives them.',
+    "datetimes": 'annotate(at=TruncHour("field")).values_list("at", flat=True).distinct() gives them.',
+    "get_for_model": "Name it: ContentType.objects.get_or_create(app_label=..., model=...). Managers "
+    "of models.py are no part of history.",
+    "get_for_id": "objects.get(pk=...) gives it. Managers of models.py are no part of history.",
+    "get_by_natural_key": "Name the fields: objects.get(codename=..., content_type=...). Managers of "
+    "models.py are no part of history.",
+    "create_user": "Managers of models.py are no part of history: objects.create(...), with the "
+    "password hashed before.",
+}
+
+
 def unknown_method(of: str, name: str) -> Exception:
     """The error for a method that there is not."""
     from whimbrel.orm.queryset import QuerySet
 
+    if name == "_raw_delete":
+        return QueryAttributeError(f"{of} has no {name!r}", mend="delete() is one statement here.")
     if name.startswith("_"):
         return AttributeError(name)
+    if name in _INSTEAD:
+        return QueryAttributeError(f"{of} has no {name!r}", mend=_INSTEAD[name])
     there = [each for each in dir(QuerySet) if not each.startswith("_")]
     near = difflib.get_close_matches(name, there, n=1)
     return QueryAttributeError(

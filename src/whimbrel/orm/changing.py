@@ -13,7 +13,8 @@ from whimbrel.errors import QueryError
 from whimbrel.orm.cascading import cascade, cascades
 from whimbrel.orm.compiling import Compiler
 from whimbrel.orm.query import Annotation, Query
-from whimbrel.orm.scope import Scope, is_expression
+from whimbrel.orm.scope import Scope
+from whimbrel.orm.types import is_expression, stored
 
 if TYPE_CHECKING:
     from whimbrel.orm.meta import BoundField, Meta
@@ -97,7 +98,7 @@ def _new(query: Query, field: BoundField, value: Any) -> Element:
         hop = query.meta.hop(field.name) if field.is_relation else None
         if hop is not None and hasattr(value, "_meta"):
             value = getattr(value, hop.remote)
-        return Scope(query.meta).value(value, column)
+        return Scope(query.meta).value(stored(value, column.type), column)
     annotations = tuple(each for each in query.steps if isinstance(each, Annotation))
     plain = Compiler(Query(query.meta, query.alias, steps=annotations, order=()))
     made = plain.scope.value(value, column)

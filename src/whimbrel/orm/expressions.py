@@ -10,8 +10,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.scope import is_expression, plain_value
-from whimbrel.orm.types import historical
+from whimbrel.orm.scope import plain_value
+from whimbrel.orm.types import historical, is_expression
 from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
 from whimbrel.sources.types import build
 from whimbrel.state.fields import Field
@@ -65,6 +65,10 @@ class Expression(Combinable):
 
     def __or__(self, other: Any) -> Q:
         joined: Q = Q(self) | other
+        return joined
+
+    def __xor__(self, other: Any) -> Q:
+        joined: Q = Q(self) ^ other
         return joined
 
     def __invert__(self) -> Any:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from whimbrel.orm import lookups, spelling
 from whimbrel.orm.expressions import Expression, Func, Value
-from whimbrel.orm.types import Moment
+from whimbrel.orm.types import JSON, Moment
 from whimbrel.schema.expressions import Combinable
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ class KeyTransform(Expression):
         self.expression = expression
 
     def resolve(self, scope: Scope) -> Element:
-        return spelling.JsonValueAt(scope.source(self.expression), (self.key,), type_=sa.JSON())
+        return spelling.JsonValueAt(scope.source(self.expression), (self.key,), type_=JSON)
 
 
 class KeyTextTransform(KeyTransform):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
 from whimbrel.orm import spelling
-from whimbrel.orm.types import Moment
+from whimbrel.orm.types import JSON, Address, Moment, is_expression
 
 if TYPE_CHECKING:
     from whimbrel.orm.paths import Path
@@ -35,7 +36,12 @@ def compared(
     between = rest[:-1] if rest and rest[-1] in LOOKUPS else rest
     made = transformed(column, between, name)
     value = _keys(value, path)
-    if value is None and lookup in ("exact", "iexact"):
+    if value is None:
+        if lookup not in ("exact", "iexact"):
+            raise QueryError(
+                f"{name}=None asks for nothing",
+                mend=f"Ask for NULL: {name.rpartition('__')[0]}__isnull=True.",
+            )
         return made.is_(None)
     return LOOKUPS[lookup](scope, made, value)
 
@@ -50,7 +56,13 @@ def _keys(value: Any, path: Path | None) -> Any:
         return value.keyed_by(hop.target, hop.remote)
     if not hasattr(value, "_meta") or isinstance(value, type):
         return value
-    return getattr(value, hop.remote) if hop is not None else value.pk
+    key = getattr(value, hop.remote) if hop is not None else value.pk
+    if key is None:
+        raise QueryError(
+            f"a {value._meta.label} that was never saved has no key to ask for",
+            mend="Save it first.",
+        )
+    return key
 
 
 # -- transforms
@@ -63,7 +75,7 @@ def transformed(column: Element, names: Iterable[str], full: str) -> Element:
     """A column with transforms applied: parts of dates, JSON's keys. Raises `QueryError`."""
     names = tuple(names)
     if names and _is_json(column):
-        return spelling.JsonValueAt(column, _json_keys(names), type_=sa.JSON())
+        return spelling.JsonValueAt(column, _json_keys(names), type_=JSON)
     for name in names:
         known = transforms_of(column)
         if name not in known:
@@ -120,7 +132,20 @@ def _comparison(operator: Callable[[Element, Element], Element]) -> Callable[...
     return lambda scope, column, value: operator(column, scope.value(value, column))
 
 
+def _up_to_whole(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
+    """A comparison of whole numbers with a fraction, which is cut off for every other."""
+
+    def made(scope: Scope, column: Element, value: Any) -> Element:
+        if isinstance(column.type, sa.Integer) and isinstance(value, float):
+            value = math.ceil(value)
+        return operator(column, scope.value(value, column))
+
+    return made
+
+
 def _text(column: Element) -> Element:
+    if isinstance(column.type, Address):
+        return spelling.host_of(column, type_=sa.Text())
     return column if isinstance(column.type, sa.String) else sa.cast(column, sa.Text())
 
 
@@ -152,8 +177,6 @@ def _in(scope: Scope, column: Element, value: Any) -> Element:
     if isinstance(value, sa.sql.ClauseElement):
         several: Any = value
         return column.in_(several)
-    if isinstance(value, str):
-        raise QueryError(f"in takes several values, not {value!r}", mend=f"[{value!r}]")
     given = [each for each in value if each is not None]
     if len(given) > _MANY and {*map(type, given)} in ({int}, {str}):
         return spelling.is_among(column, given)
@@ -167,6 +190,8 @@ def _range(scope: Scope, column: Element, value: Any) -> Element:
 
 
 def _is_null(scope: Scope, column: Element, value: Any) -> Element:
+    if not isinstance(value, bool):
+        raise QueryError(f"isnull is asked with True or False, not {value!r}")
     return column.is_(None) if value else column.is_not(None)
 
 
@@ -181,8 +206,8 @@ LOOKUPS: dict[str, Callable[[Any, Element, Any], Element]] = {
     "exact": _comparison(lambda left, right: left == right),
     "iexact": _iexact,
     "gt": _comparison(lambda left, right: left > right),
-    "gte": _comparison(lambda left, right: left >= right),
-    "lt": _comparison(lambda left, right: left < right),
+    "gte": _up_to_whole(lambda left, right: left >= right),
+    "lt": _up_to_whole(lambda left, right: left < right),
     "lte": _comparison(lambda left, right: left <= right),
     "in": _in,
     "range": _range,
@@ -230,7 +255,7 @@ def _compared_json(
     known = last in LOOKUPS or last in _OF_JSON
     lookup, keys = (last, rest[:-1]) if known else ("exact", rest)
     path = _json_keys(keys)
-    value = list(value) if isinstance(value, tuple) else value  # a Q makes tuples of lists
+    value = _json_value(value)
     if lookup in _OF_JSON:
         return _has(column, path, lookup, value)
     if lookup == "isnull":
@@ -239,9 +264,11 @@ def _compared_json(
     if lookup == "contains" and not isinstance(value, str):
         return spelling.HoldsJson(_json_at(column, path), value)
     if lookup == "in":
-        return sa.or_(sa.false(), *(_json_equals(column, path, each) for each in value))
+        return sa.or_(
+            sa.false(), *(_json_equals(scope, column, path, _json_value(each)) for each in value)
+        )
     if lookup == "exact":
-        return _json_equals(column, path, value)
+        return _json_equals(scope, column, path, value)
     if lookup in ("gt", "gte", "lt", "lte") and not isinstance(value, str):
         text = sa.literal(json.dumps(value))
         there = spelling.JsonComparedAt(column, path)
@@ -258,7 +285,7 @@ _ORDER: dict[str, Callable[[Any, Any], Element]] = {
 
 
 def _json_at(column: Element, path: tuple[Any, ...]) -> Element:
-    return spelling.JsonValueAt(column, path, type_=sa.JSON()) if path else column
+    return spelling.JsonValueAt(column, path, type_=JSON) if path else column
 
 
 def _has(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
@@ -270,11 +297,27 @@ def _has(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Ele
     return sa.or_(*met) if lookup == "has_any_keys" else sa.and_(*met)
 
 
-def _json_equals(column: Element, path: tuple[Any, ...], value: Any) -> Element:
-    """Whether the JSON at a path is a value. None is JSON's null; of the column itself, NULL too."""
-    kind = spelling.JsonKindAt(column, path, type_=sa.String())
+def _json_value(value: Any) -> Any:
+    """A plain value; of a `Value` what is in it. A Q makes tuples of lists."""
+    if isinstance(value, tuple):
+        return list(value)
+    return (
+        value.value if hasattr(type(value), "resolve_like") and hasattr(value, "value") else value
+    )
+
+
+def _json_equals(scope: Scope, column: Element, path: tuple[Any, ...], value: Any) -> Element:
+    """Whether the JSON at a path is a value. None is JSON's null.
+
+    Of a column that holds JSON's null for None, as SQLAlchemy's own do, it is NULL too.
+    """
     if value is None:
-        return kind == "null" if path else sa.or_(column.is_(None), kind == "null")
+        null = spelling.JsonKindAt(column, path, type_=sa.String()) == "null"
+        return null if path or column.type.none_as_null else sa.or_(column.is_(None), null)  # type: ignore[attr-defined]
+    if is_expression(value):
+        other = scope.resolved(value)
+        at = spelling.JsonComparedAt(other, ()) if _is_json(other) else spelling.as_json(other)
+        return spelling.JsonComparedAt(column, path) == at
     text = sa.literal(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
         return spelling.JsonTruthAt(column, path, type_=sa.String()) == str(value).lower()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from whimbrel.errors import QueryError
+from whimbrel.errors import MissingField, QueryAttributeError, QueryError
 from whimbrel.orm.relations import Hop, Reverse, forward_hop, names_of, reverses, to_many_hop
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import attribute
@@ -61,10 +61,32 @@ class BoundField:
         return column
 
     def __getattr__(self, name: str) -> Any:
+        if name in _INSTEAD_OF_FIELD:
+            raise QueryAttributeError(
+                f"a field of a historical model has no {name!r}", mend=_INSTEAD_OF_FIELD[name]
+            )
         return getattr(self.field, name)
 
     def __repr__(self) -> str:
         return f"<{self.meta.label}.{self.name}: {type(self.field).__name__}>"
+
+
+#: What to write for what a field, and a model's ``_meta``, have in Django.
+_INSTEAD_OF_FIELD = {
+    "get_internal_type": "type(field.field).__name__ is the name of its kind.",
+    "remote_field": "field.related_model is what it points at, field.is_relation whether it does.",
+    "to_python": "Saving converts values; read them with refresh_from_db().",
+    "value_from_object": "row.serializable_value(field.name) gives the value.",
+}
+_INSTEAD_OF_META = {
+    "unique_together": "The constraints of this point of history: _meta.value.options.constraints.",
+    "index_together": "The indexes of this point of history: _meta.value.options.indexes.",
+    "related_objects": "The relations that point at it: _meta.reverses, by accessor.",
+    "verbose_name": "History knows no names for people: _meta.object_name.",
+    "verbose_name_plural": "History knows no names for people: _meta.object_name.",
+    "permissions": "Write them into the function.",
+    "default_manager": "The model's only manager is Model.objects.",
+}
 
 
 class Meta:
@@ -134,6 +156,12 @@ class Meta:
     def __repr__(self) -> str:
         return f"<_meta of {self.label}>"
 
+    def __getattr__(self, name: str) -> Any:
+        raise QueryAttributeError(
+            f"the _meta of a historical model has no {name!r}",
+            mend=_INSTEAD_OF_META.get(name, "Models as values: _meta.value, of whimbrel.state."),
+        )
+
     # -- fields
 
     @cached_property
@@ -175,13 +203,13 @@ class Meta:
         """Every field, many-to-many ones too."""
         return [*self.fields, *self.many_to_many]
 
-    def get_field(self, name: str) -> BoundField:
-        """The field of a name. Raises `QueryError`, naming those that there are."""
-        found = self.by_name.get(name) or next(
-            (each for each in self.many_to_many if each.name == name), None
+    def get_field(self, field_name: str) -> BoundField:
+        """The field of a name. Raises `MissingField`, naming those that there are."""
+        found = self.by_name.get(field_name) or next(
+            (each for each in self.many_to_many if each.name == field_name), None
         )
         if found is None:
-            raise self.unknown_field(name)
+            raise self.unknown_field(field_name)
         return found
 
     @cached_property
@@ -212,6 +240,12 @@ class Meta:
                 mend="Name its fields one by one.",
             )
         return self.primary_key[0]
+
+    @cached_property
+    def no_other_side(self) -> type[Exception]:
+        """The error of a relation that leads to no row of this model."""
+        bases = (self.model.DoesNotExist, AttributeError)
+        return type("RelatedObjectDoesNotExist", bases, {"__module__": self.model.__module__})
 
     @cached_property
     def lineage(self) -> tuple[Meta, ...]:
@@ -266,12 +300,12 @@ class Meta:
         reverse = [each.query_name for meta in self.lineage for each in meta.reverses.values()]
         return list(dict.fromkeys([*(each.name for each in self.get_fields()), *reverse]))
 
-    def unknown_field(self, name: str, more: Iterator[str] | tuple[str, ...] = ()) -> QueryError:
+    def unknown_field(self, name: str, more: Iterator[str] | tuple[str, ...] = ()) -> MissingField:
         """The error for a name that is neither a field nor a relation."""
         there = [*self.names(), *more]
         near = difflib.get_close_matches(name, there, n=1)
         listed = f"It has: {', '.join(there)}."
-        return QueryError(
+        return MissingField(
             f"{self.label} has no field {name!r} at this point of history",
             place=self.value.place,
             mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,

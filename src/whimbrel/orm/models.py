@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from whimbrel.errors import QueryAttributeError, QueryError
+from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument
 from whimbrel.orm import writing
-from whimbrel.orm.accessors import kept
+from whimbrel.orm.accessors import Accessor, kept
 from whimbrel.orm.states import add_missing, is_saved, mark_gone
 from whimbrel.sources.mapping import default_of
+from whimbrel.state.fields import BinaryField, CharField, Field, TextField
 
 if TYPE_CHECKING:
     from whimbrel.orm.managers import Manager
@@ -38,19 +40,32 @@ class HistoricalModel:
             values.setdefault(field.attname, value)
         for field in fields:
             given = field.attname in values or field.name in values
-            if field.field.has_default and not given and not (_is_key(field) and "pk" in values):
+            if given or (_is_key(field) and "pk" in values):
+                continue
+            if field.field.has_default:
                 values[field.attname] = default_of(field.field)
+            elif (empty := _empty(field.field)) is not None:
+                values[field.attname] = empty
         for name, value in values.items():
             self._take(name, value)
 
     def _take(self, name: str, value: Any) -> None:
         if name not in self._meta.by_name and name != "pk" and self._meta.hop(name) is None:
-            raise self._meta.unknown_field(name)
+            error = self._meta.unknown_field(name)
+            raise UnknownArgument(error.message, place=error.place, mend=error.mend)
         setattr(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        relation = inspect.getattr_static(type(self), name, None)
+        if isinstance(relation, Accessor):
+            raise relation.missing(self)
+        if name in _INSTEAD or (name.startswith("get_") and name.endswith("_display")):
+            raise QueryAttributeError(
+                f"a row of {self._meta.label} has no {name!r} at this point of history",
+                mend=_INSTEAD.get(name, "History knows no choices: write their names here."),
+            )
         there = [*(each.attname for each in self._meta.fields), *self._meta.names(), *_METHODS]
         near = difflib.get_close_matches(name, there, n=1)
         raise QueryAttributeError(
@@ -107,16 +122,17 @@ class HistoricalModel:
     ) -> None:
         """Write it at once: UPDATE where it was read or saved before, else INSERT.
 
-        update_fields: the only fields to write; none of them, nothing. Raises `QueryError` for
+        An UPDATE leaves alone what has not changed since. update_fields: the only fields to write; none of them, nothing. Raises `QueryError` for
         a field that there is not, or with ``force_update`` where no row was there.
         """
+        elsewhere = using not in (None, self._state.db)
         self._choose(using)
         if update_fields is not None:
             chosen = [self._meta.get_field(name) for name in update_fields]
             if chosen:
                 self._update_or_refuse(chosen)
             return
-        if force_insert or not (self._may_be_there() and self._updated(force_update)):
+        if force_insert or not (self._may_be_there() and self._updated(force_update, elsewhere)):
             writing.insert(self)
 
     def _choose(self, using: str | None) -> None:
@@ -132,14 +148,14 @@ class HistoricalModel:
         made = any(callable(each.field.default) for each in keys)
         return not made and all(self.__dict__.get(each.attname) is not None for each in keys)
 
-    def _updated(self, must: bool) -> bool:
-        there = writing.update(self, self._meta.fields)
+    def _updated(self, must: bool, elsewhere: bool) -> bool:
+        there = writing.update(self, self._meta.fields, by_name=elsewhere)
         if must and not there:
             raise self._no_row()
         return there
 
     def _update_or_refuse(self, fields: list[BoundField]) -> None:
-        if not writing.update(self, fields):
+        if not writing.update(self, fields, by_name=True):
             raise self._no_row()
 
     def _no_row(self) -> QueryError:
@@ -188,6 +204,23 @@ def _is_key(field: BoundField) -> bool:
     return field in field.meta.primary_key
 
 
+def _empty(field: Field) -> Any:
+    """What a field of text, or of bytes, holds that was not given; None for any other."""
+    if field.null or field.column_default() is not None or field.computed() is not None:
+        return None
+    return next((empty for kind, empty in _EMPTY if isinstance(field, kind)), None)
+
+
+_EMPTY: tuple[tuple[Any, Any], ...] = (((CharField, TextField), ""), (BinaryField, b""))
+
+#: What to write for what a row has in Django.
+_INSTEAD = {
+    "full_clean": "The database checks what it is given: catch IntegrityError around save().",
+    "clean_fields": "The database checks what it is given: catch IntegrityError around save().",
+    "validate_unique": "The database checks what it is given: catch IntegrityError around save().",
+    "save_base": "save() runs no signals and no methods of models.py: use it.",
+    "get_deferred_fields": "sqlalchemy.inspect(row).unloaded has their names.",
+}
 _METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
 
 

@@ -58,6 +58,8 @@ class Query:
     lock: tuple[tuple[str, Any], ...] | None = None
     combined: tuple[str, tuple[Query, ...]] | None = None
     empty: bool = False
+    #: Rows that are known already: the relation that leads to one, its attribute and value, the row.
+    known: tuple[tuple[str, str, Any, Any], ...] = ()
 
     def but(self, **changed: Any) -> Query:
         """The same query with something else."""

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from whimbrel.orm.accessors import kept
 from whimbrel.orm.compiling import Compiled, Part, compiled
 from whimbrel.orm.cursors import chunks_of
-from whimbrel.orm.states import loaded
+from whimbrel.orm.states import loaded, remember
+from whimbrel.orm.types import may_change
 
 if TYPE_CHECKING:
     from whimbrel.orm.query import Query
@@ -72,6 +73,9 @@ def _of_instances(query: Query, part: Part, made: Compiled) -> Callable[[Any], A
             instance.__dict__[name] = row[at]
         if alias is not None:
             instance.__dict__["_alias"] = alias
+        for relation, attribute, value, parent in query.known:
+            if instance.__dict__.get(attribute) == value:
+                kept(instance).setdefault(relation, parent)
         return instance
 
     return read
@@ -85,6 +89,7 @@ def _of_part(part: Part) -> Callable[[Any], Any]:
     key_at = [start + part.fields.index(each) for each in top]
     model, missing = part.meta.model, part.missing
     below = [(each, _of_part(each)) for each in part.below]
+    changing = [each.attname for each in part.fields if may_change(each.table_column.type)]
 
     def read(row: Any) -> Any:
         key = tuple(row[at] for at in key_at)
@@ -92,6 +97,8 @@ def _of_part(part: Part) -> Callable[[Any], Any]:
             return None
         values = dict(zip(names, row[start:end], strict=True))
         instance = loaded(model, values, key, missing)
+        if changing:
+            remember(instance, changing)
         for each, inner in below:
             _keep(instance, each, inner(row))
         return instance

@@ -35,6 +35,8 @@ class RelatedManager(Manager):
     def get_queryset(self) -> QuerySet:
         known = kept(self.instance).get(f"[{self.hop.name}]")
         found = super().get_queryset()._filtered_by(self._condition())
+        parent = (self.hop.field_name, self.hop.remote, self._near, self.instance)
+        found = found._with(known=(*found.query.known, parent))
         return found._known(known) if known is not None else found
 
     def _condition(self) -> dict[str, Any]:

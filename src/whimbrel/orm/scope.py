@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.util import ClauseAdapter
 
 from whimbrel.orm import spelling
-from whimbrel.orm.lookups import compared, transformed
+from whimbrel.orm.conditions import condition
+from whimbrel.orm.lookups import transformed
 from whimbrel.orm.paths import Path, path_of
-from whimbrel.orm.types import prepared
-from whimbrel.schema.expressions import SQL, Combinable, Combined, F, Ordered, Q
+from whimbrel.orm.types import is_expression, prepared
+from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
 from whimbrel.sources.clauses import Words
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Scope:
         return here
 
     def _along(self, node: Node, hop: Hop, trimmed: bool) -> Node:
-        name = f"{hop.owner.label}.{hop.field_name}{'-' if hop.reverse else '+'}"
+        name = _name_of(hop)
         if hop.between is None:
             return self._reached(node, name, hop.local, hop.target, hop.remote, hop)
         between = hop.between
@@ -114,7 +115,7 @@ class Scope:
         self, node: Node, name: str, local: str, target: Meta, remote: str, hop: Hop
     ) -> Node:
         for there in node.below.get(name, ()):
-            if not hop.many or self.call is None or self.call in there.calls:
+            if not hop.many or self._is_reused(there):
                 return there
         near = self.column(node, node.meta.by_name[local])
         made = Node(target, target.table.alias(), calls={self.call} if self.call else set())
@@ -131,6 +132,20 @@ class Scope:
         link = made.meta.link
         assert link is not None
         self._join(made.table, near == made.table.c[link.column], outer=True)
+
+    def first_of_many(self, hops: Iterable[Hop]) -> Node | None:
+        """The first table on a way that may have several rows for one, if this call has joined it."""
+        node = self.root
+        for hop in hops:
+            there = node.below.get(f"{_name_of(hop)}|" if hop.between else _name_of(hop), ())
+            joined = [each for each in there if not hop.many or self._is_reused(each)]
+            if not joined or hop.many:
+                return joined[0] if joined else None
+            node = joined[0]
+        return None
+
+    def _is_reused(self, node: Node) -> bool:
+        return self.call is None or self.call in node.calls
 
     def _may_miss(self, node: Node, hop: Hop) -> bool:
         return hop.null or node is not self.root
@@ -212,37 +227,10 @@ class Scope:
 
     # -- conditions
 
-    def condition(self, condition: Any, negated: bool = False) -> Element:
-        """A condition: rows that it says nothing of (NULL) do not meet it, and meet its negation."""
-        if not isinstance(condition, Q):
-            return self._single(condition, negated)
-        inside = negated or condition.negated
-        parts = [self.condition(child, inside) for child in condition.children]
-        if not parts:
-            return sa.false() if condition.negated else sa.true()
-        joined = sa.and_(*parts) if condition.connector == Q.AND else sa.or_(*parts)
-        return joined.is_not(sa.true()) if condition.negated else joined
-
-    def _single(self, child: Any, negated: bool) -> Element:
-        if not isinstance(child, tuple):
-            return self.resolved(child)
-        name, lookup, value = child
-        full = name if lookup == "exact" else f"{name}__{lookup}"
-        if negated and self._leads_to_many(full):
-            return self._exists(full, value)
-        column, rest, path = self.found(full)
-        return compared(self, column, rest, value, full, path)
-
-    def _leads_to_many(self, name: str) -> bool:
-        return name.partition("__")[0] not in self.annotations and path_of(self.meta, name).many
-
-    def _exists(self, name: str, value: Any) -> Element:
-        """Whether any of the rows that a name leads to meets a condition, for its negation."""
-        inner = Scope(self.meta, outer=self)
-        column, rest, path = inner.found(name)
-        same = [far == near for far, near in zip(inner.key(), self.key(), strict=True)]
-        met = compared(inner, column, rest, value, name, path)
-        return sa.exists(inner.select([sa.literal(1)]).where(*same, met))
+    def condition(self, given: Any) -> Element:
+        """A condition; one that says nothing is true."""
+        made = condition(self, given)
+        return sa.true() if made is None else made
 
     def select(self, columns: Iterable[Any]) -> Any:
         """A SELECT of these tables; of what it does not have itself, the scopes around it have."""
@@ -271,13 +259,8 @@ class Scope:
         return made.desc() if name.startswith("-") else made.asc()
 
 
-def is_expression(value: Any) -> bool:
-    """Whether a value stands for what the database finds out."""
-    return (
-        isinstance(value, Combinable | Q | SQL | Ordered | sa.sql.ClauseElement)
-        or hasattr(type(value), "resolve")
-        or hasattr(type(value), "__clause_element__")
-    )
+def _name_of(hop: Hop) -> str:
+    return f"{hop.owner.label}.{hop.field_name}{'-' if hop.reverse else '+'}"
 
 
 def plain_value(value: Any, type: Any = None) -> Element:

@@ -63,6 +63,7 @@ ends_with = spelled_as(
     "(right({0}, length({1})) = {1})",
     sqlite="(length({1}) = 0 OR substr({0}, -length({1})) = {1})",
 )
+host_of = spelled_as("host_of", "host({0})", sqlite="{0}")
 position_of = spelled_as("position_of", "strpos({0}, {1})", sqlite="instr({0}, {1})")
 left_of = spelled_as("left_of", "left({0}, {1})", sqlite="substr({0}, 1, {1})")
 right_of = spelled_as(
@@ -173,6 +174,9 @@ def reckoned(left: Element, operator: str, right: Element) -> Element:
 
 # -- JSON
 
+#: SQLite's functions give 1, 0 and NULL for these, as they do for what is something else.
+_WORDS = "('true', 'false', 'null')"
+as_json = spelled_as("as_json", "to_jsonb({0})", sqlite="{0}")
 json_type = spelled_as("json_type", "jsonb_typeof({0})", sqlite="json_type({0})")
 
 
@@ -209,7 +213,8 @@ class JsonValueAt(JsonAt):
     inherit_cache = True
     templates = {
         "default": "jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
-        "sqlite": "json_quote(json_extract({0}, {1}))",
+        "sqlite": f"(CASE WHEN json_type({{0}}, {{1}}) IN {_WORDS} THEN json_type({{0}}, {{1}}) "
+        "WHEN json_type({0}, {1}) IS NOT NULL THEN json_quote(json_extract({0}, {1})) END)",
     }
 
 
@@ -219,7 +224,8 @@ class JsonComparedAt(JsonAt):
     inherit_cache = True
     templates = {
         "default": "jsonb_extract_path(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
-        "sqlite": "json_extract({0}, {1})",
+        "sqlite": f"(CASE WHEN json_type({{0}}, {{1}}) IN {_WORDS} "
+        "THEN CAST(json_type({0}, {1}) AS BLOB) ELSE json_extract({0}, {1}) END)",
     }
 
 
@@ -229,7 +235,8 @@ class JsonTextAt(JsonAt):
     inherit_cache = True
     templates = {
         "default": "jsonb_extract_path_text(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
-        "sqlite": "json_extract({0}, {1})",
+        "sqlite": "(CASE WHEN json_type({0}, {1}) IN ('true', 'false') "
+        "THEN json_type({0}, {1}) ELSE json_extract({0}, {1}) END)",
     }
 
 

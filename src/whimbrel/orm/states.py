@@ -6,6 +6,7 @@ and SQLAlchemy knows it.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,15 +33,25 @@ def is_saved(instance: Any) -> bool:
     return attributes.instance_state(instance).key is not None
 
 
-def mark_saved(instance: Any, missing: Iterable[str] = ()) -> None:
-    """Its row is there now, with values of the database's own in ``missing``."""
+def mark_saved(
+    instance: Any, missing: Iterable[str] = (), written: Iterable[str] | None = None
+) -> None:
+    """Its row is there now, with values of the database's own in ``missing``.
+
+    written: the attributes that were written, where not all were.
+    """
     state = attributes.instance_state(instance)
     model = type(instance).__mapper__
     state.key = (model._identity_class, tuple(model.primary_key_from_instance(instance)), None)
-    state._commit_all(instance.__dict__)
+    if written is None:
+        written = [each.attname for each in instance._meta.fields]
+        state._commit_all(instance.__dict__)
+    else:
+        state._commit(instance.__dict__, written)
     for name in missing:
         instance.__dict__.pop(name, None)
         state.expired_attributes.add(name)
+    remember(instance, written)
 
 
 def mark_gone(instance: Any) -> None:
@@ -54,6 +65,44 @@ def add_missing(instance: Any, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         attributes.set_committed_value(instance, name, value)
         state.expired_attributes.discard(name)
+    remember(instance, values)
+
+
+#: What values that change in place are of.
+_CHANGING = (dict, list, set, bytearray)
+
+
+def remember(instance: Any, names: Iterable[str]) -> None:
+    """Keep how values are now that could be changed in place, for `is_touched`."""
+    for name in names:
+        value = instance.__dict__.get(name)
+        if isinstance(value, _CHANGING):
+            instance.__dict__.setdefault("_contents", {})[name] = _content(value)
+
+
+def _content(value: Any) -> bytes | None:
+    try:
+        return pickle.dumps(value)
+    except Exception:  # what is in it says itself what it raises
+        return None
+
+
+def is_touched(instance: Any, name: str) -> bool:
+    """Whether an attribute was set, or changed in place, since its row was read or written."""
+    if name in attributes.instance_state(instance).committed_state:
+        return True
+    value = instance.__dict__.get(name)
+    if not isinstance(value, _CHANGING):
+        return False
+    known = instance.__dict__.get("_contents", {}).get(name)
+    return known is None or _content(value) != known
+
+
+def is_where_it_was(instance: Any) -> bool:
+    """Whether its key is that of the row that it was read from, or written to."""
+    key = attributes.instance_state(instance).key
+    top = instance._meta.lineage[0].primary_key
+    return key is not None and key[1] == tuple(instance.__dict__.get(each.attname) for each in top)
 
 
 def is_deferred(instance: Any, name: str) -> bool:

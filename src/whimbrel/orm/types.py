@@ -1,4 +1,8 @@
-"""Values on their way in and out: what people write for a column's value, and moments."""
+"""Values on their way in and out: what people write for a column's value, and moments.
+
+A value of another type than the column's is converted as Django's fields convert it, on every
+database alike; what cannot be is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
+
+from whimbrel.errors import QueryError
+from whimbrel.schema.expressions import SQL, Combinable, Ordered, Q
 
 
 class Moment(sa.types.TypeDecorator[dt.datetime]):
@@ -38,65 +45,154 @@ def _keeps_zones(dialect: Any) -> bool:
     return dialect.name not in _WITHOUT_ZONES
 
 
+class Address(sa.types.TypeDecorator[str]):
+    """An IP address as text, whatever the driver gives."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, inner: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+        return self.inner.dialect_impl(dialect)
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+
+#: What stands in a column of JSON: None is NULL.
+JSON = sa.JSON(none_as_null=True)
+
+
 def historical(type: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type that a historical model's column has for a type of the schema's."""
     plain = isinstance(type, sa.DateTime) and type.timezone
     return Moment() if plain and not isinstance(type, sa.types.TypeDecorator) else type
 
 
+_OF_ONE_VALUE = (
+    *(sa.Integer, sa.String, sa.Numeric, sa.Boolean, sa.Uuid, sa.Interval),
+    *(sa.DateTime, sa.Date, sa.Time, Moment),
+)
+
+
+def may_change(type: TypeEngine[Any]) -> bool:
+    """Whether values of a type may be such as change in place."""
+    return not isinstance(type, _OF_ONE_VALUE)
+
+
+def is_expression(value: Any) -> bool:
+    """Whether a value stands for what the database finds out."""
+    return (
+        isinstance(value, Combinable | Q | SQL | Ordered | sa.sql.ClauseElement)
+        or hasattr(type(value), "resolve")
+        or hasattr(type(value), "__clause_element__")
+    )
+
+
 def prepared(value: Any, type: TypeEngine[Any]) -> Any:
-    """A value as the column's type takes it: text for a date or a UUID is read, a member is its value."""
+    """A value as the column's type takes it: text for a date is read, a member is its value.
+
+    Raises `QueryError` for what is no value of the type.
+    """
     if isinstance(value, enum.Enum) and not (isinstance(type, sa.Enum) and type.enum_class):
         value = value.value
     if value is None or isinstance(value, sa.sql.ClauseElement):
         return value
-    if isinstance(type, sa.types.TypeDecorator) and not isinstance(type, Moment):
+    if isinstance(type, sa.types.TypeDecorator) and not isinstance(type, Moment | sa.Interval):
         return value  # a third party's type knows what it takes
     for kind, reader in _READERS:
         if isinstance(type, kind):
-            return reader(value)
+            try:
+                return reader(value, type)
+            except (TypeError, ValueError, ArithmeticError) as error:
+                raise QueryError(
+                    f"{value!r} is no value for a column of {type!r}", mend=str(error) or None
+                ) from error
     return value
 
 
-def _moment(value: Any) -> Any:
+def stored(value: Any, type: TypeEngine[Any]) -> Any:
+    """A value as a column of the type keeps it: a decimal with as many places as it has."""
+    made = prepared(value, type)
+    scale = getattr(type, "scale", None)
+    if isinstance(made, decimal.Decimal) and isinstance(scale, int) and made.is_finite():
+        places = decimal.Decimal(1).scaleb(-scale)
+        return made.quantize(places, decimal.ROUND_HALF_UP, decimal.Context(prec=200))
+    return made
+
+
+def _moment(value: Any, type: Any) -> Any:
     if isinstance(value, str):
-        return dt.datetime.fromisoformat(value)
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
-    return value
+        value = dt.datetime.fromisoformat(value)
+    elif not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if isinstance(type, Moment) or type.timezone:
+        return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+    return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo is not None else value
 
 
-def _date(value: Any) -> Any:
+def _date(value: Any, _: Any) -> Any:
     if isinstance(value, str):
         return dt.date.fromisoformat(value)
     return value.date() if isinstance(value, dt.datetime) else value
 
 
-def _integer(value: Any) -> Any:
-    return int(value) if isinstance(value, str) else value
+def _time(value: Any, _: Any) -> Any:
+    if isinstance(value, str):
+        return dt.time.fromisoformat(value)
+    return value.time() if isinstance(value, dt.datetime) else value
 
 
-def _numeric(value: Any) -> Any:
-    return decimal.Decimal(value) if isinstance(value, str | int) else value
+def _span(value: Any, _: Any) -> Any:
+    if isinstance(value, dt.timedelta):
+        return value
+    raise TypeError("A duration is a datetime.timedelta.")
 
 
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float | decimal.Decimal | uuid.UUID) else value
+def _truth(value: Any, _: Any) -> Any:
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ValueError("True, False, and what stands for them: 1, 0, 't', 'f', 'True', 'False'.")
 
 
-def _truth(value: Any) -> Any:
-    return bool(value) if isinstance(value, int) else value
+_TRUE = (True, "t", "True", "1")
+_FALSE = (False, "f", "False", "0")
 
 
-_READERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (sa.Uuid, lambda value: uuid.UUID(value) if isinstance(value, str) else value),
+def _numeric(value: Any, type: Any) -> Any:
+    if isinstance(value, float):
+        digits = decimal.Context(prec=type.precision or decimal.getcontext().prec)
+        return digits.create_decimal_from_float(value)
+    if isinstance(value, list | tuple):
+        raise TypeError("a decimal is one number")
+    return decimal.Decimal(value)
+
+
+def _uuid(value: Any, _: Any) -> Any:
+    if isinstance(value, int):
+        return uuid.UUID(int=value)
+    return uuid.UUID(value) if isinstance(value, str) else value
+
+
+_READERS: tuple[tuple[Any, Callable[[Any, Any], Any]], ...] = (
+    (sa.Uuid, _uuid),
     (sa.Boolean, _truth),
     ((Moment, sa.DateTime), _moment),
     (sa.Date, _date),
-    (sa.Time, lambda value: dt.time.fromisoformat(value) if isinstance(value, str) else value),
-    (sa.Integer, _integer),
-    (sa.Float, lambda value: float(value) if isinstance(value, str) else value),
+    (sa.Time, _time),
+    (sa.Interval, _span),
+    (sa.Integer, lambda value, _: int(value)),
+    (sa.Float, lambda value, _: float(value)),
     (sa.Numeric, _numeric),
-    (sa.Enum, lambda value: value),
-    (sa.String, _text),
+    (sa.Enum, lambda value, _: value),
+    (sa.String, lambda value, _: value if isinstance(value, str) else str(value)),
+    (sa.LargeBinary, lambda value, _: bytes(memoryview(value))),
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.orm.states import mark_saved
-from whimbrel.orm.types import prepared
+from whimbrel.orm.states import is_touched, is_where_it_was, mark_saved
+from whimbrel.orm.types import prepared, stored
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
 from whimbrel.state.fields import Field
@@ -87,20 +87,29 @@ def _value(instance: Any, each: BoundField) -> Any:
     value = instance.__dict__[each.attname]
     if _is_expression(instance, each):
         return Scope(each.meta).value(value, each.table_column)
-    return prepared(value, each.table_column.type)
+    return stored(value, each.table_column.type)
 
 
-def update(instance: Any, fields: Iterable[BoundField]) -> bool:
-    """Write these of its fields where its row is; whether there is one."""
+def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> bool:
+    """Write its fields where its row is; whether there is one.
+
+    by_name: they were asked for one by one. Else those that are as they were read are left as the
+    database has them.
+    """
     chosen = [each for each in fields if each.field.computed() is None]
     stamp(instance, chosen, new=False)
-    there = True
+    if not by_name and is_where_it_was(instance):
+        chosen = [
+            each
+            for each in chosen
+            if is_touched(instance, each.attname) or is_stamped(each.field, new=False)
+        ]
     for part in instance._meta.lineage:
-        there = _update_part(instance, part, [each for each in chosen if each.meta is part])
-        if not there:
+        if not _update_part(instance, part, [each for each in chosen if each.meta is part]):
             return False
-    mark_saved(instance, [each.attname for each in chosen if _is_expression(instance, each)])
-    return there
+    missing = [each.attname for each in chosen if _is_expression(instance, each)]
+    mark_saved(instance, missing, [each.attname for each in chosen])
+    return True
 
 
 def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
@@ -108,7 +117,9 @@ def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
     values = {
         each.column: _value(instance, each)
         for each in fields
-        if each.attname in instance.__dict__ and each not in part.primary_key
+        if each.attname in instance.__dict__
+        and each not in part.primary_key
+        and not _is_null_of_its_own(instance, each)
     }
     where = [
         each.table_column == prepared(getattr(instance, each.attname), each.table_column.type)
@@ -118,6 +129,17 @@ def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
         asked = sa.select(sa.literal(1)).select_from(part.table).where(*where)
         return connection.execute(asked).first() is not None
     return bool(connection.execute(sa.update(part.table).where(*where).values(values)).rowcount)
+
+
+def _is_null_of_its_own(instance: Any, each: BoundField) -> bool:
+    """Whether None was read for what may be NULL, or JSON's null: nobody knows which to write."""
+    type = each.table_column.type
+    return (
+        instance.__dict__[each.attname] is None
+        and isinstance(type, sa.JSON | sa.types.TypeDecorator)
+        and is_where_it_was(instance)
+        and not is_touched(instance, each.attname)
+    )
 
 
 def stamp(instance: Any, fields: Iterable[BoundField], new: bool) -> None:
@@ -223,14 +245,17 @@ def update_all(
 def _update_batch(
     connection: Connection, part: Meta, batch: Sequence[Any], fields: Sequence[BoundField]
 ) -> int:
-    """One statement for all rows; a row with an expression in it has its own."""
+    """One statement for all rows; a row that is not to be written like the others has its own."""
     for instance in batch:
         for field in fields:
             getattr(instance, field.attname)  # deferred ones are read now
     plain: list[Any] = []
     found = 0
     for instance in batch:
-        if any(_is_expression(instance, field) for field in fields):
+        if any(
+            _is_expression(instance, field) or _is_null_of_its_own(instance, field)
+            for field in fields
+        ):
             found += _update_part(instance, part, list(fields))
         else:
             plain.append(instance)

@@ -241,7 +241,8 @@ LOOKUPS = (
 
 
 class Q:
-    """A condition in terms of fields: ``Q(price__gte=0) & ~Q(name="")``.
+    """A condition in terms of fields: ``Q(price__gte=0) & ~Q(name="")``. An empty one is false,
+    and says nothing, nor does its negation.
 
     Lookups: exact (or none), gt, gte, lt, lte, in, isnull, range, startswith, endswith,
     contains. A value may be an ``F("other_field")``. Queries of historical models know more
@@ -251,6 +252,7 @@ class Q:
 
     AND: ClassVar[str] = "AND"
     OR: ClassVar[str] = "OR"
+    XOR: ClassVar[str] = "XOR"
     __slots__ = ("children", "connector", "negated")
     children: tuple[Any, ...]
     connector: str
@@ -283,6 +285,12 @@ class Q:
 
     def __or__(self, other: Any) -> Q:
         return self._joined(Q(other), self.OR)
+
+    def __xor__(self, other: Any) -> Q:
+        return self._joined(Q(other), self.XOR)
+
+    def __bool__(self) -> bool:
+        return bool(self.children)
 
     def __invert__(self) -> Q:
         return Q._of(self.children, self.connector, not self.negated)
@@ -326,11 +334,13 @@ class Q:
 
     def __repr__(self) -> str:
         parts = [_shown(child) for child in self.children]
-        sign = " & " if self.connector == self.AND else " | "
-        inner = sign.join(parts) or "Q()"
+        inner = SIGNS[self.connector].join(parts) or "Q()"
         if self.negated:
             return f"~({inner})" if len(parts) > 1 else f"~{inner}"
         return f"({inner})" if len(parts) > 1 else inner
+
+
+SIGNS = {Q.AND: " & ", Q.OR: " | ", Q.XOR: " ^ "}
 
 
 def _keyword(child: tuple[str, str, Any]) -> str:
@@ -408,6 +418,11 @@ def plain_condition(expression: E) -> E:
 
     Raises `ModelError` for lookups and values that only queries of historical models know.
     """
+    if isinstance(expression, Q) and expression.connector == Q.XOR:
+        raise ModelError(
+            f"a constraint or an index cannot have the condition {expression!r}",
+            mend="Write (a & ~b) | (~a & b) for a ^ b.",
+        )
     for child in expression.children if isinstance(expression, Q) else ():
         if isinstance(child, Q):
             plain_condition(child)

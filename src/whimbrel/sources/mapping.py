@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.util import immutabledict
 
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import Identity, Sequence
@@ -25,6 +26,7 @@ from whimbrel.state.fields import (
     Field,
     ForeignKey,
     GeneratedField,
+    JSONField,
     TimeField,
 )
 from whimbrel.state.fields.others import named_enum
@@ -145,6 +147,8 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
     if given is None and isinstance(declared, EnumType):
         return _enum(field, named_enum(declared, type_name(f"{info.label}.{name}"), None))
     made = build(declared) if given is None else given
+    if isinstance(field, JSONField):
+        made = without_json_null(made)
     if field.generated() and isinstance(made, sa.BigInteger | sa.SmallInteger):
         # SQLite counts in a column of type INTEGER alone (documentation, autoinc.html).
         made = made.with_variant(sa.Integer(), "sqlite")
@@ -162,6 +166,15 @@ def _given(field: Field) -> AnyType | None:
         item = _given(field.base_field)
         return None if item is None else sa.ARRAY(item, dimensions=field.dimensions)
     return field.given  # type: ignore[no-any-return]
+
+
+def without_json_null(type: AnyType) -> AnyType:
+    """A type of JSON to which None is NULL, on every database."""
+    made: Any = copy.copy(type)
+    made.none_as_null = True
+    variants = {name: without_json_null(each) for name, each in type._variant_mapping.items()}
+    made._variant_mapping = immutabledict(variants)
+    return made  # type: ignore[no-any-return]
 
 
 def _enum(field: Field, declared: ColumnType) -> AnyType:
