@@ -141,8 +141,46 @@ def keys_said_twice(metadata: sa.MetaData) -> None:
     )
 
 
+def circles(metadata: sa.MetaData) -> None:
+    """Keys come when what they point at is there; their columns have their places."""
+    sa.Table(
+        "team",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("lead", sa.ForeignKey("person.id", name="fk_lead", use_alter=True), unique=True),
+        Column("title", sa.String(20), comment="last"),
+        Column("twice", Integer, sa.Computed("lead * 2", persisted=True)),
+        sa.CheckConstraint("lead > 0", name="positive"),
+        sa.UniqueConstraint("title", "lead"),
+    )
+    sa.Table(
+        "person",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("boss", sa.ForeignKey("person.id")),
+        Column("team", sa.ForeignKey("team.id", ondelete="SET NULL"), index=True),
+        Column("room", sa.ForeignKey("room.key"), nullable=False, server_default="7"),
+        Column("name", sa.String(20)),
+    )
+    sa.Table(
+        "room",
+        metadata,
+        Column("key", sa.String(9), primary_key=True),
+        Column("a", Integer),
+        Column("b", sa.String(20)),
+        Column("c", Integer),
+        sa.ForeignKeyConstraint(["b", "a"], ["team.title", "team.lead"]),
+    )
+    for one, other in (("hen", "egg"), ("egg", "hen")):
+        key = Column("id", sa.ForeignKey(f"{other}.id"), primary_key=True)
+        # A circle of keys has no type of its own.
+        key.type = sa.BigInteger()
+        sa.Table(one, metadata, key, Column("x", Integer))
+
+
 CASES = {
     "corpora/01": keys_said_twice,
+    "corpora/02": circles,
     "corpora/08": on_one_dialect_each,
     "corpora/08, one name": one_name_on_two_dialects,
     "corpora/08, primary key": a_primary_key_on_one_dialect,

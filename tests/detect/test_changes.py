@@ -67,7 +67,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         [
             "blog: Create model Post",
             "blog: Create model Comment",
-            "blog: Add field top to Post",
+            "blog: Alter field top of Post",
         ],
     ),
     "a circle between apps": (
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
             "---",
             "blog: Create model Post",
             "---",
-            "auth: Add field best to User",
+            "auth: Alter field best of User",
         ],
     ),
     "apps in a circle, models not": (
@@ -113,9 +113,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         [
             "blog: Create model Post",
             "blog: Create model Comment",
-            "blog: Add field top to Post",
-            "blog: Alter unique_together of Post",
-            "blog: Create index i on Post",
+            "blog: Alter field top of Post",
         ],
     ),
     "many to many, with and without through": (

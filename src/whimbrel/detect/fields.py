@@ -172,6 +172,11 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     add_last_safe_steps(work, new, each, answer)
 
 
+def points_task(work: Work, plain: Model, model: Model, each: ModelField) -> Task:
+    """The task that makes a key of a plain column of a new model."""
+    return _altering_task(work, plain, model, each, AlterField(model.name, each.name, each.field))
+
+
 def _keeps_target(before: Field, after: Field) -> bool:
     """Whether a key points at the primary key of the same model, whichever fields that is."""
     if not isinstance(before, ForeignKey) or not isinstance(after, ForeignKey):
@@ -209,4 +214,11 @@ def _altering_task(
     )
 
 
-__all__ = ["alterable", "change_fields", "freed_by", "gone_field_tokens", "new_field_task"]
+__all__ = [
+    "alterable",
+    "change_fields",
+    "freed_by",
+    "gone_field_tokens",
+    "new_field_task",
+    "points_task",
+]

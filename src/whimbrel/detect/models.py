@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field as made_with
 from typing import Any
 
-from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task
+from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task, points_task
 from whimbrel.detect.parts import add_part, remove_part
 from whimbrel.detect.plan import (
     CREATE,
@@ -37,10 +37,13 @@ from whimbrel.detect.references import (
 )
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
-from whimbrel.state.fields import ManyToManyField
+from whimbrel.schema.types import enum_types
+from whimbrel.state.fields import ForeignKey, ManyToManyField
+from whimbrel.state.lowering import column_types
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.naming import through_table_name
 from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
+from whimbrel.state.state import State
 
 
 def create_models(work: Work, app_by_app: bool = False) -> None:
@@ -134,9 +137,7 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
     if any(base.lower() in others for base in model.bases):
         return None
     cut = _Cut(model, {each.name for each in model.fields if labels_of(each.field) & others})
-    for each in model.fields:
-        if made_of(model, each.field) & cut.fields:
-            cut.fields.add(each.name)
+    cut.fields = _with_what_is_made_of(model, cut.fields)
     for part in (*model.options.indexes, *model.options.constraints):
         to = part.value.to.lower() if isinstance(part.value, ForeignKeyConstraint) else ""
         if to in others or fields_in(model, part) & cut.fields:
@@ -150,7 +151,9 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
 # -- creating
 
 
-def _create(work: Work, cut: _Cut) -> None:
+def _create(work: Work, whole: _Cut) -> None:
+    """A key to what comes later has its column at once, in its place; what it points at is said later."""
+    cut, stand_ins = _with_columns(whole, work.new)
     model = cut.model
     fields = [each for each in model.fields if each.name not in cut.fields]
     parts = [part for part in _parts(model) if part not in cut.parts]
@@ -170,13 +173,48 @@ def _create(work: Work, cut: _Cut) -> None:
             frozenset(_wished(work, model, fields, parts)),
         )
     )
-    for each in model.fields:
+    for each in whole.model.fields:
         if each.name in cut.fields:
             work.add(new_field_task(work, model, each, each.field))
+        elif each.name in stand_ins:
+            work.add(points_task(work, model, whole.model, each))
     for part in cut.parts:
         add_part(work, model, part)
     if cut.groups:
         _add_groups(work, model)
+
+
+def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
+    """The cut of a model that has plain columns instead of keys to what comes later; their fields."""
+    model, types = cut.model, column_types(state, cut.model)
+    stand_ins: set[str] = set()
+    for each in cut.model.fields:
+        if each.name in cut.fields and isinstance(each.field, ForeignKey):
+            column = each.field.column_name(each.name)
+            if not enum_types(types[column]):
+                plain = each.field.without_target(each.name, types[column])
+                model = model.with_field(each.name, each._replace(field=plain))
+                stand_ins.add(each.name)
+    if not stand_ins:
+        return cut, frozenset()
+    cut_off = {name for name in cut.fields - stand_ins if not _is_computed(model, name)}
+    again = _Cut(model, _with_what_is_made_of(model, cut_off))
+    again.parts = [
+        part
+        for part in cut.parts
+        if isinstance(part.value, ForeignKeyConstraint) or fields_in(model, part) & again.fields
+    ]
+    again.groups = [group for group in cut.groups if not again.fields.isdisjoint(group)]
+    return again, frozenset(stand_ins)
+
+
+def _is_computed(model: Model, name: str) -> bool:
+    return model.field(name).field.computed() is not None
+
+
+def _with_what_is_made_of(model: Model, names: set[str]) -> set[str]:
+    """Fields, and those that are computed from them."""
+    return names | {each.name for each in model.fields if made_of(model, each.field) & names}
 
 
 def _add_groups(work: Work, model: Model) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -223,9 +224,27 @@ def _foreign_key(
         there.label,
         to_field=None if is_key else there.field(remote),
         db_index=False,
-        type=own_type if own_type != remote_type else None,
+        type=own_type if own_type != remote_type or _comes_back(column) else None,
         **{**options, **_column_name(named, column), **key_options(named, key)},
     )
+
+
+def _comes_back(column: sa.Column[Any]) -> bool:
+    """Whether a column points at one that points at it in the end: none has its type from another."""
+    seen: set[sa.Column[Any]] = set()
+    ahead = list(_pointed_at(column))
+    while ahead:
+        one = ahead.pop()
+        if one not in seen:
+            seen.add(one)
+            ahead += _pointed_at(one)
+    return column in seen
+
+
+def _pointed_at(column: sa.Column[Any]) -> Iterator[sa.Column[Any]]:
+    for key in column.foreign_keys:
+        with suppress(sa.exc.SQLAlchemyError):  # refused where the key itself is read
+            yield key.column
 
 
 def _column_name(named: Named, column: sa.Column[Any]) -> dict[str, Any]:

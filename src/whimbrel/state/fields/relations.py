@@ -149,6 +149,12 @@ class ForeignKey(RelationField):
     def column_name(self, name: str) -> str:
         return self.db_column or f"{name}_id"
 
+    def without_target(self, name: str, type: ColumnType) -> Field:
+        """The plain field of the same column, for a field of that name; ``type``: the column's."""
+        options = {option: getattr(self, option) for option in Field.accepts}
+        column = self.column_name(name)
+        return Field(type, **{**options, "db_column": None if column == name else column})
+
     def column_type(self) -> ColumnType:
         if self.type is None:
             raise ModelError(f"the type of a key to {self.to} is known in a state only")
