@@ -9,7 +9,7 @@ import pytest
 
 from created import Created
 from servers import PostgresServer
-from whimbrel.errors import HistoryError
+from whimbrel.errors import HistoryError, ModelError
 from whimbrel.run.plan import Target
 
 
@@ -45,6 +45,14 @@ LIKE_CREATE_ALL = {
     "corpora/07": """
 sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Enum("a", "b", name="parcel_kind_chk", create_constraint=True,
+        native_enum=False)))
+""",
+    "corpora/05": """
+sa.Table("flag", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("active", sa.Boolean(name="flag_active_chk", create_constraint=True)),
+    sa.Column("plain", sa.Boolean(create_constraint=True)),
+    sa.Column("kind", sa.Enum("a", "b", name="flag_kind_chk", create_constraint=True)),
+    sa.Column("kind2", sa.Enum("a", "b", name="flag_kind2_chk", create_constraint=True,
         native_enum=False)))
 """,
     "corpora/16": """
@@ -136,8 +144,58 @@ def test_what_differs_otherwise_is_not_renamed(created: Created) -> None:
     assert ("c_pkey",) in created.query("SELECT conname FROM pg_constraint")
 
 
+#: The same, of what SQLite has not.
+LIKE_CREATE_ALL_ON_POSTGRESQL = {
+    "alembic-users/F05 unlogged": """
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True), prefixes=["UNLOGGED"])
+""",
+    "alembic-users/F05 tablespace": """
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("a", sa.Integer),
+    sa.Index("ix_a", "a", postgresql_tablespace="fast", postgresql_with={"fillfactor": 70}),
+    postgresql_tablespace="fast")
+""",
+    "the tablespace that is the database's": """
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("a", sa.Integer),
+    sa.Index("ix_a", "a", postgresql_tablespace="pg_default"),
+    postgresql_tablespace="pg_default")
+""",
+    "a sequence that a server default draws from": """
+ticket = sa.Sequence("ticket_no", metadata=metadata, start=5)
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, server_default=ticket.next_value()))
+""",
+}
+
+
+@pytest.fixture
+def fast(postgresql_server: PostgresServer) -> Iterator[None]:
+    """A tablespace of that name."""
+    server = postgresql_server
+    with server.connect() as connection:
+        if connection.info.server_version < 150000:
+            pytest.skip("this version makes no tablespace without a directory")
+        connection.execute("SET allow_in_place_tablespaces = on")
+        connection.execute("CREATE TABLESPACE fast LOCATION ''")
+    yield
+    server.execute("DROP TABLESPACE fast")
+
+
 @pytest.mark.parametrize("text", LIKE_CREATE_ALL.values(), ids=LIKE_CREATE_ALL)
 def test_what_create_all_makes_migrate_makes(created: Created, text: str) -> None:
+    comes_and_goes_as_with_create_all(created, text)
+
+
+@only_postgresql
+@pytest.mark.parametrize(
+    "text", LIKE_CREATE_ALL_ON_POSTGRESQL.values(), ids=LIKE_CREATE_ALL_ON_POSTGRESQL
+)
+def test_what_only_postgresql_has_too(fast: None, created: Created, text: str) -> None:
+    comes_and_goes_as_with_create_all(created, text)
+
+
+def comes_and_goes_as_with_create_all(created: Created, text: str) -> None:
     created.said(text).makemigrations()
     created.migrate()
     created.create_all()
@@ -219,3 +277,48 @@ def test_white_space_alone_is_no_change(created: Created) -> None:
     created.said(other)
     assert created.makemigrations() == ""
     assert not created.drift()
+
+
+# -- alembic-users/F05: what is not supported is named ---------------------------------------------
+
+UNSAID = {
+    "prefix": ('prefixes=["TEMPORARY"]', "its prefix TEMPORARY"),
+    "not valid": ('sa.CheckConstraint("a > 0", name="c", postgresql_not_valid=True)', "postgresql_not_valid"),
+    "a key that is not valid": ('sa.Column("o", sa.ForeignKey("item.id", postgresql_not_valid=True))', "postgresql_not_valid"),
+    "on conflict": ('sa.UniqueConstraint("a", name="u", sqlite_on_conflict="IGNORE")', "sqlite_on_conflict"),
+    "on conflict of a column": ('sa.Column("b", sa.Integer, sqlite_on_conflict_not_null="FAIL")', "sqlite_on_conflict_not_null"),
+    "include of a primary key": ('sa.PrimaryKeyConstraint("id", postgresql_include=["a"])', "postgresql_include"),
+}  # fmt: skip
+
+
+@only_sqlite
+@pytest.mark.parametrize(("said", "named"), UNSAID.values(), ids=UNSAID)
+def test_what_no_migration_can_say_is_named(created: Created, said: str, named: str) -> None:
+    key = "" if "PrimaryKey" in said else ", primary_key=True"
+    created.said(f"""
+sa.Table("item", metadata, sa.Column("id", sa.Integer{key}), sa.Column("a", sa.Integer), {said})
+""")
+    with pytest.raises(ModelError, match=named) as caught:
+        created.makemigrations()
+    assert "RunSQL" in str(caught.value.mend)
+
+
+@only_sqlite
+def test_a_sequence_that_stands_by_itself_is_named(created: Created) -> None:
+    created.said('sa.Sequence("ticket_no", metadata=metadata)')
+    with pytest.raises(ModelError, match="ticket_no stands by itself"):
+        created.makemigrations()
+
+
+@only_postgresql
+def test_a_table_leaves_the_log_and_comes_back(created: Created) -> None:
+    for prefixes, persistence in (([], "p"), (["UNLOGGED"], "u"), ([], "p")):
+        created.said(f"""
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True), prefixes={prefixes})
+""").makemigrations()
+        created.migrate()
+        assert not created.drift()
+        found = "SELECT relpersistence::text FROM pg_class WHERE relname = 'item'"
+        assert created.query(found) == [(persistence,)]
+    created.migrate(Target("core", "0002"))
+    assert created.query(found) == [("u",)]

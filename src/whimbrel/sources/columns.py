@@ -15,6 +15,7 @@ from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe_call
 from whimbrel.sources.expressions import dialect_of, dialects_of, spelled
 from whimbrel.sources.names import Named
+from whimbrel.sources.unsaid import sequence_of
 from whimbrel.state.fields import (
     CASCADE,
     DO_NOTHING,
@@ -172,8 +173,8 @@ def _identity(column: sa.Column[Any]) -> Identity | None:
 
 
 def _sequence(column: sa.Column[Any]) -> Sequence | None:
-    of = column.default
-    if not isinstance(of, sa.Sequence) or of.optional:
+    of = sequence_of(column)
+    if of is None or of.optional:
         return None
     numbers = {name: getattr(of, name) for name in _NUMBERS}
     return Sequence(str(of.name), schema=_text(of.schema), cycle=bool(of.cycle), **numbers)

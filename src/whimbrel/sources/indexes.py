@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +33,7 @@ def index_of(named: Named, index: sa.Index) -> Index:
         include=[_included(named, each) for each in said.get("include") or ()],
         method=said["using"].lower() if said.get("using") else None,
         nulls_distinct=not said.get("nulls_not_distinct"),
-        options=said.get("with") or None,
+        options={**(said.get("with") or {}), **_place(said)},
         dialects=dialects_of(index),
     )
 
@@ -51,6 +52,12 @@ def _condition(index: sa.Index) -> SQL | None:
             if dialect in wanted
         }
     )
+
+
+def _place(said: Mapping[str, Any]) -> dict[str, str]:
+    """The tablespace, beside the storage parameters."""
+    tablespace = said.get("tablespace")
+    return {"postgresql_tablespace": str(tablespace)} if tablespace else {}
 
 
 def _included(named: Named, column: Any) -> str:

@@ -51,7 +51,7 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
             key,
             schema=info.schema,
             comment=info.options.get("db_table_comment"),
-            **dict(info.options.get("dialect", ())),
+            **_table_options(info),
         )
     except sa.exc.InvalidRequestError as error:
         raise info.error(
@@ -60,6 +60,14 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
         ) from error
     except (sa.exc.ArgumentError, TypeError) as error:
         raise info.error(f"the table does not read: {error}", "Look at Meta.dialect.") from error
+
+
+def _table_options(info: Info) -> dict[str, Any]:
+    """The options of its dialects, in SQLAlchemy's words."""
+    options = dict(info.options.get("dialect", ()))
+    if options.pop("postgresql_unlogged", False):
+        options["prefixes"] = ["UNLOGGED"]
+    return options
 
 
 def map_class(info: Info, registry: orm.registry, above: Info | None) -> None:

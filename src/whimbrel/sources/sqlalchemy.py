@@ -16,6 +16,7 @@ from whimbrel.errors import ConfigError, ModelError, StateError, WhimbrelError
 from whimbrel.sources import places
 from whimbrel.sources.names import Named, fields_of, mappers_of, model_names
 from whimbrel.sources.tables import declaration
+from whimbrel.sources.unsaid import refuse_lone_sequences
 from whimbrel.state.state import State
 
 
@@ -55,6 +56,7 @@ def read_named(
 
 def name_tables(metadata: sa.MetaData, app: str, where: str) -> dict[sa.Table, Named]:
     """The models of a metadata's tables, in the order of their declaration."""
+    refuse_lone_sequences(metadata, where)
     mappers = mappers_of(metadata)
     tables = list(metadata.tables.values())
     names = model_names(tables, mappers)

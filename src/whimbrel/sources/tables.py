@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.expressions import SQL
-from whimbrel.schema.types import Type, describe, enum_types
+from whimbrel.schema.foreign import DIALECTS
+from whimbrel.schema.types import describe, enum_types
 from whimbrel.sources.columns import (
     Tables,
     deferrable,
@@ -24,6 +24,7 @@ from whimbrel.sources.expressions import dialects_of, made_on, spelled
 from whimbrel.sources.indexes import expression_of, index_of
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
+from whimbrel.sources.unsaid import is_unlogged, refuse_unsaid
 from whimbrel.state.fields import Field
 from whimbrel.state.options import (
     CheckConstraint,
@@ -49,6 +50,7 @@ class Declaration:
 def declaration(named: Named, tables: Tables) -> Declaration:
     """What a table says. Raises `ModelError`, with the place of its class or its table."""
     try:
+        refuse_unsaid(named.table)
         fields = tuple(_fields(named, tables))
         options = dict(_options(named, tables))
     except ModelError as error:
@@ -78,6 +80,8 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
     if table.comment:
         yield "db_table_comment", table.comment
     dialect = {name: value for name, value in table.dialect_kwargs.items() if value is not None}
+    if is_unlogged(table):
+        dialect["postgresql_unlogged"] = True
     if dialect:
         yield "dialect", dialect
     indexes = [index_of(named, index) for index in _sorted_indexes(table)]
@@ -199,22 +203,19 @@ def field_named(named: Named, column: Any) -> str:
 
 
 def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
-    """A check; that of an Enum is its type's to make, that of a Boolean speaks of integers.
+    """A check; that of an Enum is its type's to make.
 
-    One that a type brings may be for other databases alone.
+    One that a type brings is made where SQLAlchemy makes it: that of a Boolean is nothing to
+    PostgreSQL.
     """
-    condition = spelled(constraint.sqltext)
-    if getattr(constraint, "_type_bound", False):
-        if not made_on(constraint):
+    dialects = dialects_of(constraint)
+    if constraint._type_bound:
+        made = [name for name in made_on(constraint) if not dialects or name in dialects]
+        if not made or any(enum_types(describe(each.type)) for each in constraint.columns):
             return
-        for column in constraint.columns:
-            type = describe(column.type)
-            if enum_types(type):
-                return
-            if isinstance(type, Type) and type.path == "sqlalchemy:Boolean":
-                condition = SQL(condition.text, postgresql=f"{column.name} IN (false, true)")
-    name, dialects = name_of(named, constraint), dialects_of(constraint)
-    yield CheckConstraint(condition, name=name, dialects=dialects)
+        dialects = tuple(made) if len(made) < len(DIALECTS) else dialects
+    condition = spelled(constraint.sqltext)
+    yield CheckConstraint(condition, name=name_of(named, constraint), dialects=dialects)
 
 
 def _foreign_key(

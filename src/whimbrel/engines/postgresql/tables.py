@@ -90,7 +90,8 @@ def _create(table: Table) -> str:
     parts += [check for column in table.columns if (check := columns.label_check(column, table))]
     within = ",\n    ".join(parts)
     body = f"(\n    {within}\n)" if parts else "()"
-    return f"CREATE TABLE {SPELLING.at(table.at)} {body}{options.table_clauses(table.options)}"
+    kind = "UNLOGGED TABLE" if options.is_unlogged(table.options) else "TABLE"
+    return f"CREATE {kind} {SPELLING.at(table.at)} {body}{options.table_clauses(table.options)}"
 
 
 def _targets(table: Table) -> w.Locks:
@@ -221,8 +222,11 @@ def _inheritance(
 def _whereabouts(
     change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
 ) -> Iterator[Step]:
-    """Another tablespace or access method: the table is written anew."""
+    """Another tablespace, access method or persistence: the table is written anew."""
     rewritten = {"rewrites": True, "hazards": (Hazard.REWRITES_TABLE,)}
+    if before.get("unlogged") != after.get("unlogged"):
+        logged = "UNLOGGED" if after.get("unlogged") else "LOGGED"
+        yield work.alter(change.new.at, f"SET {logged}", change, **rewritten)
     if before.get("tablespace") != after.get("tablespace"):
         place = SPELLING.quote(str(after.get("tablespace") or "pg_default"))
         yield work.alter(change.new.at, f"SET TABLESPACE {place}", change, **rewritten)

@@ -258,7 +258,7 @@ class _TableText:
         said = {"schema": self.table.schema, "comment": self.table.comment}
         return {
             **{key: value for key, value in said.items() if value},
-            **dict(self.table.options),
+            **dict(_in_sqlalchemys_words(self.table.options)),
         }
 
     def _parts(self, attributes: Mapping[str, str]) -> Iterator[Code]:
@@ -343,7 +343,8 @@ class _TableText:
             "postgresql_using": index.method,
             "postgresql_include": list(index.include) or None,
             "postgresql_ops": opclasses or None,
-            "postgresql_with": dict(index.options) or None,
+            "postgresql_with": dict(_stored(index)) or None,
+            "postgresql_tablespace": dict(index.options).get("postgresql_tablespace"),
             "postgresql_nulls_not_distinct": index.nulls_not_distinct or None,
         }
         given = [(key, self.values.write(value)) for key, value in said.items() if value]
@@ -423,6 +424,16 @@ def _unique(unique: Unique) -> dict[str, Any]:
         "postgresql_nulls_not_distinct": unique.nulls_not_distinct,
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _in_sqlalchemys_words(options: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for name, value in options:
+        yield ("prefixes", ["UNLOGGED"]) if name == "postgresql_unlogged" else (name, value)
+
+
+def _stored(index: Index) -> Iterator[tuple[str, Any]]:
+    """The storage parameters of an index."""
+    return ((name, value) for name, value in index.options if name != "postgresql_tablespace")
 
 
 def _key_options(key: ForeignKey) -> dict[str, Any]:

@@ -37,10 +37,12 @@ def oids(of: Iterable[int]) -> str:
 
 
 def surroundings(connection: Connection) -> Row:
-    """The default schema, the server's version, its usual access method, and all schemas."""
+    """The default schema, the server's version, its usual access method and tablespace, and all schemas."""
     sql = """SELECT current_schema()::text AS "default",
         current_setting('server_version_num')::int / 10000 AS version,
         current_setting('default_table_access_method') AS method,
+        (SELECT s.spcname::text FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace
+         WHERE d.datname = current_database()) AS tablespace,
         ARRAY(SELECT nspname::text FROM pg_namespace) AS schemas"""
     return _asked(connection, sql)[0]
 
@@ -62,6 +64,7 @@ def tables(connection: Connection, which: str) -> list[RowMapping]:
         SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
                obj_description(c.oid, 'pg_class') AS comment,
                c.reloptions AS parameters, o.reloptions AS toasted, m.amname::text AS method,
+               c.relpersistence = 'u' AS unlogged,
                s.spcname::text AS tablespace, pg_get_partkeydef(c.oid) AS partition_by,
                ARRAY(SELECT ARRAY[pn.nspname::text, p.relname::text]
                      FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent

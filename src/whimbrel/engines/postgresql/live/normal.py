@@ -154,7 +154,7 @@ def _action(said: str | None) -> str | None:
 def _options(said: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
     """PostgreSQL's own options that a table keeps."""
     own = options.own(said)
-    for name in ("partition_by", "tablespace", "using"):
+    for name in ("partition_by", "tablespace", "unlogged", "using"):
         if own.get(name):
             yield f"{options.PREFIX}{name}", own[name]
     if stored := options.pairs(own.get("with")):

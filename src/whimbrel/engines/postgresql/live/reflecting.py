@@ -53,6 +53,7 @@ class Surroundings:
     default: str | None
     version: int
     method: str
+    tablespace: str
     schemas: frozenset[str]
     said: bool
     enums: Mapping[int, tuple[str, EnumType]]
@@ -62,7 +63,9 @@ class Surroundings:
         row = catalog.surroundings(connection)
         said = row["default"] in schemas
         known = frozenset(row["schemas"])
-        bare = cls(row["default"], row["version"], row["method"], known, said, {})
+        bare = cls(
+            row["default"], row["version"], row["method"], row["tablespace"], known, said, {}
+        )
         return replace(bare, enums=bare.enum_types(connection))
 
     def enum_types(self, connection: Connection) -> dict[int, tuple[str, EnumType]]:
@@ -187,6 +190,7 @@ class _Reading:
             "postgresql_inherits": parents[0] if len(parents) == 1 else tuple(parents),
             "postgresql_partition_by": row["partition_by"],
             "postgresql_tablespace": row["tablespace"],
+            "postgresql_unlogged": row["unlogged"],
             "postgresql_using": method,
             "postgresql_with": stored,
         }

@@ -12,13 +12,15 @@ from whimbrel.schema.table import Column, Constraint, ForeignKey, Index, Table
 from whimbrel.schema.types import EnumType, enum_types, replace_enums
 
 #: Options that a temporary table does not have, or has otherwise.
-_GIVEN = ("postgresql_inherits", "postgresql_tablespace")
+_TABLESPACE = "postgresql_tablespace"
+_GIVEN = ("postgresql_inherits", _TABLESPACE, "postgresql_unlogged")
 
 
-def rejoined(given: Table, read: Table) -> Table:
+def rejoined(given: Table, read: Table, usual: str) -> Table:
     """``read`` under the name and the keys of ``given``, with its foreign keys and its place.
 
-    Parts that the database would not make are taken over from ``given``.
+    Parts that the database would not make are taken over from ``given``. usual: the tablespace
+    that says nothing, since it is the database's.
     """
     return replace(
         read,
@@ -26,8 +28,8 @@ def rejoined(given: Table, read: Table) -> Table:
         schema=given.schema,
         columns=_columns(given, read),
         constraints=_constraints(given, read),
-        indexes=_indexes(given, read),
-        options=_options(given.options, read.options),
+        indexes=_indexes(given, read, usual),
+        options=_options(given.options, read.options, usual),
         key=given.key,
     )
 
@@ -58,21 +60,27 @@ def _part(given: Constraint, read: Constraint) -> Constraint:
     return given if isinstance(given, ForeignKey) else replace(read, key=given.key)
 
 
-def _indexes(given: Table, read: Table) -> tuple[Index, ...]:
+def _indexes(given: Table, read: Table, usual: str) -> tuple[Index, ...]:
     found = {each.name: each for each in read.indexes}
-    known = [_index(each, found.pop(each.name, each)) for each in given.indexes]
+    known = [_index(each, found.pop(each.name, each), usual) for each in given.indexes]
     return (*known, *found.values())
 
 
-def _index(given: Index, read: Index) -> Index:
-    place = [pair for pair in given.options if pair[0] in ("tablespace", *_GIVEN)]
-    options = [*read.options, *((_GIVEN[1], value) for _, value in place)]
-    return replace(read, options=tuple(sorted(dict(options).items())), key=given.key)
+def _index(given: Index, read: Index, usual: str) -> Index:
+    said = dict(given.options)
+    place = said.get(_TABLESPACE) or said.get("tablespace")
+    placed = {_TABLESPACE: place} if place else {}
+    options = _without_usual({**dict(read.options), **placed}, usual)
+    return replace(read, options=tuple(sorted(options.items())), key=given.key)
+
+
+def _without_usual(options: dict[str, Any], usual: str) -> dict[str, Any]:
+    return {k: value for k, value in options.items() if (k, value) != (_TABLESPACE, usual)}
 
 
 def _options(
-    given: Iterable[tuple[str, Any]], read: Iterable[tuple[str, Any]]
+    given: Iterable[tuple[str, Any]], read: Iterable[tuple[str, Any]], usual: str
 ) -> tuple[tuple[str, Any], ...]:
     kept = {name: value for name, value in read if name not in _GIVEN}
     kept.update((name, value) for name, value in given if name in _GIVEN)
-    return tuple(sorted(kept.items(), key=lambda pair: pair[0]))
+    return tuple(sorted(_without_usual(kept, usual).items(), key=lambda pair: pair[0]))

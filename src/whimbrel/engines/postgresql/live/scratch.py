@@ -37,7 +37,7 @@ def canonical(connection: Connection, schema: Schema, make: Make) -> Schema:
         plain = normal.plain(normal.in_one_naming(schema, around.default))
         read = _read(connection, plain, around, make)
     tables = (
-        rejoined(table, read[at]) if at in read else normal.guessed(table)
+        rejoined(table, read[at], around.tablespace) if at in read else normal.guessed(table)
         for at, table in plain.tables.items()
     )
     made = Schema.of(tuple(tables), tuple(plain.sequences.values()))
@@ -231,8 +231,10 @@ def _tried(connection: Connection, statements: Sequence[str]) -> bool:
 
 
 def _here(options: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
-    """Options without a tablespace, which may not be there, or not be ours to use."""
-    return tuple((name, value) for name, value in options if not name.endswith("tablespace"))
+    """Options without a tablespace, which may not be there, or not be ours to use; nor a log."""
+    return tuple(
+        (name, value) for name, value in options if not name.endswith(("tablespace", "unlogged"))
+    )
 
 
 def _inherited_here(table: Table, there: Collection[Name]) -> tuple[tuple[str, Any], ...]:
