@@ -356,7 +356,7 @@ OPTIONS = {
     "CREATE TABLE o (a int); CREATE TABLE p (b int); CREATE TABLE t (c int) INHERITS (p, o)": (
         ("postgresql_inherits", ("p", "o")),
     ),
-    "CREATE UNLOGGED TABLE t (a int)": (),
+    "CREATE UNLOGGED TABLE t (a int)": (("postgresql_unlogged", True),),
 }
 
 
