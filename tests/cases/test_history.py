@@ -252,3 +252,43 @@ def test_the_digest_of_what_was_executed_is_recorded(
     found = project.run("check", "--json").json["findings"]
     assert [each for each in found if each["code"] == "edited"] == []
     assert recorded
+
+
+# -- words, and what others wrote ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("X'00FF', 'x', '2024-01-01 00:00:00.000000'", "is not the name"),
+        ("'blog', X'00FF', '2024-01-01 00:00:00.000000'", "is not the name"),
+        ("'blog', 'x', 'yesterday'", "yesterday"),
+        ("'blog', 'x', 5", "a row that no run has written"),
+    ],
+)
+def test_a_row_that_no_run_has_written_is_an_error(tmp_path: Path, row: str, said: str) -> None:
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.migration("blog", "0001_initial", CREATE.format(name="M"))
+    project.do("migrate")
+    project.query(f"INSERT INTO whimbrel_migrations (app, name, applied) VALUES ({row})")
+    for command in ("migrate", "showmigrations", "check"):
+        ended = project.run(command)
+        assert ended.code == 5, ended.err
+        assert all(each in ended.err for each in ("whimbrel_migrations: it has a row", said))
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_file_of_django_is_answered_with_what_to_write(
+    tmp_path: Path, is_installed: bool
+) -> None:
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    file = project.migration("blog", "0001_initial")
+    head = "from django.db import migrations, models"
+    if is_installed:
+        project.write("django/__init__.py")
+        project.write("django/db/__init__.py", "from django.db import migrations, models\n")
+        project.write("django/db/models.py")
+        project.write("django/db/migrations.py", "class Migration:\n    pass\n")
+    file.write_text(file.read_text().replace("from whimbrel import migrations, models", head))
+    ended = project.run("migrate")
+    assert (ended.code, f"in place of `{head}`" in ended.err) == (4, True)

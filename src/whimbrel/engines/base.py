@@ -43,7 +43,7 @@ class Hazard(Enum):
     REWRITES_TABLE = "the whole table is rewritten while nobody can read or write it"
     SCANS_TABLE = "the whole table is read while nobody can write it"
     BLOCKS_WRITES = "nobody can write the table meanwhile"
-    BREAKS_OLD_CODE = "code that is still running and knows the old name fails"
+    BREAKS_OLD_CODE = "code that is still running and uses what goes or is renamed here fails"
     MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
     REBUILDS_TABLE = "the table is copied into a new one"
 

@@ -198,6 +198,8 @@ def broken(file: str, error: BaseException) -> LoadError:
     mark = _line_of_git(file) if isinstance(error, SyntaxError) else None
     if mark is not None:
         return _unmerged(file, mark)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "django":
+        return LoadError("it imports Django's migrations", place=where, mend=_OF_DJANGO)
     why = error.msg if isinstance(error, SyntaxError) else str(error)
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
@@ -281,7 +283,9 @@ def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
         raise LoadError(
             "its Migration is not a subclass of whimbrel.migrations.Migration",
             place=place(found.file, _line_of_name(found.file, "Migration")),
-            mend="Write `class Migration(migrations.Migration)`.",
+            mend=_OF_DJANGO
+            if any(base.__module__.startswith("django.") for base in getattr(made, "__mro__", ()))
+            else "Write `class Migration(migrations.Migration)`, with `migrations` of whimbrel.",
         )
     for attribute, wrong in _wrong_attributes(made):
         raise LoadError(
@@ -291,6 +295,12 @@ def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
         )
     migration: Migration = made(app, found.name)
     return migration
+
+
+_OF_DJANGO = (
+    "Write `from whimbrel import migrations, models` in place of `from django.db import migrations, "
+    "models`; most operations and fields are called as there."
+)
 
 
 def _is_migration(made: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.run.recorder import Overtaken, has_table
+from whimbrel.run.recorder import Overtaken, has_table, legible
 
 TABLE = "whimbrel_journal"
 
@@ -49,10 +49,11 @@ def entries(connection: Connection) -> list[Entry]:
         return []
     columns = _JOURNAL.c
     query = sa.select(_JOURNAL).order_by(columns.app, columns.name, columns.batch)
-    return [
-        Entry(row.app, row.name, row.batch, row.backwards, row.digest, row.done is not None)
-        for row in connection.execute(query)
-    ]
+    with legible(TABLE):
+        return [
+            Entry(row.app, row.name, row.batch, row.backwards, row.digest, row.done is not None)
+            for row in connection.execute(query)
+        ]
 
 
 def prepare(connection: Connection) -> None:

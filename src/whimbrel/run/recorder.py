@@ -6,12 +6,15 @@ Nothing is created until there is something to record.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from whimbrel.errors import DatabaseError
 
 TABLE = "whimbrel_migrations"
 
@@ -67,10 +70,30 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
     columns = _RECORD.c
     what = (columns.app, columns.name, columns.applied, columns.digest)
     query = sa.select(*what).order_by(columns.applied, columns.app, columns.name)
-    return {
-        (app, name): Applied(app, name, _in_utc(at), digest)
-        for app, name, at, digest in connection.execute(query)
-    }
+    with legible(TABLE):
+        return {
+            (str(app), str(name)): Applied(_text(app), _text(name), _in_utc(at), digest)
+            for app, name, at, digest in connection.execute(query)
+        }
+
+
+@contextmanager
+def legible(table: str) -> Iterator[None]:
+    """A scope in which rows of ours are read. Raises `DatabaseError` for one that is not ours."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        raise DatabaseError(
+            f"it has a row that no run has written: {error}",
+            place=table,
+            mend=f"Look at its rows (SELECT * FROM {table}), and mend or remove that one by hand.",
+        ) from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not the name of a migration or an app")
+    return value
 
 
 def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
@@ -172,7 +195,11 @@ def _kept(source: str | None) -> str | None:
 
 
 def _read(kept: str) -> str:
-    return str(json.loads(kept[1:])) if kept.startswith(_ESCAPED) else kept
+    """A source; in what is not ours nothing is found that could be run or compared."""
+    try:
+        return str(json.loads(kept[1:])) if kept.startswith(_ESCAPED) else kept
+    except ValueError:
+        return ""
 
 
 def _is(app: str, name: str) -> sa.ColumnElement[bool]:
