@@ -1,4 +1,9 @@
-"""What a migration file imports: `Migration` and the operations."""
+"""What a migration file imports: `Migration` and the operations.
+
+``transaction`` and ``IntegrityError`` stand on SQLAlchemy, and are loaded when they are asked for.
+"""
+
+from typing import Any
 
 from whimbrel.history.migration import Migration
 from whimbrel.operations import (
@@ -55,3 +60,11 @@ __all__ = [
     "RunSQL",
     "SeparateDatabaseAndState",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("transaction", "IntegrityError"):
+        from whimbrel.run import transaction
+
+        return transaction if name == "transaction" else transaction.IntegrityError
+    raise AttributeError(f"module 'whimbrel.migrations' has no attribute {name!r}")

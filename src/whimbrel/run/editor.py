@@ -11,12 +11,26 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.sql.splitting import ends_transaction, statements
+from whimbrel.errors import QueryAttributeError
+from whimbrel.run.cursor import Cursor
 from whimbrel.run.data import Site
 from whimbrel.run.parts import Transaction
 from whimbrel.run.watching import ending_refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+_HAS = "It is SQLAlchemy's Connection, with alias, vendor and cursor()."
+#: What to write for what a connection has in Django.
+_INSTEAD = {
+    "introspection": "sqlalchemy.inspect(schema_editor.connection) has get_table_names(), "
+    "get_columns(table), get_indexes(table) and the rest.",
+    "features": "schema_editor.connection.vendor tells databases apart.",
+    "ops": "schema_editor.quote_name(name) quotes; SQLAlchemy's expressions spell the rest.",
+    "schema_editor": "The function's second argument is the schema editor.",
+    "settings_dict": "schema_editor.connection.engine.url has what it was opened with.",
+}
 
 
 class MigrationConnection(Connection):
@@ -56,9 +70,14 @@ class MigrationConnection(Connection):
         """The database's kind: "postgresql", "sqlite"."""
         return self.dialect.name
 
-    def cursor(self) -> Any:
-        """A cursor of the driver's, in the migration's transaction."""
-        return self.connection.cursor()
+    def __getattr__(self, name: str) -> Any:
+        raise QueryAttributeError(
+            f"a migration's connection has no {name!r}", mend=_INSTEAD.get(name, _HAS)
+        )
+
+    def cursor(self) -> Cursor:
+        """A cursor in the migration's transaction; its parameters are ``%s`` and ``%(name)s``."""
+        return Cursor(self)
 
 
 class SchemaEditor:
@@ -66,10 +85,10 @@ class SchemaEditor:
 
     def __init__(self, site: Site, transaction: Transaction) -> None:
         self._site = site
-        self._in_transaction = transaction is not Transaction.NONE
+        self.in_transaction = transaction is not Transaction.NONE
         self._sessions: list[Session] = []
         self.connection = MigrationConnection.seen(
-            site.connection, site.alias, is_borrowed=self._in_transaction
+            site.connection, site.alias, is_borrowed=self.in_transaction
         )
 
     @property
@@ -94,7 +113,7 @@ class SchemaEditor:
             return execute_with(self.connection, sql, params)
         result = None
         for statement in statements(sql, self.dialect):
-            if self._in_transaction and (words := ends_transaction(statement, self.dialect)):
+            if self.in_transaction and (words := ends_transaction(statement, self.dialect)):
                 raise ending_refused(words)
             result = execute_with(self.connection, statement)
         return result if result is not None else execute_with(self.connection, sql)
@@ -107,7 +126,7 @@ class SchemaEditor:
         # Late, since many functions need none.
         from whimbrel.run.session import MigrationSession
 
-        mode: Any = "create_savepoint" if self._in_transaction else "conditional_savepoint"
+        mode: Any = "create_savepoint" if self.in_transaction else "conditional_savepoint"
         given = {"join_transaction_mode": mode, **options}
         made = MigrationSession(bind=self.connection, **given)
         self._sessions.append(made)
@@ -116,7 +135,7 @@ class SchemaEditor:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction; in a migration that is one already, a part that may fail by itself."""
-        if self._in_transaction:
+        if self.in_transaction:
             with self.connection.begin_nested():
                 yield
             return

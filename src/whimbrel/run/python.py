@@ -21,6 +21,7 @@ from whimbrel.operations.special import RunPython, name_of
 from whimbrel.run.data import Site
 from whimbrel.run.editor import SchemaEditor
 from whimbrel.run.parts import Data
+from whimbrel.run.transaction import within
 from whimbrel.run.watching import around
 from whimbrel.state.state import State
 
@@ -38,7 +39,12 @@ def run_python(data: Data, operation: RunPython, site: Site) -> None:
     editor = SchemaEditor(site, data.transaction)
     try:
         # stdout is for the data of commands.
-        with contextlib.redirect_stdout(sys.stderr), around(data, site), calling(function, site):
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            around(data, site),
+            calling(function, site),
+            within(editor),
+        ):
             finish(function(apps, editor))
             editor.close()
     finally:

@@ -30,17 +30,17 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
     if isinstance(parameters, Mapping):
         if not _has_places(sql):
             return connection.execute(sa.text(sql), dict(parameters))
-        return connection.exec_driver_sql(_spelled(connection, sql), dict(parameters))
-    return connection.exec_driver_sql(_spelled(connection, sql), tuple(parameters))
+        return connection.exec_driver_sql(spelled(connection.dialect, sql), dict(parameters))
+    return connection.exec_driver_sql(spelled(connection.dialect, sql), tuple(parameters))
 
 
 def _has_places(sql: str) -> bool:
     return any(match[0] not in _SIGNS for match in _PLACE.finditer(sql))
 
 
-def _spelled(connection: Connection, sql: str) -> str:
-    """The statement as its driver has it."""
-    if connection.dialect.paramstyle in ("pyformat", "format"):
+def spelled(dialect: sa.Dialect, sql: str) -> str:
+    """A statement that has parameters, as its driver takes it."""
+    if dialect.paramstyle in ("pyformat", "format"):
         return _PLACE.sub(lambda match: "%%" if match[0] == "%" else match[0], sql)
     return _PLACE.sub(_question_mark, sql) if _has_places(sql) else sql
 
