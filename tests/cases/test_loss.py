@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from run.data import Rows
-from whimbrel.errors import DataError, StepError, WhimbrelError
+from whimbrel.detect import FlagQuestioner, Flags
+from whimbrel.errors import DataError, LossError, QuestionError, StepError, WhimbrelError
+from whimbrel.run.make import make_migrations, write
 
 
 @pytest.fixture
@@ -136,3 +139,89 @@ def test_a_schema_that_a_migration_made_goes_unless_others_use_it(rows: Rows) ->
     rows.query("CREATE TABLE reporting.of_others (a integer)")
     rows.go("zero")
     assert rows.query("SELECT count(*) FROM reporting.of_others") == [(0,)]
+
+
+# -- what a type cuts off is asked, refused, or cut where it was asked for -----------------------
+
+
+def made(rows: Rows, field: str, **flags: list[str]) -> str:
+    """What makemigrations writes for a model with a field ``x``."""
+    rows.project.models("blog", f"class Item(models.Model):\n    x = models.{field}\n")
+    forget_models()
+    questioner = FlagQuestioner(Flags.parse(**flags))
+    files = make_migrations(rows.config(), [], questioner)
+    write(files)
+    return "".join(file.text for file in files)
+
+
+def forget_models() -> None:
+    for name in [name for name in sys.modules if name == "blog" or name.startswith("blog.")]:
+        del sys.modules[name]
+
+
+#: Before, after, a value in SQL that is cut, what is left of it, and a value that fits.
+CUT = {
+    "fewer places": ("DecimalField(max_digits=8, decimal_places=4)", "DecimalField(max_digits=8, decimal_places=1)", "1.25", "1.3", "1.5"),
+    "no places": ("DecimalField(max_digits=8, decimal_places=4)", "IntegerField()", "1.5", "2", "7"),
+    "float": ("FloatField()", "IntegerField()", "1.75", "2", "7"),
+    "day": ("DateTimeField()", "DateField()", "'2020-01-31 10:00:00.000000'", "'2020-01-31'", "'2020-01-31 00:00:00.000000'"),
+    "yes or no": ("IntegerField()", "BooleanField()", "7", "true", "1"),
+    "shorter": ("CharField(max_length=20)", "CharField(max_length=3)", "'abcdef'", "'abc'", "'abc'"),
+    "text": ("TextField()", "CharField(max_length=3)", "'abcdef'", "'abc'", "'abc'"),
+}  # fmt: skip
+cuts = pytest.mark.parametrize(("before", "after", "value", "rest", "fit"), CUT.values(), ids=CUT)
+HOLDS = "SELECT count(*) FROM blog_item WHERE x = {}"
+
+
+@cuts
+def test_what_is_cut_off_is_asked_and_refused_or_was_asked_for(
+    rows: Rows, before: str, after: str, value: str, rest: str, fit: str
+) -> None:
+    made(rows, before)
+    rows.go()
+    rows.query(f"INSERT INTO blog_item (x) VALUES ({value})")
+    with pytest.raises(QuestionError) as asked:
+        made(rows, after)
+    assert asked.value.questions[0]["flags"] == ["--no-loss blog.Item.x", "--lossy blog.Item.x"]
+
+    assert "lossy" not in made(rows, after, no_loss=["blog.Item.x"])
+    with pytest.raises(LossError, match=r"blog_item.x holds .*\(the row id = 1\)"):
+        rows.go()
+    assert rows.query(HOLDS.format(value)) == [(1,)]
+    rows.query(f"UPDATE blog_item SET x = {fit}")
+    rows.go()
+    rows.go("0001")
+    assert rows.query(HOLDS.format(fit)) == [(1,)]
+
+    file = next((rows.project.root / "blog/migrations").glob("0002*.py"))
+    file.unlink()
+    assert "lossy=True" in made(rows, after, lossy=["blog.Item.x"])
+    rows.query(f"UPDATE blog_item SET x = {value}")
+    rows.go()
+    assert rows.query(HOLDS.format(rest)) == [(1,)]
+
+
+def test_that_values_may_be_cut_says_nothing_of_the_way_back(rows: Rows) -> None:
+    wide, narrow = "CharField(max_length=20)", "CharField(max_length=3)"
+    made(rows, wide)
+    made(rows, narrow, lossy=["blog.Item.x"])
+    made(rows, wide)
+    rows.go()
+    rows.query("INSERT INTO blog_item (x) VALUES ('abcdef')")
+    with pytest.raises(LossError, match="abcdef"):
+        rows.go("0002")
+    assert rows.query("SELECT x FROM blog_item") == [("abcdef",)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_rows_are_cut_in_their_place_among_other_changes(rows: Rows, together: bool) -> None:
+    there = [f'migrations.AlterField("Item", "x", models.CharField(max_length={length}){more})'
+             for length, more in ((3, ", lossy=True"), (20, ""), (40, ""))]  # fmt: skip
+    made(rows, "CharField(max_length=20)")
+    rows.go()
+    rows.query("INSERT INTO blog_item (x) VALUES ('abcdef')")
+    rows._last = "0001_initial"
+    for number, operations in enumerate([", ".join(there)] if together else there, 2):
+        rows.file(f"000{number}_x", operations)
+    rows.go()
+    assert rows.query("SELECT x FROM blog_item") == [("abc",)]

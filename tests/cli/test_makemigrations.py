@@ -111,7 +111,7 @@ def test_an_update_of_a_file_with_functions_is_refused(made: Project) -> None:
     made.do("makemigrations", "blog", "--empty", "--name", "by_hand")
     path = made.root / "blog" / "migrations" / "0002_by_hand.py"
     before = path.read_text()
-    made.models("blog", BLOG.replace("100", "99"))
+    made.models("blog", BLOG.replace("100", "101"))
     ended = made.run("makemigrations", "--update")
     assert (ended.code, "code of its own" in ended.err) == (2, True)
     assert path.read_text() == before
@@ -121,7 +121,7 @@ def test_an_update_of_what_others_wait_for_is_refused(made: Project) -> None:
     made.configured("blog", "shop")
     made.migration("shop", "0001_x", CREATE.format(name="X"), after=[("blog", "0001_initial")])
     made.models("shop", "")
-    made.models("blog", BLOG.replace("100", "99"))
+    made.models("blog", BLOG.replace("100", "101"))
     refused = made.run("makemigrations", "blog", "--update")
     assert refused.code == 2
     assert "shop.0001_x" in refused.err

@@ -14,6 +14,9 @@ from whimbrel.detect import (
     AppMigration,
     FillQuestion,
     FlagQuestioner,
+    LossQuestion,
+    Lossy,
+    NoLoss,
     NoNulls,
     OneOff,
     Question,
@@ -159,6 +162,8 @@ class Anyone:
             answers += [OneOff(3)] if question.takes_value else []
             answers += [NoNulls()] if question.why is Why.NOT_NULL else []
             return self.draw(st.sampled_from(answers))
+        if isinstance(question, LossQuestion):
+            return self.draw(st.sampled_from([Lossy(), NoLoss()]))
         return Renamed(self.draw(st.sampled_from([None, *(c.name for c in question.candidates)])))
 
 

@@ -31,6 +31,8 @@ _ANSWERS = {
     "one-off": ("FIELD=VALUE", "What existing rows get: blog.Post.slug=\"''\""),
     "safe-steps": ("FIELD", "Nullable first, a backfill, then NOT NULL."),
     "no-nulls": ("FIELD", "No row has NULL in it."),
+    "no-loss": ("FIELD", "No row has more than its new type holds."),
+    "lossy": ("FIELD", "What rows have may be cut to its new type."),
 }
 
 

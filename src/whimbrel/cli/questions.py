@@ -10,7 +10,10 @@ from whimbrel.detect.flags import value_of
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
+    LossQuestion,
+    Lossy,
     MoveQuestion,
+    NoLoss,
     NoNulls,
     OneOff,
     Question,
@@ -33,6 +36,8 @@ class Asker:
             return _fill(question)
         if isinstance(question, ReplaceQuestion | TableQuestion):
             return _replace(question)
+        if isinstance(question, LossQuestion):
+            return _cut(question)
         return _rename(question)
 
 
@@ -48,6 +53,11 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
 
 def _replace(question: ReplaceQuestion | TableQuestion) -> Answer:
     return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
+
+
+def _cut(question: LossQuestion) -> Answer:
+    ways = ["no: migrate stops, if a row has more than that", "yes: it is lost for good"]
+    return (NoLoss, Lossy)[_choice(question.text, ways)]()
 
 
 def _fill(question: FillQuestion) -> Answer:

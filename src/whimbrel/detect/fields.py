@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.detect.fills import filled, nullable_first
+from whimbrel.detect.fills import filled, may_be_cut, nullable_first
 from whimbrel.detect.plan import (
     FIELDS_CHANGE,
     FIELDS_COME,
@@ -157,17 +157,15 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     before = old.field(each.name)
     answer = filled(work, new, each, before.field)
     field = each.field.but(default=answer.value) if isinstance(answer, OneOff) else each.field
+    lossy = may_be_cut(work, new, each, before.field)
     if not isinstance(answer, SafeSteps):
-        one_off = isinstance(answer, OneOff)
-        work.add(
-            _altering_task(
-                work, old, new, each, AlterField(new.name, each.name, field, not one_off)
-            )
-        )
+        preserve = not isinstance(answer, OneOff)
+        operation = AlterField(new.name, each.name, field, preserve, lossy)
+        work.add(_altering_task(work, old, new, each, operation))
         return
     loose = each.field.but(null=True, primary_key=False)
     if loose != before.field:
-        operation = AlterField(new.name, each.name, loose)
+        operation = AlterField(new.name, each.name, loose, lossy=lossy)
         work.add(_loose(_altering_task(work, old, new, each, operation), new, each))
     add_last_safe_steps(work, new, each, answer)
 

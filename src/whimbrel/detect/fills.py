@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from whimbrel.detect.questions import Answer, FillQuestion, Why
+from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
 from whimbrel.detect.work import Work
+from whimbrel.schema.narrowing import cut
 from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
 from whimbrel.state.model import Model, ModelField
 
@@ -19,6 +20,21 @@ def filled(
         return None
     place = f"{model.label}.{each.name}"
     return work.questioner.ask(FillQuestion(place, why, _suggested(each.field), field=each.field))
+
+
+def may_be_cut(work: Work, model: Model, each: ModelField, before: Field) -> bool:
+    """Whether rows may lose what the field's new type does not hold, as somebody says."""
+    field = each.field
+    plain = model.options.managed and before.has_column and field.has_column
+    if not plain or before.relation or field.relation:
+        return False
+    if before.computed() is not None or field.computed() is not None:
+        return False
+    what = cut(before.column_type(), field.column_type())
+    if what is None:
+        return False
+    answer = work.questioner.ask(LossQuestion(f"{model.label}.{each.name}", what))
+    return isinstance(answer, Lossy)
 
 
 def nullable_first(field: Field) -> Field:

@@ -14,7 +14,10 @@ from typing import Any
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
+    LossQuestion,
+    Lossy,
     MoveQuestion,
+    NoLoss,
     NoNulls,
     OneOff,
     Question,
@@ -99,6 +102,8 @@ class Flags:
     one_offs: dict[str, Any] = field(default_factory=dict)
     safe_steps: frozenset[str] = frozenset()
     no_nulls: frozenset[str] = frozenset()
+    lossy: frozenset[str] = frozenset()
+    no_loss: frozenset[str] = frozenset()
 
     @classmethod
     def parse(
@@ -111,6 +116,8 @@ class Flags:
         one_off: Iterable[str] = (),
         safe_steps: Iterable[str] = (),
         no_nulls: Iterable[str] = (),
+        lossy: Iterable[str] = (),
+        no_loss: Iterable[str] = (),
     ) -> Flags:
         """Flags from their texts, as the command line has them. Raises `UsageError`."""
         values = _pairs("--one-off", one_off, "=", "blog.Post.slug=\"''\"")
@@ -122,6 +129,8 @@ class Flags:
             one_offs={place: value_of(text) for place, text in values.items()},
             safe_steps=frozenset(safe_steps),
             no_nulls=frozenset(no_nulls),
+            lossy=frozenset(lossy),
+            no_loss=frozenset(no_loss),
         )
 
     def written(self) -> list[tuple[str, str]]:
@@ -134,6 +143,8 @@ class Flags:
             *(("--one-off", place) for place in self.one_offs),
             *(("--safe-steps", place) for place in sorted(self.safe_steps)),
             *(("--no-nulls", place) for place in sorted(self.no_nulls)),
+            *(("--lossy", place) for place in sorted(self.lossy)),
+            *(("--no-loss", place) for place in sorted(self.no_loss)),
         ]
 
 
@@ -225,7 +236,18 @@ class FlagQuestioner:
                 )
             case MoveQuestion():
                 return self._renamed(question, "move", self._flags.moves, self._flags.no_moves)
+            case LossQuestion(place=place):
+                return self._cut(place)
         return self._filled(question)
+
+    def _cut(self, place: str) -> Answer | None:
+        if place in self._flags.no_loss:
+            self._use("--no-loss", place)
+            return NoLoss()
+        if place in self._flags.lossy:
+            self._use("--lossy", place)
+            return Lossy()
+        return None
 
     def _renamed(
         self,
@@ -263,6 +285,8 @@ class FlagQuestioner:
 def _neutral(question: Question) -> Answer:
     if isinstance(question, FillQuestion):
         return SafeSteps()
+    if isinstance(question, LossQuestion):
+        return NoLoss()
     return Renamed(question.candidates[0].name if question.candidates else None)
 
 

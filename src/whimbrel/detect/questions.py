@@ -182,7 +182,32 @@ class FillQuestion:
         )
 
 
-Question: TypeAlias = RenameQuestion | MoveQuestion | ReplaceQuestion | TableQuestion | FillQuestion
+@dataclass(frozen=True)
+class LossQuestion:
+    """The field ``place`` has a type now to which values can be cut: may they be?
+
+    Answered by `Lossy` or `NoLoss`. ``what``: what may be cut off ("digits behind the point").
+    """
+
+    place: str
+    what: str
+    likely: bool = True
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The new type of the field {self.place} holds less: "
+            f"may what rows have be cut ({self.what})?"
+        )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (f"--no-loss {self.place}", f"--lossy {self.place}")
+
+
+Question: TypeAlias = (
+    RenameQuestion | MoveQuestion | ReplaceQuestion | TableQuestion | FillQuestion | LossQuestion
+)
 
 
 @dataclass(frozen=True)
@@ -221,12 +246,25 @@ class NoNulls:
     """There are no rows with NULL: nothing is to be done."""
 
 
-Answer: TypeAlias = Renamed | OneOff | SafeSteps | NoNulls
+@dataclass(frozen=True)
+class Lossy:
+    """Values may be cut to the new type."""
+
+
+@dataclass(frozen=True)
+class NoLoss:
+    """No row has more than the new type holds: `migrate` refuses the change where one has."""
+
+
+Answer: TypeAlias = Renamed | OneOff | SafeSteps | NoNulls | Lossy | NoLoss
 
 
 class Questioner(Protocol):
     """Whoever answers. To quit instead of an answer, raise."""
 
     def ask(self, question: Question) -> Answer:
-        """The answer: `Renamed` to a rename, a move or a replacement, one of the others to a fill."""
+        """The answer: `Renamed` to a rename, a move or a replacement, `Lossy` or `NoLoss` to a loss.
+
+        To a fill, one of the others.
+        """
         ...

@@ -11,7 +11,15 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.config import Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
-from whimbrel.detect.questions import Answer, FillQuestion, NoNulls, Question, Renamed
+from whimbrel.detect.questions import (
+    Answer,
+    FillQuestion,
+    LossQuestion,
+    NoLoss,
+    NoNulls,
+    Question,
+    Renamed,
+)
 from whimbrel.engines import Engine
 from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.adopt.project import VERSION_TABLE
@@ -36,6 +44,8 @@ class Certain(FlagQuestioner):
     """
 
     def ask(self, question: Question) -> Answer:
+        if isinstance(question, LossQuestion):
+            return NoLoss()
         return NoNulls() if isinstance(question, FillQuestion) else Renamed(None)
 
 

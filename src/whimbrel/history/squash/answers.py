@@ -9,7 +9,10 @@ from whimbrel.detect import (
     Answer,
     FillQuestion,
     FlagQuestioner,
+    LossQuestion,
+    Lossy,
     MoveQuestion,
+    NoLoss,
     NoNulls,
     OneOff,
     Question,
@@ -45,6 +48,8 @@ class Identities(FlagQuestioner):
                 return Renamed(self._label(place))
             case RenameQuestion(subject=Subject.FIELD, place=place):
                 return Renamed(self._field(place))
+            case LossQuestion(place=place):
+                return Lossy() if self._is_lossy(place) else NoLoss()
             case ReplaceQuestion() | TableQuestion():
                 return Renamed(None)
             case RenameQuestion(place=place) | MoveQuestion(place=place):
@@ -109,6 +114,12 @@ class Identities(FlagQuestioner):
         key = before.field.label_keys.get(label)
         found = (each for each, its in after.field.label_keys.items() if its == key)
         return next(found, None)
+
+    def _is_lossy(self, place: str) -> bool:
+        label, _, name = place.rpartition(".")
+        model = self._after.find(label)
+        found = model.find(name) if model else None
+        return found is not None and found.field.lossy
 
     def _fill(self, place: str) -> Answer:
         label, _, name = place.rpartition(".")
