@@ -382,3 +382,18 @@ def test_who_holds_a_lock_is_named_once() -> None:
     assert [str(each).count("held by process 7") for each in said] == [1, 0, 0]
     assert "secret" not in str(said)
     assert str([verbose.of(event) for event in told]).count("secret") == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_record_is_that_of_the_first_schema(rows: Rows) -> None:
+    """search_path = other, public: what is recorded in public says nothing of what other has."""
+    rows.made(1)
+    rows.query("CREATE SCHEMA other")
+    url = f"{rows.project.url}&options=-csearch_path%3Dother,public"
+    rows.go(url=url)
+    where = "SELECT schemaname FROM pg_tables WHERE tablename = '{}' ORDER BY 1"
+    for table in ("blog_row", "whimbrel_migrations"):
+        assert rows.query(where.format(table)) == [("other",), ("public",)]
+    rows.go("zero", url=url)
+    assert rows.query(where.format("blog_row")) == [("public",)]
+    assert (rows.applied(), rows.numbers()) == (["0001_row"], [1])

@@ -207,8 +207,12 @@ def _is(app: str, name: str) -> sa.ColumnElement[bool]:
 
 
 def has_table(connection: Connection, name: str) -> bool:
-    """Whether a table of that name is in the connection's default schema."""
-    found: bool = connection.dialect.has_table(connection, name)
+    """Whether a table of that name is in the connection's default schema.
+
+    On PostgreSQL that is the first of ``search_path``: one further on has a record of its own.
+    """
+    dialect = connection.dialect
+    found: bool = dialect.has_table(connection, name, schema=dialect.default_schema_name)
     return found
 
 
