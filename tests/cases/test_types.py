@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from others import Others
 from whimbrel import models
-from whimbrel.errors import ModelError
+from whimbrel.errors import ModelError, StepError
 from whimbrel.history.writer import source_of
 from whimbrel.sources import native
 from written import read_native
@@ -328,10 +328,12 @@ def test_alembic_users_f08_columns_that_the_database_has_by_itself(
 STATE = 'postgresql.ENUM("AL", "AK", name="us_state", create_type=False)'
 
 
-@pytest.mark.parametrize("of", [STATE, f"sa.ARRAY({STATE})"])
+@pytest.mark.parametrize(
+    ("database_url", "of"),
+    [("sqlite", STATE), ("postgresql", STATE), ("postgresql", f"sa.ARRAY({STATE})")],
+    indirect=["database_url"],
+)
 def test_alembic_users_f08_a_type_that_others_make(of: str, project: Others) -> None:
-    if project.dialect == "sqlite" and "ARRAY" in of:
-        pytest.skip("SQLite has no arrays")
     made = [("AL",), ("AK",)]
     labels = "SELECT enumlabel FROM pg_enum ORDER BY enumsortorder"
     if project.dialect == "postgresql":
@@ -368,3 +370,30 @@ def test_a_type_that_another_column_makes_is_that_one(project: Others, theirs: s
     nothing = project.query("SELECT 1 FROM a")
     assert nothing == []
     project.go("zero")
+
+
+VECTOR = (
+    "class Vector(sa.types.UserDefinedType):\n    cache_ok = True\n"
+    "    def __init__(self, dim):\n        self.dim = dim\n"
+    "    def get_col_spec(self, **_):\n        return f'VECTOR({self.dim})'\n"
+)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("column", "before", "extension"),
+    [
+        ('"c", Vector(3)', VECTOR, "vector"),
+        ('"c", postgresql.CITEXT', "", "citext"),
+        ('"c", sa.ARRAY(postgresql.HSTORE)', "", "hstore"),
+    ],
+)
+def test_a_type_whose_extension_is_missing_names_it(
+    column: str, before: str, extension: str, project: Others
+) -> None:
+    project.table(column, before)
+    project.make()
+    with pytest.raises(StepError) as caught:
+        project.go()
+    assert f'type "{extension}' in caught.value.message
+    assert f"CREATE EXTENSION IF NOT EXISTS {extension}'" in (caught.value.mend or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from whimbrel.engines.base import Step
+from whimbrel.engines.postgresql.extensions import missing_extension
 from whimbrel.schema import changes as c
 
 #: SQLSTATE to what mends it (PostgreSQL 18, appendix A).
@@ -86,7 +87,21 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
     message = getattr(diagnosis, "message_primary", None) or str(inner).strip()
     detail = getattr(diagnosis, "message_detail", None)
     said = f"{message} ({detail.rstrip('.')})" if detail else message
-    return said, _mend(state_of(error), step)
+    state = state_of(error)
+    return said, (_mend_of_missing(str(message)) if state == "42704" else None) or _mend(
+        state, step
+    )
+
+
+def _mend_of_missing(message: str) -> str | None:
+    extension = missing_extension(message)
+    if extension is None:
+        return None
+    return (
+        f"It is of the extension {extension}. Make that in a migration of its own, before this one:\n"
+        f"migrations.RunSQL('CREATE EXTENSION IF NOT EXISTS {extension}', migrations.RunSQL.noop)\n"
+        "Where it is there, the schema that it is in is not in the search_path."
+    )
 
 
 def _mend(state: str | None, step: Step | None) -> str | None:
