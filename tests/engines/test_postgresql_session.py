@@ -14,7 +14,7 @@ from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
 from whimbrel.engines import Step
 from whimbrel.engines.base import Lock
-from whimbrel.engines.postgresql import ENGINE
+from whimbrel.engines.postgresql import ENGINE, runner
 from whimbrel.engines.postgresql.runner import is_pooled
 from whimbrel.engines.sql import execute
 from whimbrel.errors import LockError, ModelError, UnsupportedError
@@ -201,6 +201,22 @@ def test_a_runner_behind_a_pooler_and_one_without_keep_each_other_out(
             lock.let_go()
             assert ENGINE.runner_lock(other, "x") is not None
             assert ENGINE.runner_lock(connection, "x") is None
+
+
+def test_the_lock_behind_a_pooler_hinders_nothing(
+    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a transaction that stays open: an index that waits for others does not wait for it."""
+    monkeypatch.setattr(runner, "is_pooled", lambda _: True)
+    carry_out(connection, Schema(), schema(table()))
+    lock = ENGINE.runner_lock(connection, "x")
+    assert lock is not None
+    with ENGINE.without_transaction(connection):
+        execute(connection, "SET statement_timeout = '10s'")
+        execute(connection, "CREATE INDEX CONCURRENTLY i ON post (id)")
+    assert ENGINE.runner_lock(other, "x") is None
+    lock.let_go()
+    assert ENGINE.runner_lock(other, "x") is not None
 
 
 def test_a_lock_whose_connection_is_gone_is_not_held(pooled: sa.Engine) -> None:

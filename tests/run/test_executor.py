@@ -15,7 +15,7 @@ from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import connected, database_of
-from whimbrel.run.events import Event, StepStarted
+from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
 from whimbrel.run.plan import Stage
 from whimbrel.run.work import Work
@@ -124,6 +124,25 @@ def test_a_probe_tells_whether_a_step_without_a_mark_has_happened(
     run.connection.commit()
     run.executor.carry_out(todo)
     assert run.sent == sent
+    assert run.applied()
+
+
+def test_what_another_runner_has_done_meanwhile_is_not_done_again(run: Run) -> None:
+    """Each batch claims its entry of the journal in its own transaction, lock or no lock."""
+    todo = work(index("id"), add_column("a"))
+    entry = journal.Entry(*KEY, 1, False, journal.digest_of([add_column("a").sql]), done=False)
+
+    def overtake(event: Event) -> None:
+        run.listen(event)
+        if isinstance(event, StepDone) and "INDEX" in event.sql:
+            with run.connection.engine.begin() as other:
+                other.exec_driver_sql(add_column("a").sql)
+                journal.start(other, entry)
+                journal.finish(other, entry)
+
+    run.executor.tell = overtake
+    run.executor.carry_out(todo)
+    assert run.sent == [index("id").sql]
     assert run.applied()
 
 
