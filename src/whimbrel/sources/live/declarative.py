@@ -181,11 +181,15 @@ class _TableText:
             of = Type(of.path, of.args, (*of.kwargs, ("collation", column.collation)), of.variants)
         return simplest(of, self.module.dialect)
 
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.module.dialect == "sqlite"
+
     def _origins(self, column: Column) -> Iterator[Code]:
         key = self.own_keys.get(column.name)
         if key is not None:
             yield self._key_of_column(key)
-        if isinstance(column.generated, Identity):
+        if isinstance(column.generated, Identity) and not self._is_sqlite:
             yield self.values.call(self._sa("Identity"), (), _numbers(column.generated))
         if column.computed is not None:
             text = self._text(column.computed.expression)
@@ -205,7 +209,9 @@ class _TableText:
 
     def _counting(self, column: Column) -> Iterator[tuple[str, bool]]:
         """SQLAlchemy lets a key of one integer count by itself, unless it is told otherwise."""
-        counts = isinstance(column.generated, Serial)
+        counts = isinstance(column.generated, Serial) or (
+            self._is_sqlite and isinstance(column.generated, Identity)
+        )
         if counts and not self._is_in_key(column):
             self.notes.append(
                 f"{column.name} counts by itself (SERIAL), which SQLAlchemy says of a key alone."
@@ -255,7 +261,13 @@ class _TableText:
         return Group("(", tuple(parts), ")", tall=True)
 
     def _options(self) -> dict[str, Any]:
-        said = {"schema": self.table.schema, "comment": self.table.comment}
+        # AUTOINCREMENT, which SQLAlchemy's Identity does not ask for.
+        counts = any(isinstance(each.generated, Identity) for each in self.table.columns)
+        said = {
+            "schema": self.table.schema,
+            "comment": self.table.comment,
+            "sqlite_autoincrement": counts and self._is_sqlite,
+        }
         return {
             **{key: value for key, value in said.items() if value},
             **dict(_in_sqlalchemys_words(self.table.options)),
