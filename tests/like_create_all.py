@@ -92,6 +92,49 @@ def assert_like_create_all(metadata: sa.MetaData, databases: Databases) -> None:
             assert seen(connection, named) == nothing
 
 
+def assert_becomes(old: sa.MetaData, new: sa.MetaData, databases: Databases) -> None:
+    """Raise AssertionError where a database with history and rows gets other than create_all's tables.
+
+    Forwards and back, operation by operation and in a leap. The tables have ids that count.
+    """
+    before, after = read(old, APP), read(new, APP)
+    points = [before]
+    for operation in (each for made in detect(before, after) for each in made.operations):
+        said(operation.describe())
+        points.append(operation.apply(APP, points[-1]))
+    assert detect(points[-1], after) == []
+    with databases.fresh() as connection:
+        old.create_all(connection)
+        there = seen(connection, given_names(old))
+    with databases.fresh() as connection:
+        new.create_all(connection)
+        wanted = seen(connection, given_names(new))
+    for way in (points, [points[0], points[-1]]):
+        with databases.fresh() as connection:
+            go(connection, State(), before)
+            rows = [(table, [_put(connection, table)]) for table in old.sorted_tables]
+            for one, other in pairwise(way):
+                go(connection, one, other)
+            assert seen(connection, given_names(new)) == wanted
+            assert differing(connection, points[-1]) == []
+            assert rows == [(table, _ids(connection, table)) for table, _ in rows]
+            for one, other in pairwise(reversed(way)):
+                go(connection, one, other)
+            assert seen(connection, given_names(old)) == there
+            assert rows == [(table, _ids(connection, table)) for table, _ in rows]
+
+
+def _put(connection: Connection, table: sa.Table) -> int:
+    """The id of a new row, every other number in which is 1."""
+    numbers = {each.name: 1 for each in table.columns if not each.primary_key}
+    made = connection.execute(table.insert().values(numbers))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _ids(connection: Connection, table: sa.Table) -> list[int]:
+    return [row[0] for row in connection.exec_driver_sql(f"SELECT id FROM {table.name}")]
+
+
 def history(metadata: sa.MetaData, dialect: str) -> Iterator[State]:
     """The states that a migration of this metadata leads through, read back from its file.
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from like_create_all import Databases, assert_like_create_all, go
-from whimbrel import models
+from like_create_all import Databases, assert_becomes, assert_like_create_all, go, seen
+from whimbrel import migrations, models
 from whimbrel.detect import detect
 from whimbrel.errors import ModelError
+from whimbrel.operations.base import States
 from whimbrel.sources.sqlalchemy import read
 from whimbrel.state.state import State
 
@@ -199,6 +200,73 @@ def metadata(request: pytest.FixtureRequest) -> sa.MetaData:
 
 def test_what_create_all_makes_migrate_makes(metadata: sa.MetaData, databases: Databases) -> None:
     assert_like_create_all(metadata, databases)
+
+
+PK = {"pk": "pk_%(table_name)s"}
+
+
+def pointing(naming: dict[str, str] | None) -> sa.MetaData:
+    metadata = sa.MetaData(naming_convention=naming)
+    sa.Table("par", metadata, Column("id", Integer, primary_key=True), Column("n", Integer))
+    sa.Table(
+        "item",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("p", sa.ForeignKey("par.id"), nullable=False),
+        Column("up", sa.ForeignKey("item.id")),
+    )
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(None, PK, id="alembic-users/F01"),
+        pytest.param(PK, None, id="alembic-users/F01, back"),
+        pytest.param(PK, {"pk": "%(table_name)s_key"}, id="alembic-users/F01, another"),
+        pytest.param(None, {**PK, "fk": "fk_%(column_0_label)s"}, id="alembic-users/F01, all keys"),
+    ],
+)
+def test_a_naming_convention_of_primary_keys_comes_and_goes(
+    before: dict[str, str] | None, after: dict[str, str] | None, databases: Databases
+) -> None:
+    """To models that others point at, in a database with history and rows."""
+    assert_becomes(pointing(before), pointing(after), databases)
+
+
+def test_a_key_points_at_a_model_that_is_said_of_the_models_alone(databases: Databases) -> None:
+    """alembic-users/F02: the table was there all along; Whimbrel neither makes nor drops it."""
+    ident = ("id", models.AutoField(primary_key=True))
+    legacy = migrations.CreateModel("Legacy", [ident], {"db_table": "legacy"})
+    key = ("legacy", models.ForeignKey("core.Legacy"))
+    between = ("many", models.ManyToManyField("core.Legacy"))
+    row = [
+        migrations.SeparateDatabaseAndState(state_operations=[legacy]),
+        migrations.CreateModel("Item", [ident, key, between]),
+        migrations.AddField("Item", "other", models.ForeignKey("core.Legacy", null=True)),
+        migrations.AlterField("Item", "other", models.OneToOneField("core.Legacy", null=True)),
+    ]
+    with databases.fresh() as connection:
+        legacy_table = "CREATE TABLE legacy (id INTEGER NOT NULL PRIMARY KEY, more TEXT)"
+        connection.exec_driver_sql(legacy_table)
+        empty = seen(connection, set())
+        states, way = States.empty(), []
+        for operation in row:
+            for passage in operation.passages("core", states):
+                states = passage.after
+                if not passage.operation.barrier:
+                    way.append((passage.before.database, passage.after.database))
+        for before, after in way:
+            go(connection, before, after)
+        targets = {
+            key["referred_table"]
+            for table in ("core_item", "core_item_many")
+            for key in sa.inspect(connection).get_foreign_keys(table)
+        }
+        assert targets == {"legacy", "core_item"}
+        for before, after in reversed(way):
+            go(connection, after, before)
+        assert seen(connection, set()) == empty
 
 
 def test_a_function_of_ddl_if_is_refused_by_name() -> None:

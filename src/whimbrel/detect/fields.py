@@ -12,6 +12,7 @@ from whimbrel.detect.plan import (
     FIELDS_GO,
     Task,
     Token,
+    declared_key,
     free_table,
     has_field,
     has_key,
@@ -38,6 +39,7 @@ from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.naming import through_table_name
+from whimbrel.state.options import PrimaryKeyConstraint
 from whimbrel.state.state import State
 
 
@@ -170,6 +172,12 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     add_last_safe_steps(work, new, each, answer)
 
 
+def _is_declared_instead(model: Model, before: Field, after: Field) -> bool:
+    """Whether a constraint comes to say that a field is the primary key, as it said itself."""
+    declared = any(isinstance(p.value, PrimaryKeyConstraint) for p in model.options.constraints)
+    return declared and before.primary_key and not after.primary_key
+
+
 def points_task(work: Work, plain: Model, model: Model, each: ModelField) -> Task:
     """The task that makes a key of a plain column of a new model."""
     return _altering_task(work, plain, model, each, AlterField(model.name, each.name, each.field))
@@ -192,14 +200,16 @@ def _altering_task(
     freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
     provides.update(enums_in(before))
     provides.update(freed - kept if not _keeps_target(before, after) else ())
+    is_declared = _is_declared_instead(new, before, after)
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
-        provides.update(given(new, each))
-    if after.primary_key != before.primary_key:
+        provides.update(() if is_declared else given(new, each))
+    if after.primary_key != before.primary_key and not is_declared:
         provides.add(has_primary_key(new.label))
     if made_of(new, after) or before.computed() is not None or after.computed() is not None:
         provides.add(has_field(new.label, each.name))
     needs = needs_of_field(new, each.name, work.new) - provides
-    wishes = {has_key(label) for label in labels_of(after) if label != new.label.lower()}
+    wishes = {declared_key(new.label)} if is_declared else set()
+    wishes |= {has_key(label) for label in labels_of(after) if label != new.label.lower()}
     wishes.update(enums_in(after) - provides)
     return Task(
         new.app,

@@ -9,8 +9,10 @@ from whimbrel.detect.plan import (
     PARTS_COME,
     PARTS_GO,
     Task,
+    declared_key,
     free_name,
     has_key,
+    has_primary_key,
     no_part,
     unreferenced_field,
     unreferenced_model,
@@ -27,7 +29,7 @@ from whimbrel.operations import (
     RenameIndex,
 )
 from whimbrel.state.model import Model
-from whimbrel.state.options import ForeignKeyConstraint, Index, Part, but
+from whimbrel.state.options import ForeignKeyConstraint, Index, Part, PrimaryKeyConstraint, but
 
 _KINDS = ("indexes", "constraints")
 
@@ -75,6 +77,9 @@ def remove_part(work: Work, model: Model, part: Part) -> None:
         provides.update(unreferenced_field(part.value.to, name) for name in part.value.to_fields)
     elif is_key(part):
         wishes = {unreferenced_field(model.label, name) for name in fields_in(model, part)}
+    if isinstance(part.value, PrimaryKeyConstraint):
+        # Fields say that they are the key before the constraint says so no more.
+        wishes = {has_primary_key(model.label)}
     operation = remove(model.name, part.name)
     work.add(
         Task(
@@ -92,6 +97,8 @@ def add_part(work: Work, model: Model, part: Part) -> None:
         else AddConstraint(model.name, value)
     )
     provides = {has_key(model.label)} if is_key(part) else set()
+    if isinstance(value, PrimaryKeyConstraint):
+        provides.add(declared_key(model.label))
     wishes = {free_name(part.name)}
     if isinstance(value, ForeignKeyConstraint):
         wishes.add(has_key(value.to))

@@ -94,6 +94,11 @@ def has_primary_key(label: str) -> Token:
     return ("primary key", label.lower())
 
 
+def declared_key(label: str) -> Token:
+    """That a constraint says what the primary key of a model is, whatever its fields say."""
+    return ("declared key", label.lower())
+
+
 def takes_null(label: str, name: str) -> Token:
     """The field is as it will be, but for taking NULL: the first of the safe steps."""
     return ("takes null", label.lower(), name)

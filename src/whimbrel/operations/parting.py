@@ -22,12 +22,20 @@ def fitting(operation: Operation, app: str, states: States) -> States:
     if states.models is states.database:
         return states
     try:
-        operation.apply(app, states.database)
+        after = operation.apply(app, states.database)
         operation.refuse(app, states.database)
     except StateError:
         # Whoever applies it raises what is wrong, if that does not mend it.
         return states._replace(database=_adopted(states, operation.models(app)))
-    return states
+    pointed = _missing_targets(after, operation.models(app)) & states.models.models.keys()
+    return states._replace(database=_adopted(states, pointed)) if pointed else states
+
+
+def _missing_targets(state: State, labels: frozenset[str]) -> frozenset[str]:
+    """What some models point at that is not there."""
+    models = (state.models.get(label) for label in labels)
+    pointed = {label for model in models if model is not None for label in model.relations}
+    return frozenset(pointed - state.models.keys())
 
 
 def _adopted(states: States, labels: frozenset[str]) -> State:
