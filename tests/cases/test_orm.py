@@ -11,11 +11,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beside import Django, Whimbrel, both
+from projects import Project
+from whimbrel import models
+from whimbrel.errors import ModelError
+from whimbrel.sources import native
 
 UUID = uuid.UUID("12345678123456781234567812345678")
 
@@ -590,3 +595,62 @@ def test_the_same_as_django(sides: tuple[Django, Whimbrel], case: Case) -> None:
         assert whimbrel[0] == "refused", f"Django refuses: {django[1]!r}"
     else:
         assert whimbrel == django
+
+
+# -- L1: historical models know nothing of those in models.py
+
+
+REF = """class Kind(models.Model):
+    name = models.CharField(max_length=10)
+"""
+BLOG = """def new_code():
+    return "x"
+
+class Post(models.Model):
+    code = models.CharField(max_length=10, default=new_code)
+    kind = models.ForeignKey("ref.Kind", on_delete=models.CASCADE, null=True)
+"""
+FILL = """from whimbrel import migrations
+from sqlalchemy import select
+
+def fill(apps, schema_editor):
+    Kind = apps.get_model("ref", "Kind")
+    Post = apps.get_model("blog", "Post")
+    Post.objects.create(kind=Kind.objects.create(name="a"))
+    with schema_editor.session() as session:
+        assert session.scalars(select(Post).join(Post.kind)).one().kind.name == "a"
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0001_initial")]
+    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
+"""
+
+
+def test_a_default_of_models_py_brings_no_live_models_along(
+    tmp_path: Path, database_url: str
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    project = Project(root, database_url).configured("ref", "blog")
+    project.models("ref", REF)
+    project.models("blog", BLOG)
+    project.do("makemigrations")
+    assert "import blog.models" in (root / "blog/migrations/0001_initial.py").read_text()
+    project.write("blog/migrations/0002_fill.py", FILL)
+    project.do("migrate")
+    assert project.query("SELECT code, kind_id FROM blog_post") == [("x", 1)]
+    project.do("migrate", "blog", "zero")
+
+
+def test_a_model_that_points_at_none_is_still_refused_when_it_is_used() -> None:
+    class Lonely(models.Model):
+        friend = models.ForeignKey("nowhere.Friend", on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "lonely_in_orm"
+
+    try:
+        with pytest.raises(ModelError, match="points at nowhere"):
+            Lonely()
+    finally:
+        native.forget([Lonely._meta])

@@ -153,14 +153,23 @@ def _relate_what_can_be(info: Info) -> None:
     del _waiting[info.label.lower()]
 
 
-@event.listens_for(orm.Mapper, "before_configured")
 def finish() -> None:
-    """Called when SQLAlchemy is about to use the models for the first time, and before a state.
+    """Called before the models are used.
 
     Raises `ModelError` for a relation to a model that was never declared.
     """
     for each in chain.from_iterable(_waiting.values()):
         raise never_came(each, _known)
+
+
+@event.listens_for(Model, "before_mapper_configured", propagate=True)
+def _before_use(_mapper: Any, _model: Any) -> None:
+    """Called when SQLAlchemy is about to use one of these models for the first time.
+
+    Historical models are used without them: a migration that imports a function of models.py has some
+    models, and not what they point at.
+    """
+    finish()
 
 
 @event.listens_for(_registry.metadata, "before_create")
