@@ -13,9 +13,21 @@ import pytest
 import sqlalchemy as sa
 from optuna.storages._rdb import alembic as of_optuna
 
+from inside import Inside
 from projects import Ended, Project
 
 HEAD = "v3.2.0.a"
+
+
+@pytest.fixture
+def anywhere(anywhere: Project) -> Project:
+    """In the process of the test: there are many, and they are short."""
+    return Inside(anywhere.root, anywhere.url)
+
+
+@pytest.fixture
+def empty(empty: Project) -> Project:
+    return Inside(empty.root, empty.url)
 
 
 def dialect_of(project: Project) -> str:
@@ -138,7 +150,7 @@ def test_a_database_that_optunas_migrations_made_differs(upgraded: Project) -> N
     ]
     assert found == DRIFT[dialect_of(upgraded)]
     assert upgraded.applied() == []
-    assert "adopt alembic --from-database" in adopt(upgraded).err
+    assert f"adopt alembic --config {INI} --from-database" in adopt(upgraded).err
 
 
 def test_it_is_adopted_as_it_is_and_changed_by_the_next_migration(upgraded: Project) -> None:
@@ -174,7 +186,9 @@ def test_a_database_that_is_behind(studies: Project) -> None:
     ended = adopt(studies)
     assert ended.code == 1
     assert f"default: at v3.0.0.a, and Alembic's head is {HEAD}" in ended.out
-    assert "alembic upgrade head" in ended.err
+    assert (
+        f"alembic -c {INI} upgrade head, then whimbrel adopt alembic --config {INI}\n" in ended.err
+    )
     missing = adopt(studies, "--json").json["databases"][0]["missing"]
     assert missing == ["v3.0.0.b", "v3.0.0.c", "v3.0.0.d", HEAD]
     assert adopt(studies, "--from-database").code == 4
@@ -452,7 +466,7 @@ ENVS = {
     "a list": ("from acme.models import Base\ntarget_metadata = [Base.metadata]", "acme.models:Base"),
     "registered elsewhere": ("import acme.models\nfrom acme.db import Base\ntarget_metadata = Base.metadata", "acme.models:Base"),
     "nothing": ("target_metadata = None", None),
-    "a call": ("from acme.db import meta\ntarget_metadata = meta()", None),
+    "a call": ("from acme import models\ntarget_metadata = vars(models)['Base'].metadata", "acme.models:Base"),
     "not there": ("", None),
 }  # fmt: skip
 
@@ -481,6 +495,7 @@ def acme_files(project: Project, env: str, versions: dict[str, str] | None = Non
 
 
 def test_several_sets_of_models(empty: Project) -> None:
+    empty = Project(empty.root, empty.url)  # the metadata of SQLModel is one for a whole process
     acme_files(
         empty,
         "from acme import things\nfrom acme.things import meta\nfrom sqlmodel import SQLModel\n"

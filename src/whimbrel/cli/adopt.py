@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 @click.option("--app", metavar="LABEL", help="What the app is called here.")
 @click.option("--models", metavar="TARGET", help='"module:attribute", where env.py does not say.')
 @click.option(
+    "--version-table",
+    metavar="TABLE",
+    help="Where Alembic keeps its version, if not as env.py says.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="TABLE",
+    help="Leave this table alone from now on: it goes into the configuration.",
+)
+@click.option(
     "--database",
     "aliases",
     multiple=True,
@@ -48,6 +59,8 @@ def command(
     config_file: Path | None,
     app: str | None,
     models: str | None,
+    version_table: str | None,
+    exclude: tuple[str, ...],
     aliases: tuple[str, ...],
     from_database: bool,
     rename: bool,
@@ -62,7 +75,9 @@ def command(
     from whimbrel.run.adopt.alembic import Wanted, adopt_alembic
 
     start = (call.project or Path.cwd()).resolve()
-    wanted = Wanted(config_file, app, models, aliases, from_database, rename, dry_run)
+    wanted = Wanted(
+        config_file, app, models, aliases, from_database, rename, dry_run, version_table, exclude
+    )
     return _report(call, adopt_alembic(start, wanted))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def _lines(adopted: Adopted) -> Iterator[str]:
     if adopted.configured:
         yield f"{would}  {_shown(adopted.file)}"
         yield from (f"  {line}" for line in adopted.configured.splitlines() if line)
+    if adopted.written:
+        yield f"{would}  {_shown(adopted.written[0])}"
     for file in adopted.files:
         yield f"{would}  {_shown(file.path)}"
         yield from (f"  {operation.describe()}" for operation in file.operations)
@@ -67,6 +70,8 @@ def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
 def next_steps(adopted: Adopted) -> list[str]:
     """What is to be done now, a line or more for each kind of thing that is left."""
     steps: list[str] = []
+    if adopted.unrun:
+        steps.append(f"env.py could not be run, and was only read: {adopted.unrun}")
     for database in adopted.databases:
         for said in (_next(adopted, database), _leaving_strangers(database)):
             if said and said not in steps:
@@ -89,16 +94,17 @@ def _leaving_strangers(database: AdoptedDatabase) -> str | None:
 
 
 def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
-    option = "" if database.alias == "default" else f" --database {database.alias}"
-    again = f"whimbrel adopt alembic{option}"
+    option = "" if database.alias == "default" else f" --database {shlex.quote(database.alias)}"
+    again = f"{_again(adopted)}{option}"
     match database.outcome:
         case Outcome.BEHIND:
-            heads = "head" if len(adopted.project.heads) == 1 else "heads"
-            return f"{database.alias}: alembic upgrade {heads}, then {again}"
+            return f"{database.alias}: {_upgrade(adopted)}, then {again}"
         case Outcome.UNVERSIONED:
             return (
                 f"{database.alias}: if it is empty: whimbrel migrate{option}; "
-                f"if it has the tables: whimbrel migrate{option} --fake-initial"
+                f"if it has the tables: whimbrel migrate{option} --fake-initial; "
+                f"if Alembic keeps its version in another table than {adopted.project.version_table}: "
+                f"{again} --version-table TABLE"
             )
         case Outcome.MISSING:
             return f"{database.alias}: whimbrel migrate{option} makes it"
@@ -107,6 +113,27 @@ def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
         case Outcome.DIFFERS:
             return _ways_on(adopted, database, option, again)
     return None
+
+
+def _again(adopted: Adopted) -> str:
+    """The command, with what was said to it, so that it can be pasted."""
+    wanted = adopted.wanted
+    said = (
+        ("--config", wanted.config and str(wanted.config)),
+        ("--models", wanted.models),
+        ("--app", wanted.app),
+        ("--version-table", wanted.version_table),
+    )
+    options = [f" {option} {shlex.quote(value)}" for option, value in said if value]
+    return f"whimbrel adopt alembic{''.join(options)}"
+
+
+def _upgrade(adopted: Adopted) -> str:
+    if adopted.project.is_of_flask:
+        return "flask db upgrade"
+    config = adopted.wanted.config
+    of = f" -c {shlex.quote(str(config))}" if config else ""
+    return f"alembic{of} upgrade {'head' if len(adopted.project.heads) == 1 else 'heads'}"
 
 
 def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: str) -> str:
@@ -142,6 +169,7 @@ def adopted_json(adopted: Adopted) -> dict[str, Any]:
         },
         "apps": list(adopted.apps),
         "configured": adopted.configured or None,
+        "written": str(adopted.written[0]) if adopted.written else None,
         "migrations": [
             {
                 "app": file.app,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import keyword
+import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from whimbrel.errors import ConfigError, UsageError
 from whimbrel.history.writer import rewrite_migration
@@ -140,6 +144,35 @@ def appended(file: Path, text: str) -> None:
     gap = "" if not there.strip() else "\n" if there.endswith("\n") else "\n\n"
     more = f"{gap}{text}"
     _write_if_it_reads(file, there + (more.replace("\n", "\r\n") if "\r\n" in there else more))
+
+
+def with_words(file: Path, key: str, words: Sequence[str]) -> None:
+    """Add words to a list of a configuration, which is made where it is missing.
+
+    Raises `ConfigError` where it is not written plainly, on one line.
+    """
+    text = _text_of(file)
+    there = _list_of(text, file, key)
+    line = f"{key} = {json.dumps([*there, *words], ensure_ascii=False)}"
+    wanted = re.compile(rf"^{key}[ \t]*=[ \t]*\[[^\]\r\n]*\]", re.MULTILINE)
+    head = re.compile(
+        r"\A" if file.name == "whimbrel.toml" else r"^\[tool\.whimbrel\].*\r?\n", re.MULTILINE
+    )
+    at = wanted if there else head
+    made = at.sub(lambda found: line if there else f"{found.group()}{line}\n", text, count=1)
+    if made == text or _list_of(made, file, key) != [*there, *words]:
+        raise ConfigError("it must be added by hand", place=f"{file}: {key}", mend=line)
+    _write_if_it_reads(file, made)
+
+
+def _list_of(text: str, file: Path, key: str) -> list[str]:
+    try:
+        table: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return []
+    if file.name != "whimbrel.toml":
+        table = table.get("tool", {}).get("whimbrel", {})
+    return list(table.get(key, []))
 
 
 def _text_of(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,15 +13,24 @@ from whimbrel.errors import HistoryError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
+from whimbrel.history.writer import rewrite_migration
 from whimbrel.run.adopt.config import Configured, configured
-from whimbrel.run.adopt.databases import AdoptedDatabase, Adoption, adopted, compared
-from whimbrel.run.adopt.models import Models, models_of_env
+from whimbrel.run.adopt.databases import (
+    AdoptedDatabase,
+    Adoption,
+    adopted,
+    compared,
+    refuse_tables_without_models,
+)
+from whimbrel.run.adopt.environment import Environment, Target, environment_of
+from whimbrel.run.adopt.models import named_in
 from whimbrel.run.adopt.project import AlembicProject, alembic_project
-from whimbrel.run.adopt.registered import registered
+from whimbrel.run.adopt.registered import Models, registered
 from whimbrel.run.comparing import Certain
 from whimbrel.run.connect import database_of
 from whimbrel.run.make import MigrationFile
 from whimbrel.run.record import record_in
+from whimbrel.schema.table import Name
 from whimbrel.sources import read_models
 from whimbrel.state.state import State
 
@@ -30,8 +39,9 @@ from whimbrel.state.state import State
 class Wanted:
     """What is asked of an adoption.
 
-    models: "module:attribute", where env.py does not say. rename: whether constraints and indexes
-    of a database get the names that they have here, where nothing else differs.
+    models: "module:attribute", where env.py does not say. version_table: where Alembic keeps its
+    version, likewise. exclude: tables that are left alone from now on. rename: whether constraints
+    and indexes of a database get the names that they have here, where nothing else differs.
     """
 
     config: Path | None = None
@@ -41,12 +51,19 @@ class Wanted:
     from_database: bool = False
     rename: bool = False
     dry_run: bool = False
+    version_table: str | None = None
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """What an adoption did, or (dry) would do. ``configured``: the text that its file got."""
+    """What an adoption did, or (dry) would do.
 
+    configured: the text that its file got. written: a module that collects the models, and its
+    text. unrun: why env.py was only read.
+    """
+
+    wanted: Wanted
     project: AlembicProject
     apps: tuple[str, ...]
     file: Path
@@ -54,6 +71,8 @@ class Adopted:
     files: tuple[MigrationFile, ...]
     databases: tuple[AdoptedDatabase, ...]
     dry_run: bool
+    written: tuple[Path, str] | None = None
+    unrun: str | None = None
 
 
 def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
@@ -65,27 +84,74 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     project = alembic_project(start, wanted.config)
     known = find_config(start)
     root = known.root if known else _root(start, project)
-    made = _configured(project, known, root, wanted)
+    make_importable(known or Config(root=root))
+    environment = environment_of(project, root)
+    project = replace(project, version_table=_version_table(project, environment, wanted))
+    models = registered(
+        _targets(project, environment, known, root, wanted),
+        known.apps if known else (),
+        root,
+        str(project.env),
+    )
+    made = _configured(project, known, root, models, wanted)
     for alias in wanted.aliases:
         made.config.url(alias)
     make_importable(made.config)
     files, gone = _files(project, made, wanted)
-    if not wanted.dry_run:
-        made.write()
-        _write(files, gone)
     adoption = Adoption(
         made.config, made.apps, project, tuple(files), wanted.rename, wanted.dry_run
     )
-    databases = wanted.aliases or tuple(made.config.databases)
+    aliases = wanted.aliases or tuple(made.config.databases)
+    if files:
+        refuse_tables_without_models(adoption, read_models(made.config), aliases)
+    if not wanted.dry_run:
+        if models.written:
+            rewrite_migration(*models.written)
+        made.write()
+        _write(files, gone)
     return Adopted(
+        wanted,
         project,
         made.apps,
         made.file,
-        made.text,
+        made.shown,
         tuple(files),
-        tuple(adopted(adoption, alias) for alias in databases),
+        tuple(adopted(adoption, alias) for alias in aliases),
         wanted.dry_run,
+        models.written,
+        environment.error,
     )
+
+
+def _version_table(project: AlembicProject, environment: Environment, wanted: Wanted) -> Name:
+    if wanted.version_table is None:
+        return environment.version_table or project.version_table
+    schema, _, name = wanted.version_table.rpartition(".")
+    return Name(schema or None, name)
+
+
+def _targets(
+    project: AlembicProject,
+    environment: Environment,
+    known: Config | None,
+    root: Path,
+    wanted: Wanted,
+) -> list[Target]:
+    """What holds the models: as it is said, as env.py gives it, or as the text of that names it."""
+    if wanted.models is not None:
+        return _plain([wanted.models])
+    try:
+        named = named_in(project.env, root)
+    except UsageError as error:
+        named = _plain([app.models for app in known.apps if app.models] if known else [])
+        if not named and not environment.targets:
+            raise error
+    plainly = {name for each in named for name in each.names}
+    return [each.called(plainly) for each in environment.targets] or named
+
+
+def _plain(names: Iterable[str]) -> list[Target]:
+    return [Target((name,), None, (), frozenset(), ()) for name in names]
 
 
 def _root(start: Path, project: AlembicProject) -> Path:
@@ -95,14 +161,12 @@ def _root(start: Path, project: AlembicProject) -> Path:
 
 
 def _configured(
-    project: AlembicProject, known: Config | None, root: Path, wanted: Wanted
+    project: AlembicProject, known: Config | None, root: Path, models: Models, wanted: Wanted
 ) -> Configured:
-    make_importable(known or Config(root=root))
-    if wanted.models is not None:
-        models = Models((wanted.models,))
-    else:
-        models = registered(models_of_env(project.env, root), root, str(project.env))
-    return configured(project, known, root, models.targets, wanted.app)
+    others = (*wanted.exclude, *models.left_out)
+    return configured(
+        project, known, root, models.targets, wanted.app, hints=models.hints, others=others
+    )
 
 
 # -- the initial migrations --------------------------------------------------------------------

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.adopt.project import VERSION_TABLE, AlembicProject
-from whimbrel.run.project import appended
+from whimbrel.run.project import appended, with_words
 from whimbrel.urls import has_stray_at, is_secret
 
 #: Where the URL has a password, or is not known: it belongs in no file that is shared.
@@ -24,23 +24,31 @@ _BY_ENVIRONMENT = "${DATABASE_URL}"
 class Configured:
     """The configuration with the adopted apps. text: what its file lacks of it; may be empty.
 
-    apps: the labels of the adopted ones.
+    apps: the labels of the adopted ones. excluded: what its list ``exclude`` lacks.
     """
 
     config: Config
     apps: tuple[str, ...]
     text: str
+    excluded: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
         """The file that the text belongs to."""
         return self.config.file or self.config.root / "pyproject.toml"
 
-    def write(self) -> bool:
-        """Add the text to its file; gives whether there was anything to add."""
+    @property
+    def shown(self) -> str:
+        """All that its file gets, for people."""
+        more = f"exclude = {json.dumps(list(self.config.exclude))}\n" if self.excluded else ""
+        return more + self.text
+
+    def write(self) -> None:
+        """Add what is lacking to its file. Raises `ConfigError` where a person must do it."""
+        if self.excluded:
+            with_words(self.file, "exclude", self.excluded)
         if self.text:
             appended(self.file, self.text)
-        return bool(self.text)
 
 
 def configured(
@@ -49,10 +57,14 @@ def configured(
     root: Path,
     targets: Sequence[str],
     label: str | None = None,
+    *,
+    hints: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> Configured:
     """A project's configuration with an app for each of these models ("module:attribute").
 
-    label: what the app is to be called, if there is one only. Raises `UsageError`.
+    label: what the app is to be called, if there is one only; hints: what labels are made from,
+    where that is not the models themselves. others: tables to be left alone. Raises `UsageError`.
     """
     if label is not None and len(targets) > 1:
         raise UsageError(
@@ -60,21 +72,45 @@ def configured(
             mend="Leave it out, or name the models too: --models acme.db:Base.",
         )
     config = known or _new(project, root)
+    lacking = _lacking(project, config, others)
+    config = replace(config, exclude=(*config.exclude, *lacking))
     apps: list[AppConfig] = []
-    for target in targets:
-        apps.append(_there(config, target, label) or _app(project, config, target, label, apps))
+    for target, hint in zip(targets, hints or targets, strict=True):
+        own = label or _label(hint, {app.label for app in (*config.apps, *apps)})
+        apps.append(_there(config, target, label) or _app(project, config, target, own, apps))
     new = [app for app in apps if app not in config.apps]
     text = "\n".join(
         [*([] if known else [_head(project, config)]), *(_section(config, app) for app in new)]
     )
     whole = replace(config, apps=(*config.apps, *new))
-    return Configured(whole, tuple(app.label for app in apps), text)
+    labels = tuple(app.label for app in apps)
+    return Configured(whole, labels, text, lacking if known else ())
+
+
+def _lacking(project: AlembicProject, config: Config, others: Sequence[str]) -> tuple[str, ...]:
+    """What is to be left alone, and is not: tables of others, and Alembic's own."""
+    own = project.version_table
+    wanted = [*([] if own.name == VERSION_TABLE else [str(own)]), *others]
+    return tuple(
+        each for each in dict.fromkeys(wanted) if not config.excludes(*_schema_and_name(each))
+    )
+
+
+def _schema_and_name(table: str) -> tuple[str | None, str]:
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
 
 
 def _there(config: Config, target: str, label: str | None) -> AppConfig | None:
     """The app that is configured for these models, or under this label."""
     for app in config.apps:
-        if app.models == target and label in (None, app.label):
+        if app.models == target and label not in (None, app.label):
+            raise UsageError(
+                f"{target} are the models of the app {app.label!r} already",
+                place=str(config.file),
+                mend="Leave --app out.",
+            )
+        if app.models == target:
             return app
     taken = next((app for app in config.apps if app.label == label), None)
     if taken is not None:
@@ -90,10 +126,9 @@ def _app(
     project: AlembicProject,
     config: Config,
     target: str,
-    label: str | None,
+    label: str,
     others: Sequence[AppConfig],
 ) -> AppConfig:
-    label = label or _label(target, {app.label for app in (*config.apps, *others)})
     if not label.isidentifier():
         raise UsageError(f"{label!r} cannot be the label of an app", mend="Give one: --app LABEL.")
     taken = {app.migrations.resolve() for app in (*config.apps, *others)}
@@ -145,9 +180,7 @@ def _prefix(config: Config) -> str:
 
 
 def _new(project: AlembicProject, root: Path) -> Config:
-    own = project.version_table
-    others = () if own.name == VERSION_TABLE else (str(own),)
-    return Config(root=root, databases={"default": _url(project.url)}, exclude=others)
+    return Config(root=root, databases={"default": _url(project.url)})
 
 
 def _head(project: AlembicProject, config: Config) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.config import Config
-from whimbrel.errors import HistoryError, WhimbrelError
+from whimbrel.errors import HistoryError, UsageError, WhimbrelError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.run.adopt.project import AlembicProject
@@ -34,6 +36,7 @@ from whimbrel.run.recorder import Overtaken
 from whimbrel.run.work import Work
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name
+from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 
@@ -101,6 +104,56 @@ def adopted(adoption: Adoption, alias: str) -> AdoptedDatabase:
         return AdoptedDatabase(alias, shown, Outcome.FAILED, error=error)
 
 
+def refuse_tables_without_models(adoption: Adoption, models: State, aliases: Sequence[str]) -> None:
+    """Raises `UsageError` where a database has tables of the project's that none of these models has.
+
+    Its own revisions made them, so that models are missing rather than that somebody else's tables
+    are there. A database that cannot be reached is told of later.
+    """
+    for alias in aliases:
+        lacking: list[Name] = []
+        with suppress(WhimbrelError):
+            database = database_of(adoption.config, alias)
+            if not database.is_missing:
+                with connected(database) as connection:
+                    lacking = _without_model(connection, adoption, models)
+        _refuse_lacking(lacking)
+
+
+def _without_model(connection: Connection, adoption: Adoption, models: State) -> list[Name]:
+    known = lower(models).tables
+    default = connection.dialect.default_schema_name
+    schemas = {None, *(at.schema for at in known), *adoption.project.schemas}
+    inspector = sa.inspect(connection)
+    there = {
+        Name(None if schema == default else schema, name)
+        for schema in schemas
+        if schema is None or schema in inspector.get_schema_names()
+        for name in inspector.get_table_names(schema)
+    }
+    known_there = {Name(None if at.schema == default else at.schema, at.name) for at in known}
+    return _made_by_revisions(adoption, there - known_there)
+
+
+def _made_by_revisions(adoption: Adoption, tables: Iterable[Name]) -> list[Name]:
+    """Those of the tables that Alembic's revisions made, and that are not left alone."""
+    return sorted(
+        (at for at in tables if adoption.project.makes(at) and adoption.config.covers(*at)),
+        key=str,
+    )
+
+
+def _refuse_lacking(tables: Sequence[Name]) -> None:
+    if tables:
+        names = [str(at) for at in tables]
+        raise UsageError(
+            f"no model has {', '.join(names)}, which the project's own revisions made",
+            mend="Name what holds all models: whimbrel adopt alembic --models acme.all_models:Base. "
+            "Or, where they have no model any more, leave them alone: "
+            + " ".join(f"--exclude {shlex.quote(name)}" for name in names),
+        )
+
+
 @dataclass
 class _Looking:
     """One database that is there. ``history``: with what the adoption has written."""
@@ -120,6 +173,7 @@ class _Looking:
                 return unready
             found = self._compared(connection, record, todo)
             self.strangers = strangers(found)
+            _refuse_lacking(_made_by_revisions(self.adoption, self.strangers))
             found = without_strangers(found)
             different = tuple(deviations(found, connection.dialect))
         labels = [node.label for node in todo]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whimbrel.errors import UsageError
-from whimbrel.run.adopt.project import package_folders, parsed
+from whimbrel.run.adopt.environment import Target
+from whimbrel.run.adopt.project import package_folders
+from whimbrel.run.adopt.revisions import parsed
 
 #: What every env.py imports, and what holds no models.
 _NOT_MODELS = frozenset(
@@ -16,16 +18,8 @@ _NOT_MODELS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Models:
-    """``targets``: "module:attribute" of what holds models. ``imported``: modules of env.py."""
-
-    targets: tuple[str, ...]
-    imported: tuple[str, ...] = ()
-
-
-def models_of_env(env: Path, root: Path) -> Models:
-    """The models that an env.py names. Raises `UsageError` where that cannot be seen."""
+def named_in(env: Path, root: Path) -> list[Target]:
+    """The models that the text of an env.py names. Raises `UsageError` where that cannot be seen."""
     reader = _Reader(parsed(env), root)
     value = reader.values.get("target_metadata")
     targets = tuple(reader.targets(value)) if value is not None else ()
@@ -38,7 +32,8 @@ def models_of_env(env: Path, root: Path) -> Models:
             mend="Name what holds them, the declarative base or its MetaData: "
             "whimbrel adopt alembic --models acme.db:Base",
         )
-    return Models(targets, tuple(reader.modules()))
+    modules = tuple(reader.modules())
+    return [Target((name,), None, modules, frozenset(), ()) for name in targets]
 
 
 @dataclass

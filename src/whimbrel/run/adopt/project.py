@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.errors import HistoryError, UsageError
+from whimbrel.run.adopt.revisions import Revision, assigned_in, parsed, revisions_in, text_of
 from whimbrel.schema.table import Name
 
 #: Alembic's record of a database's version, where nothing else is said.
@@ -26,22 +27,12 @@ _NO_PROJECT = (
 
 
 @dataclass(frozen=True)
-class Revision:
-    """A revision file: its id, the ids that it comes after, its other names, its file."""
-
-    id: str
-    after: tuple[str, ...]
-    labels: tuple[str, ...]
-    file: Path
-
-
-@dataclass(frozen=True)
 class AlembicProject:
     """What an Alembic project says of itself.
 
     config: alembic.ini, or the pyproject.toml that stands for it. script: the directory with
     env.py. revisions: by id. version_table: where its databases keep their version. url: as
-    alembic.ini has it.
+    alembic.ini has it. prepended: what it adds to where modules are imported from.
     """
 
     config: Path
@@ -49,11 +40,31 @@ class AlembicProject:
     revisions: Mapping[str, Revision]
     version_table: Name
     url: str | None = None
+    prepended: tuple[Path, ...] = ()
 
     @property
     def env(self) -> Path:
         """The file that knows the models."""
         return self.script / "env.py"
+
+    @property
+    def is_of_flask(self) -> bool:
+        """Whether it is Flask-Migrate's: its env.py asks the application."""
+        return b"current_app" in self.env.read_bytes()
+
+    @property
+    def schemas(self) -> frozenset[str]:
+        """The database schemas that its revisions name."""
+        tables = (at for each in self.revisions.values() for at in each.tables)
+        return frozenset(at.schema for at in tables if at.schema)
+
+    def makes(self, at: Name) -> bool:
+        """Return whether one of its revisions makes a table of that name."""
+        return any(
+            made.name == at.name and (made.schema == at.schema or None in (made.schema, at.schema))
+            for revision in self.revisions.values()
+            for made in revision.tables
+        )
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -107,7 +118,7 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
     script = _script(file, settings)
     revisions: dict[str, Revision] = {}
     for folder in _version_folders(file, settings, script):
-        for revision in _revisions_in(folder, recursive=_is_true(settings.get("recursive"))):
+        for revision in revisions_in(folder, recursive=_is_true(settings.get("recursive"))):
             twin = revisions.setdefault(revision.id, revision)
             if twin is not revision:
                 raise HistoryError(
@@ -115,20 +126,23 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
                     place=str(revision.file),
                     mend=f"The other is {twin.file}: take one away.",
                 )
-    return AlembicProject(
-        file, script, revisions, _version_table(script / "env.py"), settings.get("url")
-    )
+    version_table, url = _version_table(script / "env.py"), settings.get("url")
+    prepended = tuple(_prepended(file, settings))
+    return AlembicProject(file, script, revisions, version_table, url, prepended)
 
 
 # -- its configuration -----------------------------------------------------------------------
 
 
 def _found(root: Path) -> Path:
-    """alembic.ini, or else a pyproject.toml with Alembic's table, from a directory upwards."""
+    """alembic.ini, or else a pyproject.toml with Alembic's table, from a directory upwards.
+
+    Flask-Migrate keeps its own in the directory of its migrations.
+    """
     for folder in (root, *root.parents):
-        for name in ("alembic.ini", "pyproject.toml"):
+        for name in ("alembic.ini", "pyproject.toml", "migrations/alembic.ini"):
             file = folder / name
-            if file.is_file() and (name == "alembic.ini" or _toml(file)):
+            if file.is_file() and (file.name == "alembic.ini" or _toml(file)):
                 return file
     raise UsageError("no alembic.ini from here upwards", place=str(root), mend=_NO_PROJECT)
 
@@ -175,6 +189,7 @@ _KEYS = {
     "versions": "version_locations",
     "recursive": "recursive_version_locations",
     "separator": "path_separator",
+    "prepend": "prepend_sys_path",
 }
 
 
@@ -201,6 +216,8 @@ def _of_ini(file: Path) -> dict[str, Any]:
 
 def _script(file: Path, settings: Mapping[str, Any]) -> Path:
     given = settings.get("script")
+    if not given and (file.parent / "env.py").is_file():
+        return file.parent  # as Flask-Migrate has it
     if not given:
         raise UsageError("script_location is missing", place=str(file), mend="Say where env.py is.")
     for path in _places(file, given):
@@ -215,9 +232,9 @@ def _script(file: Path, settings: Mapping[str, Any]) -> Path:
 
 def _places(file: Path, given: str) -> Iterator[Path]:
     """Where a path of the configuration may lead: from its file, from here, or into a package."""
-    package, colon, rest = given.partition(":")
-    if colon and not Path(given).is_absolute() and _is_dotted(package):
-        yield from (folder / rest for folder in package_folders(package, file.parent))
+    package, *rest = given.split(":")
+    if rest and not Path(given).is_absolute() and _is_dotted(package):
+        yield from (folder.joinpath(*rest) for folder in package_folders(package, file.parent))
     else:
         yield from (file.parent / given, Path.cwd() / given)
 
@@ -256,6 +273,12 @@ def _version_folders(file: Path, settings: Mapping[str, Any], script: Path) -> l
     return found
 
 
+def _prepended(file: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
+    given = settings.get("prepend") or []
+    names = given if isinstance(given, list) else _parted(given, settings.get("separator"))
+    return (file.resolve().parent / name for name in names)
+
+
 def _parted(text: str, separator: str | None) -> list[str]:
     """A list of paths in an INI file; without a separator, at commas and spaces."""
     sign = _SEPARATORS.get(separator or "")
@@ -263,77 +286,14 @@ def _parted(text: str, separator: str | None) -> list[str]:
     return [part for part in map(str.strip, parts) if part]
 
 
-# -- its revisions ---------------------------------------------------------------------------
-
-
-def _revisions_in(folder: Path, *, recursive: bool) -> Iterator[Revision]:
-    files = folder.rglob("*.py") if recursive else folder.glob("*.py")
-    for file in sorted(files):
-        if not file.name.startswith(("__init__", ".#")):
-            found = _revision(file)
-            if found is not None:
-                yield found
-
-
-def _revision(file: Path) -> Revision | None:
-    """What a revision file says of itself; None where it is none."""
-    said = {name: value for name, value in _assigned(parsed(file)) if name in _SAID}
-    if "revision" not in said:
-        return None
-    values = {name: _words(file, name, value) for name, value in said.items()}
-    after = (*values.get("down_revision", ()), *values.get("depends_on", ()))
-    return Revision(values["revision"][0], after, values.get("branch_labels", ()), file)
-
-
-_SAID = ("revision", "down_revision", "depends_on", "branch_labels")
-
-
-def _words(file: Path, name: str, value: ast.expr) -> tuple[str, ...]:
-    """A string, several, or none."""
-    try:
-        found = ast.literal_eval(value)
-    except ValueError:
-        found = 0
-    words = (found,) if isinstance(found, str) else found or ()
-    if found == 0 or not all(isinstance(each, str) for each in words):
-        raise UsageError(
-            f"{name} is computed, and cannot be read without running it",
-            place=f"{file}:{value.lineno}",
-            mend="Write the revision's id there as a string.",
-        )
-    return tuple(words)
-
-
-def parsed(file: Path) -> ast.Module:
-    """The syntax tree of a file. Raises `UsageError`."""
-    try:
-        return ast.parse(file.read_bytes(), str(file))
-    except (SyntaxError, ValueError) as error:
-        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise UsageError(
-            f"not Python: {error}", place=f"{file}{line}", mend="Mend it first."
-        ) from error
-
-
-def _assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """The names that get a value at the top of a module, in order."""
-    for statement in module.body:
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            yield from _named(statement.target, statement.value)
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                yield from _named(target, statement.value)
-
-
-def _named(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(target, ast.Name):
-        yield target.id, value
+# -- its env.py, unrun
 
 
 def _version_table(env: Path) -> Name:
     """What env.py calls the table of the version, where it says so plainly."""
-    said: dict[str, str] = {}
-    for node in ast.walk(parsed(env)):
+    module = parsed(env)
+    assigned, said = dict(assigned_in(module)), dict[str, str]()
+    for node in ast.walk(module):
         pairs: list[tuple[str | None, ast.expr]] = []
         if isinstance(node, ast.Call):
             pairs = [(each.arg, each.value) for each in node.keywords]
@@ -341,10 +301,10 @@ def _version_table(env: Path) -> Name:
             keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
             pairs = [(str(key), value) for key, value in zip(keys, node.values, strict=True)]
         for name, value in pairs:
-            if name in ("version_table", "version_table_schema") and _is_text(value):
-                said.setdefault(name, ast.literal_eval(value))
+            text = text_of(value, assigned) if name in _OF_VERSION else None
+            if text is not None:
+                said.setdefault(str(name), text)
     return Name(said.get("version_table_schema"), said.get("version_table", VERSION_TABLE))
 
 
-def _is_text(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+_OF_VERSION = ("version_table", "version_table_schema")

@@ -1,0 +1,267 @@
+"""Alembic's projects as they are found: adoption/02, 03, 03b, 04, 06, 07, 08, 12, 14."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from inside import Inside
+
+BASE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
+
+
+def model(name: str, more: str = "") -> str:
+    """A module with a model of a table of its name, on the base of app.base."""
+    return (
+        "import sqlalchemy as sa\nfrom sqlalchemy.orm import Mapped, mapped_column\n"
+        f"from app.base import Base\nclass {name.title()}(Base):\n    __tablename__ = {name!r}\n"
+        f"    id: Mapped[int] = mapped_column(primary_key=True)\n{more}"
+    )
+
+
+#: app/base.py, app/a.py and app/b.py are there; env.py has one of these before target_metadata.
+IMPORTS = {
+    "in a list": "from app import a, b",
+    "by a call": "from app import load\nload.all_models()",
+    "in a function": "def load():\n    import app.a, app.b\nload()",
+    "in a try block": "try:\n    import app.a\n    import app.b\nexcept ImportError:\n    raise",
+    "by a star": "from app.load import *",
+    "by __import__": "for each in 'ab':\n    __import__(f'app.{each}')",
+    "by a loop": "import importlib, pkgutil, app\n"
+    "for each in pkgutil.iter_modules(app.__path__):\n    importlib.import_module(f'app.{each.name}')",
+}
+LOAD = "from app import a\ndef all_models():\n    import app.b\n"
+TAIL = """
+from alembic import context
+import sqlalchemy as sa
+{more}
+target_metadata = Base.metadata
+if context.is_offline_mode():
+    context.configure(url=context.config.get_main_option("sqlalchemy.url"), target_metadata=target_metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with sa.create_engine("sqlite:///never.db").connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, database_url: str) -> Inside:
+    root = tmp_path / "project"
+    root.mkdir()
+    return Inside(root, database_url)
+
+
+def alembics(
+    project: Inside,
+    env: str,
+    files: Mapping[str, str],
+    *tables: str,
+    revision: str = "",
+    version_table: str = "alembic_version",
+) -> None:
+    """An Alembic project of one revision, and a database that is at it."""
+    project.write(
+        "alembic.ini", f"[alembic]\nscript_location = alembic\nsqlalchemy.url = {project.url}\n"
+    )
+    project.write("alembic/env.py", env)
+    project.write("alembic/versions/a1.py", f'revision = "a1"\ndown_revision = None\n{revision}')
+    project.write("app/__init__.py")
+    for path, text in files.items():
+        project.write(path, text)
+    project.query(f"CREATE TABLE {version_table} (version_num VARCHAR(32) NOT NULL)")
+    project.query(f"INSERT INTO {version_table} VALUES ('a1')")
+    for table in tables:
+        project.query(table)
+
+
+def made(project: Inside) -> set[str]:
+    """The tables of what the initial migration makes."""
+    text = next(project.root.rglob("0001_initial.py")).read_text()
+    return {line.split('"')[3] for line in text.splitlines() if '"db_table"' in line}
+
+
+def is_adopted(project: Inside, *tables: str) -> None:
+    assert made(project) == set(tables)
+    assert len(project.applied()) == 1
+    assert project.do("drift").err == "No drift.\n"
+    assert project.do("makemigrations", "--check").err == "No changes.\n"
+
+
+def table(project: Inside, name: str, columns: str = "") -> str:
+    """As SQLAlchemy's create_all would make it, under the names that whimbrel gives."""
+    how = "SERIAL" if project.url.startswith("postgresql") else "INTEGER"
+    return (
+        f"CREATE TABLE {name} (id {how} NOT NULL, {columns}"
+        f"CONSTRAINT app_{name.rstrip('s')}_pk PRIMARY KEY (id))"
+    )
+
+
+on_both = [("sqlite", "in a list"), ("postgresql", "in a list"), ("postgresql", "by a call")]
+ways = [*on_both, *(("sqlite", how) for how in IMPORTS if how != "in a list")]
+
+
+@pytest.mark.parametrize(("database_url", "how"), ways, indirect=["database_url"])
+def test_all_models_are_adopted_however_they_are_imported(project: Inside, how: str) -> None:
+    env = f"from app.base import Base\n{IMPORTS[how]}\n{TAIL.format(more='')}"
+    files = {
+        "app/base.py": BASE,
+        "app/a.py": model("a"),
+        "app/b.py": model("b"),
+        "app/load.py": LOAD + "import app.b\n" * (how == "by a star"),
+    }
+    alembics(project, env, files, table(project, "a"), table(project, "b"))
+    ended = project.do("adopt", "alembic")
+    is_adopted(project, "a", "b")
+    assert not (project.root / "never.db").exists()
+    if how == "in a list":
+        assert (project.root / "app/all_models.py").read_text() == (
+            '"""Imports every module with models: Whimbrel finds them all here."""\n\n'
+            "import app.a  # noqa: F401\nimport app.b  # noqa: F401\n"
+            'from app.base import Base\n\n__all__ = ["Base"]\n'
+        )
+        assert "wrote  app/all_models.py" in ended.out
+    # It writes nothing the second time.
+    before = sorted(project.root.rglob("*.py"))
+    assert project.do("adopt", "alembic").out == "default: recorded already\n"
+    assert sorted(project.root.rglob("*.py")) == before
+
+
+CREATING = "from alembic import op\nNAME = 'b'\ndef upgrade():\n"
+MAKERS = {
+    "create_table": "    op.create_table('b')",
+    "a constant": "    op.create_table(NAME)",
+    "SQL": "    op.execute('CREATE TABLE IF NOT EXISTS b (id INTEGER)')",
+    "a rename": "    op.rename_table('c', 'b')",
+}
+
+
+makers = [("postgresql", "create_table"), *(("sqlite", how) for how in MAKERS)]
+
+
+@pytest.mark.parametrize(("database_url", "how"), makers, indirect=["database_url"])
+def test_a_table_of_the_project_that_no_model_has_stops_it(project: Inside, how: str) -> None:
+    """env.py cannot be run here, and its text names one module of two."""
+    env = "from app.a import Base\ntarget_metadata = Base.metadata\nraise KeyError\n"
+    files = {"app/base.py": BASE, "app/a.py": model("a"), "app/b.py": model("b")}
+    tables = (table(project, "a"), table(project, "b"), "CREATE TABLE strange (x INTEGER)")
+    alembics(project, env, files, *tables, revision=CREATING + MAKERS[how])
+    ended = project.run("adopt", "alembic")
+    assert (ended.code, ended.out) == (2, "")
+    assert "no model has b, which the project's own revisions made" in ended.err
+    assert "--models acme.all_models:Base" in ended.err
+    assert not (project.root / "pyproject.toml").exists()
+    # Either the models are named,
+    named = project.run("adopt", "alembic", "--models", "app.b:Base", "--dry-run")
+    assert "Create model B" in named.out
+    # or it is said that it has none.
+    project.do("adopt", "alembic", "--exclude", "b", "--exclude", "strange")
+    is_adopted(project, "a")
+    assert 'exclude = ["b", "strange"]' in (project.root / "pyproject.toml").read_text()
+
+
+def test_no_models_at_all(project: Inside) -> None:
+    env = "from app.base import Base\ntarget_metadata = Base.metadata\n"
+    alembics(project, env, {"app/base.py": BASE}, table(project, "a"))
+    for options in ((), ("--models", "app.base:Base")):
+        ended = project.run("adopt", "alembic", *options)
+        assert (ended.code, "app.base:Base holds no models" in ended.err) == (2, True)
+    assert not (project.root / "pyproject.toml").exists()
+
+
+ONE = {
+    "app/base.py": BASE,
+    "app/a.py": model("a", "    n: Mapped[str] = mapped_column(sa.String(9))\n"),
+}
+OF_ONE = "from app.a import Base\ntarget_metadata = Base.metadata\n"
+
+
+def test_the_advice_leaves_other_peoples_tables_alone(project: Inside) -> None:
+    narrow = table(project, "a", "n VARCHAR(8) NOT NULL, ")
+    alembics(project, OF_ONE, ONE, narrow, "CREATE TABLE other_team (v VARCHAR(20))")
+    project.query("INSERT INTO other_team VALUES ('precious')")
+    assert project.run("adopt", "alembic").code == 1
+    project.do("migrate", "app", "0001_initial", "--fake")
+    script = project.run("drift", "--sql").out
+    assert "DROP TABLE other_team" not in script
+    assert "left alone, since no model has them: other_team" in script
+
+
+def test_it_goes_on_with_what_is_configured(project: Inside) -> None:
+    files = {**ONE, "app/all_models.py": "from app.a import Base\n"}
+    alembics(project, OF_ONE, files, table(project, "a", "n VARCHAR(8) NOT NULL, "))
+    said = project.run("adopt", "alembic", "--models", "app.all_models:Base", "--app", "shop")
+    assert "adopt alembic --models app.all_models:Base --app shop --from-database" in said.err
+    project.do("adopt", "alembic", "--from-database")
+    assert project.do("adopt", "alembic").out == "default: recorded already\n"
+    assert project.applied() == ["shop.0001_initial"]
+    assert (project.root / "pyproject.toml").read_text().count("[tool.whimbrel.app.") == 1
+    wrong = project.run("adopt", "alembic", "--app", "other")
+    assert (wrong.code, "of the app 'shop' already" in wrong.err) == (2, True)
+
+
+def test_a_script_location_in_a_package(project: Inside) -> None:
+    files = {**ONE, "app/db/__init__.py": "", "app/db/versions_of/env.py": OF_ONE,
+             "app/db/versions_of/versions/a1.py": 'revision = "a1"\ndown_revision = None\n'}  # fmt: skip
+    alembics(project, "", files, table(project, "a", "n VARCHAR(9) NOT NULL, "))
+    project.write("alembic.ini", f"[alembic]\nscript_location = app:db:versions_of\nsqlalchemy.url = {project.url}\n")  # fmt: skip
+    project.do("adopt", "alembic")
+    is_adopted(project, "a")
+
+
+VERSION_TABLES = {
+    "a constant": ('TABLE = "acme_version"', "version_table=TABLE", ()),
+    "computed": ("import app.a", 'version_table="_".join(["acme", "version"])', ()),
+    "an option": ("raise SystemExit", "", ("--version-table", "acme_version")),
+}
+
+
+@pytest.mark.parametrize("how", VERSION_TABLES)
+def test_another_version_table(project: Inside, how: str) -> None:
+    first, said, options = VERSION_TABLES[how]
+    env = f"{OF_ONE}from alembic import context\n{first}\ncontext.configure({said})\n"
+    alembics(
+        project, env, ONE, table(project, "a", "n VARCHAR(9) NOT NULL, "), version_table="acme_version"
+    )  # fmt: skip
+    if options:
+        assert "--version-table TABLE" in project.run("adopt", "alembic").err
+    project.do("adopt", "alembic", *options)
+    is_adopted(project, "a")
+
+
+def test_what_env_py_keeps_from_alembic_is_left_alone(project: Inside) -> None:
+    """adoption/12: a view by its info; and a table that is only named in a function of env.py."""
+    env = (
+        f"{OF_ONE}from alembic import context\n"
+        "def mine(object, name, type_, reflected, compare_to):\n"
+        '    return not (type_ == "table" and (object.info.get("is_view") or name == "theirs"))\n'
+        "context.configure(target_metadata=target_metadata, include_object=mine)\n"
+    )
+    more = (
+        'sa.Table("v_report", Base.metadata, sa.Column("id", sa.Integer, primary_key=True), info={"is_view": True})\n'
+        'sa.Table("theirs", Base.metadata, sa.Column("id", sa.Integer, primary_key=True))\n'
+    )
+    alembics(
+        project,
+        env,
+        {**ONE, "app/a.py": ONE["app/a.py"] + more},
+        table(project, "a", "n VARCHAR(9) NOT NULL, "),
+        "CREATE VIEW v_report AS SELECT id FROM a",
+        "CREATE TABLE theirs (id VARCHAR(9))",
+    )
+    project.write("pyproject.toml", f'[tool.whimbrel]\ndatabase = "{project.url}"\n')
+    project.do("adopt", "alembic")
+    is_adopted(project, "a", "v_report", "theirs")
+    assert (
+        (project.root / "pyproject.toml")
+        .read_text()
+        .startswith('[tool.whimbrel]\nexclude = ["theirs"]\ndatabase')
+    )
+    text = next(project.root.rglob("0001_initial.py")).read_text()
+    assert text.count('"managed": False') == 2
+    project.query("DROP VIEW v_report")
+    project.do("migrate", "app", "zero")
+    assert project.query("SELECT * FROM theirs") == []
