@@ -292,3 +292,67 @@ def test_a_file_of_django_is_answered_with_what_to_write(
     file.write_text(file.read_text().replace("from whimbrel import migrations, models", head))
     ended = project.run("migrate")
     assert (ended.code, f"in place of `{head}`" in ended.err) == (4, True)
+
+
+# -- new-users/02 ----------------------------------------------------------------------------
+
+HERO = """
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+class Base(orm.DeclarativeBase):
+    pass
+
+class Hero(Base):
+    __tablename__ = "hero"
+    id = sa.Column(sa.Integer, primary_key=True)
+"""
+
+
+def test_models_that_nobody_would_look_at_are_errors(tmp_path: Path) -> None:
+    """new-users/02: a package of models, a file beside it, tables of SQLAlchemy unnamed."""
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3")
+    project.write("app/__init__.py")
+    project.write("app/models/__init__.py", HERO)
+    refused = project.run("init", "app")
+    assert (refused.code, "the directory exists" in refused.err) == (2, True)
+    assert not (tmp_path / "app" / "models.py").exists()
+    project.configured("app")
+    beside = project.write("app/models.py")
+    for command, code in (("makemigrations", 2), ("check", 1)):
+        ended = project.run(command)
+        assert ended.code == code
+        assert "models.py: " in ended.out + ended.err
+        assert "imports the package models/ beside it" in ended.out + ended.err
+    beside.unlink()
+    said = '[tool.whimbrel.app.app] models = "app.models:Base"'
+    for command, code in (("makemigrations", 2), ("check", 1)):
+        ended = project.run(command)
+        assert (ended.code, said in ended.out + ended.err) == (code, True)
+
+
+def test_a_forgotten_import_is_asked_about(tmp_path: Path) -> None:
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog", "news")
+    post = "from whimbrel import models\n\nclass {}(models.Model):\n    pass\n"
+    project.write("blog/posts.py", post.format("Post"))
+    imported = "import blog.posts\n"
+    project.write("blog/models.py", imported + post.format("Tag"))
+    project.write("news/models.py", post.format("Item"))
+    project.do("makemigrations")
+    project.write("blog/models.py", post.format("Tag"))
+    asked = project.run("makemigrations")
+    assert (asked.code, "--no-rename blog.Post" in asked.err) == (3, True)
+    assert "blog/posts.py:3 has a class of that name, and is not imported" in asked.err
+    (found,) = project.run("check", "--json").json["findings"]
+    assert (found["code"], "blog/posts.py:3" in found["message"]) == ("unmigrated", True)
+    project.do("makemigrations", "--no-rename", "blog.Post", "--dry-run")
+    project.write("blog/models.py", imported + post.format("Tag"))
+    project.write("news/models.py")
+    asked = project.run("makemigrations")
+    assert (asked.code, "--no-rename news\n" in f"{asked.err}\n") == (3, True)
+    assert "no model is found in news.models" in asked.err
+    # A model that has moved is not gone.
+    project.write(
+        "blog/models.py", imported + post.format("Tag") + "class Item(models.Model):\n    pass\n"
+    )
+    assert "Move" in project.do("makemigrations", "--move", "news.Item:blog").out

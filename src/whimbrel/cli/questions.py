@@ -10,6 +10,7 @@ from whimbrel.detect.flags import value_of
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
+    GoneQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -34,7 +35,7 @@ class Asker:
         """What the person says."""
         if isinstance(question, FillQuestion):
             return _fill(question)
-        if isinstance(question, ReplaceQuestion | TableQuestion):
+        if isinstance(question, ReplaceQuestion | TableQuestion | GoneQuestion):
             return _replace(question)
         if isinstance(question, LossQuestion):
             return _cut(question)
@@ -51,7 +52,7 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
     return Renamed(None if chosen == len(names) else names[chosen])
 
 
-def _replace(question: ReplaceQuestion | TableQuestion) -> Answer:
+def _replace(question: ReplaceQuestion | TableQuestion | GoneQuestion) -> Answer:
     return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
 
 

@@ -8,7 +8,7 @@ nothing: questions go through one port, `Questioner`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from whimbrel.detect.check import assert_equal
 from whimbrel.detect.enums import rename_enum_values
@@ -26,6 +26,7 @@ from whimbrel.detect.questions import (
     Answer,
     Candidate,
     FillQuestion,
+    GoneQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -45,7 +46,7 @@ from whimbrel.detect.questions import (
 from whimbrel.detect.sanity import assert_sound
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
-from whimbrel.detect.tables import ask_for_taken_tables
+from whimbrel.detect.tables import ask_for_doubtful, ask_for_taken_tables
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField
 from whimbrel.state.state import State
@@ -59,6 +60,7 @@ __all__ = [
     "FillQuestion",
     "FlagQuestioner",
     "Flags",
+    "GoneQuestion",
     "LossQuestion",
     "Lossy",
     "MoveQuestion",
@@ -83,10 +85,12 @@ def detect(
     new: State,
     questioner: FlagQuestioner | None = None,
     apps: Iterable[str] | None = None,
+    doubtful: Mapping[str, str] | None = None,
 ) -> list[AppMigration]:
     """The migrations that make ``new`` (the live models) of ``old`` (where the files lead).
 
-    ``apps``: only these, and what they need of others. Each migration comes after those that it
+    ``apps``: only these, and what they need of others. ``doubtful``: labels, or apps, of models
+    that may have been forgotten, with why. Each migration comes after those that it
     depends on. Raises `QuestionError` where questions stay open, `UsageError` for a flag that
     answers nothing.
     """
@@ -95,6 +99,7 @@ def detect(
     wanted = new if apps is None else limited(old, new, apps)
     work = Work(old, wanted, questioner, old)
     _find_renames(work)
+    ask_for_doubtful(work, doubtful or {})
     _find_changes(work)
     questioner.finish()
     return _least_split(work)

@@ -14,6 +14,7 @@ from typing import Any
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
+    GoneQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -230,7 +231,7 @@ class FlagQuestioner:
 
     def _known(self, question: Question) -> Answer | None:
         match question:
-            case RenameQuestion() | ReplaceQuestion() | TableQuestion():
+            case RenameQuestion() | ReplaceQuestion() | TableQuestion() | GoneQuestion():
                 return self._renamed(
                     question, "rename", self._flags.renames, self._flags.no_renames
                 )
@@ -251,7 +252,7 @@ class FlagQuestioner:
 
     def _renamed(
         self,
-        question: RenameQuestion | ReplaceQuestion | TableQuestion | MoveQuestion,
+        question: RenameQuestion | ReplaceQuestion | TableQuestion | GoneQuestion | MoveQuestion,
         flag: str,
         yes: dict[str, str],
         no: frozenset[str],

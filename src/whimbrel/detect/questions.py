@@ -132,6 +132,30 @@ class TableQuestion:
         return (_flag("no-rename", self.place),)
 
 
+@dataclass(frozen=True)
+class GoneQuestion:
+    """Are these models gone, though ``why`` makes it doubtful? ``place``: one's label, or an app.
+
+    Answered by ``Renamed(None)``: they are.
+    """
+
+    place: str
+    models: tuple[str, ...]
+    why: str
+    likely: bool = True
+    candidates: ClassVar[tuple[Candidate, ...]] = ()
+
+    @property
+    def text(self) -> str:
+        those = "Is the model" if len(self.models) == 1 else "Are the models"
+        gone = "gone, with its rows" if len(self.models) == 1 else "gone, with their rows"
+        return f"{those} {', '.join(self.models)} {gone}? ({self.why})"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (f"--no-rename {self.place}",)
+
+
 class Why(enum.Enum):
     """Why the rows of a table need a value."""
 
@@ -206,7 +230,13 @@ class LossQuestion:
 
 
 Question: TypeAlias = (
-    RenameQuestion | MoveQuestion | ReplaceQuestion | TableQuestion | FillQuestion | LossQuestion
+    RenameQuestion
+    | MoveQuestion
+    | ReplaceQuestion
+    | TableQuestion
+    | GoneQuestion
+    | FillQuestion
+    | LossQuestion
 )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from whimbrel.detect.questions import TableQuestion
+from whimbrel.detect.questions import GoneQuestion, TableQuestion
 from whimbrel.detect.work import Work
 from whimbrel.state.fields import ManyToManyField
 from whimbrel.state.fields.relations import alterable
@@ -22,6 +22,21 @@ def ask_for_taken_tables(work: Work) -> None:
     for table, place in dict(_going(work)).items():
         if table in takers:
             work.questioner.ask(TableQuestion(work.origin(place), table[1], takers[table]))
+
+
+def ask_for_doubtful(work: Work, doubtful: Mapping[str, str]) -> None:
+    """Ask for models that are gone, and may only have been forgotten; an app's all at once."""
+    waiting: dict[tuple[str, str], list[str]] = {}
+    for model in work.gone:
+        if model.app in doubtful:
+            key = model.app, doubtful[model.app]
+        elif model.label.lower() in doubtful:
+            key = work.origin(model.label), doubtful[model.label.lower()]
+        else:
+            continue
+        waiting.setdefault(key, []).append(work.origin(model.label))
+    for (place, why), labels in waiting.items():
+        work.questioner.ask(GoneQuestion(place, tuple(labels), why))
 
 
 def _going(work: Work) -> Iterator[tuple[TableName, str]]:

@@ -24,7 +24,7 @@ from whimbrel.history.sketch import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import dialect_of
-from whimbrel.sources import read_models
+from whimbrel.sources import doubtful, read_models
 from whimbrel.state.state import State
 
 
@@ -61,7 +61,7 @@ def make_migrations(
     history.graph.refuse_conflicts()
     before = history.project_state()
     live = _sound_models(config, wanted, before)
-    found = detect(before, live, questioner, wanted or None)
+    found = detect(before, live, questioner, wanted or None, doubtful(config, before, live))
     made = author(
         after_all_that_pointed(found, history), history.graph, _directories(config), name=name
     )

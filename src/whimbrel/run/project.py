@@ -101,12 +101,18 @@ def _refuse(root: Path, app: str, table: dict[str, object] | None) -> None:
             place=str(root / "pyproject.toml"),
             mend="Nothing was changed. Give another name, or write models in the app that is there.",
         )
-    if (root / app / "models.py").exists():
-        raise UsageError(
-            "the file exists, and nothing is overwritten",
-            place=str(root / app / "models.py"),
-            mend=f'Add "{app}" to apps in [tool.whimbrel] by hand.',
-        )
+    for models in (root / app / "models.py", root / app / "models"):
+        if models.exists():
+            raise UsageError(
+                f"the {'directory' if models.is_dir() else 'file'} exists, and nothing is overwritten",
+                place=str(models),
+                mend=f'Add "{app}" to apps in [tool.whimbrel] by hand. Where the models are '
+                f"SQLAlchemy's or SQLModel's, say what holds them, too: [tool.whimbrel.app.{app}] "
+                f'models = "{app}.models:Base".'
+                + (
+                    "" if table is not None else " `whimbrel init` without a name makes that table."
+                ),
+            )
 
 
 def _make_app(root: Path, app: str) -> list[Path]:

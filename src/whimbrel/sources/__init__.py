@@ -23,3 +23,10 @@ def read_models(
     from whimbrel.sources.project import read_models
 
     return read_models(config, labels, before)
+
+
+def doubtful(config: Config, before: State, live: State) -> dict[str, str]:
+    """As `whimbrel.sources.forgotten.doubtful`."""
+    from whimbrel.sources.forgotten import doubtful
+
+    return doubtful(config, before, live)

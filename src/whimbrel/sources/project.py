@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy as sa
 
 from whimbrel.config import AppConfig, Config, make_importable
-from whimbrel.errors import WhimbrelError
+from whimbrel.errors import ConfigError, WhimbrelError
 from whimbrel.sources import native
 from whimbrel.sources.managed import said_of, with_tables_of_others
 from whimbrel.sources.names import Named
-from whimbrel.sources.sqlalchemy import import_module, load, name_tables, read_named
+from whimbrel.sources.sqlalchemy import (
+    import_module,
+    load,
+    name_tables,
+    read_named,
+    refuse_tables_of_others,
+)
 from whimbrel.state.state import State
 
 
@@ -58,6 +67,7 @@ class _Project:
         self.config = config
         self.names: dict[str, dict[sa.Table, Named]] = {}
         self.native: set[str] = set()
+        self.modules: dict[str, ModuleType] = {}
 
     def load(self, app: AppConfig) -> None:
         place = f"{self.config.file or self.config.root}: app {app.label}"
@@ -65,8 +75,10 @@ class _Project:
             metadata = load(app.models, self.config.root, place)
             self.names[app.label] = name_tables(metadata, app.label, app.models)
         elif app.package is not None and _has_models(app.package):
-            import_module(f"{app.package}.models", self.config.root, place)
+            module = import_module(f"{app.package}.models", self.config.root, place)
+            _refuse_two(module)
             self.native.add(app.label)
+            self.modules[app.label] = module
 
     def silent(self) -> set[str]:
         """Return the labels of the models that do not say whether their tables are ours."""
@@ -88,8 +100,22 @@ class _Project:
                 models = [
                     each for each in native.declared_models() if each._meta.app_label == label
                 ]
+                if not models:
+                    refuse_tables_of_others(self.modules[label], label)
                 state = native.state_of(models, state)
         return state
+
+
+def _refuse_two(module: ModuleType) -> None:
+    """Raises `ConfigError` where a file stands beside the package of its name, which hides it."""
+    file = Path(module.__file__ or "")
+    hidden = file.parent.with_suffix(".py")
+    if file.name == "__init__.py" and hidden.is_file():
+        raise ConfigError(
+            f"nothing looks at it: Python imports the package {file.parent.name}/ beside it",
+            place=os.path.relpath(hidden),
+            mend="Move what is in it into the package, and remove it.",
+        )
 
 
 def _native_tables() -> dict[sa.Table, Named]:

@@ -165,6 +165,24 @@ def _only_metadata(module: ModuleType, place: str) -> sa.MetaData:
     )
 
 
+def refuse_tables_of_others(module: ModuleType, app: str) -> None:
+    """Raises `ConfigError` where a module that was to have native models has tables of SQLAlchemy."""
+    named = {
+        name: metadata
+        for name, value in _public(module).items()
+        if (metadata := metadata_of(value)) is not None and not hasattr(value, "_meta")
+    }
+    holding = [name for name, metadata in named.items() if metadata.tables]
+    if holding:
+        bases = [name for name in holding if not hasattr(_public(module)[name], "__table__")]
+        raise ConfigError(
+            f"{module.__name__} has tables of SQLAlchemy or SQLModel, and no models of whimbrel",
+            place=f"app {app}",
+            mend=f"Say what holds them: [tool.whimbrel.app.{app}] "
+            f'models = "{module.__name__}:{(bases or holding)[0]}"',
+        )
+
+
 def _metadatas(module: ModuleType) -> Iterator[sa.MetaData]:
     for value in _public(module).values():
         metadata = metadata_of(value)

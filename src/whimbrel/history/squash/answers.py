@@ -9,6 +9,7 @@ from whimbrel.detect import (
     Answer,
     FillQuestion,
     FlagQuestioner,
+    GoneQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -50,7 +51,7 @@ class Identities(FlagQuestioner):
                 return Renamed(self._field(place))
             case LossQuestion(place=place):
                 return Lossy() if self._is_lossy(place) else NoLoss()
-            case ReplaceQuestion() | TableQuestion():
+            case ReplaceQuestion() | TableQuestion() | GoneQuestion():
                 return Renamed(None)
             case RenameQuestion(place=place) | MoveQuestion(place=place):
                 now = self._model(place)

@@ -218,9 +218,11 @@ class _Checking:
 
     def _unmigrated(self, old: State, live: State) -> None:
         from whimbrel.detect import detect
+        from whimbrel.sources import doubtful
 
         try:
-            made = detect(old, live, None, self.wanted or None)
+            found = doubtful(self.config, old, live)
+            made = detect(old, live, None, self.wanted or None, found)
         except QuestionError as error:
             self.found.append(of_questions(error, live))
             return
