@@ -6,8 +6,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-import sqlalchemy as sa
-from jupyterhub.orm import Base as Hub
 
 from projects import Ended, Project
 
@@ -121,14 +119,6 @@ def test_optuna(empty_app: Project, style: str) -> None:
     optuna.storages.RDBStorage(empty_app.url).engine.dispose()
     found = adopted(empty_app, style)
     assert "alembic_version" not in found.out
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_jupyterhub(empty_app: Project, style: str) -> None:
-    engine = sa.create_engine(empty_app.url)
-    Hub.metadata.create_all(engine)
-    engine.dispose()
-    adopted(empty_app, style)
 
 
 @pytest.fixture
