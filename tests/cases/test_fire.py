@@ -397,3 +397,34 @@ def test_the_record_is_that_of_the_first_schema(rows: Rows) -> None:
     rows.go("zero", url=url)
     assert rows.query(where.format("blog_row")) == [("public",)]
     assert (rows.applied(), rows.numbers()) == (["0001_row"], [1])
+
+
+SETTING = [
+    "SET search_path = other",
+    "SET search_path = other, public",
+    "SELECT pg_catalog.set_config('search_path', '', false)",  # as a dump begins
+    "SET LOCAL search_path = other",
+    "SET ROLE pg_monitor",
+]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("as_function", [False, True])
+@pytest.mark.parametrize("statement", SETTING)
+def test_what_code_sets_ends_with_it(rows: Rows, statement: str, as_function: bool) -> None:
+    """Its own statements go by it; what follows, and the record, do not."""
+    rows.made(1)
+    rows.query("CREATE SCHEMA other")
+    rows.query("CREATE TABLE other.blog_row (LIKE blog_row)")
+    rows.query("CREATE TABLE other.whimbrel_migrations (LIKE whimbrel_migrations)")
+    function = f'def f(apps, schema_editor):\n    schema_editor.execute("{statement}")\n'
+    ran = "RunPython(f)" if as_function else f'RunSQL("{statement}; SELECT 1")'
+    rows.file("0002_f", f"{ran}, {COLUMN}", function)
+    rows.file("0003_f", ran, function)
+    rows.file("0004_f", CREATE.format(name="Other"))
+    rows.go()
+    assert columns(rows) == 3
+    where = "SELECT schemaname FROM pg_tables WHERE tablename = 'blog_other'"
+    assert rows.query(where) == [("public",)]
+    assert rows.query("SELECT * FROM other.whimbrel_migrations") == []
+    assert len(rows.applied()) == 4

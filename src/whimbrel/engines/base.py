@@ -170,6 +170,9 @@ class Engine(Protocol):
     ) -> AbstractContextManager[None]:
         """A scope in which every statement is committed at once. ``rows``: see `transaction`."""
 
+    def keep_session(self, connection: Connection) -> Callable[[], object]:
+        """Note where names lead, and whose rights hold; what is given sets that back."""
+
     def is_in_transaction(self, connection: Connection) -> bool:
         """Whether the database has a transaction open on a connection."""
 

@@ -80,6 +80,8 @@ class Executor:
     #: What is being carried out, and whether all of its stage is in one transaction.
     _part: Part | None = field(default=None, init=False)
     _is_whole: bool = field(default=True, init=False)
+    #: Sets back what a function or SQL of the user's may have changed of the session.
+    _session: Callable[[], object] | None = field(default=None, init=False)
 
     def carry_out(self, work: Work) -> float:
         """Do all of a stage, and record it. Gives the seconds that it took.
@@ -174,6 +176,7 @@ class Executor:
         checkpoint.clear(self.connection, node.app, node.name)
 
     def _record(self, stage: Stage, backwards: bool) -> None:
+        self._set_session_back()
         if backwards:
             recorder.forget(self.connection, self._forgotten(stage.nodes))
         else:
@@ -198,6 +201,7 @@ class Executor:
         return [node for node in found if node.key not in there]
 
     def _only_record(self, stage: Stage, backwards: bool) -> None:
+        self._set_session_back()
         self._refuse_overtaken(stage, backwards)
         self._record(stage, backwards)
 
@@ -209,11 +213,21 @@ class Executor:
     def _run(self, work: Work, parts: Sequence[Part], offset: int = 0) -> None:
         for number, part in enumerate(parts, start=offset + 1):
             self._part = part
+            if not is_of_rows(part):
+                self._set_session_back()
+            elif self._session is None:
+                self._session = self.engine.keep_session(self.connection)
             if isinstance(part, Data):
                 self._run_data(part, number, len(work.parts))
             else:
                 self._run_step(part, number, len(work.parts))
         self._part = None
+
+    def _set_session_back(self) -> None:
+        """What is ours follows upon code that may have changed where names lead, and who we are."""
+        if self._session is not None:
+            self._session()
+            self._session = None
 
     def _run_step(self, step: Step, number: int, of: int) -> None:
         started = time.monotonic()

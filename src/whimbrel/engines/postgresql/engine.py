@@ -91,6 +91,9 @@ class PostgreSQLEngine:
     ) -> AbstractContextManager[None]:
         return session.without_transaction(connection)
 
+    def keep_session(self, connection: Connection) -> Callable[[], object]:
+        return session.keep(connection)
+
     def is_in_transaction(self, connection: Connection) -> bool:
         return watching.is_in_transaction(connection)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -53,6 +54,22 @@ def _committing(connection: Connection, *, by_itself: bool) -> Iterator[None]:
 def _commit_by_itself(connection: Connection, by_itself: bool) -> None:
     level = "AUTOCOMMIT" if by_itself else connection.default_isolation_level
     connection.execution_options(isolation_level=level)
+
+
+#: What decides where names lead, where tables are made, and whose rights hold: the role first, which
+#: may set the others.
+_KEPT = ("role", "search_path", "default_tablespace", "default_table_access_method")
+
+
+def keep(connection: Connection) -> Callable[[], object]:
+    """See `whimbrel.engines.base.Engine.keep_session`. A dump sets an empty search_path, for one."""
+    asked_for = ", ".join(f"current_setting('{name}')" for name in _KEPT)
+    before = execute(connection, f"SELECT {asked_for}").one()
+    set_back = ", ".join(
+        f"set_config('{name}', {SPELLING.literal(value)}, false)"
+        for name, value in zip(_KEPT, before, strict=True)
+    )
+    return partial(execute, connection, f"SELECT {set_back}")
 
 
 def asked(connection: Connection, sql: str) -> object:

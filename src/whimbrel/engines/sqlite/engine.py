@@ -69,6 +69,10 @@ class SQLiteEngine:
     ) -> AbstractContextManager[None]:
         return session.without_transaction(connection, rows=rows)
 
+    def keep_session(self, connection: Connection) -> Callable[[], object]:
+        """Nothing: what there is, a transaction sets and sets back."""
+        return lambda: None
+
     def is_in_transaction(self, connection: Connection) -> bool:
         return watching.is_in_transaction(connection)
 
