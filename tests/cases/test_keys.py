@@ -6,11 +6,20 @@ Each MetaData is brought into both databases, in a leap and operation by operati
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
 
-from like_create_all import Databases, assert_becomes, assert_like_create_all, go, seen
+from like_create_all import (
+    Databases,
+    assert_becomes,
+    assert_like_create_all,
+    differing,
+    go,
+    seen,
+    written,
+)
 from whimbrel import migrations, models
 from whimbrel.detect import detect
 from whimbrel.errors import ModelError
@@ -179,6 +188,22 @@ def circles(metadata: sa.MetaData) -> None:
         sa.Table(one, metadata, key, Column("x", Integer))
 
 
+def names_with_dots(metadata: sa.MetaData) -> None:
+    log = sa.Table(
+        "log.2024",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("a.b", sa.String(5), index=True, unique=True),
+        Column("up", Integer),
+        Column("top", Integer, index=True),
+        sa.CheckConstraint("id > 0", name="a.check"),
+    )
+    log.append_constraint(sa.ForeignKeyConstraint([log.c.up], [log.c.id]))
+    entry = sa.Table("entry", metadata, Column("id", Integer, primary_key=True))
+    entry.append_column(Column("log", Integer, sa.ForeignKey(log.c.id)))
+    log.append_constraint(sa.ForeignKeyConstraint([log.c.top], [entry.c.id], use_alter=True))
+
+
 CASES = {
     "corpora/01": keys_said_twice,
     "corpora/02": circles,
@@ -187,6 +212,7 @@ CASES = {
     "corpora/08, primary key": a_primary_key_on_one_dialect,
     "corpora/09": unique_columns_of_a_primary_key,
     "corpora/10": primary_keys_said_to_be_unique,
+    "a name with a dot": names_with_dots,
     "corpora/13": conditions_of_one_dialect,
 }
 
@@ -232,6 +258,39 @@ def test_a_naming_convention_of_primary_keys_comes_and_goes(
 ) -> None:
     """To models that others point at, in a database with history and rows."""
     assert_becomes(pointing(before), pointing(after), databases)
+
+
+def named(table: str, **options: str) -> State:
+    fields = [("id", models.AutoField(primary_key=True)), ("many", models.ManyToManyField("self"))]
+    return State().with_new_model("core", "Doc", fields, {"db_table": table, **options})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (named("doc"), named("log.2024", schema="")),
+        (named("log.2024", schema=""), named("log.2025", schema="")),
+        (named("log.2024", schema=""), named("doc")),
+        (named("log.2024", schema=""), named("log.2024")),
+    ],
+)
+def test_a_native_table_gets_a_name_with_a_dot(
+    before: State, after: State, databases: Databases
+) -> None:
+    """`schema = ""` says that the dot is no schema's; files say it again."""
+    reached = State()
+    for operation in written(before):
+        reached = operation.apply("core", reached)
+    assert detect(reached, before) == []
+    for operation in detect(reached, after)[0].operations:
+        reached = operation.apply("core", reached)
+    assert detect(reached, after) == []
+    if databases.dialect == "sqlite" and after.model("core.Doc").options.schema:
+        return
+    with databases.fresh() as connection:
+        for old, new in pairwise([State(), before, reached, before, State()]):
+            go(connection, old, new)
+            assert differing(connection, new) == []
 
 
 def test_a_key_points_at_a_model_that_is_said_of_the_models_alone(databases: Databases) -> None:

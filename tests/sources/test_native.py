@@ -327,3 +327,14 @@ class TestRefusals:
             sa.orm.configure_mappers()
             sa.select(space["A"])
         assert caught.value.place == "blog/models.py:1"
+
+
+def test_beside_an_empty_schema_a_dot_is_part_of_the_name(declare):
+    space = declare(
+        "class One(models.Model):\n    class Meta:\n        db_table = 'log.2024'\n        schema = ''\n"
+        "class Two(models.Model):\n    class Meta:\n        db_table = 'log.2025'\n"
+    )
+    one, two = (space[name].__table__ for name in ("One", "Two"))
+    assert (one.schema, one.name, two.schema, two.name) == (None, "log.2024", "log", "2025")
+    state = state_of([space["One"], space["Two"]])
+    assert {at.schema for at in lower(state).tables} == {None, "log"}

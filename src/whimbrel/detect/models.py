@@ -236,6 +236,8 @@ def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | Non
         for name in PLAIN_OPTIONS
         if getattr(own, name) != getattr(plain, name)
     }
+    if own.written_schema is not None:
+        found["schema"] = own.written_schema
     if cut.groups:
         found["unique_together"] = tuple(
             group for group in own.unique_together if group not in cut.groups

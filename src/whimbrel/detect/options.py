@@ -52,7 +52,7 @@ def _table(old: Model, new: Model) -> Iterator[Task]:
     if (before.db_table, before.schema) != (after.db_table, after.schema):
         yield Task(
             new.app,
-            AlterModelTable(new.name, after.db_table, after.schema),
+            AlterModelTable(new.name, after.db_table, after.written_schema),
             OPTIONS,
             frozenset({free_table(before.schema, old.db_table)}),
             wishes=frozenset({free_table(after.schema, new.db_table)}),

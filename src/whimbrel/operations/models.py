@@ -167,14 +167,18 @@ class _OptionsOperation(Operation):
 
 @dataclass(frozen=True)
 class AlterModelTable(_OptionsOperation):
-    """The model's table gets another name, or moves to another database schema; None: the default's."""
+    """The model's table gets another name, or moves to another database schema; None: the default's.
+
+    A dot in ``table`` parts schema and name, unless ``schema`` is given; "" is the connection's own.
+    """
 
     table: str | None = None
     schema: str | None = None
 
     def changed(self) -> Mapping[str, Any]:
-        given = normal_options({"db_table": self.table, "schema": self.schema})
-        return {"db_table": given["db_table"], "schema": given["schema"]}
+        said = {} if self.schema is None else {"schema": self.schema}
+        given = normal_options({"db_table": self.table, **said})
+        return {"db_table": given["db_table"], "schema": given.get("schema")}
 
     def describe(self) -> str:
         return f"Rename table of {self.name} to {self.table or '(default)'}"

@@ -33,6 +33,7 @@ from whimbrel.state.options import (
     ModelConstraint,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    schema_beside,
 )
 
 
@@ -73,8 +74,9 @@ def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
 def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
     table = named.table
     yield "db_table", str(table.name)
-    if table.schema:
-        yield "schema", str(table.schema)
+    schema = schema_beside(str(table.name), table.schema and str(table.schema))
+    if schema is not None:
+        yield "schema", schema
     if said_of(table) is False:
         yield "managed", False
     if table.comment:

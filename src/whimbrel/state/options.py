@@ -297,6 +297,16 @@ class Options:
     constraints: tuple[Part, ...] = ()
     dialect: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def written_schema(self) -> str | None:
+        """The schema as it is to be written: "" where a dot is part of the table's name."""
+        return schema_beside(self.db_table, self.schema)
+
+
+def schema_beside(table: str | None, schema: str | None) -> str | None:
+    """The schema to write beside a table's name: "" where a dot in that is its own."""
+    return "" if not schema and "." in (table or "") else schema
+
 
 OPTION_NAMES = tuple(each.name for each in fields(Options))
 PLAIN_OPTIONS = tuple(name for name in OPTION_NAMES if name not in ("indexes", "constraints"))
@@ -305,6 +315,7 @@ PLAIN_OPTIONS = tuple(name for name in OPTION_NAMES if name not in ("indexes", "
 def normal_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Options in their normal form: tuples for lists, "schema.table" split, dialect's sorted.
 
+    A schema that is said, and be it "" for the connection's own, leaves the dot to the table's name.
     Raises `ModelError` for an option that there is not.
     """
     options = dict(given)
@@ -314,8 +325,10 @@ def normal_options(given: Mapping[str, Any]) -> dict[str, Any]:
             f"there is no option {unknown[0]!r}", mend=f"A model has: {', '.join(OPTION_NAMES)}."
         )
     table = options.get("db_table")
-    if table and "." in table and not options.get("schema"):
+    if table and "." in table and "schema" not in options:
         options["schema"], _, options["db_table"] = table.partition(".")
+    if "schema" in options:
+        options["schema"] = options["schema"] or None
     for name in ("ordering", "primary_key"):
         if name in options:
             options[name] = _tuple(options[name])

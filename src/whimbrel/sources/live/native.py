@@ -90,7 +90,7 @@ def _meta(values: Values, model: Model) -> Iterator[tuple[str, Code]]:
         "constraints",
         "dialect",
     ):
-        value = getattr(options, name)
+        value = options.written_schema if name == "schema" else getattr(options, name)
         if value != getattr(plain, name):
             yield name, values.named(name, _option(name, value, model))
 

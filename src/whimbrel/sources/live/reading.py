@@ -27,6 +27,7 @@ from whimbrel.sources.live.naming import Place, Places, places_of, places_of_mod
 from whimbrel.sources.live.parts import is_plain_index, is_plain_unique, with_parts
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
+from whimbrel.state.options import schema_beside
 from whimbrel.state.state import State
 
 
@@ -76,8 +77,9 @@ class _Reading:
         table = self.table
         if table.name != naming.table_name(self.place.app, self.place.name) or "." in table.name:
             yield "db_table", table.name
-        if table.schema:
-            yield "schema", table.schema
+        schema = schema_beside(table.name, table.schema)
+        if schema is not None:
+            yield "schema", schema
         if table.comment:
             yield "db_table_comment", table.comment
         if table.options:
