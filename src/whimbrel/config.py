@@ -103,6 +103,11 @@ class Config:
             )
         return _filled(self.databases[alias], self._place_of(alias))
 
+    @property
+    def is_of_sqlite_alone(self) -> bool:
+        """Whether every URL says in so many words that it is SQLite's; what a variable says may differ elsewhere."""
+        return all(url.startswith("sqlite") for url in self.databases.values())
+
     def covers(self, schema: str | None, table: str) -> bool:
         """Whether a table of a live database is this project's business.
 

@@ -308,17 +308,21 @@ def target_of(named: Named, key: sa.ForeignKeyConstraint, tables: Tables) -> Nam
 
 
 def name_of(named: Named, of: Any) -> str | None:
-    """The name of an index or a constraint, as SQLAlchemy would give it to PostgreSQL.
+    """The name of an index or a constraint, as SQLAlchemy would give it to a database.
 
-    That is its own, or what the naming convention makes, cut at 63 bytes. None for none.
+    That is its own, or what the naming convention makes; which is cut at 63 bytes unless SQLite,
+    which has names of any length, is the only database. None for none.
     """
     if of.name is None:
         return None
-    preparer = dialect_of("postgresql").identifier_preparer
     try:
-        found = preparer.format_constraint(of, _alembic_quote=False)
+        found = _formatted(of, named.names_of)
+    except sa.exc.IdentifierError:
+        found = _formatted(of, "sqlite")  # it is said; `checks` knows the databases that refuse it
     except sa.exc.SQLAlchemyError as error:
-        raise named.error(
-            f"a name does not come out: {error}", "Name it, in at most 63 bytes."
-        ) from error
+        raise named.error(f"a name does not come out: {error}", "Name it.") from error
     return None if found is None else str(found)
+
+
+def _formatted(of: Any, dialect: str) -> Any:
+    return dialect_of(dialect).identifier_preparer.format_constraint(of, _alembic_quote=False)

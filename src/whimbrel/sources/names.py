@@ -16,13 +16,17 @@ from whimbrel.errors import ModelError
 
 @dataclass(frozen=True)
 class Named:
-    """A table under its model's name. ``fields``: the names of its fields, by column."""
+    """A table under its model's name.
+
+    fields: the names of its fields, by column. names_of: the dialect whose limits names have.
+    """
 
     table: sa.Table
     app: str
     name: str
     place: str
     fields: dict[sa.Column[Any], str] = field(default_factory=dict)
+    names_of: str = "postgresql"
 
     @property
     def label(self) -> str:

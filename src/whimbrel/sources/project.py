@@ -73,7 +73,12 @@ class _Project:
         place = f"{self.config.file or self.config.root}: app {app.label}"
         if app.models is not None:
             metadata = load(app.models, self.config.root, place)
-            self.names[app.label] = name_tables(metadata, app.label, app.models)
+            self.names[app.label] = name_tables(
+                metadata,
+                app.label,
+                app.models,
+                "sqlite" if self.config.is_of_sqlite_alone else "postgresql",
+            )
         elif app.package is not None and _has_models(app.package):
             module = import_module(f"{app.package}.models", self.config.root, place)
             _refuse_two(module)

@@ -54,8 +54,13 @@ def read_named(
     return state
 
 
-def name_tables(metadata: sa.MetaData, app: str, where: str) -> dict[sa.Table, Named]:
-    """The models of a metadata's tables, in the order of their declaration."""
+def name_tables(
+    metadata: sa.MetaData, app: str, where: str, names_of: str = "postgresql"
+) -> dict[sa.Table, Named]:
+    """The models of a metadata's tables, in the order of their declaration.
+
+    names_of: the dialect whose limits the names of indexes and constraints have.
+    """
     refuse_lone_sequences(metadata, where)
     mappers = mappers_of(metadata)
     tables = list(metadata.tables.values())
@@ -67,6 +72,7 @@ def name_tables(metadata: sa.MetaData, app: str, where: str) -> dict[sa.Table, N
             names[table],
             _place(table, mappers.get(table, []), where),
             fields_of(table, mappers.get(table, [])),
+            names_of,
         )
         for table in tables
     }
