@@ -121,7 +121,11 @@ def nameless(found: Any) -> Any:
     # core_item_pk here, item_pkey there; those that the models give are compared.
     return {
         what: sorted(
-            re.sub(r"\b(core_\w+_(pk|uniq|fk|check|enum)|\w+_(pkey|key|fkey|check))\b", "?", row)
+            re.sub(
+                r"\b(core_\w+_(pk|uniq|fk|check|enum)(_[0-9a-f]{8})?|\w+_(pkey|key|fkey|check))\b",
+                "?",
+                row,
+            )
             for row in rows
         )
         for what, rows in found.items()

@@ -10,6 +10,7 @@ import pytest
 from created import Created
 from servers import PostgresServer
 from whimbrel.errors import HistoryError, ModelError
+from whimbrel.run.inspect import inspect
 from whimbrel.run.plan import Target
 
 
@@ -61,6 +62,13 @@ sa.Table("tick", metadata, sa.Column("id", sa.Integer, sa.Identity(), primary_ke
 sa.Table("tock", metadata,
     sa.Column("id", sa.Integer, sa.Identity(start=7, always=True), primary_key=True),
     sa.Column("n", sa.Integer), sqlite_autoincrement=True)
+""",
+    "corpora/03": """
+metadata = sa.MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey"})
+sa.Table("measurement_campaign_participant", metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("originating_measurement_device_id", sa.Integer, index=True))
 """,
     "an enum that no name has": """
 sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
@@ -322,3 +330,41 @@ sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True), prefix
         assert created.query(found) == [(persistence,)]
     created.migrate(Target("core", "0002"))
     assert created.query(found) == [("u",)]
+
+
+# -- corpora/03: limits of names -------------------------------------------------------------------
+
+LONG = f"""
+t = sa.Table("{"t" * 70}", metadata, sa.Column("{"c" * 70}", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer), sa.CheckConstraint("n > 0", name="{"k" * 70}"))
+sa.Index("{"i" * 70}", t.c.n)
+"""
+
+
+@only_sqlite
+def test_names_of_any_length_where_sqlite_is_alone(created: Created) -> None:
+    comes_and_goes_as_with_create_all(created, LONG)
+
+
+@only_sqlite
+def test_models_of_inspectdb_are_not_refused(created: Created) -> None:
+    created.said(LONG).create_all(created.ours)
+    text = inspect(created.config, app="core", style="sqlalchemy").text
+    created.said(
+        f"{text.replace('from __future__ import annotations', '')}\nmetadata = Base.metadata\n"
+    ).makemigrations()
+    created.migrate(fake_initial=True, rename=True)
+    assert not created.drift()
+
+
+@only_sqlite
+def test_a_variable_may_be_another_database_elsewhere(
+    created: Created, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are the same on all machines: names are cut as PostgreSQL cuts them."""
+    monkeypatch.setenv("DATABASE_URL", created.ours)
+    file = created.said(LIKE_CREATE_ALL["corpora/03"]).root / "whimbrel.toml"
+    file.write_text(file.read_text().replace(created.ours, "${DATABASE_URL}"))
+    assert (
+        "ix_measurement_campaign_participant_originating_measure_0b3a" in created.makemigrations()
+    )

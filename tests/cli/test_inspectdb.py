@@ -193,6 +193,41 @@ def test_another_database_schema(few: Project) -> None:
     adopted(few, "native", "--schema", "far")
 
 
+KEYS_ACROSS_SCHEMAS = """
+    CREATE SCHEMA far;
+    CREATE TABLE far.star (id INTEGER PRIMARY KEY, near INTEGER REFERENCES parent (id));
+    CREATE TABLE moon (id INTEGER PRIMARY KEY, star INTEGER REFERENCES far.star (id))"""
+
+
+@pytest.mark.parametrize("style", ["native", "sqlalchemy"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--schema", "far", "--schema", "public", "star", "moon", "parent"],
+        ["far.star", "moon", "public.parent"],
+    ],
+    ids=["by schemas", "by names"],
+)
+def test_keys_across_database_schemas(few: Project, style: str, args: list[str]) -> None:
+    if dialect_of(few) == "sqlite":
+        pytest.skip("SQLite has no schemas of its own")
+    run_all(few, KEYS_ACROSS_SCHEMAS)
+    run_all(few, "DROP TABLE blog_child; DROP TABLE django_migrations")
+    assert "was not inspected" not in few.do("inspectdb", *args).err
+    adopted(few, style, *args)
+
+
+def test_one_table_of_another_database_schema(few: Project) -> None:
+    if dialect_of(few) == "sqlite":
+        pytest.skip("SQLite has no schemas of its own")
+    run_all(few, KEYS_ACROSS_SCHEMAS)
+    run_all(few, 'CREATE TABLE "far.away" (id INTEGER PRIMARY KEY)')
+    found = few.do("inspectdb", "far.star")
+    assert "1 table" in found.err
+    assert 'schema = "far"' in found.out
+    assert "2 tables" in few.do("inspectdb", "far.star", "parent").err
+
+
 def test_a_database_schema_that_is_not_there(few: Project) -> None:
     ended = few.run("inspectdb", "--schema", "nowhere")
     assert (ended.code, ended.out) == (2, "")

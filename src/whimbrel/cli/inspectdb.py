@@ -11,7 +11,13 @@ from whimbrel.cli.call import Call, data, database_option, pass_call, talk
 
 @click.command("inspectdb")
 @click.argument("table", nargs=-1, metavar="[TABLE]...")
-@click.option("--schema", metavar="NAME", help="The database schema, if not the default one.")
+@click.option(
+    "--schema",
+    "schemas",
+    multiple=True,
+    metavar="NAME",
+    help="A database schema, if not the default one; may be given several times.",
+)
 @click.option(
     "--style",
     type=click.Choice(["native", "sqlalchemy"]),
@@ -30,7 +36,7 @@ from whimbrel.cli.call import Call, data, database_option, pass_call, talk
 def command(
     call: Call,
     table: tuple[str, ...],
-    schema: str | None,
+    schemas: tuple[str, ...],
     style: str,
     label: str | None,
     alias: str,
@@ -44,7 +50,7 @@ def command(
     from whimbrel.run.inspect import inspect, write_new
 
     config = call.config()
-    found = inspect(config, table, app=label, schema=schema, style=style, alias=alias)
+    found = inspect(config, table, app=label, schemas=schemas, style=style, alias=alias)
     for remark in found.remarks:
         talk(f"warning: {remark}")
     if output is None:

@@ -41,14 +41,15 @@ def inspect(
     tables: Sequence[str] = (),
     *,
     app: str | None = None,
-    schema: str | None = None,
+    schemas: Sequence[str] = (),
     style: str = "native",
     alias: str = DEFAULT_ALIAS,
 ) -> Inspection:
     """Models of these tables of a live database, or of all that the configuration covers.
 
-    app: the label of the app that they are for, by default the only one. schema: a database
-    schema, None for the default one. Nothing is done to the database. Raises `UsageError` for a
+    tables: by name, or as "schema.table". app: the label of the app that they are for, by default
+    the only one. schemas: database schemas that are looked at, by default those of the tables, or
+    the connection's own. Nothing is done to the database. Raises `UsageError` for a
     table that is not there.
     """
     label = app if app is not None else _only_app(config)
@@ -60,8 +61,10 @@ def inspect(
             mend="Name one that is there, in the configuration or with --database.",
         )
     with connected(database) as connection:
-        whole = _reflected(database, connection, schema)
-    live = only(whole, _wanted(config, whole, tables, database.shown))
+        whole = _reflected(database, connection, schemas, tables)
+        default = connection.dialect.default_schema_name
+    plain = [table.removeprefix(f"{default}.") for table in tables]
+    live = only(whole, _wanted(config, whole, plain, database.shown))
     notes = dict(_notes(live))
     live = _without_keys_elsewhere(live)
     return Inspection(
@@ -80,14 +83,28 @@ def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) ->
     return native_source(state, label, named)
 
 
-def _reflected(database: Database, connection: Connection, schema: str | None) -> Schema:
-    """The tables of one database schema; the default one goes without its name."""
+def _reflected(
+    database: Database, connection: Connection, schemas: Sequence[str], tables: Sequence[str]
+) -> Schema:
+    """The tables of some database schemas; the default one goes without its name."""
     default = connection.dialect.default_schema_name
-    if schema is not None:
-        _refuse_unknown(schema, sa.inspect(connection).get_schema_names(), database.shown)
-    found = database.engine.reflect(connection, [None if schema == default else schema])
+    known = sa.inspect(connection).get_schema_names() if schemas or tables else []
+    for schema in schemas:
+        _refuse_unknown(schema, known, database.shown)
+    of_tables = [_schema_of(table, known) for table in tables]
+    wanted = dict.fromkeys([*schemas, *(each for each in of_tables if each is not None)])
+    places = [None if schema == default else schema for schema in wanted]
+    if not schemas and (not tables or None in of_tables):
+        places.append(None)
+    found = database.engine.reflect(connection, list(dict.fromkeys(places)))
     connection.rollback()
     return found
+
+
+def _schema_of(table: str, known: Sequence[str]) -> str | None:
+    """The database schema that "schema.table" names, if there is one of that name."""
+    schema, dot, _ = table.partition(".")
+    return schema if dot and schema in known else None
 
 
 def _refuse_unknown(schema: str, known: Sequence[str], place: str) -> None:
@@ -141,7 +158,8 @@ def _covered(config: Config, whole: Schema) -> Iterator[Name]:
 
 def _found(whole: Schema, table: str, place: str) -> Name:
     """The table of this name, or of "schema.table"."""
-    known = {at.name: at for at in whole.tables} | {str(at): at for at in whole.tables}
+    in_order = sorted(whole.tables, key=lambda at: at.schema is None)
+    known = {at.name: at for at in in_order} | {str(at): at for at in in_order}
     if table in known:
         return known[table]
     near = difflib.get_close_matches(table, list(known), n=3)
