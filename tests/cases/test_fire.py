@@ -18,7 +18,7 @@ from kills import walked
 from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.engines.base import Blocker
-from whimbrel.errors import DataError, LockError
+from whimbrel.errors import DataError, LockError, UnsupportedError
 from whimbrel.report.run import Lines
 from whimbrel.run.events import WaitingForLock
 
@@ -428,3 +428,17 @@ def test_what_code_sets_ends_with_it(rows: Rows, statement: str, as_function: bo
     assert rows.query(where) == [("public",)]
     assert rows.query("SELECT * FROM other.whimbrel_migrations") == []
     assert len(rows.applied()) == 4
+
+
+def test_no_dump_is_made_by_a_pooler(
+    tmp_path: Path, pooled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_dump sets an empty search_path: the next client would have it."""
+    rows = Rows(tmp_path, pooled_url).made(1)
+    program = rows.project.write("bin/pg_dump", "#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    rows.file("0002_drop", 'migrations.RemoveField("Row", "number")')
+    with pytest.raises(UnsupportedError, match="pg_dump needs a session"):
+        rows.go(backup=tmp_path / "copy")
+    assert rows.applied() == ["0001_row"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pooler import running_pgbouncer
 from servers import PostgresServer
 from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
@@ -217,6 +220,24 @@ def test_the_lock_behind_a_pooler_hinders_nothing(
     assert ENGINE.runner_lock(other, "x") is None
     lock.let_go()
     assert ENGINE.runner_lock(other, "x") is not None
+
+
+def test_whether_a_pooler_gives_each_transaction_another_session(
+    connection: Connection, pooled: sa.Engine, postgresql_server: PostgresServer
+) -> None:
+    assert not ENGINE.shares_sessions(connection)
+    with pooled.connect() as first, pooled.connect() as second:
+        execute(second, "SELECT 1")
+        assert ENGINE.shares_sessions(first)
+    with (
+        TemporaryDirectory(prefix="whimbrel-pool-") as here,
+        running_pgbouncer(postgresql_server, Path(here), mode="session") as where,
+    ):
+        engine = sa.create_engine(f"postgresql+psycopg://postgres@/postgres?{where}")
+        with engine.connect() as one:
+            assert is_pooled(one)
+            assert not ENGINE.shares_sessions(one)
+        engine.dispose()
 
 
 def test_a_lock_whose_connection_is_gone_is_not_held(pooled: sa.Engine) -> None:

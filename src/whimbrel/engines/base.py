@@ -195,6 +195,9 @@ class Engine(Protocol):
         process dies, however it dies.
         """
 
+    def shares_sessions(self, connection: Connection) -> bool:
+        """Whether a pooler gives each transaction another session, as it seems."""
+
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Who holds locks that steps would wait for."""
 

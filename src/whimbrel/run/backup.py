@@ -50,6 +50,14 @@ def back_up(database: Database, connection: Connection, file: Path, limit: float
     name has come meanwhile, `DatabaseError` where no copy can be made; what is half made is removed.
     """
     refuse_impossible(database, file)
+    if database.engine.shares_sessions(connection):
+        raise UnsupportedError(
+            "pg_dump needs a session of its own, and a pooler is between that gives each transaction "
+            "another one",
+            place=database.shown,
+            mend="Nothing was migrated. Give the URL of the server itself, or of a pooler in session "
+            "mode; or leave --backup out.",
+        )
     part = file.with_name(f"whimbrel-{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o666))

@@ -109,6 +109,9 @@ class PostgreSQLEngine:
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection, name)
 
+    def shares_sessions(self, connection: Connection) -> bool:
+        return runner.shares_sessions(connection)
+
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         return session.blockers(connection, steps)
 

@@ -17,6 +17,7 @@ from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.postgresql.session import asked
 from whimbrel.engines.sql import execute
 
+_WHO = "SELECT pg_backend_pid()"
 #: What would end a transaction that waits; which of them there are depends on the version.
 _PATIENT = """
 SELECT set_config(name, '0', true) FROM pg_settings
@@ -37,7 +38,20 @@ def lock(connection: Connection, name: str) -> RunnerLock | None:
 def is_pooled(connection: Connection) -> bool:
     """Whether who answers is another than whom the driver was told of: a pooler is between."""
     told = getattr(connection.connection.driver_connection, "info", None)
-    return asked(connection, "SELECT pg_backend_pid()") != getattr(told, "backend_pid", None)
+    return asked(connection, _WHO) != getattr(told, "backend_pid", None)
+
+
+def shares_sessions(connection: Connection) -> bool:
+    """See `whimbrel.engines.base.Engine.shares_sessions`.
+
+    Where sessions go with transactions, another client gets the one that was used last; or, while
+    that one has it, this client another.
+    """
+    if not is_pooled(connection):
+        return False
+    mine = asked(connection, _WHO)
+    with connection.engine.connect() as other:
+        return execute(other, _WHO).scalar() == mine or asked(connection, _WHO) != mine
 
 
 def _key(name: str) -> int:

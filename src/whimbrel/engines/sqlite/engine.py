@@ -88,6 +88,9 @@ class SQLiteEngine:
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection)
 
+    def shares_sessions(self, connection: Connection) -> bool:
+        return False
+
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
