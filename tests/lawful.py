@@ -7,6 +7,7 @@ from typing import Any
 
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
+from whimbrel.schema.domains import name_of
 from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import (
     Check,
@@ -261,6 +262,8 @@ def shown(change: c.Change) -> str:
             return f"{kind} {sequence.name}"
         case c.AlterSequence(old_one, new_one):
             return f"{kind} {old_one.name} {new_one.name}"
+        case c.CreateDomain(domain) | c.DropDomain(domain) | c.AlterDomain(new=domain):
+            return f"{kind} {name_of(domain)[1]}"
         case c.RenameTable(old_at, new_at):
             return f"{kind} {old_at} {new_at}"
     found = [kind, str(change.table)]  # type: ignore[attr-defined]

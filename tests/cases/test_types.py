@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from others import Others
 from whimbrel import models
-from whimbrel.errors import ModelError, StepError
+from whimbrel.errors import ModelError, StepError, UnsupportedError
 from whimbrel.history.writer import source_of
+from whimbrel.run.migrate import migrate
+from whimbrel.run.plan import Target
 from whimbrel.sources import native
 from written import read_native
 
@@ -397,3 +399,150 @@ def test_a_type_whose_extension_is_missing_names_it(
         project.go()
     assert f'type "{extension}' in caught.value.message
     assert f"CREATE EXTENSION IF NOT EXISTS {extension}'" in (caught.value.mend or "")
+
+
+# -- alembic-users/F08: domains --------------------------------------------------------------------
+
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+DOMAINS = {
+    "with a check": 'postgresql.DOMAIN("posint", sa.Integer, check="VALUE > 0")',
+    "without one": 'postgresql.DOMAIN("anyint", sa.Integer)',
+    "with all there is": (
+        'postgresql.DOMAIN("Zip code", sa.String(9), check=sa.text("VALUE ~ \'^[0-9]+$\'"), '
+        'constraint_name="digits", not_null=False, default="007", collation="C")'
+    ),
+    "around another, in an array": (
+        'sa.ARRAY(postgresql.DOMAIN("small", postgresql.DOMAIN("posint", sa.Integer, '
+        'check="VALUE > 0"), check="VALUE < 9"))'
+    ),
+    "in a decorator": "Positive()",
+    "as a variant": (
+        'sa.Integer().with_variant(postgresql.DOMAIN("posint", sa.Integer), "postgresql")'
+    ),
+}
+POSITIVE = (
+    "class Positive(sa.TypeDecorator):\n    cache_ok = True\n"
+    '    impl = postgresql.DOMAIN("posint", sa.Integer, check="VALUE > 0")\n'
+)
+ALL_DOMAINS = """
+    SELECT typname, format_type(typbasetype, typtypmod), typnotnull, typdefault,
+        (SELECT string_agg(conname || ' ' || pg_get_constraintdef(c.oid), ' ')
+         FROM pg_constraint c WHERE contypid = t.oid AND contype = 'c')
+    FROM pg_type t WHERE typtype = 'd' AND typnamespace = 'public'::regnamespace ORDER BY typname
+"""
+
+
+@on_postgresql
+@pytest.mark.parametrize("case", DOMAINS)
+def test_a_domain_is_made_and_dropped_with_its_users(
+    case: str, project: Others, theirs: str, tmp_path: Path
+) -> None:
+    project.table(f'"c", {DOMAINS[case]}', POSITIVE)
+    [text] = project.make()
+    assert "postgresql.DOMAIN(" in text
+    assert project.make() == []
+    project.go()
+    made = project.query(ALL_DOMAINS)
+    if "around" in case:  # SQLAlchemy makes the outer one alone
+        assert [row[0] for row in made] == ["posint", "small"]
+    else:
+        assert project.catalog() == project.created(theirs)
+        assert made == Others(tmp_path / "theirs", theirs).query(ALL_DOMAINS)
+    assert not project.drift()
+    project.go("zero")
+    assert project.query(ALL_DOMAINS) == []
+
+
+@on_postgresql
+def test_a_domain_that_says_something_else_is_altered_in_place(project: Others) -> None:
+    def says(*columns: str) -> None:
+        listed = "".join(
+            f'sa.Table("t{n}", metadata, sa.Column("id", sa.Integer, primary_key=True), '
+            f'sa.Column("c", {column}))\n'
+            for n, column in enumerate(columns)
+        )
+        project.says(listed)
+
+    domain = 'postgresql.DOMAIN("posint", sa.Integer, {})'
+    first, other = (
+        domain.format('check="VALUE > 0"'),
+        domain.format('check="VALUE > 5", default="7"'),
+    )
+    says(first, first)
+    project.make()
+    project.go()
+    project.query("INSERT INTO t0 (id, c) VALUES (1, 8)")
+    says(other, other)
+    project.make()
+    project.go()
+    [(_, _, _, default, check)] = project.query(ALL_DOMAINS)
+    assert (default, check) == ("7", "posint_check CHECK ((VALUE > 5))")
+    says(other, "sa.Integer")
+    project.make()
+    project.go()
+    assert len(project.query(ALL_DOMAINS)) == 1
+    says("sa.Integer", "sa.Integer")
+    project.make()
+    project.go()
+    assert project.query(ALL_DOMAINS) == []
+    assert project.query("SELECT c FROM t0") == [(8,)]
+    project.go("0001_initial")
+    assert "VALUE > 0" in repr(project.query(ALL_DOMAINS))
+    assert not project.drift()
+
+
+@on_postgresql
+def test_a_domain_gets_no_other_type_in_place(project: Others) -> None:
+    project.table('"c", postgresql.DOMAIN("posint", sa.Integer)')
+    project.make()
+    project.go()
+    project.table('"c", postgresql.DOMAIN("posint", sa.BigInteger)')
+    project.make()
+    with pytest.raises(UnsupportedError, match="the domain posint gets another type"):
+        project.go()
+    assert "integer" in repr(project.query(ALL_DOMAINS))
+
+
+def test_a_domain_with_another_type_on_sqlite(project: Others, theirs: str) -> None:
+    domain = 'postgresql.DOMAIN("posint", sa.Integer, check="VALUE > 0")'
+    project.table(f'"c", {domain}.with_variant(sa.Integer, "sqlite")')
+    project.make()
+    project.go()
+    if project.dialect == "postgresql":  # on SQLite, create_all ends in an AttributeError
+        assert project.catalog() == project.created(theirs)
+    assert not project.drift()
+    project.go("zero")
+
+
+def test_a_domain_without_another_type_on_sqlite_is_refused(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    project = Others(tmp_path / "project", sqlite_url)
+    project.table('"c", postgresql.DOMAIN("posint", sa.Integer)')
+    with pytest.raises(ModelError, match="does not exist on sqlite"):
+        project.make()
+
+
+@on_postgresql
+def test_a_database_with_domains_of_create_all_is_adopted(project: Others) -> None:
+    project.table(f'"c", {DOMAINS["with a check"]}')
+    project.created(project.url)
+    project.make()
+    migrate(project.config, Target(), fake_initial=True, rename=True)
+    assert not project.drift()
+    project.go("zero")
+    assert project.query(ALL_DOMAINS) == []
+
+
+def test_two_domains_of_one_name_are_refused(project: Others) -> None:
+    project.says(
+        "".join(
+            f'sa.Table("t{n}", metadata, sa.Column("id", sa.Integer, primary_key=True), '
+            'sa.Column("c", postgresql.DOMAIN("posint", sa.Integer, '
+            f'check="VALUE > {n}").with_variant(sa.Integer, "sqlite")))\n'
+            for n in (0, 1)
+        )
+    )
+    with pytest.raises(ModelError, match=r"core\.t1: the domain posint is another one in core\.t0"):
+        project.make()

@@ -32,6 +32,7 @@ from whimbrel.engines.sqlite import tables
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
+from whimbrel.schema.domains import PATH
 from whimbrel.schema.expressions import SQL, Constant, F, Q
 from whimbrel.schema.table import (
     Check,
@@ -50,13 +51,18 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.schema.types import make_type
+from whimbrel.schema.types import Type, make_type
 
 AT = Name(None, "t")
 A, UNIQUE, INDEX = column("a"), Unique("u", ("a",)), Index("i", (IndexPart("a"),))
 MOOD = enum("sad", "happy")
 T = table("t", ident(), A, UNIQUE, INDEX, column("m", MOOD), column("x"))
 B, CHECK = column("b"), Check("k", Q(a__gt=0))
+
+
+def domain(name: str, **said: Any) -> Type:
+    return make_type(PATH, name=name, data_type=INTEGER, **said)
+
 
 # A change, and the statements that it takes; REBUILD for a rebuild.
 REBUILD = "a rebuild"
@@ -66,6 +72,9 @@ CHANGES: list[tuple[c.Change, list[str]]] = [
     (c.CreateEnum(MOOD), []),
     (c.DropEnum(MOOD), []),
     (c.AlterEnum(MOOD, enum("sad", "happier")), [REBUILD]),
+    (c.CreateDomain(domain("d")), []),
+    (c.DropDomain(domain("d")), []),
+    (c.AlterDomain(domain("d"), domain("d", not_null=True)), []),
     (c.CreateSequence(Sequence("s")), []),
     (c.DropSequence(Sequence("s")), []),
     (c.AlterSequence(Sequence("s"), Sequence("s", start=5)), []),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TypeVar
 
+from whimbrel.schema.domains import name_of, replace_domains
 from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import (
     Column,
@@ -22,7 +23,7 @@ from whimbrel.schema.table import (
     Sequence,
     Table,
 )
-from whimbrel.schema.types import EnumType, replace_enums
+from whimbrel.schema.types import EnumType, Type, replace_enums
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,24 @@ class AlterEnum(Change):
 
     old: EnumType
     new: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDomain(Change):
+    domain: Type
+
+
+@dataclass(frozen=True, slots=True)
+class DropDomain(Change):
+    domain: Type
+
+
+@dataclass(frozen=True, slots=True)
+class AlterDomain(Change):
+    """What a domain says, under the same name. Columns of the type follow by themselves."""
+
+    old: Type
+    new: Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +246,33 @@ def _(change: AlterEnum, schema: Schema) -> Schema:
     return replace(
         schema,
         enums={**rest, Name(change.new.schema, change.new.name): change.new},
+        tables={at: exchanged(table) for at, table in schema.tables.items()},
+    )
+
+
+@apply.register
+def _(change: CreateDomain, schema: Schema) -> Schema:
+    return replace(schema, domains={**schema.domains, Name(*name_of(change.domain)): change.domain})
+
+
+@apply.register
+def _(change: DropDomain, schema: Schema) -> Schema:
+    return replace(schema, domains=_without(schema.domains, Name(*name_of(change.domain))))
+
+
+@apply.register
+def _(change: AlterDomain, schema: Schema) -> Schema:
+    by = {change.old: change.new}
+
+    def exchanged(table: Table) -> Table:
+        if change.old not in table.domains:
+            return table
+        columns = (replace(each, type=replace_domains(each.type, by)) for each in table.columns)
+        return replace(table, columns=tuple(columns))
+
+    return replace(
+        schema,
+        domains={**schema.domains, Name(*name_of(change.new)): change.new},
         tables={at: exchanged(table) for at, table in schema.tables.items()},
     )
 

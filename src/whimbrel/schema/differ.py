@@ -8,7 +8,7 @@ foreign keys that point at something later come last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from whimbrel.schema.renames import PartRename, part_rename_order
 from whimbrel.schema.table import Column, ForeignKey, Index, Name, Schema, Table
 from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.schema.table_pair import Blocked, TablePair
-from whimbrel.schema.types import EnumType
+from whimbrel.schema.types import EnumType, Type
 
 
 def diff(old: Schema, new: Schema) -> list[c.Change]:
@@ -70,7 +70,16 @@ class _Difference:
         columns = {old.at: pair(old.columns, new.columns, _column_name) for old, new in both}
         names = {at: _renamed(each) for at, each in columns.items()}
         enums = {old: new for old, new in self.enums.both if _enum_differs(old, new)}
-        return [TablePair(old, new, columns[old.at], self.moved, names, enums) for old, new in both]
+        return [
+            TablePair(old, new, columns[old.at], self.moved, names, enums, self._altered)
+            for old, new in both
+        ]
+
+    @cached_property
+    def _altered(self) -> dict[Type, Type]:
+        """The domains that say something else under the same name."""
+        was, now = self.old.domains, self.new.domains
+        return {was[at]: now[at] for at in was if at in now and was[at] != now[at]}
 
     @cached_property
     def _blocked(self) -> Blocked:
@@ -93,7 +102,9 @@ class _Difference:
             and any(self._blocked.holds(table.at, key) for key in table.foreign_keys)
         ]
         holding = [
-            TablePair(table, table, pair(table.columns, table.columns, _column_name), {}, {}, {})
+            TablePair(
+                table, table, pair(table.columns, table.columns, _column_name), {}, {}, {}, {}
+            )
             for table in same
         ]
         return [*self._touched, *holding]
@@ -107,6 +118,8 @@ class _Difference:
             if _enum_differs(before, after)
         )
         yield from (c.CreateEnum(enum) for enum in self.enums.new)
+        yield from (c.AlterDomain(before, after) for before, after in self._altered.items())
+        yield from (c.CreateDomain(each) for each in _beyond(self.new.domains, self.old.domains))
         yield from (
             c.AlterSequence(before, after)
             for before, after in self.sequences.both
@@ -115,6 +128,8 @@ class _Difference:
         yield from (c.CreateSequence(sequence) for sequence in self.sequences.new)
 
     def _types_go(self) -> Iterator[c.Change]:
+        gone = _beyond(self.old.domains, self.new.domains)
+        yield from (c.DropDomain(each) for each in reversed(gone))
         yield from (c.DropEnum(enum) for enum in self.enums.gone)
         yield from (c.DropSequence(sequence) for sequence in self.sequences.gone)
         yield from (c.DropSchema(name) for name in sorted(self.old.schemas - self.new.schemas))
@@ -168,6 +183,11 @@ def _by_name_first(olds: Iterable[T], news: Iterable[T], name: Callable[[T], Has
         (new for at, new in after.items() if at not in before),
     )
     return Pairs((*both, *rest.both), rest.gone, rest.new)
+
+
+def _beyond(those: Mapping[Name, Type], others: Mapping[Name, Type]) -> list[Type]:
+    """The domains whose names the others have not."""
+    return [each for at, each in those.items() if at not in others]
 
 
 def _enum_differs(before: EnumType, after: EnumType) -> bool:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from whimbrel.schema.domains import domains_in, name_of
 from whimbrel.schema.expressions import SQL, Default, Expression
-from whimbrel.schema.types import ColumnType, EnumType, enum_types
+from whimbrel.schema.types import ColumnType, EnumType, Type, enum_types
 
 
 class Name(NamedTuple):
@@ -205,6 +206,7 @@ class Table:
     options: tuple[tuple[str, Any], ...] = ()
     key: str | None = field(default=None, compare=False)
     _enums: tuple[EnumType, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    _domains: tuple[Type, ...] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def at(self) -> Name:
@@ -226,6 +228,14 @@ class Table:
             found = (enum for column in self.columns for enum in enum_types(column.type))
             object.__setattr__(self, "_enums", tuple(dict.fromkeys(found)))
         return self._enums or ()
+
+    @property
+    def domains(self) -> tuple[Type, ...]:
+        """The domains of its columns, each once, what one is made of before it."""
+        if self._domains is None:
+            found = (each for column in self.columns for each in domains_in(column.type))
+            object.__setattr__(self, "_domains", tuple(dict.fromkeys(found)))
+        return self._domains or ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
@@ -277,6 +287,7 @@ class Schema:
     enums: Mapping[Name, EnumType] = field(default_factory=dict)
     sequences: Mapping[Name, Sequence] = field(default_factory=dict)
     schemas: frozenset[str] = frozenset()
+    domains: Mapping[Name, Type] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tables: tuple[Table, ...], sequences: tuple[Sequence, ...] = ()) -> Schema:
@@ -286,7 +297,11 @@ class Schema:
             known = enums.setdefault(Name(enum.schema, enum.name), enum)
             if (enum.key or "") < (known.key or ""):  # of those that share it, always the same one
                 enums[Name(enum.schema, enum.name)] = enum
+        domains: dict[Name, Type] = {}
+        for each in (each for table in tables for each in table.domains):
+            domains.setdefault(Name(*name_of(each)), each)
         named = [*(table.schema for table in tables), *(each.schema for each in sequences)]
+        named += [at.schema for at in domains]
         return cls(
             tables={table.at: table for table in tables},
             enums=enums,
@@ -296,6 +311,7 @@ class Schema:
                 for name in (*named, *(enum.schema for enum in enums.values()))
                 if name is not None
             ),
+            domains=domains,
         )
 
     def on(self, dialect: str) -> Schema:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whimbrel.schema import changes as c
+from whimbrel.schema.domains import replace_domains
 from whimbrel.schema.expressions import Expression, Q
 from whimbrel.schema.mentions import (
     mentioned,
@@ -64,7 +65,7 @@ class TablePair:
     """A table before and after.
 
     ``moved``: old places of tables to new ones. ``names``: by a table's old place, its renamed
-    columns. ``enums``: the enum types that differ.
+    columns. ``enums``, ``domains``: the types of their own that differ.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class TablePair:
         moved: Mapping[Name, Name],
         names: Mapping[Name, Mapping[str, str]],
         enums: Mapping[EnumType, EnumType],
+        domains: Mapping[Type, Type],
     ) -> None:
         self.before, self.after = before, after
         self._moved, self._all_names = moved, names
         self._names = names.get(before.at, {})
-        self._columns, self._enums = columns, enums
+        self._columns, self._enums, self._domains = columns, enums, domains
         self._column_fates()
         self._part_fates()
 
@@ -122,8 +124,10 @@ class TablePair:
         yield from (c.AlterColumn(self.before.at, old, plain) for old, plain in self._plain)
 
     def _translated(self, column: Column) -> Column:
-        """An old column in the new names, with the new enum types."""
+        """An old column in the new names, with the new enum types and domains."""
         now = rename_column(column, self._names) if self._names else column
+        if self._domains:
+            now = replace(now, type=replace_domains(now.type, self._domains))
         return replace(now, type=replace_enums(now.type, self._enums)) if self._enums else now
 
     def _has_other_labels(self, old: Column) -> bool:

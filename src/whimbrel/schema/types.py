@@ -283,6 +283,8 @@ def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
         kwargs = {name: each for name, each in kwargs.items() if not _is_code(each)}
 
     def frozen(value: Any) -> Any:
+        if getattr(value, "__visit_name__", None) == "textclause":
+            return Type("sqlalchemy:text", (value.text,))  # a domain's check
         if is_sqlalchemy_type(value):
             return _described(value, of_foreign)
         return tuple(map(frozen, value)) if isinstance(value, list) else value
@@ -403,4 +405,6 @@ def _plain_of(value: Any) -> Any:
     """A value that can be compared: of types and lists of them, how they are called."""
     if is_sqlalchemy_type(value):
         return describe_call(value)
+    if getattr(value, "__visit_name__", None) == "textclause":
+        return value.text
     return tuple(map(_plain_of, value)) if isinstance(value, list) else value

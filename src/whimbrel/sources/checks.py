@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.errors import ModelError, WhimbrelError
+from whimbrel.schema.domains import name_of
 from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import (
     Check,
@@ -25,7 +26,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.expressions import DIALECTS, dialect_of
 from whimbrel.sources.types import build
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
@@ -396,6 +397,7 @@ _MODEL_RULES: tuple[Callable[[Model, _Whole], Iterator[Finding]], ...] = (
 def _of_all(tables: list[tuple[Model, Table]], whole: _Whole) -> Iterator[ModelError]:
     yield from _names_differ(tables, whole)
     yield from _enums_agree(tables)
+    yield from _domains_agree(tables)
 
 
 def _names_differ(tables: list[tuple[Model, Table]], whole: _Whole) -> Iterator[ModelError]:
@@ -446,6 +448,20 @@ def _enums_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
                     f"{_listed(first)} in {other.label}",
                     place=model.place,
                     mend=f"Give one of them another name=; the other is at {other.place}.",
+                )
+
+
+def _domains_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
+    owners: dict[Name, tuple[Type, Model]] = {}
+    for model, table in tables:
+        for domain in table.domains:
+            at = Name(*name_of(domain))
+            first, other = owners.setdefault(at, (domain, model))
+            if first != domain:
+                yield ModelError(
+                    f"{model.label}: the domain {at} is another one in {other.label}",
+                    place=model.place,
+                    mend=f"Give one of them another name; the other is at {other.place}.",
                 )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
+from whimbrel.schema.domains import name_of
 from whimbrel.schema.table import Column, Name, PrimaryKey, Schema, Table, Unique
 from whimbrel.schema.types import EnumType
-from whimbrel.state.lowering import enums_of, key_types, lower, sequences_of, tables_of
+from whimbrel.state.lowering import domains_of, enums_of, key_types, lower, sequences_of, tables_of
 from whimbrel.state.state import State
 
 
@@ -40,7 +41,8 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
     labels = _with_what_follows(touched, before, after)
     handed_over = _handed_over(before, after, touched)
     old, new = _part(before, labels, handed_over), _part(after, labels, handed_over)
-    if not (old.schemas or new.schemas or old.sequences or new.sequences):
+    parts = (old.schemas, new.schemas, old.sequences, new.sequences, old.domains, new.domains)
+    if not any(parts):
         return old, new
     return _with_all_schemas(before, old, handed_over), _with_all_schemas(after, new, handed_over)
 
@@ -87,17 +89,22 @@ def _keys_of(state: State, labels: Iterable[str]) -> frozenset[str]:
 
 
 def _with_all_schemas(state: State, part: Schema, handed_over: frozenset[str]) -> Schema:
-    """A part, with the schemas and sequences of all models: these go with their last user."""
+    """A part, with the schemas, sequences and domains of all models: these go with their last user."""
     managed = [model for model in state if model.options.managed and model.key not in handed_over]
     sequences = [each for model in managed for each in sequences_of(model)]
     names = [model.options.schema for model in managed]
     names += [each.schema for each in sequences]
     names += [enum.schema for model in managed for enum in enums_of(model)]
+    domains = dict(part.domains)
+    for each in (each for model in managed for each in domains_of(model)):
+        domains.setdefault(Name(*name_of(each)), each)
+    names += [at.schema for at in domains]
     return Schema(
         part.tables,
         part.enums,
         {Name(each.schema, each.name): each for each in sequences},
         part.schemas.union(name for name in names if name is not None),
+        domains,
     )
 
 

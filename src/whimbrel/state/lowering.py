@@ -11,6 +11,7 @@ from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
 
 from whimbrel.errors import ModelError, StateError
+from whimbrel.schema.domains import domains_in
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import (
     Check,
@@ -29,7 +30,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.table import ForeignKey as ForeignKeyValue
-from whimbrel.schema.types import ColumnType, enum_types, make_type, replace_enums
+from whimbrel.schema.types import ColumnType, Type, enum_types, make_type, replace_enums
 from whimbrel.state import naming, options
 from whimbrel.state.collisions import refuse_one_column_for_two, refuse_one_name_for_two
 from whimbrel.state.fields.base import Field
@@ -111,6 +112,17 @@ def enums_of(model: Model) -> frozenset[Name]:
     if found is None:
         found = frozenset(name for each in model.fields for name in enum_names(each))
         model.__dict__["_enums"] = found
+    return found
+
+
+def domains_of(model: Model) -> tuple[Type, ...]:
+    """The domains that a model's own fields use."""
+    found: tuple[Type, ...] | None = model.__dict__.get("_domains")
+    if found is None:
+        plain = [each.field for each in model.fields if each.field.has_column]
+        types = [each.column_type() for each in plain if each.relation is None]
+        found = tuple(each for of in types for each in domains_in(of))
+        model.__dict__["_domains"] = found
     return found
 
 

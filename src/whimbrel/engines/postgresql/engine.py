@@ -12,6 +12,7 @@ from whimbrel.engines.postgresql import (
     altering,
     columns,
     constraints,
+    domains,
     enums,
     indexes,
     keys,
@@ -36,6 +37,7 @@ MAKERS: Makers = {
     **constraints.STEPS,
     **indexes.STEPS,
     **sequences.STEPS,
+    **domains.STEPS,
     **enums.STEPS,
 }
 

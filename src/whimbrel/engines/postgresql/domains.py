@@ -1,0 +1,77 @@
+"""Steps for domains: made before the columns that use them, altered in place, dropped after the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import named_types
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.postgresql import work as w
+from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.work import Makers, Work
+from whimbrel.engines.sql.literals import text
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.domains import said
+from whimbrel.schema.types import Type
+from whimbrel.sources.types import build
+
+
+def create_domain(change: c.CreateDomain, work: Work) -> Iterator[Step]:
+    name = SPELLING.type(change.domain)
+    made: Any = named_types.CreateDomainType(build(change.domain))
+    yield Step(str(made.compile(dialect=SPELLING.dialect)), change, probe=w.has_type(name))
+
+
+def drop_domain(change: c.DropDomain, work: Work) -> Iterator[Step]:
+    name = SPELLING.type(change.domain)
+    yield Step(f"DROP DOMAIN {name}", change, probe=w.has_no_type(name))
+
+
+def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
+    """Another default, NOT NULL or CHECK. Raises `UnsupportedError` for another type."""
+    old, new = said(change.old), said(change.new)
+    name = SPELLING.type(change.new)
+    differing = {key for key in (*old, *new) if old.get(key) != new.get(key)}
+    if differing - {"check", "constraint_name", "default", "not_null"}:
+        raise UnsupportedError(
+            f"the domain {name} gets another type or collation, which PostgreSQL cannot do in place",
+            mend="Give the domain another name: its columns are converted to the new one.",
+        )
+    if differing & {"check", "constraint_name"}:
+        yield from _check(change, name, old, new)
+    if "default" in differing:
+        default = _default(new.get("default"))
+        yield Step(f"ALTER DOMAIN {name} {default}", change)
+    if "not_null" in differing:
+        verb, hazards = ("SET", (Hazard.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
+        yield Step(f"ALTER DOMAIN {name} {verb} NOT NULL", change, hazards=hazards)
+
+
+def _check(
+    change: c.AlterDomain, name: str, old: dict[str, Any], new: dict[str, Any]
+) -> Iterator[Step]:
+    if old.get("check") is not None:
+        # PostgreSQL's own name for one without a name.
+        constraint = SPELLING.quote(old.get("constraint_name") or f"{old['name']}_check")
+        yield Step(f"ALTER DOMAIN {name} DROP CONSTRAINT {constraint}", change)
+    if new.get("check") is not None:
+        named = new.get("constraint_name")
+        words = f"CONSTRAINT {SPELLING.quote(named)} " if named else ""
+        sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
+        yield Step(sql, change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
+
+
+def _default(of: Any) -> str:
+    if of is None:
+        return "DROP DEFAULT"
+    return f"SET DEFAULT {of.args[0] if isinstance(of, Type) else text(str(of))}"
+
+
+STEPS: Makers = {
+    c.CreateDomain: create_domain,
+    c.DropDomain: drop_domain,
+    c.AlterDomain: alter_domain,
+}

@@ -1,0 +1,50 @@
+"""Domains of PostgreSQL: types with a name of their own, which are made and dropped with their users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from whimbrel.schema.types import ColumnType, EnumType, Type
+
+PATH = "sqlalchemy.dialects.postgresql:DOMAIN"
+
+
+def domains_in(of: ColumnType) -> Iterator[Type]:
+    """The domains inside a type, what each is made of before it."""
+    if isinstance(of, EnumType):
+        return
+    for value in (*of.args, *(each for _, each in (*of.kwargs, *of.variants))):
+        if isinstance(value, Type | EnumType):
+            yield from domains_in(value)
+    if of.path == PATH:
+        yield replace(of, variants=())
+
+
+def said(of: Type) -> dict[str, Any]:
+    """What a domain says of itself: its name, schema, data_type, check, default, not_null."""
+    return dict(of.kwargs)
+
+
+def name_of(of: Type) -> tuple[str | None, str]:
+    """The schema and the name of a domain."""
+    return said(of).get("schema"), said(of)["name"]
+
+
+def replace_domains(of: ColumnType, by: Mapping[Type, Type]) -> ColumnType:
+    """The same type with the domains inside it exchanged."""
+    if isinstance(of, EnumType):
+        return of
+    bare = replace(of, variants=())
+    made = by[bare] if bare.path == PATH and bare in by else bare
+
+    def exchanged(value: Any) -> Any:
+        return replace_domains(value, by) if isinstance(value, Type | EnumType) else value
+
+    return Type(
+        made.path,
+        tuple(map(exchanged, made.args)),
+        tuple((name, exchanged(value)) for name, value in made.kwargs),
+        tuple((dialect, exchanged(value)) for dialect, value in of.variants),
+    )
