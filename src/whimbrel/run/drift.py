@@ -138,7 +138,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
     words = Words(dialect, comparison.expected, comparison.live, comparison.invalid)
     whole = words.details(comparison.changes)
-    schemas = {each.place for each in whole if each.what == "schema"}
+    places = {(each.what, each.place) for each in whole}
     names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
     said: set[tuple[str, str]] = set()
     state = comparison.state
@@ -146,9 +146,11 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
         for operation in migration.operations:
             after = operation.apply(migration.app, state)
             details = [
-                each  # the last model of a database schema may go, and the schema stay
+                # The last model of a database schema may go, and the schema stay; an enum is no
+                # type of its own on every database.
+                each
                 for each in words.details(changes_between(state, after))
-                if each.what != "schema" or each.place in schemas
+                if each.what not in ("schema", "enum type") or (each.what, each.place) in places
             ]
             said.update((each.place, each.what) for each in details)
             state = after

@@ -62,6 +62,12 @@ _CUT = {
 }
 
 
+def is_text(of: ColumnType) -> bool:
+    """Return whether a type holds strings."""
+    kind = _kind(of)
+    return kind is not None and kind.family == "text"
+
+
 def length(of: ColumnType) -> int | None:
     """Return how many characters a string type holds; None for no limit, and for other types."""
     kind = _kind(of)

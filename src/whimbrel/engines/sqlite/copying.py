@@ -13,6 +13,7 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.conversions import conversion, is_needed
 from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.schema.narrowing import is_text, length
 from whimbrel.schema.pairs import pair
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import EnumType, enum_types
@@ -131,9 +132,16 @@ def _relabelled(value: str, renamed: dict[str, str]) -> str:
 
 
 def _is_label(value: str, old: Column, new: Column, renamed: dict[str, str]) -> str | None:
-    """The condition that a value has a label among the new ones; None where all old ones have."""
+    """The condition that a value has a label among the new ones; None where all old ones have.
+
+    An enum that is a VARCHAR everywhere, without a CHECK, holds what fits into that.
+    """
     was, now = _enum(old), _enum(new)
     assert now is not None
+    if not now.native and not now.check and (was is not None or is_text(old.type)):
+        room = was.width if was is not None else length(old.type)
+        fits = room is not None and room <= now.width
+        return None if fits else f"length({_relabelled(value, renamed)}) <= {now.width}"
     if was is not None and {renamed.get(label, label) for label in was.labels} <= set(now.labels):
         return None
     labels = ", ".join(text(label) for label in now.labels)

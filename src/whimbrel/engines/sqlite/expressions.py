@@ -6,6 +6,7 @@ something. So quotes, capitals, blanks, comments and parentheses around the whol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from whimbrel.engines.sql.literals import text
@@ -47,6 +48,18 @@ def default(of: Sequence[str]) -> str | None:
         # Any other name is a string (parse.y, ccons ::= DEFAULT id).
         return word if word in _CONSTANTS else text(unquoted(bare[0]))
     return normal(bare, {})
+
+
+_NUMBER = re.compile(r"'([+-]?)0*(\d{1,15})(\.\d{1,15})?'")
+
+
+def number_in(default: str) -> str:
+    """The number that a string is kept as in a column of numbers (datatype3.html, 3); else itself."""
+    found = _NUMBER.fullmatch(default)
+    if found is None:
+        return default
+    sign, whole, rest = found.groups()
+    return f"{'-' if sign == '-' else ''}{whole}{rest or ''}"
 
 
 def without_parentheses(of: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from whimbrel.engines.sqlite import ddl, types
 from whimbrel.engines.sqlite import expressions as e
 from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.engines.sqlite.tables import affinity
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
@@ -113,6 +114,8 @@ def _column(column: ddl.LiveColumn, text: TableText) -> Column:
     else:
         type_ = types.column_type(word)
     default = e.default(clauses["DEFAULT"]) if "DEFAULT" in clauses else None
+    if default is not None and word.upper() != "ANY" and affinity(word) not in ("TEXT", "BLOB"):
+        default = e.number_in(default)
     return Column(
         name=column.name,
         type=type_,

@@ -19,6 +19,7 @@ from whimbrel.run.adopt.databases import (
     AdoptedDatabase,
     Adoption,
     adopted,
+    as_it_is,
     compared,
     refuse_tables_without_models,
 )
@@ -233,7 +234,7 @@ def _from_database(
     config = replace(made.config, apps=tuple(_emptied(app, made.apps) for app in made.config.apps))
     history = load(config.apps)
     comparison = compared(project, made.config, alias, _models(made, history, made.apps), made.apps)
-    return _authored(made.config, history, comparison.patched, made.apps)
+    return _authored(made.config, history, as_it_is(comparison), made.apps)
 
 
 def _emptied(app: AppConfig, apps: Sequence[str]) -> AppConfig:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -35,7 +35,7 @@ from whimbrel.run.record import Record, fitted, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.work import Work
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name
+from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -272,5 +272,34 @@ def compared(
                 place=database.shown,
                 mend="Bring it to Alembic's head first: alembic upgrade head.",
             )
-        covers = covering(config, state, [project.version_table])
-        return without_strangers(compare(database.engine, connection, state, covers, apps))
+        # Ours may point at what is left alone, too.
+        every = replace(config, include=(), exclude=())
+        covers = covering(every, state, [project.version_table])
+        return _with_pointed_at(compare(database.engine, connection, state, covers, apps))
+
+
+def _with_pointed_at(found: Comparison) -> Comparison:
+    """A comparison without tables of others, but for the columns and keys that ours point at."""
+    live = found.live.tables
+    own = [table for at, table in live.items() if at in found.expected.tables]
+    pointed = {key.target for table in own for key in table.foreign_keys} & {*strangers(found)}
+    bare = {
+        at: replace(live[at], indexes=(), constraints=tuple(_keys_of(live[at]))) for at in pointed
+    }
+    seen = replace(found, live=replace(found.live, tables={**live, **bare}))
+    return without_strangers(seen, pointed)
+
+
+def _keys_of(table: Table) -> Iterator[Constraint]:
+    return (each for each in table.constraints if isinstance(each, PrimaryKey | Unique))
+
+
+def as_it_is(found: Comparison) -> State:
+    """The state that a database is of; tables of others that it points at are unmanaged there."""
+    others = {*strangers(found)}
+    theirs = [
+        model.with_options(managed=False)
+        for model in found.patched
+        if Name(model.options.schema, model.db_table) in others
+    ]
+    return found.patched.with_models(*theirs) if theirs else found.patched

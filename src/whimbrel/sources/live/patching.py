@@ -9,6 +9,7 @@ from typing import Any
 from whimbrel.schema.table import (
     Column,
     Constraint,
+    Identity,
     Index,
     Name,
     PrimaryKey,
@@ -418,6 +419,11 @@ class _ModelPatch:
         bases = tuple(base for base in model.bases if base in self.made)
         return model if bases == model.bases else replace(model, bases=bases)
 
+    def _unasked_counter(self) -> str:
+        """The option that makes a column count as none of the live ones does."""
+        counts = any(isinstance(column.generated, Identity) for column in self.live.columns)
+        return "" if counts else f"{self.patch.dialect}_autoincrement"
+
     def _with_table_options(self, model: Model) -> Model:
         changes: dict[str, Any] = {}
         if self.expected.comment != self.live.comment:
@@ -426,4 +432,8 @@ class _ModelPatch:
             own = f"{self.patch.dialect}_"
             others = [each for each in model.options.dialect if not each[0].startswith(own)]
             changes["dialect"] = tuple(sorted((*others, *self.live.options)))
+        # It is no option of a table that was read: its column counts in another way.
+        options, counting = changes.get("dialect", model.options.dialect), self._unasked_counter()
+        if counting in dict(options):
+            changes["dialect"] = tuple(each for each in options if each[0] != counting)
         return model.with_options(**changes) if changes else model
