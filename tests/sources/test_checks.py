@@ -129,6 +129,8 @@ GOOD = [
     m.IntegerField(default=True), m.IntegerField(default="5"), m.IntegerField(db_default=m.SQL("1")),
     m.IntegerField(default=2**31 - 1), m.IntegerField(default=-(2**31)), m.BigIntegerField(default=2**40),
     m.JSONField(default=nested(50)), m.FloatField(null=True, default=float("nan")), m.CharField(default="ü𝄞"),
+    m.BooleanField(db_default=m.SQL("1", postgresql="true")),
+    m.BooleanField(db_default=m.SQL("TRUE")), m.IntegerField(db_default=m.SQL("1 + 1")), m.IntegerField(db_default=m.SQL("-1")),
     m.FloatField(default=1), m.DecimalField(default=decimal.Decimal("1.5")),
     m.DecimalField(default="1.5"), m.BooleanField(default=0), m.CharField(default=""),
     m.CharField(default=lambda: 1), m.CharField(null=True, default=None),
@@ -158,6 +160,9 @@ ONLY_POSTGRESQL = [
     ("exclusion", [KEY, X], {"constraints": [m.ExclusionConstraint(expressions=[("x", "=")])]}),
 ]
 ONLY_SQLITE = [
+    ("number for truth", [KEY, ("x", m.BooleanField(db_default=m.SQL("1")))], {}),
+    ("number for truth in parentheses", [KEY, ("x", m.BooleanField(db_default=m.SQL("(0)")))], {}),
+    ("truth for number", [KEY, ("x", m.IntegerField(db_default=m.SQL("true")))], {}),
     ("long name", [KEY], {"db_table": LONG}),
     (
         "unique name",

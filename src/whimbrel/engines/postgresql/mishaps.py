@@ -88,9 +88,8 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
     detail = getattr(diagnosis, "message_detail", None)
     said = f"{message} ({detail.rstrip('.')})" if detail else message
     state = state_of(error)
-    return said, (_mend_of_missing(str(message)) if state == "42704" else None) or _mend(
-        state, step
-    )
+    missing = _mend_of_missing(str(message)) if state == "42704" else None
+    return said, missing or _mend(state, step, str(message))
 
 
 def _mend_of_missing(message: str) -> str | None:
@@ -104,8 +103,17 @@ def _mend_of_missing(message: str) -> str | None:
     )
 
 
-def _mend(state: str | None, step: Step | None) -> str | None:
+#: What an error says of a default, and what mends it.
+_MENDS_OF_DEFAULTS = (
+    "default expression",
+    "Write the default as a value of the column's type: true or false of a boolean, for one.",
+)
+
+
+def _mend(state: str | None, step: Step | None, message: str) -> str | None:
     change = step.change if step is not None else None
+    if state == "42804" and _MENDS_OF_DEFAULTS[0] in message:
+        return _MENDS_OF_DEFAULTS[1]
     if state == "23502" and isinstance(change, c.AddColumn):
         return (
             f"Rows are there already, and {change.table}.{change.column.name} takes no NULL: give "
