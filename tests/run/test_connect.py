@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whimbrel.config import Config
 from whimbrel.errors import ConfigError, ConnectError, UnsupportedError, WhimbrelError
@@ -92,6 +94,34 @@ def test_a_url_that_leads_nowhere(
     assert message in caught.value.message
     assert mend in str(caught.value.mend)
     assert not re.search("s3|cret", str(caught.value))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["s3cret", *"@/:#?%&=[]+ \\'", "%40", "://", "&s3cret=x"]),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from(["{}:{}@h/d", "{}:{}@h:5/d?a=1", "me@h/d?password={1}", "{0}:{1}@/d?host=h"]),
+    st.booleans(),
+)
+def test_no_part_of_a_password_is_shown(parts: list[str], rest: str, is_variable: bool) -> None:
+    """Whether it was read as it was meant, or the URL is refused."""
+    password = "".join(["p", *parts, "s3cret"])
+    url = "postgresql://" + rest.format("me", "${W}" if is_variable else password)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("W", password)
+        try:
+            found = database(url)
+            told = found.shown
+        except WhimbrelError as error:
+            assert not is_variable, "any characters may stand in a variable"
+            told = str(error)
+    assert not re.search("s3|cret", told)
+    if is_variable:
+        given = found.url.password or found.url.query["password"]
+        assert given == re.sub("%40", "@", password)
 
 
 @pytest.mark.parametrize("word", ["p@ss/w#rd", "a:b?c=d&e", "ü %", "50%25off", "[x]", "@", "a b+c"])

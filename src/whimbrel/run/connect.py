@@ -71,6 +71,10 @@ _OF_ASYNCPG = {
 }
 
 
+#: The words of a URL's query that say which database it is.
+_SHOWN = frozenset({"cache", "dbname", "host", "mode", "options", "port", "uri", "user"})
+
+
 @dataclass(frozen=True)
 class Database:
     """A database that can be connected to. ``shown``: its URL without passwords, for people."""
@@ -90,8 +94,13 @@ class Database:
 
     @property
     def shown(self) -> str:
-        secrets = {key: "***" for key in self.url.query if is_secret(key)}
-        shown = self.url.update_query_dict(secrets).render_as_string(hide_password=True)
+        query = {
+            key: "***" if is_secret(key) else value
+            for key, value in self.url.query.items()
+            # What nobody knows may be a part of a password with "&" in it.
+            if is_secret(key) or key in _SHOWN
+        }
+        shown = self.url.set(query=query).render_as_string(hide_password=True)
         return shown.replace("%2A%2A%2A", "***")
 
     @property
