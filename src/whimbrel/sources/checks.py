@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from whimbrel.config import OWN_TABLES
 from whimbrel.errors import ModelError, WhimbrelError
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.expressions import SQL, Constant
+from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -28,6 +28,7 @@ from whimbrel.schema.table import (
 )
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.expressions import DIALECTS, dialect_of
+from whimbrel.sources.defaults import uncast_defaults
 from whimbrel.sources.types import build
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.fields import ManyToManyField
@@ -294,34 +295,10 @@ def _exclusions_exist(table: Table, whole: _Whole) -> Iterator[Finding]:
             )
 
 
-#: What is written for truth values and for numbers, and nobody casts to a type of the other kind.
-_TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
-_NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
-
-
 def _defaults_are_cast(table: Table, whole: _Whole) -> Iterator[Finding]:
-    """PostgreSQL takes no number for a truth value, nor the reverse (18, 8.6)."""
-    for column in table.columns if "postgresql" in whole.dialects else ():
-        if not isinstance(column.default, SQL) or isinstance(column.type, EnumType):
-            continue
-        of, written = column.type.on("postgresql"), column.default.on("postgresql")
-        kind = of.path.rpartition(":")[2] if not isinstance(of, EnumType) else ""
-        if kind == "Boolean" and _NUMBER.fullmatch(written):
-            word = "true" if float(written.strip("() ")) else "false"
-            yield (
-                f"the default of the boolean column {column.name} is the number {written}, which "
-                "PostgreSQL does not take",
-                f"Say sqlalchemy.{word}(), which each database has its word for; or, in a field, "
-                f"default={word.capitalize()}.",
-            )
-        elif kind in _NUMBERS and _TRUTH.fullmatch(written):
-            yield (
-                f"the default of the number {column.name} is {written}, which PostgreSQL does not take",
-                "Write it as a number.",
-            )
+    if "postgresql" in whole.dialects:
+        yield from uncast_defaults(table)
 
-
-_NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Numeric", "Float", "Double"})
 
 _TABLE_RULES: tuple[Callable[[Table, _Whole], Iterator[Finding]], ...] = (
     _index_without_columns,

@@ -1,0 +1,45 @@
+"""Defaults in SQL that PostgreSQL does not take for the type of their column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Column, Table
+from whimbrel.schema.types import EnumType
+
+#: What is written for truth values and for numbers, and nobody casts to a type of the other kind.
+_TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
+_NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
+_NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Numeric", "Float", "Double"})
+
+
+def uncast_defaults(table: Table) -> Iterator[tuple[str, str]]:
+    """Return what is wrong with the defaults of a table, each with what mends it.
+
+    PostgreSQL takes no number for a truth value, nor the reverse (18, 8.6).
+    """
+    for column in table.columns:
+        if not isinstance(column.default, SQL):
+            continue
+        kind, written = _kind(column), column.default.on("postgresql")
+        if kind == "Boolean" and _NUMBER.fullmatch(written):
+            word = "true" if float(written.strip("() ")) else "false"
+            yield (
+                f"the default of the boolean column {column.name} is the number {written}, which "
+                "PostgreSQL does not take",
+                f"Say sqlalchemy.{word}(), which each database has its word for; or, in a field, "
+                f"default={word.capitalize()}.",
+            )
+        elif kind in _NUMBERS and _TRUTH.fullmatch(written):
+            yield (
+                f"the default of the number {column.name} is {written}, which PostgreSQL does not take",
+                "Write it as a number.",
+            )
+
+
+def _kind(column: Column) -> str:
+    """The name of SQLAlchemy's type that a column has on PostgreSQL; "" for an enum."""
+    of = column.type if isinstance(column.type, EnumType) else column.type.on("postgresql")
+    return "" if isinstance(of, EnumType) else of.path.rpartition(":")[2]
