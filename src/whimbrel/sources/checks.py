@@ -27,8 +27,8 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.types import ColumnType, EnumType, Type
-from whimbrel.sources.expressions import DIALECTS, dialect_of
 from whimbrel.sources.defaults import uncast_defaults
+from whimbrel.sources.expressions import DIALECTS, dialect_of
 from whimbrel.sources.types import build
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.fields import ManyToManyField
