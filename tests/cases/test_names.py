@@ -9,7 +9,8 @@ import pytest
 
 from created import Created
 from servers import PostgresServer
-from whimbrel.errors import HistoryError, ModelError
+from whimbrel.errors import HistoryError, ModelError, StepError
+from whimbrel.run.check import check
 from whimbrel.run.inspect import inspect
 from whimbrel.run.plan import Target
 
@@ -368,3 +369,53 @@ def test_a_variable_may_be_another_database_elsewhere(
     assert (
         "ix_measurement_campaign_participant_originating_measure_0b3a" in created.makemigrations()
     )
+
+
+# -- an enum's label that is used in the migration that adds it ------------------------------------
+
+ADDS_A_LABEL = """
+from whimbrel import migrations, models
+import sqlalchemy as sa
+
+class Migration(migrations.Migration):
+    atomic = {atomic}
+    dependencies = [("core", "0001_initial")]
+    operations = [
+        migrations.AlterField("t", "k", models.Field(sa.Enum("a", "b", "c", name="k"), null=True)),
+        migrations.RunSQL({sql}, migrations.RunSQL.noop),
+    ]
+"""
+
+
+@only_postgresql
+@pytest.mark.parametrize(
+    ("sql", "atomic", "found"),
+    [
+        ("\"UPDATE t SET k = 'b'\"", True, ["b"]),
+        ("[(\"UPDATE t SET k = 'c' WHERE id = %s\", [1])]", True, ["c"]),
+        ('{"postgresql": "UPDATE t SET k = \'b\'", "sqlite": ""}', True, ["b"]),
+        ("\"UPDATE t SET k = 'a'\"", True, []),
+        ("\"UPDATE t SET k = 'b'\"", False, []),
+    ],
+)
+def test_a_label_that_is_used_too_early_is_found(
+    created: Created, sql: str, atomic: bool, found: list[str]
+) -> None:
+    text = 'sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("k", sa.Enum({}, name="k")))'
+    created.said(text.format('"a"')).makemigrations()
+    created.migrate()
+    created.query("INSERT INTO t (k) VALUES ('a')")
+    created.said(text.format('"a", "b", "c"'))
+    written = ADDS_A_LABEL.format(sql=sql, atomic=atomic)
+    (created.root / "migrations" / "0002_x.py").write_text(written)
+    labels = [each for each in check(created.config).findings if each.code == "label"]
+    assert [each.line for each in labels] == [10 for _ in found]
+    assert all(
+        f"the label {name!r}" in each.message for name, each in zip(found, labels, strict=True)
+    )
+    if found:
+        with pytest.raises(StepError, match="unsafe use of new value") as caught:
+            created.migrate()
+        assert "in a migration of its own" in str(caught.value.mend)
+    else:
+        created.migrate()

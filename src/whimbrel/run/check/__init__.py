@@ -36,6 +36,7 @@ from whimbrel.run.check.finders import (
     without_what_is_missing,
 )
 from whimbrel.run.check.findings import CODES, OF_DATABASE, OF_HISTORY, Finding, Unasked
+from whimbrel.run.check.labels import of_labels
 from whimbrel.run.edits import edited, edits_of
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class _Checking:
             self._conflicts(self.history)
         self._state()
         self._operations()
+        self._labels()
 
     def _graph(self) -> None:
         nodes, missing = without_what_is_missing(self.loaded)
@@ -180,6 +182,17 @@ class _Checking:
             self.found += of_classes(node, migration)
             if node.has_barrier:
                 self.found += of_operations(node, migration.operations)
+
+    def _labels(self) -> None:
+        """What only PostgreSQL refuses, where it is configured and the files lead to a state."""
+        from whimbrel.run.make import dialects_of
+
+        if self.state is None or self.history is None:
+            return
+        wanted = [node for node in self.loaded.nodes if node.has_barrier]
+        if wanted and "postgresql" in dialects_of(self.config):
+            for node in wanted:
+                self.found += of_labels(self.history, node)
 
     # -- the models
 

@@ -18,6 +18,7 @@ CODES = {
     "half-done": "a migration that was not finished",
     "model": "models that do not import, or that no database could hold",
     "unmigrated": "models with changes that no migration has",
+    "label": "SQL that uses an enum's label which its own migration adds",
     "unfinished": "an operation that waits for people to say what it does",
     "irreversible": "an operation without a way back",
     "class": "a migration that names a class of a type or a field",
