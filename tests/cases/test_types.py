@@ -113,6 +113,18 @@ TYPES = {
         "class Kind(sa.TypeDecorator):\n    impl = sa.Enum(Colour)\n    cache_ok = True\n",
         'sa.Enum("RED", "BLUE", name="colour")',
     ),
+    "an enum with a CHECK inside": (
+        '"c", Kind()',
+        "class Kind(sa.TypeDecorator):\n    cache_ok = True\n"
+        '    impl = sa.Enum("a", "bc", name="kinds", native_enum=False, create_constraint=True)\n',
+        'sa.Enum("a", "bc", name="kinds", native_enum=False, create_constraint=True)',
+    ),
+    "a boolean inside": (
+        '"c", Truth()',
+        "class Truth(sa.TypeDecorator):\n    cache_ok = True\n"
+        '    impl = sa.Boolean(create_constraint=True, name="truth")\n',
+        "sa.Boolean()",
+    ),
     "a decorator inside a decorator": (
         '"c", Outer()',
         "class Inner(sa.TypeDecorator):\n    impl = sa.DateTime(timezone=True)\n"
@@ -214,7 +226,18 @@ FIELDS = {
         "models.Field(Cents(), default=1.5)",
         "models.Field(sa.Integer(), default=150)",
     ),
-    "an array of them": (
+    "a key": (
+        "class Key(models.ForeignKey):\n    def __init__(self, to, **options):\n"
+        "        super().__init__(to, models.CASCADE, **options)\n",
+        "Key('self', null=True)",
+        'models.ForeignKey("things.Thing", on_delete=models.CASCADE, null=True)',
+    ),
+    "many of them": (
+        "class Many(models.ManyToManyField):\n    pass\n",
+        "Many('self')",
+        'models.ManyToManyField("things.Thing")',
+    ),
+    "a computed one": (
         CENTS.format(name="Cents", impl="Integer"),
         "models.GeneratedField(models.SQL('1'), models.Field(Cents()))",
         'models.GeneratedField(models.SQL("1"), models.Field(sa.Integer()))',

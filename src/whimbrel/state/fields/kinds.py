@@ -21,9 +21,9 @@ def in_own_words(field: Field) -> Field:
     if is_own(type(field)):
         return field
     nearest = next(base for base in type(field).__mro__ if is_own(base))
-    for made in (_seen_as(nearest, field), _plain(field)):
-        if made == field:
-            return made
+    made = _seen_as(nearest, field)
+    if made == field or (made := _plain(field)) == field:
+        return made
     raise WriteError(
         f"the field class {type(field).__name__} brings what no field of Whimbrel's has",
         mend="A check(self, name) of its own belongs into Meta.constraints of the models, as "
