@@ -17,6 +17,7 @@ from whimbrel.history.writer import source_of
 from whimbrel.run.migrate import migrate
 from whimbrel.run.plan import Target
 from whimbrel.sources import native
+from whimbrel.sources.checks import check_state
 from written import read_native
 
 
@@ -569,3 +570,20 @@ def test_two_domains_of_one_name_are_refused(project: Others) -> None:
     )
     with pytest.raises(ModelError, match=r"core\.t1: the domain posint is another one in core\.t0"):
         project.make()
+
+
+def test_a_default_that_a_type_writes_differently_each_time_is_refused() -> None:
+    """Each makemigrations would find another one; and what encrypts needs a secret."""
+    sealed = (
+        "import os\nimport sqlalchemy as sa\nfrom whimbrel import models\n"
+        "class Sealed(sa.TypeDecorator):\n    impl = sa.LargeBinary\n    cache_ok = True\n"
+        "    def process_bind_param(self, value, dialect):\n        return os.urandom(9)\n"
+        "class Thing(models.Model):\n    x = models.Field(Sealed(), default={})\n"
+    )
+    check_state(read_native(sealed.format("lambda: 's3cret'"), "things"))
+    with pytest.raises(
+        ModelError, match="Sealed writes its constant default differently"
+    ) as caught:
+        read_native(sealed.format("'s3cret'"), "things")
+    assert "s3cret" not in f"{caught.value}{caught.value.mend}"
+    assert caught.value.place

@@ -66,15 +66,28 @@ def on_each_dialect(of: Any) -> dict[str, Any]:
     )
 
 
-def bound(of: Any, value: Any) -> Any:
-    """A value as a type object hands it to the database: decorators may make another of it."""
+def stored(of: Any, value: Any) -> Any:
+    """A constant as a type object hands it to the database: decorators may make another of it.
+
+    Raises `ModelError` where it is another one each time, as with encryption.
+    """
+    made = _bound(of, value)
+    if made is not value and made != _bound(of, value):
+        raise ModelError(
+            f"the type {type(of).__name__} writes its constant default differently each time",
+            mend="Give a function as the default: it is called in Python only.",
+        )
+    return made
+
+
+def _bound(of: Any, value: Any) -> Any:
     if not is_decorator(of) or not is_foreign(of):
         return value
     dialect = _asked(DIALECTS[0])
     try:
         if type(of).process_bind_param is not _of_library(of).process_bind_param:
             value = of.process_bind_param(value, dialect)
-        return bound(_instance(of.load_dialect_impl(dialect)), value)
+        return _bound(_instance(of.load_dialect_impl(dialect)), value)
     except Exception:  # the type's own code: whoever looks at the value says what is wrong with it
         return value
 

@@ -91,8 +91,9 @@ def _declare(info: Info) -> None:
         _known[info.label.lower()] = info
         _bodies[info.label.lower()] = _module_body(info.model.__module__)
         _relate_what_can_be(info)
-    except ModelError:
+    except ModelError as error:
         forget([info])
+        error.place = error.place or info.place
         raise
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
-from whimbrel.schema.foreign import bound
+from whimbrel.schema.foreign import stored
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
 from whimbrel.schema.types import (
     ColumnType,
@@ -280,7 +280,7 @@ class Field:
 
     def stored(self, value: Any) -> Any:
         """A constant as the column holds it; a type decorator may write it otherwise than it was said."""
-        return self.plain(value if self.given is None else bound(self.given, value))
+        return self.plain(value if self.given is None else stored(self.given, value))
 
     def generated(self) -> Identity | Serial | None:
         """How the database makes a value by itself."""
