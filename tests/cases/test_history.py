@@ -356,3 +356,39 @@ def test_a_forgotten_import_is_asked_about(tmp_path: Path) -> None:
         "blog/models.py", imported + post.format("Tag") + "class Item(models.Model):\n    pass\n"
     )
     assert "Move" in project.do("makemigrations", "--move", "news.Item:blog").out
+
+
+# -- check replays what it calls sound -------------------------------------------------------
+
+OWNER = (
+    f'migrations.CreateModel("Owner", fields=[{KEY}, ("name", models.TextField(default=""))])',
+    f'migrations.CreateModel("Pet", fields=[{KEY}, ("owner", models.ForeignKey("blog.Owner"))])',
+)
+NEW_KEY = ('migrations.RemoveField("Owner", "id")',
+           'migrations.AddField("Owner", "number", models.IntegerField(primary_key=True, default=0))')  # fmt: skip
+
+
+def test_check_finds_what_applies_only_in_one_leap(blog: Project) -> None:
+    """alembic-users/F01: a state along the way that no database can have, and `check` was green."""
+    blog.write("blog/models.py")
+    blog.migration("blog", "0001_initial", *OWNER)
+    first = [("blog", "0001_initial")]
+    bad = blog.migration("blog", "0002_key", *NEW_KEY, after=first)
+    found = blog.run("check", "--offline", "--json").json["findings"]
+    (state,) = [each for each in found if each["code"] == "state"]
+    assert (state["migration"], state["file"]) == ("blog.0002_key", "blog/migrations/0002_key.py")
+    assert "whose primary key has 0 fields" in state["message"]
+    blog.do("migrate", "blog", "0001")
+    assert "whose primary key has 0 fields" in blog.run("migrate").err
+    bad.unlink()
+    blog.migration(
+        "blog",
+        "0002_note",
+        'migrations.AlterField("Owner", "name", models.CharField(max_length=9))',
+        after=first,
+    )
+    for _ in range(2):
+        found = blog.run("check", "--json").json["findings"]
+        assert [each for each in found if each["code"] == "state"] == []
+    blog.do("migrate")
+    blog.do("migrate", "blog", "zero")

@@ -76,6 +76,27 @@ class Cache:
             _write(self.path, text)
 
 
+def proven(directory: Path) -> str | None:
+    """What `remember_proven` wrote for this directory, by this version."""
+    try:
+        content = json.loads(_proof(directory).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_ours = isinstance(content, dict) and content.get("stamp") == _STAMP
+    return str(content.get("proven")) if is_ours else None
+
+
+def remember_proven(directory: Path, print_: str) -> None:
+    """Remember up to which migration a history was found to apply."""
+    if not sys.dont_write_bytecode:
+        with contextlib.suppress(OSError):
+            _write(_proof(directory), json.dumps({"stamp": _STAMP, "proven": print_}))
+
+
+def _proof(directory: Path) -> Path:
+    return _path_for(directory).with_suffix(".proven.json")
+
+
 def _path_for(directory: Path) -> Path:
     # Python's own rule, which knows PYTHONPYCACHEPREFIX.
     beside = importlib.util.cache_from_source(str(directory / "whimbrel.py"))

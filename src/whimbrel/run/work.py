@@ -193,6 +193,23 @@ def _named(
         raise
 
 
+def both_ways(history: History, engines: Iterable[Engine], key: Key, states: States) -> States:
+    """The states after a migration of which every engine could make the work, there and back.
+
+    Raises `StateError` and others, as a run would on a database with history.
+    """
+    migration, way = history.migration(key), _way(history, key, states)
+    is_reversible = all(each.missing_reverse() is None for each in migration.operations)
+    for engine in engines:
+        _parts(engine, migration, way)
+        try:
+            _parts(engine, migration, way[::-1], backwards=True) if is_reversible else ()
+        except WhimbrelError as error:
+            error.message = f"on the way back: {error.message}"
+            raise
+    return way[-1].after if way else states
+
+
 # -- parts -------------------------------------------------------------------------------------
 
 

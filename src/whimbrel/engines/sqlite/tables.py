@@ -66,6 +66,12 @@ def _leaves_the_file(constraint: Constraint, table: Table) -> bool:
 
 def create_table(table: Table, under: str | None = None, more: Sequence[str] = ()) -> str:
     """CREATE TABLE. ``under``: another name; ``more``: definitions that only the database knows."""
+    if not table.columns:
+        raise UnsupportedError(
+            "SQLite has no tables without columns",
+            place=str(table.at),
+            mend="Let it have one, a key for one; or remove the model.",
+        )
     made = definition(table)
     columns = [text for text in more if not _starts_constraint(text)]
     constraints = [text for text in more if _starts_constraint(text)]

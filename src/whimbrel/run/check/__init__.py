@@ -74,7 +74,7 @@ def check(
     offline: bool = False,
     ignore: Iterable[str] = (),
 ) -> Checked:
-    """All that is wrong; nothing is written anywhere.
+    """All that is wrong; nothing is written anywhere, but for what is remembered in __pycache__.
 
     apps: only what is theirs. offline: no database is asked. ignore: codes that are left out,
     besides those of the configuration. Raises `UsageError` for a code that there is not,
@@ -172,6 +172,18 @@ class _Checking:
             self.state = self.history.project_state()
         except HistoryError as error:
             self._add("state", error, node_labelled(self.history.graph.order(), error))
+            return
+        self._steps(self.history)
+
+    def _steps(self, history: History) -> None:
+        """Whether every engine could apply each migration, and undo it."""
+        from whimbrel.run.check.replay import first_unsound
+        from whimbrel.run.make import dialects_of
+
+        place = self.config.apps[0].migrations if self.config.apps else None
+        found = first_unsound(history, dialects_of(self.config), place)
+        if found is not None:
+            self._add("state", found[1], found[0])
 
     def _operations(self) -> None:
         """Operations that nobody could undo, or carry out; classes that history hangs on."""
