@@ -10,7 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.foreign import is_decorator, is_foreign, on_each_dialect, spelled
+from whimbrel.schema.foreign import (
+    is_decorator,
+    is_foreign,
+    is_foreign_class,
+    on_each_dialect,
+    spelled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +144,26 @@ def describe_call(value: Any) -> ColumnType:
 
 def names_classes(value: Any) -> bool:
     """Whether the call of a type object names a class that history must not depend on."""
-    if isinstance(value, Type | EnumType):
+    if isinstance(value, Type | EnumType) or _is_own_throughout(value):
         return False
     try:
         return describe_call(value) != describe(value)
     except ModelError:
         return True
+
+
+def _is_own_throughout(value: Any) -> bool:
+    """Whether nothing that a type object is made of is of a library or of the user: told quickly."""
+    if isinstance(value, type):
+        return not is_foreign_class(value)
+    if is_foreign(value) or getattr(value, "create_type", True) is False:
+        return False
+    if _is_enum(value):
+        return not getattr(value, "_variant_mapping", None)
+    if is_decorator(value) and type(value).__name__ == "PickleType":
+        return False
+    inside = [*vars(value).values(), *(getattr(value, "_variant_mapping", None) or {}).values()]
+    return all(_is_own_throughout(each) for each in inside if is_sqlalchemy_type(each))
 
 
 def _described(value: Any, of_foreign: _OfForeign) -> ColumnType:
