@@ -71,6 +71,12 @@ sa.Table("measurement_campaign_participant", metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("originating_measurement_device_id", sa.Integer, index=True))
 """,
+    "alembic-users/F05 not valid": """
+sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("a", sa.Integer),
+    sa.Column("o", sa.ForeignKey("item.id", name="o", postgresql_not_valid=True)),
+    sa.CheckConstraint("a > 0", name="c", postgresql_not_valid=True))
+""",
     "an enum that no name has": """
 sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
@@ -292,8 +298,6 @@ def test_white_space_alone_is_no_change(created: Created) -> None:
 
 UNSAID = {
     "prefix": ('prefixes=["TEMPORARY"]', "its prefix TEMPORARY"),
-    "not valid": ('sa.CheckConstraint("a > 0", name="c", postgresql_not_valid=True)', "postgresql_not_valid"),
-    "a key that is not valid": ('sa.Column("o", sa.ForeignKey("item.id", postgresql_not_valid=True))', "postgresql_not_valid"),
     "on conflict": ('sa.UniqueConstraint("a", name="u", sqlite_on_conflict="IGNORE")', "sqlite_on_conflict"),
     "on conflict of a column": ('sa.Column("b", sa.Integer, sqlite_on_conflict_not_null="FAIL")', "sqlite_on_conflict_not_null"),
     "include of a primary key": ('sa.PrimaryKeyConstraint("id", postgresql_include=["a"])', "postgresql_include"),
@@ -317,6 +321,50 @@ def test_a_sequence_that_stands_by_itself_is_named(created: Created) -> None:
     created.said('sa.Sequence("ticket_no", metadata=metadata)')
     with pytest.raises(ModelError, match="ticket_no stands by itself"):
         created.makemigrations()
+
+
+LOOSE = """
+sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("a", sa.Integer),
+    {})
+"""
+LOOSE_PARTS = """
+    sa.CheckConstraint("a > 0", name="c", postgresql_not_valid={0}),
+    sa.ForeignKeyConstraint(["a"], ["t.id"], name="k", postgresql_not_valid={0})"""
+
+
+@only_postgresql
+def test_what_is_not_valid_leaves_the_rows_that_are_there(created: Created) -> None:
+    """On a new table it holds, as with create_all; and a database may have validated it since."""
+    created.said(LOOSE.format("")).makemigrations()
+    created.migrate()
+    created.query("INSERT INTO t (id, a) VALUES (1, -5)")
+    created.said(LOOSE.format(LOOSE_PARTS.format(True)))
+    text = created.makemigrations()
+    assert text.count("not_valid=True") == 2
+    created.migrate()
+    valid = "SELECT conname, convalidated FROM pg_constraint WHERE conname IN ('c', 'k') ORDER BY 1"
+    assert created.query(valid) == [("c", False), ("k", False)]
+    assert not created.drift()
+    assert created.makemigrations() == ""
+    created.query("UPDATE t SET a = 1")
+    created.query("ALTER TABLE t VALIDATE CONSTRAINT c")
+    assert not created.drift()
+    created.said(LOOSE.format(LOOSE_PARTS.format(False))).makemigrations()
+    created.migrate()
+    assert created.query(valid) == [("c", True), ("k", True)]
+    assert not created.drift()
+    created.migrate(Target("core", "0001"))
+    assert created.query(valid) == []
+
+
+@only_postgresql
+def test_what_is_not_valid_is_adopted(created: Created) -> None:
+    created.said(LOOSE.format(LOOSE_PARTS.format(True))).makemigrations()
+    created.create_all(created.ours)
+    created.query("ALTER TABLE t DROP CONSTRAINT c")
+    created.query("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID")
+    created.migrate(fake_initial=True, rename=True)
+    assert not created.drift()
 
 
 @only_postgresql

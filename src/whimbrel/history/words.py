@@ -192,6 +192,7 @@ def _opclasses(value: Index) -> dict[str, Any]:
 _UNSAID: Mapping[str, Any] = {
     "method": "gist",
     "unique": False,
+    "not_valid": False,
     "nulls_distinct": True,
     "on_delete": OnDelete.DO_NOTHING,
 }

@@ -25,7 +25,7 @@ from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.adopt.project import VERSION_TABLE
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Constraint, ForeignKey, Name, Schema, Table
+from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Schema, Table
 from whimbrel.schema.types import EnumType, replace_enums
 from whimbrel.sources.live import patched
 from whimbrel.state.lowering import lower
@@ -121,6 +121,7 @@ def compare(
     found = engine.respelled(found, _and_rest(expected, whole, covers))
     invalid = invalid_parts(engine, connection, expected)
     connection.rollback()
+    found, invalid = as_asked(found, expected, invalid)
     live = _of_ours(only(found, covers), expected)
     return Comparison(
         state,
@@ -167,6 +168,36 @@ def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> I
         for part in (*table.constraints, *table.indexes)
         if (Name(at.schema or default, at.name), part.name) in known
     )
+
+
+def as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
+    """A live schema with the constraints that may be NOT VALID, whether they are or not.
+
+    Gives what is left of the invalid parts too.
+    """
+    tables = dict(live.tables)
+    for at, table in expected.tables.items():
+        loose = {part.name: part for part in table.constraints if _may_be_invalid(part)}
+        if at not in tables or not loose:
+            continue
+        there = {part.name for part in tables[at].constraints}
+        known = (_loosened(part, loose) for part in tables[at].constraints)
+        unread = (
+            part for name, part in loose.items() if name not in there and (at, name) in invalid
+        )
+        tables[at] = replace(tables[at], constraints=(*known, *unread))
+        invalid -= {(at, name) for name in loose}
+    return replace(live, tables=tables), invalid
+
+
+def _may_be_invalid(part: Constraint) -> bool:
+    return isinstance(part, Check | ForeignKey) and part.not_valid
+
+
+def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
+    if isinstance(part, Check | ForeignKey) and part.name in loose:
+        return replace(part, not_valid=True)
+    return part
 
 
 def called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:

@@ -13,7 +13,7 @@ from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import States
-from whimbrel.run.comparing import called_as, invalid_parts
+from whimbrel.run.comparing import as_asked, called_as, invalid_parts
 from whimbrel.run.drift_words import Detail, Words
 from whimbrel.run.gather import gathered
 from whimbrel.run.plan import Plan
@@ -108,6 +108,7 @@ class _Made:
         expected, live = (called_as(each, self.wanted, default) for each in (expected, live))
         live = engine.respelled(live, expected)
         invalid = invalid_parts(engine, connection, expected)
+        live, invalid = as_asked(live, expected, invalid)
         words = Words(connection.dialect, expected, live, invalid)
         both = Schema(tables=expected.tables), Schema(tables=live.tables)
         wrong = [each for each in words.details(diff(*both)) if self._is_of_it(each)]

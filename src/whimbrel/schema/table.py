@@ -106,15 +106,21 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """``not_valid``: PostgreSQL does not look at the rows that are there when it comes."""
+
     name: str
     expression: Expression
     dialects: tuple[str, ...] = ()
+    not_valid: bool = False
     key: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """``on_delete``/``on_update``: "CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT" or None."""
+    """``on_delete``/``on_update``: "CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT" or None.
+
+    ``not_valid``: see `Check`.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -125,6 +131,7 @@ class ForeignKey:
     deferrable: str | None = None
     match: str | None = None
     dialects: tuple[str, ...] = ()
+    not_valid: bool = False
     key: str | None = field(default=None, compare=False)
 
 

@@ -61,7 +61,9 @@ def _constraint(table: sa.Table, constraint: Constraint) -> Any:
             made: Any = _unique(constraint)
         case Check():
             condition = _clause(table, constraint.expression)
-            made = sa.CheckConstraint(condition, name=constraint.name)
+            made = sa.CheckConstraint(
+                condition, name=constraint.name, postgresql_not_valid=constraint.not_valid
+            )
         case Exclude():
             made = _exclude(table, constraint)
     table.append_constraint(made)
@@ -90,6 +92,7 @@ def _foreign_key(table: sa.Table, key: ForeignKey) -> sa.ForeignKeyConstraint:
         ondelete=key.on_delete,
         onupdate=key.on_update,
         match=key.match,
+        postgresql_not_valid=key.not_valid,
         **_times(key.deferrable),
     )
     table.append_constraint(new)

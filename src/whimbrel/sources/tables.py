@@ -24,7 +24,7 @@ from whimbrel.sources.expressions import dialects_of, made_on, spelled
 from whimbrel.sources.indexes import expression_of, index_of
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
-from whimbrel.sources.unsaid import is_unlogged, refuse_unsaid
+from whimbrel.sources.unsaid import is_not_valid, is_unlogged, refuse_unsaid
 from whimbrel.state.fields import Field
 from whimbrel.state.options import (
     CheckConstraint,
@@ -116,7 +116,7 @@ def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint
     for each in _sorted_constraints(table):
         if isinstance(each, sa.ForeignKeyConstraint) and len(each.elements) == 1:
             column = each.elements[0].parent
-            plain = column.computed is None and not dialects_of(each)
+            plain = column.computed is None and not dialects_of(each) and not is_not_valid(each)
             if plain and not _sets_what_cannot_be(each, column):
                 found.setdefault(column, each)
     return found
@@ -217,7 +217,12 @@ def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstr
             return
         dialects = tuple(made) if len(made) < len(DIALECTS) else dialects
     condition = spelled(constraint.sqltext)
-    yield CheckConstraint(condition, name=name_of(named, constraint), dialects=dialects)
+    yield CheckConstraint(
+        condition,
+        name=name_of(named, constraint),
+        dialects=dialects,
+        not_valid=is_not_valid(constraint),
+    )
 
 
 def _foreign_key(
@@ -231,6 +236,7 @@ def _foreign_key(
         to_fields=[there.field(each.column) for each in key.elements],
         name=options.pop("db_constraint", None),
         dialects=dialects_of(key),
+        not_valid=is_not_valid(key),
         **options,
     )
 

@@ -17,6 +17,7 @@ _KNOWN = frozenset(
     {
         "postgresql_concurrently",
         "postgresql_include",
+        "postgresql_not_valid",
         "postgresql_nulls_not_distinct",
         "postgresql_ops",
         "postgresql_tablespace",
@@ -40,6 +41,11 @@ def refuse_unsaid(table: sa.Table) -> None:
                 raise ModelError(
                     f"{what} has {name}={value!r}, which no migration can say", mend=_MEND
                 )
+
+
+def is_not_valid(constraint: Any) -> bool:
+    """Return whether a check or a foreign key is not to be held against the rows that are there."""
+    return bool(constraint.dialect_options["postgresql"].get("not_valid"))
 
 
 def _is_read(part: Any, name: str) -> bool:

@@ -344,7 +344,7 @@ class _Lowering:
                 )
             case options.CheckConstraint():
                 condition = self._in_columns(value.condition)
-                yield Check(part.name, condition, value.dialects, key=part.key)
+                yield Check(part.name, condition, value.dialects, value.not_valid, key=part.key)
             case options.ExclusionConstraint():
                 yield self._exclude(part, value)
             case options.ForeignKeyConstraint():
@@ -380,6 +380,7 @@ class _Lowering:
             deferrable=value.deferrable,
             match=value.match,
             dialects=value.dialects,
+            not_valid=value.not_valid,
             key=part.key,
         )
 

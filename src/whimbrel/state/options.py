@@ -33,6 +33,11 @@ def _of_dialects() -> Any:
     return field(metadata={"unsaid": ()})
 
 
+def _of_validity() -> Any:
+    """The field ``not_valid`` of a constraint; digests are silent where it is."""
+    return field(metadata={"unsaid": False})
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Index:
     """An index on fields (``-field`` for descending), expressions, or both.
@@ -136,11 +141,15 @@ class UniqueConstraint:
 
 @dataclass(frozen=True, slots=True, init=False)
 class CheckConstraint:
-    """A condition that every row meets: ``CheckConstraint(Q(price__gte=0), name="...")``."""
+    """A condition that every row meets: ``CheckConstraint(Q(price__gte=0), name="...")``.
+
+    not_valid: PostgreSQL does not look at the rows that are there when it is added (NOT VALID).
+    """
 
     condition: Expression
     name: str | None
     dialects: tuple[str, ...] = _of_dialects()
+    not_valid: bool = _of_validity()
 
     def __init__(
         self,
@@ -148,14 +157,18 @@ class CheckConstraint:
         *,
         name: str | None = None,
         dialects: AbstractSequence[str] | str = (),
+        not_valid: bool = False,
     ) -> None:
         said = SQL(condition) if isinstance(condition, str) else plain_condition(condition)
-        _set(self, condition=said, name=name, dialects=_tuple(dialects))
+        _set(self, condition=said, name=name, dialects=_tuple(dialects), not_valid=not_valid)
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class ForeignKeyConstraint:
-    """A foreign key of several fields: ``to_fields`` of the model ``to``. Else as `ForeignKey`."""
+    """A foreign key of several fields: ``to_fields`` of the model ``to``. Else as `ForeignKey`.
+
+    not_valid: see `CheckConstraint`.
+    """
 
     fields: tuple[str, ...]
     to: str
@@ -166,6 +179,7 @@ class ForeignKeyConstraint:
     deferrable: str | None
     match: str | None
     dialects: tuple[str, ...] = _of_dialects()
+    not_valid: bool = _of_validity()
 
     def __init__(
         self,
@@ -179,6 +193,7 @@ class ForeignKeyConstraint:
         deferrable: str | None = None,
         match: str | None = None,
         dialects: AbstractSequence[str] | str = (),
+        not_valid: bool = False,
     ) -> None:
         _set(
             self,
@@ -191,6 +206,7 @@ class ForeignKeyConstraint:
             deferrable=deferrable,
             match=match,
             dialects=_tuple(dialects),
+            not_valid=not_valid,
         )
 
 

@@ -10,7 +10,7 @@ from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Constraint, ForeignKey, Name, Table
+from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 
 
 def add_constraint(change: c.AddConstraint, work: Work) -> Iterator[Step]:
@@ -20,14 +20,15 @@ def add_constraint(change: c.AddConstraint, work: Work) -> Iterator[Step]:
 def added(
     at: Name, constraint: Constraint, change: c.Change, work: Work, table: Table | None = None
 ) -> Step:
-    """ADD CONSTRAINT: the rows that are there are looked at."""
+    """ADD CONSTRAINT: the rows that are there are looked at, unless it is NOT VALID."""
     written = SPELLING.constraint(constraint, table or work.table(at))
+    unseen = isinstance(constraint, Check | ForeignKey) and constraint.not_valid
     step = work.step(
-        f"ALTER TABLE {SPELLING.at(at)} ADD {written}",
+        f"ALTER TABLE {SPELLING.at(at)} ADD {written}{' NOT VALID' if unseen else ''}",
         change,
         *_locks(at, constraint),
-        scans=True,
-        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        scans=not unseen,
+        hazards=() if unseen else (Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
         probe=w.has_constraint(at, constraint.name),
     )
     return versions.checked(step, versions.of_part(constraint))

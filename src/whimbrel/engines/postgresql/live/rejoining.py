@@ -8,7 +8,7 @@ from typing import Any
 
 from whimbrel.engines.postgresql.live import normal
 from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.schema.table import Column, Constraint, ForeignKey, Index, Table
+from whimbrel.schema.table import Check, Column, Constraint, ForeignKey, Index, Table
 from whimbrel.schema.types import EnumType, enum_types, replace_enums
 
 #: Options that a temporary table does not have, or has otherwise.
@@ -57,7 +57,11 @@ def _constraints(given: Table, read: Table) -> tuple[Constraint, ...]:
 
 
 def _part(given: Constraint, read: Constraint) -> Constraint:
-    return given if isinstance(given, ForeignKey) else replace(read, key=given.key)
+    if isinstance(given, ForeignKey):
+        return given
+    if isinstance(given, Check) and isinstance(read, Check):
+        read = replace(read, not_valid=given.not_valid)
+    return replace(read, key=given.key)
 
 
 def _indexes(given: Table, read: Table, usual: str) -> tuple[Index, ...]:
