@@ -102,7 +102,9 @@ class _Key:
         own = ", ".join(self.columns).lower()
         alone = rf"constraint (\w+) references {self.table.lower()}\b"
         found = re.search(
-            rf"constraint (\w+) foreign key \( {re.escape(own).replace(',', ' ,')} \)", text
+            rf"constraint (\w+) foreign key \( {re.escape(own).replace(',', ' ,')} \)"
+            rf" references {re.escape(self.table.lower())} \(",
+            text,
         )
         found = found or re.search(rf"[(,] {re.escape(own)} [^,]*?{alone}", text)
         self.name = found[1] if found else ""

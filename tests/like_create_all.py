@@ -23,6 +23,7 @@ import catalog_sqlite
 from servers import PostgresServer
 from whimbrel.detect import detect
 from whimbrel.engines import Engine, Step, engine_for
+from whimbrel.engines.sql import execute
 from whimbrel.history.writer import render_migration
 from whimbrel.operations import Operation
 from whimbrel.run.comparing import compare
@@ -171,7 +172,7 @@ def go(connection: Connection, old: State, new: State) -> list[Step]:
         for step in steps:
             for statement in [step.sql] if step.live is None else step.live(connection):
                 said(statement)
-                connection.exec_driver_sql(statement)
+                execute(connection, statement)
     return steps
 
 
@@ -241,7 +242,7 @@ def _sqlite_without_names(found: dict[str, Any], named: set[str]) -> dict[str, A
             **of,
             "keys": sorted((known(key[0]), *key[1:]) for key in of["keys"]),
             "checks": sorted((known(name), body) for name, body in of["checks"]),
-            "uniques": sorted((known(name), body) for name, body in of["uniques"]),
+            "uniques": sorted({(known(name), body) for name, body in of["uniques"]}),
             "primary": [known(name) for name in of["primary"] if known(name)],
         }
 

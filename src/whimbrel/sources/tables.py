@@ -97,10 +97,18 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
 def _sorted_constraints(table: sa.Table) -> list[Any]:
     """In the order in which they were made: SQLAlchemy keeps them in a set.
 
-    A check that was given to a column is the column's alone.
+    A check that was given to a column is the column's alone. Of unique constraints that say the
+    same under one name, as a naming convention may give it, there is one.
     """
     of_columns = [each for column in table.columns for each in column.constraints]
-    return sorted([*table.constraints, *of_columns], key=lambda each: each._creation_order)
+    found = sorted([*table.constraints, *of_columns], key=lambda each: each._creation_order)
+    return list({_told_apart_by(each): each for each in reversed(found)}.values())[::-1]
+
+
+def _told_apart_by(constraint: Any) -> object:
+    if not isinstance(constraint, sa.UniqueConstraint) or constraint.name is None:
+        return constraint
+    return constraint.name, tuple(constraint.columns), repr(dict(constraint.dialect_kwargs))
 
 
 def _sorted_indexes(table: sa.Table) -> list[sa.Index]:

@@ -83,7 +83,7 @@ def table_of(text: TableText, neighbour: Neighbour) -> Table:
         name=text.at.name,
         schema=text.at.schema,
         columns=columns,
-        constraints=tuple(_constraints(text, neighbour)),
+        constraints=tuple(_each_once(_constraints(text, neighbour))),
         indexes=tuple(_index(name, sql, text, collations) for name, sql in text.indexes.items()),
         options=tuple(_options(text)),
     )
@@ -166,6 +166,15 @@ def _collation(clause: Sequence[str] | None) -> str | None:
 
 
 # -- constraints -----------------------------------------------------------------------------
+
+
+def _each_once(constraints: Iterable[Constraint]) -> Iterator[Constraint]:
+    """The constraints, without those that an earlier one says in the same words, its name too."""
+    known: list[Constraint] = []
+    for each in constraints:
+        if not each.name or each not in known:
+            known.append(each)
+            yield each
 
 
 def _constraints(text: TableText, neighbour: Neighbour) -> Iterator[Constraint]:

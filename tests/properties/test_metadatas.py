@@ -1,0 +1,28 @@
+"""The law: what create_all makes of any MetaData, migrate makes, on each database, there and back."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+
+from like_create_all import Databases, assert_like_create_all, said
+from metadatas import metadatas
+
+pytestmark = pytest.mark.reduced
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(metadata=metadatas())
+def test_what_create_all_makes_migrate_makes(databases: Databases, metadata: sa.MetaData) -> None:
+    for table in metadata.tables.values():
+        said(str(sa.schema.CreateTable(table).compile(dialect=dialect_of(databases))))
+    assert_like_create_all(metadata, databases)
+
+
+def dialect_of(databases: Databases) -> sa.Dialect:
+    return sa.create_mock_engine(f"{databases.dialect}://", lambda *_: None).dialect
