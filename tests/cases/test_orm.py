@@ -346,6 +346,11 @@ def read(model: Any, row: Any, name: str) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
+def shown(value: Any) -> str:
+    """Return a value in the words of Python, the same in every process."""
+    return f"memoryview({bytes(value)!r})" if isinstance(value, memoryview) else repr(value)
+
+
 VALUES: dict[str, list[Any]] = {
     "number": [3.7, -3.7, "4", True, Decimal("2.9"), "x", "3.7", [1]],
     "big": [3.7, 2.0**40],
@@ -560,7 +565,7 @@ CASES = [
     Case("S4-keys", keys),
     Case("S4-keys-of-objects", keys_of_objects),
     *(
-        Case(f"S5-{name}-{how}-{value!r}", given(name, lambda value=value: value, how))
+        Case(f"S5-{name}-{how}-{shown(value)}", given(name, lambda value=value: value, how))
         for name, values in VALUES.items()
         for value in values
         for how in ("create", "save", "update", "bulk", "found")
