@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,43 @@ def test_rows_are_cut_in_their_place_among_other_changes(rows: Rows, together: b
         rows.file(f"000{number}_x", operations)
     rows.go()
     assert rows.query("SELECT x FROM blog_item") == [("abc",)]
+
+
+# -- many columns of one table -------------------------------------------------------------------
+
+
+def test_hundreds_of_columns_are_altered_in_one_go(rows: Rows) -> None:
+    number = 300
+
+    def wide(length: int, **more: list[str]) -> None:
+        fields = "".join(
+            f"    c{n} = models.CharField(max_length={length}, null=True)\n" for n in range(number)
+        )
+        made(rows, f"TextField()\n{fields}", **more)
+
+    started = time.monotonic()
+    wide(50)
+    rows.go()
+    rows.query("INSERT INTO blog_item (x, c1) VALUES ('a', 'b')")
+    wide(60)
+    rows.go()
+    rows.go("0001")
+    assert rows.query("SELECT x, c1 FROM blog_item") == [("a", "b")]
+    assert time.monotonic() - started < 60
+
+
+def test_alterations_in_a_row_are_made_in_the_order_that_they_need(rows: Rows) -> None:
+    made(rows, "TextField(null=True)\n    y = models.TextField(null=True)")
+    rows.go()
+    rows.query("INSERT INTO blog_item (y) VALUES ('7')")
+    rows._last = "0001_initial"
+    rows.file(
+        "0002_x",
+        'migrations.AlterField("Item", "x", models.TextField(default=models.SQL("y || y")), preserve_default=False),'
+        'migrations.AlterField("Item", "y", models.IntegerField(null=True)),'
+        'migrations.AlterField("Item", "x", models.IntegerField())',
+    )
+    rows.go()
+    assert rows.query("SELECT x, y FROM blog_item") == [(77, 7)]
+    rows.go("0001")
+    assert rows.query("SELECT x, y FROM blog_item") == [("77", "7")]

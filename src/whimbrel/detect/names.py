@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
@@ -26,12 +28,12 @@ def rename_fields(work: Work) -> None:
 
 def _chained(work: Work, label: str) -> None:
     """Fields that flags rename although a field has their name again: the last of a chain first."""
-    for before in work.state.model(label).fields:
-        old, new = work.state.model(label), work.new.model(label)
-        if old.find(before.name) is None or new.find(before.name) is None:
+    old, new = work.state.model(label), work.new.model(label)
+    _, born = _gone_and_born(work, label)
+    for before in old.fields:
+        if new.find(before.name) is None:
             continue
-        _, born = _gone_and_born(work, label)
-        names = [each.name for each in born if alterable(before.field, each.field)]
+        names = (each.name for each in born if alterable(before.field, each.field))
         name = work.questioner.said(f"{new.label}.{before.name}", names)
         if name is not None:
             _rename(work, label, before, new.field(name))
@@ -52,7 +54,19 @@ def _taken_over(work: Work, label: str) -> None:
         )
         return is_same_column + field_score(before.field, after.field, (now, now), near=True)
 
-    for was, now in taken_names(work, Subject.FIELD, new.label, *names, score):
+    def kind(each: ModelField) -> Hashable:
+        field = each.field
+        said = (field.null, field.unique, field.db_index, field.primary_key)
+        default = repr(field.column_default())
+        if field.db_column or field.relation or field.computed() or not field.has_column:
+            return None
+        return (repr(field.column_type()), said, default)
+
+    kinds = (
+        {each.name: kind(each) for each in old.fields},
+        {each.name: kind(each) for each in new.fields},
+    )
+    for was, now in taken_names(work, Subject.FIELD, new.label, *names, score, kinds):
         model = work.state.model(label)
         there = model.find(now)
         if there is not None:

@@ -87,6 +87,8 @@ def _best(gone: Gone, taken: set[str]) -> float:
 
 def name_score(old: str, new: str) -> float:
     """How alike two names are, from 0 to 1."""
+    if old == new:
+        return 1.0
     return difflib.SequenceMatcher(None, old.lower(), new.lower()).ratio()
 
 

@@ -7,7 +7,7 @@ own, and is then gone or renamed like anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
 
@@ -19,29 +19,73 @@ from whimbrel.detect.work import Work
 Score = Callable[[str, str], float]
 
 
+#: What an old thing, and a new one, is like, by its name: things of one kind have one score.
+Kinds = tuple[Mapping[str, Hashable], Mapping[str, Hashable]]
+
+
 def taken_names(
-    work: Work, subject: Subject, parent: str, olds: list[str], news: list[str], score: Score
+    work: Work,
+    subject: Subject,
+    parent: str,
+    olds: list[str],
+    news: list[str],
+    score: Score,
+    kinds: Kinds = ({}, {}),
 ) -> list[tuple[str, str]]:
     """Return old names with the names of others that they have now, by flags and after asking.
 
     parent: what they are names in ("blog.Post"). score: 0 where one cannot become the other.
+    kinds: where they are given (not None), scores are those of the kinds, and not of each pair.
     """
-    both = [name for name in news if name in olds]
+    there = _There(olds, news, score, kinds)
     found: dict[str, str] = {}
     waiting = []
     for old in olds:
         place = f"{parent}.{old}"
-        possible = {name: score(old, name) for name in both if name != old}
-        said = work.questioner.said(place, [name for name, each in possible.items() if each])
+        possible = (n for n in there.both if n != old and score(old, n))
+        said = work.questioner.said(place, possible)
         if said is not None:
             found[place] = said
         elif not work.questioner.is_renamed(place):
-            own = score(old, old) if old in news else 0.0
-            likely = {n: each for n, each in possible.items() if each > max(own, score(n, n))}
-            waiting.append(Gone.of(place, likely))
+            waiting.append(Gone.of(place, there.likely(old)))
     question = partial(RenameQuestion, subject, takes_name=True)
     asked = Choice(work.questioner.ask, question).by_asking(waiting, set(found.values()))
     return [(place.removeprefix(f"{parent}."), name) for place, name in (found | asked).items()]
+
+
+class _There:
+    """The names that are on both sides, in groups of one kind whose fields are as much like themselves."""
+
+    def __init__(self, olds: list[str], news: list[str], score: Score, kinds: Kinds) -> None:
+        known = set(olds)
+        self.both = [name for name in news if name in known]
+        self._score, self._kinds = score, kinds
+        self._scores: dict[tuple[Hashable, Hashable], float] = {}
+        self._own = {name: self._of(name, name) for name in self.both}
+        self._groups: dict[tuple[Hashable, float], list[str]] = {}
+        for name in self.both:
+            kind = kinds[1].get(name)
+            group = (name if kind is None else (kind,), self._own[name])
+            self._groups.setdefault(group, []).append(name)
+
+    def likely(self, old: str) -> dict[str, float]:
+        """The names of others that are more like the old thing than like what had them."""
+        own = self._own.get(old, 0.0)
+        found: dict[str, float] = {}
+        for (_, itself), names in self._groups.items():
+            others = names if self._kinds[0].get(old) is None else names[:2]
+            scores = {name: self._of(old, name) for name in others if name != old}
+            if any(each > max(own, itself) for each in scores.values()):
+                found |= {name: self._of(old, name) for name in names if name != old}
+        return {name: each for name, each in found.items() if each > max(own, self._own[name])}
+
+    def _of(self, old: str, new: str) -> float:
+        kinds = self._kinds[0].get(old), self._kinds[1].get(new)
+        if None in kinds:
+            return self._score(old, new)
+        if kinds not in self._scores:
+            self._scores[kinds] = self._score(old, new)
+        return self._scores[kinds]
 
 
 def put_aside(work: Work, parent: str, name: str, used: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from whimbrel.engines import Engine, Step
 from whimbrel.errors import WhimbrelError
@@ -13,6 +13,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.run.gather import gathered
 from whimbrel.run.parts import (
@@ -26,6 +27,8 @@ from whimbrel.run.parts import (
 from whimbrel.run.plan import Plan, Stage
 from whimbrel.run.statements import user_steps
 from whimbrel.schema.changes import AlterColumn, Change
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.types import enum_types
 from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
 
@@ -223,10 +226,38 @@ def _parts(
             for passage in group:
                 _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
         else:
-            spans = [_span(each, backwards) for each in group]
+            spans = list(_joined(group, backwards))
             steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
             _add(parts, steps, migration, engine)
     return tuple(parts)
+
+
+def _joined(way: Iterable[Passage], backwards: bool) -> Iterator[Span]:
+    """The states around passages; around a row of alterations to fields of one model, once.
+
+    Each by itself would look at the whole table: a thousand columns, a million times.
+    """
+    for _, group in groupby(enumerate(way), _altered_alone):
+        passages = [passage for _, passage in group]
+        spans = [_span(passage, backwards) for passage in passages]
+        names = {str(getattr(each.operation, "name", "")).lower() for each in passages}
+        is_one = all(one[1].database is next_[0].database for one, next_ in pairwise(spans))
+        if is_one and len(names) == len(passages):
+            yield spans[0][0], spans[-1][1]
+        else:
+            yield from spans
+
+
+def _altered_alone(numbered: tuple[int, Passage]) -> tuple[str, int]:
+    """The model of a field that is altered by itself; else something of the passage's own."""
+    number, (operation, before, _) = numbered
+    if not isinstance(operation, AlterField) or before.database is not before.models:
+        return "", number
+    field = operation.field
+    other = field.relation or field.computed() is not None or isinstance(field.default, SQL)
+    if other or enum_types(field.column_type()):
+        return "", number
+    return operation.model_name.lower(), -1
 
 
 def _runs(spans: Sequence[Span]) -> list[list[Span]]:

@@ -74,7 +74,10 @@ class Model:
 
     def find(self, name: str) -> ModelField | None:
         """The field of that name, or None."""
-        return next((each for each in self.fields if each.name == name), None)
+        named: dict[str, ModelField] | None = self.__dict__.get("_named")
+        if named is None:
+            named = self.__dict__["_named"] = {each.name: each for each in reversed(self.fields)}
+        return named.get(name)
 
     def field(self, name: str) -> ModelField:
         """The field of that name. Raises `StateError`, naming those that there are."""

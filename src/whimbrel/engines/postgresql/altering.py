@@ -9,6 +9,7 @@ from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import casts, columns, counting, dependents, losses
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.type_steps import Retype, type_step
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
@@ -96,13 +97,10 @@ def typed(
     rewrites = casts.rewrites(before, after)
     table = work.table(at)
     scans = not rewrites and _is_read_for_indexes(table, old, new)
-    sql = (
-        f"ALTER TABLE {SPELLING.at(at)} ALTER COLUMN {name} "
-        f"TYPE {SPELLING.type(new.type)}{collate}{using}"
-    )
+    action = f"ALTER COLUMN {name} TYPE {SPELLING.type(new.type)}{collate}{using}"
     lost = None if at in work.fresh else losses.lost(name, before, after)
     step = work.step(
-        sql,
+        action,
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *(_key_partners(table, old.name, work) if has_keys else ()),
@@ -110,9 +108,8 @@ def typed(
         rewrites=rewrites,
         hazards=_hazards(before, after, rewrites, scans, loses=new.lossy and lost is not None),
     )
-    if lost is None or new.lossy:
-        return step
-    return replace(step, live=losses.looked_at(table, old, new, lost, sql))
+    retype = Retype(table, old, new, action, None if new.lossy else lost)
+    return type_step(step, at, [retype])
 
 
 def _hazards(

@@ -245,11 +245,13 @@ def label_check_name(column: Column, table: Table) -> str:
     Columns that share an enum have one each, and the first of them that name.
     """
     enum = SPELLING.checked_enum(column)
-    name = enum.name if enum is not None else ""
+    if enum is None or not enum.name:
+        return _by_column(column.name)
+    name = enum.name
     others = (SPELLING.checked_enum(each) for each in _before(column.name, table))
     taken = {each.name for each in others if each is not None}
     taken.update(each.name for each in table.constraints)
-    return name if name and name not in taken else _by_column(column.name)
+    return name if name not in taken else _by_column(column.name)
 
 
 def _by_column(name: str) -> str:
@@ -263,8 +265,9 @@ def _before(name: str, table: Table) -> Iterator[Column]:
 def label_check(column: Column, table: Table) -> str | None:
     """That check, with its name; None where the column needs none."""
     check = SPELLING.enum_check(column)
-    name = SPELLING.quote(label_check_name(column, table))
-    return f"CONSTRAINT {name} {check}" if check else None
+    if not check:
+        return None
+    return f"CONSTRAINT {SPELLING.quote(label_check_name(column, table))} {check}"
 
 
 def label_check_dropped(at: Name, column: Column, change: c.Change, work: Work) -> Step:

@@ -25,6 +25,7 @@ from whimbrel.engines.postgresql import (
     watching,
 )
 from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.type_steps import joined
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -63,7 +64,7 @@ class PostgreSQLEngine:
             if position not in work.done:
                 made.extend(MAKERS[type(change)](change, work))
             work.go_on(change)
-        return made
+        return list(joined(made))
 
     def literal(self, value: object) -> str:
         return SPELLING.literal(value)

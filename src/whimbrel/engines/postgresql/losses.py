@@ -6,16 +6,8 @@ casts "in assignment", so rows are looked at before the type changes, under the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from sqlalchemy.engine import Connection
-
 from whimbrel.engines.postgresql import casts
 from whimbrel.engines.postgresql.casts import Shape
-from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.engines.sql import execute
-from whimbrel.engines.sql.losses import loss
-from whimbrel.schema.table import Column, Table
 
 #: Families whose values are compared by what they mean: 1.5 is 1.50, 24 hours are a day.
 _BY_MEANING = {"integer", "number", "moment", "DATE", "INTERVAL"}
@@ -134,25 +126,3 @@ def _scale(numeric: Shape) -> float:
     if not numeric.numbers:
         return float("inf")
     return numeric.numbers[1] if len(numeric.numbers) > 1 else 0
-
-
-# -- on a connection -----------------------------------------------------------------------------
-
-
-def looked_at(
-    table: Table, old: Column, new: Column, condition: str, sql: str
-) -> Callable[[Connection], Iterator[str]]:
-    """Return what runs a statement once no row would lose anything by it. Raises `LossError`."""
-    at, name = SPELLING.at(table.at), SPELLING.quote(old.name)
-    key = table.primary_key.columns if table.primary_key is not None else ()
-    keys = [SPELLING.quote(column) for column in key if column != old.name]
-    query = f"SELECT {', '.join([f'{name}::text', *keys])} FROM {at} WHERE {condition} LIMIT 1"
-
-    def statements(connection: Connection) -> Iterator[str]:
-        yield f"LOCK TABLE {at} IN ACCESS EXCLUSIVE MODE"
-        row = execute(connection, query).first()
-        if row is not None:
-            raise loss(table, old, new, SPELLING.type(new.type), tuple(row), SPELLING)
-        yield sql
-
-    return statements
