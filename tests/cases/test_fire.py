@@ -18,7 +18,7 @@ from kills import walked
 from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.engines.base import Blocker
-from whimbrel.errors import DataError, LockError, UnsupportedError
+from whimbrel.errors import DataError, LockError, StepError, UnsupportedError
 from whimbrel.report.run import Lines
 from whimbrel.run.events import WaitingForLock
 
@@ -442,3 +442,19 @@ def test_no_dump_is_made_by_a_pooler(
     with pytest.raises(UnsupportedError, match="pg_dump needs a session"):
         rows.go(backup=tmp_path / "copy")
     assert rows.applied() == ["0001_row"]
+
+
+def test_an_error_of_the_database_that_is_swallowed_is_the_error(rows: Rows) -> None:
+    """PostgreSQL goes on with nothing after it; the transaction is still the one that was opened."""
+    rows.made(1)
+    line = (
+        'try: schema_editor.execute("INSERT INTO nothing VALUES (1)")\n    except Exception: pass'
+    )
+    rows.file("0002_f", f"RunPython(f), {COLUMN}", FUNCTION.format(line))
+    if rows.is_postgresql:
+        with pytest.raises(StepError, match=r"(?s)current transaction is aborted.*put what may"):
+            rows.go()
+        assert (rows.numbers(), columns(rows)) == ([1], 2)
+    else:
+        rows.go()
+        assert rows.numbers() == [1, 1]

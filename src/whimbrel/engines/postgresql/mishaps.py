@@ -53,6 +53,8 @@ _MENDS = {
     "0A000": "This server cannot do it in this way: a view, a rule or a partition stands in the "
     "way, or its version is too old.",
     "25001": "It runs in no transaction: write atomic = False in the class of its migration.",
+    "25P02": "A statement before it failed, and the function went on: put what may fail into "
+    "`with schema_editor.transaction():`.",
     "25006": "The database only lets itself be read: connect to the primary server.",
     "53100": "The server's disk is full.",
     "57014": "The statement ran longer than statement_timeout allows, or somebody cancelled it.",

@@ -18,7 +18,8 @@ _IDLE, _FAILED = 0, 3
 
 
 def is_in_transaction(connection: Connection) -> bool:
-    return int(_driver(connection).info.transaction_status) != _IDLE
+    """Whether one is open; no, where a driver does not tell."""
+    return _state(connection) not in (None, _IDLE)
 
 
 def watch(connection: Connection) -> Callable[[], Ended | None]:
@@ -28,14 +29,24 @@ def watch(connection: Connection) -> Callable[[], Ended | None]:
 
 
 def _ended(connection: Connection, number: str) -> Ended | None:
-    driver = _driver(connection)
-    if driver.closed or int(driver.info.transaction_status) == _FAILED:
+    driver, errors = _driver(connection), connection.dialect.loaded_dbapi.Error
+    if getattr(driver, "closed", False) or _state(connection) == _FAILED:
         return None
-    if _asked(connection, "SELECT pg_current_xact_id_if_assigned()::text") == number:
+    try:
+        is_open = _asked(connection, "SELECT pg_current_xact_id_if_assigned()::text") == number
+    except errors:
+        return None  # what is done in it has failed, or the connection is lost
+    if is_open:
         return None
     status = _asked(connection, f"SELECT pg_xact_status('{number}'::xid8)")
     driver.rollback()
     return Ended.COMMITTED if status == "committed" else Ended.ROLLED_BACK
+
+
+def _state(connection: Connection) -> int | None:
+    """What libpq calls the state of a transaction; None from drivers without it."""
+    told = getattr(_driver(connection), "info", None)
+    return None if told is None else int(told.transaction_status)
 
 
 def _driver(connection: Connection) -> Any:
