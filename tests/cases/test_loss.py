@@ -266,3 +266,41 @@ def test_alterations_in_a_row_are_made_in_the_order_that_they_need(rows: Rows) -
     assert rows.query("SELECT x, y FROM blog_item") == [(77, 7)]
     rows.go("0001")
     assert rows.query("SELECT x, y FROM blog_item") == [("77", "7")]
+
+
+# -- new-users/05: a constraint without a name is known by what it says ---------------------------
+
+#: A condition as somebody wrote it, and as a model says it.
+WRITTEN = {
+    "as it is": ("\"meta\" > ''", "meta > ''"),
+    "in parentheses": ("(\"meta\" > '' OR [meta] IS NULL)", "meta > '' OR meta IS NULL"),
+    "in capitals": ('JSON_VALID("META")', "json_valid(meta)"),
+    "with the table": ('"blog_item"."meta" > \'\'', "meta > ''"),
+    "with a comment": ("meta /* not empty */ > ''", "meta > ''"),
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize(("there", "said"), WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("place", ["column", "table"])
+def test_a_check_without_a_name_is_removed(rows: Rows, place: str, there: str, said: str) -> None:
+    check = f"CHECK ({there})"
+    column, end = (check, "") if place == "column" else ("", f", {check}")
+    rows.query(
+        "CREATE TABLE blog_item (id integer NOT NULL PRIMARY KEY AUTOINCREMENT,"
+        f" meta text NOT NULL {column}, CONSTRAINT theirs CHECK (id > 0){end})"
+    )
+    rows.query("INSERT INTO blog_item (meta) VALUES ('1')")
+    fields = '("id", models.BigAutoField(primary_key=True)), ("meta", models.TextField())'
+    constraint = f'models.CheckConstraint(models.SQL("{said}"))'
+    options = f'options={{"constraints": [{constraint}]}}'
+    rows.file("0001_item", f'migrations.CreateModel("Item", fields=[{fields}], {options})')
+    rows.go(fake=True)
+    rows.file("0002_x", 'migrations.RemoveConstraint("Item", "blog_item_check")')
+    rows.go()
+    [(sql,)] = rows.query("SELECT sql FROM sqlite_master WHERE name = 'blog_item'")
+    assert sql.count("CHECK") == 1 == sql.count("theirs")
+    rows.go("0001")
+    [(sql,)] = rows.query("SELECT sql FROM sqlite_master WHERE name = 'blog_item'")
+    assert sql.count("CHECK") == 2
+    assert rows.query("SELECT * FROM blog_item") == [(1, "1")]

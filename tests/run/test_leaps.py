@@ -128,7 +128,11 @@ CASES: dict[str, tuple[list[str], int]] = {
         1,
     ),
     "deleted, and another model under its name": (
-        ['migrations.DeleteModel("Row")', START.replace("07", "08"), alter("text", "TextField()")],
+        [
+            'migrations.DeleteModel("Row")',
+            START.replace('"7"', '"8"'),
+            alter("text", "TextField()"),
+        ],
         1,
     ),
     "a label renamed, and then text": (

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite import ddl
+from whimbrel.engines.sqlite import expressions as e
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StepError
@@ -146,7 +147,7 @@ def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveCons
     """The constraints that the table before does not ask for: neither by name, nor by what they say."""
     asked = ddl.taken_apart(t.create_table(before)).all_constraints
     names = {each.name for each in asked if each.name is not None}
-    faces = {each.face for each in asked}
+    faces = {_said(each, before) for each in asked}
     known = {column.name.lower() for column in before.columns}
     inner = (
         each
@@ -155,8 +156,18 @@ def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveCons
         for each in column.constraints
     )
     for each in (*live.definition.constraints, *inner):
-        if each.kind != "PRIMARY" and each.name not in names and each.face not in faces:
+        if each.kind != "PRIMARY" and each.name not in names and _said(each, before) not in faces:
             yield each
+
+
+def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
+    """What a constraint says; a condition in the one spelling in which drift compares it."""
+    if constraint.kind != "CHECK":
+        return constraint.face
+    body = ddl.tokens(constraint.text)
+    start = body.index("(")
+    columns = {ddl.folded(column.name): SPELLING.quote(column.name) for column in table.columns}
+    return e.normal(body[start : ddl.closing(body, start) + 1], columns, table.name)
 
 
 def _fits(constraint: ddl.LiveConstraint, gone: list[str]) -> bool:
