@@ -136,6 +136,10 @@ WORDS: list[tuple[Any, str]] = [
         models.Field(sa.Enum("a", name="s").with_variant(sa.String(3), "sqlite")),
         'models.Field(sa.Enum("a", name="s").with_variant(sa.String(length=3), "sqlite"))',
     ),
+    (
+        models.Field(postgresql.DOMAIN("d", sa.Integer, check="VALUE > 0")),
+        'models.Field(postgresql.DOMAIN("d", sa.Integer(), check=sa.text("VALUE > 0")))',
+    ),
     (models.Field(acme.Money(3)), "models.Field(sa.Numeric())"),
     (models.Field(acme.Shortened(12)), "models.Field(sa.String(length=12))"),
     (models.Field(acme.Point(4326)), 'models.Field(models.DatabaseType("POINT(4326)"))'),

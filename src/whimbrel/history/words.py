@@ -13,6 +13,7 @@ from whimbrel.history.values import Values, Writer, is_default
 from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunPython
+from whimbrel.schema.domains import PATH as DOMAIN
 from whimbrel.schema.expressions import LOOKUPS, SIGNS, SQL, Combinable, Combined, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
@@ -128,7 +129,10 @@ def _column_type(self: Values, value: ColumnType) -> Code:
 def _plain_type(self: Values, value: Type) -> Code:
     if value.path == "sqlalchemy:Enum" and value.args and isinstance(value.args[0], EnumType):
         return _enum_type(self, value.args[0])
-    return self.call(self.imports.path(value.path), value.args, dict(value.kwargs))
+    args, kwargs = list(value.args), dict(value.kwargs)
+    if value.path == DOMAIN:  # as people write it
+        args = [kwargs.pop("name"), kwargs.pop("data_type")]
+    return self.call(self.imports.path(value.path), args, kwargs)
 
 
 def _enum_type(self: Values, value: EnumType) -> Code:
