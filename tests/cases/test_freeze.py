@@ -183,12 +183,23 @@ def test_code_in_functions_and_classes_of_the_file_stay(project: Others) -> None
     assert "class" not in codes(project)
 
 
-def test_a_class_that_is_gone_is_told_with_what_to_write(project: Others) -> None:
-    path, _ = old_file(project, "one type")
-    path.write_text(path.read_text().replace("Cents", "Cent"))
+@pytest.mark.parametrize(
+    ("case", "name", "said", "line"),
+    [
+        ("one type", "Cents", "has no attribute 'Cent'", 16),
+        ("imported by its name, among others", "Cents", "cannot import name 'Cent'", 4),
+        ("a field of the user's", "Money", "cannot import name 'MonField'", 4),
+    ],
+)
+def test_a_class_that_is_gone_is_told_with_what_to_write(
+    case: str, name: str, said: str, line: int, project: Others
+) -> None:
+    path, _ = old_file(project, case)
+    gone = "Cent" if name == "Cents" else "MonField"
+    path.write_text(path.read_text().replace(name, gone))
     with pytest.raises(LoadError) as caught:
         project.history()
-    assert "has no attribute 'Cent'" in caught.value.message
-    assert (caught.value.place or "").endswith("0001_initial.py:16")
+    assert said in caught.value.message
+    assert (caught.value.place or "").endswith(f"0001_initial.py:{line}")
     assert "models.Field(sa.Integer())" in (caught.value.mend or "")
     assert "whimbrel freeze" in (caught.value.mend or "")

@@ -211,15 +211,15 @@ def broken(file: str, error: BaseException) -> LoadError:
 def _of_a_class(file: str, error: BaseException) -> str:
     """What to do where a type's class may be gone: a field is made with one in the file."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        if isinstance(error, ImportError | AttributeError) and _FIELD_OF_A_CLASS.search(
-            Path(file).read_text(encoding="utf-8")
-        ):
+        is_missing = isinstance(error, ImportError | AttributeError)
+        text = f"{error}{Path(file).read_text(encoding='utf-8')}" if is_missing else ""
+        if _FIELD_OF_A_CLASS.search(text):
             return f" {_CLASS_IS_GONE}"
     return ""
 
 
 _FIELD_OF_A_CLASS = re.compile(
-    r"\bField\(\s*(?!(?:sa|sqlalchemy|postgresql|sqlite|mysql|models)\.)[A-Za-z_][\w.]*[(,)]"
+    r"'\w+Field'|\bField\(\s*(?!(?:sa|sqlalchemy|postgresql|sqlite|mysql|models)\.)[A-Za-z_][\w.]*[(,)]"
 )
 _CLASS_IS_GONE = (
     "Where it is the class of a type or a field that is gone, "

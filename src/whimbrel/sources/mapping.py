@@ -160,7 +160,7 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
     if field.generated() and isinstance(made, sa.BigInteger | sa.SmallInteger):
         # SQLite counts in a column of type INTEGER alone (documentation, autoinc.html).
         made = made.with_variant(sa.Integer(), "sqlite")
-    if field.db_collation:
+    if field.db_collation and given is None:
         made = copy.copy(made)
         made.collation = field.db_collation  # type: ignore[attr-defined]
     return made
