@@ -170,6 +170,11 @@ def wants_no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
+def application_of_flask() -> str | None:
+    """Return which application Flask's own command would run, where the environment says it."""
+    return os.environ.get("FLASK_APP") or None
+
+
 def workspace_of_github() -> Path | None:
     """The directory that a workflow of GitHub's checks a repository out into, if this is one."""
     told = os.environ.get("GITHUB_WORKSPACE")

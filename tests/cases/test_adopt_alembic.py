@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -265,3 +268,80 @@ def test_what_env_py_keeps_from_alembic_is_left_alone(project: Inside) -> None:
     project.query("DROP VIEW v_report")
     project.do("migrate", "app", "zero")
     assert project.query("SELECT * FROM theirs") == []
+
+
+def test_several_databases_are_not_taken_for_one(project: Inside) -> None:
+    """Alembic's template for several: each app of ours would go to all of them."""
+    env = (
+        f"{OF_ONE}from alembic import context\nimport sqlalchemy as sa\nfrom app.b import meta\n"
+        "for url, each in (('sqlite:///one.db', target_metadata), ('sqlite:///two.db', meta)):\n"
+        "    context.configure(url=url, target_metadata=each)\n"
+    )
+    more = 'import sqlalchemy as sa\nmeta = sa.MetaData()\nsa.Table("b", meta, sa.Column("id", sa.Integer))\n'
+    alembics(
+        project, env, {**ONE, "app/b.py": more}, table(project, "a", "n VARCHAR(9) NOT NULL, ")
+    )
+    ended = project.run("adopt", "alembic")
+    assert ended.code == 2
+    assert "the models are for several databases: app.a:Base, app.b:meta" in ended.err
+    assert not (project.root / "pyproject.toml").exists()
+    project.do("adopt", "alembic", "--models", "app.a:Base")
+    is_adopted(project, "a")
+
+
+SHOP = """
+import os
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+app = Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE_URL"]
+app.config["SQLALCHEMY_BINDS"] = {binds}
+db = SQLAlchemy(app)
+migrate = Migrate(app, db)
+
+class User(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    email = db.Column(db.String(80))
+
+class Trail(db.Model):
+    __bind_key__ = "audit"
+    id = db.Column(db.Integer, primary_key=True)
+"""
+
+
+def test_flask_migrate(project: Inside) -> None:
+    """Its alembic.ini stands in migrations/ and has no script_location; env.py asks the application."""
+    if not os.environ.get("CI"):
+        pytest.importorskip("flask_migrate")
+    project.write("shop.py", SHOP.format(binds={}).partition("class Trail")[0])
+    for command in (("init",), ("migrate",), ("upgrade",)):
+        flask(project, *command)
+    ended = project.run("adopt", "alembic", "--rename", env={"FLASK_APP": "shop"})
+    assert (ended.code, "shop:db" in ended.out) == (0, True), ended
+    assert "Create model User" in ended.out
+    assert project.do("drift").err == "No drift.\n"
+    assert project.do("makemigrations", "--check").err == "No changes.\n"
+    lost = project.run("adopt", "alembic", env={"FLASK_APP": "nowhere"})
+    assert "env.py could not be run, and was only read" in lost.err
+
+    project.write("shop.py", SHOP.format(binds={"audit": "sqlite:///audit.db"}))
+    flask(project, "init", "--multidb", "--directory", "two")
+    (project.root / "pyproject.toml").unlink()
+    ended = project.run(
+        "adopt", "alembic", "--config", "two/alembic.ini", env={"FLASK_APP": "shop"}
+    )
+    assert "several databases: shop:db, shop:db.metadatas['audit']" in ended.err
+
+
+def flask(project: Inside, *args: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "shop", "db", *args],
+        cwd=project.root,
+        env=project.environment(),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr

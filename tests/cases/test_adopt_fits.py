@@ -141,3 +141,24 @@ def test_an_enum_without_a_check_holds_what_a_string_holds(project: Inside) -> N
     project.query("DELETE FROM a WHERE id = 2")
     project.do("migrate")
     assert project.query("SELECT k FROM a") == [("r0",)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_names_alone_are_counted_and_taken_on_the_way(project: Inside) -> None:
+    """ "Remove constraint services_pkey", 47 times."""
+    alembics(
+        project,
+        'sa.Column("n", sa.String(9), unique=True), sa.Column("x", sa.ForeignKey("a.id"))',
+        "CREATE TABLE a (id SERIAL PRIMARY KEY, n VARCHAR(8) UNIQUE, x INTEGER REFERENCES a (id))",
+    )
+    told = project.run("adopt", "alembic")
+    assert "3 constraints and indexes are named otherwise (--rename takes" in told.out
+    assert "a_pkey" not in told.out
+    assert "--from-database --rename" in told.err
+    project.do("adopt", "alembic", "--from-database", "--rename")
+    assert project.do("makemigrations").out.splitlines()[1:] == ["  Alter field n of a"]
+    goes_on(project)
+    rows = project.query(
+        "SELECT conname FROM pg_constraint WHERE conrelid = 'a'::regclass AND contype <> 'n'"
+    )
+    assert {name for (name,) in rows} == {"db_a_pk", "db_a_n_uniq", "db_a_x_fk"}

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rename",
     is_flag=True,
-    help="Rename constraints and indexes that have other names in a database, if no more differs.",
+    help="Rename constraints and indexes that have other names in a database, if no more differs, or with --from-database.",
 )
 @click.option("--dry-run", is_flag=True, help="Write and record nothing.")
 @json_option

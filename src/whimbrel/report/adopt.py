@@ -30,7 +30,7 @@ def _lines(adopted: Adopted) -> Iterator[str]:
     for database in adopted.databases:
         yield f"{database.alias}: {_said(database, adopted.project.heads)}"
         if not database.outcome.is_well:
-            yield from deviation_lines(database.deviations)
+            yield from deviation_lines(database.deviations, " (--rename takes the models' names)")
 
 
 def _shown(path: Path) -> str:
@@ -150,10 +150,11 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.
         return f"{database.alias}:\n{mending}"
+    names = " --rename" if any(each.is_of_names for each in database.deviations) else ""
     return (
         f"{database.alias}: there are two ways on.\n{mending}\n"
         "  Or start from what it has; what differs is the next migration:\n"
-        f"    {again} --from-database\n"
+        f"    {again} --from-database{names}\n"
         "    whimbrel makemigrations"
     )
 

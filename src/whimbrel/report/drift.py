@@ -38,8 +38,12 @@ def _app(drift: Drift, app: str | None) -> Iterator[str]:
     yield from deviation_lines(each for each in drift.deviations if each.app == app)
 
 
-def deviation_lines(deviations: Iterable[Deviation]) -> Iterator[str]:
-    """Operations, and below each what differs; mere names together, at the end."""
+def deviation_lines(deviations: Iterable[Deviation], hint: str = "") -> Iterator[str]:
+    """Operations, and below each what differs; mere names together, at the end.
+
+    hint: what to do about names; where there is one, and more differs, they are only counted.
+    """
+    deviations = list(deviations)
     named: list[Detail] = []
     for each in deviations:
         if each.is_of_names:
@@ -47,8 +51,9 @@ def deviation_lines(deviations: Iterable[Deviation]) -> Iterator[str]:
         else:
             yield from _deviation(each)
     if named:
-        yield f"  {_counted(len(named))} named otherwise"
-        yield from (f"    {detail_text(detail)}" for detail in named)
+        yield f"  {_counted(len(named))} named otherwise{hint}"
+        if not hint or all(each.is_of_names for each in deviations):
+            yield from (f"    {detail_text(detail)}" for detail in named)
 
 
 def _deviation(deviation: Deviation) -> Iterator[str]:

@@ -146,7 +146,8 @@ def _targets(
     except UsageError as error:
         named = _plain([app.models for app in known.apps if app.models] if known else [])
         if not named and not environment.targets:
-            raise error
+            why = f"; and it could not be run: {environment.error}" if environment.error else ""
+            raise UsageError(f"{error.message}{why}", place=error.place, mend=error.mend) from error
     plainly = {name for each in named for name in each.names}
     return [each.called(plainly) for each in environment.targets] or named
 
@@ -233,7 +234,8 @@ def _from_database(
     alias = wanted.aliases[0] if wanted.aliases else DEFAULT_ALIAS
     config = replace(made.config, apps=tuple(_emptied(app, made.apps) for app in made.config.apps))
     history = load(config.apps)
-    comparison = compared(project, made.config, alias, _models(made, history, made.apps), made.apps)
+    adoption = Adoption(made.config, made.apps, project, (), wanted.rename, wanted.dry_run)
+    comparison = compared(adoption, alias, _models(made, history, made.apps))
     return _authored(made.config, history, as_it_is(comparison), made.apps)
 
 

@@ -34,6 +34,7 @@ from whimbrel.run.plan import Stage
 from whimbrel.run.record import Record, fitted, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.work import Work
+from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 from whimbrel.state.lowering import lower
@@ -253,10 +254,12 @@ def versions_in(connection: Connection, table: Name) -> tuple[str, ...]:
     return found
 
 
-def compared(
-    project: AlembicProject, config: Config, alias: str, state: State, apps: Sequence[str]
-) -> Comparison:
-    """Models beside a database that is at Alembic's head. Raises `HistoryError` for any other."""
+def compared(adoption: Adoption, alias: str, state: State) -> Comparison:
+    """Models beside a database that is at Alembic's head. Raises `HistoryError` for any other.
+
+    Where it will be renamed, its constraints and indexes have the names of the models already.
+    """
+    project, config = adoption.project, adoption.config
     database = database_of(config, alias)
     if database.is_missing:
         raise HistoryError(
@@ -275,7 +278,9 @@ def compared(
         # Ours may point at what is left alone, too.
         every = replace(config, include=(), exclude=())
         covers = covering(every, state, [project.version_table])
-        return _with_pointed_at(compare(database.engine, connection, state, covers, apps))
+        found = _with_pointed_at(compare(database.engine, connection, state, covers, adoption.apps))
+        renames = filter(is_of_names, diff(found.live, found.expected) if adoption.rename else ())
+        return replace(found, live=apply_all(found.live, renames))
 
 
 def _with_pointed_at(found: Comparison) -> Comparison:

@@ -26,7 +26,7 @@ class Target:
     names: "module:attribute" by which it is reached, the best first. held: module, attribute and
     key where only Flask-SQLAlchemy's ``metadatas`` has it. modules: those that make its tables, in
     the order of their import. tables: as its ``tables`` calls them. left_out: those that
-    ``include_object`` keeps from Alembic.
+    ``include_object`` keeps from Alembic. database: a number; several are for others than one.
     """
 
     names: tuple[str, ...]
@@ -34,6 +34,12 @@ class Target:
     modules: tuple[str, ...]
     tables: frozenset[str]
     left_out: tuple[str, ...]
+    database: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people know it by."""
+        return self.names[0] if self.names else "target_metadata"
 
     def called(self, plainly: Collection[str]) -> Target:
         """The target by the first of these names that it has, where it has one."""
@@ -60,7 +66,7 @@ def environment_of(project: AlembicProject, root: Path) -> Environment:
             "paths": [str(each) for each in _paths(project, root)],
             "answer": str(answer),
         }
-        error = _run(asked, root)
+        error = _run(asked)
         if not answer.is_file():
             return Environment(error=error or "it ended the process")
         return _environment(json.loads(answer.read_text(encoding="utf-8")))
@@ -72,12 +78,12 @@ def _paths(project: AlembicProject, root: Path) -> list[Path]:
     return [path for path in dict.fromkeys(own) if path.is_dir()]
 
 
-def _run(asked: Mapping[str, Any], root: Path) -> str | None:
+def _run(asked: Mapping[str, Any]) -> str | None:
+    """Run it where we are, as people run Alembic."""
     try:
         ended = subprocess.run(
             [sys.executable, "-m", "whimbrel.run.adopt.running"],
             input=json.dumps(asked),
-            cwd=root,
             env=environment_with(),
             capture_output=True,
             check=False,
@@ -106,4 +112,5 @@ def _target(told: Mapping[str, Any]) -> Target:
         tuple(told["modules"]),
         frozenset(told["tables"]),
         tuple(told["left_out"]),
+        told["database"],
     )

@@ -40,6 +40,7 @@ def registered(
     a module that imports them is to be written. apps: those that are configured; models that one
     of them has are its own. Raises `UsageError` where there are no models, or less than env.py has.
     """
+    _refuse_several_databases(targets, place)
     search = _Search(apps, root, place)
     found = [(each, search.name_of(each)) for each in targets]
     kept = [each for each in found if each[1] is not None]
@@ -53,6 +54,27 @@ def registered(
         written,
         tuple(search.left_out),
     )
+
+
+def _refuse_several_databases(targets: Sequence[Target], place: str) -> None:
+    """Every app of a configuration goes to each of its databases; these must not."""
+    by_database = {each.database: each for each in targets if each.tables}
+    if len(by_database) > 1:
+        raise UsageError(
+            "the models are for several databases: "
+            + ", ".join(sorted(_named(each) for each in by_database.values())),
+            place=place,
+            mend="A configuration brings its apps to all of its databases: give each database of "
+            "these a whimbrel.toml in a directory of its own, and adopt there: "
+            "whimbrel --project DIRECTORY adopt alembic --config FILE --models MODULE:ATTRIBUTE",
+        )
+
+
+def _named(target: Target) -> str:
+    if target.names or target.held is None:
+        return target.shown
+    module, attribute, key = target.held
+    return f"{module}:{attribute}.metadatas[{key!r}]"
 
 
 def _too_few(message: str, place: str) -> UsageError:
@@ -82,7 +104,7 @@ class _Search:
         growing = [] if own else self._growing(target, metadata)
         lacking = target.tables - metadata.tables.keys()
         if lacking:
-            raise _too_few(f"{_what(target)} has no {', '.join(sorted(lacking))}", self.place)
+            raise _too_few(f"{target.shown} has no {', '.join(sorted(lacking))}", self.place)
         if not metadata.tables:
             return None
         self.left_out += [
@@ -136,10 +158,6 @@ class _Search:
             and not hasattr(value, "__table__")
         ]
         return min(found)[1] if found else None
-
-
-def _what(target: Target) -> str:
-    return target.names[0] if target.names else "target_metadata"
 
 
 class _Collecting:

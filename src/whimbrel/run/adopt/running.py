@@ -22,6 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from whimbrel.config import application_of_flask
 from whimbrel.sources.names import mappers_of
 from whimbrel.sources.sqlalchemy import metadata_of
 
@@ -166,7 +167,8 @@ def _said(error: BaseException, env: Path) -> str:
 def _in_application_of_flask() -> None:
     """As ``flask db`` runs it: FLASK_APP says which application, or app.py or wsgi.py has it."""
     cli: Any = importlib.import_module("flask.cli")
-    cli.ScriptInfo().load_app().app_context().push()
+    cli.load_dotenv()
+    cli.ScriptInfo(app_import_path=application_of_flask()).load_app().app_context().push()
 
 
 def metadatas_of(said: Iterable[dict[str, Any]], names: dict[str, Any]) -> list[sa.MetaData]:
@@ -197,7 +199,18 @@ def target(metadata: sa.MetaData, said: Iterable[dict[str, Any]]) -> dict[str, A
         "modules": list(_registering(metadata)),
         "tables": sorted(metadata.tables),
         "left_out": sorted(_left_out(metadata, said)),
+        "database": next(_databases(metadata, said), None),
     }
+
+
+def _databases(metadata: sa.MetaData, said: Iterable[dict[str, Any]]) -> Iterator[int]:
+    """The number of the database that it is for, where env.py configures several."""
+    urls: list[str] = []
+    for options in said:
+        url, given = str(options.get("url")), options.get("target_metadata")
+        urls += [] if url in urls else [url]
+        if any(each is metadata for each in (given if isinstance(given, list) else [given])):
+            yield urls.index(url)
 
 
 def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
