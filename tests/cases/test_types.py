@@ -227,6 +227,30 @@ FIELDS = {
         "models.Field(Cents(), default=1.5)",
         "models.Field(sa.Integer(), default=150)",
     ),
+    "a default that is called": (
+        CENTS.format(name="Cents", impl="Integer")
+        + "    def process_bind_param(self, value, dialect):\n        return str(value)\n",
+        "models.Field(Cents(), default=len, null=True)",
+        "models.Field(sa.Integer(), null=True, default=len)",
+    ),
+    "a default in SQL": (
+        CENTS.format(name="Cents", impl="Integer")
+        + "    def process_bind_param(self, value, dialect):\n        return str(value)\n",
+        "models.Field(Cents(), db_default=models.SQL('1'))",
+        'models.Field(sa.Integer(), db_default=models.SQL("1"))',
+    ),
+    "no default": (
+        CENTS.format(name="Cents", impl="Integer")
+        + "    def process_bind_param(self, value, dialect):\n        return str(value)\n",
+        "models.Field(Cents(), default=None, null=True)",
+        "models.Field(sa.Integer(), null=True, default=None)",
+    ),
+    "a member of an enum": (
+        "import enum\nclass Mood(enum.Enum):\n    good = 1\n    bad = 2\n"
+        "class Kind(sa.TypeDecorator):\n    impl = sa.Enum(Mood)\n    cache_ok = True\n",
+        "models.Field(Kind(), default=Mood.good)",
+        'models.Field(sa.Enum("good", "bad", name="mood"), default="good")',
+    ),
     "a key": (
         "class Key(models.ForeignKey):\n    def __init__(self, to, **options):\n"
         "        super().__init__(to, models.CASCADE, **options)\n",

@@ -234,12 +234,7 @@ class Field:
         """The same field as history has it: no values go through a class of a library or of the user."""
         if self.given is None:
             return self
-        constants = {
-            name: self.stored(value)
-            for name in ("default", "db_default")
-            if not callable(value := getattr(self, name))
-            and not isinstance(value, SQL | NotProvided)
-        }
+        constants = {name: self.stored(getattr(self, name)) for name in ("default", "db_default")}
         return self.but(given=None, **constants)
 
     def naming_classes(self: Self) -> Self:
@@ -279,8 +274,14 @@ class Field:
         return value.name if named else value.value
 
     def stored(self, value: Any) -> Any:
-        """A constant as the column holds it; a type decorator may write it otherwise than it was said."""
-        return self.plain(value if self.given is None else stored(self.given, value))
+        """A constant as the column holds it: a type decorator may write it otherwise than it was said.
+
+        What is no constant stays as it is.
+        """
+        if self.given is None or value is None or callable(value):
+            return self.plain(value)
+        is_said = isinstance(value, SQL | NotProvided)
+        return value if is_said else self.plain(stored(self.given, value))
 
     def generated(self) -> Identity | Serial | None:
         """How the database makes a value by itself."""
