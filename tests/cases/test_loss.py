@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -304,3 +305,41 @@ def test_a_check_without_a_name_is_removed(rows: Rows, place: str, there: str, s
     [(sql,)] = rows.query("SELECT sql FROM sqlite_master WHERE name = 'blog_item'")
     assert sql.count("CHECK") == 2
     assert rows.query("SELECT * FROM blog_item") == [(1, "1")]
+
+
+# -- what people made by hand, and a change would break, is named --------------------------------
+
+ALTERS = 'migrations.AlterField("Row", "more", models.TextField(null=True))'
+REMOVES = 'migrations.RemoveField("Row", "number")'
+TRIGGER = "AFTER INSERT ON {} BEGIN UPDATE blog_row SET number = 1; END"
+
+#: What is made by hand, the operations, and what the error says.
+BY_HAND = {
+    "a table of the copy's name": ("CREATE TABLE whimbrel_new_blog_row (a)", ALTERS, "there is a table whimbrel_new_blog_row"),
+    "an index of its name": ("CREATE INDEX whimbrel_new_blog_row ON blog_row (more)", ALTERS, "there is an index whimbrel_new_blog_row"),
+    "a generated column": ("ALTER TABLE blog_row ADD COLUMN twice INT AS (number + 1)", REMOVES, "the column twice, which no migration made, is made of number"),
+    "and a rebuild": ("ALTER TABLE blog_row ADD COLUMN twice INT AS (number + 1)", f"{REMOVES}, {ALTERS}", "the column twice"),
+    "a check in a column": ("ALTER TABLE blog_row ADD COLUMN twice INT CHECK (twice > number)", REMOVES, "the column twice"),
+    "a view": ("CREATE VIEW seen AS SELECT number FROM blog_row", REMOVES, "the view seen would"),
+    "a view, and a rebuild": ("CREATE VIEW seen AS SELECT number FROM blog_row", f"{REMOVES}, {ALTERS}", "the view seen would"),
+    "a trigger": (f"CREATE TRIGGER tr {TRIGGER.format('blog_row')}", REMOVES, "the trigger tr"),
+    "a trigger elsewhere": (f"CREATE TABLE o (x); CREATE TRIGGER tr {TRIGGER.format('o')}", REMOVES, "the trigger tr on o"),
+}  # fmt: skip
+
+
+@on_sqlite
+@pytest.mark.parametrize(("by_hand", "operations", "said"), BY_HAND.values(), ids=BY_HAND)
+def test_what_a_change_would_break_is_named(
+    rows: Rows, by_hand: str, operations: str, said: str
+) -> None:
+    rows.made(1)
+    rows.file("0002_more", 'migrations.AddField("Row", "more", models.IntegerField(null=True))')
+    rows.go()
+    with sqlite3.connect(rows.project.url.removeprefix("sqlite:///")) as connection:
+        connection.executescript(by_hand)
+    rows.file("0003_x", operations)
+    with pytest.raises(StepError) as caught:
+        rows.go()
+    assert said in caught.value.message
+    assert caught.value.mend
+    assert rows.numbers() == [1]

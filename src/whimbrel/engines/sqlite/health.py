@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from sqlalchemy.engine import Connection
@@ -23,15 +23,18 @@ class Health:
 
     ``broken``: what does not compile: views, and tables by the triggers on them. By the name and
     the verb of the statement, since an untouched view takes no INSERT; with the error.
+    ``titles``: what to call them: a view by its name, a table by its triggers.
     """
 
     orphans: Counter[tuple[str, str]]
     broken: dict[tuple[str, str], str]
+    titles: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, connection: Connection, steps: Sequence[Step]) -> Health:
         """The health of a database, as far as steps can change it."""
-        return cls(_orphans(connection, _touched(steps)), dict(_broken(connection)))
+        orphans = _orphans(connection, _touched(steps))
+        return cls(orphans, dict(_broken(connection)), _titles(connection))
 
     @classmethod
     def of_keys(cls, connection: Connection) -> Health:
@@ -53,7 +56,7 @@ class Health:
         for (name, verb), error in self.broken.items():
             if (names.get(name, name), verb) not in before.broken:
                 raise StepError(
-                    f"{name} would no longer work: {error}",
+                    f"{self.titles.get(name, name)} would no longer work: {error}",
                     place=name,
                     mend="Drop the view or trigger before this change and create it again after, "
                     "with RunSQL. Nothing was changed.",
@@ -121,6 +124,23 @@ def _broken(connection: Connection) -> Iterator[tuple[tuple[str, str], str]]:
             execute(connection, f"EXPLAIN /* {next(_number)} */ {statement}").close()
         except DriverError as error:
             yield (name, statement.split()[0]), str(error.orig)
+
+
+def _titles(connection: Connection) -> dict[str, str]:
+    """What to call views, and tables with triggers."""
+    rows = execute(
+        connection,
+        "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger')",
+    ).all()
+    found = {row.name: f"the view {row.name}" for row in rows if row.type == "view"}
+    triggers: dict[str, list[str]] = {}
+    for row in rows:
+        if row.type == "trigger":
+            triggers.setdefault(row.tbl_name, []).append(row.name)
+    for table, names in triggers.items():
+        said = f"the trigger {names[0]}" if len(names) == 1 else f"a trigger ({', '.join(names)})"
+        found[table] = f"{said} on {table}"
+    return found
 
 
 def _probes(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -66,6 +66,13 @@ def read(connection: Connection, at: Name) -> LiveTable:
     )
 
 
+def kind_of(connection: Connection, at: Name) -> str | None:
+    """Whether a name is that of a table, a view, an index or a trigger; None for none of them."""
+    where = f"lower(name) = lower({text(at.name)})"
+    found = execute(connection, f"SELECT type FROM {_master(at.schema)} WHERE {where}").first()
+    return str(found[0]) if found is not None else None
+
+
 def _master(schema: str | None) -> str:
     return f"{SPELLING.quote(schema)}.sqlite_master" if schema else "sqlite_master"
 
@@ -112,6 +119,7 @@ def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:
     known = {column.name.lower() for column in before.columns}
     unknown = [column for column in live.definition.columns if column.name.lower() not in known]
     _refuse_clashes(unknown, after)
+    _refuse_what_is_made_of_gone(unknown, before, after)
     generated = {name.lower() for name in live.generated}
     gone = columns_gone(before, after)
     return ByHand(
@@ -135,6 +143,22 @@ def _refuse_clashes(unknown: list[ddl.LiveColumn], after: Table) -> None:
                 place=str(after.at),
                 mend="Rename or drop it by hand, or add it with migrate --fake.",
             )
+
+
+def _refuse_what_is_made_of_gone(
+    unknown: list[ddl.LiveColumn], before: Table, after: Table
+) -> None:
+    """A generated column made by hand, or a check in it, may need a column that goes."""
+    for column in unknown:
+        for name in columns_gone(before, after):
+            if ddl.mentions(column.text, name):
+                at = SPELLING.at(before.at)
+                raise StepError(
+                    f"the column {column.name}, which no migration made, is made of {name}, which goes",
+                    place=str(before.at),
+                    mend="Drop it before this change, and create it again after if it is still "
+                    f"wanted: RunSQL('ALTER TABLE {at} DROP COLUMN {SPELLING.quote(column.name)}').",
+                )
 
 
 def columns_gone(before: Table, after: Table) -> list[str]:

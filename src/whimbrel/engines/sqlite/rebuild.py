@@ -43,6 +43,7 @@ class Rebuild:
         """The statements for the database at hand. Raises `StepError` where data would be lost."""
         table = l.read(connection, self.before.at)
         self._refuse_missing_columns(table)
+        self._refuse_taken_name(connection)
         found = l.by_hand(table, self.before, self.after)
         before = l.as_it_is(self.before, table, self.before)
         after = l.as_it_is(self.after, table, self.before)
@@ -67,6 +68,18 @@ class Rebuild:
                     place=str(self.before.at),
                     mend="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
                 )
+
+    def _refuse_taken_name(self, connection: Connection) -> None:
+        """What the new table is called until it takes the old one's place must be free."""
+        name = f"{ASIDE}{self.after.name}"
+        kind = l.kind_of(connection, Name(self.after.schema, name))
+        if kind is not None:
+            raise StepError(
+                f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, and a copy of "
+                f"{self.after.name} needs that name",
+                place=str(self.after.at),
+                mend="No migration made it: drop or rename it.",
+            )
 
     def _refuse_misfits(self, connection: Connection, before: Table, after: Table) -> None:
         give_functions(connection)
