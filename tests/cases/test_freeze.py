@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from others import Others
-from whimbrel.errors import LoadError
+from projects import Project
+from whimbrel.errors import LoadError, WriteError
 from whimbrel.run.check import check
 from whimbrel.run.connect import database_of
 from whimbrel.run.edits import edited
@@ -203,3 +204,28 @@ def test_a_class_that_is_gone_is_told_with_what_to_write(
     assert (caught.value.place or "").endswith(f"0001_initial.py:{line}")
     assert "models.Field(sa.Integer())" in (caught.value.mend or "")
     assert "whimbrel freeze" in (caught.value.mend or "")
+
+
+def test_a_name_that_is_taken_is_left_to_people(project: Others) -> None:
+    path, _ = old_file(project, "one type")
+    before = path.read_text().replace("import sqlalchemy as sa", "import sqlalchemy as s\n\nsa = 1")
+    path.write_text(before.replace("sa.Integer(), primary", "s.Integer(), primary"))
+    before = path.read_text()
+    with pytest.raises(WriteError, match="it calls something of its own 'sa'") as caught:
+        freeze(project.config)
+    assert "models.Field(sa.Integer())" in (caught.value.mend or "")
+    assert path.read_text() == before
+    assert "class" in codes(project)
+
+
+def test_the_command_says_what_it_would_do(project: Others) -> None:
+    path, _ = old_file(project, "one type")
+    before = path.read_bytes()
+    run = Project(project.root, project.url).do
+    [file] = run("freeze", "--dry-run", "--json", "core").json["files"]
+    assert file["named"] == [
+        {"line": 16, "class": f"{project.module}.Cents", "text": "sa.Integer()"}
+    ]
+    assert path.read_bytes() == before
+    assert "16: " in run("freeze").out
+    assert run("freeze").err == "No migration names a class of a type or a field.\n"
