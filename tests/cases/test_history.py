@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -392,3 +393,33 @@ def test_check_finds_what_applies_only_in_one_leap(blog: Project) -> None:
         assert [each for each in found if each["code"] == "state"] == []
     blog.do("migrate")
     blog.do("migrate", "blog", "zero")
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupts:
+    def find_spec(self, name, *rest):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+from whimbrel.cli import main
+main(["makemigrations"])
+"""
+
+
+@pytest.mark.parametrize("module", ["whimbrel.cli.group", "whimbrel.run.make", "blog.models"])
+def test_ctrl_c_while_modules_load_is_no_traceback(tmp_path: Path, module: str) -> None:
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.write("blog/models.py")
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module],
+        cwd=tmp_path,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, "Interrupted. Nothing was done." in ended.stderr) == (130, True)
+    assert "Traceback" not in ended.stderr

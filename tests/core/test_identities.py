@@ -10,6 +10,7 @@ import pytest
 from lawful import normal
 from whimbrel import migrations as m
 from whimbrel import models
+from whimbrel.history.squash.sameness import rows_after
 from whimbrel.operations import Operation, States, replay
 from whimbrel.operations.identities import differing_identities, identities_needed
 from whimbrel.state.lowering import lower
@@ -126,3 +127,12 @@ def test_what_is_not_there_yet_waits_for_its_birth_and_is_used_once() -> None:
     assert again.model("blog.Article").field("title").key == "blog.Post.title#2"
     twice = after(state, [m.DeleteModel("Article"), post("Article")])
     assert twice.model("blog.Article").key == "blog.Article#2"
+
+
+def test_rows_beside_a_key_without_a_column_are_no_bug() -> None:
+    """Whoever makes a table of it refuses it; a squash that asks what rows have does not break."""
+    fields = [ID, ("others", models.ManyToManyField("Post"))]
+    at = replay(
+        "blog", [m.CreateModel("Post", fields, {"primary_key": ["others"]})], States.empty()
+    )
+    assert set(rows_after("blog", [SLUG], at)) == {"blog.Post.slug"}

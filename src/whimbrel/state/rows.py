@@ -218,7 +218,8 @@ def _ends(state: State, model: Model, field: ManyToManyField) -> Any:
         types = [(key_types(state, end), end.primary_key) for end in (model, target) if end]
     except WhimbrelError:
         return None
-    return [known[each.name][1] for known, primary in types for each in primary]
+    # A key that has no column is refused by whoever makes a table of it.
+    return [known.get(each.name, ("", None))[1] for known, primary in types for each in primary]
 
 
 def _is_other(old: Column | None, new: Column) -> bool:
