@@ -59,7 +59,10 @@ class Chain:
         self._refuse_slice("exclude")
         if not conditions and not lookups:
             return self._with()
-        return type(self)(self.query.filtered(~Q(*conditions, **lookups)))
+        # Not ~Q(...), which would take a NOT inside away: what is under two of them is not as if there
+        # were none.
+        inner = Q(*conditions, **lookups)
+        return type(self)(self.query.filtered(Q._of((inner,), Q.AND, negated=True)))
 
     def _filtered_by(self, lookups: Mapping[str, Any]) -> Self:
         return self.filter(**lookups)

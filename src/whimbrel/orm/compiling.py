@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.aggregates import Aggregate
+from whimbrel.orm.conditions import columns_of, split
 from whimbrel.orm.query import Annotation, Filter, Query
 from whimbrel.orm.scope import Scope
 from whimbrel.orm.windows import Window
@@ -60,6 +62,8 @@ class Compiler:
         self.where: list[Element] = []
         self.having: list[Element] = []
         self.after: list[Element] = []
+        #: Columns of other tables that conditions on groups speak of.
+        self.grouping: list[Element] = []
         self.columns: list[tuple[str, Element]] = []
         self._take_steps()
 
@@ -72,14 +76,15 @@ class Compiler:
 
     def _filter(self, step: Filter, number: int) -> None:
         self.scope.call = number
-        made = self.scope.condition(step.condition)
-        self.scope.call = None
         if self.query.has(Window, step.condition):
-            self.after.append(made)
-        elif self.query.has(Aggregate, step.condition):
-            self.having.append(made)
+            self.after.append(self.scope.condition(step.condition))
         else:
-            self.where.append(made)
+            of_rows, of_groups = split(step.condition, partial(self.query.has, Aggregate))
+            self.where.append(self.scope.condition(of_rows))
+            if of_groups:
+                self.having.append(self.scope.condition(of_groups))
+                self.grouping += columns_of(self.scope, of_groups)
+        self.scope.call = None
 
     def _annotate(self, step: Annotation) -> None:
         self.scope.annotations[step.name] = self.scope.value(step.expression)
@@ -222,7 +227,8 @@ class Compiler:
             if not self.query.has(Aggregate, each.expression)
             and not self.query.has(Window, each.expression)
         ]
-        return [*(self.scope.key() if not self.query.related else keys), *own, *self._plain(orders)]
+        keys = self.scope.key() if not self.query.related else keys
+        return [*keys, *own, *self.grouping, *self._plain(orders)]
 
     def _plain(self, orders: list[Any]) -> list[Element]:
         """What the rows are put in order by, other than aggregates."""

@@ -9,7 +9,7 @@ any NOT, is a question of its own: whether there is a row that meets the lookup.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,51 @@ def _known(
             yield other.is_not(None)
 
 
+# -- of rows, and of groups of them
+
+
+def split(given: Any, is_of_groups: Callable[[Any], bool], negated: bool = False) -> tuple[Q, Q]:
+    """What of a condition is about single rows, and what about groups; both must be met.
+
+    What a row may meet in place of its group stays together.
+    """
+    whole = Q._of((given,), Q.AND)
+    if not is_of_groups(whole):
+        return whole, Q()
+    inside = isinstance(given, Q) and negated ^ given.negated
+    if not isinstance(given, Q) or given.connector != (Q.OR if inside else Q.AND):
+        return Q(), whole
+    parts = [split(child, is_of_groups, inside) for child in given.children]
+    of_rows, of_groups = (
+        Q._of(tuple(each for each in side if each), given.connector, given.negated)
+        for side in zip(*parts, strict=True)
+    )
+    return of_rows, of_groups
+
+
+def columns_of(scope: Scope, given: Q, sign: Sign = Sign()) -> Iterator[Element]:
+    """The columns of other tables that a condition's lookups speak of row by row."""
+    inside = sign.under(given)
+    for child in given.children:
+        if isinstance(child, Q):
+            yield from columns_of(scope, child, inside)
+        elif isinstance(child, tuple):
+            yield from _column_beyond(scope, child[0], inside)
+            if isinstance(child[2], F):
+                yield from _column_beyond(scope, child[2].name, Sign())
+
+
+def _column_beyond(scope: Scope, name: str, sign: Sign) -> Iterator[Element]:
+    """The column of a name, if it is another table's and is spoken of here."""
+    if name.partition("__")[0] not in scope.annotations:
+        path = path_of(scope.meta, name)
+        if path.hops and not (sign.below and path.many):
+            yield scope.found(name)[0]
+
+
+# -- what leads to several rows
+
+
 def _exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
     """Whether any of the rows that a name leads to meets a lookup.
 
@@ -102,8 +147,10 @@ def _exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
     inner = type(scope)(scope.meta, outer=scope)
     column, rest, way = inner.found(name)
     same = [*zip(inner.key(), scope.key(), strict=True)]
-    met = compared(inner, column, rest, value, name, way)
-    if value is not None and rest[-1:] != ("isnull",):
+    other = scope.resolved(value) if isinstance(value, F) else value
+    met = compared(inner, column, rest, other, name, way)
+    asks_for_none = value is None and not isinstance(column.type, sa.JSON)
+    if not (value if rest[-1:] == ("isnull",) else asks_for_none):
         same += _same_row(inner, scope, path.hops)
     return sa.exists(inner.select([sa.literal(1)]).where(*(far == near for far, near in same), met))
 
