@@ -124,7 +124,8 @@ class TableQuestion:
     def text(self) -> str:
         return (
             f"The table {self.table} of {self.place} is the one of {self.taker} now, "
-            "and is made anew: may it go, with all that is in it?"
+            "and is made anew: may it go, with all that is in it? (To keep it, write a "
+            "SeparateDatabaseAndState by hand that says so of the models alone.)"
         )
 
     @property

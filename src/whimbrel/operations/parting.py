@@ -7,10 +7,13 @@ database has what the models say of it, and the operation is applied to that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from whimbrel.errors import StateError
+from whimbrel.state.fields.relations import ManyToManyField
 from whimbrel.state.model import Model
+from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State
 
 if TYPE_CHECKING:
@@ -42,7 +45,16 @@ def _adopted(states: States, labels: frozenset[str]) -> State:
     """The database, in which models of these labels are what the models' state says of them."""
     models, database = states
     wanted = {label: models.models.get(label) for label in _with_targets(states, labels)}
-    tables = {_table(model) for model in wanted.values() if model is not None}
+    tables = {
+        table
+        for model in wanted.values()
+        if model is not None
+        for table in (_table(model), *_tables_between(model))
+    }
+    # Of a many-to-many table that is a model's own now, the models say that it is no field's.
+    for label, model in database.models.items():
+        if label in models.models and not tables.isdisjoint(_tables_between(model)):
+            wanted.setdefault(label, models.models[label])
     left = [
         label
         for label, model in database.models.items()
@@ -66,6 +78,15 @@ def _with_targets(states: States, labels: frozenset[str]) -> list[str]:
 
 def _table(model: Model) -> tuple[str | None, str]:
     return model.options.schema, model.db_table
+
+
+def _tables_between(model: Model) -> Iterator[tuple[str | None, str]]:
+    """The tables of the many-to-many fields that have one of their own."""
+    for each in model.fields:
+        field = each.field
+        if isinstance(field, ManyToManyField) and field.through is None:
+            name = field.db_table or through_table_name(model.db_table, each.name)
+            yield model.options.schema, name
 
 
 def joined(states: States) -> States:
