@@ -203,6 +203,10 @@ def test_a_database_that_is_not_there(postgresql_url: str) -> None:
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    spaced = database("sqlite:///no where/db.sqlite3", tmp_path)
+    with pytest.raises(ConnectError) as caught, connected(spaced):
+        pass
+    assert f"mkdir -p '{tmp_path / 'no where'}'" in str(caught.value.mend)
     there = database("sqlite:///nowhere/db.sqlite3", tmp_path)
     assert there.is_missing
     with pytest.raises(ConnectError) as caught, connected(there):

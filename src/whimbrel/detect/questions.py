@@ -154,7 +154,7 @@ class GoneQuestion:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return (f"--no-rename {self.place}",)
+        return (_flag("no-rename", self.place),)
 
 
 class Why(enum.Enum):

@@ -8,6 +8,7 @@ import importlib.util
 import linecache
 import os
 import re
+import shlex
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -242,11 +243,12 @@ def _unmerged(file: str, line: int) -> LoadError:
     shown = place(file)
     name = os.path.basename(shown)
     other = os.path.join(os.path.dirname(shown), f"{name.removesuffix('.py')}_theirs.py")
+    here, other = shlex.quote(shown), shlex.quote(other)
     return LoadError(
         "git could not merge it, and both sides stand in it",
         place=f"{shown}:{line}",
         mend="Where both branches made a migration of this name, keep both, one under another name:\n"
-        f"    git checkout --theirs {shown} && cp {shown} {other} && git checkout --ours {shown}\n"
+        f"    git checkout --theirs {here} && cp {here} {other} && git checkout --ours {here}\n"
         "and make one leaf of them: whimbrel makemigrations --merge",
     )
 

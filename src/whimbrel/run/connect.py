@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -296,11 +297,11 @@ def _refused(database: Database, error: DBAPIError) -> ConnectError:
     said = str(error.orig).strip().replace("\n", " ")
     file = database.file
     if file is not None and not file.parent.is_dir():
-        mend = f"Its directory does not exist; make it: mkdir -p {file.parent}"
+        mend = f"Its directory does not exist; make it: mkdir -p {shlex.quote(str(file.parent))}"
     elif file is not None:
         mend = "May this user read and write it, and the directory it is in?"
     elif re.search(r'database ".*" does not exist', said):
-        mend = f"Make it: createdb {database.url.database}"
+        mend = f"Make it: createdb {shlex.quote(database.url.database or '')}"
     else:
         mend = "Is the server up, and are host, port, name, user and password right?"
     return ConnectError(f"cannot connect: {said}", place=database.shown, mend=mend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -151,7 +152,7 @@ def _below(edit: Edit) -> list[str]:
 
 def mending(edits: list[Edit]) -> str:
     """What is to be done about edited files, with the commands for it."""
-    files = " ".join(edit.file for edit in edits)
+    files = shlex.join(edit.file for edit in edits)
     it, they = ("it", "it was") if len(edits) == 1 else ("them", "they were")
     key = edits[0].node.key
     which = f" {key[0]} {key[1]}" if len(edits) == 1 else ""
