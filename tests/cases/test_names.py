@@ -298,6 +298,7 @@ def test_white_space_alone_is_no_change(created: Created) -> None:
 
 UNSAID = {
     "prefix": ('prefixes=["TEMPORARY"]', "its prefix TEMPORARY"),
+    "a sequence of a type": ('sa.Column("n", sa.Integer, sa.Sequence("q", data_type=sa.Integer))', "data_type"),
     "on conflict": ('sa.UniqueConstraint("a", name="u", sqlite_on_conflict="IGNORE")', "sqlite_on_conflict"),
     "on conflict of a column": ('sa.Column("b", sa.Integer, sqlite_on_conflict_not_null="FAIL")', "sqlite_on_conflict_not_null"),
     "include of a primary key": ('sa.PrimaryKeyConstraint("id", postgresql_include=["a"])', "postgresql_include"),
