@@ -317,9 +317,12 @@ sa.Table("item", metadata, sa.Column("id", sa.Integer{key}), sa.Column("a", sa.I
     assert "RunSQL" in str(caught.value.mend)
 
 
-@only_sqlite
 def test_a_sequence_that_stands_by_itself_is_named(created: Created) -> None:
+    """SQLite has none, and create_all makes none there."""
     created.said('sa.Sequence("ticket_no", metadata=metadata)')
+    if not is_postgresql(created):
+        assert created.makemigrations() == ""
+        return
     with pytest.raises(ModelError, match="ticket_no stands by itself"):
         created.makemigrations()
 

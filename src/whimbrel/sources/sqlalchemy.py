@@ -61,7 +61,8 @@ def name_tables(
 
     names_of: the dialect whose limits the names of indexes and constraints have.
     """
-    refuse_lone_sequences(metadata, where)
+    if names_of != "sqlite":  # which has no sequences
+        refuse_lone_sequences(metadata, where)
     mappers = mappers_of(metadata)
     tables = list(metadata.tables.values())
     names = model_names(tables, mappers)
