@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 CONVENTIONS: list[dict[str, str]] = [
     {},
@@ -39,11 +40,13 @@ OTHERS: list[Type] = [
 class Maker:
     """One MetaData, as Hypothesis draws it. ``columns``: those of each table, without computed ones."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
+    def __init__(self, draw: st.DrawFn, dialect: str) -> None:
+        self.draw, self.dialect = draw, dialect
         self.metadata = sa.MetaData(naming_convention=self.one_of(*CONVENTIONS))
         self.columns: dict[sa.Table, list[sa.Column[Any]]] = {}
         self.numbers: dict[sa.Table, list[sa.Column[Any]]] = {}
+        # A key of a table that is logged cannot point at one that is not.
+        self.unlogged = dialect == "postgresql" and self.maybe(True, 6)
         self.count = 0
 
     def one_of(self, *values: Any) -> Any:
@@ -84,6 +87,8 @@ class Maker:
     def table(self, name: str) -> None:
         names = self.draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=4))
         columns = [self.key_column(), *(self.column(each) for each in names)]
+        if self.maybe(True, 4):
+            columns.append(self.special_column())
         key = [columns[0]]
         keyed = [each for each in columns if isinstance(each.type, sa.Integer | sa.String)]
         if self.maybe(True, 4) and len(keyed) > 1:
@@ -95,12 +100,16 @@ class Maker:
         options: dict[str, Any] = {"comment": self.maybe("it's", 4)}
         if self.maybe(True, 6):
             options["sqlite_with_rowid"] = False
+        if self.unlogged:
+            options["prefixes"] = ["UNLOGGED"]
+        if self.maybe(True, 8):
+            options["postgresql_with"] = {"fillfactor": 80}
         made = sa.Table(
             name,
             self.metadata,
             *columns,
             *self.computed(numbers),
-            sa.PrimaryKeyConstraint(*key, name=self.name(4)),
+            self.primary_key(key),
             **options,
         )
         self.columns[made], self.numbers[made] = list(columns), numbers
@@ -108,6 +117,36 @@ class Maker:
     def key_column(self) -> sa.Column[Any]:
         kind = self.one_of(sa.Integer, sa.Integer, sa.String)
         return sa.Column("id", kind(5) if kind is sa.String else kind, unique=self.maybe(True, 4))
+
+    def primary_key(self, columns: list[sa.Column[Any]]) -> sa.PrimaryKeyConstraint:
+        return sa.PrimaryKeyConstraint(*columns, name=self.name(4))
+
+    def special_column(self) -> sa.Column[Any]:
+        """One that brings more than itself: a check, a counter, a sequence, a key."""
+        self.count += 1
+        named = f"s{self.count}"
+        return self.one_of(
+            lambda: sa.Column("s", sa.Boolean(create_constraint=True, name=self.name(1))),
+            lambda: sa.Column(
+                "s", sa.Enum("p", "q", native_enum=False, create_constraint=True, name=named)
+            ),
+            lambda: sa.Column("s", sa.Enum("p", "q", native_enum=False, length=5)),
+            lambda: sa.Column("s", sa.Enum("p", "q", name=named), server_default="p", index=True),
+            lambda: sa.Column(
+                "s", sa.Integer, sa.Identity(start=5, always=self.one_of(True, False))
+            ),
+            lambda: sa.Column("s", sa.BigInteger, sa.Sequence(named, start=3, increment=2)),
+            lambda: sa.Column("s", sa.Integer, sa.CheckConstraint("s > 3", name=self.name(1))),
+            lambda: sa.Column(
+                "s", sa.String(9, collation="C" if self.dialect == "postgresql" else "NOCASE")
+            ),
+            lambda: sa.Column("s", sa.String, key="other", quote=True, comment="it's"),
+            lambda: sa.Column("s", sa.DateTime, server_default=sa.func.now()),
+            lambda: sa.Column("s", sa.JSON().with_variant(postgresql.JSONB(), "postgresql")),
+            lambda: sa.Column(
+                "s", postgresql.ARRAY(sa.String(3)).with_variant(sa.JSON(), "sqlite")
+            ),
+        )()
 
     def column(self, name: str) -> sa.Column[Any]:
         kind = self.one_of(*NUMBERS, *NUMBERS, *OTHERS)()
@@ -132,7 +171,7 @@ class Maker:
     # -- keys
 
     def uniques(self, table: sa.Table) -> None:
-        usable = [each for each in self.columns[table] if not isinstance(each.type, sa.JSON)]
+        usable = self.comparable(table)
         for _ in range(self.one_of(0, 0, 1, 2)):
             options: dict[str, Any] = {}
             if self.maybe(True, 5):
@@ -142,6 +181,14 @@ class Maker:
             name = self.name(1 if options else 2)
             constraint = sa.UniqueConstraint(*self.some(usable), name=name, **options)
             table.append_constraint(self.on_some(constraint))
+
+    def comparable(self, table: sa.Table) -> list[sa.Column[Any]]:
+        """The columns that an index can be made of."""
+        return [
+            each
+            for each in self.columns[table]
+            if not isinstance(each.type, sa.JSON | postgresql.ARRAY)
+        ]
 
     def foreign_keys(self, table: sa.Table) -> None:
         for _ in range(self.one_of(0, 1, 1, 2)):
@@ -192,7 +239,7 @@ class Maker:
                 table.append_constraint(self.on_some(check))
 
     def indexes(self, table: sa.Table) -> None:
-        usable = [each for each in self.columns[table] if not isinstance(each.type, sa.JSON)]
+        usable = self.comparable(table)
         for _ in range(self.one_of(0, 1, 2)):
             self.count += 1
             parts = [self.one_of(each, each, each.desc()) for each in self.some(usable)]
@@ -213,6 +260,6 @@ class Maker:
 
 
 @st.composite
-def metadatas(draw: st.DrawFn) -> sa.MetaData:
-    """A MetaData that both databases can have."""
-    return Maker(draw).made()
+def metadatas(draw: st.DrawFn, dialect: str) -> sa.MetaData:
+    """A MetaData that databases of a dialect can have."""
+    return Maker(draw, dialect).made()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from like_create_all import Databases, assert_like_create_all, said
 from metadatas import metadatas
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.reduced
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(metadata=metadatas())
-def test_what_create_all_makes_migrate_makes(databases: Databases, metadata: sa.MetaData) -> None:
+@given(data=st.data())
+def test_what_create_all_makes_migrate_makes(databases: Databases, data: st.DataObject) -> None:
+    metadata = data.draw(metadatas(databases.dialect))
     for table in metadata.tables.values():
         said(str(sa.schema.CreateTable(table).compile(dialect=dialect_of(databases))))
     assert_like_create_all(metadata, databases)

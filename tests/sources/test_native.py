@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from like_create_all import differing, go, seen
 from whimbrel.errors import ModelError
 from whimbrel.sources.native import Model, declared_models, state_of
 from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
 
 pytestmark = pytest.mark.reduced
 
@@ -338,3 +340,39 @@ def test_beside_an_empty_schema_a_dot_is_part_of_the_name(declare):
     assert (one.schema, one.name, two.schema, two.name) == (None, "log.2024", "log", "2025")
     state = state_of([space["One"], space["Two"]])
     assert {at.schema for at in lower(state).tables} == {None, "log"}
+
+
+KEYS = """
+class Doc(models.Model):
+    code = models.CharField(max_length=3, primary_key=True)
+    n = models.IntegerField(unique=True)
+    v = models.IntegerField(null=True)
+    up = models.IntegerField(null=True)
+    class Meta:
+        indexes = [
+            models.Index(fields=["n"], name="here", dialects=["postgresql"]),
+            models.Index(fields=["-v"], name="here", dialects=["sqlite"]),
+            models.Index(fields=["v"], name="some", condition=models.SQL("", sqlite="n > 1")),
+        ]
+        constraints = [
+            models.CheckConstraint(models.Q(n__gt=1), name="c", dialects=["sqlite"]),
+            models.UniqueConstraint(fields=["n", "v"], name="u", dialects=["postgresql"]),
+            models.UniqueConstraint(fields=["n"], name="n_again"),
+            models.ForeignKeyConstraint(
+                fields=["up"], to="self", to_fields=["n"], name="f", dialects=["sqlite"]
+            ),
+        ]
+"""
+
+
+def test_keys_of_one_dialect_are_made_as_by_create_all(declare, databases):
+    doc = declare(KEYS)["Doc"]
+    state = state_of([doc])
+    named = {"c", "u", "f", "n_again"}
+    with databases.fresh() as connection:
+        doc.metadata.create_all(connection, tables=[doc.__table__])
+        expected = seen(connection, named)
+    with databases.fresh() as connection:
+        go(connection, State(), state)
+        assert seen(connection, named) == expected
+        assert differing(connection, state) == []

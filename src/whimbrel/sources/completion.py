@@ -38,10 +38,15 @@ def complete(metadata: sa.MetaData, schema: Schema) -> None:
 
 
 def _complete(table: sa.Table, value: Table) -> None:
-    for constraint in value.constraints:
+    # Of keys that are said twice PostgreSQL keeps the first: that is to be the one with a name.
+    for constraint in sorted(value.constraints, key=_is_unnamed):
         _made_on(constraint.dialects, _constraint(table, constraint))
     for index in value.indexes:
         _made_on(index.dialects, _index(table, index))
+
+
+def _is_unnamed(constraint: Constraint) -> bool:
+    return isinstance(constraint, Unique) and not constraint.named
 
 
 def _made_on(dialects: tuple[str, ...], made: Any) -> None:
