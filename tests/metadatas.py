@@ -212,8 +212,8 @@ class Maker:
                 ondelete=self.one_of(None, "CASCADE", "RESTRICT", "NO ACTION"),
                 deferrable=self.maybe(True, 4),
             )
-            others = [set(each.columns) for each in table.foreign_key_constraints]
-            if set(columns) not in others:
+            others = [set(each.column_keys) for each in table.foreign_key_constraints]
+            if {each.key for each in columns} not in others:
                 table.append_constraint(self.on_some(key))
 
     def targets(self, table: sa.Table) -> list[list[sa.Column[Any]]]:

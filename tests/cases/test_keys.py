@@ -204,6 +204,19 @@ def names_with_dots(metadata: sa.MetaData) -> None:
     log.append_constraint(sa.ForeignKeyConstraint([log.c.top], [entry.c.id], use_alter=True))
 
 
+def keys_of_enums(metadata: sa.MetaData) -> None:
+    """Also of labels that a VARCHAR holds: what such a key does is said in whole words."""
+    kind = sa.Enum("x", "y", native_enum=False)
+    sa.Table("kind", metadata, Column("id", kind, primary_key=True))
+    sa.Table(
+        "thing",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("kind", sa.Enum("x", "y", native_enum=False, length=5)),
+        sa.ForeignKeyConstraint(["kind"], ["kind.id"], ondelete="RESTRICT"),
+    )
+
+
 CASES = {
     "corpora/01": keys_said_twice,
     "corpora/02": circles,
@@ -212,6 +225,7 @@ CASES = {
     "corpora/08, primary key": a_primary_key_on_one_dialect,
     "corpora/09": unique_columns_of_a_primary_key,
     "corpora/10": primary_keys_said_to_be_unique,
+    "a key of an enum": keys_of_enums,
     "a name with a dot": names_with_dots,
     "corpora/13": conditions_of_one_dialect,
 }

@@ -374,5 +374,9 @@ def test_keys_of_one_dialect_are_made_as_by_create_all(declare, databases):
         expected = seen(connection, named)
     with databases.fresh() as connection:
         go(connection, State(), state)
-        assert seen(connection, named) == expected
+        # Other models of the one MetaData have enum types.
+        assert {**seen(connection, named), "enums": expected.get("enums")} == {
+            "enums": None,
+            **expected,
+        }
         assert differing(connection, state) == []

@@ -191,7 +191,8 @@ class Field:
             and not _is(value := getattr(self, name), default)
         }
         if isinstance(self.__dict__.get("type"), EnumType):
-            kwargs = {name: self.plain(value) for name, value in kwargs.items()}
+            said = [name for name in ("default", "db_default") if name in kwargs]
+            kwargs |= {name: self.plain(kwargs[name]) for name in said}
         return builtin_type(self).__name__, args, kwargs
 
     @property
