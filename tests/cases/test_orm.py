@@ -19,7 +19,7 @@ import pytest
 from beside import Django, Whimbrel, both
 from projects import Project
 from whimbrel import models
-from whimbrel.errors import ModelError
+from whimbrel.errors import ModelError, WhimbrelError
 from whimbrel.sources import native
 
 UUID = uuid.UUID("12345678123456781234567812345678")
@@ -554,6 +554,33 @@ def small_things(apps: Any, editor: Any, m: Any) -> Any:
     ]
 
 
+def questions_that_mean_nothing(apps: Any, editor: Any, m: Any) -> Any:
+    model = apps.get_model("blog", "Author")
+    posts = apps.get_model("blog", "Post").objects
+    model.objects.create(name="n")
+    posts.create(title="t")
+    found = []
+    for ask in (
+        lambda: model.objects.filter(score__gt=None).count(),
+        lambda: model.objects.exclude(name__contains=None).count(),
+        lambda: model.objects.filter(score__isnull="no").count(),
+        lambda: model.objects.filter(score__isnull=None).count(),
+        # Not those of no author.
+        lambda: posts.filter(author=model(name="never saved")).count(),
+        lambda: posts.filter(author__in=[model(name="never saved")]).count(),
+        lambda: model.objects.filter(age="x").count(),
+        lambda: model.objects.filter(ok="perhaps").count(),
+        lambda: posts.filter(author=None).count(),
+        lambda: posts.filter(author__in=[]).count(),
+        lambda: model.objects.filter(name=5).count(),
+    ):
+        try:
+            found.append(ask())
+        except Exception:  # of many kinds, with either
+            found.append("refused")
+    return found
+
+
 CASES = [
     Case("S1-null-stays-null", null_stays_null),
     Case(
@@ -585,6 +612,7 @@ CASES = [
     Case("L6-cursors", cursors),
     Case("L6-refused", a_refused_row),
     Case("L8-small-things", small_things),
+    Case("siblings-questions", questions_that_mean_nothing),
 ]  # fmt: skip
 
 
@@ -666,3 +694,45 @@ def test_a_model_that_points_at_none_is_still_refused_when_it_is_used() -> None:
             Lonely()
     finally:
         native.forget([Lonely._meta])
+
+
+# -- L5, L12, L13: what there is not says what to write
+
+
+NOT_THERE: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "get_for_model": (
+        lambda rows, editor: rows.get_for_model(rows.model),
+        "app_label=..., model=...",
+    ),
+    "natural key": (lambda rows, editor: rows.get_by_natural_key("n"), "objects.get("),
+    "own manager": (lambda rows, editor: rows.published(), "Managers and querysets of models.py"),
+    "raw": (lambda rows, editor: rows.raw("SELECT 1"), "schema_editor.execute"),
+    "extra": (lambda rows, editor: rows.extra(where=["1"]), "sqlalchemy.text"),
+    "dates": (lambda rows, editor: rows.all().dates("day", "year"), "TruncDay"),
+    "_raw_delete": (lambda rows, editor: rows.all()._raw_delete("default"), "delete() is one"),
+    "full_clean": (lambda rows, editor: rows.model().full_clean(), "IntegrityError"),
+    "save_base": (lambda rows, editor: rows.model().save_base(), "save()"),
+    "get_X_display": (lambda rows, editor: rows.model().get_name_display(), "no choices"),
+    "get_deferred_fields": (lambda rows, editor: rows.model().get_deferred_fields(), "unloaded"),
+    "unique_together": (lambda rows, editor: rows.model._meta.unique_together, "constraints"),
+    "get_internal_type": (
+        lambda rows, editor: rows.model._meta.get_field("name").get_internal_type(),
+        "type(field.field).__name__",
+    ),
+    "remote_field": (
+        lambda rows, editor: rows.model._meta.get_field("name").remote_field,
+        "related_model",
+    ),
+    "introspection": (lambda rows, editor: editor.connection.introspection, "sqlalchemy.inspect"),
+    "features": (lambda rows, editor: editor.connection.features, ".vendor"),
+    "ops": (lambda rows, editor: editor.connection.ops, "quote_name"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_there_is_not_says_what_to_write(sides: tuple[Django, Whimbrel], name: str) -> None:
+    ask, said = NOT_THERE[name]
+    with pytest.raises(AttributeError) as caught:
+        sides[1].run(lambda apps, editor, m: ask(authors(apps), editor))
+    assert isinstance(caught.value, WhimbrelError)
+    assert said in (caught.value.mend or "")
