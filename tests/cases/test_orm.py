@@ -43,6 +43,10 @@ def models_of(m: Any) -> dict[str, dict[str, Any]]:
             "body": m.TextField(),
             "author": m.ForeignKey("blog.Author", m.CASCADE, null=True),
         },
+        "Label": {
+            "name": m.CharField(max_length=20),
+            "posts": m.ManyToManyField("blog.Post", related_name="labels"),
+        },
         "ContentType": {
             "app_label": m.CharField(max_length=100),
             "model": m.CharField(max_length=100),
@@ -554,6 +558,30 @@ def small_things(apps: Any, editor: Any, m: Any) -> Any:
     ]
 
 
+def keys_of_other_types(apps: Any, editor: Any, m: Any) -> Any:
+    label = apps.get_model("blog", "Label").objects.create(name="l")
+    posts = [apps.get_model("blog", "Post").objects.create(title=title) for title in "abc"]
+    first, _, third = (post.pk for post in posts)
+    found = []
+
+    def note() -> None:
+        found.append(sorted(label.posts.values_list("title", flat=True)))
+
+    label.posts.add(str(first), first, posts[1])
+    note()
+    label.posts.add(str(first))
+    note()
+    label.posts.set([str(first), str(third)])
+    note()
+    label.posts.remove(str(third))
+    note()
+    apps.get_model("blog", "Post").objects.filter(pk=str(first)).update(author_id=None)
+    row = apps.get_model("blog", "Post").objects.get(pk=str(first))
+    row.author_id = str(authors(apps).create(name="n").pk)
+    row.save()
+    return [*found, row.author.name, names(authors(apps).filter(post=str(first)))]
+
+
 def questions_that_mean_nothing(apps: Any, editor: Any, m: Any) -> Any:
     model = apps.get_model("blog", "Author")
     posts = apps.get_model("blog", "Post").objects
@@ -579,6 +607,48 @@ def questions_that_mean_nothing(apps: Any, editor: Any, m: Any) -> Any:
         except Exception:  # of many kinds, with either
             found.append("refused")
     return found
+
+
+# -- where we differ on purpose
+
+
+def a_condition_as_a_value(apps: Any, editor: Any, m: Any) -> Any:
+    authors(apps).create(name="n")
+    return authors(apps).annotate(one=m.Q(score=1)).get().one
+
+
+def deleted(apps: Any, editor: Any, m: Any) -> Any:
+    row = authors(apps).create(name="n")
+    row.post_set.create(title="t")
+    return row.delete(), apps.get_model("blog", "Post").objects.count()
+
+
+def a_slice_updated(apps: Any, editor: Any, m: Any) -> Any:
+    for name in "ab":
+        authors(apps).create(name=name)
+    try:
+        authors(apps).order_by("name")[:1].update(age=5)
+    except TypeError:
+        return "refused"
+    return list(authors(apps).order_by("name").values_list("age", flat=True))
+
+
+def odd_along_a_key(apps: Any, editor: Any, m: Any) -> Any:
+    posts = apps.get_model("blog", "Post").objects
+    posts.create(title="of nobody")
+    posts.create(title="a", author=authors(apps).create(name="n", score=1))
+    # Of two conditions one is met by the first post, or both, and none by the second.
+    rows = posts.exclude(m.Q(title="b") ^ m.Q(author__score__isnull=True))
+    both = posts.exclude(m.Q(title="of nobody") ^ m.Q(author__score__isnull=True))
+    return [sorted(each.values_list("title", flat=True)) for each in (rows, both)]
+
+
+def saved_as_it_was_read(apps: Any, editor: Any, m: Any) -> Any:
+    row = authors(apps).create(name="n")
+    authors(apps).update(name="changed since")
+    row.age = 5
+    row.save()
+    return authors(apps).get().name
 
 
 CASES = [
@@ -612,6 +682,20 @@ CASES = [
     Case("L6-cursors", cursors),
     Case("L6-refused", a_refused_row),
     Case("L8-small-things", small_things),
+    # NULL is no condition that is met.
+    Case("differs-condition", a_condition_as_a_value, differs=(None, False)),
+    # The database deletes what hangs on a row; only the model's own rows are counted.
+    Case(
+        "differs-deleted",
+        deleted,
+        differs=(((2, {"blog.Post": 1, "blog.Author": 1}), 0), ((1, {"blog.Author": 1}), 0)),
+    ),
+    Case("differs-slice", a_slice_updated, differs=("refused", [5, 0])),
+    # Django joins so that the row of nobody is lost.
+    Case("differs-odd", odd_along_a_key, differs=([["a"], ["a"]], [["a"], ["a", "of nobody"]])),
+    # What nobody touched is not written.
+    Case("differs-saved", saved_as_it_was_read, differs=("n", "changed since")),
+    Case("siblings-keys", keys_of_other_types),
     Case("siblings-questions", questions_that_mean_nothing),
 ]  # fmt: skip
 

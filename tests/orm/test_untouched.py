@@ -46,6 +46,13 @@ def texts(row: Any) -> list[tuple[Any, ...]]:
     return [tuple(each) for each in connection.exec_driver_sql(asked)]
 
 
+def touch_what_was_deferred(row: Any, key: int) -> None:
+    each = row.objects.only("name").get(pk=key)
+    assert each.ours is None or each.theirs["b"] == [1]
+    each.name = "x"
+    each.save()
+
+
 TOUCHES = {
     "save": lambda row, each: each.save(),
     "save of another column": lambda row, each: (setattr(each, "name", "x"), each.save()),
@@ -54,6 +61,8 @@ TOUCHES = {
     "update_or_create": lambda row, each: row.objects.update_or_create(
         {"name": each.name * 2}, pk=each.pk
     ),
+    "read later": lambda row, each: touch_what_was_deferred(row, each.pk),
+    "read again": lambda row, each: (each.refresh_from_db(), each.save()),
     "twice": lambda row, each: (each.save(), setattr(each, "name", "y"), each.save()),
 }
 

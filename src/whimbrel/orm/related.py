@@ -10,6 +10,7 @@ from whimbrel.orm.accessors import kept
 from whimbrel.orm.managers import Manager
 from whimbrel.orm.queryset import QuerySet
 from whimbrel.orm.relations import Hop
+from whimbrel.orm.types import prepared
 
 
 def related_manager(instance: Any, hop: Hop) -> RelatedManager:
@@ -142,7 +143,11 @@ class ManyToManyManager(RelatedManager):
         return made._filtered_by({between.near: self._near})
 
     def _key_of(self, row: Any) -> Any:
-        return getattr(row, self.hop.remote) if hasattr(type(row), "_meta") else row
+        if hasattr(type(row), "_meta"):
+            return getattr(row, self.hop.remote)
+        between = self.hop.between
+        assert between is not None
+        return prepared(row, between.meta.by_name[between.far].table_column.type)
 
     def add(self, *rows: Any, through_defaults: Any = None, bulk: bool = True) -> None:
         """Lead to these rows, or keys, too; those that it leads to already stay."""
