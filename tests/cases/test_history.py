@@ -431,3 +431,23 @@ def test_ctrl_c_while_modules_load_is_no_traceback(tmp_path: Path, module: str) 
     )
     assert (ended.returncode, "Interrupted. Nothing was done." in ended.stderr) == (130, True)
     assert "Traceback" not in ended.stderr
+
+
+def test_check_replays_the_originals_that_go_on_in_a_database(tmp_path: Path) -> None:
+    """A squash takes the way in one leap; a database that has begun goes step by step."""
+    project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
+    project.write("blog/models.py")
+    project.migration("blog", "0001_initial", *OWNER)
+    project.do("migrate")
+    project.migration("blog", "0002_key", *NEW_KEY, after=[("blog", "0001_initial")])
+    made = (
+        'migrations.CreateModel("Owner", fields=[("name", models.TextField(default="")), '
+        '("number", models.IntegerField(primary_key=True, default=0))])',
+        OWNER[1],
+    )
+    file = project.migration("blog", "0001_squashed", *made)
+    replaces = '    replaces = [("blog", "0001_initial"), ("blog", "0002_key")]\n    operations'
+    file.write_text(file.read_text().replace("    operations", replaces))
+    for args, expected in ((["--offline"], []), ([], ["blog.0002_key"])):
+        found = project.run("check", "--json", *args).json["findings"]
+        assert [each["migration"] for each in found if each["code"] == "state"] == expected

@@ -280,6 +280,8 @@ class _Checking:
         gone = [key for key in unknown if key[0] in apps]
         kept = record.sources(gone) if gone else {}
         history, fitted = self._fitted(record)
+        if history is not None and history is not self.history and self.state is not None:
+            self._steps(history)  # the originals of a squash, which go on in this database
         renamed = renamings(history, fitted) if history is not None and gone else {}
         self.found += [
             of_ghost(key, record.applied[key], key in kept, renamed.get(key)) for key in gone
