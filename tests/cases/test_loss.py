@@ -6,13 +6,17 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from run.data import Rows
 from whimbrel.detect import FlagQuestioner, Flags
 from whimbrel.errors import DataError, LossError, QuestionError, StepError, WhimbrelError
+from whimbrel.report.script import script_text
 from whimbrel.run.make import make_migrations, write
+from whimbrel.run.script import sql_migrate
 
 
 @pytest.fixture
@@ -343,3 +347,39 @@ def test_what_a_change_would_break_is_named(
     assert said in caught.value.message
     assert caught.value.mend
     assert rows.numbers() == [1]
+
+
+# -- what is printed cuts nothing either ----------------------------------------------------------
+
+
+def run_by_hand(url: str, script: str) -> None:
+    """As psql and sqlite3 do: every statement of the script, up to the first that fails."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            run = driver.executescript if connection.dialect.name == "sqlite" else driver.execute
+            run(script)
+    finally:
+        engine.dispose()
+
+
+@cuts
+def test_sql_that_people_run_themselves_cuts_nothing_unasked(
+    rows: Rows, before: str, after: str, value: str, rest: str, fit: str
+) -> None:
+    made(rows, before)
+    rows.go()
+    made(rows, after, no_loss=["blog.Item.x"])
+    script = script_text(sql_migrate(rows.config(), "blog", "0002"))
+    rows.query(f"INSERT INTO blog_item (x) VALUES ({value})")
+    if not rows.is_postgresql:
+        run_by_hand(rows.project.url, script)
+        assert rows.query(HOLDS.format(value)) == [(1,)]
+        return
+    with pytest.raises(Exception, match="would lose something: look at x"):
+        run_by_hand(rows.project.url, script)
+    assert rows.query(HOLDS.format(value)) == [(1,)]
+    rows.query(f"UPDATE blog_item SET x = {fit}")
+    run_by_hand(rows.project.url, script)
+    assert rows.query("SELECT count(*) FROM blog_item") == [(1,)]

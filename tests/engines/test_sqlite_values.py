@@ -146,7 +146,6 @@ def test_values_are_cut_where_that_is_asked_for(
         (DATETIME, INTERVAL, "2024-02-29 10:00:00.000000"),
         (INTERVAL, DATETIME, "1970-01-02 00:00:01.000000"),
         (INTERVAL, INTEGER, "1970-01-02 00:00:01.500000"),
-        (FLOAT, TEXT, 0.1 + 0.2),
         (BIGINT, FLOAT, 2**53 + 1),
         (BLOB, TEXT, b"\xff"),
         (DATETIME, DATE, "2024-02-29 00:00:00.000001"),

@@ -40,6 +40,8 @@ def lost(column: str, old: Shape, new: Shape) -> str | None:
         return None
     if old.family == "text" and not _is_text(new) and not old.dimensions and not new.is_enum:
         return _lost_in_reading(column, old, new)
+    if old.family == new.family == "text" and new.base == "VARCHAR" and not old.dimensions:
+        return f"char_length({column}) > {new.numbers[0]}"
     there = _cast(column, old, new)
     back = _cast(f"({there})", new, old)
     return f"{column} IS NOT NULL AND {_differs(back, column, old)}"

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.losses import loss
 from whimbrel.schema.table import Column, Name, Table
 
@@ -59,18 +60,27 @@ def type_step(step: Step, at: Name, columns: Sequence[Retype]) -> TypeStep:
     actions = ", ".join(each.action for each in columns)
     known["sql"] = sql = f"ALTER TABLE {SPELLING.at(at)} {actions}"
     looked_at = [each for each in columns if each.lost is not None]
+    conditions = " OR ".join(f"({each.lost})" for each in looked_at)
+    query = f"SELECT 1 FROM {SPELLING.at(at)} WHERE {conditions} LIMIT 1"
 
     def statements(connection: Connection) -> Iterator[str]:
         yield f"LOCK TABLE {SPELLING.at(at)} IN ACCESS EXCLUSIVE MODE"
-        conditions = " OR ".join(f"({each.lost})" for each in looked_at)
-        query = f"SELECT 1 FROM {SPELLING.at(at)} WHERE {conditions} LIMIT 1"
         if execute(connection, query).first() is not None:
             for each in looked_at:
                 each.refuse(connection)
         yield sql
 
-    known["live"] = statements if looked_at else None
+    if looked_at:
+        known["live"] = statements
+        known["sql"] = f"{_guard(at, looked_at, query)};\n{sql}"
     return TypeStep(**known, at=at, columns=tuple(columns))
+
+
+def _guard(at: Name, columns: Sequence[Retype], query: str) -> str:
+    """The statement that looks at the rows where it is not Whimbrel that runs what follows."""
+    names = ", ".join(each.old.name for each in columns)
+    said = text(f"{at} has rows that would lose something: look at {names}")
+    return f"DO $$ BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION '%', {said}; END IF; END $$"
 
 
 def joined(steps: Sequence[Step]) -> Iterator[Step]:

@@ -36,6 +36,9 @@ def conversion(before: Table, old: Column, after: Table, new: Column, value: str
         return Conversion(_cut(was, now, new.type, value))
     expression, fits = _PAIRS.get((was, now), ("{0}", None if was == now else "0"))
     made = expression.replace("{0}", value)
+    if fits and made != value and fits not in _BY_FUNCTION:
+        # Where people run it themselves nobody has looked: what does not fit stays as it is.
+        made = f"CASE WHEN {fits.replace('{0}', value)} THEN {made} ELSE {value} END"
     conditions = [fits.replace("{0}", value)] if fits else []
     conditions += _sizes(old.type, new.type, made)
     return Conversion(made, " AND ".join(conditions) if conditions else None)
@@ -196,6 +199,9 @@ _PAIRS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     ("BLOB", "JSON"): (_AS_TEXT, f"{_IS_UTF8} AND {_IS_JSON.replace('{0}', _AS_TEXT)}"),
     ("BLOB", "UUID"): ("lower(hex({0}))", "typeof({0}) = 'blob' AND length({0}) = 16"),
 }
+
+#: Conditions that ask for a function of ours, which a shell has not.
+_BY_FUNCTION = frozenset(fits for _, fits in _PAIRS.values() if fits and _IS_UTF8 in fits)
 
 
 # -- sizes ---------------------------------------------------------------------------------------
