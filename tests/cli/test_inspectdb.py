@@ -113,6 +113,24 @@ def test_tables_of_all_sorts(legacy: Project, style: str) -> None:
     adopted(legacy, style)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("style", STYLES)
+def test_domains_are_read_whole(style: str, empty_app: Project) -> None:
+    run_all(
+        empty_app,
+        "CREATE DOMAIN posint AS integer CHECK (VALUE > 0);\n"
+        "CREATE DOMAIN zip AS varchar(9) DEFAULT '007' CONSTRAINT digits CHECK (VALUE ~ '^[0-9]+$');\n"
+        "CREATE TABLE place (id posint PRIMARY KEY, zip zip)",
+    )
+    adopted(empty_app, style)
+    read = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace ORDER BY 1"
+    there = empty_app.query(read)
+    empty_app.do("migrate", "blog", "zero")
+    assert empty_app.query(read) == []
+    empty_app.do("migrate")
+    assert empty_app.query(read) == there
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_optuna(empty_app: Project, style: str) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)

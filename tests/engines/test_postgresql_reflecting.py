@@ -57,6 +57,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
+from whimbrel.schema.types import make_type
 
 
 @pytest.fixture
@@ -70,6 +71,12 @@ def connection(postgresql_url: str) -> Iterator[Connection]:
 # -- every kind of thing, as it is read ------------------------------------------------------------
 
 
+POSINT = own(
+    "DOMAIN",
+    name="posint",
+    data_type=INTEGER,
+    check=make_type("sqlalchemy:text", "VALUE > 0"),
+)
 TYPES = {
     "smallint": SMALL,
     "integer": INTEGER,
@@ -118,9 +125,20 @@ TYPES = {
     "varchar(3)[]": array(varchar(3)),
     "integer[][]": array(INTEGER),
     "timestamp(3)[]": array(own("TIMESTAMP", precision=3)),
-    "posint": own("DOMAIN", name="posint", data_type=INTEGER),
-    "posint[]": array(own("DOMAIN", name="posint", data_type=INTEGER)),
+    "posint": POSINT,
+    "posint[]": array(POSINT),
     "s.short": own("DOMAIN", name="short", data_type=varchar(20), schema="s"),
+    "whole": own(
+        "DOMAIN",
+        name="whole",
+        data_type=varchar(9),
+        check=make_type(
+            "sqlalchemy:text", "((VALUE)::text <> ''::text) AND (length((VALUE)::text) > 1)"
+        ),
+        collation="C",
+        default=make_type("sqlalchemy:text", "'ab'::character varying"),
+        not_null=True,
+    ),
     '"Odd one"': enum("a", "it's", name="Odd one"),
     "s.mood[]": array(enum("sad", schema="s")),
     "empty": enum(name="empty"),
@@ -134,6 +152,7 @@ THEIR_TYPES = (
     "CREATE SCHEMA vector",
     "CREATE DOMAIN posint AS integer CHECK (VALUE > 0)",
     "CREATE DOMAIN s.short AS varchar(20)",
+    "CREATE DOMAIN whole AS varchar(9) COLLATE \"C\" DEFAULT 'ab' NOT NULL CHECK (VALUE <> '') CHECK (length(VALUE) > 1)",
     "CREATE TYPE pair AS (a integer, b text)",
     "CREATE TYPE \"Odd one\" AS ENUM ('a', 'it''s')",
     "CREATE TYPE s.mood AS ENUM ('sad')",

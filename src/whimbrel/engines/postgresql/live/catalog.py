@@ -82,8 +82,10 @@ def tables(connection: Connection, which: str) -> list[RowMapping]:
 def columns(connection: Connection, tables: str) -> list[RowMapping]:
     """A column with its type, its default, and the sequence that it owns.
 
-    ``base`` is its type, or that of its array's items; ``under`` is what a domain is made of.
+    ``base`` is its type, or that of its array's items; ``under`` is what a domain is made of, and
+    what begins with ``domain_`` says the rest of it.
     """
+    checks = "FROM pg_constraint k WHERE k.contypid = b.oid AND k.contype = 'c'"
     sql = f"""
         SELECT a.attrelid AS table, a.attname::text AS name, NOT a.attnotnull AS null,
                a.attidentity::text AS identity, a.attgenerated::text AS generated,
@@ -94,6 +96,12 @@ def columns(connection: Connection, tables: str) -> list[RowMapping]:
                b.oid AS base, b.typtype::text AS kind, bn.nspname::text AS base_schema,
                b.typname::text AS base_name,
                format_type(nullif(b.typbasetype, 0), b.typtypmod) AS under,
+               b.typnotnull AS domain_required, b.typdefault AS domain_default,
+               CASE WHEN b.typcollation <> u.typcollation THEN {_collation("bl")} END
+                   AS domain_collation,
+               (SELECT string_agg(pg_get_expr(k.conbin, 0), ' AND ' ORDER BY k.conname) {checks})
+                   AS domain_check,
+               (SELECT min(k.conname::text) {checks} HAVING count(*) = 1) AS domain_constraint,
                s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minvalue,
                s.seqmax AS maxvalue, s.seqcycle AS cycle, s.seqcache AS cache,
                format_type(s.seqtypid, NULL) AS counted,
@@ -104,6 +112,8 @@ def columns(connection: Connection, tables: str) -> list[RowMapping]:
         LEFT JOIN pg_type i ON i.oid = t.typelem AND i.typarray = t.oid
         JOIN pg_type b ON b.oid = coalesce(i.oid, t.oid)
         JOIN pg_namespace bn ON bn.oid = b.typnamespace
+        LEFT JOIN pg_type u ON u.oid = nullif(b.typbasetype, 0)
+        LEFT JOIN pg_collation bl ON bl.oid = b.typcollation
         LEFT JOIN pg_collation l ON l.oid = a.attcollation
         LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
         LEFT JOIN (pg_depend w JOIN pg_sequence s ON s.seqrelid = w.objid)

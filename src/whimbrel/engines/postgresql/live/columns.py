@@ -8,6 +8,7 @@ from typing import Any
 from whimbrel.engines.postgresql.live.catalog import Row
 from whimbrel.engines.postgresql.live.text import bare, settled
 from whimbrel.engines.postgresql.live.types import array_of, in_its_words, type_of
+from whimbrel.schema.domains import PATH as DOMAIN
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column, Computed, Identity, Sequence, Serial
 from whimbrel.schema.types import ColumnType, EnumType, make_type
@@ -56,12 +57,22 @@ def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> Column
         return enums.get(row["base"])
     if row["kind"] != "d":
         return None
-    schema = place(row["base_schema"])
-    within: dict[str, Any] = {"schema": schema} if schema is not None else {}
     under = type_of(row["under"]) if row["under"] else in_its_words(row["spelled"])
-    return make_type(
-        "sqlalchemy.dialects.postgresql:DOMAIN", name=row["base_name"], data_type=under, **within
-    )
+    said = {"schema": place(row["base_schema"]), **_of_domain(row)}
+    given = {name: each for name, each in said.items() if each is not None}
+    return make_type(DOMAIN, name=row["base_name"], data_type=under, **given)
+
+
+def _of_domain(row: Row) -> dict[str, Any]:
+    """What a domain says beside its name and what it is made of; None for what it does not say."""
+    check, default, named = row["domain_check"], row["domain_default"], row["domain_constraint"]
+    return {
+        "check": make_type("sqlalchemy:text", bare(check)) if check else None,
+        "constraint_name": named if named != f"{row['base_name']}_check" else None,
+        "default": make_type("sqlalchemy:text", default) if default else None,
+        "not_null": True if row["domain_required"] else None,
+        "collation": row["domain_collation"],
+    }
 
 
 # -- numbers ---------------------------------------------------------------------------------------
