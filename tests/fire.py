@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -87,7 +88,7 @@ def start(
         migrate(load_config(project.root), Target("blog", name) if name else Target(), **options)
         os._exit(0)
     except BaseException:
-        Path("said").write_text(traceback.format_exc()[-1000:])
+        Path(f"said-{os.getpid()}").write_text(traceback.format_exc()[-1000:])
     finally:
         os._exit(1)
 
@@ -97,10 +98,24 @@ def code_of(runner: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
 
 
+def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so; not for ever."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def said(project: Project, runner: int) -> str:
+    """The error by which a runner has ended; nothing, if by none."""
+    file = project.root / f"said-{runner}"
+    return file.read_text() if file.exists() else ""
+
+
 def wait(project: Project, *runners: int) -> None:
     """Until all have ended, and well."""
     codes = [code_of(runner) for runner in runners]
-    assert not any(codes), (project.root / "said").read_text()
+    assert not any(codes), [said(project, runner) for runner in runners]
 
 
 def run_at_once(project: Project, runners: int, name: str | None = None) -> None:

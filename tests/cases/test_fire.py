@@ -20,7 +20,7 @@ from run.data import Rows
 from whimbrel.engines.base import Blocker
 from whimbrel.errors import DataError, LockError, StepError, UnsupportedError
 from whimbrel.report.run import Lines
-from whimbrel.run.events import WaitingForLock
+from whimbrel.run.events import Event, WaitingForLock, WaitingForRunner
 
 
 @pytest.fixture
@@ -56,8 +56,7 @@ def test_who_waits_goes_on_where_another_was_killed(anywhere: Project) -> None:
         "blog/migrations/0002_parts.py", fire.PARTS.replace('call("b")', 'call("b", 60)', 1)
     )
     killed = fire.start(anywhere)
-    while "b" not in fire.calls(anywhere):
-        time.sleep(0.02)
+    fire.until(lambda: "b" in fire.calls(anywhere))
     anywhere.write("blog/migrations/0002_parts.py", fire.PARTS)
     waiting = [fire.start(anywhere) for _ in range(2)]
     time.sleep(0.3)
@@ -192,7 +191,8 @@ import time
 
 def f(apps, schema_editor):
     Path("begun").touch()
-    time.sleep(0.7)
+    while not Path("go").exists():
+        time.sleep(0.02)
     raise ValueError("no")
 """
 
@@ -208,21 +208,27 @@ def with_dumps(rows: Rows, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return rows.made(7)
 
 
+def touch_waiting(event: Event) -> None:
+    if isinstance(event, WaitingForRunner):
+        Path("waiting").touch()
+
+
 def test_a_backup_is_never_overwritten(with_dumps: Rows) -> None:
     """hostile/02: what comes second has another database to copy."""
     project, copy = with_dumps.project, with_dumps.project.root / "copy"
     with_dumps.file("0002_drop", 'migrations.RemoveField("Row", "number")')
     with_dumps.file("0003_f", "RunPython(f)", SLOW)
     first = fire.start(project, backup=Path("copy"))
-    while not (project.root / "begun").exists():
-        time.sleep(0.02)
+    fire.until((project.root / "begun").exists)
     kept = copy.read_bytes()
-    (project.root / "copy").rename(project.root / "away")  # so that nothing stops it at its start
-    second = fire.start(project, backup=Path("copy"))
-    time.sleep(0.2)
-    (project.root / "away").rename(project.root / "copy")
+    copy.rename(project.root / "away")  # so that nothing stops the second at its start
+    second = fire.start(project, backup=Path("copy"), tell=touch_waiting)
+    fire.until((project.root / "waiting").exists)
+    (project.root / "away").rename(copy)
+    (project.root / "go").touch()
     assert [fire.code_of(first), fire.code_of(second)] == [1, 1]
-    assert "a backup overwrites nothing" in (project.root / "said").read_text()
+    assert "ValueError: no" in fire.said(project, first)
+    assert "a backup overwrites nothing" in fire.said(project, second)
     assert copy.read_bytes() == kept
     assert not list(project.root.glob("*.part"))
 
@@ -239,8 +245,7 @@ def test_a_killed_backup_has_not_its_name(rows: Rows, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(os, "link", lambda *_: time.sleep(60))
     running = fire.start(rows.project, before=os.setsid, backup=Path("copy"))
-    while not any(part.stat().st_size for part in root.glob("*.part")):
-        time.sleep(0.02)
+    fire.until(lambda: any(part.stat().st_size for part in root.glob("*.part")))
     os.killpg(running, signal.SIGKILL)
     assert fire.code_of(running) == -signal.SIGKILL
     assert not (root / "copy").exists()
@@ -255,7 +260,7 @@ def test_a_full_disk_is_an_error_of_the_backup(with_dumps: Rows) -> None:
     with_dumps.file("0002_drop", 'migrations.RemoveField("Row", "number")')
     running = fire.start(project, before=fill, backup=Path("copy"))
     assert fire.code_of(running) == 1
-    said = (project.root / "said").read_text()
+    said = fire.said(project, running)
     assert "whimbrel.errors.DatabaseError" in said
     assert "Nothing was migrated." in said
     assert [
@@ -310,8 +315,7 @@ def test_an_interrupted_backfill_says_what_is_committed(
     backfill = 'migrations.Backfill("Row", set={"number": 7}, pause=0.3, reverse={"number": 0})'
     anywhere.migration("blog", "0002_fill", backfill, after=[("blog", "0001_row")])
     running = anywhere.start("migrate")
-    while not (done := walked(anywhere)):
-        time.sleep(0.02)
+    fire.until(lambda: walked(anywhere))
     running.send_signal(sent)
     said = running.communicate()[1]
     assert running.returncode == code, said
