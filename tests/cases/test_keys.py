@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -272,6 +273,44 @@ def test_a_naming_convention_of_primary_keys_comes_and_goes(
 ) -> None:
     """To models that others point at, in a database with history and rows."""
     assert_becomes(pointing(before), pointing(after), databases)
+
+
+def pointed_at(*more: Any, dialect: str | None = None, unique: bool | None = None) -> sa.MetaData:
+    metadata = sa.MetaData()
+    sa.Table(
+        "par",
+        metadata,
+        Column("id", Integer, primary_key=True, unique=unique),
+        Column("x", Integer, unique=True),
+        *more,
+    )
+    key = sa.ForeignKeyConstraint(["x"], ["par.x"])
+    if dialect is not None:
+        key.ddl_if(dialect=dialect)
+    item = Column("id", Integer, primary_key=True)
+    sa.Table("item", metadata, item, Column("x", Integer), key)
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({}, {"unique": True, "named": "u"}, id="corpora/01, 10: in a history"),
+        pytest.param({"named": "u"}, {"named": "v"}, id="corpora/01, another name"),
+        pytest.param({}, {"dialect": "sqlite"}, id="corpora/08, a key is one dialect's"),
+        pytest.param({"dialect": "sqlite"}, {"dialect": "postgresql"}, id="corpora/08, another's"),
+    ],
+)
+@pytest.mark.parametrize("way", [1, -1], ids=["there", "back"])
+def test_keys_change_in_a_database_with_history(
+    before: dict[str, Any], after: dict[str, Any], way: int, databases: Databases
+) -> None:
+    old, new = [
+        pointed_at(*([sa.UniqueConstraint("x", name=name)] if name else []), **options)
+        for options in map(dict, [before, after][::way])
+        for name in [options.pop("named", None)]
+    ]
+    assert_becomes(old, new, databases)
 
 
 def named(table: str, **options: str) -> State:
