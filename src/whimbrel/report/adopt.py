@@ -71,7 +71,7 @@ def next_steps(adopted: Adopted) -> list[str]:
     """What is to be done now, a line or more for each kind of thing that is left."""
     steps: list[str] = []
     if adopted.unrun:
-        steps.append(f"env.py could not be run, and was only read: {adopted.unrun}")
+        steps.append(adopted.unrun)
     for database in adopted.databases:
         for said in (_next(adopted, database), _leaving_strangers(database)):
             if said and said not in steps:

@@ -61,7 +61,7 @@ class Adopted:
     """What an adoption did, or (dry) would do.
 
     configured: the text that its file got. written: a module that collects the models, and its
-    text. unrun: why env.py was only read.
+    text. unrun: how far env.py could be run, if not to its end.
     """
 
     wanted: Wanted
@@ -120,7 +120,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
         tuple(adopted(adoption, alias) for alias in aliases),
         wanted.dry_run,
         models.written,
-        environment.error,
+        environment.trouble,
     )
 
 

@@ -55,6 +55,15 @@ class Environment:
     version_table: Name | None = None
     error: str | None = None
 
+    @property
+    def trouble(self) -> str | None:
+        """How far it could be run, for people; None where it ran to its end."""
+        if self.error is None:
+            return None
+        if self.targets:
+            return f"env.py stopped before its end, and what it had by then is taken: {self.error}"
+        return f"env.py could not be run, and was only read: {self.error}"
+
 
 def environment_of(project: AlembicProject, root: Path) -> Environment:
     """Run a project's env.py as ``alembic upgrade --sql`` would, with no revision to run."""

@@ -111,15 +111,15 @@ class Settings(Nothing):
 class Context(Nothing):
     """``alembic.context``. said: the options of each call of ``configure``."""
 
-    def __init__(self, config: Settings) -> None:
-        self.config = config
+    def __init__(self, config: Settings, offline: bool = True) -> None:
+        self.config, self.offline = config, offline
         self.said: list[dict[str, Any]] = []
 
     def configure(self, *args: Any, **options: Any) -> None:
         self.said.append(options)
 
     def is_offline_mode(self) -> bool:
-        return True
+        return self.offline
 
     def begin_transaction(self) -> Any:
         return nullcontext()
@@ -137,6 +137,17 @@ def stand_in(context: Context) -> None:
         alembic.op = Nothing()
     loaded: dict[str, Any] = sys.modules
     alembic.context = loaded["alembic.context"] = context
+
+
+def run_as_it_can(env: Path, config: Path) -> tuple[Context, dict[str, Any], str | None]:
+    """Run an env.py offline, or, where it refuses that, as if there were a connection."""
+    for offline in (True, False):
+        context = Context(Settings(config), offline)
+        stand_in(context)
+        names, error = run(env)
+        if context.said or error is None:
+            break
+    return context, names, error
 
 
 def run(env: Path) -> tuple[dict[str, Any], str | None]:
@@ -270,9 +281,7 @@ def main() -> None:
     sys.path[:0] = asked["paths"]
     builtins.open = _nothing_written
     without_connections()
-    context = Context(Settings(Path(asked["config"])))
-    stand_in(context)
-    names, error = run(Path(asked["env"]))
+    context, names, error = run_as_it_can(Path(asked["env"]), Path(asked["config"]))
     version = {key: value for each in context.said for key, value in each.items()}
     found = {
         "targets": [target(each, context.said) for each in metadatas_of(context.said, names)],
