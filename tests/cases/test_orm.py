@@ -251,6 +251,7 @@ def questions_that_mean_nothing(apps: Any, editor: Any, m: Any) -> Any:
         lambda: posts.filter(author__in=[model(name="never saved")]).count(),
         lambda: model.objects.filter(age="x").count(),
         lambda: model.objects.filter(ok="perhaps").count(),
+        lambda: model.objects.update(age=m.Case(m.When(m.Q(), then=1))),
         lambda: posts.filter(author=None).count(),
         lambda: posts.filter(author__in=[]).count(),
         lambda: model.objects.filter(name=5).count(),

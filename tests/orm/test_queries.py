@@ -221,8 +221,9 @@ def test_filter(apps: Apps, name: str) -> None:
     lookups, expected = LOOKUPS[name]
     Post = apps.get_model("blog", "Post")
     assert titles(Post.objects.filter(**lookups).distinct()) == expected
-    assert titles(Post.objects.exclude(~Q(**lookups)).distinct()) == expected
+    # Under a NOT, and under two, each lookup along comments is about any of them, as in Django.
     if not any("__" in key and "comments" in key and len(lookups) > 1 for key in lookups):
+        assert titles(Post.objects.exclude(~Q(**lookups)).distinct()) == expected
         others = {*ALL} - {*expected} - LACKING.get(name, set())
         assert titles(Post.objects.exclude(**lookups)) == sorted(others)
 

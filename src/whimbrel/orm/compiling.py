@@ -80,7 +80,8 @@ class Compiler:
             self.after.append(self.scope.condition(step.condition))
         else:
             of_rows, of_groups = split(step.condition, partial(self.query.has, Aggregate))
-            self.where.append(self.scope.condition(of_rows))
+            if of_rows:
+                self.where.append(self.scope.condition(of_rows))
             if of_groups:
                 self.having.append(self.scope.condition(of_groups))
                 self.grouping += columns_of(self.scope, of_groups)

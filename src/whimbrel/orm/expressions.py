@@ -120,7 +120,7 @@ class When(Expression):
     """A branch of `Case`: ``When(price__gt=10, then=Value("dear"))``."""
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
-        if condition is None and not lookups:
+        if not lookups and (condition is None or (isinstance(condition, Q) and not condition)):
             raise QueryError("a When needs a condition", mend="When(Q(...), then=...).")
         self.condition = Q(condition, **lookups) if condition is not None else Q(**lookups)
         self.then = then
