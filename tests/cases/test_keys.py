@@ -23,9 +23,13 @@ from like_create_all import (
 )
 from whimbrel import migrations, models
 from whimbrel.detect import detect
+from whimbrel.engines import engine_for
 from whimbrel.errors import ModelError
 from whimbrel.operations.base import States
+from whimbrel.run.comparing import compare
+from whimbrel.schema.table import Name
 from whimbrel.sources.sqlalchemy import read
+from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 Declare = Callable[[sa.MetaData], object]
@@ -433,6 +437,33 @@ def test_only_the_databases_that_an_index_is_of_see_it_change(
         assert bool(steps) == (databases.dialect == concerned)
         go(connection, new, old)
         go(connection, old, State())
+
+
+def test_what_one_database_has_otherwise_says_nothing_of_others(databases: Databases) -> None:
+    """drift takes what differs from the database at hand: an index of one dialect stays that one's."""
+    own = databases.dialect
+    other = "sqlite" if own == "postgresql" else "postgresql"
+    condition = models.SQL("", **{other: "n > 1"})
+    state = indexed(
+        models.Index("n", name="i", dialects=[own]),
+        models.Index("id", "n", name="p", condition=condition),
+        models.Index("id", name="o", dialects=[other]),
+    )
+    with databases.fresh() as connection:
+        go(connection, State(), state)
+        for name, on in (("i", "n"), ("p", "id, n")):
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+            connection.exec_driver_sql(f"CREATE UNIQUE INDEX {name} ON core_doc ({on})")
+        found = compare(engine_for(own), connection, state, lambda at: True).patched
+    here, there = [
+        {
+            each.name: each
+            for each in lower(found).on(dialect).tables[Name(None, "core_doc")].indexes
+        }
+        for dialect in (own, other)
+    ]
+    assert here.keys() == {"i", "p"} and here["i"].unique and here["p"].where is None
+    assert there.keys() == {"p", "o"} and there["p"].where == models.SQL("n > 1")
 
 
 def test_one_of_two_namesakes_changes() -> None:

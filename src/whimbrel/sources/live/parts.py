@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +31,16 @@ def on_delete_of(key: ForeignKey) -> OnDelete:
 
 
 def with_parts(
-    model: Model, place: Place, parts: Iterable[Constraint | Index], there: Places
+    model: Model,
+    place: Place,
+    parts: Iterable[Constraint | Index],
+    there: Places,
+    before: Callable[[str, Any], Any] = lambda name, value: value,
 ) -> Model:
     """The model with these constraints and indexes of its table, born now.
 
     Indexes come first, as where a model is read from code. A foreign key to a table that is no
-    model is left out.
+    model is left out. before: adds to a part of a name what was said of other dialects.
     """
     parts = list(parts)
     found: dict[str, list[options.Part]] = {"indexes": [], "constraints": []}
@@ -44,12 +48,23 @@ def with_parts(
         value = value_of(live, place, there)
         if value is not None:
             kind = "indexes" if isinstance(live, Index) else "constraints"
-            model, part = _born(model, value, live.name)
+            model, part = _born(model, before(live.name, value), live.name)
             found[kind].append(part)
     return model.with_options(
         indexes=(*model.options.indexes, *found["indexes"]),
         constraints=(*model.options.constraints, *found["constraints"]),
     )
+
+
+def beside_others(value: Any, was: Any, dialect: str) -> Any:
+    """A part of one dialect's database, with what it was said to be on others."""
+    condition = getattr(was, "condition", None)
+    changed = {"dialects": was.dialects}
+    if isinstance(condition, SQL) and condition.dialects and type(value) is type(was):
+        own = value.condition.on(dialect) if value.condition is not None else ""
+        others = dict(condition.dialects)
+        changed["condition"] = SQL(condition.text, **{**others, dialect: own})
+    return options.but(value, **changed)
 
 
 def _born(model: Model, value: Any, name: str) -> tuple[Model, options.Part]:

@@ -27,7 +27,7 @@ from whimbrel.sources.live.naming import (
     places_of,
     places_of_models,
 )
-from whimbrel.sources.live.parts import with_parts
+from whimbrel.sources.live.parts import beside_others, with_parts
 from whimbrel.sources.live.reading import with_models_of
 from whimbrel.state.enums import born_labels
 from whimbrel.state.fields import Field, ManyToManyField
@@ -202,8 +202,16 @@ class _ModelPatch:
         model = self._without_lost_parts(model)
         model = self._with_key(model)
         model = self._with_new_fields(model)
-        model = with_parts(model, self.place, self.left, self.there) if self.left else model
+        if self.left:
+            model = with_parts(model, self.place, self.left, self.there, self._beside_others)
         return self._with_table_options(model)
+
+    def _beside_others(self, name: str, value: Any) -> Any:
+        """A part that the database has otherwise: other databases have what they had."""
+        options = self.model.options
+        lost = (part for part in (*options.indexes, *options.constraints) if part.key in self.lost)
+        was = next((part.value for part in lost if part.name == name), None)
+        return value if was is None else beside_others(value, was, self.patch.dialect)
 
     # -- fields
 
