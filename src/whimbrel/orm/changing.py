@@ -98,7 +98,8 @@ def _new(query: Query, field: BoundField, value: Any) -> Element:
         hop = query.meta.hop(field.name) if field.is_relation else None
         if hop is not None and hasattr(value, "_meta"):
             value = getattr(value, hop.remote)
-        return Scope(query.meta).value(stored(value, column.type), column)
+        value = stored(value, column.type, f"{query.meta.label}.{field.name}")
+        return Scope(query.meta).value(value, column)
     annotations = tuple(each for each in query.steps if isinstance(each, Annotation))
     plain = Compiler(Query(query.meta, query.alias, steps=annotations, order=()))
     made = plain.scope.value(value, column)

@@ -95,10 +95,10 @@ def is_expression(value: Any) -> bool:
     )
 
 
-def prepared(value: Any, type: TypeEngine[Any]) -> Any:
+def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
     """A value as the column's type takes it: text for a date is read, a member is its value.
 
-    Raises `QueryError` for what is no value of the type.
+    Raises `QueryError` for what is no value of the type; ``of``: what it says that it is for.
     """
     if isinstance(value, enum.Enum) and not (isinstance(type, sa.Enum) and type.enum_class):
         value = value.value
@@ -112,14 +112,14 @@ def prepared(value: Any, type: TypeEngine[Any]) -> Any:
                 return reader(value, type)
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise QueryError(
-                    f"{value!r} is no value for a column of {type!r}", mend=str(error) or None
+                    f"{value!r} is no value for {of} of {type!r}", mend=str(error) or None
                 ) from error
     return value
 
 
-def stored(value: Any, type: TypeEngine[Any]) -> Any:
+def stored(value: Any, type: TypeEngine[Any], of: str) -> Any:
     """A value as a column of the type keeps it: a decimal with as many places as it has."""
-    made = prepared(value, type)
+    made = prepared(value, type, of)
     scale = getattr(type, "scale", None)
     if isinstance(made, decimal.Decimal) and isinstance(scale, int) and made.is_finite():
         places = decimal.Decimal(1).scaleb(-scale)

@@ -87,7 +87,7 @@ def _value(instance: Any, each: BoundField) -> Any:
     value = instance.__dict__[each.attname]
     if _is_expression(instance, each):
         return Scope(each.meta).value(value, each.table_column)
-    return stored(value, each.table_column.type)
+    return stored(value, each.table_column.type, f"{each.meta.label}.{each.name}")
 
 
 def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> bool:
