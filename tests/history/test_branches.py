@@ -121,7 +121,7 @@ def fork(root: Path, *apps: str) -> Fork:
         ([UNIQUE.format("Post", "title", "u")], [UNIQUE.format("Post", "number", "u")], "name u"),
         (['migrations.Backfill("Post", set={"title": "x"})'], [remove("title")],
          "the field blog.Post.title"),
-        (['migrations.Backfill("Tag", set={"id": 1})'], [DELETE_TAG], "the model blog.Tag"),
+        (['migrations.Backfill("Post", set={"title": "x"})'], ['migrations.DeleteModel("Post")'], "the model blog.Post"),
         (['migrations.RenameEnumValue("Post", "state", "new", "fresh")'],
          ['migrations.RenameEnumValue("Post", "state", "new", "young")'], "field blog.Post.state"),
         ([f"migrations.RunSQL('SELECT 1', state_operations=[{alter('title')}])"],

@@ -213,7 +213,7 @@ def squashed(*operations: Operation) -> list[str]:
                 m.AddField("post", "author", models.ForeignKey("Author", null=True)),
                 m.AddField("author", "best", models.ForeignKey("Post", null=True)),
             ],
-            ["Create model Author", "Create model Post", "Add field best to Author"],
+            ["Create model Author", "Create model Post", "Alter field best of Author"],
             id="keys in a circle are cut once",
         ),
         pytest.param(
