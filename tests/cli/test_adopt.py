@@ -481,6 +481,7 @@ def test_where_the_models_are(empty: Project, how: str) -> None:
         assert "--models" in ended.json["error"]["mend"]
         ended = empty.run("adopt", "alembic", "--dry-run", "--json", "--models", "acme.models:Base")
         target = "acme.models:Base"
+    assert ended.code < 2, ended.out
     assert f'models = "{target}"' in ended.json["configured"]
 
 
