@@ -108,7 +108,7 @@ ROWS: dict[str, Row] = {
     "a question": (
         lambda project: project.models("blog", M1 + "    title = models.TextField()\n"),
         ["unmigrated"],
-        "None:None",
+        "blog/models.py:4",
         "the models have changes, and only a person can say which:",
     ),
     "two leaves": (

@@ -57,11 +57,9 @@ def fresh_postgresql(server: PostgresServer) -> Iterator[sa.Connection]:
 def connected_to(url: str) -> Iterator[sa.Connection]:
     # psycopg prepares what it runs often; a plan for a table as it was would fail.
     options = {"prepare_threshold": None} if url.startswith("postgresql") else {}
-    engine = sa.create_engine(
-        url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool, connect_args=options
-    )
+    engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, connect_args=options)
     with engine.connect() as connection:
-        yield connection
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
     engine.dispose()
 
 
