@@ -30,8 +30,16 @@ class Inside(Project):
 
 @contextmanager
 def _at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """In a directory and an environment; modules that come meanwhile go again."""
-    before, paths, there = Path.cwd(), list(sys.path), set(sys.modules)
+    """In a directory and an environment; modules that come meanwhile go again.
+
+    Modules of the tests that are called as the project's are set aside: there is a `blog` here, too.
+    """
+    before, paths = Path.cwd(), list(sys.path)
+    own = {path.stem for path in folder.iterdir()}
+    aside = {name: sys.modules[name] for name in sys.modules if name.partition(".")[0] in own}
+    for name in aside:
+        del sys.modules[name]
+    there = set(sys.modules)
     os.chdir(folder)
     try:
         with patch.dict(os.environ, environment, clear=True):
@@ -42,6 +50,7 @@ def _at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
         for name in [name for name in sys.modules if name not in there]:
             if not name.startswith(("whimbrel", "sqlalchemy")) and _is_in(name, folder):
                 del sys.modules[name]
+        sys.modules.update(aside)
         importlib.invalidate_caches()
 
 
