@@ -202,6 +202,7 @@ def wild_histories(draw: st.DrawFn, most: int = 12) -> list[tuple[str, Operation
     for _ in range(4 * draw(st.integers(1, most))):
         try:
             app, operation = _operation(draw, state)
+            operation.refuse(app, state)
             after = operation.apply(app, state)
             lower(after)
             for model in after:
