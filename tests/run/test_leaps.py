@@ -165,13 +165,6 @@ CASES: dict[str, tuple[list[str], int]] = {
         ],
         2,
     ),
-    "many to many no longer, and again": (
-        [
-            alter("friends", "IntegerField(null=True)"),
-            alter("friends", 'ManyToManyField("self")'),
-        ],
-        2,
-    ),
     "a model that has no rows yet": ([OTHER, OTHERS_X], 1),
     "renamed on the way": (
         [
