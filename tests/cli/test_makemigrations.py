@@ -268,7 +268,11 @@ def test_an_error_is_in_colour_on_a_terminal_unless_told_not_to(
 
 #: What the app "blog" has, that "shop" points at and then no longer does; and what becomes of it.
 TAKEN = {
-    "deleted": ("class Tag(models.Model):\n    name = models.CharField(max_length=9)\n", "", []),
+    "deleted": (
+        "class Tag(models.Model):\n    name = models.CharField(max_length=9)\n",
+        "",
+        ["--no-rename", "blog"],
+    ),
     "renamed": (
         "class Tag(models.Model):\n    name = models.CharField(max_length=9)\n",
         "class Label(models.Model):\n    name = models.CharField(max_length=9)\n",
