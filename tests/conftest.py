@@ -86,7 +86,9 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     if request.param == "sqlite":
         return Databases("sqlite", fresh_sqlite)
     server: PostgresServer = request.getfixturevalue("postgresql_server")
-    return Databases("postgresql", lambda: fresh_postgresql(server))
+    with server.connect() as connection:
+        version = connection.info.server_version // 10_000
+    return Databases("postgresql", lambda: fresh_postgresql(server), version)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

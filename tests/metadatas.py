@@ -40,8 +40,10 @@ OTHERS: list[Type] = [
 class Maker:
     """One MetaData, as Hypothesis draws it. ``columns``: those of each table, without computed ones."""
 
-    def __init__(self, draw: st.DrawFn, dialect: str) -> None:
+    def __init__(self, draw: st.DrawFn, dialect: str, version: int) -> None:
         self.draw, self.dialect = draw, dialect
+        # NULLS NOT DISTINCT came with PostgreSQL 15; SQLite leaves the word out.
+        self.has_nulls = dialect != "postgresql" or version >= 15
         self.metadata = sa.MetaData(naming_convention=self.one_of(*CONVENTIONS))
         self.columns: dict[sa.Table, list[sa.Column[Any]]] = {}
         self.numbers: dict[sa.Table, list[sa.Column[Any]]] = {}
@@ -174,7 +176,7 @@ class Maker:
         usable = self.comparable(table)
         for _ in range(self.one_of(0, 0, 1, 2)):
             options: dict[str, Any] = {}
-            if self.maybe(True, 5):
+            if self.maybe(True, 5) and self.has_nulls:
                 options["postgresql_nulls_not_distinct"] = True
             if self.maybe(True, 5):
                 options["postgresql_include"] = ["id"]
@@ -260,6 +262,6 @@ class Maker:
 
 
 @st.composite
-def metadatas(draw: st.DrawFn, dialect: str) -> sa.MetaData:
-    """A MetaData that databases of a dialect can have."""
-    return Maker(draw, dialect).made()
+def metadatas(draw: st.DrawFn, dialect: str, version: int = 0) -> sa.MetaData:
+    """A MetaData that databases of a dialect, and of a version of PostgreSQL, can have."""
+    return Maker(draw, dialect, version).made()

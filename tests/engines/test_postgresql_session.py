@@ -244,11 +244,11 @@ def test_a_lock_whose_connection_is_gone_is_not_held(pooled: sa.Engine) -> None:
     with pooled.connect() as connection, pooled.connect() as other:
         lock = ENGINE.runner_lock(connection, "x")
         assert lock is not None
-        execute(
+        holder = execute(
             other,
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' "
-            "AND granted AND pid <> pg_backend_pid()",
-        )
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()",
+        ).scalar()
+        terminate(other, holder)
         assert not lock.is_held()
         with pytest.raises(LockError):
             refuse_lost(lock)

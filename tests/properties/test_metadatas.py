@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from like_create_all import Databases, assert_like_create_all, said
 from metadatas import metadatas
+from whimbrel.errors import ModelError
 
 pytestmark = pytest.mark.reduced
 
@@ -20,10 +21,16 @@ pytestmark = pytest.mark.reduced
 )
 @given(data=st.data())
 def test_what_create_all_makes_migrate_makes(databases: Databases, data: st.DataObject) -> None:
-    metadata = data.draw(metadatas(databases.dialect))
+    metadata = data.draw(metadatas(databases.dialect, databases.version))
     for table in metadata.tables.values():
         said(str(sa.schema.CreateTable(table).compile(dialect=dialect_of(databases))))
-    assert_like_create_all(metadata, databases)
+    try:
+        assert_like_create_all(metadata, databases)
+    except ModelError as error:
+        # SQLite takes two keys of one name, from a convention: they are refused by name.
+        if "two constraints have the name" not in error.message:
+            raise
+        reject()
 
 
 def dialect_of(databases: Databases) -> sa.Dialect:
