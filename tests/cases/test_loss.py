@@ -207,6 +207,29 @@ def test_what_is_cut_off_is_asked_and_refused_or_was_asked_for(
     assert rows.query(HOLDS.format(rest)) == [(1,)]
 
 
+#: Before, after, and a value whose way back ends in an error of the database's.
+NO_WAY_BACK = {
+    "time of day": ("DateTimeField()", "TimeField()", "'2020-01-31 10:00:00.000000'"),
+    "short UUID": ("UUIDField()", "CharField(max_length=32)", "'123e4567e89b12d3a456426614174000'"),
+    "short day": ("DateField()", "CharField(max_length=5)", "'2020-01-31'"),
+    "few digits": ("IntegerField()", "DecimalField(max_digits=3, decimal_places=1)", "1234"),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "value"), NO_WAY_BACK.values(), ids=list(NO_WAY_BACK))
+def test_a_value_without_a_way_back_is_refused_in_our_words(
+    rows: Rows, before: str, after: str, value: str
+) -> None:
+    made(rows, before)
+    rows.go()
+    rows.query(f"INSERT INTO blog_item (x) VALUES ({value})")
+    rows._last = "0001_initial"
+    rows.file("0002_x", f'migrations.AlterField("Item", "x", models.{after})')
+    with pytest.raises(LossError, match=r"blog_item.x holds .*\(the row id = 1\)"):
+        rows.go()
+    assert rows.query(HOLDS.format(value)) == [(1,)]
+
+
 def test_that_values_may_be_cut_says_nothing_of_the_way_back(rows: Rows) -> None:
     wide, narrow = "CharField(max_length=20)", "CharField(max_length=3)"
     made(rows, wide)

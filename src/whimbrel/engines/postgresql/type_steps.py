@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError
 
 from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.spelling import SPELLING
@@ -36,11 +37,28 @@ class Retype:
 
     def refuse(self, connection: Connection) -> None:
         """Raises `LossError` for a row that would lose something."""
+        self._refuse_where(connection, str(self.lost))
+
+    def refuse_unreadable(self, connection: Connection) -> None:
+        """The same where looking at a row may end in an error of PostgreSQL's: it would lose as well.
+
+        A function catches it (PostgreSQL 13, 42.6.8), which is dropped with the session.
+        """
+        column, type = SPELLING.quote(self.old.name), SPELLING.type(self.old.type)
+        execute(
+            connection,
+            f"CREATE OR REPLACE FUNCTION pg_temp.whimbrel_loses({column} {type}) RETURNS boolean "
+            f"LANGUAGE plpgsql AS $whimbrel$ BEGIN RETURN {self.lost}; "
+            "EXCEPTION WHEN data_exception THEN RETURN true; END $whimbrel$",
+        )
+        self._refuse_where(connection, f"pg_temp.whimbrel_loses({column})")
+
+    def _refuse_where(self, connection: Connection, condition: str) -> None:
         key = self.table.primary_key.columns if self.table.primary_key is not None else ()
         names = [SPELLING.quote(column) for column in key if column != self.old.name]
         chosen = ", ".join([f"{SPELLING.quote(self.old.name)}::text", *names])
         at = SPELLING.at(self.table.at)
-        row = execute(connection, f"SELECT {chosen} FROM {at} WHERE {self.lost} LIMIT 1").first()
+        row = execute(connection, f"SELECT {chosen} FROM {at} WHERE {condition} LIMIT 1").first()
         if row is not None:
             type = SPELLING.type(self.new.type)
             raise loss(self.table, self.old, self.new, type, tuple(row), SPELLING)
@@ -65,7 +83,14 @@ def type_step(step: Step, at: Name, columns: Sequence[Retype]) -> TypeStep:
 
     def statements(connection: Connection) -> Iterator[str]:
         yield f"LOCK TABLE {SPELLING.at(at)} IN ACCESS EXCLUSIVE MODE"
-        if execute(connection, query).first() is not None:
+        try:
+            with connection.begin_nested():
+                is_lost = execute(connection, query).first() is not None
+        except DataError:
+            for each in looked_at:
+                each.refuse_unreadable(connection)
+            raise
+        if is_lost:
             for each in looked_at:
                 each.refuse(connection)
         yield sql
