@@ -23,6 +23,11 @@ CONVENTIONS: list[dict[str, str]] = [
 TABLES = ("one", "two", "log.2024", "Order")
 NAMES = ("a", "b", "A b", "select", "c%")
 DIALECTS = ("postgresql", "sqlite", "mysql")
+#: Storage parameters of a table came with SQLAlchemy 2.1.
+HAS_STORAGE = any(
+    kind is sa.Table and "with" in (arguments or {})
+    for kind, arguments in postgresql.dialect.construct_arguments or []
+)
 
 Type = Callable[[], Any]
 NUMBERS: list[Type] = [sa.Integer, sa.BigInteger]
@@ -104,7 +109,7 @@ class Maker:
             options["sqlite_with_rowid"] = False
         if self.unlogged:
             options["prefixes"] = ["UNLOGGED"]
-        if self.maybe(True, 8):
+        if HAS_STORAGE and self.maybe(True, 8):
             options["postgresql_with"] = {"fillfactor": 80}
         made = sa.Table(
             name,
