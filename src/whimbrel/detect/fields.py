@@ -35,10 +35,9 @@ from whimbrel.detect.references import (
 from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
-from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+from whimbrel.state.fields import Field, ForeignKey
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.naming import through_table_name
 from whimbrel.state.options import PrimaryKeyConstraint
 from whimbrel.state.state import State
 
@@ -68,17 +67,16 @@ def change_fields(work: Work) -> None:
 
 def _ask_to_replace(work: Work, old: Model, new: Model, each: ModelField) -> None:
     """Nothing that holds data goes, for something of the same name, without a word."""
-    holder = _holder(each.field)
+    holder = _holder(old, each)
     if holder is not None and old.options.managed and new.options.managed:
         work.questioner.ask(ReplaceQuestion(f"{new.label}.{each.name}", holder))
 
 
-def _holder(field: Field) -> str | None:
+def _holder(model: Model, each: ModelField) -> str | None:
     """What a field keeps its data in: None where that is nothing of its own."""
-    if field.has_column:
-        return None if field.computed() is not None else "column"
-    own = isinstance(field, ManyToManyField) and field.through is None
-    return "table" if own else None
+    if each.field.has_column:
+        return None if each.field.computed() is not None else "column"
+    return "table" if model.between(each) else None
 
 
 def _remove(work: Work, model: Model, each: ModelField) -> None:
@@ -95,9 +93,9 @@ def gone_field_tokens(
     provides.update(enums_in(each.field))
     if each.field.primary_key:
         provides.add(has_primary_key(model.label))
-    if isinstance(each.field, ManyToManyField) and each.field.through is None:
-        table = each.field.db_table or through_table_name(model.db_table, each.name)
-        provides.add(free_table(model.options.schema, table))
+    table = model.between(each)
+    if table is not None:
+        provides.add(free_table(table))
     needs = {unused_field(model.label, each.name), unreferenced_field(model.label, each.name)}
     return frozenset(provides), frozenset(needs - provides)
 
@@ -133,9 +131,9 @@ def new_field_task(
     needs = needs_of_field(model, each.name, work.new)
     wishes = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
     wishes.update(enums_in(field))
-    if isinstance(field, ManyToManyField) and field.through is None:
-        table = field.db_table or through_table_name(model.db_table, each.name)
-        wishes.add(free_table(model.options.schema, table))
+    table = model.between(each)
+    if table is not None:
+        wishes.add(free_table(table))
     return Task(
         model.app,
         AddField(model.name, each.name, field, preserve_default),

@@ -21,7 +21,6 @@ from whimbrel.detect.plan import (
 )
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, AlterModelOptions, Operation, RemoveField
-from whimbrel.state.fields import Field, ManyToManyField
 from whimbrel.state.model import Model
 from whimbrel.state.options import PrimaryKeyConstraint
 
@@ -33,11 +32,7 @@ def is_exchanged(work: Work, old: Model, new: Model) -> bool:
     if before <= after or after <= before or _is_declared(old) or _is_declared(new):
         return False
     pointing = next(work.state.pointing_at([old.label.lower()]), None)
-    return pointing is not None or any(_has_own_table(each.field) for each in old.fields)
-
-
-def _has_own_table(field: Field) -> bool:
-    return isinstance(field, ManyToManyField) and field.through is None
+    return pointing is not None or any(map(old.between, old.fields))
 
 
 def _is_declared(model: Model) -> bool:

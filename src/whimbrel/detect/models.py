@@ -38,10 +38,9 @@ from whimbrel.detect.references import (
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.schema.types import enum_types
-from whimbrel.state.fields import ForeignKey, ManyToManyField
+from whimbrel.state.fields import ForeignKey
 from whimbrel.state.lowering import column_types
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.naming import through_table_name
 from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
 from whimbrel.state.state import State
 
@@ -138,7 +137,7 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
         return None
     cut = _Cut(model, {each.name for each in model.fields if labels_of(each.field) & others})
     cut.fields = _with_what_is_made_of(model, cut.fields)
-    for part in (*model.options.indexes, *model.options.constraints):
+    for part in model.options.parts:
         to = part.value.to.lower() if isinstance(part.value, ForeignKeyConstraint) else ""
         if to in others or fields_in(model, part) & cut.fields:
             cut.parts.append(part)
@@ -156,7 +155,7 @@ def _create(work: Work, whole: _Cut) -> None:
     cut, stand_ins = _with_columns(whole, work.new)
     model = cut.model
     fields = [each for each in model.fields if each.name not in cut.fields]
-    parts = [part for part in _parts(model) if part not in cut.parts]
+    parts = [part for part in model.options.parts if part not in cut.parts]
     operation = CreateModel(
         model.name,
         [(each.name, each.field) for each in fields],
@@ -224,10 +223,6 @@ def _add_groups(work: Work, model: Model) -> None:
     work.add(Task(model.app, operation, OPTIONS, frozenset({has_key(model.label)}), needs))
 
 
-def _parts(model: Model) -> tuple[Part, ...]:
-    return (*model.options.indexes, *model.options.constraints)
-
-
 def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | None:
     """The options that are not as a model has them anyway."""
     plain, own = Options(), model.options
@@ -278,20 +273,11 @@ def _wished(
     own = has_model(model.label)[1]
     needed = _needed(work, model, fields, parts)
     yield from (has_key(token[1]) for token in needed if token[1] != own)
-    yield from (free_table(*table) for table in tables_of(model, fields))
+    yield from (
+        free_table(table) for table in (model.at, *filter(None, map(model.between, fields)))
+    )
     yield from (free_name(part.name) for part in parts)
     yield from (token for each in fields for token in sorted(enums_in(each.field)))
-
-
-def tables_of(
-    model: Model, fields: list[ModelField] | tuple[ModelField, ...]
-) -> Iterator[tuple[str | None, str]]:
-    """The tables of a model and of its many-to-many fields."""
-    schema = model.options.schema
-    yield schema, model.db_table
-    for each in fields:
-        if isinstance(each.field, ManyToManyField) and each.field.through is None:
-            yield schema, each.field.db_table or through_table_name(model.db_table, each.name)
 
 
 # -- deleting
@@ -312,8 +298,8 @@ def _delete(work: Work, cut: _Cut) -> None:
         if isinstance(part.value, ForeignKeyConstraint) and part not in cut.parts
     )
     provides.update(unreferenced_model(base) for base in model.bases)
-    provides.update(free_table(*table) for table in tables_of(model, model.fields))
-    provides.update(free_name(part.name) for part in _parts(model))
+    provides.update(free_table(table) for table in model.tables())
+    provides.update(free_name(part.name) for part in model.options.parts)
     provides.update(token for each in model.fields for token in enums_in(each.field))
     needs = {unreferenced_model(model.label), *(no_field(model.label, name) for name in cut.fields)}
     provides -= needs

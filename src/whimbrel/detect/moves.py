@@ -45,10 +45,10 @@ def hand_over(work: Work, old: Model, new: Model) -> None:
 
 def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
     """A new model on the very table of one that is gone is that one: there is nothing to ask."""
-    born = {(new.app, new.options.schema, new.db_table): new for new in work.born}
+    born = {(new.app, new.at): new for new in work.born}
     pairs = []
     for old in work.gone:
-        new = born.pop((old.app, old.options.schema, old.db_table), None)
+        new = born.pop((old.app, old.at), None)
         if new is not None and old.options.managed == new.options.managed:
             pairs.append((old, new))
     return pairs
@@ -93,7 +93,7 @@ def _take_over(work: Work, app: str) -> None:
 
     def score(was: str, now: str) -> float:
         old, new = olds[was], news[now]
-        is_same_table = was != now and _table(old) == _table(new)
+        is_same_table = was != now and old.at == new.at
         return is_same_table + model_score(replace(old, name=now), new, passing)
 
     for was, now in taken_names(work, Subject.MODEL, app, [*olds], [*news], score):
@@ -107,10 +107,6 @@ def _put_aside(work: Work, model: Model, names: set[str]) -> None:
     work.rename(
         model.app, operation, needs={has_model(model.label)}, after=_apps_pointing_at(work, model)
     )
-
-
-def _table(model: Model) -> tuple[str | None, str]:
-    return model.options.schema, model.db_table
 
 
 def _rename_chained(work: Work) -> None:

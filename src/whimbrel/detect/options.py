@@ -54,8 +54,8 @@ def _table(old: Model, new: Model) -> Iterator[Task]:
             new.app,
             AlterModelTable(new.name, after.db_table, after.written_schema),
             OPTIONS,
-            frozenset({free_table(before.schema, old.db_table)}),
-            wishes=frozenset({free_table(after.schema, new.db_table)}),
+            frozenset({free_table(old.at)}),
+            wishes=frozenset({free_table(new.at)}),
         )
     if before.db_table_comment != after.db_table_comment:
         yield Task(new.app, AlterModelTableComment(new.name, after.db_table_comment), OPTIONS)

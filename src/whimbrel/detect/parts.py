@@ -130,10 +130,7 @@ def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], 
 
 def _shared(*models: Model) -> set[str]:
     """The names that several indexes or constraints have, each on dialects of its own."""
-    names = [
-        [part.name for part in (*model.options.indexes, *model.options.constraints)]
-        for model in models
-    ]
+    names = [[part.name for part in model.options.parts] for model in models]
     return {name for each in names for name in each if each.count(name) > 1}
 
 

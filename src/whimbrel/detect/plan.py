@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from whimbrel.operations import Operation
+from whimbrel.schema.table import Name
 
 #: The app's leaf in the history that was there before this detection.
 LATEST = "__latest__"
@@ -144,6 +145,6 @@ def free_name(name: str) -> Token:
     return ("free name", "", name)
 
 
-def free_table(schema: str | None, table: str) -> Token:
+def free_table(at: Name) -> Token:
     """No table has this name any more."""
-    return ("free table", schema or "", table)
+    return ("free table", at.schema or "", at.name)

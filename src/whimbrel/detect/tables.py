@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
 
 from whimbrel.detect.questions import GoneQuestion, TableQuestion
 from whimbrel.detect.work import Work
-from whimbrel.state.fields import ManyToManyField
+from whimbrel.schema.table import Name
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.naming import through_table_name
-
-#: A table by its schema and name.
-TableName: TypeAlias = tuple[str | None, str]
 
 
 def ask_for_taken_tables(work: Work) -> None:
@@ -21,7 +16,7 @@ def ask_for_taken_tables(work: Work) -> None:
     takers = dict(_coming(work))
     for table, place in dict(_going(work)).items():
         if table in takers:
-            work.questioner.ask(TableQuestion(work.origin(place), table[1], takers[table]))
+            work.questioner.ask(TableQuestion(work.origin(place), table.name, takers[table]))
 
 
 def ask_for_doubtful(work: Work, doubtful: Mapping[str, str]) -> None:
@@ -39,7 +34,7 @@ def ask_for_doubtful(work: Work, doubtful: Mapping[str, str]) -> None:
         work.questioner.ask(GoneQuestion(place, tuple(labels), why))
 
 
-def _going(work: Work) -> Iterator[tuple[TableName, str]]:
+def _going(work: Work) -> Iterator[tuple[Name, str]]:
     """The tables that go, with the places of what has them."""
     for model in work.gone:
         yield from _all_of(model)
@@ -47,13 +42,13 @@ def _going(work: Work) -> Iterator[tuple[TableName, str]]:
         yield from _between(old, (each for each in old.fields if new.find(each.name) is None))
 
 
-def _coming(work: Work) -> Iterator[tuple[TableName, str]]:
+def _coming(work: Work) -> Iterator[tuple[Name, str]]:
     """The tables that come, or get another name, with the places of what will have them."""
     for model in work.born:
         yield from _all_of(model)
     for old, new in work.kept:
-        if _table_of(old) != _table_of(new) and new.options.managed:
-            yield _table_of(new), new.label
+        if old.at != new.at and new.options.managed:
+            yield new.at, new.label
         yield from _between(new, (each for each in new.fields if not _stays(old, each)))
 
 
@@ -62,19 +57,15 @@ def _stays(old: Model, new: ModelField) -> bool:
     return before is not None and alterable(before.field, new.field)
 
 
-def _all_of(model: Model) -> Iterator[tuple[TableName, str]]:
+def _all_of(model: Model) -> Iterator[tuple[Name, str]]:
     if model.options.managed:
-        yield _table_of(model), model.label
+        yield model.at, model.label
     yield from _between(model, model.fields)
 
 
-def _between(model: Model, fields: Iterable[ModelField]) -> Iterator[tuple[TableName, str]]:
+def _between(model: Model, fields: Iterable[ModelField]) -> Iterator[tuple[Name, str]]:
     """The tables of many-to-many fields that have one of their own."""
     for each in fields if model.options.managed else ():
-        if isinstance(each.field, ManyToManyField) and each.field.through is None:
-            name = each.field.db_table or through_table_name(model.db_table, each.name)
-            yield (model.options.schema, name), f"{model.label}.{each.name}"
-
-
-def _table_of(model: Model) -> TableName:
-    return model.options.schema, model.db_table
+        table = model.between(each)
+        if table is not None:
+            yield table, f"{model.label}.{each.name}"

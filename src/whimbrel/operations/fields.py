@@ -20,7 +20,6 @@ from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State, bound
 
 
@@ -168,10 +167,10 @@ def _instead(model: Model, old: ModelField, new: Field) -> str:
         f"RemoveField({model.name!r}, {name!r}), they go."
     )
     if isinstance(old.field, ManyToManyField) and isinstance(new, ManyToManyField):
-        table = old.field.db_table or through_table_name(model.db_table, name)
-        if new.through is not None and old.field.through is None:
+        table = model.between(old)
+        if new.through is not None and table is not None:
             lines += (
-                f" Where {new.through} is to have the table that is there (db_table={table!r}), "
+                f" Where {new.through} is to have the table that is there (db_table={table.name!r}), "
                 "say it of the models alone: SeparateDatabaseAndState(state_operations=[...])."
             )
     return lines

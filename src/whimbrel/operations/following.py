@@ -32,7 +32,7 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
 
     What SQL text mentions is not counted: a word in it may be a column, or something else.
     """
-    found = [part.name for part in _parts(model) if each.name in names_in(part.value)]
+    found = [part.name for part in model.options.parts if each.name in names_in(part.value)]
     for option in ("unique_together", "primary_key"):
         given = getattr(model.options, option)
         if any(each.name in group for group in (given if option == "unique_together" else [given])):
@@ -45,10 +45,6 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
         and each.name in other.field.expression.names()
     ]
     return found + list(_pointing_names(state, model, each.name))
-
-
-def _parts(model: Model) -> tuple[Part, ...]:
-    return (*model.options.indexes, *model.options.constraints)
 
 
 def names_in(value: Any) -> frozenset[str]:

@@ -7,13 +7,9 @@ database has what the models say of it, and the operation is applied to that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from whimbrel.errors import StateError
-from whimbrel.state.fields.relations import ManyToManyField
-from whimbrel.state.model import Model
-from whimbrel.state.naming import through_table_name
 from whimbrel.state.state import State
 
 if TYPE_CHECKING:
@@ -45,20 +41,15 @@ def _adopted(states: States, labels: frozenset[str]) -> State:
     """The database, in which models of these labels are what the models' state says of them."""
     models, database = states
     wanted = {label: models.models.get(label) for label in _with_targets(states, labels)}
-    tables = {
-        table
-        for model in wanted.values()
-        if model is not None
-        for table in (_table(model), *_tables_between(model))
-    }
+    tables = {table for model in wanted.values() if model is not None for table in model.tables()}
     # Of a many-to-many table that is a model's own now, the models say that it is no field's.
     for label, model in database.models.items():
-        if label in models.models and not tables.isdisjoint(_tables_between(model)):
+        if label in models.models and not tables.isdisjoint(map(model.between, model.fields)):
             wanted.setdefault(label, models.models[label])
     left = [
         label
         for label, model in database.models.items()
-        if label not in models.models and (label in wanted or _table(model) in tables)
+        if label not in models.models and (label in wanted or model.at in tables)
     ]
     return database.adopting([each for each in wanted.values() if each], left, models)
 
@@ -74,19 +65,6 @@ def _with_targets(states: States, labels: frozenset[str]) -> list[str]:
         found.update(dict.fromkeys(new))
         fresh += new
     return list(found)
-
-
-def _table(model: Model) -> tuple[str | None, str]:
-    return model.options.schema, model.db_table
-
-
-def _tables_between(model: Model) -> Iterator[tuple[str | None, str]]:
-    """The tables of the many-to-many fields that have one of their own."""
-    for each in model.fields:
-        field = each.field
-        if isinstance(field, ManyToManyField) and field.through is None:
-            name = field.db_table or through_table_name(model.db_table, each.name)
-            yield model.options.schema, name
 
 
 def joined(states: States) -> States:

@@ -11,7 +11,6 @@ from whimbrel.sources.relating import through_keys
 from whimbrel.state import naming
 from whimbrel.state.fields import BigAutoField, ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import CASCADE, RelationField
-from whimbrel.state.lowering import through_columns
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import Options
 from whimbrel.state.state import State
@@ -164,7 +163,7 @@ def _between(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Be
 def _own_table(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Model:
     """The model of a many-to-many field's own table, as lowering makes it."""
     key = f"{owner.value.key}.{name}.through"
-    columns = through_columns(owner.value, target.value)
+    columns = naming.through_columns(owner.value.name, target.value.name)
     ends = zip(columns, (owner, target), strict=True)
     keys = (
         ModelField(

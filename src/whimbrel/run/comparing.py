@@ -87,9 +87,7 @@ Covers = Callable[[Name], bool]
 
 def covering(config: Config, state: State, others: Collection[Name] = ()) -> Covers:
     """Which tables of a live database are looked at. others: more that are left alone."""
-    left = {
-        Name(model.options.schema, model.db_table) for model in state if not model.options.managed
-    }
+    left = {model.at for model in state if not model.options.managed}
     left.update(others)
 
     def covers(at: Name) -> bool:

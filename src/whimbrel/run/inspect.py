@@ -78,7 +78,7 @@ def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) ->
     if style == "sqlalchemy":
         return declarative_source(live, label, dialect=dialect, notes=notes)
     state = models_of(live, label, dialect=dialect)
-    tables = {Name(model.options.schema, model.db_table): model.label for model in state}
+    tables = {model.at: model.label for model in state}
     named = {tables[at]: each for at, each in notes.items()}
     return native_source(state, label, named)
 

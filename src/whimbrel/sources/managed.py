@@ -8,7 +8,6 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from whimbrel.config import Config
-from whimbrel.state.model import Model
 from whimbrel.state.state import State
 
 
@@ -29,18 +28,14 @@ def with_tables_of_others(
     as unmanaged, where its model cannot say so. silent: the labels of models that say nothing.
     """
     known = [model for model in before or () if not model.options.managed]
-    others = {_at(model) for model in known} | {model.label for model in known}
+    others = {model.at for model in known} | {model.label for model in known}
     left = [
         replace(model, options=replace(model.options, managed=False))
         for model in state
         if model.options.managed
         and (
-            config.excludes(*_at(model))
-            or (model.label in silent and not others.isdisjoint({model.label, _at(model)}))
+            config.excludes(*model.at)
+            or (model.label in silent and not others.isdisjoint({model.label, model.at}))
         )
     ]
     return state.with_models(*left) if left else state
-
-
-def _at(model: Model) -> tuple[str | None, str]:
-    return model.options.schema, model.db_table

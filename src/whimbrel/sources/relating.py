@@ -184,7 +184,7 @@ def _many_to_many(
         )
     else:
         table = _own_table(info, name, field, target)
-        own, other = (table.c[column] for column in _own_columns(info, target))
+        own, other = (table.c[column] for column in naming.through_columns(info.name, target.name))
     here, there = _key_of(info, name, info), _key_of(info, name, target)
     # A row of a child model is one of its parent's too; and what goes through a model of the
     # user's is written by making instances of that.
@@ -215,14 +215,9 @@ def _key_of(info: Info, name: str, of: Info) -> sa.Column[Any]:
     return column
 
 
-def _own_columns(info: Info, target: Info) -> tuple[str, str]:
-    own, other = info.name.lower(), target.name.lower()
-    return (f"from_{own}_id", f"to_{other}_id") if own == other else (f"{own}_id", f"{other}_id")
-
-
 def _own_table(info: Info, name: str, field: ManyToManyField, target: Info) -> sa.Table:
     ends = (_key_of(info, name, info), _key_of(info, name, target))
-    names = _own_columns(info, target)
+    names = naming.through_columns(info.name, target.name)
     name_of_table = field.db_table or naming.through_table_name(info.db_table, name)
     there = info.model.metadata.tables.get(
         f"{info.schema}.{name_of_table}" if info.schema else name_of_table

@@ -134,7 +134,7 @@ def _face(state: State, label: str) -> object:
     if model is None:
         return None
     if not model.options.managed:
-        return Name(model.options.schema, model.db_table), key_types(state, model)
+        return model.at, key_types(state, model)
     table = tables_of(state, model)[0]
     keys = _keys(table)
     named = {name for _, columns in keys for name in columns}

@@ -319,7 +319,7 @@ class _Lowering:
         return ForeignKeyValue(
             name=named or self._name([each.key], "fk"),
             columns=(self.names[each.name],),
-            target=_at(target.model),
+            target=target.model.at,
             target_columns=_column_names(target.fields),
             on_delete=field.on_delete.action,
             on_update=field.on_update,
@@ -373,7 +373,7 @@ class _Lowering:
         return ForeignKeyValue(
             name=part.name,
             columns=self._columns(value.fields),
-            target=_at(target.model),
+            target=target.model.at,
             target_columns=_column_names(target.fields),
             on_delete=value.on_delete.action,
             on_update=value.on_update,
@@ -397,7 +397,7 @@ class _Lowering:
             ):
                 parts = (IndexPart(self.names[each.name]),)
                 yield Index(self._name([each.key], "idx"), parts, key=f"{each.key}:idx")
-        for part in (*self.model.options.indexes, *self.model.options.constraints):
+        for part in self.model.options.parts:
             if isinstance(part.value, options.Index | options.UniqueConstraint):
                 yield from self._index(part)
 
@@ -451,7 +451,7 @@ class _Lowering:
                 mend="Give it a through= model.",
             )
         ends = (("from", own), ("to", target))
-        names = through_columns(self.model, target.model)
+        names = naming.through_columns(self.model.name, target.model.name)
         columns = tuple(
             Column(name, self._type(end.model, end.fields[0], key), key=f"{key}.{side}")
             for name, (side, end) in zip(names, ends, strict=True)
@@ -489,25 +489,15 @@ class _Lowering:
                 yield ForeignKeyValue(
                     name=naming.part_name(key, [f"{key}.{side}"], "fk"),
                     columns=(name,),
-                    target=_at(end.model),
+                    target=end.model.at,
                     target_columns=_column_names(end.fields),
                     on_delete="CASCADE",
                     key=f"{key}.{side}:fk",
                 )
 
 
-def through_columns(model: Model, target: Model) -> tuple[str, str]:
-    """The two columns of a many-to-many field's own table: its model's, its target's."""
-    own, other = model.name.lower(), target.name.lower()
-    return (f"from_{own}_id", f"to_{other}_id") if own == other else (f"{own}_id", f"{other}_id")
-
-
 def _is_primary_key(part: options.Part) -> bool:
     return isinstance(part.value, options.PrimaryKeyConstraint)
-
-
-def _at(model: Model) -> Name:
-    return Name(model.options.schema, model.db_table)
 
 
 def _column_names(fields: Iterable[ModelField]) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from whimbrel.errors import StateError
+from whimbrel.schema.table import Name
 from whimbrel.state.fields.base import Field
-from whimbrel.state.naming import identity, part_name, table_name
+from whimbrel.state.fields.relations import ManyToManyField
+from whimbrel.state.naming import identity, part_name, table_name, through_table_name
 from whimbrel.state.options import (
     CheckConstraint,
     ExclusionConstraint,
@@ -69,6 +71,24 @@ class Model:
     def db_table(self) -> str:
         """The table's name."""
         return self.options.db_table or table_name(self.app, self.name)
+
+    @property
+    def at(self) -> Name:
+        """Where its own table is."""
+        return Name(self.options.schema, self.db_table)
+
+    def between(self, each: ModelField) -> Name | None:
+        """Where the table of a many-to-many field is; None for a field that has none of its own."""
+        field = each.field
+        if not isinstance(field, ManyToManyField) or field.through is not None:
+            return None
+        name = field.db_table or through_table_name(self.db_table, each.name)
+        return Name(self.options.schema, name)
+
+    def tables(self) -> Iterator[Name]:
+        """Where all its tables are: its own, and those of its many-to-many fields."""
+        yield self.at
+        yield from filter(None, map(self.between, self.fields))
 
     # -- fields
 

@@ -31,6 +31,12 @@ def through_table_name(table: str, field: str) -> str:
     return shortened(f"{table}_{field}")
 
 
+def through_columns(model: str, target: str) -> tuple[str, str]:
+    """The two columns of such a table, by the names of the models: the field's own, and its target."""
+    own, other = model.lower(), target.lower()
+    return (f"from_{own}_id", f"to_{other}_id") if own == other else (f"{own}_id", f"{other}_id")
+
+
 def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
     """The name of a constraint or an index. ``kind``: what of ("idx", "fk", ...).
 

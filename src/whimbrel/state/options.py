@@ -314,6 +314,11 @@ class Options:
     dialect: tuple[tuple[str, Any], ...] = ()
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The indexes, then the constraints."""
+        return (*self.indexes, *self.constraints)
+
+    @property
     def written_schema(self) -> str | None:
         """The schema as it is to be written: "" where a dot is part of the table's name."""
         return schema_beside(self.db_table, self.schema)

@@ -302,9 +302,5 @@ def _keys_of(table: Table) -> Iterator[Constraint]:
 def as_it_is(found: Comparison) -> State:
     """The state that a database is of; tables of others that it points at are unmanaged there."""
     others = {*strangers(found)}
-    theirs = [
-        model.with_options(managed=False)
-        for model in found.patched
-        if Name(model.options.schema, model.db_table) in others
-    ]
+    theirs = [model.with_options(managed=False) for model in found.patched if model.at in others]
     return found.patched.with_models(*theirs) if theirs else found.patched

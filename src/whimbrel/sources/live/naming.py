@@ -112,7 +112,7 @@ def places_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, Pla
 
 
 def _place(state: State, model: Model, live: Mapping[Name, Table]) -> Place:
-    at = Name(model.options.schema, model.db_table)
+    at = model.at
     asked = next((table for table in tables_of(state, model) if table.at == at), None)
     fields = {
         each.field.column_name(each.name): each.name

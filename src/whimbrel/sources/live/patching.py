@@ -76,7 +76,7 @@ class _Patch:
         self.state, self.expected, self.live, self.dialect = state, expected, live, dialect
         self.made = state
         for model in state:
-            if model.options.managed and _at(model) not in live.tables:
+            if model.options.managed and model.at not in live.tables:
                 self.made = self.made.without(model.label)
         self.between = frozenset(self._between())
         known = dict(self._known())
@@ -105,7 +105,7 @@ class _Patch:
 
     def _unclaimed(self) -> Iterator[Table]:
         """The live tables that belong to no model."""
-        claimed = {_at(model) for model in self.made} | {
+        claimed = {model.at for model in self.made} | {
             table.at
             for model in self.made
             for table in tables_of(self.state, model)
@@ -143,10 +143,6 @@ class _Patch:
         return None not in found and len(set(found)) == 1
 
 
-def _at(model: Model) -> Name:
-    return Name(model.options.schema, model.db_table)
-
-
 def _differ(expected: Table, live: Table) -> bool:
     """Whether two tables differ, but for names that the database does not have."""
     parts = [*live.constraints, *live.indexes]
@@ -176,7 +172,7 @@ class _ModelPatch:
 
     def __init__(self, patch: _Patch, model: Model) -> None:
         self.patch, self.model, self.made, self.there = patch, model, patch.made, patch.there
-        self.at = _at(model)
+        self.at = model.at
         self.expected = patch.expected.tables[self.at]
         self.live = patch.live.tables[self.at]
         self.place = self.there[self.at]
@@ -209,7 +205,7 @@ class _ModelPatch:
     def _beside_others(self, name: str, value: Any) -> Any:
         """A part that the database has otherwise: other databases have what they had."""
         options = self.model.options
-        lost = (part for part in (*options.indexes, *options.constraints) if part.key in self.lost)
+        lost = (part for part in options.parts if part.key in self.lost)
         was = next((part.value for part in lost if part.name == name), None)
         return value if was is None else beside_others(value, was, self.patch.dialect)
 
@@ -338,7 +334,7 @@ class _ModelPatch:
         to = self.patch.state.find(field.to)
         if to is None or field.to not in self.made:
             return None
-        place = self.there[Name(to.options.schema, to.db_table)]
+        place = self.there[to.at]
         pointed = to.field(field.to_field) if field.to_field else to.primary_key[0]
         column = pointed.field.column_name(pointed.name)
         return next(((place, c) for c in place.table.columns if c.name == column), None)
