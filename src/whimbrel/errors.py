@@ -34,7 +34,16 @@ mends it; ``code`` names the kind of mishap for machines and for the documentati
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar
+
+
+def place(file: str | Path, line: int | None = None) -> str:
+    """A file, and a line in it, as people name them: relative to where they are, if below."""
+    relative = os.path.relpath(file)
+    shown = str(file) if relative.startswith("..") else relative
+    return f"{shown}:{line}" if line else shown
 
 
 class WhimbrelError(Exception):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from whimbrel.errors import ConflictError, CycleError, NodeError
-from whimbrel.history.modules import place as place_of
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacing import Standing
 
@@ -326,7 +325,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 
 def _place(node: Node) -> str | None:
-    return place_of(node.file) if node.file else None
+    return node.place
 
 
 def _cycle(nodes: Sequence[Node]) -> CycleError:

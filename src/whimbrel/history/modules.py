@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.bytecode import CarefulLoader, importing
-from whimbrel.errors import LoadError, WhimbrelError
+from whimbrel.errors import LoadError, WhimbrelError, place
 from whimbrel.history.cache import Found
 from whimbrel.history.migration import Migration
 
@@ -262,13 +262,6 @@ def _line_of(file: str, error: BaseException) -> int | None:
             line = frame.tb_lineno
         frame = frame.tb_next
     return line
-
-
-def place(file: str, line: int | None = None) -> str:
-    """A file, and a line in it, as people name them: relative to where they are, if below."""
-    relative = os.path.relpath(file)
-    shown = file if relative.startswith("..") else relative
-    return f"{shown}:{line}" if line else shown
 
 
 def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:

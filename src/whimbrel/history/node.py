@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from whimbrel.errors import place
 from whimbrel.history.migration import Migration
 
 #: (app, name): the id of a node.
@@ -70,6 +71,11 @@ class Node(NamedTuple):
     def path(self) -> Path | None:
         """The file."""
         return Path(self.file) if self.file is not None else None
+
+    @property
+    def place(self) -> str | None:
+        """The file, as people name it."""
+        return place(self.file) if self.file is not None else None
 
 
 def _keys(pairs: Any) -> tuple[Key, ...]:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from whimbrel.errors import UsageError, WriteError
+from whimbrel.errors import UsageError, WriteError, place
 from whimbrel.history.code import INDENT, WIDTH, Code, Group, lay_out
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key
 from whimbrel.history.values import Values
 from whimbrel.history.words import new_values
@@ -152,7 +151,7 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         raise WriteError(
             f"it cannot be written: {error.strerror or type(error).__name__}",
-            place=place(str(path)),
+            place=place(path),
             mend=_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else _RIGHT,
         ) from error
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from whimbrel.errors import place
 from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_by
 from whimbrel.run.adopt.alembic import Adopted
 from whimbrel.run.adopt.databases import AdoptedDatabase, Outcome
@@ -20,23 +20,17 @@ def adopted_text(adopted: Adopted) -> str:
 def _lines(adopted: Adopted) -> Iterator[str]:
     would = "would write" if adopted.dry_run else "wrote"
     if adopted.configured:
-        yield f"{would}  {_shown(adopted.file)}"
+        yield f"{would}  {place(adopted.file)}"
         yield from (f"  {line}" for line in adopted.configured.splitlines() if line)
     if adopted.written:
-        yield f"{would}  {_shown(adopted.written[0])}"
+        yield f"{would}  {place(adopted.written[0])}"
     for file in adopted.files:
-        yield f"{would}  {_shown(file.path)}"
+        yield f"{would}  {place(file.path)}"
         yield from (f"  {operation.describe()}" for operation in file.operations)
     for database in adopted.databases:
         yield f"{database.alias}: {_said(database, adopted.project.heads)}"
         if not database.outcome.is_well:
             yield from deviation_lines(database.deviations, " (--rename takes the models' names)")
-
-
-def _shown(path: Path) -> str:
-    """From the current directory, if it is in there."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
+from whimbrel.errors import place
 from whimbrel.run.make import MigrationFile
 
 
@@ -16,18 +16,12 @@ def files_text(files: Iterable[MigrationFile], *, with_text: bool = False) -> st
 
 def _file(file: MigrationFile, with_text: bool) -> Iterator[str]:
     if with_text:
-        yield f"# {shown_path(file.path)}"
+        yield f"# {place(file.path)}"
         yield file.text
         return
-    yield shown_path(file.path)
+    yield place(file.path)
     for operation in file.operations:
         yield f"  {operation.describe()}"
-
-
-def shown_path(path: Path) -> str:
-    """From the current directory, if it is in there."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def files_json(files: Iterable[MigrationFile], *, with_text: bool = False) -> dict[str, Any]:

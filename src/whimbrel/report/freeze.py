@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whimbrel.report.files import shown_path
+from whimbrel.errors import place
 from whimbrel.run.freeze import FrozenFile
 
 
@@ -13,7 +13,7 @@ def freeze_text(found: Iterable[FrozenFile]) -> str:
     """Each file, and what stands there instead of each class."""
     lines = []
     for file in found:
-        lines.append(shown_path(file.path))
+        lines.append(place(file.path))
         lines += [f"  {each.line}: {each.name} is {_flat(each.text)}" for each in file.named]
     return "\n".join(lines)
 

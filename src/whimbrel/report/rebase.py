@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from whimbrel.errors import place
 from whimbrel.history.node import label_of
-from whimbrel.report.files import shown_path
 from whimbrel.run.rebase import Edit, RebasePlan
 
 #: What is said where Ctrl-C came between the files.
@@ -28,7 +28,7 @@ def rebase_text(plan: RebasePlan) -> str:
 
 def _edit(edit: Edit) -> Iterator[str]:
     new = f" -> {edit.new_path.name}" if edit.new_path != edit.path else ""
-    yield f"{shown_path(edit.path)}{new}"
+    yield f"{place(edit.path)}{new}"
     for old, now in edit.exchanged:
         yield f"  depends on {label_of(now)}, not {label_of(old)}"
 

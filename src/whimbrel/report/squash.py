@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from whimbrel.errors import place
 from whimbrel.history.squash import Cut, Squash, Squashed
-from whimbrel.report.files import shown_path
 from whimbrel.run.prune import PrunePlan
 
 #: What is to be done with a squash.
@@ -19,14 +19,14 @@ NEXT = (
 def squash_text(found: Squashed, *, with_text: bool = False) -> str:
     """What becomes of what, and why; or the text of the files."""
     if with_text:
-        files = (f"# {shown_path(each.head.path)}\n{each.text}" for each in found.squashes)
+        files = (f"# {place(each.head.path)}\n{each.text}" for each in found.squashes)
         return "\n".join(files)
     return "\n".join([*(line for each in found.squashes for line in _squash(each)), *_rest(found)])
 
 
 def _squash(each: Squash) -> Iterator[str]:
     names = [node.name for node in each.replaced]
-    yield shown_path(each.head.path)
+    yield place(each.head.path)
     yield f"  replaces {len(names)} migrations, {names[0]} to {names[-1]}"
     yield f"  {_counted(each.before)} became {len(each.operations)}"
     yield from (f"    {operation.describe()}" for operation in each.operations)
@@ -84,11 +84,11 @@ def prune_text(plan: PrunePlan) -> str:
 
 def _prune(plan: PrunePlan) -> Iterator[str]:
     yield f"These become ordinary migrations: {', '.join(plan.squashes)}"
-    yield from (f"  edit    {shown_path(each.path)}: its dependencies" for each in plan.pointing)
+    yield from (f"  edit    {place(each.path)}: its dependencies" for each in plan.pointing)
     for alias, keys in plan.rows.items():
         yield from (f"  forget  {app}.{name} in the record of {alias}" for app, name in keys)
-    yield from (f"  delete  {shown_path(path)}" for path in plan.deleted)
-    yield from (f"  edit    {shown_path(each.path)}: no replaces" for each in plan.unsquashed)
+    yield from (f"  delete  {place(path)}" for path in plan.deleted)
+    yield from (f"  edit    {place(each.path)}: no replaces" for each in plan.unsquashed)
 
 
 def prune_json(plan: PrunePlan) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import EditedError
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node, is_edited
 from whimbrel.run.events import Listener, nobody
 from whimbrel.run.lock import LIMIT
@@ -36,7 +35,7 @@ class Edit:
     @property
     def file(self) -> str:
         """The file, as people name it."""
-        return place(self.node.file) if self.node.file else self.node.label
+        return self.node.place or self.node.label
 
     @property
     def shown(self) -> tuple[str, ...]:

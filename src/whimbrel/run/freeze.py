@@ -23,7 +23,7 @@ from whimbrel.history.freezing import (
 )
 from whimbrel.history.loader import History, load
 from whimbrel.history.migration import Migration
-from whimbrel.history.modules import Package, module_of, place
+from whimbrel.history.modules import Package, module_of
 from whimbrel.history.node import Node
 from whimbrel.history.writer import rewrite_migration
 
@@ -61,7 +61,7 @@ def named_in(node: Node, migration: Migration) -> list[Named]:
     """The places at which a migration's file names classes. Raises `WriteError`."""
     if node.path is None or not may_name_classes(text := read_source(node.path).text):
         return []
-    return named_classes(text, module_of(migration), place(str(node.path)))
+    return named_classes(text, module_of(migration), node.place)
 
 
 def _frozen(node: Node, history: History, package: Package) -> FrozenFile | None:
@@ -69,7 +69,7 @@ def _frozen(node: Node, history: History, package: Package) -> FrozenFile | None
     named = named_in(node, migration)
     if not named or node.path is None:
         return None
-    source, where = read_source(node.path), place(str(node.path))
+    source, where = read_source(node.path), node.place
     text = with_frozen_types(source.text, named, where)
     after = _digest(package, node, text, migration)
     if after != node.digest:
@@ -86,7 +86,7 @@ def _digest(package: Package, node: Node, text: str, before: Migration) -> str:
     ):
         raise WriteError(
             "rewritten, it would do something else",
-            place=place(str(node.path)),
+            place=node.place,
             mend="Nothing was written. This is a bug in Whimbrel: please report it. "
             "Write by hand what its classes are to the database.",
         )

@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.errors import HistoryError, NodeError, UsageError
+from whimbrel.errors import HistoryError, NodeError, UsageError, place
 from whimbrel.history.edit import edited, with_dependencies, without_replaces
 from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import History, load
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key, label_of
 from whimbrel.history.writer import rewrite_migration
 from whimbrel.run.connect import Database, database_of
@@ -139,7 +138,7 @@ class _Texts:
             named = self.gone.keys() & {*node.dependencies, *node.run_before}
             if key not in self.gone and named and node.path is not None:
                 by = {each: self.gone[each] for each in named}
-                edit = partial(with_dependencies, by=by, place=place(str(node.path)))
+                edit = partial(with_dependencies, by=by, place=node.place)
                 made = _rewritten(node.path, edit)
                 self._pointed[node.path] = made.after
                 yield made
@@ -152,14 +151,14 @@ class _Texts:
                 yield self._unsquashed(path)
 
     def _unsquashed(self, path: Path) -> Rewritten:
-        edit = partial(without_replaces, place=place(str(path)))
+        edit = partial(without_replaces, place=place(path))
         pointed = self._pointed.get(path)
         if pointed is None:
             return _rewritten(path, edit)
         # It is edited twice, and other bytes than these are none of ours.
 
         def both(text: str) -> str:
-            return edit(with_dependencies(text, self.gone, place=place(str(path))))
+            return edit(with_dependencies(text, self.gone, place=place(path)))
 
         return Rewritten(path, pointed, edited(path, both))
 
@@ -210,7 +209,7 @@ def _refuse_changed(plan: PrunePlan) -> None:
         if file.path.read_bytes() not in expected:
             raise HistoryError(
                 "it was changed since it was looked at; nothing was changed",
-                place=place(str(file.path)),
+                place=place(file.path),
                 mend="Run the command again.",
             )
 

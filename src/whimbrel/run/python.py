@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 import whimbrel
-from whimbrel.errors import DataError, WhimbrelError
+from whimbrel.errors import DataError, WhimbrelError, place
 from whimbrel.operations.special import RunPython, name_of
 from whimbrel.run.data import Site
 from whimbrel.run.editor import SchemaEditor
@@ -152,8 +152,8 @@ def _line_of(error: BaseException, function: Callable[..., Any]) -> tuple[str, s
         return name_of(function), None
     last = own[-1]
     line = linecache.getline(last.filename, last.lineno or 0).strip()
-    place = f"{_shown(last.filename)}:{last.lineno}, in {last.name}"
-    return place, f"    {line}" if line else None
+    where = f"{place(last.filename, last.lineno)}, in {last.name}"
+    return where, f"    {line}" if line else None
 
 
 _LIBRARIES = tuple(
@@ -169,9 +169,3 @@ def _is_users(file: str) -> bool:
     """Whether a file is of the project: of no library, and not made up (<string>)."""
     path = str(Path(file).resolve())
     return not file.startswith("<") and not path.startswith(_LIBRARIES)
-
-
-def _shown(file: str) -> str:
-    """A path from the current directory, if it is in there."""
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.errors import HistoryError, QuestionError
+from whimbrel.errors import HistoryError, QuestionError, place
 from whimbrel.history.branches import Branch, branches_of, fork_of
 from whimbrel.history.branches.line import Line, line_of, refuse_half_done, refuse_unfit
 from whimbrel.history.edit import edited, with_dependencies, with_dependency
 from whimbrel.history.loader import History, load
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.writer import rewrite_migration, write_migration
 from whimbrel.run.connect import database_of
@@ -109,7 +108,7 @@ def rebase(plan: RebasePlan) -> None:
         if edit.path.read_bytes() != edit.before:
             raise HistoryError(
                 "it was changed since it was looked at; nothing was changed",
-                place=place(str(edit.path)),
+                place=place(edit.path),
                 mend="Run the command again.",
             )
     for edit in (*plan.moved, *plan.pointing):
@@ -318,7 +317,7 @@ def _edit(line: Line, node: Node) -> Edit:
     assert node.path is not None
     new = line.names.get(node.key, node.key)
     by = line.exchanged(node)
-    shown = place(str(node.path))
+    shown = node.place
     text = partial(with_dependencies, by=by, place=shown)
     if line.hangs_free(node):
         text = partial(with_dependency, key=line.onto.key, place=shown)

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from whimbrel.config import AppConfig, Config
-from whimbrel.sources.places import shown
+from whimbrel.errors import place
 from whimbrel.state.state import State
 
 #: No more files than this are looked through for a class.
@@ -32,10 +32,10 @@ def doubtful(config: Config, before: State, live: State) -> dict[str, str]:
             found[app.label] = f"no model is found in {app.models or f'{app.package}.models'}"
         files = list(_not_imported(app))
         for model in gone:
-            place = next(_classes(files, model.name), None)
-            if place is not None:
+            where = next(_classes(files, model.name), None)
+            if where is not None:
                 found[model.label.lower()] = (
-                    f"{place} has a class of that name, and is not imported"
+                    f"{where} has a class of that name, and is not imported"
                 )
     return found
 
@@ -62,4 +62,4 @@ def _classes(files: list[Path], name: str) -> Iterator[str]:
         text = file.read_text(encoding="utf-8", errors="replace")
         match = pattern.search(text)
         if match is not None:
-            yield shown(str(file), text.count("\n", 0, match.start()) + 1)
+            yield place(file, text.count("\n", 0, match.start()) + 1)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import ast
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from whimbrel.errors import place
+
 _OURS = str(Path(__file__).resolve().parents[1])
-
-
-def shown(path: str, line: int) -> str:
-    """A file and a line, from the working directory on where the file lies below it."""
-    relative = os.path.relpath(path)
-    return f"{path if relative.startswith('..') else relative}:{line}"
 
 
 def here() -> str:
@@ -24,14 +19,14 @@ def here() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
-    return shown(frame.f_code.co_filename, frame.f_lineno)
+    return place(frame.f_code.co_filename, frame.f_lineno)
 
 
 def of_class(cls: type) -> str:
     """The place of a class's statement; its dotted name where there is no source."""
     path = getattr(sys.modules.get(cls.__module__), "__file__", None)
     line = _lines_of_classes(path).get(cls.__qualname__) if path else None
-    return shown(path, line) if path and line else f"{cls.__module__}.{cls.__qualname__}"
+    return place(path, line) if path and line else f"{cls.__module__}.{cls.__qualname__}"
 
 
 @lru_cache(maxsize=64)
@@ -58,7 +53,7 @@ def _classes(node: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
 def of_error(error: BaseException, root: Path) -> str | None:
     """Where in the user's files an error came up: the last line of them in its traceback."""
     if isinstance(error, SyntaxError) and error.filename:
-        return shown(error.filename, error.lineno or 1)
+        return place(error.filename, error.lineno or 1)
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -66,7 +61,7 @@ def of_error(error: BaseException, root: Path) -> str | None:
     ]
     own = [frame for frame in frames if _is_below(frame.filename, root)]
     last = (own or frames)[-1:]
-    return shown(last[0].filename, last[0].lineno or 1) if last else None
+    return place(last[0].filename, last[0].lineno or 1) if last else None
 
 
 def _is_below(path: str, root: Path) -> bool:

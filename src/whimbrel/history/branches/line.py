@@ -12,7 +12,6 @@ from whimbrel.history.branches import Branch, Fork
 from whimbrel.history.branches.orders import Unfit, replayed
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
-from whimbrel.history.modules import place
 from whimbrel.history.names import next_number
 from whimbrel.history.node import Key, Node, label_of
 
@@ -208,7 +207,7 @@ def refuse_half_done(graph: Graph, app: str) -> None:
         + ", ".join(f"{one.name} is there as {other.name} too" for one, other in twice),
         place=app,
         mend=f"{'Finish it' if is_whole else 'Take it back, and run it again'}: rm "
-        + " ".join(place(str(node.path)) for node in gone),
+        + " ".join(node.place or node.label for node in gone),
     )
 
 

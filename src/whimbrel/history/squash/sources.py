@@ -9,9 +9,8 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from typing import NoReturn, TypeAlias
 
-from whimbrel.errors import WriteError
+from whimbrel.errors import WriteError, place
 from whimbrel.history.migration import Migration
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node
 from whimbrel.history.squash.scopes import uses_of
 

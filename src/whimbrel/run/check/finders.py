@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from whimbrel.errors import NodeError, QuestionError, WhimbrelError
 from whimbrel.history.graph import FIRST, LATEST, did_you_mean
 from whimbrel.history.lines import lines_of_operations
-from whimbrel.history.modules import place
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.run.check.findings import Finding
 from whimbrel.run.edits import Edit, mending
@@ -37,7 +36,7 @@ def finding_of(
 ) -> Finding:
     """An error as a finding. What its place says besides a file and a label stands in the message."""
     said = error.place or ""
-    file = place(node.file) if node is not None and node.file else None
+    file = node.place if node is not None else None
     line = None
     match = _FILE.match(said)
     if match is not None:
@@ -103,7 +102,7 @@ def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Findi
             if missing is not None:
                 lines = lines or lines_of_operations(node.file or "", len(operations))
                 message = f"{operation.describe()}: {what}"
-                file = place(node.file) if node.file else None
+                file = node.place
                 yield Finding(code, message, missing, node.app, node.label, file, lines[number])
 
 
@@ -112,7 +111,7 @@ def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
     # Late, since it reads the files.
     from whimbrel.run.freeze import named_in
 
-    file = place(node.file) if node.file else None
+    file = node.place
     try:
         named = [(each.name, each.line) for each in named_in(node, migration)]
     except WhimbrelError as error:
@@ -189,7 +188,7 @@ def of_ghost(key: Key, applied: Applied, kept: bool, renamed: Node | None = None
     """
     if renamed is not None:
         finding = Finding("ghost", said(key), advice({key: renamed}), key[0], renamed.label)
-        return replace(finding, file=place(renamed.file) if renamed.file else None)
+        return replace(finding, file=renamed.place)
     mend = "Bring its file back, or go to the branch that has it and undo it there."
     if kept:
         mend += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
@@ -205,7 +204,7 @@ def of_unknown_app(unknown: UnknownApp) -> Finding:
 def of_half_done(entry: Entry, node: Node | None) -> Finding:
     """A migration at which a run was killed."""
     way = "undone" if entry.backwards else "applied"
-    file = place(node.file) if node is not None and node.file else None
+    file = node.place if node is not None else None
     label = label_of((entry.app, entry.name))
     mend = "Finish it: run the command again that was at it."
     if not entry.backwards:

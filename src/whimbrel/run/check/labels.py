@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.history.lines import lines_of_operations
-from whimbrel.history.modules import place
 from whimbrel.run.check.findings import Finding
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def of_labels(history: History, node: Node) -> Iterator[Finding]:
     for number, label in _used_too_early(history, node):
         what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
         line = lines_of_operations(node.file or "", len(operations))[number]
-        file = place(node.file) if node.file else None
+        file = node.place
         yield Finding("label", what, _MEND, node.app, node.label, file, line)
 
 
