@@ -142,16 +142,13 @@ def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparis
     but: those that stay in it all the same.
     """
     live, expected = found.live, found.expected
-    own = {at: table for at, table in live.tables.items() if at in expected.tables or at in but}
-    used = {Name(enum.schema, enum.name) for table in own.values() for enum in table.enums}
-    used.update(expected.enums)
+    own = replace(live, tables=_known(live.tables, {*expected.tables, *but}))
     return replace(
         found,
         live=replace(
-            live,
-            tables=own,
-            enums={at: enum for at, enum in live.enums.items() if at in used},
-            sequences={at: each for at, each in live.sequences.items() if at in expected.sequences},
+            own,
+            enums=_known(live.enums, own.used_enums | expected.enums.keys()),
+            sequences=_known(live.sequences, expected.sequences),
         ),
     )
 
@@ -233,7 +230,7 @@ class _Naming:
         return other if other in self.known else Name(None, at.name)
 
     def enum(self, enum: EnumType) -> EnumType:
-        return replace(enum, schema=self.name(Name(enum.schema, enum.name)).schema)
+        return replace(enum, schema=self.name(enum.at).schema)
 
 
 def _renamed(table: Table, names: _Naming, enums: Mapping[EnumType, EnumType]) -> Table:
@@ -256,18 +253,16 @@ def only(schema: Schema, covers: Covers) -> Schema:
 
 def _with_own_enums(schema: Schema) -> Schema:
     """Without the enum types of tables that were left out."""
-    used = {Name(enum.schema, enum.name) for each in schema.tables.values() for enum in each.enums}
-    return replace(schema, enums={at: enum for at, enum in schema.enums.items() if at in used})
+    return replace(schema, enums=_known(schema.enums, schema.used_enums))
 
 
 def _of_ours(live: Schema, expected: Schema) -> Schema:
     """Without enum types, sequences and schemas that no table of ours and no model has."""
     live = replace(live, sequences=_known(live.sequences, expected.sequences))
-    used = {Name(enum.schema, enum.name) for table in live.tables.values() for enum in table.enums}
     there = {at.schema for at in live.tables} | expected.schemas
     return replace(
         live,
-        enums=_known(live.enums, used | expected.enums.keys()),
+        enums=_known(live.enums, live.used_enums | expected.enums.keys()),
         schemas=frozenset(name for name in live.schemas if name in there),
     )
 

@@ -230,7 +230,7 @@ def _tables_of(state: State, apps: Iterable[str]) -> set[Name]:
 
 def _with_enums_of(live: Schema, expected: Schema) -> Schema:
     """With the enum types of the tables that count as they should be."""
-    used = {Name(enum.schema, enum.name) for each in live.tables.values() for enum in each.enums}
+    used = live.used_enums
     kept = {at: enum for at, enum in live.enums.items() if at in used}
     return replace(live, enums={**expected.enums, **kept}, sequences=expected.sequences)
 

@@ -275,21 +275,17 @@ def _other(change: c.Change) -> Iterator[Detail]:
         case c.DropSchema(name):
             yield Detail(name, "schema", name, None)
         case c.CreateEnum(enum):
-            yield Detail(_enum_at(enum), "enum type", None, _labels(enum))
+            yield Detail(str(enum.at), "enum type", None, _labels(enum))
         case c.DropEnum(enum):
-            yield Detail(_enum_at(enum), "enum type", _labels(enum), None)
+            yield Detail(str(enum.at), "enum type", _labels(enum), None)
         case c.AlterEnum(old, new):
-            yield Detail(_enum_at(new), "enum type", _labels(old), _labels(new))
+            yield Detail(str(new.at), "enum type", _labels(old), _labels(new))
         case c.CreateSequence(sequence):
             yield Detail(sequence.name, "sequence", None, sequence.name)
         case c.DropSequence(sequence):
             yield Detail(sequence.name, "sequence", sequence.name, None)
         case c.AlterSequence(before, after):
             yield Detail(after.name, "sequence", str(before), str(after))
-
-
-def _enum_at(enum: EnumType) -> str:
-    return str(Name(enum.schema, enum.name))
 
 
 def _labels(enum: EnumType) -> str:

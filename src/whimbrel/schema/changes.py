@@ -219,19 +219,17 @@ def _(change: DropSchema, schema: Schema) -> Schema:
 
 @apply.register
 def _(change: CreateEnum, schema: Schema) -> Schema:
-    return replace(
-        schema, enums={**schema.enums, Name(change.enum.schema, change.enum.name): change.enum}
-    )
+    return replace(schema, enums={**schema.enums, change.enum.at: change.enum})
 
 
 @apply.register
 def _(change: DropEnum, schema: Schema) -> Schema:
-    return replace(schema, enums=_without(schema.enums, Name(change.enum.schema, change.enum.name)))
+    return replace(schema, enums=_without(schema.enums, change.enum.at))
 
 
 @apply.register
 def _(change: AlterEnum, schema: Schema) -> Schema:
-    rest = _without(schema.enums, Name(change.old.schema, change.old.name))
+    rest = _without(schema.enums, change.old.at)
     by = {change.old: change.new}
 
     def exchanged(table: Table) -> Table:
@@ -245,19 +243,19 @@ def _(change: AlterEnum, schema: Schema) -> Schema:
 
     return replace(
         schema,
-        enums={**rest, Name(change.new.schema, change.new.name): change.new},
+        enums={**rest, change.new.at: change.new},
         tables={at: exchanged(table) for at, table in schema.tables.items()},
     )
 
 
 @apply.register
 def _(change: CreateDomain, schema: Schema) -> Schema:
-    return replace(schema, domains={**schema.domains, Name(*name_of(change.domain)): change.domain})
+    return replace(schema, domains={**schema.domains, name_of(change.domain): change.domain})
 
 
 @apply.register
 def _(change: DropDomain, schema: Schema) -> Schema:
-    return replace(schema, domains=_without(schema.domains, Name(*name_of(change.domain))))
+    return replace(schema, domains=_without(schema.domains, name_of(change.domain)))
 
 
 @apply.register
@@ -272,14 +270,14 @@ def _(change: AlterDomain, schema: Schema) -> Schema:
 
     return replace(
         schema,
-        domains={**schema.domains, Name(*name_of(change.new)): change.new},
+        domains={**schema.domains, name_of(change.new): change.new},
         tables={at: exchanged(table) for at, table in schema.tables.items()},
     )
 
 
 @apply.register
 def _(change: CreateSequence, schema: Schema) -> Schema:
-    at = Name(change.sequence.schema, change.sequence.name)
+    at = change.sequence.at
     return replace(schema, sequences={**schema.sequences, at: change.sequence})
 
 
@@ -287,14 +285,14 @@ def _(change: CreateSequence, schema: Schema) -> Schema:
 def _(change: DropSequence, schema: Schema) -> Schema:
     return replace(
         schema,
-        sequences=_without(schema.sequences, Name(change.sequence.schema, change.sequence.name)),
+        sequences=_without(schema.sequences, change.sequence.at),
     )
 
 
 @apply.register
 def _(change: AlterSequence, schema: Schema) -> Schema:
-    rest = _without(schema.sequences, Name(change.old.schema, change.old.name))
-    return replace(schema, sequences={**rest, Name(change.new.schema, change.new.name): change.new})
+    rest = _without(schema.sequences, change.old.at)
+    return replace(schema, sequences={**rest, change.new.at: change.new})
 
 
 @apply.register

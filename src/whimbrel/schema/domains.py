@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType, Name, Type
 
 PATH = "sqlalchemy.dialects.postgresql:DOMAIN"
 
@@ -15,9 +15,8 @@ def domains_in(of: ColumnType) -> Iterator[Type]:
     """The domains inside a type, what each is made of before it."""
     if isinstance(of, EnumType):
         return
-    for value in (*of.args, *(each for _, each in (*of.kwargs, *of.variants))):
-        if isinstance(value, Type | EnumType):
-            yield from domains_in(value)
+    for each in of.inside():
+        yield from domains_in(each)
     if of.path == PATH:
         yield replace(of, variants=())
 
@@ -27,9 +26,9 @@ def said(of: Type) -> dict[str, Any]:
     return dict(of.kwargs)
 
 
-def name_of(of: Type) -> tuple[str | None, str]:
-    """The schema and the name of a domain."""
-    return said(of).get("schema"), said(of)["name"]
+def name_of(of: Type) -> Name:
+    """Where a domain is: schema and name."""
+    return Name(said(of).get("schema"), said(of)["name"])
 
 
 def replace_domains(of: ColumnType, by: Mapping[Type, Type]) -> ColumnType:
@@ -38,13 +37,4 @@ def replace_domains(of: ColumnType, by: Mapping[Type, Type]) -> ColumnType:
         return of
     bare = replace(of, variants=())
     made = by[bare] if bare.path == PATH and bare in by else bare
-
-    def exchanged(value: Any) -> Any:
-        return replace_domains(value, by) if isinstance(value, Type | EnumType) else value
-
-    return Type(
-        made.path,
-        tuple(map(exchanged, made.args)),
-        tuple((name, exchanged(value)) for name, value in made.kwargs),
-        tuple((dialect, exchanged(value)) for dialect, value in of.variants),
-    )
+    return replace(made, variants=of.variants).with_inside(lambda each: replace_domains(each, by))

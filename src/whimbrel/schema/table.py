@@ -9,21 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from whimbrel.schema import types
 from whimbrel.schema.domains import domains_in, name_of
 from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.types import ColumnType, EnumType, Type, enum_types
 
-
-class Name(NamedTuple):
-    """A name inside a database schema; ``schema`` None is the connection's default one."""
-
-    schema: str | None
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+Name = types.Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +192,11 @@ class Sequence:
     cache: int | None = None
     key: str | None = field(default=None, compare=False)
 
+    @property
+    def at(self) -> Name:
+        """Where it is: schema and name."""
+        return Name(self.schema, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -301,18 +299,18 @@ class Schema:
         """The schema of these tables and sequences, with the enum types and schemas they need."""
         enums: dict[Name, EnumType] = {}
         for enum in (enum for table in tables for enum in table.enums):
-            known = enums.setdefault(Name(enum.schema, enum.name), enum)
+            known = enums.setdefault(enum.at, enum)
             if (enum.key or "") < (known.key or ""):  # of those that share it, always the same one
-                enums[Name(enum.schema, enum.name)] = enum
+                enums[enum.at] = enum
         domains: dict[Name, Type] = {}
         for each in (each for table in tables for each in table.domains):
-            domains.setdefault(Name(*name_of(each)), each)
+            domains.setdefault(name_of(each), each)
         named = [*(table.schema for table in tables), *(each.schema for each in sequences)]
         named += [at.schema for at in domains]
         return cls(
             tables={table.at: table for table in tables},
             enums=enums,
-            sequences={Name(each.schema, each.name): each for each in sequences},
+            sequences={each.at: each for each in sequences},
             schemas=frozenset(
                 name
                 for name in (*named, *(enum.schema for enum in enums.values()))
@@ -320,6 +318,11 @@ class Schema:
             ),
             domains=domains,
         )
+
+    @property
+    def used_enums(self) -> frozenset[Name]:
+        """Where the enum types are that its tables use."""
+        return frozenset(enum.at for table in self.tables.values() for enum in table.enums)
 
     def on(self, dialect: str) -> Schema:
         """The schema on a dialect; see `Table.on`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.foreign import (
@@ -17,6 +17,16 @@ from whimbrel.schema.foreign import (
     on_each_dialect,
     spelled,
 )
+
+
+class Name(NamedTuple):
+    """A name inside a database schema; ``schema`` None is the connection's default one."""
+
+    schema: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,25 @@ class Type:
     def on(self, dialect: str) -> ColumnType:
         """The type that this is on a dialect."""
         return dict(self.variants).get(dialect, self)
+
+    def inside(self) -> Iterator[ColumnType]:
+        """The types that it is made of: an array's items, a domain's own type; its variants."""
+        for value in (*self.args, *(each for _, each in (*self.kwargs, *self.variants))):
+            if isinstance(value, Type | EnumType):
+                yield value
+
+    def with_inside(self, by: Callable[[ColumnType], ColumnType]) -> Type:
+        """The same type with what it is made of exchanged."""
+
+        def exchanged(value: Any) -> Any:
+            return by(value) if isinstance(value, Type | EnumType) else value
+
+        return Type(
+            self.path,
+            tuple(map(exchanged, self.args)),
+            tuple((name, exchanged(value)) for name, value in self.kwargs),
+            tuple((dialect, exchanged(value)) for dialect, value in self.variants),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +91,11 @@ class EnumType:
     key: str | None = field(default=None, compare=False)
 
     @property
+    def at(self) -> Name:
+        """Where it is: schema and name."""
+        return Name(self.schema, self.name)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         return tuple(value.label for value in self.values)
 
@@ -85,30 +119,14 @@ def enum_types(of: ColumnType) -> list[EnumType]:
     """The enum types inside a type: itself, or an array's items."""
     if isinstance(of, EnumType):
         return [of]
-    found: list[EnumType] = []
-    for value in of.args:
-        if isinstance(value, Type | EnumType):
-            found += enum_types(value)
-    for _, value in (*of.kwargs, *of.variants):
-        if isinstance(value, Type | EnumType):
-            found += enum_types(value)
-    return found
+    return [enum for each in of.inside() for enum in enum_types(each)]
 
 
 def replace_enums(of: ColumnType, by: Mapping[EnumType, EnumType]) -> ColumnType:
     """The same type with the enum types inside it exchanged."""
     if isinstance(of, EnumType):
         return by.get(of, of)
-
-    def exchanged(value: Any) -> Any:
-        return replace_enums(value, by) if isinstance(value, Type | EnumType) else value
-
-    return Type(
-        of.path,
-        tuple(exchanged(value) for value in of.args),
-        tuple((name, exchanged(value)) for name, value in of.kwargs),
-        tuple((dialect, exchanged(variant)) for dialect, variant in of.variants),
-    )
+    return of.with_inside(lambda each: replace_enums(each, by))
 
 
 # -- from a SQLAlchemy type object ---------------------------------------------------------

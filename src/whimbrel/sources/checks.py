@@ -447,7 +447,7 @@ def _enums_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
     owners: dict[Name, tuple[EnumType, Model]] = {}
     for model, table in tables:
         for enum in (each for each in table.enums if each.native):
-            at = Name(enum.schema, enum.name)
+            at = enum.at
             first, other = owners.setdefault(at, (enum, model))
             if first.labels != enum.labels:
                 yield ModelError(
@@ -462,7 +462,7 @@ def _domains_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
     owners: dict[Name, tuple[Type, Model]] = {}
     for model, table in tables:
         for domain in table.domains:
-            at = Name(*name_of(domain))
+            at = name_of(domain)
             first, other = owners.setdefault(at, (domain, model))
             if first != domain:
                 yield ModelError(

@@ -97,12 +97,12 @@ def _with_all_schemas(state: State, part: Schema, handed_over: frozenset[str]) -
     names += [enum.schema for model in managed for enum in enums_of(model)]
     domains = dict(part.domains)
     for each in (each for model in managed for each in domains_of(model)):
-        domains.setdefault(Name(*name_of(each)), each)
+        domains.setdefault(name_of(each), each)
     names += [at.schema for at in domains]
     return Schema(
         part.tables,
         part.enums,
-        {Name(each.schema, each.name): each for each in sequences},
+        {each.at: each for each in sequences},
         part.schemas.union(name for name in names if name is not None),
         domains,
     )
@@ -179,7 +179,7 @@ def _enums(state: State, labels: Iterable[str]) -> dict[Name, object]:
     """The enum types of some models, with the identities of their labels."""
     models = (state.models.get(label) for label in labels)
     return {
-        Name(enum.schema, enum.name): _with_keys(enum)
+        enum.at: _with_keys(enum)
         for model in models
         if model is not None
         for table in tables_of(state, model)

@@ -171,6 +171,6 @@ def _renamed(value: object, renamed: dict[str, str]) -> object:
 
 def _exchange(type: ColumnType, old: EnumType, new: EnumType) -> ColumnType:
     """The type with the enum in it exchanged, by name."""
-    at = Name(old.schema, old.name)
-    by = {each: new for each in enum_types(type) if Name(each.schema, each.name) == at}
+    at = old.at
+    by = {each: new for each in enum_types(type) if each.at == at}
     return replace_enums(type, by)

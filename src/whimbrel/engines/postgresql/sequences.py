@@ -13,19 +13,15 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.table import Identity, Name, Sequence
 
 
-def place(sequence: Sequence) -> Name:
-    return Name(sequence.schema, sequence.name)
-
-
 def create_sequence(change: c.CreateSequence, work: Work) -> Iterator[Step]:
-    at = place(change.sequence)
+    at = change.sequence.at
     options = SPELLING.counting(change.sequence)
     sql = f"CREATE SEQUENCE {SPELLING.at(at)}"
     yield work.step(f"{sql} {options}" if options else sql, change, probe=w.exists(at))
 
 
 def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
-    at = place(change.sequence)
+    at = change.sequence.at
     yield work.step(
         f"DROP SEQUENCE {SPELLING.at(at)}",
         change,
@@ -37,7 +33,7 @@ def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
 def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
     """Another schema, another name, another way to count. Where it stands now stays."""
     old, new = change.old, change.new
-    here = place(old)
+    here = old.at
     if old.schema != new.schema:
         schema = SPELLING.quote(new.schema or "public")
         there = Name(new.schema, here.name)
@@ -46,7 +42,7 @@ def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
         here = there
     if here.name != new.name:
         sql = f"ALTER SEQUENCE {SPELLING.at(here)} RENAME TO {SPELLING.quote(new.name)}"
-        here = place(new)
+        here = new.at
         yield work.step(sql, change, probe=w.exists(here))
     if counting := recounted(old, new):
         altered = f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}"

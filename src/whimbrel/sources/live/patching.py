@@ -249,10 +249,8 @@ class _ModelPatch:
         """The field with its named sequence as it is in the database."""
         if field.sequence is None:
             return field
-        found = self.patch.live.sequences.get(Name(field.sequence.schema, field.sequence.name))
-        same = found == self.patch.expected.sequences.get(
-            Name(field.sequence.schema, field.sequence.name)
-        )
+        found = self.patch.live.sequences.get(field.sequence.at)
+        same = found == self.patch.expected.sequences.get(field.sequence.at)
         return field if same else field.but(sequence=found)
 
     def _flags(self, each: ModelField, field: Field) -> Field:

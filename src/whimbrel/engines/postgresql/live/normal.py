@@ -25,8 +25,8 @@ def plain(schema: Schema) -> Schema:
     enums = [native(enum) for enum in schema.enums.values() if SPELLING.has_type_of(enum)]
     return Schema(
         {table.at: table for table in tables},
-        {Name(enum.schema, enum.name): enum for enum in enums},
-        {Name(each.schema, each.name): each for each in sequences},
+        {enum.at: enum for enum in enums},
+        {each.at: each for each in sequences},
         schema.schemas,
     )
 
@@ -41,8 +41,8 @@ def in_one_naming(schema: Schema, default: str | None) -> Schema:
     enums = [types.get(each, each) for each in schema.enums.values()]
     return Schema(
         {table.at: table for table in tables},
-        {Name(each.schema, each.name): each for each in enums},
-        {Name(each.schema, each.name): each for each in sequences},
+        {each.at: each for each in enums},
+        {each.at: each for each in sequences},
         schema.schemas,
     )
 

@@ -114,7 +114,7 @@ def _whole(
     schema = Schema.of(tuple(found), sequences)
     return Schema(
         schema.tables,
-        {**schema.enums, **{Name(enum.schema, enum.name): enum for enum in enums}},
+        {**schema.enums, **{enum.at: enum for enum in enums}},
         schema.sequences,
         schema.schemas | {name for name in schemas if name is not None and name in around.schemas},
     )

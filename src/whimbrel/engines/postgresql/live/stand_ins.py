@@ -97,7 +97,7 @@ class StandIns:
         return rewritten(table, self._outwards)
 
     def _inwards(self, expression: str) -> str:
-        for at in (*map(_place, self.enums.values()), *self.sequences.values()):
+        for at in (*(each.at for each in self.enums.values()), *self.sequences.values()):
             if at.schema is not None:
                 there = SPELLING.at(Name(TEMPORARY, at.name))
                 expression = _exchanged(expression, _word(SPELLING.at(at)), there)
@@ -105,7 +105,7 @@ class StandIns:
 
     def _outwards(self, expression: str) -> str:
         for enum in self.enums.values():
-            name, full = SPELLING.quote(enum.name), SPELLING.at(_place(enum))
+            name, full = SPELLING.quote(enum.name), SPELLING.at(enum.at)
             expression = _exchanged(expression, "(?<=::)" + _word(name), full)
         for at in self.sequences.values():
             short, full = text(SPELLING.quote(at.name)), text(SPELLING.at(at))
@@ -127,10 +127,6 @@ def _all_enums(schema: Schema) -> Iterator[EnumType]:
     for enum in (*schema.enums.values(), *of_columns):
         if SPELLING.has_type_of(enum):
             yield native(enum)
-
-
-def _place(enum: EnumType) -> Name:
-    return Name(enum.schema, enum.name)
 
 
 def _word(name: str) -> str:
