@@ -1,0 +1,197 @@
+"""A transaction, tried again while a lock is held by others; and what is said where it fails for good."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from whimbrel.engines import Engine, Step
+from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
+from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
+from whimbrel.run import checkpoint, journal, recorder
+from whimbrel.run.events import Listener, WaitingForLock
+from whimbrel.run.lock import refuse_lost
+from whimbrel.run.parts import (
+    Data,
+    Part,
+    Transaction,
+    UserStep,
+    is_of_rows,
+    is_transactional,
+    text_of,
+)
+from whimbrel.run.watching import TransactionEnded
+from whimbrel.schema.table import Name
+
+#: Seconds that a statement may wait for a lock, try by try; the last one stays.
+_LADDER = (0.1, 0.2, 0.5)
+#: Seconds of every fifth try: longer than deadlock_timeout, at which autovacuum gives way.
+_LONG_TRY = (1.2, 2.0)
+#: Of a transaction that holds no table's lock while it waits: row locks come and go.
+_PATIENT_TRY = 5.0
+
+
+@dataclass
+class Attempts:
+    """Transactions on a connection. ``limit``: seconds that each is tried; ``lock``: see `Executor`.
+
+    Whoever acts in one says what it is at: ``part``, and ``is_whole``, whether all of its stage is in
+    that one transaction. Errors tell it.
+    """
+
+    engine: Engine
+    connection: Connection
+    tell: Listener
+    limit: float
+    lock: RunnerLock
+    part: Part | None = field(default=None, init=False)
+    is_whole: bool = field(default=True, init=False)
+
+    def committed(
+        self, act: Callable[[], None], parts: Sequence[Part] = (), title: str = "the record"
+    ) -> None:
+        """Do something in a transaction that holds these parts.
+
+        It is done again only where the transaction has been rolled back whole.
+        """
+        refuse_lost(self.lock)
+        deadline = time.monotonic() + self.limit
+        for attempt in count(1):
+            timeout = min(_timeout(attempt, parts), max(self.limit, _LADDER[0]))
+            self.part = None
+            try:
+                with self._around(parts, timeout):
+                    act()
+                return
+            except WhimbrelError as error:
+                error.place = f"{title}: {error.place}" if error.place else title
+                self._add_what_is_left(error, title)
+                raise
+            except SQLAlchemyError as error:
+                if not self.engine.is_lock_timeout(error) or _runs_once(parts):
+                    raise self._explained(title, error) from error
+            self._wait(title, parts, attempt, timeout, deadline)
+
+    def _around(self, parts: Sequence[Part], timeout: float) -> AbstractContextManager[None]:
+        """A transaction; or none, for a part that cannot run in one."""
+        if _opens_its_own(parts):
+            return nullcontext()
+        rows = _enforces_keys(parts)
+        if all(map(is_transactional, parts)):
+            return self.engine.transaction(self.connection, _steps(parts), timeout, rows=rows)
+        return self.engine.without_transaction(self.connection, rows=rows)
+
+    def _wait(
+        self, title: str, parts: Sequence[Part], attempt: int, timeout: float, deadline: float
+    ) -> None:
+        wanted = [*_steps(parts), _RECORD]
+        blockers = tuple(self.engine.blockers(self.connection, wanted))
+        pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
+        if time.monotonic() + pause > deadline:
+            raise LockError(
+                f"a table stayed locked for {self.limit:g} s; it was tried {_times(attempt)}",
+                place=_place(title, self.part),
+                mend=_who(blockers) + "What was tried was rolled back. Run the command again when "
+                "they are done, or give more time: --lock-timeout SECONDS.",
+            )
+        self.tell(WaitingForLock(title, blockers, attempt, pause))
+        time.sleep(pause)
+
+    def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:
+        """Say what is left of a migration in which a function failed."""
+        if not isinstance(self.part, Data):
+            return
+        if isinstance(error, TransactionEnded):
+            left = _LEFT_BY_ITSELF[error.how].format(title)
+        elif self.is_whole:
+            left = f"All of {title} was rolled back."
+        else:
+            left = f"{_LEFT[self.part.transaction]} migrate goes on there."
+        error.mend = f"{error.mend}\n{left}" if error.mend else left
+
+    def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
+        place = _place(title, self.part)
+        if self.engine.is_lost(error):
+            return DatabaseError(
+                "the connection was lost; the database rolls back what was not committed",
+                place=place,
+                mend="Run the command again: the record says what was committed.",
+            )
+        step = self.part if isinstance(self.part, Step) else None
+        what, mend = self.engine.explain(error, step)
+        return StepError(what, place=place, mend=mend)
+
+
+#: What transactions write beside what is asked of them.
+_OWN = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
+_RECORD = Step("", tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
+
+#: What is left of a part that failed, where its migration is not whole.
+_LEFT = {
+    Transaction.SHARED: "What it did was rolled back; what came before it stays.",
+    Transaction.OWN: "What it did was rolled back; what came before it stays.",
+    Transaction.NONE: "It ran in no transaction: what it did until then stays. It is called again:",
+    Transaction.MANY: "What it committed until then stays:",
+}
+
+
+#: What is left where a function ended the transaction.
+_LEFT_BY_ITSELF = {
+    Ended.COMMITTED: "What was done of {0} until then was committed, and is not recorded: undo it by "
+    "hand, or do the rest by hand and record it with --fake. What the database has now, whimbrel "
+    "drift shows.",
+    Ended.ROLLED_BACK: "What was done of {0} until then was rolled back; what the function did after "
+    "that may have stayed.",
+}
+
+
+def _timeout(attempt: int, parts: Sequence[Part]) -> float:
+    if parts and all(isinstance(part, Data) for part in parts):
+        return _PATIENT_TRY
+    if attempt % 5 == 0:
+        return random.uniform(*_LONG_TRY)
+    return _LADDER[min(attempt, len(_LADDER)) - 1]
+
+
+def _steps(parts: Sequence[Part]) -> list[Step]:
+    return [part for part in parts if isinstance(part, Step)]
+
+
+def _opens_its_own(parts: Sequence[Part]) -> bool:
+    return any(isinstance(part, Data) and part.transaction is Transaction.MANY for part in parts)
+
+
+def _runs_once(parts: Sequence[Part]) -> bool:
+    """Whether what a failed try has done may be there: it is not to be done again unasked."""
+    return any(is_of_rows(part) and not is_transactional(part) for part in parts)
+
+
+def _enforces_keys(parts: Sequence[Part]) -> bool:
+    """Whether code writes rows. SQL written for a shell does not expect what it does not do there."""
+    return any(isinstance(part, Data) for part in parts) and not any(
+        isinstance(part, UserStep) for part in parts
+    )
+
+
+def _place(title: str, part: Part | None) -> str:
+    return f"{title}: {_short(text_of(part))}" if part is not None else title
+
+
+def _short(sql: str) -> str:
+    line = " ".join(sql.split())
+    return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _who(blockers: Sequence[Blocker]) -> str:
+    return f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
