@@ -14,9 +14,10 @@ from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.errors import WhimbrelError
 from whimbrel.operations import Operation
+from whimbrel.state.columns import key_types
 from whimbrel.state.enums import enum_labels
 from whimbrel.state.fields import Field
-from whimbrel.state.lowering import key_types, lower
+from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
 APPS = ("one", "two")

@@ -38,8 +38,8 @@ from whimbrel.detect.references import (
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.schema.types import enum_types
+from whimbrel.state.columns import column_types
 from whimbrel.state.fields import ForeignKey
-from whimbrel.state.lowering import column_types
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
 from whimbrel.state.state import State

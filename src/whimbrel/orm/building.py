@@ -14,8 +14,8 @@ from whimbrel.orm.types import Address, historical
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
+from whimbrel.state.columns import column_types
 from whimbrel.state.fields import Field, ForeignKey, GenericIPAddressField, ManyToManyField
-from whimbrel.state.lowering import column_types
 from whimbrel.state.model import Model
 from whimbrel.state.options import Options, PrimaryKeyConstraint
 

@@ -13,7 +13,8 @@ from whimbrel.schema.differ import diff
 from whimbrel.schema.domains import name_of
 from whimbrel.schema.table import Column, Name, PrimaryKey, Schema, Table, Unique
 from whimbrel.schema.types import EnumType
-from whimbrel.state.lowering import domains_of, enums_of, key_types, lower, sequences_of, tables_of
+from whimbrel.state.columns import key_types
+from whimbrel.state.lowering import domains_of, enums_of, lower, sequences_of, tables_of
 from whimbrel.state.state import State
 
 

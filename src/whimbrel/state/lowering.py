@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as AbstractSequence
-from dataclasses import dataclass
 
-from whimbrel.errors import ModelError, StateError
+from whimbrel.errors import ModelError
 from whimbrel.schema.domains import domains_in
-from whimbrel.schema.expressions import SQL, Expression
+from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
     Column,
-    Computed,
     Constraint,
     Exclude,
     Identity,
@@ -30,11 +28,10 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.table import ForeignKey as ForeignKeyValue
-from whimbrel.schema.types import ColumnType, Type, enum_types, make_type, replace_enums
+from whimbrel.schema.types import Type, enum_types, make_type
 from whimbrel.state import naming, options
 from whimbrel.state.collisions import refuse_one_column_for_two, refuse_one_name_for_two
-from whimbrel.state.fields.base import Field
-from whimbrel.state.fields.others import named_enum
+from whimbrel.state.columns import Columns, Target
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State
@@ -57,34 +54,6 @@ def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
     )
 
 
-def key_types(state: State, model: Model) -> dict[str, tuple[str, ColumnType | None]]:
-    """The columns of a model by field, with the types of those that keys may point at.
-
-    Also of a model that somebody else manages, and of one that lowers to no table.
-    """
-    lowering = _Lowering(state, model)
-    return {
-        each.name: (
-            lowering.names[each.name],
-            lowering.type_of(each)
-            if each.field.unique or each.name in lowering.key_names
-            else None,
-        )
-        for each in model.fields
-        if each.field.has_column
-    }
-
-
-def column_types(state: State, model: Model) -> dict[str, ColumnType]:
-    """The types of a model's own columns, by the columns' names."""
-    lowering = _Lowering(state, model)
-    return {
-        lowering.names[each.name]: lowering.type_of(each)
-        for each in model.fields
-        if each.field.has_column
-    }
-
-
 def tables_of(state: State, model: Model) -> tuple[Table, ...]:
     """The tables of one model, remembered with it while what it points at stays the same."""
     remembered: tuple[tuple[Model, ...], tuple[Table, ...]] | None = model.__dict__.get("_tables")
@@ -92,7 +61,7 @@ def tables_of(state: State, model: Model) -> tuple[Table, ...]:
         return remembered[1]
     lowering = _Lowering(state, model)
     tables = tuple(lowering.tables())
-    model.__dict__["_tables"] = (tuple(lowering.looked_at.values()), tables)
+    model.__dict__["_tables"] = (tuple(lowering.columns.looked_at.values()), tables)
     return tables
 
 
@@ -136,26 +105,12 @@ def enum_names(each: ModelField) -> frozenset[Name]:
     )
 
 
-@dataclass
-class _Target:
-    """What a foreign key points at."""
-
-    model: Model
-    fields: tuple[ModelField, ...]
-
-
 class _Lowering:
-    """One model on its way to tables. ``looked_at``: every model that had a say in it."""
+    """One model on its way to tables."""
 
     def __init__(self, state: State, model: Model) -> None:
-        self.state, self.model = state, model
-        self.looked_at: dict[str, Model] = {model.label.lower(): model}
-        self.names = {
-            each.name: each.field.column_name(each.name)
-            for each in model.fields
-            if each.field.has_column
-        }
-        self.key_names = {each.name for each in model.primary_key}
+        self.model = model
+        self.columns = Columns(state, model)
 
     def tables(self) -> Iterator[Table]:
         if self.model.options.managed:
@@ -166,106 +121,19 @@ class _Lowering:
 
     def _own_table(self) -> Table:
         model = self.model
-        refuse_one_column_for_two(model, self.names)
+        refuse_one_column_for_two(model, self.columns.names)
         return Table(
             name=model.db_table,
             schema=model.options.schema,
-            columns=tuple(self._column(each) for each in model.fields if each.field.has_column),
+            columns=tuple(
+                self.columns.column(each) for each in model.fields if each.field.has_column
+            ),
             constraints=tuple(self._constraints()),
             indexes=tuple(self._indexes()),
             comment=model.options.db_table_comment,
             options=model.options.dialect,
             key=model.key,
         )
-
-    # -- columns
-
-    def _column(self, each: ModelField) -> Column:
-        field = each.field
-        return Column(
-            name=self.names[each.name],
-            type=self._type(self.model, each),
-            null=field.null and each.name not in self.key_names,
-            default=field.column_default(),
-            generated=field.generated(),
-            computed=self._computed(field),
-            collation=field.db_collation,
-            comment=field.db_comment,
-            fill=field.fill,
-            lossy=field.lossy,
-            key=each.key,
-        )
-
-    def type_of(self, each: ModelField) -> ColumnType:
-        """The type of one of the model's own columns."""
-        return self._type(self.model, each)
-
-    def _computed(self, field: Field) -> Computed | None:
-        computed = field.computed()
-        if computed is None:
-            return None
-        return Computed(self._in_columns(computed.expression), computed.stored)
-
-    def _type(self, owner: Model, each: ModelField, *way: str) -> ColumnType:
-        """The column's type. ``way``: the columns that point at it, and want its type."""
-        field = each.field
-        if each.key in way:
-            raise ModelError(
-                f"{owner.label}.{each.name} has the type of what it points at, and that is itself",
-                place=owner.place,
-                mend="Give one of the keys in this circle another primary key to point at.",
-            )
-        if isinstance(field, ForeignKey) and field.type is None:
-            target = self._target(
-                owner, field.to, (field.to_field,) if field.to_field else (), each.name
-            )
-            return self._type(target.model, target.fields[0], *way, each.key)
-        declared = field.rel_type() if way else field.column_type()
-        fitted = {
-            enum: named_enum(enum, naming.type_name(each.key), each.key)
-            for enum in enum_types(declared)
-        }
-        return replace_enums(declared, fitted) if fitted else declared  # type: ignore[arg-type]
-
-    def _target(
-        self, owner: Model, to: str, to_fields: AbstractSequence[str], name: str
-    ) -> _Target:
-        model = self.state.find(to)
-        if model is None:
-            raise StateError(
-                f"{owner.label}.{name} points at {to}, which is not there",
-                place=owner.place,
-                mend=f"Create {to} first, or remove the field that points at it.",
-            )
-        self.looked_at.setdefault(model.label.lower(), model)
-        fields = tuple(model.field(each) for each in to_fields) or model.primary_key
-        if not to_fields and len(fields) != 1:
-            raise ModelError(
-                f"{owner.label}.{name} points at {model.label}, whose primary key has {len(fields)} fields",
-                place=owner.place,
-                mend="Use a ForeignKeyConstraint over several fields, or name one with to_field=.",
-            )
-        for each in fields:
-            if not each.field.has_column:
-                raise ModelError(
-                    f"{owner.label}.{name} points at {model.label}.{each.name}, which has no column",
-                    place=owner.place,
-                    mend="Point at a field that is unique.",
-                )
-        return _Target(model, fields)
-
-    def _in_columns(self, expression: Expression) -> Expression:
-        """Text speaks of columns as it is; a Q speaks of fields."""
-        return expression if isinstance(expression, SQL) else expression.rename(self.names)
-
-    def _columns(self, fields: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self._column_of(name) for name in fields)
-
-    def _column_of(self, name: str) -> str:
-        if name not in self.names:
-            self.model.field(name)
-            raise StateError(f"{self.model.label}.{name} has no column", place=self.model.place)
-        return self.names[name]
 
     # -- constraints
 
@@ -278,7 +146,7 @@ class _Lowering:
             keys = [self.model.field(name).key for name in group]
             yield Unique(
                 self._name(keys, "together"),
-                self._columns(group),
+                self.columns.named(group),
                 named=False,
                 key=f"{'|'.join(keys)}:together",
             )
@@ -294,15 +162,15 @@ class _Lowering:
         if fields:
             yield PrimaryKey(
                 given.name if given else self._name([], "pk"),
-                self._columns(each.name for each in fields),
+                self.columns.named(each.name for each in fields),
                 dialects=given.value.dialects if given else (),
                 named=given is not None and given.value.name is not None,
                 key=f"{self.model.key}:pk",
             )
 
     def _field_constraints(self, each: ModelField) -> Iterator[Constraint]:
-        field, column = each.field, self.names[each.name]
-        if field.unique and self.key_names != {each.name}:
+        field, column = each.field, self.columns.names[each.name]
+        if field.unique and self.columns.key_names != {each.name}:
             name = self._name([each.key], "uniq")
             yield Unique(name, (column,), named=False, key=f"{each.key}:uniq")
         check = field.check(column)
@@ -312,15 +180,13 @@ class _Lowering:
             yield self._foreign_key(each, field)
 
     def _foreign_key(self, each: ModelField, field: ForeignKey) -> ForeignKeyValue:
-        target = self._target(
-            self.model, field.to, (field.to_field,) if field.to_field else (), each.name
-        )
+        target = self.columns.target_of(self.model, each, field)
         named = field.db_constraint if isinstance(field.db_constraint, str) else None
         return ForeignKeyValue(
             name=named or self._name([each.key], "fk"),
-            columns=(self.names[each.name],),
+            columns=(self.columns.names[each.name],),
             target=target.model.at,
-            target_columns=_column_names(target.fields),
+            target_columns=target.columns,
             on_delete=field.on_delete.action,
             on_update=field.on_update,
             deferrable=field.deferrable,
@@ -334,16 +200,16 @@ class _Lowering:
             case options.UniqueConstraint() if value.condition is None:
                 yield Unique(
                     part.name,
-                    self._columns(value.fields),
+                    self.columns.named(value.fields),
                     value.deferrable,
                     not value.nulls_distinct,
-                    self._columns(value.include),
+                    self.columns.named(value.include),
                     value.dialects,
                     named=value.name is not None,
                     key=part.key,
                 )
             case options.CheckConstraint():
-                condition = self._in_columns(value.condition)
+                condition = self.columns.in_columns(value.condition)
                 yield Check(part.name, condition, value.dialects, value.not_valid, key=part.key)
             case options.ExclusionConstraint():
                 yield self._exclude(part, value)
@@ -352,10 +218,10 @@ class _Lowering:
 
     def _exclude(self, part: options.Part, value: options.ExclusionConstraint) -> Exclude:
         elements = tuple(
-            (of if isinstance(of, SQL) else self._column_of(of), operator)
+            (of if isinstance(of, SQL) else self.columns.name_of(of), operator)
             for of, operator in value.expressions
         )
-        where = self._in_columns(value.condition) if value.condition is not None else None
+        where = self.columns.in_columns(value.condition) if value.condition is not None else None
         return Exclude(
             part.name,
             elements,
@@ -369,12 +235,12 @@ class _Lowering:
     def _composite_key(
         self, part: options.Part, value: options.ForeignKeyConstraint
     ) -> ForeignKeyValue:
-        target = self._target(self.model, value.to, value.to_fields, part.name)
+        target = self.columns.target(self.model, value.to, value.to_fields, part.name)
         return ForeignKeyValue(
             name=part.name,
-            columns=self._columns(value.fields),
+            columns=self.columns.named(value.fields),
             target=target.model.at,
-            target_columns=_column_names(target.fields),
+            target_columns=target.columns,
             on_delete=value.on_delete.action,
             on_update=value.on_update,
             deferrable=value.deferrable,
@@ -393,9 +259,9 @@ class _Lowering:
                 field.db_index
                 and field.has_column
                 and not field.unique
-                and self.key_names != {each.name}
+                and self.columns.key_names != {each.name}
             ):
-                parts = (IndexPart(self.names[each.name]),)
+                parts = (IndexPart(self.columns.names[each.name]),)
                 yield Index(self._name([each.key], "idx"), parts, key=f"{each.key}:idx")
         for part in self.model.options.parts:
             if isinstance(part.value, options.Index | options.UniqueConstraint):
@@ -403,14 +269,14 @@ class _Lowering:
 
     def _index(self, part: options.Part) -> Iterator[Index]:
         value = part.value
-        where = self._in_columns(value.condition) if value.condition is not None else None
+        where = self.columns.in_columns(value.condition) if value.condition is not None else None
         if isinstance(value, options.Index):
             yield Index(
                 name=part.name,
                 parts=tuple(self._index_part(each) for each in value.parts),
                 unique=value.unique,
                 method=value.method,
-                include=self._columns(value.include),
+                include=self.columns.named(value.include),
                 where=where,
                 nulls_not_distinct=not value.nulls_distinct,
                 options=value.options,
@@ -418,12 +284,12 @@ class _Lowering:
                 key=part.key,
             )
         elif where is not None:
-            parts = tuple(IndexPart(column) for column in self._columns(value.fields))
+            parts = tuple(IndexPart(column) for column in self.columns.named(value.fields))
             yield Index(
                 name=part.name,
                 parts=parts,
                 unique=True,
-                include=self._columns(value.include),
+                include=self.columns.named(value.include),
                 where=where,
                 nulls_not_distinct=not value.nulls_distinct,
                 dialects=value.dialects,
@@ -434,7 +300,7 @@ class _Lowering:
         if isinstance(part.of, SQL):
             return part
         return IndexPart(
-            self._column_of(part.of), part.descending, part.nulls, part.opclass, part.collation
+            self.columns.name_of(part.of), part.descending, part.nulls, part.opclass, part.collation
         )
 
     # -- many to many
@@ -442,8 +308,8 @@ class _Lowering:
     def _through_table(self, each: ModelField, field: ManyToManyField) -> Table:
         """The table between two models: a number, a key to each, and no pair twice."""
         key = f"{each.key}.through"
-        target = self._target(self.model, field.to, (), each.name)
-        own = _Target(self.model, self.model.primary_key)
+        target = self.columns.target(self.model, field.to, (), each.name)
+        own = Target(self.model, self.model.primary_key)
         if len(own.fields) != 1:
             raise ModelError(
                 f"{self.model.label}.{each.name} is many-to-many, and the primary key has {len(own.fields)} fields",
@@ -453,7 +319,7 @@ class _Lowering:
         ends = (("from", own), ("to", target))
         names = naming.through_columns(self.model.name, target.model.name)
         columns = tuple(
-            Column(name, self._type(end.model, end.fields[0], key), key=f"{key}.{side}")
+            Column(name, self.columns.type_at(end.model, end.fields[0], key), key=f"{key}.{side}")
             for name, (side, end) in zip(names, ends, strict=True)
         )
         counter = Column(
@@ -479,7 +345,7 @@ class _Lowering:
         self,
         key: str,
         names: tuple[str, str],
-        ends: tuple[tuple[str, _Target], ...],
+        ends: tuple[tuple[str, Target], ...],
         field: ManyToManyField,
     ) -> Iterator[Constraint]:
         yield PrimaryKey(naming.part_name(key, [], "pk"), ("id",), key=f"{key}:pk")
@@ -490,7 +356,7 @@ class _Lowering:
                     name=naming.part_name(key, [f"{key}.{side}"], "fk"),
                     columns=(name,),
                     target=end.model.at,
-                    target_columns=_column_names(end.fields),
+                    target_columns=end.columns,
                     on_delete="CASCADE",
                     key=f"{key}.{side}:fk",
                 )
@@ -498,7 +364,3 @@ class _Lowering:
 
 def _is_primary_key(part: options.Part) -> bool:
     return isinstance(part.value, options.PrimaryKeyConstraint)
-
-
-def _column_names(fields: Iterable[ModelField]) -> tuple[str, ...]:
-    return tuple(each.field.column_name(each.name) for each in fields)

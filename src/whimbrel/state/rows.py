@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 from whimbrel.errors import WhimbrelError
 from whimbrel.schema.expressions import Constant, Default
 from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.state.columns import column_types, key_types
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import ManyToManyField
-from whimbrel.state.lowering import column_types, key_types
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
 
