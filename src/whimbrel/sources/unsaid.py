@@ -32,9 +32,9 @@ _KNOWN = frozenset(
 def refuse_unsaid(table: sa.Table) -> None:
     """Raise `ModelError` for the first option of a table's parts that no migration can say."""
     _refuse_narrow_sequences(table)
-    parts = [*table.columns, *table.constraints, *table.indexes]
+    parts: list[Any] = [*table.columns, *table.constraints, *table.indexes]
     parts += [each for column in table.columns for each in column.constraints]
-    for part in parts:
+    for part in (table, *parts):
         for name, value in part.dialect_kwargs.items():
             said = value is not None and value is not False
             if said and name.startswith(_OURS) and not _is_read(part, name):
@@ -61,7 +61,9 @@ def is_not_valid(constraint: Any) -> bool:
 
 
 def _is_read(part: Any, name: str) -> bool:
-    """Whether an option is read; the primary key has fewer."""
+    """Whether an option is read: the primary key has fewer, tables all but that of temporary ones."""
+    if isinstance(part, sa.Table):
+        return name != "postgresql_on_commit"
     return name in _KNOWN and not isinstance(part, sa.PrimaryKeyConstraint)
 
 
