@@ -332,6 +332,40 @@ def test_historical_models_give_and_take_what_the_database_has(project: Others) 
     assert project.query("SELECT c FROM t ORDER BY id") == [(7,), (8,)]
 
 
+def test_historical_models_go_by_what_a_type_is_to_their_database(project: Others) -> None:
+    """Text on SQLite and bytes or a UUID on PostgreSQL: values are read by the one that it is."""
+    dialects = """
+class By(sa.types.TypeDecorator):
+    impl = sa.String(40)
+    cache_ok = True
+    def load_dialect_impl(self, dialect):
+        own = {own}
+        return dialect.type_descriptor(own if dialect.name == "postgresql" else self.impl_instance)
+"""
+    bytes_by = dialects.format(own="sa.LargeBinary()")
+    uuid_by = dialects.replace("By", "Key").format(own="sa.Uuid()")
+    project.table('"b", By()), sa.Column("k", Key()', bytes_by + uuid_by)
+    project.make()
+    (project.root / "migrations" / "0002_rows.py").write_text(
+        "import uuid\nfrom whimbrel import migrations\n\n"
+        "def fill(apps, editor):\n"
+        "    T = apps.get_model('core', 'T')\n"
+        "    text = editor.dialect == 'sqlite'\n"
+        "    T.objects.create(id=1, b='v' if text else b'v', k=str(uuid.UUID(int=7)))\n"
+        "    row = T.objects.get(b='v' if text else b'v')\n"
+        "    assert (bytes(row.b, 'ascii') if text else row.b) == b'v'\n"
+        "    assert row.k == (str(uuid.UUID(int=7)) if text else uuid.UUID(int=7))\n"
+        "    assert T.objects.filter(k=uuid.UUID(int=7)).count() == 1\n"
+        "    T.objects.update(b=12 if text else b'12')\n\n"
+        "class Migration(migrations.Migration):\n"
+        "    dependencies = [('core', '0001_initial')]\n"
+        "    operations = [migrations.RunPython(fill)]\n"
+    )
+    project.go()
+    [(there,)] = project.query("SELECT b FROM t")
+    assert there in ("12", b"12")
+
+
 #: alembic-users/F06: a type that brings a CHECK: on which databases, and what it says.
 BOUND = """
 class Even(sa.types.TypeDecorator, sa.types.SchemaType):

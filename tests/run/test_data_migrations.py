@@ -235,6 +235,8 @@ def test_what_a_function_prints_is_no_data(rows: Rows, capsys: pytest.CaptureFix
 # -- where a function fails --------------------------------------------------------------------
 
 FAILS = """
+import sqlalchemy as sa
+
 def fail(apps, editor):
     editor.execute("INSERT INTO blog_row (number) VALUES (7)")
     deeper(editor)
@@ -254,6 +256,8 @@ def add(apps, editor):
         ("raise ValueError", "ValueError"),
         ("editor.execute('SELECT nothing FROM blog_row')", "nothing"),
         ("assert editor is None, 'no editor'", "AssertionError: no editor"),
+        # Drivers are Python, or Cython.
+        ("editor.connection.scalar(sa.select(sa.literal('', sa.LargeBinary())))", "bytes"),
     ],
 )
 def test_the_users_own_line_is_shown(rows: Rows, line: str, message: str) -> None:
@@ -263,7 +267,7 @@ def test_the_users_own_line_is_shown(rows: Rows, line: str, message: str) -> Non
     error = caught.value
     assert message in error.message
     assert str(error.place).startswith("blog.0002_x: ")
-    assert "blog/migrations/0002_x.py:10, in deeper" in str(error.place)
+    assert "blog/migrations/0002_x.py:12, in deeper" in str(error.place)
     assert error.mend == f"    {line}\nAll of blog.0002_x was rolled back."
     assert rows.numbers() == [1]
     assert rows.applied() == ["0001_row"]
@@ -276,7 +280,7 @@ def test_the_command_line_shows_no_traceback_unless_asked(rows: Rows) -> None:
     ended = rows.project.run("migrate")
     assert ended.code == 5
     assert ended.err == (
-        "error[data]: blog.0002_x: blog/migrations/0002_x.py:10, in deeper: "
+        "error[data]: blog.0002_x: blog/migrations/0002_x.py:12, in deeper: "
         "ZeroDivisionError: division by zero\n    1 / 0\nAll of blog.0002_x was rolled back.\n"
     )
     assert "Traceback" in rows.project.run("--traceback", "migrate").err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,11 @@ class Apps:
     def connection(self) -> Connection:
         """The migration's connection."""
         return self.connections[self.alias]
+
+    @property
+    def dialects(self) -> Set[str]:
+        """The kinds of databases that its connections are to."""
+        return {each.dialect.name for each in self.connections.values()}
 
     # -- asking
 

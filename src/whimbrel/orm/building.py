@@ -10,7 +10,7 @@ from whimbrel.orm.accessors import Forward, Objects, ReverseOne, ToMany
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.models import HistoricalModel, load_missing
 from whimbrel.orm.relations import names_of
-from whimbrel.orm.types import Address, historical
+from whimbrel.orm.types import Address, historical, own_of
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
@@ -118,7 +118,8 @@ def _refine(apps: Apps, value: Model, meta: Meta) -> None:
     lowered = column_types(apps.state, value)
     for each in meta.own_fields:
         column = each.table_column
-        type = historical(_like(build_type(lowered[column.name]), column.type))
+        type = _like(build_type(lowered[column.name]), column.type)
+        type = historical(own_of(type, apps.dialects))
         column.type = Address(type) if isinstance(each.field, GenericIPAddressField) else type
         column.onupdate = None
 

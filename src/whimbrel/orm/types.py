@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,6 +67,12 @@ class Address(sa.types.TypeDecorator[str]):
 
 #: What stands in a column of JSON: None is NULL.
 JSON = sa.JSON(none_as_null=True)
+
+
+def own_of(type: TypeEngine[Any], dialects: Set[str]) -> TypeEngine[Any]:
+    """What a type with variants is to the one dialect that there is; with several, itself."""
+    dialect = next(iter(dialects)) if len(dialects) == 1 else ""
+    return type._variant_mapping.get(dialect, type)
 
 
 def historical(type: TypeEngine[Any]) -> TypeEngine[Any]:

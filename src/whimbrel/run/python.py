@@ -168,4 +168,5 @@ _LIBRARIES = tuple(
 def _is_users(file: str) -> bool:
     """Whether a file is of the project: of no library, and not made up (<string>)."""
     path = str(Path(file).resolve())
-    return not file.startswith("<") and not path.startswith(_LIBRARIES)
+    made_up = file.startswith("<") or file.endswith(".pyx")  # Cython names no path, only its source
+    return not made_up and not path.startswith(_LIBRARIES)
