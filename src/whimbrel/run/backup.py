@@ -76,7 +76,8 @@ def back_up(database: Database, connection: Connection, file: Path, limit: float
             "write there.",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        for each in (part, part.with_name(f"{part.name}-journal")):  # SQLite's own, of a full disk
+            each.unlink(missing_ok=True)
 
 
 def _give_name(part: Path, file: Path) -> None:
