@@ -18,7 +18,7 @@ from kills import walked
 from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.engines.base import Blocker
-from whimbrel.errors import DataError, LockError, StepError, UnsupportedError
+from whimbrel.errors import DatabaseError, DataError, LockError, StepError, UnsupportedError
 from whimbrel.report.run import Lines
 from whimbrel.run.events import Event, WaitingForLock, WaitingForRunner
 
@@ -101,6 +101,8 @@ REFUSED = [
     "connection.rollback()",
     "connection.commit()",
     "connection.close()",
+    "connection.invalidate()",
+    "connection.detach()",
     'schema_editor.execute("ROLLBACK")',
     'schema_editor.execute("-- done\\nCOMMIT; SELECT 1")',
 ]
@@ -158,6 +160,17 @@ def test_a_transaction_that_a_function_ended_is_noticed(
     assert rows.numbers() == ([0, 1] if stays else [0])
     assert columns(rows) == (3 if stays or not atomic else 2)
     assert rows.applied() == ["0001_row"]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_connection_that_a_function_closed(rows: Rows, atomic: bool) -> None:
+    rows.made(0)
+    line = "connection.connection.driver_connection.close()"
+    rows.file("0002_f", "RunPython(f, atomic=True)", FUNCTION.format(line), atomic=atomic)
+    with pytest.raises(DatabaseError) as caught:
+        rows.go()
+    assert ("the connection was lost" if rows.is_postgresql else "rolled back") in str(caught.value)
+    assert (rows.numbers(), rows.applied()) == ([0], ["0001_row"])
 
 
 def test_a_function_of_a_backfill_ends_no_transaction(rows: Rows) -> None:
@@ -264,9 +277,7 @@ def test_a_full_disk_is_an_error_of_the_backup(with_dumps: Rows) -> None:
     assert "whimbrel.errors.DatabaseError" in said
     assert "Nothing was migrated." in said
     assert [
-        file.name
-        for file in project.root.iterdir()
-        if "copy" in file.name or file.suffix == ".part"
+        file.name for file in project.root.iterdir() if "copy" in file.name or ".part" in file.name
     ] == []
     assert with_dumps.applied() == ["0001_row"]
 

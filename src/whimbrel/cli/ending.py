@@ -50,7 +50,7 @@ def ending(error: BaseException, call: Call) -> int:
     match error:
         case click.exceptions.Exit():
             return error.exit_code
-        case SystemExit():
+        case SystemExit() | GeneratorExit():
             return _own(_ended(error), call)
         case WhimbrelError():
             return _own(error, call)
@@ -98,12 +98,14 @@ def _interrupted(error: BaseException, call: Call) -> int:
     return TERMINATED if call.terminated else INTERRUPTED
 
 
-def _ended(error: SystemExit) -> UsageError:
+def _ended(error: SystemExit | GeneratorExit) -> UsageError:
     """What is said where code of the project ends the program in the middle of a command."""
     frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
+    # exit() is made by Python itself, in a file that there is not.
+    last = next((each for each in reversed(frames) if not each.filename.startswith("<")), None)
+    how = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else "GeneratorExit"
     return UsageError(
-        f"code of the project ended the program: sys.exit({error.code!r})",
+        f"code of the project ended the program: {how}",
         place=f"{last.filename}:{last.lineno}" if last else None,
         mend="Take it out of what runs when modules are imported, or put it behind "
         "`if __name__ == '__main__'`.",

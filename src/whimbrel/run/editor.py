@@ -61,6 +61,15 @@ class MigrationConnection(Connection):
         self._refuse("close()")
         super().close()
 
+    def invalidate(self, exception: BaseException | None = None) -> None:
+        if exception is None:  # SQLAlchemy's own, of a connection that is lost, says why
+            self._refuse("invalidate()")
+        super().invalidate(exception)
+
+    def detach(self) -> None:
+        self._refuse("detach()")
+        super().detach()
+
     def _refuse(self, what: str) -> None:
         if self.is_borrowed:
             raise ending_refused(f"connection.{what}")

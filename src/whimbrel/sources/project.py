@@ -11,6 +11,7 @@ from types import ModuleType
 
 import sqlalchemy as sa
 
+from whimbrel.bytecode import importing
 from whimbrel.config import AppConfig, Config, make_importable
 from whimbrel.errors import ConfigError, WhimbrelError
 from whimbrel.sources import native
@@ -145,6 +146,9 @@ def _native_fields(model: type[native.Model]) -> Iterator[tuple[sa.Column[object
 
 def _has_models(package: str) -> bool:
     try:
-        return f"{package}.models" in sys.modules or find_spec(f"{package}.models") is not None
-    except ImportError:
+        with importing():
+            return f"{package}.models" in sys.modules or find_spec(f"{package}.models") is not None
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # of the package itself, which is imported here
         return True  # importing it will tell what is wrong

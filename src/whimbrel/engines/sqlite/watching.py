@@ -30,6 +30,10 @@ def watch(connection: Connection) -> Callable[[], Ended | None]:
 
 
 def _ended(driver: sqlite3.Connection) -> Ended | None:
+    try:
+        driver.total_changes  # noqa: B018
+    except sqlite3.ProgrammingError:  # somebody closed it
+        return Ended.ROLLED_BACK
     if driver.in_transaction and _is_released(driver):
         driver.execute(f"DROP TABLE temp.{_NAME}")
         return None
