@@ -317,7 +317,7 @@ def _apps(file: Path, table: dict[str, Any]) -> tuple[AppConfig, ...]:
 def _listed(file: Path, package: Any, sections: dict[str, Any]) -> AppConfig:
     """An app in ``apps``; its section, if it has one, is taken out of ``sections``."""
     place = f"{file}: apps"
-    if not isinstance(package, str) or not _is_dotted_name(package):
+    if not isinstance(package, str) or not is_dotted_name(package):
         raise ConfigError(
             f"an app is the dotted name of a package, not {package!r}",
             place=place,
@@ -391,13 +391,14 @@ def _check_once(file: Path, apps: list[AppConfig]) -> None:
             )
 
 
-def _is_dotted_name(name: str) -> bool:
+def is_dotted_name(name: str) -> bool:
+    """Return whether a name could be a module's."""
     return all(part.isidentifier() for part in name.split("."))
 
 
 def _is_attribute(name: str) -> bool:
     module, _, attribute = name.partition(":")
-    return _is_dotted_name(module) and _is_dotted_name(attribute)
+    return is_dotted_name(module) and is_dotted_name(attribute)
 
 
 # -- packages --------------------------------------------------------------------------------

@@ -31,9 +31,6 @@ class _FieldOperation(Operation):
     name: str
     positional: ClassVar[int] = 2
 
-    def models(self, app: str) -> frozenset[str]:
-        return frozenset({f"{app}.{self.model_name}".lower()})
-
 
 @dataclass(frozen=True)
 class AddField(_FieldOperation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -21,9 +22,6 @@ class _PartOperation(Operation):
     option: ClassVar[str] = "indexes"
     noun: ClassVar[str] = "index"
     positional: ClassVar[int] = 2
-
-    def models(self, app: str) -> frozenset[str]:
-        return frozenset({f"{app}.{self.model_name}".lower()})
 
     def _parts(self, model: Model) -> tuple[Part, ...]:
         parts: tuple[Part, ...] = getattr(model.options, self.option)
@@ -74,116 +72,104 @@ def _collide(one: Part, other: Part) -> bool:
     return one.name == other.name
 
 
+class _Add(_PartOperation):
+    """A new one."""
+
+    @property
+    @abstractmethod
+    def value(self) -> Any:
+        """What is added."""
+
+    def apply(self, app: str, state: State) -> State:
+        return self._added(app, state, self.value)
+
+    def describe(self) -> str:
+        return f"Create {self.noun} {_title(self.value)} on {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"{self.model_name}_{_title(self.value)}".lower()
+
+
 @dataclass(frozen=True)
-class AddIndex(_PartOperation):
+class _Remove(_PartOperation):
+    """One goes; its name is the one that the user gave, or that its identity gave it."""
+
+    name: str
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.name, None)
+
+    def describe(self) -> str:
+        return f"Remove {self.noun} {self.name} from {self.model_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"remove_{self.name.lower()}"
+
+
+@dataclass(frozen=True)
+class _Rename(_PartOperation):
+    """One gets another name."""
+
+    old_name: str
+    new_name: str
+    positional: ClassVar[int] = 3
+
+    def apply(self, app: str, state: State) -> State:
+        return self._exchanged(app, state, self.old_name, self.new_name)
+
+    def describe(self) -> str:
+        return f"Rename {self.noun} {self.old_name} on {self.model_name} to {self.new_name}"
+
+    @property
+    def fragment(self) -> str:
+        return f"rename_{self.old_name.lower()}_{self.new_name.lower()}"
+
+
+class _OfConstraint:
+    """What an operation is about where that is a constraint."""
+
+    option: ClassVar[str] = "constraints"
+    noun: ClassVar[str] = "constraint"
+
+
+@dataclass(frozen=True)
+class AddIndex(_Add):
     """A new index."""
 
     index: Index
 
-    def apply(self, app: str, state: State) -> State:
-        return self._added(app, state, self.index)
-
-    def describe(self) -> str:
-        return f"Create index {_title(self.index)} on {self.model_name}"
-
     @property
-    def fragment(self) -> str:
-        return f"{self.model_name.lower()}_{_title(self.index)}".lower()
+    def value(self) -> Index:
+        return self.index
 
 
-@dataclass(frozen=True)
-class RemoveIndex(_PartOperation):
+class RemoveIndex(_Remove):
     """An index goes; its name is the one that the user gave, or that its identity gave it."""
 
-    name: str
 
-    def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.name, None)
-
-    def describe(self) -> str:
-        return f"Remove index {self.name} from {self.model_name}"
-
-    @property
-    def fragment(self) -> str:
-        return f"remove_{self.name.lower()}"
-
-
-@dataclass(frozen=True)
-class RenameIndex(_PartOperation):
+class RenameIndex(_Rename):
     """An index gets another name."""
 
-    old_name: str
-    new_name: str
-    positional: ClassVar[int] = 3
-
-    def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.old_name, self.new_name)
-
-    def describe(self) -> str:
-        return f"Rename index {self.old_name} on {self.model_name} to {self.new_name}"
-
-    @property
-    def fragment(self) -> str:
-        return f"rename_{self.old_name.lower()}_{self.new_name.lower()}"
-
 
 @dataclass(frozen=True)
-class AddConstraint(_PartOperation):
+class AddConstraint(_OfConstraint, _Add):
     """A new constraint."""
 
     constraint: ModelConstraint
-    option: ClassVar[str] = "constraints"
-    noun: ClassVar[str] = "constraint"
-
-    def apply(self, app: str, state: State) -> State:
-        return self._added(app, state, self.constraint)
-
-    def describe(self) -> str:
-        return f"Create constraint {_title(self.constraint)} on {self.model_name}"
 
     @property
-    def fragment(self) -> str:
-        return f"{self.model_name.lower()}_{_title(self.constraint)}".lower()
+    def value(self) -> ModelConstraint:
+        return self.constraint
 
 
-@dataclass(frozen=True)
-class RemoveConstraint(_PartOperation):
+class RemoveConstraint(_OfConstraint, _Remove):
     """A constraint goes."""
 
-    name: str
-    option: ClassVar[str] = "constraints"
-    noun: ClassVar[str] = "constraint"
 
-    def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.name, None)
-
-    def describe(self) -> str:
-        return f"Remove constraint {self.name} from {self.model_name}"
-
-    @property
-    def fragment(self) -> str:
-        return f"remove_{self.name.lower()}"
-
-
-@dataclass(frozen=True)
-class RenameConstraint(_PartOperation):
+class RenameConstraint(_OfConstraint, _Rename):
     """A constraint gets another name."""
-
-    old_name: str
-    new_name: str
-    option: ClassVar[str] = "constraints"
-    noun: ClassVar[str] = "constraint"
-    positional: ClassVar[int] = 3
-
-    def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.old_name, self.new_name)
-
-    def describe(self) -> str:
-        return f"Rename constraint {self.old_name} on {self.model_name} to {self.new_name}"
-
-    @property
-    def fragment(self) -> str:
-        return f"rename_{self.old_name.lower()}_{self.new_name.lower()}"
 
 
 def _title(value: Any) -> str:

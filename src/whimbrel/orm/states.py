@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import attributes
 
 
@@ -103,8 +102,3 @@ def is_where_it_was(instance: Any) -> bool:
     key = attributes.instance_state(instance).key
     top = instance._meta.lineage[0].primary_key
     return key is not None and key[1] == tuple(instance.__dict__.get(each.attname) for each in top)
-
-
-def is_deferred(instance: Any, name: str) -> bool:
-    """Whether an attribute was not read."""
-    return name in sa.inspect(instance).expired_attributes

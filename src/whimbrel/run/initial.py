@@ -169,14 +169,11 @@ def _places(change: c.Change) -> Iterator[tuple[Name, str]]:
 def _without_extra(details: Iterable[Detail]) -> Iterator[Detail]:
     """Without what only the database has, unless something of its name is expected otherwise."""
     listed = list(details)
-    missing = {each.place for each in listed if each.expected is not None}
     extra = {each.place: each for each in listed if each.expected is None}
     for each in listed:
         if each.expected is not None:
             other = extra.get(each.place) if each.found is None else None
             yield replace(each, found=other.found) if other else each
-        elif each.place not in missing:
-            continue
 
 
 def _in_part(found: list[_Found]) -> HistoryError:

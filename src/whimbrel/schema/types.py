@@ -214,14 +214,15 @@ def _plain(instance: Any, of_foreign: _OfForeign) -> ColumnType:
 
 def _made_by_others(instance: Any) -> ColumnType:
     """A type that is there already (``create_type=False``): its name, and nothing to make or drop."""
-    named = _in_sql(spelled(instance, "postgresql"))
+    named = in_sql(spelled(instance, "postgresql"))
     if not _is_enum(instance):
         return named
     text = Type("sqlalchemy:String", (), (("length", instance.length),))
     return _with_variants(text, {"postgresql": named})
 
 
-def _in_sql(words: str) -> Type:
+def in_sql(words: str) -> Type:
+    """A type that is nothing but its SQL."""
     return Type("whimbrel.models:DatabaseType", (words,))
 
 
@@ -242,7 +243,7 @@ def _call_type(instance: Any) -> ColumnType:
 def _frozen_type(instance: Any) -> ColumnType:
     """What a foreign type is to each database: one type, with variants where they differ."""
     found = {
-        dialect: _in_sql(of) if isinstance(of, str) else describe(of)
+        dialect: in_sql(of) if isinstance(of, str) else describe(of)
         for dialect, of in on_each_dialect(instance).items()
     }
     (_, first), *others = found.items()

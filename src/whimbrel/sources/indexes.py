@@ -30,7 +30,7 @@ def index_of(named: Named, index: sa.Index) -> Index:
         name=name_of(named, index),
         unique=bool(index.unique),
         condition=_condition(index),
-        include=[_included(named, each) for each in said.get("include") or ()],
+        include=[named.field(each) for each in said.get("include") or ()],
         method=said["using"].lower() if said.get("using") else None,
         nulls_distinct=not said.get("nulls_not_distinct"),
         options={**(said.get("with") or {}), **_place(said)},
@@ -58,10 +58,6 @@ def _place(said: Mapping[str, Any]) -> dict[str, str]:
     """The tablespace, beside the storage parameters."""
     tablespace = said.get("tablespace")
     return {"postgresql_tablespace": str(tablespace)} if tablespace else {}
-
-
-def _included(named: Named, column: Any) -> str:
-    return named.field(named.table.columns[column] if isinstance(column, str) else column)
 
 
 _DIRECTIONS: dict[Any, dict[str, Any]] = {

@@ -33,7 +33,8 @@ class Named:
         return f"{self.app}.{self.name}"
 
     def field(self, column: Any) -> str:
-        return self.fields[column]
+        """The field of a column, which is given by itself or by its key."""
+        return self.fields[self.table.columns[column] if isinstance(column, str) else column]
 
     def error(self, message: str, mend: str | None = None) -> ModelError:
         return ModelError(f"{self.label}: {message}", place=self.place, mend=mend)

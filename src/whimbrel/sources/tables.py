@@ -200,16 +200,10 @@ def _unique_options(named: Named, constraint: sa.UniqueConstraint) -> dict[str, 
     said = constraint.dialect_options["postgresql"]
     found: dict[str, Any] = {}
     if said.get("include"):
-        found["include"] = [field_named(named, each) for each in said["include"]]
+        found["include"] = [named.field(each) for each in said["include"]]
     if said.get("nulls_not_distinct"):
         found["nulls_distinct"] = False
     return found
-
-
-def field_named(named: Named, column: Any) -> str:
-    """The field of a column that is given by itself or by its key."""
-    found = named.table.columns[column] if isinstance(column, str) else column
-    return named.field(found)
 
 
 def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:

@@ -251,8 +251,8 @@ def _column_constraint(
 ) -> Iterator[LiveConstraint]:
     """A column's constraint as one of the table."""
     word = clause[0].upper() if clause else ""
-    named = ["CONSTRAINT", _quoted(name)] if name else []
-    own = ["(", _quoted(column), ")"]
+    named = ["CONSTRAINT", quoted(name)] if name else []
+    own = ["(", quoted(column), ")"]
     if word == "CHECK":
         yield _constraint(clause, name, [*named, *clause])
     elif word == "UNIQUE":
@@ -264,5 +264,6 @@ def _column_constraint(
         yield _constraint(key, name, [*named, *key])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name in quotes, whether it needs them or not."""
     return '"' + name.replace('"', '""') + '"'

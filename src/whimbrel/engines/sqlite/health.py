@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError as DriverError
 from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite.ddl import quoted
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
 
@@ -149,15 +150,15 @@ def _probes(connection: Connection) -> Iterator[tuple[str, str]]:
         "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger')",
     ).all()
     yield from (
-        (row.name, f"SELECT * FROM {_quoted(row.name)}") for row in rows if row.type == "view"
+        (row.name, f"SELECT * FROM {quoted(row.name)}") for row in rows if row.type == "view"
     )
     for table in sorted({row.tbl_name for row in rows if row.type == "trigger"}):
-        at = _quoted(table)
+        at = quoted(table)
         yield table, f"INSERT INTO {at} DEFAULT VALUES"
         yield table, f"DELETE FROM {at}"
         columns = _columns(connection, table)
         if columns:
-            values = ", ".join(f"{_quoted(name)} = NULL" for name in columns)
+            values = ", ".join(f"{quoted(name)} = NULL" for name in columns)
             yield table, f"UPDATE {at} SET {values}"
 
 
@@ -168,7 +169,3 @@ def _columns(connection: Connection, table: str) -> list[str]:
         return list(rows.scalars().all())
     except DriverError:
         return []
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

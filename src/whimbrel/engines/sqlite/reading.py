@@ -30,6 +30,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
+from whimbrel.schema.types import ColumnType, in_sql
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _column(column: ddl.LiveColumn, text: TableText) -> Column:
     counts = alone and word.upper() == "INTEGER" and not _is_descending(clauses)
     if alone and not counts and word.upper() in ("INT", "INTEGER"):
         # Spelled INTEGER it would be the rowid (lang_createtable.html, 5).
-        type_ = types.exactly("INT")
+        type_: ColumnType = in_sql("INT")
     else:
         type_ = types.column_type(word)
     default = e.default(clauses["DEFAULT"]) if "DEFAULT" in clauses else None

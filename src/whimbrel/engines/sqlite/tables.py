@@ -133,7 +133,6 @@ def column_type(column: Column, table: Table) -> str:
     return _strict(spelled) if is_strict(table) else spelled
 
 
-_BARE = re.compile(r"""\s*['"(]""")
 _PLAIN = re.compile(r"[\w]*")
 
 

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from whimbrel.engines.sqlite.ddl import joined
 from whimbrel.engines.sqlite.spelling import SPELLING
-from whimbrel.schema.types import ColumnType, describe
-from whimbrel.sources.words import DatabaseType
+from whimbrel.schema.types import ColumnType, describe, in_sql
 
 _CALL = re.compile(r"(?P<word>[\w ]+?)\s*(?:\((?P<numbers>\s*\d+(?:\s*,\s*\d+)?\s*)\))?")
 #: Two words for one type: SQLite makes the same of both, but of a primary key.
@@ -36,13 +35,7 @@ def word_of(of: Sequence[str]) -> str:
 def column_type(word: str) -> ColumnType:
     """SQLAlchemy's type of a declared one; where none is spelled that way, the word as it is."""
     made = _known(_SAME.get(word.upper(), word))
-    return describe(made if made is not None else DatabaseType(word))
-
-
-@lru_cache(maxsize=64)
-def exactly(word: str) -> ColumnType:
-    """A type that is spelled this way, where the spelling counts."""
-    return describe(DatabaseType(word))
+    return describe(made) if made is not None else in_sql(word)
 
 
 def _known(word: str) -> sa.types.TypeEngine[Any] | None:

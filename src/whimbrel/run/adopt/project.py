@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from whimbrel.config import is_dotted_name
 from whimbrel.errors import HistoryError, UsageError
 from whimbrel.run.adopt.revisions import Revision, assigned_in, parsed, revisions_in, text_of
 from whimbrel.schema.table import Name
@@ -233,7 +234,7 @@ def _script(file: Path, settings: Mapping[str, Any]) -> Path:
 def _places(file: Path, given: str) -> Iterator[Path]:
     """Where a path of the configuration may lead: from its file, from here, or into a package."""
     package, *rest = given.split(":")
-    if rest and not Path(given).is_absolute() and _is_dotted(package):
+    if rest and not Path(given).is_absolute() and is_dotted_name(package):
         yield from (folder.joinpath(*rest) for folder in package_folders(package, file.parent))
     else:
         yield from (file.parent / given, Path.cwd() / given)
@@ -251,10 +252,6 @@ def package_folders(package: str, *roots: Path) -> Iterator[Path]:
         spec = None
     for place in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(place).joinpath(*rest)
-
-
-def _is_dotted(name: str) -> bool:
-    return all(part.isidentifier() for part in name.split("."))
 
 
 def _is_true(value: object) -> bool:

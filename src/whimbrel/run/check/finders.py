@@ -102,8 +102,9 @@ def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Findi
             if missing is not None:
                 lines = lines or lines_of_operations(node.file or "", len(operations))
                 message = f"{operation.describe()}: {what}"
-                file = node.place
-                yield Finding(code, message, missing, node.app, node.label, file, lines[number])
+                yield Finding(
+                    code, message, missing, node.app, node.label, node.place, lines[number]
+                )
 
 
 def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
@@ -111,7 +112,6 @@ def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
     # Late, since it reads the files.
     from whimbrel.run.freeze import named_in
 
-    file = node.place
     try:
         named = [(each.name, each.line) for each in named_in(node, migration)]
     except WhimbrelError as error:
@@ -122,7 +122,7 @@ def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
             f"it names the class {name}: what it does changes with the class, and ends with it"
         )
         mend = f"Write what it is to the database: whimbrel freeze {node.app}"
-        yield Finding("class", message, mend, node.app, node.label, file, line)
+        yield Finding("class", message, mend, node.app, node.label, node.place, line)
 
 
 # -- models

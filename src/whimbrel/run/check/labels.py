@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from whimbrel.errors import WhimbrelError
 from whimbrel.history.lines import lines_of_operations
 from whimbrel.run.check.findings import Finding
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
     from whimbrel.history.node import Node
+    from whimbrel.operations.special import RunSQL
     from whimbrel.schema.table import Name
     from whimbrel.state.state import State
 
@@ -26,8 +29,7 @@ def of_labels(history: History, node: Node) -> Iterator[Finding]:
     for number, label in _used_too_early(history, node):
         what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
         line = lines_of_operations(node.file or "", len(operations))[number]
-        file = node.place
-        yield Finding("label", what, _MEND, node.app, node.label, file, line)
+        yield Finding("label", what, _MEND, node.app, node.label, node.place, line)
 
 
 def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
@@ -39,7 +41,7 @@ def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
     for number, operation in enumerate(migration.operations):
         if isinstance(operation, RunSQL) and migration.atomic:
             new = _new(before, _labels(states.database))
-            written = "\n".join(_strings(operation.sql))
+            written = _written(operation) if new else ""
             yield from ((number, label) for label in new if _quoted(label) in written)
         for passage in operation.passages(migration.app, states):
             states = passage.after
@@ -71,12 +73,11 @@ def _quoted(label: str) -> str:
     return f"'{doubled}'"
 
 
-def _strings(given: Any) -> Iterator[str]:
-    """The pieces of SQL in what RunSQL was given, for PostgreSQL or for all."""
-    if isinstance(given, str):
-        yield given
-    elif isinstance(given, dict):
-        yield from _strings(given.get("postgresql", ""))
-    elif isinstance(given, list | tuple):
-        for each in given:
-            yield from _strings(each)
+def _written(operation: RunSQL) -> str:
+    """The SQL for PostgreSQL; what cannot be sent there is told of elsewhere."""
+    from whimbrel.run.statements import user_steps
+
+    with suppress(WhimbrelError):
+        steps = user_steps(operation, "postgresql", backwards=False, atomic=True)
+        return "\n".join(step.sql for step in steps)
+    return ""

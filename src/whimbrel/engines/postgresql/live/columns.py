@@ -7,11 +7,11 @@ from typing import Any
 
 from whimbrel.engines.postgresql.live.catalog import Row
 from whimbrel.engines.postgresql.live.text import bare, settled
-from whimbrel.engines.postgresql.live.types import array_of, in_its_words, type_of
+from whimbrel.engines.postgresql.live.types import array_of, type_of
 from whimbrel.schema.domains import PATH as DOMAIN
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column, Computed, Identity, Sequence, Serial
-from whimbrel.schema.types import ColumnType, EnumType, make_type
+from whimbrel.schema.types import ColumnType, EnumType, in_sql, make_type
 
 #: Which database schema a namespace is to us; None is the connection's default one.
 Place = Callable[[str], str | None]
@@ -57,7 +57,7 @@ def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> Column
         return enums.get(row["base"])
     if row["kind"] != "d":
         return None
-    under = type_of(row["under"]) if row["under"] else in_its_words(row["spelled"])
+    under = type_of(row["under"]) if row["under"] else in_sql(row["spelled"])
     said = {"schema": place(row["base_schema"]), **_of_domain(row)}
     given = {name: each for name, each in said.items() if each is not None}
     return make_type(DOMAIN, name=row["base_name"], data_type=under, **given)

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from whimbrel.schema.types import ColumnType, Type, describe, make_type
-from whimbrel.sources.words import DatabaseType
+from whimbrel.schema.types import ColumnType, Type, in_sql, make_type
 
 _Made = Callable[[tuple[int, ...], str], Type]
 
@@ -21,13 +20,7 @@ _Made = Callable[[tuple[int, ...], str], Type]
 def type_of(spelled: str) -> ColumnType:
     """The type that ``format_type`` spells so: ``character varying(10)[]``."""
     known = known_type(spelled)
-    return known if known is not None else in_its_words(spelled)
-
-
-@lru_cache(maxsize=4096)
-def in_its_words(spelled: str) -> ColumnType:
-    """A type that is nothing but its SQL."""
-    return describe(DatabaseType(spelled))
+    return known if known is not None else in_sql(spelled)
 
 
 def array_of(item: ColumnType) -> ColumnType:
