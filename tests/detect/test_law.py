@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whimbrel import models
-from whimbrel.detect import (
+from whimbrel.detect import AppMigration, FlagQuestioner, detect
+from whimbrel.detect.check import differences
+from whimbrel.detect.questions import (
     Answer,
-    AppMigration,
     FillQuestion,
-    FlagQuestioner,
     LossQuestion,
     Lossy,
     NoLoss,
@@ -23,9 +23,7 @@ from whimbrel.detect import (
     Renamed,
     SafeSteps,
     Why,
-    detect,
 )
-from whimbrel.detect.check import differences
 from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State

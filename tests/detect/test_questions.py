@@ -16,20 +16,18 @@ import pytest
 
 from detect.declared import found, state, told
 from whimbrel import models
-from whimbrel.detect import (
+from whimbrel.detect import FlagQuestioner, Flags, detect
+from whimbrel.detect.flags import value_of
+from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
-    FlagQuestioner,
-    Flags,
     Question,
     Renamed,
     RenameQuestion,
     SafeSteps,
     Subject,
     Why,
-    detect,
 )
-from whimbrel.detect.flags import value_of
 from whimbrel.errors import QuestionError, UsageError
 from whimbrel.schema.expressions import SQL
 from whimbrel.state.state import State

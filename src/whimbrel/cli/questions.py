@@ -10,7 +10,7 @@ from whimbrel.detect.flags import value_of
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
-    GoneQuestion,
+    GoingQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -20,9 +20,7 @@ from whimbrel.detect.questions import (
     Question,
     Renamed,
     RenameQuestion,
-    ReplaceQuestion,
     SafeSteps,
-    TableQuestion,
     Why,
 )
 from whimbrel.errors import UsageError
@@ -35,7 +33,7 @@ class Asker:
         """What the person says."""
         if isinstance(question, FillQuestion):
             return _fill(question)
-        if isinstance(question, ReplaceQuestion | TableQuestion | GoneQuestion):
+        if isinstance(question, GoingQuestion):
             return _replace(question)
         if isinstance(question, LossQuestion):
             return _cut(question)
@@ -52,7 +50,7 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
     return Renamed(None if chosen == len(names) else names[chosen])
 
 
-def _replace(question: ReplaceQuestion | TableQuestion | GoneQuestion) -> Answer:
+def _replace(question: GoingQuestion) -> Answer:
     return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
 
 

@@ -21,28 +21,7 @@ from whimbrel.detect.names import rename_fields
 from whimbrel.detect.options import change_options
 from whimbrel.detect.ordering import ordered
 from whimbrel.detect.parts import change_parts, rename_parts
-from whimbrel.detect.plan import LATEST, AppMigration, Dependency, Task
-from whimbrel.detect.questions import (
-    Answer,
-    Candidate,
-    FillQuestion,
-    GoneQuestion,
-    LossQuestion,
-    Lossy,
-    MoveQuestion,
-    NoLoss,
-    NoNulls,
-    OneOff,
-    Question,
-    Questioner,
-    Renamed,
-    RenameQuestion,
-    ReplaceQuestion,
-    SafeSteps,
-    Subject,
-    TableQuestion,
-    Why,
-)
+from whimbrel.detect.plan import AppMigration, Task
 from whimbrel.detect.sanity import assert_sound
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
@@ -51,33 +30,7 @@ from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField
 from whimbrel.state.state import State
 
-__all__ = [
-    "LATEST",
-    "Answer",
-    "AppMigration",
-    "Candidate",
-    "Dependency",
-    "FillQuestion",
-    "FlagQuestioner",
-    "Flags",
-    "GoneQuestion",
-    "LossQuestion",
-    "Lossy",
-    "MoveQuestion",
-    "NoLoss",
-    "NoNulls",
-    "OneOff",
-    "Question",
-    "Questioner",
-    "RenameQuestion",
-    "Renamed",
-    "ReplaceQuestion",
-    "SafeSteps",
-    "Subject",
-    "TableQuestion",
-    "Why",
-    "detect",
-]
+__all__ = ["AppMigration", "FlagQuestioner", "Flags", "detect"]
 
 
 def detect(

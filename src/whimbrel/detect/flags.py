@@ -7,14 +7,14 @@ import datetime
 import decimal
 import difflib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
-    GoneQuestion,
+    GoingQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -25,9 +25,7 @@ from whimbrel.detect.questions import (
     Questioner,
     Renamed,
     RenameQuestion,
-    ReplaceQuestion,
     SafeSteps,
-    TableQuestion,
     Why,
 )
 from whimbrel.errors import QuestionError, UsageError
@@ -231,7 +229,7 @@ class FlagQuestioner:
 
     def _known(self, question: Question) -> Answer | None:
         match question:
-            case RenameQuestion() | ReplaceQuestion() | TableQuestion() | GoneQuestion():
+            case RenameQuestion() | GoingQuestion():
                 return self._renamed(
                     question, "rename", self._flags.renames, self._flags.no_renames
                 )
@@ -242,17 +240,19 @@ class FlagQuestioner:
         return self._filled(question)
 
     def _cut(self, place: str) -> Answer | None:
-        if place in self._flags.no_loss:
-            self._use("--no-loss", place)
+        if self._has("--no-loss", place, self._flags.no_loss):
             return NoLoss()
-        if place in self._flags.lossy:
-            self._use("--lossy", place)
-            return Lossy()
-        return None
+        return Lossy() if self._has("--lossy", place, self._flags.lossy) else None
+
+    def _has(self, flag: str, place: str, places: Container[str]) -> bool:
+        """Whether a flag speaks of a place, which it then has answered."""
+        if place in places:
+            self._use(flag, place)
+        return place in places
 
     def _renamed(
         self,
-        question: RenameQuestion | ReplaceQuestion | TableQuestion | GoneQuestion | MoveQuestion,
+        question: RenameQuestion | GoingQuestion | MoveQuestion,
         flag: str,
         yes: dict[str, str],
         no: frozenset[str],
@@ -262,10 +262,7 @@ class FlagQuestioner:
         if to is not None and any(each.name == to for each in question.candidates):
             self._use(f"--{flag}", place)
             return Renamed(to)
-        if place in no:
-            self._use(f"--no-{flag}", place)
-            return Renamed(None)
-        return None
+        return Renamed(None) if self._has(f"--no-{flag}", place, no) else None
 
     def _filled(self, question: FillQuestion) -> Answer | None:
         place, flags = question.place, self._flags
@@ -274,11 +271,9 @@ class FlagQuestioner:
             raise UsageError(why, mend=f"Give another: --one-off {place}=VALUE")
         if value and (question.takes_value or place in flags.safe_steps):
             self._use("--one-off", place)
-        if place in flags.safe_steps:
-            self._use("--safe-steps", place)
+        if self._has("--safe-steps", place, flags.safe_steps):
             return SafeSteps(*value)
-        if place in flags.no_nulls and question.why is Why.NOT_NULL:
-            self._use("--no-nulls", place)
+        if question.why is Why.NOT_NULL and self._has("--no-nulls", place, flags.no_nulls):
             return NoNulls()
         return OneOff(value[0]) if value and question.takes_value else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import shlex
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -82,18 +83,31 @@ class MoveQuestion:
 
 
 @dataclass(frozen=True)
-class ReplaceQuestion:
-    """The field ``place`` is of a kind that it cannot be altered to: may what is in it go?
-
-    Answered by ``Renamed(None)``: it goes, and another comes in its place. ``holder``: what
-    goes with it, "column" or "table".
-    """
+class GoingQuestion:
+    """``place`` goes: may it, with all that is in it? Answered by ``Renamed(None)``: it may."""
 
     place: str
-    holder: str
-    likely: bool = True
+    likely: ClassVar[bool] = True
     #: It has no other name that one could say.
     candidates: ClassVar[tuple[Candidate, ...]] = ()
+
+    @property
+    @abstractmethod
+    def text(self) -> str: ...
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (_flag("no-rename", self.place),)
+
+
+@dataclass(frozen=True)
+class ReplaceQuestion(GoingQuestion):
+    """The field ``place`` is of a kind that it cannot be altered to: may what is in it go?
+
+    Another comes in its place. ``holder``: what goes with it, "column" or "table".
+    """
+
+    holder: str
 
     @property
     def text(self) -> str:
@@ -102,23 +116,13 @@ class ReplaceQuestion:
             f"may its {self.holder} go, with all that is in it?"
         )
 
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return (_flag("no-rename", self.place),)
-
 
 @dataclass(frozen=True)
-class TableQuestion:
-    """``place`` is gone, and ``taker`` has a table of the same name: may the rows go?
+class TableQuestion(GoingQuestion):
+    """``place`` is gone, and ``taker`` has a table of the same name, anew: may the rows go?"""
 
-    Answered by ``Renamed(None)``: they go, and the table comes anew.
-    """
-
-    place: str
     table: str
     taker: str
-    likely: bool = True
-    candidates: ClassVar[tuple[Candidate, ...]] = ()
 
     @property
     def text(self) -> str:
@@ -128,33 +132,19 @@ class TableQuestion:
             "SeparateDatabaseAndState by hand that says so of the models alone.)"
         )
 
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return (_flag("no-rename", self.place),)
-
 
 @dataclass(frozen=True)
-class GoneQuestion:
-    """Are these models gone, though ``why`` makes it doubtful? ``place``: one's label, or an app.
+class GoneQuestion(GoingQuestion):
+    """Are these models gone, though ``why`` makes it doubtful? ``place``: one's label, or an app."""
 
-    Answered by ``Renamed(None)``: they are.
-    """
-
-    place: str
     models: tuple[str, ...]
     why: str
-    likely: bool = True
-    candidates: ClassVar[tuple[Candidate, ...]] = ()
 
     @property
     def text(self) -> str:
         those = "Is the model" if len(self.models) == 1 else "Are the models"
         gone = "gone, with its rows" if len(self.models) == 1 else "gone, with their rows"
         return f"{those} {', '.join(self.models)} {gone}? ({self.why})"
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return (_flag("no-rename", self.place),)
 
 
 class Why(enum.Enum):
@@ -178,7 +168,7 @@ class FillQuestion:
     place: str
     why: Why
     suggested: str | None = None
-    likely: bool = True
+    likely: ClassVar[bool] = True
     field: Field | None = None
 
     @property
@@ -216,7 +206,7 @@ class LossQuestion:
 
     place: str
     what: str
-    likely: bool = True
+    likely: ClassVar[bool] = True
 
     @property
     def text(self) -> str:
@@ -227,18 +217,10 @@ class LossQuestion:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return (f"--no-loss {self.place}", f"--lossy {self.place}")
+        return (_flag("no-loss", self.place), _flag("lossy", self.place))
 
 
-Question: TypeAlias = (
-    RenameQuestion
-    | MoveQuestion
-    | ReplaceQuestion
-    | TableQuestion
-    | GoneQuestion
-    | FillQuestion
-    | LossQuestion
-)
+Question: TypeAlias = RenameQuestion | MoveQuestion | GoingQuestion | FillQuestion | LossQuestion
 
 
 @dataclass(frozen=True)

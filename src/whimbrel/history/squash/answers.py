@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whimbrel.detect import (
+from whimbrel.detect.flags import FlagQuestioner
+from whimbrel.detect.questions import (
     Answer,
     FillQuestion,
-    FlagQuestioner,
-    GoneQuestion,
+    GoingQuestion,
     LossQuestion,
     Lossy,
     MoveQuestion,
@@ -19,9 +19,7 @@ from whimbrel.detect import (
     Question,
     Renamed,
     RenameQuestion,
-    ReplaceQuestion,
     Subject,
-    TableQuestion,
 )
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.state.model import Model, ModelField
@@ -51,7 +49,7 @@ class Identities(FlagQuestioner):
                 return Renamed(self._field(place))
             case LossQuestion(place=place):
                 return Lossy() if self._is_lossy(place) else NoLoss()
-            case ReplaceQuestion() | TableQuestion() | GoneQuestion():
+            case GoingQuestion():
                 return Renamed(None)
             case RenameQuestion(place=place) | MoveQuestion(place=place):
                 now = self._model(place)
