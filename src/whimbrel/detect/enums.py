@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from whimbrel.detect.plan import has_model
-from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
+from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, name_score
 from whimbrel.detect.takeovers import put_aside, taken_names
 from whimbrel.detect.work import Work
@@ -21,7 +23,7 @@ def rename_enum_values(work: Work) -> None:
 
 def _ask(work: Work, label: str, name: str) -> None:
     _take_over(work, label, name)
-    choice = Choice(work.questioner.ask, _question)
+    choice = Choice(work.questioner.ask, partial(RenameQuestion, Subject.ENUM_VALUE))
     for choose in (choice.by_flags, choice.by_asking):
         for place, now in choose(_renameable(work, label, name), set()).items():
             model = work.new.model(label)
@@ -60,10 +62,6 @@ def _labels(work: Work, label: str, name: str) -> tuple[tuple[str, ...], tuple[s
     if before is None or after is None:
         return (), ()
     return enum_labels(before.field), enum_labels(after.field)
-
-
-def _question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> RenameQuestion:
-    return RenameQuestion(Subject.ENUM_VALUE, place, candidates, likely)
 
 
 def _renameable(work: Work, label: str, name: str) -> list[Gone]:

@@ -38,7 +38,6 @@ from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import PrimaryKeyConstraint
 from whimbrel.state.state import State
 
 
@@ -172,7 +171,7 @@ def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
 
 def _is_declared_instead(model: Model, before: Field, after: Field) -> bool:
     """Whether a constraint comes to say that a field is the primary key, as it said itself."""
-    declared = any(isinstance(p.value, PrimaryKeyConstraint) for p in model.options.constraints)
+    declared = model.options.declared_key is not None
     return declared and before.primary_key and not after.primary_key
 
 

@@ -22,7 +22,6 @@ from whimbrel.detect.plan import (
 from whimbrel.detect.work import Work
 from whimbrel.operations import AddField, AlterField, AlterModelOptions, Operation, RemoveField
 from whimbrel.state.model import Model
-from whimbrel.state.options import PrimaryKeyConstraint
 
 
 def is_exchanged(work: Work, old: Model, new: Model) -> bool:
@@ -37,8 +36,7 @@ def is_exchanged(work: Work, old: Model, new: Model) -> bool:
 
 def _is_declared(model: Model) -> bool:
     """Whether the key is said by an option or a constraint, which change in one go."""
-    parts = (isinstance(part.value, PrimaryKeyConstraint) for part in model.options.constraints)
-    return bool(model.options.primary_key) or any(parts)
+    return bool(model.options.primary_key) or model.options.declared_key is not None
 
 
 def exchange_keys(work: Work) -> None:

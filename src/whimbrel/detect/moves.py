@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from whimbrel.detect.options import alterable_options
 from whimbrel.detect.plan import Token, has_field, has_key, has_model
-from whimbrel.detect.questions import Candidate, MoveQuestion, RenameQuestion, Subject
+from whimbrel.detect.questions import MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, model_score
 from whimbrel.detect.takeovers import put_aside, taken_names
 from whimbrel.detect.work import Work
@@ -56,8 +57,8 @@ def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
 
 def _ask(work: Work) -> None:
     """Flags first, so that nobody is asked what they say; then moves, then renames."""
-    renames = Choice(work.questioner.ask, _rename_question)
-    moves = Choice(work.questioner.ask, _move_question)
+    renames = Choice(work.questioner.ask, partial(RenameQuestion, Subject.MODEL))
+    moves = Choice(work.questioner.ask, MoveQuestion)
     for app in _apps(work):
         _apply_renames(work, app, renames.by_flags(_renameable(work, app), set()))
     _apply_moves(work, moves.by_flags(_movable(work), set()))
@@ -68,14 +69,6 @@ def _ask(work: Work) -> None:
 
 def _apps(work: Work) -> list[str]:
     return list(dict.fromkeys(model.app for model in work.gone))
-
-
-def _rename_question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> RenameQuestion:
-    return RenameQuestion(Subject.MODEL, place, candidates, likely)
-
-
-def _move_question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> MoveQuestion:
-    return MoveQuestion(place, candidates, likely)
 
 
 def _passing(work: Work) -> frozenset[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 
 from whimbrel.detect.plan import has_field, has_model
-from whimbrel.detect.questions import Candidate, RenameQuestion, Subject
+from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
 from whimbrel.detect.renames import Choice, Gone, field_score
 from whimbrel.detect.takeovers import put_aside, taken_names
@@ -109,16 +110,12 @@ def _column(each: ModelField) -> str:
 
 
 def _ask(work: Work, label: str) -> None:
-    choice = Choice(work.questioner.ask, _question)
+    choice = Choice(work.questioner.ask, partial(RenameQuestion, Subject.FIELD))
     for choose in (choice.by_flags, choice.by_asking):
         renamed = choose(_renameable(work, label), set())
         for place, name in renamed.items():
             before = work.state.model(label).field(work.whereabouts(place).rpartition(".")[2])
             _rename(work, label, before, work.new.model(label).field(name))
-
-
-def _question(place: str, candidates: tuple[Candidate, ...], likely: bool) -> RenameQuestion:
-    return RenameQuestion(Subject.FIELD, place, candidates, likely)
 
 
 def _gone_and_born(work: Work, label: str) -> tuple[list[ModelField], list[ModelField]]:

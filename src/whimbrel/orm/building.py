@@ -96,7 +96,8 @@ def _named(name: str, field: Field, names: dict[str, str]) -> Field:
 
 def _options(options: Options, names: dict[str, str]) -> dict[str, Any]:
     """The options as Info keeps them; of the constraints the primary key's alone."""
-    keys = [part.value for part in options.constraints if _is_key(part.value)]
+    declared = options.declared_key
+    keys = [declared.value] if declared is not None else []
     return {
         "db_table": options.db_table,
         "schema": options.schema,
@@ -106,10 +107,6 @@ def _options(options: Options, names: dict[str, str]) -> dict[str, Any]:
             PrimaryKeyConstraint(fields=[names[name] for name in key.fields]) for key in keys
         ],
     }
-
-
-def _is_key(value: Any) -> bool:
-    return isinstance(value, PrimaryKeyConstraint)
 
 
 def _refine(apps: Apps, value: Model, meta: Meta) -> None:

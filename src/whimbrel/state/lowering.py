@@ -158,7 +158,7 @@ class _Lowering:
 
     def _primary_key(self) -> Iterator[PrimaryKey]:
         fields = self.model.primary_key
-        given = next((p for p in self.model.options.constraints if _is_primary_key(p)), None)
+        given = self.model.options.declared_key
         if fields:
             yield PrimaryKey(
                 given.name if given else self._name([], "pk"),
@@ -360,7 +360,3 @@ class _Lowering:
                     on_delete="CASCADE",
                     key=f"{key}.{side}:fk",
                 )
-
-
-def _is_primary_key(part: options.Part) -> bool:
-    return isinstance(part.value, options.PrimaryKeyConstraint)

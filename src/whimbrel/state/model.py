@@ -137,9 +137,9 @@ class Model:
     @property
     def primary_key(self) -> tuple[ModelField, ...]:
         """The fields of the primary key, in its order."""
-        for part in self.options.constraints:
-            if isinstance(part.value, PrimaryKeyConstraint):
-                return tuple(self.field(name) for name in part.value.fields)
+        declared = self.options.declared_key
+        if declared is not None:
+            return tuple(self.field(name) for name in declared.value.fields)
         if self.options.primary_key:
             return tuple(self.field(name) for name in self.options.primary_key)
         return tuple(each for each in self.fields if each.field.primary_key)

@@ -319,6 +319,13 @@ class Options:
         return (*self.indexes, *self.constraints)
 
     @property
+    def declared_key(self) -> Part | None:
+        """The constraint that says what the primary key is, whatever fields say."""
+        return next(
+            (p for p in self.constraints if isinstance(p.value, PrimaryKeyConstraint)), None
+        )
+
+    @property
     def written_schema(self) -> str | None:
         """The schema as it is to be written: "" where a dot is part of the table's name."""
         return schema_beside(self.db_table, self.schema)

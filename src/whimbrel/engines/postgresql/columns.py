@@ -78,49 +78,13 @@ def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) 
 
 #: Functions whose value is one for the whole statement, so that no row has to be written
 #: (PostgreSQL 18, 36.7, and pg_proc.provolatile).
-_STABLE = frozenset(
-    [
-        "now",
-        "transaction_timestamp",
-        "statement_timestamp",
-        "current_setting",
-        "current_date",
-        "localtimestamp",
-        "lower",
-        "upper",
-        "coalesce",
-        "nullif",
-        "length",
-        "concat",
-        "make_date",
-        "make_interval",
-        "to_timestamp",
-        "date_trunc",
-        "current_timestamp",
-        "current_time",
-        "localtime",
-        "current_schema",
-        "abs",
-        "round",
-        "timezone",
-        "decode",
-        "encode",
-        "md5",
-        "greatest",
-        "least",
-        "array",
-        "row",
-        "varchar",
-        "char",
-        "numeric",
-        "decimal",
-        "timestamp",
-        "time",
-        "bit",
-        "float",
-        "interval",
-    ]
-)
+_STABLE_NAMES = """
+    now transaction_timestamp statement_timestamp current_setting current_date localtimestamp
+    lower upper coalesce nullif length concat make_date make_interval to_timestamp date_trunc
+    current_timestamp current_time localtime current_schema abs round timezone decode encode md5
+    greatest least array row varchar char numeric decimal timestamp time bit float interval
+"""
+_STABLE = frozenset(_STABLE_NAMES.split())
 
 
 def _fills_row_by_row(column: Column) -> bool:

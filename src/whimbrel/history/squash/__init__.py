@@ -146,21 +146,17 @@ def _squash(history: History, piece: Piece, head: Head, *, optimize: bool) -> Sq
     content = least(head.app, originals, before) if optimize else as_they_are(originals)
     sources = [Source(node, each) for node, each in zip(piece, migrations, strict=True)]
     text = render(head, content.members, sources)
-    assert_same(head, text, sources, content.members, before, after)
+    assert_same(head, text, sources, content.operations, before, after)
     return Squash(
         head,
         text,
         piece,
         len(originals),
-        tuple(_operation(each) for each in content.members),
+        content.operations,
         tuple(_said(each) for each in content.members if isinstance(each, Original)),
         tuple(_said(each) for each in content.elided),
         content.unchanged,
     )
-
-
-def _operation(member: Operation | Original) -> Operation:
-    return member.operation if isinstance(member, Original) else member
 
 
 def _said(original: Original) -> str:

@@ -40,6 +40,13 @@ class Content:
     elided: tuple[Original, ...] = ()
     unchanged: tuple[str, ...] = ()
 
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All operations in it, also those of barriers."""
+        return tuple(
+            each.operation if isinstance(each, Original) else each for each in self.members
+        )
+
 
 def as_they_are(originals: Iterable[Original]) -> Content:
     """All operations, one after another."""

@@ -107,14 +107,14 @@ def assert_same(
     head: Head,
     text: str,
     sources: Sequence[Source],
-    members: Sequence[Operation | Original],
+    operations: Sequence[Operation],
     before: States,
     after: States,
 ) -> None:
     """Raises an error where the file does not import by itself, or leads to something else."""
     migration = _imported(head, text, sources)
     own = {type(migration).__module__, *(source.module for source in sources)}
-    kinds = [_kind(_operation(each), own) for each in members]
+    kinds = [_kind(each, own) for each in operations]
     if [_kind(each, own) for each in migration.operations] != kinds:
         differs: str | None = "its operations are others than were written"
     else:
@@ -153,10 +153,6 @@ def _with_one_function(state: State, modules: set[str]) -> State:
 
 def _one_function() -> None:
     """Stands for every function of a migration's own file."""
-
-
-def _operation(member: Operation | Original) -> Operation:
-    return member.operation if isinstance(member, Original) else member
 
 
 def _kind(operation: Operation, modules: set[str]) -> type:
