@@ -41,6 +41,7 @@ from whimbrel.schema.table import (
     Identity,
     Schema,
     Serial,
+    Unique,
 )
 from whimbrel.schema.types import ColumnType
 
@@ -78,6 +79,11 @@ def changed(
     return Case(name, before, after, rows, found=found, **more)
 
 
+def indexed(of: ColumnType) -> Schema:
+    """The table with an index on its column of a type."""
+    return schema(table(column(of), Unique("u", ("x",))))
+
+
 MOODS = enum("sad", "ok", "happy")
 
 COLUMNS = [
@@ -96,7 +102,7 @@ COLUMNS = [
     changed(
         "more digits", column(numeric(8, 2)), column(numeric(10, 2)), ("1.50",), [Decimal("1.50")]
     ),
-    changed("text to numeric", column(TEXT), column(numeric(8, 2)), ("'1.5'",), [Decimal("1.50")]),
+    changed("text to numeric", column(TEXT), column(numeric(8, 2)), ("'1.50'",), [Decimal("1.50")]),
     changed("float to integer", column(FLOAT), column(INTEGER), ("1.0",), [1]),
     changed("text to date", column(TEXT), column(DATE), ("'2020-02-29'",), [dt.date(2020, 2, 29)]),
     changed(
@@ -114,6 +120,8 @@ COLUMNS = [
         [dt.datetime(2020, 2, 29)],
     ),
     changed("zone given", column(MOMENT), column(ZONED)),
+    Case("zone given, indexed", indexed(MOMENT), indexed(ZONED)),
+    Case("zone taken, indexed", indexed(ZONED), indexed(MOMENT)),
     changed("moment to integer", column(ZONED), column(BIG), ("'1970-01-02 00:00Z'",), [86400]),
     changed(
         "seconds to duration",

@@ -210,7 +210,7 @@ def test_what_is_cut_off_is_asked_and_refused_or_was_asked_for(
 #: Before, after, and a value whose way back ends in an error of the database's.
 NO_WAY_BACK = {
     "time of day": ("DateTimeField()", "TimeField()", "'2020-01-31 10:00:00.000000'"),
-    "short UUID": ("UUIDField()", "CharField(max_length=32)", "'123e4567e89b12d3a456426614174000'"),
+    "short UUID": ("UUIDField()", "CharField(max_length=31)", "'123e4567e89b12d3a456426614174000'"),
     "short day": ("DateField()", "CharField(max_length=5)", "'2020-01-31'"),
     "few digits": ("IntegerField()", "DecimalField(max_digits=3, decimal_places=1)", "1234"),
 }
@@ -228,6 +228,76 @@ def test_a_value_without_a_way_back_is_refused_in_our_words(
     with pytest.raises(LossError, match=r"blog_item.x holds .*\(the row id = 1\)"):
         rows.go()
     assert rows.query(HOLDS.format(value)) == [(1,)]
+
+
+#: A text, the type that reads it where that is asked for, and the value in SQL.
+READ = {
+    "integer": ("IntegerField()", "007", "7"),
+    "decimal": ("DecimalField(max_digits=8, decimal_places=2)", "1.555", "1.56"),
+    "boolean": ("BooleanField()", "Yes", "true"),
+    "moment": ("DateTimeField()", "2020-01-31T10:20", "'2020-01-31 10:20:00.000000'"),
+    "uuid": ("UUIDField()", "123E4567-E89B-12D3-A456-426614174000", "'123e4567e89b12d3a456426614174000'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "found"), READ.values(), ids=READ)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_text_is_spelled_otherwise_only_where_that_is_asked_for(
+    rows: Rows, field: str, value: str, found: str, atomic: bool
+) -> None:
+    made(rows, "TextField()")
+    rows.go()
+    rows.query(f"INSERT INTO blog_item (x) VALUES ('{value}')")
+    rows._last = "0001_initial"
+    alters = f'migrations.AlterField("Item", "x", models.{field}'
+    rows.file("0002_x", f"{alters})", atomic=atomic)
+    with pytest.raises(LossError, match=r"\(the row id = 1\)") as caught:
+        rows.go()
+    assert "lossy=True" in str(caught.value.mend)
+    assert rows.query("SELECT x FROM blog_item") == [(value,)]
+    rows.file("0002_x", f"{alters}, lossy=True)", atomic=atomic)
+    rows.go()
+    assert rows.query(HOLDS.format(found)) == [(1,)]
+
+
+@pytest.mark.parametrize("lossy", ["", ", lossy=True"])
+def test_what_cannot_be_read_is_refused_with_its_row(rows: Rows, lossy: str) -> None:
+    made(rows, "TextField()\n    y = models.TextField()")
+    rows.go()
+    rows.query("INSERT INTO blog_item (x, y) VALUES ('1', '2'), ('3', 'abc')")
+    rows._last = "0001_initial"
+    field = f"models.IntegerField(){lossy}"
+    alters = [f'migrations.AlterField("Item", "{name}", {field})' for name in "xy"]
+    rows.file("0002_x", ", ".join(alters))
+    with pytest.raises(LossError, match=r"blog_item.y holds 'abc' \(the row id = 2\)"):
+        rows.go()
+    assert rows.query("SELECT x, y FROM blog_item ORDER BY id") == [("1", "2"), ("3", "abc")]
+
+
+@on_postgresql
+@pytest.mark.parametrize("atomic", [True, False])
+def test_moments_mean_utc_whatever_the_zone_of_the_session(rows: Rows, atomic: bool) -> None:
+    [(name,)] = rows.query("SELECT current_database()")
+    rows.query(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Kolkata'")
+    made(rows, "DateTimeField()")
+    rows.go()
+    rows.query("INSERT INTO blog_item (x) VALUES ('2020-01-31 10:20:30Z')")
+    rows._last = "0001_initial"
+    default = "models.DateTimeField(default=dt.datetime(2020, 1, 31, 10, 20, 30))"
+    operations = (
+        'migrations.AlterField("Item", "x", models.Field(sa.DateTime())),'
+        f'migrations.AddField("Item", "y", {default})'
+    )
+    rows.file("0002_x", operations, "import datetime as dt\nimport sqlalchemy as sa", atomic=atomic)
+    script = script_text(sql_migrate(rows.config(), "blog", "0002"))
+    assert "SET LOCAL TimeZone TO 'UTC'" in script
+    in_utc = "SELECT x::text, y AT TIME ZONE 'UTC' = x FROM blog_item"
+    rows.go()
+    assert rows.query(in_utc) == [("2020-01-31 10:20:30", True)]
+    rows.go("0001")
+    assert rows.query("SELECT x = '2020-01-31 10:20:30Z' FROM blog_item") == [(True,)]
+    run_by_hand(rows.project.url, script)
+    assert rows.query(in_utc) == [("2020-01-31 10:20:30", True)]
 
 
 def test_that_values_may_be_cut_says_nothing_of_the_way_back(rows: Rows) -> None:

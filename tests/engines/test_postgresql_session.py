@@ -318,19 +318,6 @@ def test_an_error_is_explained(after: Schema, said: str, mend: str, connection: 
     assert mend in advice
 
 
-def test_a_label_that_rows_still_have_is_named(connection: Connection) -> None:
-    before = schema(table(column(enum(("a", "1"), ("b", "2")))))
-    after = schema(table(column(enum(("a", "1")))))
-    carry_out(connection, Schema(), before)
-    execute(connection, "INSERT INTO post VALUES (1, 'b')")
-    connection.commit()
-    _, advice = ENGINE.explain(*fails(connection, before, after))
-    assert (
-        advice
-        == "Rows still have a label that mood no longer has (b): give them another one first."
-    )
-
-
 def test_a_view_in_the_way_is_explained(connection: Connection) -> None:
     carry_out(connection, Schema(), PLAIN)
     execute(connection, "CREATE VIEW seen AS SELECT * FROM post")

@@ -42,6 +42,7 @@ def typed(type: Any, **more: Any) -> Schema:
 
 
 NUMERIC = make_type("sqlalchemy:Numeric", precision=8, scale=2)
+AWARE = make_type("sqlalchemy:DateTime", timezone=True)
 DATETIME, TIME = make_type("sqlalchemy:DateTime"), make_type("sqlalchemy:Time")
 TENTHS = make_type("sqlalchemy:Numeric", precision=8, scale=1)
 UUID, INTERVAL = make_type("sqlalchemy:Uuid"), make_type("sqlalchemy:Interval")
@@ -51,25 +52,33 @@ JSON, BLOB = make_type("sqlalchemy:JSON"), make_type("sqlalchemy:LargeBinary")
 # Old type, new type, values before, values after.
 CONVERSIONS: list[tuple[Any, Any, list[Any], list[Any]]] = [
     (TEXT, INTEGER, ["12", "-3", "7", None], [12, -3, 7, None]),
-    (TEXT, NUMERIC, ["1.50", "2"], [1.5, 2]),
+    (TEXT, NUMERIC, ["1.50", "2.00"], [1.5, 2]),
+    (NUMERIC, TEXT, [1.5, 2], ["1.50", "2.00"]),
+    (TEXT, FLOAT, ["1.5", "2"], [1.5, 2.0]),
+    (FLOAT, TEXT, [1.5, 2.0, 1e20], ["1.5", "2", "1.0e+20"]),
     (NUMERIC, INTEGER, [2.0, 3], [2, 3]),
     (INTEGER, TEXT, [12, None], ["12", None]),
     (INTEGER, NUMERIC, [12], [12]),
     (INTEGER, BOOLEAN, [0, 1, None], [0, 1, None]),
     (BOOLEAN, INTEGER, [0, 1], [0, 1]),
-    (TEXT, BOOLEAN, ["1", "0", "true", "false"], [1, 0, 1, 0]),
+    (TEXT, BOOLEAN, ["true", "false"], [1, 0]),
     (DATE, DATETIME, ["2024-02-29"], ["2024-02-29 00:00:00.000000"]),
     (DATETIME, DATE, ["2024-02-29 00:00:00.000000"], ["2024-02-29"]),
     (TEXT, DATE, ["2024-02-29"], ["2024-02-29"]),
     (TEXT, DATETIME, ["2024-02-29 10:11:12.123456"], ["2024-02-29 10:11:12.123456"]),
+    (TEXT, DATETIME, ["2024-02-29 10:11:12"], ["2024-02-29 10:11:12.000000"]),
     (
-        TEXT,
         DATETIME,
-        ["2024-02-29", "2024-02-29T10:11"],
-        ["2024-02-29 00:00:00.000000", "2024-02-29 10:11:00.000000"],
+        TEXT,
+        ["2024-02-29 10:11:00", "2024-02-29 10:11:10.000000", "2024-02-29 10:11:12.500000"],
+        ["2024-02-29 10:11:00", "2024-02-29 10:11:10", "2024-02-29 10:11:12.5"],
     ),
+    (TEXT, AWARE, ["2024-02-29 10:11:12+00"], ["2024-02-29 10:11:12.000000"]),
+    (AWARE, TEXT, ["2024-02-29 10:11:12.500000"], ["2024-02-29 10:11:12.5+00"]),
     (TEXT, TIME, ["10:11:12", "10:11:12.5"], ["10:11:12.000000", "10:11:12.500000"]),
-    (TEXT, UUID, ["12345678-1234-5678-1234-56781234567A"], ["1234567812345678123456781234567a"]),
+    (TEXT, UUID, ["12345678-1234-5678-1234-56781234567a"], ["1234567812345678123456781234567a"]),
+    (CHAR, UUID, ["1234567812345678123456781234567a"], ["1234567812345678123456781234567a"]),
+    (UUID, CHAR, ["1234567812345678123456781234567a"], ["1234567812345678123456781234567a"]),
     (UUID, TEXT, ["1234567812345678123456781234567a"], ["12345678-1234-5678-1234-56781234567a"]),
     (BLOB, UUID, [b"0123456789abcdef"], ["30313233343536373839616263646566"]),
     (INTEGER, INTERVAL, [90], ["1970-01-01 00:01:30.000000"]),
@@ -106,8 +115,43 @@ CUTS: list[tuple[Any, Any, Any, Any]] = [
     (NUMERIC, INTEGER, 1.5, 2),
     (INTEGER, BOOLEAN, 7, 1),
     (DATETIME, DATE, "2024-02-29 10:00:00.000000", "2024-02-29"),
+    (AWARE, DATE, "2024-02-29 10:00:00.000000", "2024-02-29"),
     (DATETIME, TIME, "2024-02-29 10:00:00.000000", "10:00:00.000000"),
+    (TEXT, INTEGER, " +007", 7),
+    (TEXT, NUMERIC, "1.555", 1.56),
+    (TEXT, FLOAT, "0.10", 0.1),
+    (TEXT, BOOLEAN, "Yes", 1),
+    (TEXT, DATETIME, "2024-02-29", "2024-02-29 00:00:00.000000"),
+    (TEXT, DATETIME, "2024-02-29T10:11", "2024-02-29 10:11:00.000000"),
+    (TEXT, AWARE, "2024-02-29T10:11", "2024-02-29 10:11:00.000000"),
+    (TEXT, TIME, "10:11", "10:11:00.000000"),
+    (TEXT, UUID, "12345678-1234-5678-1234-56781234567A", "1234567812345678123456781234567a"),
 ]
+
+#: What is refused whether or not that was asked for: there is no value to be cut to.
+UNREADABLE: list[tuple[Any, Any, Any]] = [
+    (TEXT, INTEGER, "12abc"),
+    (TEXT, INTEGER, "--5"),
+    (TEXT, INTEGER, "1.5"),
+    (TEXT, INTEGER, "5000000000"),
+    (TEXT, NUMERIC, "1.2.3"),
+    (TEXT, NUMERIC, "12345678.00"),
+    (TEXT, BOOLEAN, "2"),
+    (TEXT, DATETIME, "today"),
+    (TEXT, AWARE, "2024-02-29 10:11:12+02:00"),
+    (TEXT, UUID, "7"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "value"), UNREADABLE)
+def test_what_cannot_be_read_is_refused_even_so(old: Any, new: Any, value: Any) -> None:
+    with fresh() as connection:
+        go(connection, Schema(), typed(old))
+        connection.exec_driver_sql("INSERT INTO t (a) VALUES (?)", (value,))
+        with pytest.raises(LossError) as caught:
+            go(connection, typed(old), typed(new, lossy=True))
+        assert "lossy" not in str(caught.value.mend)
+        assert rows(connection, "SELECT a FROM t") == [(value,)]
 
 
 @pytest.mark.parametrize(("old", "new", "before", "after"), CUTS)

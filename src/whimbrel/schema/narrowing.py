@@ -48,6 +48,11 @@ def cut(old: ColumnType, new: ColumnType) -> str | None:
     return _CUT.get((was.family, now.family))
 
 
+def is_loosened(old: ColumnType, new: ColumnType) -> bool:
+    """Return whether ``lossy`` says anything of a change: values are cut, or texts read."""
+    return cut(old, new) is not None or (is_text(old) and not is_text(new))
+
+
 _SMALLER = {"text": "characters beyond the new length", "decimal": "digits behind the point"}
 
 _CUT = {

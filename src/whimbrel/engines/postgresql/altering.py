@@ -93,6 +93,7 @@ def typed(
     name = SPELLING.quote(old.name)
     made = casts.cut(name, before, after) if new.lossy else casts.using(name, before, after)
     using = f" USING {made}" if made else ""
+    may_fail = before != after and casts.may_fail(before, after)
     collate = SPELLING.collate(new.collation)
     rewrites = casts.rewrites(before, after)
     table = work.table(at)
@@ -106,31 +107,35 @@ def typed(
         *(_key_partners(table, old.name, work) if has_keys else ()),
         scans=scans,
         rewrites=rewrites,
-        hazards=_hazards(before, after, rewrites, scans, loses=new.lossy and lost is not None),
+        hazards=_hazards(rewrites, scans, may_fail, loses=new.lossy and lost is not None),
     )
-    retype = Retype(table, old, new, action, None if new.lossy else lost)
+    is_looked_at = at not in work.fresh and (may_fail or lost is not None)
+    lost = None if new.lossy else lost
+    retype = Retype(table, old, new, action, made or name, lost, is_looked_at)
     return type_step(step, at, [retype])
 
 
-def _hazards(
-    before: casts.Shape, after: casts.Shape, rewrites: bool, scans: bool, loses: bool
-) -> Iterable[Hazard]:
+def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[Hazard]:
     if loses:
         yield Hazard.LOSES_DATA
     if rewrites:
         yield Hazard.REWRITES_TABLE
     if scans:
         yield Hazard.SCANS_TABLE
-    if before != after and casts.may_fail(before, after):
+    if may_fail:
         yield Hazard.MAY_FAIL_ON_ROWS
 
 
+_MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}
+
+
 def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
-    """Whether indexes are built anew though the rows stay: another collation, or expressions."""
+    """Whether indexes are built anew though the rows stay: another order, or expressions."""
     indexed = [index for index in table.indexes if dependents.mentions(index, {old.name})]
     if (old.collation, SPELLING.type(old.type)) == (new.collation, SPELLING.type(new.type)):
         return False
-    if old.collation != new.collation:
+    bases = {casts.shape(each.type).base for each in (old, new)}
+    if old.collation != new.collation or bases == _MOMENTS:
         keys = [each for each in table.constraints if dependents.mentions(each, {old.name})]
         return bool(indexed or keys)
     return any(

@@ -16,7 +16,8 @@ _SHAPE = re.compile(
 )
 
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
-_INEXACT = ("NUMERIC", "DECIMAL", "REAL", "FLOAT", "DOUBLE PRECISION")
+_FLOATS = ("REAL", "FLOAT", "DOUBLE PRECISION")
+_INEXACT = ("NUMERIC", "DECIMAL", *_FLOATS)
 _TEXTS = ("VARCHAR", "TEXT", "CHAR", "CHARACTER VARYING", "CHARACTER", "CITEXT")
 _MOMENTS = ("TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
 _JSON = ("JSON", "JSONB")
@@ -64,6 +65,35 @@ def shape(type: ColumnType) -> Shape:
     return Shape(text, base, numbers, found["dims"].count("["))
 
 
+# -- under which settings ------------------------------------------------------------------------
+
+_OF_TIME = re.compile("TIME|DATE|INTERVAL|TSRANGE|TSTZ|TSMULTI")
+_DATED = re.compile("TIMESTAMP|DATE|TSRANGE|TSTZ|TSMULTI")
+_IN_A_ZONE = re.compile("WITH TIME ZONE|TIMESTAMPTZ|TIMETZ|TSTZ")
+
+
+def settings(old: Shape, new: Shape) -> dict[str, str]:
+    """What must be set, so that a change of type gives the same values in every session.
+
+    A moment without a zone is one in UTC; and where the session is in UTC, PostgreSQL has no table
+    to write anew for it (13 to 18).
+    """
+    if old.text == new.text:
+        return {}
+    texts = [each.text.upper() for each in (old, new)]
+    both, families = " ".join(texts), {old.family, new.family}
+    is_written = not all(map(_OF_TIME.search, texts))
+    by_number = bool({"integer", "number"} & families) and "TIMESTAMP" in both
+    needed = {
+        ("TimeZone", "UTC"): by_number or _IN_A_ZONE.search(both),
+        ("DateStyle", "ISO, YMD"): is_written and _DATED.search(both),
+        ("IntervalStyle", "postgres"): is_written and "INTERVAL" in both,
+        ("extra_float_digits", "1"): {"text", "json"} & families
+        and {old.base, new.base} & set(_FLOATS),
+    }
+    return {name: value for (name, value), is_needed in needed.items() if is_needed}
+
+
 # -- how ---------------------------------------------------------------------------------------
 
 
@@ -75,7 +105,9 @@ def using(column: str, old: Shape, new: Shape) -> str | None:
     """
     if old.dimensions or new.dimensions:
         return _of_arrays(column, old, new)
-    special = _SPECIAL.get((old.family, new.family))
+    special = _of_ranges(old, new) or _SPECIAL.get((old.family, new.family))
+    if old.base == "UUID" and new.family == "text" and _is_short(new):
+        special = "replace({column}::text, '-', '')"
     if special is not None:
         return special.format(column=column, type=new.text)
     if _is_assignable(old, new):
@@ -98,14 +130,30 @@ def cut(column: str, old: Shape, new: Shape) -> str | None:
     return using(column, old, new)
 
 
+def _texts(of: str) -> str:
+    """The keys, or the values, of a JSON object as an array of strings."""
+    found = f"jsonb_path_query_array({{column}}::jsonb, '$.keyvalue().{of}')"
+    return _TEXTS_OF_JSON.format(array=found)
+
+
+#: USING takes no subquery, and PostgreSQL has no function for it but by way of a row: that of
+#: pg_class has a column of the type text[] (PostgreSQL 18, 9.16, jsonb_populate_record).
+_TEXTS_OF_JSON = (
+    "(jsonb_populate_record(NULL::pg_catalog.pg_class, "
+    "jsonb_build_object('reloptions', {array}))).reloptions"
+)
+#: Seconds as days and the rest of a day, as drivers write a timedelta.
+_DAYS = "floor({column}::numeric / 86400)"
+_REST = f"({{column}}::numeric - {_DAYS} * 86400)::float8"
+
 #: How one family becomes another where there is no cast, or not one that says what is meant.
 _SPECIAL = {
     ("integer", "BOOLEAN"): "{column} <> 0",
     ("number", "BOOLEAN"): "{column} <> 0",
     ("BOOLEAN", "integer"): "{column}::int::{type}",
     ("BOOLEAN", "number"): "{column}::int::{type}",
-    ("integer", "INTERVAL"): "make_interval(secs => {column})",
-    ("number", "INTERVAL"): "make_interval(secs => {column}::float8)",
+    ("integer", "INTERVAL"): f"make_interval(days => {_DAYS}::int, secs => {_REST})",
+    ("number", "INTERVAL"): f"make_interval(days => {_DAYS}::int, secs => {_REST})",
     ("INTERVAL", "integer"): "extract(epoch FROM {column})::{type}",
     ("INTERVAL", "number"): "extract(epoch FROM {column})::{type}",
     ("integer", "moment"): "to_timestamp({column})::{type}",
@@ -118,7 +166,29 @@ _SPECIAL = {
     ("text", "json"): "{column}::{type}",
     ("json", "BYTEA"): "convert_to({column}::text, 'UTF8')",
     ("INET", "text"): "abbrev({column})",
+    ("json", "HSTORE"): f"hstore({_texts('key')}, {_texts('value')})",
+    ("BIT", "BIT"): "{column}::{type}",
+    ("BIT VARYING", "BIT"): "{column}::{type}",
 }
+
+
+def _of_ranges(old: Shape, new: Shape) -> str | None:
+    """Between a range and ranges: their text, since the ends may be of other types."""
+    if not (old.base.endswith("RANGE") and new.base.endswith("RANGE")):
+        return None
+    were, are = ("MULTI" in each.base for each in (old, new))
+    if were == are:
+        return None
+    return (
+        "range_merge({column})::text::{type}"
+        if were
+        else "('{{' || {column}::text || '}}')::{type}"
+    )
+
+
+def _is_short(new: Shape) -> bool:
+    """Whether a UUID fits only without its hyphens, as in a CHAR(32)."""
+    return bool(new.numbers) and 32 <= new.numbers[0] < 36
 
 
 def _is_assignable(old: Shape, new: Shape) -> bool:
@@ -144,7 +214,6 @@ _ASSIGNABLE = {
     ("CIDR", "INET"),
     ("INET", "CIDR"),
     ("BIT", "BIT VARYING"),
-    ("BIT VARYING", "BIT"),
 }
 
 
@@ -171,14 +240,9 @@ def _of_array(column: str, new: Shape) -> str | None:
 
 
 def _array_of_json(column: str, new: Shape) -> str:
-    """A JSON array as an array of any depth.
-
-    USING takes no subquery, and PostgreSQL has no function for it but by way of a row: that of
-    pg_class has a column of the type text[] (PostgreSQL 18, 9.16, jsonb_populate_record).
-    """
-    row = f"jsonb_build_object('reloptions', {column}::jsonb)"
-    made = f"jsonb_populate_record(NULL::pg_catalog.pg_class, {row})"
-    return f"CASE WHEN {column} IS NOT NULL THEN ({made}).reloptions::{new.text} END"
+    """A JSON array as an array of any depth."""
+    made = _TEXTS_OF_JSON.format(array=f"{column}::jsonb")
+    return f"CASE WHEN {column} IS NOT NULL THEN {made}::{new.text} END"
 
 
 # -- at what cost ------------------------------------------------------------------------------
@@ -194,7 +258,7 @@ def rewrites(old: Shape, new: Shape) -> bool:
         return not _is_wider(old, new)
     if old.base == new.base == "NUMERIC":
         return not _is_wider_number(old, new)
-    if old.base == new.base and old.family in ("moment", "INTERVAL", *_TIMES):
+    if old.family == new.family and old.family in ("moment", "INTERVAL", *_TIMES):
         return not _is_wider(old, new)
     return True
 
@@ -220,7 +284,7 @@ def may_fail(old: Shape, new: Shape) -> bool:
     """Whether a value may be there that the new type does not take."""
     if old.family == new.family and not (old.dimensions or new.dimensions):
         return rewrites(old, new) and not _is_larger_integer(old, new)
-    return new.family != "text" or bool(new.numbers)
+    return new.family != "text" or bool(new.numbers) or old.base == "BYTEA"
 
 
 def _is_larger_integer(old: Shape, new: Shape) -> bool:

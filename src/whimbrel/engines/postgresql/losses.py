@@ -9,26 +9,8 @@ from __future__ import annotations
 from whimbrel.engines.postgresql import casts
 from whimbrel.engines.postgresql.casts import Shape
 
-#: Families whose values are compared by what they mean: 1.5 is 1.50, 24 hours are a day.
-_BY_MEANING = {"integer", "number", "moment", "DATE", "INTERVAL"}
-
-_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_AWARE = "TIMESTAMP WITH TIME ZONE"
-#: How a text must look, so that nothing of it goes when it is read as a value of that family.
-_READ_WHOLE = {
-    "number": r"^-?(0|[1-9][0-9]*)([.][0-9]+)?$",
-    "moment": rf"^{_DAY}([ T]{_TIME})?$",
-    _AWARE: rf"^{_DAY}([ T]{_TIME}( ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?))?)?$",
-    "DATE": rf"^{_DAY}$",
-    "TIME WITHOUT TIME ZONE": rf"^{_TIME}$",
-    "BOOLEAN": r"^(true|false|0|1)$",
-    "UUID": r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$",
-}
-#: The type in which a text is compared with what becomes of it, where that may be rounded.
-_COMPARED_AS = {"number": "numeric", "moment": "timestamptz"}
-#: Read as they are meant, or refused by PostgreSQL.
-_READ_AS_MEANT = ("json", "BYTEA")
+#: Families whose values are compared by what they mean: 1.5 is 1.50.
+_BY_MEANING = {"integer", "number", "moment", "DATE"}
 
 
 def lost(column: str, old: Shape, new: Shape) -> str | None:
@@ -38,8 +20,8 @@ def lost(column: str, old: Shape, new: Shape) -> str | None:
     """
     if _is_carried(old, new):
         return None
-    if old.family == "text" and not _is_text(new) and not old.dimensions and not new.is_enum:
-        return _lost_in_reading(column, old, new)
+    if new.base == "JSONB" and old.family in ("json", "text") and not old.dimensions:
+        return f"{_keys(column)} IS DISTINCT FROM {_keys(f'{column}::jsonb')}"
     if old.family == new.family == "text" and new.base == "VARCHAR" and not old.dimensions:
         return f"char_length({column}) > {new.numbers[0]}"
     there = _cast(column, old, new)
@@ -59,27 +41,10 @@ def _differs(left: str, right: str, of: Shape) -> str:
     return f"({left})::text IS DISTINCT FROM {right}::text"
 
 
-def _is_text(of: Shape) -> bool:
-    return of.family == "text" or bool(of.dimensions)
-
-
-def _lost_in_reading(column: str, old: Shape, new: Shape) -> str | None:
-    """A text that is read as a value: what it says besides is lost (07, +1, an offset)."""
-    if new.family in _READ_AS_MEANT:
-        return None
-    looks = _READ_WHOLE.get(new.base) or _READ_WHOLE.get(new.family)
-    if looks is None:
-        back = _cast(f"{column}::{new.text}", new, old)
-        return f"({back})::text IS DISTINCT FROM {column}::text"
-    reads = f"{column}::text ~ '{looks}'"
-    wide = _COMPARED_AS.get(new.family)
-    if wide is None:
-        return f"NOT {reads}"
-    # CASE, since PostgreSQL may look at either side of AND first.
-    return (
-        f"CASE WHEN {reads} THEN {column}::text::{new.text}::{wide}"
-        f" IS DISTINCT FROM {column}::text::{wide} ELSE {column} IS NOT NULL END"
-    )
+def _keys(of: str) -> str:
+    """How many keys there are in JSON: the colons outside of its strings. JSONB has each once."""
+    without_strings = f"""regexp_replace(({of})::text, '"([^"\\\\]|\\\\.)*"', '', 'g')"""
+    return f"length(regexp_replace({without_strings}, '[^:]', '', 'g'))"
 
 
 # -- where nothing can be lost -------------------------------------------------------------------
@@ -94,7 +59,7 @@ def _is_carried(old: Shape, new: Shape) -> bool:
         return False
     if old.family == new.family:
         return _is_carried_in_family(old, new)
-    return (old.family, new.family) in _CARRIED or (old.base, new.base) in _CARRIED
+    return bool(_CARRIED & {(old.family, new.family), (old.family, new.base), (old.base, new.base)})
 
 
 _CARRIED = {
@@ -102,9 +67,9 @@ _CARRIED = {
     ("BOOLEAN", "json"),
     ("integer", "json"),
     ("integer", "NUMERIC"),
-    ("DATE", "TIMESTAMP WITHOUT TIME ZONE"),
+    ("DATE", "moment"),
     ("CIDR", "INET"),
-    ("text", "json"),
+    ("text", "JSON"),
     ("text", "BYTEA"),
     ("UUID", "BYTEA"),
     ("SMALLINT", "DOUBLE PRECISION"),
@@ -114,11 +79,15 @@ _CARRIED = {
 
 def _is_carried_in_family(old: Shape, new: Shape) -> bool:
     match old.family:
-        case "json" | "integer":
+        case "integer":
             return True  # PostgreSQL refuses a number that is out of range
+        case "json":
+            return new.base == "JSON"
         case "number" if old.base == new.base == "NUMERIC":
             return _scale(old) <= _scale(new)
-        case "text" | "moment" if old.base == new.base:
+        case "text" if old.base != new.base:
+            return False
+        case "text" | "moment":
             return not new.numbers or (bool(old.numbers) and old.numbers[0] <= new.numbers[0])
     return False
 

@@ -121,10 +121,4 @@ def _mend(state: str | None, step: Step | None, message: str) -> str | None:
             f"Rows are there already, and {change.table}.{change.column.name} takes no NULL: give "
             "it a default, a one-off default, or null=True."
         )
-    if state == "22P02" and isinstance(change, c.AlterEnum):
-        gone = sorted(set(change.old.labels) - set(change.new.labels))
-        return (
-            f"Rows still have a label that {change.new.name} no longer has"
-            f"{' (' + ', '.join(gone) + ')' if gone else ''}: give them another one first."
-        )
     return _MENDS.get(state or "")

@@ -7,12 +7,14 @@ from typing import Any
 
 from whimbrel.engines.sql.spelling import Spelling
 from whimbrel.errors import LossError
-from whimbrel.schema.narrowing import cut
+from whimbrel.schema.narrowing import cut, is_loosened
 from whimbrel.schema.table import Column, Table
+from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.sources.types import build
 
 
 def loss(
-    table: Table, old: Column, new: Column, type: str, row: Sequence[Any], spelling: Spelling
+    table: Table, old: Column, new: Column, row: Sequence[Any], spelling: Spelling
 ) -> LossError:
     """Return the error for a row: the value that does not fit, and the other columns of its key."""
     value, *key = row
@@ -22,13 +24,25 @@ def loss(
     where = f" (the row {pairs})" if pairs else ""
     update = f"UPDATE {spelling.at(table.at)} SET {spelling.quote(old.name)} = ..."
     mend = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
-    allowed = ", or let them be cut: AlterField(..., lossy=True)" if cut(old.type, new.type) else ""
+    loosened = is_loosened(old.type, new.type) and not new.lossy
+    allowed = f", or let them be {_how(old, new)}: AlterField(..., lossy=True)" if loosened else ""
     return LossError(
         f"{table.name}.{new.name} holds {_short(value)}{where}, "
-        f"which does not become {type} without loss",
+        f"which does not become {_described(new.type)} without loss",
         place=str(table.at),
         mend=f"{mend}{allowed}.",
     )
+
+
+def _how(old: Column, new: Column) -> str:
+    return "cut" if cut(old.type, new.type) else "read as they are meant, and spelled otherwise"
+
+
+def _described(type: ColumnType) -> str:
+    """A type as people write it, not as a database stores it."""
+    if isinstance(type, EnumType):
+        return f"Enum({', '.join(map(repr, type.labels))})"
+    return repr(build(type))
 
 
 def _short(value: Any) -> str:

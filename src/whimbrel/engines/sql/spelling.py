@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable
 from enum import Enum
@@ -127,6 +128,7 @@ class Spelling:
             if made._has_bind_expression:
                 return self._compiled(value, made)
             process = impl.bind_processor(self.dialect)
+            value = _in_utc(value, impl)
             return self.literals.of(process(value) if process else value)
         except (
             ValueError,
@@ -247,6 +249,14 @@ class Spelling:
         descending = " DESC" if part.descending else ""
         nulls = f" NULLS {part.nulls.upper()}" if part.nulls else ""
         return f"{of}{self.collate(part.collation)}{opclass}{descending}{nulls}"
+
+
+def _in_utc(value: Any, impl: TypeEngine[Any]) -> Any:
+    """A moment as the column keeps it: one without a zone is one in UTC, in every session."""
+    if not isinstance(value, dt.datetime) or not isinstance(impl, sa.DateTime):
+        return value
+    moment = value.astimezone(dt.UTC) if value.tzinfo is not None else value
+    return moment.replace(tzinfo=dt.UTC if impl.timezone else None)
 
 
 def like(value: str) -> str:

@@ -34,14 +34,35 @@ def conversion(before: Table, old: Column, after: Table, new: Column, value: str
     was, now = kind(old, before), kind(new, after)
     if new.lossy and cut(old.type, new.type):
         return Conversion(_cut(was, now, new.type, value))
-    expression, fits = _PAIRS.get((was, now), ("{0}", None if was == now else "0"))
+    expression, fits = _pair(was, old.type, now, new.type)
+    if new.lossy and was == "TEXT" and now == "NUMERIC":
+        expression = _cut(was, now, new.type, expression)
     made = expression.replace("{0}", value)
-    if fits and made != value and fits not in _BY_FUNCTION:
-        # Where people run it themselves nobody has looked: what does not fit stays as it is.
-        made = f"CASE WHEN {fits.replace('{0}', value)} THEN {made} ELSE {value} END"
     conditions = [fits.replace("{0}", value)] if fits else []
+    if was == "TEXT" and now in _SPELLED and not new.lossy:
+        back, _ = _pair(now, new.type, was, old.type)
+        stored = _STORED.get(now, "{0}").replace("{0}", made)
+        conditions.append(f"CAST({back.replace('{0}', stored)} AS TEXT) = {value}")
+    if conditions and made != value and fits not in _BY_FUNCTION:
+        # Where people run it themselves nobody has looked: what does not fit stays as it is.
+        made = f"CASE WHEN {' AND '.join(conditions)} THEN {made} ELSE {value} END"
     conditions += _sizes(old.type, new.type, made)
     return Conversion(made, " AND ".join(conditions) if conditions else None)
+
+
+def _pair(was: str, old: ColumnType, now: str, new: ColumnType) -> tuple[str, str | None]:
+    """The new value's expression, and the condition on the old one."""
+    digits, room = decimal(old), length(new)
+    if was == now:
+        return "{0}", None
+    if now == "TEXT" and was == "UUID" and room is not None and room < 36:
+        return "{0}", "length({0}) = 32"
+    if now == "TEXT" and was == "NUMERIC" and digits is not None:
+        written = f"printf('%.{digits[1]}f', {{0}})"
+        return written, f"CAST({written} AS NUMERIC) = {{0}}"
+    if "TEXT" not in (was, now):
+        was, now = (each.replace("AWARE", "DATETIME") for each in (was, now))
+    return _PAIRS.get((was, now), ("{0}", None if was == now else "0"))
 
 
 def is_needed(before: Table, old: Column, after: Table, new: Column) -> bool:
@@ -73,6 +94,8 @@ def kind(column: Column, table: Table) -> str:
         return "UUID"
     if isinstance(made, sa.Interval):  # kept as a moment, counted from 1970
         return "INTERVAL"
+    if isinstance(made, sa.DateTime) and made.timezone:  # kept as a moment, in UTC
+        return "AWARE"
     return _declared(t.column_type(column, table))
 
 
@@ -95,12 +118,19 @@ _HYPHENS = " || '-' || ".join(
 _AS_TEXT = "CAST({0} AS TEXT)"
 _AS_BYTES = f"CAST({_AS_TEXT} AS BLOB)"
 _IS_UTF8 = "whimbrel_is_utf8({0})"
-#: A number keeps 15 digits in SQLite's text of it, and in a float.
-_IS_SHORT = "length(replace(ltrim({0}, '-'), '.', '')) <= 15"
+#: A whole number, a decimal, as anybody writes them.
+_IS_INTEGER = "trim({0}) GLOB '*[0-9]' AND trim({0}) GLOB '[-+0-9]*' AND substr(trim({0}), 2) NOT GLOB '*[^0-9]*'"
 _IS_NUMBER = (
-    "{0} GLOB '*[0-9]' AND {0} NOT GLOB '*[^0-9.-]*' AND ltrim({0}, '-') GLOB '[0-9]*'"
-    f" AND ltrim({{0}}, '-') NOT GLOB '0[0-9]*' AND CAST({{0}} AS NUMERIC) = {{0}} AND {_IS_SHORT}"
+    "trim({0}) GLOB '*[0-9]*' AND trim({0}) GLOB '[-+.0-9]*'"
+    " AND substr(trim({0}), 2) NOT GLOB '*[^.0-9]*' AND {0} NOT GLOB '*.*.*'"
 )
+#: Without a point where there is nothing behind it, as PostgreSQL writes it: 5, and not 5.0.
+_FLOAT_AS_TEXT = (
+    "CASE WHEN ABS({0}) < 1e15 AND CAST({0} AS INTEGER) = {0}"
+    " THEN CAST(CAST({0} AS INTEGER) AS TEXT) ELSE CAST({0} AS TEXT) END"
+)
+#: Without zeros at the end of a fraction, as PostgreSQL writes a moment.
+_TIME_AS_TEXT = "CASE WHEN {0} GLOB '*.*' THEN rtrim(rtrim({0}, '0'), '.') ELSE {0} END"
 _IS_WRITTEN = "(typeof({0}) <> 'real' OR CAST(CAST({0} AS TEXT) AS REAL) = {0})"
 #: A number in a JSON column is kept as a number, with as many digits.
 _IS_JSON = (
@@ -129,20 +159,26 @@ _FROM_SECONDS = "strftime('%Y-%m-%d %H:%M:%S', {0}, 'unixepoch') || '.000000'"
 _IS_IN_YEARS = f"{_IS_WHOLE} AND {{0}} BETWEEN -62135596800 AND 253402300799"
 _WORD = "CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
 _IS_BOOLEAN = "{0} IN (0, 1)"
+_YES, _NO = "('true', 't', 'yes', 'y', 'on', '1')", "('false', 'f', 'no', 'n', 'off', '0')"
+_LOW = "lower(trim({0}))"
+_MOMENT_OF_TEXT = f"substr({{0}}, 1, 10) || ' ' || {_TIME.replace('{0}', _TIME_OF)}"
+#: A text that ends in +00; any other is read where it may be spelled otherwise, as one in UTC.
+_IN_UTC = "substr({0}, 1, length({0}) - 3 * ({0} GLOB '*+00'))"
 
 #: Old and new kind: the new value's expression, and the condition on the old one.
 _PAIRS: Mapping[tuple[str, str], tuple[str, str | None]] = {
-    ("TEXT", "INTEGER"): ("{0}", "CAST(CAST({0} AS INTEGER) AS TEXT) = {0}"),
+    ("TEXT", "INTEGER"): ("{0}", _IS_INTEGER),
     ("TEXT", "NUMERIC"): ("{0}", _IS_NUMBER),
     ("TEXT", "REAL"): ("{0}", _IS_NUMBER),
     ("TEXT", "BOOLEAN"): (
-        "CASE {0} WHEN 'true' THEN 1 WHEN 'false' THEN 0 ELSE {0} END",
-        "{0} IN ('0', '1', 'true', 'false')",
+        f"CASE WHEN {_LOW} IN {_YES} THEN 1 WHEN {_LOW} IN {_NO} THEN 0 ELSE {{0}} END",
+        f"({_LOW} IN {_YES} OR {_LOW} IN {_NO})",
     ),
     ("TEXT", "DATE"): ("{0}", _IS_DATE),
-    ("TEXT", "DATETIME"): (
-        f"substr({{0}}, 1, 10) || ' ' || {_TIME.replace('{0}', _TIME_OF)}",
-        _IS_MOMENT,
+    ("TEXT", "DATETIME"): (_MOMENT_OF_TEXT, _IS_MOMENT),
+    ("TEXT", "AWARE"): (
+        _MOMENT_OF_TEXT.replace("{0}", _IN_UTC),
+        _IS_MOMENT.replace("{0}", _IN_UTC),
     ),
     ("TEXT", "TIME"): (_TIME, f"length({{0}}) >= 5 AND {_IS_TIME}"),
     ("TEXT", "UUID"): (
@@ -164,7 +200,7 @@ _PAIRS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     ("NUMERIC", "BOOLEAN"): ("{0}", _IS_BOOLEAN),
     ("NUMERIC", "INTERVAL"): (_FROM_SECONDS, _IS_IN_YEARS),
     ("NUMERIC", "JSON"): ("{0}", None),
-    ("REAL", "TEXT"): ("{0}", _IS_WRITTEN),
+    ("REAL", "TEXT"): (_FLOAT_AS_TEXT, _IS_WRITTEN),
     ("REAL", "INTEGER"): ("{0}", _IS_WHOLE),
     ("REAL", "NUMERIC"): ("{0}", None),
     ("REAL", "BOOLEAN"): ("{0}", _IS_BOOLEAN),
@@ -176,12 +212,13 @@ _PAIRS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     ("BOOLEAN", "JSON"): (_WORD, _IS_BOOLEAN),
     ("DATE", "TEXT"): ("{0}", None),
     ("DATE", "DATETIME"): ("{0} || ' 00:00:00.000000'", None),
-    ("DATETIME", "TEXT"): ("{0}", None),
+    ("DATETIME", "TEXT"): (_TIME_AS_TEXT, None),
+    ("AWARE", "TEXT"): (f"{_TIME_AS_TEXT} || '+00'", None),
     ("DATETIME", "DATE"): (
         "date({0})",
         "substr({0}, 11) IN ('', ' 00:00:00', ' 00:00:00.000000')",
     ),
-    ("TIME", "TEXT"): ("{0}", None),
+    ("TIME", "TEXT"): (_TIME_AS_TEXT, None),
     ("INTERVAL", "INTEGER"): (_SECONDS, _IS_IN_SECONDS),
     ("INTERVAL", "NUMERIC"): (_SECONDS, _IS_IN_SECONDS),
     ("INTERVAL", "REAL"): (_SECONDS, _IS_IN_SECONDS),
@@ -199,6 +236,13 @@ _PAIRS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     ("BLOB", "JSON"): (_AS_TEXT, f"{_IS_UTF8} AND {_IS_JSON.replace('{0}', _AS_TEXT)}"),
     ("BLOB", "UUID"): ("lower(hex({0}))", "typeof({0}) = 'blob' AND length({0}) = 16"),
 }
+
+#: Kinds that a text is read as; it is carried where it is the very text that they are written as.
+_SPELLED = frozenset(
+    ["INTEGER", "NUMERIC", "REAL", "BOOLEAN", "DATE", "DATETIME", "AWARE", "TIME", "UUID"]
+)
+#: What SQLite makes of a text that is put into such a column.
+_STORED = {each: f"CAST({{0}} AS {each})" for each in ("INTEGER", "NUMERIC", "REAL")}
 
 #: Conditions that ask for a function of ours, which a shell has not.
 _BY_FUNCTION = frozenset(fits for _, fits in _PAIRS.values() if fits and _IS_UTF8 in fits)
@@ -240,8 +284,8 @@ def _cut(was: str, now: str, new: ColumnType, value: str) -> str:
             return f"CAST(ROUND({value}) AS INTEGER)"
         case "BOOLEAN":
             return f"{value} <> 0"
-        case "DATE" if was == "DATETIME":
+        case "DATE" if was in ("DATETIME", "AWARE"):
             return f"substr({value}, 1, 10)"
-        case "TIME" if was == "DATETIME":
+        case "TIME" if was in ("DATETIME", "AWARE"):
             return f"substr({value}, 12)"
     return value

@@ -23,7 +23,7 @@ from whimbrel.engines.sqlite.rebuild import Rebuild
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.narrowing import cut
+from whimbrel.schema.narrowing import is_loosened
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
 
@@ -213,7 +213,8 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
     gone = [_hazards_of_loss(each) for each in before.columns if each.name not in stayed]
     hazards += dict.fromkeys(hazard for each in gone for hazard in each)
     if any(
-        new.lossy and cut(old.type, new.type) for old, new in copying.column_pairs(before, after)
+        new.lossy and is_loosened(old.type, new.type)
+        for old, new in copying.column_pairs(before, after)
     ):
         hazards = list(dict.fromkeys([*hazards, Hazard.LOSES_DATA]))
     if _may_fail(before, after):

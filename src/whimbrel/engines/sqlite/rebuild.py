@@ -86,8 +86,7 @@ class Rebuild:
         for old, new, query in copying.misfits(before, after):
             found = execute(connection, query).first()
             if found is not None:
-                type = t.column_type(new, after)
-                raise loss(before, old, new, type, tuple(found), SPELLING)
+                raise loss(before, old, new, tuple(found), SPELLING)
 
 
 def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:
