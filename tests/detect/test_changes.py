@@ -319,7 +319,7 @@ CASES: dict[str, tuple[State, State, dict[str, list[str]], list[str]]] = {
         ),
         {},
         [
-            "blog: Rename table of Post to posts",
+            "blog: Rename table of Post to posts in the schema other",
             "blog: Alter comment of table of Post",
             "blog: Alter options of Post",
         ],

@@ -9,9 +9,9 @@ from whimbrel.detect.options import alterable_options
 from whimbrel.detect.plan import Token, has_field, has_key, has_model
 from whimbrel.detect.questions import MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, model_score
-from whimbrel.detect.takeovers import put_aside, taken_names
+from whimbrel.detect.takeovers import free_name, put_aside, taken_names
 from whimbrel.detect.work import Work
-from whimbrel.operations import AlterModelOptions, MoveModel, RenameModel
+from whimbrel.operations import AlterModelOptions, AlterModelTable, MoveModel, RenameModel
 from whimbrel.state.model import Model
 
 
@@ -27,6 +27,9 @@ def rename_and_move_models(work: Work) -> None:
         hand_over(work, old, new)
         if old.name != new.name:
             _rename(work, old, new)
+    for old, new in work.kept:
+        if old.at != new.at:
+            _let_go_of_table(work, new.label)
 
 
 def hand_over(work: Work, old: Model, new: Model) -> None:
@@ -96,10 +99,27 @@ def _take_over(work: Work, app: str) -> None:
 
 
 def _put_aside(work: Work, model: Model, names: set[str]) -> None:
-    operation = RenameModel(model.name, put_aside(work, model.app, model.name, names))
+    aside = put_aside(work, model.app, model.name, names)
+    operation = RenameModel(model.name, aside)
     work.rename(
         model.app, operation, needs={has_model(model.label)}, after=_apps_pointing_at(work, model)
     )
+    _let_go_of_table(work, f"{model.app}.{aside}")
+
+
+def _let_go_of_table(work: Work, label: str) -> None:
+    """A table that a model has by name, and another is to have, is out of its way at once."""
+    model, after = work.state.model(label), work.new.find(label)
+    takers = [each for each in work.new if each is not after and each.at == model.at]
+    if model.options.db_table is None or not model.options.managed or not takers:
+        return
+    there = {each.at for each in work.state}
+    if after is not None and after.at not in there:
+        name, schema = after.options.db_table, after.options.written_schema
+    else:
+        used = {each.name for each in there} | {each.db_table for each in work.new}
+        name, schema = free_name(model.db_table, used), model.options.written_schema
+    work.rename(model.app, AlterModelTable(model.name, name, schema), needs={has_model(label)})
 
 
 def _rename_chained(work: Work) -> None:
@@ -133,6 +153,7 @@ def _rename(work: Work, old: Model, new: Model) -> None:
     operation = RenameModel(old.name, new.name)
     after = _apps_pointing_at(work, old)
     work.rename(old.app, operation, _provided(new), {has_model(old.label)}, after)
+    _let_go_of_table(work, new.label)
 
 
 def _provided(new: Model) -> set[Token]:

@@ -9,7 +9,7 @@ from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
 from whimbrel.detect.renames import Choice, Gone, field_score
-from whimbrel.detect.takeovers import put_aside, taken_names
+from whimbrel.detect.takeovers import free_name, put_aside, taken_names
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
@@ -25,6 +25,7 @@ def rename_fields(work: Work) -> None:
         _of_same_parent(work, label)
         _of_same_column(work, label)
         _ask(work, label)
+        _let_go_of_columns(work, label)
 
 
 def _chained(work: Work, label: str) -> None:
@@ -72,7 +73,8 @@ def _taken_over(work: Work, label: str) -> None:
         there = model.find(now)
         if there is not None:
             aside = put_aside(work, new.label, now, {*names[0], *names[1]})
-            _rename(work, label, there, there._replace(name=aside))
+            field = there.field.but(db_column=there.field.db_column and aside)
+            _rename(work, label, there, there._replace(name=aside, field=field))
         place = work.whereabouts(f"{new.label}.{was}")
         before = work.state.model(label).field(place.rpartition(".")[2])
         _rename(work, label, before, new.field(now))
@@ -161,6 +163,30 @@ def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> No
     others = apps_pointing_at(work.state, label, before.name)
     operation = RenameField(model.name, before.name, after.name)
     work.rename(model.app, operation, provides, needs, others)
+    if before.field.db_column is not None and _is_anothers(_column(before), after.name, model):
+        # It would stay in the way of the field that is to have it.
+        _pin(work, model, work.state.model(label).field(after.name), _column(after))
+
+
+def _let_go_of_columns(work: Work, label: str) -> None:
+    """Fields that keep their names make room where each is to have the column of another."""
+    model = work.new.model(label)
+    for each in work.state.model(label).fields:
+        after = model.find(each.name)
+        if (
+            after is not None
+            and each.field.has_column
+            and _column(after) != _column(each)
+            and _is_anothers(_column(each), each.name, model)
+        ):
+            there = {_column(one) for one in work.state.model(label).fields}
+            aside = free_name(_column(each), there | {_column(one) for one in model.fields})
+            _pin(work, model, each, aside if _column(after) in there else _column(after))
+
+
+def _is_anothers(column: str, name: str, new: Model) -> bool:
+    """Whether another field than that of a name has a column in the end."""
+    return any(_column(each) == column for each in new.fields if each.name != name)
 
 
 def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:

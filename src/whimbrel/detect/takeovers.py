@@ -90,11 +90,16 @@ class _There:
 
 def put_aside(work: Work, parent: str, name: str, used: Iterable[str]) -> str:
     """Return the name under which something makes room; questions go on to call it as it was."""
-    others = {each.lower() for each in used}
-    aside = next(each for each in _names(name) if each.lower() not in others)
+    aside = free_name(name, used)
     work.asides[f"{parent}.{aside}"] = f"{parent}.{name}"
     work.questioner.let_go(f"{parent}.{name}")
     return aside
+
+
+def free_name(name: str, used: Iterable[str]) -> str:
+    """Return a name made of another that is not among those in use."""
+    others = {each.lower() for each in used}
+    return next(each for each in _names(name) if each.lower() not in others)
 
 
 def _names(name: str) -> Iterator[str]:

@@ -181,7 +181,8 @@ class AlterModelTable(_OptionsOperation):
         return {"db_table": given["db_table"], "schema": given.get("schema")}
 
     def describe(self) -> str:
-        return f"Rename table of {self.name} to {self.table or '(default)'}"
+        where = f" in the schema {self.schema}" if self.schema else ""
+        return f"Rename table of {self.name} to {self.table or '(default)'}{where}"
 
     @property
     def fragment(self) -> str:
