@@ -287,6 +287,35 @@ def test_several_databases_are_not_taken_for_one(project: Inside) -> None:
     assert not (project.root / "pyproject.toml").exists()
     project.do("adopt", "alembic", "--models", "app.a:Base")
     is_adopted(project, "a")
+    assert project.do("adopt", "alembic").out == "default: recorded already\n"
+    ended = project.run("adopt", "alembic", "--models", "app.b:meta", "--app", "b")
+    assert (ended.code, "for several databases: app.a:Base, app.b:meta" in ended.err) == (2, True)
+    assert not list(project.root.rglob("b/0001_initial.py"))
+
+
+def test_each_of_several_databases_has_a_directory(
+    project: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the error advises; what is printed then names the directory."""
+    env = (
+        f"{OF_ONE}from alembic import context\nimport sqlalchemy as sa\nmeta = sa.MetaData()\n"
+        "sa.Table('b', meta, sa.Column('id', sa.Integer))\n"
+        "for url, each in (('sqlite:///one.db', target_metadata), ('sqlite:///two.db', meta)):\n"
+        "    context.configure(url=url, target_metadata=each)\n"
+    )
+    alembics(project, env, ONE, "CREATE TABLE a (id INTEGER PRIMARY KEY, n VARCHAR(8))")
+    project.write("one of two/whimbrel.toml", f'database = "{project.url}"\n')
+    monkeypatch.syspath_prepend(str(project.root))
+    args = ("--project", "one of two", "adopt", "alembic", "--config", "alembic.ini")
+    ended = project.run(*args, "--models", "app.a:Base")
+    assert ended.code == 1, ended
+    printed = [line.strip() for line in ended.err.splitlines() if "whimbrel " in line]
+    assert len(printed) == 4
+    assert all(each.startswith("whimbrel --project 'one of two' ") for each in printed)
+    again = printed[2].split(" --project 'one of two' ")[1].split()
+    project.do("--project", "one of two", *again)
+    ended = project.do(*args)
+    assert ended.out == "default: recorded already\n"
 
 
 SHOP = """

@@ -76,7 +76,16 @@ def command(
 
     start = (call.project or Path.cwd()).resolve()
     wanted = Wanted(
-        config_file, app, models, aliases, from_database, rename, dry_run, version_table, exclude
+        config=config_file,
+        app=app,
+        models=models,
+        aliases=aliases,
+        from_database=from_database,
+        rename=rename,
+        dry_run=dry_run,
+        version_table=version_table,
+        exclude=exclude,
+        directory=call.project,
     )
     return _report(call, adopt_alembic(start, wanted))
 

@@ -89,24 +89,30 @@ def _leaving_strangers(database: AdoptedDatabase) -> str | None:
 
 def _next(adopted: Adopted, database: AdoptedDatabase) -> str | None:
     option = "" if database.alias == "default" else f" --database {shlex.quote(database.alias)}"
-    again = f"{_again(adopted)}{option}"
+    again, migrate = f"{_again(adopted)}{option}", f"{_whimbrel(adopted)} migrate"
     match database.outcome:
         case Outcome.BEHIND:
             return f"{database.alias}: {_upgrade(adopted)}, then {again}"
         case Outcome.UNVERSIONED:
             return (
-                f"{database.alias}: if it is empty: whimbrel migrate{option}; "
-                f"if it has the tables: whimbrel migrate{option} --fake-initial; "
+                f"{database.alias}: if it is empty: {migrate}{option}; "
+                f"if it has the tables: {migrate}{option} --fake-initial; "
                 f"if Alembic keeps its version in another table than {adopted.project.version_table}: "
                 f"{again} --version-table TABLE"
             )
         case Outcome.MISSING:
-            return f"{database.alias}: whimbrel migrate{option} makes it"
+            return f"{database.alias}: {migrate}{option} makes it"
         case Outcome.WAITS:
-            return f"{database.alias}: whimbrel migrate{option}, up to those, then {again}"
+            return f"{database.alias}: {migrate}{option}, up to those, then {again}"
         case Outcome.DIFFERS:
             return _ways_on(adopted, database, option, again)
     return None
+
+
+def _whimbrel(adopted: Adopted) -> str:
+    """The program, told where the project is if it was told now."""
+    directory = adopted.wanted.directory
+    return f"whimbrel --project {shlex.quote(str(directory))}" if directory else "whimbrel"
 
 
 def _again(adopted: Adopted) -> str:
@@ -119,7 +125,7 @@ def _again(adopted: Adopted) -> str:
         ("--version-table", wanted.version_table),
     )
     options = [f" {option} {shlex.quote(value)}" for option, value in said if value]
-    return f"whimbrel adopt alembic{''.join(options)}"
+    return f"{_whimbrel(adopted)} adopt alembic{''.join(options)}"
 
 
 def _upgrade(adopted: Adopted) -> str:
@@ -133,13 +139,14 @@ def _upgrade(adopted: Adopted) -> str:
 def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: str) -> str:
     if all(each.is_of_names for each in database.deviations):
         return f"{database.alias}: only names differ. {again} --rename renames them, at once."
+    program = _whimbrel(adopted)
     mending = (
         "  Mend the database by the SQL that brings it to the models:\n"
         + "".join(
-            f"    whimbrel migrate {label.replace('.', ' ', 1)}{option} --fake\n"
+            f"    {program} migrate {label.replace('.', ' ', 1)}{option} --fake\n"
             for label in database.labels
         )
-        + f"    whimbrel drift{option} --sql    # and without --sql, to see that it is done"
+        + f"    {program} drift{option} --sql    # and without --sql, to see that it is done"
     )
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.
@@ -149,7 +156,7 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
         f"{database.alias}: there are two ways on.\n{mending}\n"
         "  Or start from what it has; what differs is the next migration:\n"
         f"    {again} --from-database{names}\n"
-        "    whimbrel makemigrations"
+        f"    {program} makemigrations"
     )
 
 

@@ -43,6 +43,7 @@ class Wanted:
     models: "module:attribute", where env.py does not say. version_table: where Alembic keeps its
     version, likewise. exclude: tables that are left alone from now on. rename: whether constraints
     and indexes of a database get the names that they have here, where nothing else differs.
+    directory: where the project was said to be.
     """
 
     config: Path | None = None
@@ -54,6 +55,7 @@ class Wanted:
     dry_run: bool = False
     version_table: str | None = None
     exclude: tuple[str, ...] = ()
+    directory: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     project = replace(project, version_table=_version_table(project, environment, wanted))
     models = registered(
         _targets(project, environment, known, root, wanted),
+        environment.targets,
         known.apps if known else (),
         root,
         str(project.env),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from types import ModuleType
 import sqlalchemy as sa
 
 from whimbrel.config import AppConfig
-from whimbrel.errors import UsageError
+from whimbrel.errors import UsageError, WhimbrelError
 from whimbrel.run.adopt.environment import Target
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.sqlalchemy import import_module, load, metadata_of
@@ -32,17 +33,21 @@ class Models:
 
 
 def registered(
-    targets: Sequence[Target], apps: Sequence[AppConfig], root: Path, place: str
+    targets: Sequence[Target],
+    seen: Sequence[Target],
+    apps: Sequence[AppConfig],
+    root: Path,
+    place: str,
 ) -> Models:
     """The targets, each by a module that imports all models that env.py has imported for it.
 
     A base may be declared in one module, and models made of it in others; where these are several,
-    a module that imports them is to be written. apps: those that are configured; models that one
-    of them has are its own. Raises `UsageError` where there are no models, or less than env.py has.
+    a module that imports them is to be written. seen: all that env.py has. apps: those that are
+    configured; models that one of them has are its own. Raises `UsageError` where there are no
+    models, or less than env.py has, or where they are for several databases.
     """
-    _refuse_several_databases(targets, place)
     search = _Search(apps, root, place)
-    found = [(each, search.name_of(each)) for each in targets]
+    found = [(each, search.name_of(each)) for each in search.of_one_database(targets, seen)]
     kept = [each for each in found if each[1] is not None]
     if not kept:
         names = ", ".join(each.names[0] for each in targets if each.names)
@@ -56,18 +61,19 @@ def registered(
     )
 
 
-def _refuse_several_databases(targets: Sequence[Target], place: str) -> None:
-    """Every app of a configuration goes to each of its databases; these must not."""
-    by_database = {each.database: each for each in targets if each.tables}
-    if len(by_database) > 1:
-        raise UsageError(
-            "the models are for several databases: "
-            + ", ".join(sorted(_named(each) for each in by_database.values())),
-            place=place,
-            mend="A configuration brings its apps to all of its databases: give each database of "
-            "these a whimbrel.toml in a directory of its own, and adopt there: "
-            "whimbrel --project DIRECTORY adopt alembic --config FILE --models MODULE:ATTRIBUTE",
-        )
+def _by_database(targets: Iterable[Target]) -> dict[int | None, Target]:
+    return {each.database: each for each in targets if each.tables}
+
+
+def _several_databases(targets: Iterable[Target], place: str) -> UsageError:
+    return UsageError(
+        "the models are for several databases: " + ", ".join(sorted(map(_named, targets))),
+        place=place,
+        mend="A configuration brings its apps to all of its databases: give each database of "
+        "these a whimbrel.toml in a directory of its own, and adopt there, with PYTHONPATH saying "
+        "where the models are: "
+        "whimbrel --project DIRECTORY adopt alembic --config FILE --models MODULE:ATTRIBUTE",
+    )
 
 
 def _named(target: Target) -> str:
@@ -96,11 +102,34 @@ class _Search:
     def __post_init__(self) -> None:
         self.collecting = _Collecting(self.root)
 
+    def of_one_database(
+        self, targets: Sequence[Target], seen: Sequence[Target]
+    ) -> Sequence[Target]:
+        """The targets; where env.py has some for several databases, those that are configured.
+
+        Every app of a configuration goes to each of its databases, and these must not: raises
+        `UsageError` where more than one would.
+        """
+        if len(_by_database(seen)) < 2:
+            return targets
+        are_named = any(each.database is None for each in targets)
+        plainly = {name for each in targets for name in each.names[:1]}
+        plainly |= {app.models for app in self.apps if app.models}
+        seen = [each.called(plainly) for each in seen]
+        asked = [self._metadata(each) for each in targets] if are_named else []
+        found = [(each, self._reached(each)) for each in seen]
+        ours = [each for each, metadata in found if metadata is not None and self._owner(metadata)]
+        chosen = [*ours, *(each for each, metadata in found if metadata in asked)]
+        by_database = _by_database(chosen if are_named or ours else seen)
+        if len(by_database) > 1:
+            raise _several_databases(by_database.values(), self.place)
+        return targets if are_named or not ours else ours
+
     def name_of(self, target: Target) -> str | None:
         """What a target is to be called; None where it has no models."""
         metadata = self._metadata(target)
         plain = bool(metadata.tables)
-        own = next((app.models for app in self.apps if self._has(app, metadata)), None)
+        own = self._owner(metadata)
         growing = [] if own else self._growing(target, metadata)
         lacking = target.tables - metadata.tables.keys()
         if lacking:
@@ -124,6 +153,12 @@ class _Search:
             return name
         return target.names[0] if target.names else (target.held or (name,))[-1]
 
+    def _reached(self, target: Target) -> sa.MetaData | None:
+        """The models of a target that may be somebody else's; None where they cannot be had."""
+        with suppress(WhimbrelError):
+            return self._metadata(target)
+        return None
+
     def _metadata(self, target: Target) -> sa.MetaData:
         if target.names:
             return load(target.names[0], self.root, self.place)
@@ -133,6 +168,10 @@ class _Search:
         holder = getattr(import_module(module, self.root, self.place), attribute)
         found: sa.MetaData = holder.metadatas[key]
         return found
+
+    def _owner(self, metadata: sa.MetaData) -> str | None:
+        """What the configured app that has these models calls them."""
+        return next((app.models for app in self.apps if self._has(app, metadata)), None)
 
     def _has(self, app: AppConfig, metadata: sa.MetaData) -> bool:
         place = f"app {app.label}"
