@@ -120,6 +120,11 @@ class Engine(Protocol):
     several_write: bool
     #: How many tables one transaction of a leap may make; None: any number.
     widest_leap: int | None
+    #: The database schemas that there can be; None: any, or nobody knows.
+    schemas: frozenset[str] | None
+
+    def asked(self, connection: Connection) -> Engine:
+        """The engine with what only a connection tells."""
 
     def effective(self, schema: Schema) -> Schema:
         """The schema as this database has it: what is of other dialects is left out.

@@ -58,6 +58,13 @@ def back_up(database: Database, connection: Connection, file: Path, limit: float
             mend="Nothing was migrated. Give the URL of the server itself, or of a pooler in session "
             "mode; or leave --backup out.",
         )
+    files = (database.engine.asked(connection).schemas or frozenset()) - {"main", "temp"}
+    if files:
+        raise UnsupportedError(
+            f"a backup is of one file, and others are attached: {', '.join(sorted(files))}",
+            place=database.shown,
+            mend="Nothing was migrated. Copy the files while nobody writes, and leave --backup out.",
+        )
     part = file.with_name(f"whimbrel-{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o666))

@@ -22,7 +22,7 @@ from whimbrel.run.planning import checked_plan, fitted_to
 from whimbrel.run.record import Record, fitted, read
 from whimbrel.run.recorder import Overtaken
 from whimbrel.run.results import Done, Wishes
-from whimbrel.run.work import work_of
+from whimbrel.run.work import Work, work_of
 
 
 @contextmanager
@@ -34,6 +34,7 @@ def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor
         connected(database) as connection,
         runner_lock(engine, connection, limit, tell) as lock,
     ):
+        engine = engine.asked(connection)
         yield Executor(engine, connection, tell, limit, database.alias, lock=lock)
 
 
@@ -55,7 +56,7 @@ class Carrying:
         if self.wishes.backup is not None:
             refuse_impossible(self.database, self.wishes.backup)
         with alone(self.database, self.wishes.lock_timeout, self.wishes.tell) as executor:
-            plan, record = self._planned(executor)
+            plan, works = self._planned(executor)
             self.wishes.tell(PlanMade(len(plan.nodes)))
             if plan and self.wishes.backup is not None:
                 limit = self.wishes.lock_timeout
@@ -65,11 +66,11 @@ class Carrying:
             while plan or self.history.counted:
                 try:
                     self._count(executor, self.history)
-                    self._do(executor, plan, record.applied)
+                    self._do(executor, plan, works)
                     self._count_what_is_complete(executor)
                     break
                 except Overtaken:
-                    plan, record = self._planned(executor)
+                    plan, works = self._planned(executor)
             if plan.backwards:
                 executor.tidy()
         return plan
@@ -77,7 +78,8 @@ class Carrying:
     def _record(self, executor: Executor) -> Record:
         return read(executor.connection, self.wishes.lock_timeout)
 
-    def _planned(self, executor: Executor) -> tuple[Plan, Record]:
+    def _planned(self, executor: Executor) -> tuple[Plan, list[Work]]:
+        """The plan, with all its work: what no engine can make is refused before any is done."""
         self.history, record = fitted_to(
             self.history, self.target, self._record(executor), fake=self.wishes.fake
         )
@@ -97,7 +99,9 @@ class Carrying:
                 record,
                 rename=self.wishes.rename,
             )
-        return plan, record
+        if self.wishes.fake:
+            return plan, []
+        return plan, list(work_of(self.history, executor.engine, plan, record.applied))
 
     def _count(self, executor: Executor, history: History) -> None:
         """Record the squashes of which all that they replace is applied."""
@@ -112,13 +116,13 @@ class Carrying:
             history, _ = fitted(self.history, self._record(executor))
             self._count(executor, history)
 
-    def _do(self, executor: Executor, plan: Plan, applied: Iterable[Key]) -> None:
+    def _do(self, executor: Executor, plan: Plan, works: Iterable[Work]) -> None:
         if self.wishes.fake:
             for stage in plan.stages:
                 executor.fake(stage, backwards=plan.backwards)
                 self.done.append(Done(stage.labels, 0.0))
             return
-        for work in work_of(self.history, executor.engine, plan, applied):
+        for work in works:
             keys = [node.key for node in work.stage.nodes]
             if self._there.keys() >= set(keys):
                 renames = [step for key in keys for step in self._there[key]]

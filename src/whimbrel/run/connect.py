@@ -7,7 +7,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,18 @@ def engine_of(dialect: str) -> Engine:
     from whimbrel.engines import engine_for
 
     return engine_for(dialect)
+
+
+def engine_of_new(dialect: str) -> Engine:
+    """What makes steps for a database that is not there yet. Raises `UnsupportedError`.
+
+    What is attached to every SQLite connection is attached to one in memory, too.
+    """
+    engine = engine_of(dialect)
+    if dialect == "sqlite":
+        with suppress(Exception), connected(Database("", make_url("sqlite://"))) as connection:
+            return engine.asked(connection)
+    return engine
 
 
 def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:

@@ -23,7 +23,7 @@ from whimbrel.history.pointing import after_all_that_pointed
 from whimbrel.history.sketch import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
-from whimbrel.run.connect import dialect_of
+from whimbrel.run.connect import dialect_of, engine_of_new
 from whimbrel.sources import doubtful, read_models
 from whimbrel.state.state import State
 
@@ -75,7 +75,9 @@ def _sound_models(config: Config, apps: list[str], before: State) -> State:
     from whimbrel.sources.checks import check_state
 
     live = read_models(config, apps or None, before)
-    check_state(live, dialects_of(config))
+    dialects = dialects_of(config)
+    has_schemas = "sqlite" in dialects and any(model.options.schema for model in live)
+    check_state(live, dialects, engine_of_new("sqlite").schemas if has_schemas else None)
     return live
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import Engine, Hazard, Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
-from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.connect import Database, connected, database_of, engine_of_new
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import EVERYTHING, Plan, Target
@@ -70,12 +70,20 @@ def plan_migrate(
     warnings = tell_notices(history, target, record, tell)
     plan = checked_plan(history, target, record, leap=leap and not fake_initial)
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
-    works = work_of(history, database.engine, plan, record.applied)
+    works = work_of(history, _engine(database), plan, record.applied)
     stages = [
         *(_planned(history, work, there) for work in works),
         *_completed(history, asked, plan),
     ]
     return PlannedRun(database.shown, plan.backwards, tuple(stages), warnings)
+
+
+def _engine(database: Database) -> Engine:
+    """What makes the steps that a run would carry out."""
+    if database.is_missing:
+        return engine_of_new(database.dialect)
+    with connected(database) as connection:
+        return database.engine.asked(connection)
 
 
 def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:

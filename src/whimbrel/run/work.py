@@ -90,7 +90,8 @@ def _forwards(
             for piece, spans in _pieces(history, stage, states, filled, engine.widest_leap):
                 states = spans[-1][1] if spans else states
                 migrations = [history.migration(node.key) for node in piece.nodes]
-                steps = tuple(step for span in spans for step in _steps(engine, [span]))
+                with _placed(piece.labels):
+                    steps = tuple(step for span in spans for step in _steps(engine, [span]))
                 # A leap goes to an empty database: nobody waits for it.
                 yield _work(piece, migrations, steps, atomic=True)
         else:
@@ -196,6 +197,17 @@ def _named(
         raise
 
 
+@contextmanager
+def _placed(labels: Sequence[str]) -> Iterator[None]:
+    """What an engine cannot make steps of, with the migrations that it is in."""
+    try:
+        yield
+    except WhimbrelError as error:
+        title = " to ".join(dict.fromkeys((labels[0], labels[-1])))
+        error.place = f"{title}: {error.place}" if error.place else title
+        raise
+
+
 def both_ways(history: History, engines: Iterable[Engine], key: Key, states: States) -> States:
     """The states after a migration of which every engine could make the work, there and back.
 
@@ -227,7 +239,8 @@ def _parts(
                 _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
         else:
             spans = list(_joined(group, backwards))
-            steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
+            with _placed([migration.label]):
+                steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
             _add(parts, steps, migration, engine)
     return tuple(parts)
 

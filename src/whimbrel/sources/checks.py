@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.errors import ModelError, WhimbrelError
+from whimbrel.schema.attached import unattached
 from whimbrel.schema.domains import name_of
 from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import (
@@ -42,9 +43,16 @@ from whimbrel.state.suiting import misfit, unwritable
 Finding = tuple[str, str]
 
 
-def check_state(state: State, dialects: Iterable[str] = ("postgresql", "sqlite")) -> None:
-    """Refuse models that these databases could not hold. Raises `ModelError`, naming all of them."""
-    found = findings(state, dialects)
+def check_state(
+    state: State,
+    dialects: Iterable[str] = ("postgresql", "sqlite"),
+    attached: frozenset[str] | None = None,
+) -> None:
+    """Refuse models that these databases could not hold. Raises `ModelError`, naming all of them.
+
+    attached: the schemas that SQLite has; None: nobody knows.
+    """
+    found = findings(state, dialects, attached)
     if len(found) == 1:
         raise found[0]
     if found:
@@ -52,7 +60,9 @@ def check_state(state: State, dialects: Iterable[str] = ("postgresql", "sqlite")
         raise ModelError(f"{len(found)} things in the models that a database cannot do:\n{rest}")
 
 
-def findings(state: State, dialects: Iterable[str]) -> list[ModelError]:
+def findings(
+    state: State, dialects: Iterable[str], attached: frozenset[str] | None = None
+) -> list[ModelError]:
     """All that these databases could not do, in the order of the models."""
     chosen = frozenset(dialects) & frozenset(DIALECTS)
     tables: list[tuple[Model, Table]] = []
@@ -63,7 +73,7 @@ def findings(state: State, dialects: Iterable[str]) -> list[ModelError]:
         except WhimbrelError as error:
             place = error.place or model.place
             found.append(ModelError(error.message, place=place, mend=error.mend))
-    whole = _Whole(state, Schema.of(tuple(table for _, table in tables)), chosen)
+    whole = _Whole(state, Schema.of(tuple(table for _, table in tables)), chosen, attached)
     views = [whole.on(dialect) for dialect in sorted(chosen)] or [whole]
     for model, table in tables:
         said = (each for view in views for each in _of_table(view.seen(table), view))
@@ -92,10 +102,11 @@ class _Whole:
     state: State
     schema: Schema
     dialects: frozenset[str]
+    attached: frozenset[str] | None = None
 
     def on(self, dialect: str) -> _Whole:
         """As it is on one dialect."""
-        return _Whole(self.state, self.schema.on(dialect), frozenset({dialect}))
+        return replace(self, schema=self.schema.on(dialect), dialects=frozenset({dialect}))
 
     def seen(self, table: Table) -> Table:
         """A table as it is where there is one dialect only."""
@@ -295,6 +306,12 @@ def _exclusions_exist(table: Table, whole: _Whole) -> Iterator[Finding]:
             )
 
 
+def _schema_is_attached(table: Table, whole: _Whole) -> Iterator[Finding]:
+    is_known = whole.attached is not None and "sqlite" in whole.dialects
+    if is_known and table.schema and table.schema.lower() not in (whole.attached or ()):
+        yield unattached(table.schema)
+
+
 def _defaults_are_cast(table: Table, whole: _Whole) -> Iterator[Finding]:
     if "postgresql" in whole.dialects:
         yield from uncast_defaults(table)
@@ -313,6 +330,7 @@ _TABLE_RULES: tuple[Callable[[Table, _Whole], Iterator[Finding]], ...] = (
     _types_exist,
     _defaults_are_cast,
     _exclusions_exist,
+    _schema_is_attached,
 )
 
 

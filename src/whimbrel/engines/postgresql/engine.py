@@ -51,6 +51,11 @@ class PostgreSQLEngine:
     #: Each new table holds some seven locks until the commit, and there is room for 6,400
     #: (max_locks_per_transaction × max_connections, by default).
     widest_leap: int | None = 400
+    schemas: frozenset[str] | None = None
+
+    def asked(self, connection: Connection) -> PostgreSQLEngine:
+        """Itself: what only the server tells, its steps ask for."""
+        return self
 
     def effective(self, schema: Schema) -> Schema:
         return keys.each_once(schema.on(self.dialect))

@@ -13,7 +13,7 @@ from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite import reflecting, respelling, runner, session, watching
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
-from whimbrel.engines.sqlite.plan import steps_of
+from whimbrel.engines.sqlite.plan import refuse_unattached, steps_of
 from whimbrel.engines.sqlite.rebuild import ASIDE
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.schema.changes import Change
@@ -23,6 +23,8 @@ from whimbrel.schema.table import Name, Schema
 class SQLiteEngine:
     """See `whimbrel.engines.base.Engine`. ``version``: what the library can, this Python's if not given.
 
+    ``schemas``: the names of attached files; with them, steps for other ones are refused.
+
     Needs a connection in autocommit (``isolation_level="AUTOCOMMIT"``): what Python's sqlite3
     would begin and commit by itself is not what a migration needs.
     """
@@ -31,14 +33,23 @@ class SQLiteEngine:
     several_write = False
     widest_leap: int | None = None
 
-    def __init__(self, version: Version | None = None) -> None:
+    def __init__(
+        self, version: Version | None = None, schemas: frozenset[str] | None = None
+    ) -> None:
         self.version = version or sqlite3.sqlite_version_info
+        self.schemas = schemas
+
+    def asked(self, connection: Connection) -> SQLiteEngine:
+        """With the files that the connection has attached: SQLite makes no schemas."""
+        listed = execute(connection, "PRAGMA database_list")
+        return SQLiteEngine(self.version, frozenset(str(row.name).lower() for row in listed))
 
     def effective(self, schema: Schema) -> Schema:
         return schema.on(self.dialect)
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """Native ALTERs where the version has them, else one rebuild a table at most."""
+        refuse_unattached(changes, self.schemas)
         return steps_of(changes, before, self.version)
 
     def literal(self, value: object) -> str:

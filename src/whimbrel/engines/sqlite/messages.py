@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from whimbrel.schema.attached import unattached
+
 #: What the message matches, what is wrong, what mends it.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
@@ -82,6 +84,9 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
 
 def explained(message: str) -> tuple[str, str | None]:
     """What is wrong, and what mends it (None where that is not known)."""
+    schema = re.search(r"unknown database (.+)", message)
+    if schema:
+        return unattached(schema[1])
     for pattern, what, mend in _MEANINGS:
         match = re.search(pattern, message)
         if match:

@@ -23,6 +23,7 @@ from whimbrel.engines.sqlite.rebuild import Rebuild
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
+from whimbrel.schema.attached import unattached
 from whimbrel.schema.narrowing import is_loosened
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
@@ -52,18 +53,31 @@ _NOTHING = (
 )
 
 
+def refuse_unattached(changes: Sequence[c.Change], schemas: frozenset[str] | None) -> None:
+    """Raises `UnsupportedError` for a table in a file that is not attached; None: nobody knows."""
+    for change in changes if schemas is not None else ():
+        at = None if isinstance(change, (*_NOTHING, c.AlterEnum)) else _concerned(change)
+        if at is not None and at.schema and at.schema.lower() not in (schemas or ()):
+            what, mend = unattached(at.schema)
+            raise UnsupportedError(what, place=str(at), mend=mend)
+
+
 def _concerned(change: c.Change) -> Name:
     """The table that a change concerns."""
     match change:
-        case c.CreateTable(table=table) | c.AlterTable(new=table):
+        case c.CreateTable(table=table) | c.DropTable(table=table) | c.AlterTable(new=table):
             return table.at
         case (
-            c.AddColumn(table=at)
+            c.RenameTable(old=at)
+            | c.AddColumn(table=at)
             | c.DropColumn(table=at)
+            | c.AlterColumn(table=at)
             | c.AddConstraint(table=at)
             | c.DropConstraint(table=at)
             | c.RenameConstraint(table=at)
             | c.AddIndex(table=at)
+            | c.DropIndex(table=at)
+            | c.RenameIndex(table=at)
             | c.RenameColumn(table=at)
         ):
             return at

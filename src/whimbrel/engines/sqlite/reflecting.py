@@ -126,7 +126,9 @@ def canonical(schema: Schema) -> Schema:
     for same_file in texts.values():
         for read in _File(same_file).tables():
             kept[read.at] = _with_identities(read, schema.tables[read.at])
-    return Schema(tables={at: kept[at] for at in schema.tables}, schemas=schema.schemas)
+    # What only types and sequences are in is nowhere.
+    files = schema.schemas & {at.schema for at in schema.tables}
+    return Schema(tables={at: kept[at] for at in schema.tables}, schemas=files)
 
 
 def _text_of(table: Table) -> TableText | None:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from whimbrel.engines import Engine, engine_for
+from whimbrel.engines import Engine
 from whimbrel.errors import StateError, UnsupportedError, WhimbrelError
 from whimbrel.history.cache import proven, remember_proven
 from whimbrel.history.loader import History
 from whimbrel.history.node import Node
+from whimbrel.run.connect import engine_of_new
 from whimbrel.run.work import both_ways
 
 
@@ -28,7 +29,7 @@ def first_unsound(
     """
     engines = _engines(dialects)
     order = history.graph.order()
-    prints = _prints(order, [engine.dialect for engine in engines])
+    prints = _prints(order, [f"{each.dialect} {sorted(each.schemas or ())}" for each in engines])
     known = proven(place) if place is not None else None
     start = prints.index(known) + 1 if known in prints else 0
     if start == len(order):
@@ -51,7 +52,7 @@ def _engines(dialects: Iterable[str]) -> list[Engine]:
     found = []
     for dialect in sorted(dialects):
         try:
-            found.append(engine_for(dialect))
+            found.append(engine_of_new(dialect))
         except UnsupportedError:
             continue
     return found
