@@ -14,6 +14,8 @@ from others import Others
 from whimbrel import models
 from whimbrel.errors import ModelError, StepError, UnsupportedError
 from whimbrel.history.writer import source_of
+from whimbrel.run.drift import migrations_of, script_back
+from whimbrel.run.make import write
 from whimbrel.run.migrate import migrate
 from whimbrel.run.plan import Target
 from whimbrel.sources import native
@@ -615,6 +617,130 @@ def test_a_database_with_domains_of_create_all_is_adopted(project: Others) -> No
     assert not project.drift()
     project.go("zero")
     assert project.query(ALL_DOMAINS) == []
+
+
+#: What somebody does to a domain by hand; whether it can be taken back in place.
+DOMAINS_BY_HAND = {
+    "another check": (
+        "ALTER DOMAIN posint DROP CONSTRAINT posint_check; ALTER DOMAIN posint ADD CHECK (VALUE > 5)",
+        True,
+    ),
+    "one more check": ("ALTER DOMAIN posint ADD CONSTRAINT small CHECK (VALUE < 99)", True),
+    "a check's name": ("ALTER DOMAIN posint RENAME CONSTRAINT posint_check TO other", True),
+    "no check": ("ALTER DOMAIN posint DROP CONSTRAINT posint_check", True),
+    "not null": ("ALTER DOMAIN posint SET NOT NULL", True),
+    "another default": ("ALTER DOMAIN posint SET DEFAULT 8", True),
+    "no default": ("ALTER DOMAIN posint DROP DEFAULT", True),
+    "the inner one": ("ALTER DOMAIN base ADD CHECK (VALUE < 99)", True),
+    "another type": (
+        "CREATE DOMAIN aside AS bigint DEFAULT 7 CONSTRAINT posint_check CHECK (VALUE > 0); "
+        "ALTER TABLE t ALTER c TYPE aside; DROP DOMAIN posint; ALTER DOMAIN aside RENAME TO posint",
+        False,
+    ),
+    "another column's type": ("ALTER TABLE t ALTER c TYPE integer", True),
+    "gone": ("ALTER TABLE t ALTER c TYPE integer; DROP DOMAIN posint", True),
+}
+OF_POSINT = """
+base = postgresql.DOMAIN("base", sa.Integer{1})
+sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("c", postgresql.DOMAIN("posint", sa.Integer, check=sa.text("VALUE > 0"), default="7"{0})),
+    sa.Column("d", postgresql.DOMAIN("outer", base{1})),
+    sa.Column("f", sa.ARRAY(postgresql.DOMAIN("word", sa.String(9), collation="C",
+        check="VALUE <> ''"{0}))))
+"""
+
+
+@on_postgresql
+@pytest.mark.parametrize("place", ["", ', schema="other"', ', schema="public"'])
+def test_domains_as_the_models_say_them_are_no_drift(project: Others, place: str) -> None:
+    project.says(OF_POSINT.format(place, place)).make()
+    project.go()
+    assert not project.drift()
+
+
+@on_postgresql
+@pytest.mark.parametrize("case", DOMAINS_BY_HAND)
+def test_a_domain_that_was_changed_by_hand_is_drift(project: Others, case: str) -> None:
+    by_hand, in_place = DOMAINS_BY_HAND[case]
+    project.says(OF_POSINT.format("", "")).make()
+    project.go()
+    before = project.query(ALL_DOMAINS)
+    project.query(by_hand)
+    found = project.drift()
+    assert found
+    if not in_place:
+        with pytest.raises(UnsupportedError, match="the domain posint gets another type"):
+            script_back(project.config, found)
+        return
+    for statement in script_back(project.config, found).statements:
+        project.query(statement.sql)
+    assert not project.drift()
+    assert project.query(ALL_DOMAINS) == before
+
+
+#: What somebody does to an enum type, an identity or a sequence by hand, and what drift says of it.
+COUNTERS_BY_HAND = {
+    "labels in another order": (
+        "ALTER TABLE t ALTER k TYPE text; DROP TYPE kind; CREATE TYPE kind AS ENUM ('b', 'a'); "
+        "ALTER TABLE t ALTER k TYPE kind USING k::kind",
+        "(b, a)",
+    ),
+    "a label between": ("ALTER TYPE kind ADD VALUE 'c' BEFORE 'b'", "(a, c, b)"),
+    "an identity counts in fives": ("ALTER TABLE t ALTER n SET INCREMENT 5", "increment 5"),
+    "an identity is bounded": ("ALTER TABLE t ALTER n SET MAXVALUE 5000", "maxvalue 5000"),
+    "a sequence counts in sevens": ("ALTER SEQUENCE s INCREMENT 7", "(start 5, increment 7)"),
+    "a sequence begins elsewhere": ("ALTER SEQUENCE s START 9", "SEQUENCE (start 9)"),
+    "a sequence of a smaller type": ("ALTER SEQUENCE s AS integer", "maxvalue 2147483647"),
+    "a sequence goes round": ("ALTER SEQUENCE s CYCLE", "(start 5, cycle)"),
+}
+
+
+@on_postgresql
+@pytest.mark.parametrize("case", COUNTERS_BY_HAND)
+def test_what_counts_otherwise_is_drift(project: Others, case: str) -> None:
+    by_hand, said = COUNTERS_BY_HAND[case]
+    project.says(
+        'sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True),\n'
+        '    sa.Column("k", sa.Enum("a", "b", name="kind")),\n'
+        '    sa.Column("n", sa.Integer, sa.Identity(start=3, increment=2)),\n'
+        '    sa.Column("m", sa.Integer, sa.Sequence("s", start=5)))\n'
+    ).make()
+    project.go()
+    project.query(by_hand)
+    found = project.drift()
+    [detail] = [detail for each in found.deviations for detail in each.details]
+    assert detail.found is not None and said in detail.found
+    for statement in script_back(project.config, found).statements:
+        project.query(statement.sql)
+    assert not project.drift()
+
+
+@on_postgresql
+def test_a_domain_of_others_is_not_dropped(project: Others) -> None:
+    """A column got it by hand: it gets its own type back, and the domain stays."""
+    project.table('"c", sa.Integer').make()
+    project.go()
+    project.query("CREATE DOMAIN theirs AS integer CHECK (VALUE > 3)")
+    assert not project.drift()
+    project.query("ALTER TABLE t ALTER c TYPE theirs")
+    sql = [each.sql for each in script_back(project.config, project.drift()).statements]
+    assert any("ALTER TABLE" in each for each in sql) and not any("DROP DOMAIN" in s for s in sql)
+
+
+@on_postgresql
+def test_files_take_a_domain_over_as_the_database_has_it(project: Others) -> None:
+    """`drift --makemigrations`: what was done by hand is a migration, and can be undone."""
+    project.says(OF_POSINT.format("", "")).make()
+    project.go()
+    project.query("ALTER DOMAIN posint ADD CONSTRAINT small CHECK (VALUE < 99)")
+    files = migrations_of(project.config, project.drift())
+    write(files)
+    migrate(project.config, fake=True)
+    assert not project.drift()
+    project.go("0001_initial")
+    assert not project.drift()
+    project.go()
+    assert not project.drift()
 
 
 def test_two_domains_of_one_name_are_refused(project: Others) -> None:

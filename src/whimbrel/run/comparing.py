@@ -25,8 +25,9 @@ from whimbrel.run import checkpoint, journal, recorder
 from whimbrel.run.adopt.project import VERSION_TABLE
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
+from whimbrel.schema.domains import in_place, name_of, replace_domains
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Schema, Table
-from whimbrel.schema.types import EnumType, replace_enums
+from whimbrel.schema.types import EnumType, Type, replace_enums
 from whimbrel.sources.live import patched
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
@@ -149,6 +150,7 @@ def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparis
             own,
             enums=_known(live.enums, own.used_enums | expected.enums.keys()),
             sequences=_known(live.sequences, expected.sequences),
+            domains=_domains(own, expected),
         ),
     )
 
@@ -205,12 +207,14 @@ def called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
         return schema
     tables = _Naming(default, whole.tables.keys())
     enums = _Naming(default, whole.enums.keys())
+    domains = _Naming(default, whole.domains.keys())
     by = {enum: enums.enum(enum) for table in schema.tables.values() for enum in table.enums}
-    named = [_renamed(table, tables, by) for table in schema.tables.values()]
+    named = [_renamed(table, tables, by, domains) for table in schema.tables.values()]
     return replace(
         schema,
         tables={table.at: table for table in named},
         enums={enums.name(at): by.get(enum, enum) for at, enum in schema.enums.items()},
+        domains={name_of(each): each for each in map(domains.domain, schema.domains.values())},
     )
 
 
@@ -232,12 +236,21 @@ class _Naming:
     def enum(self, enum: EnumType) -> EnumType:
         return replace(enum, schema=self.name(enum.at).schema)
 
+    def domain(self, domain: Type) -> Type:
+        return in_place(domain, self.name(name_of(domain)).schema)
 
-def _renamed(table: Table, names: _Naming, enums: Mapping[EnumType, EnumType]) -> Table:
+
+def _renamed(
+    table: Table, names: _Naming, enums: Mapping[EnumType, EnumType], domains: _Naming
+) -> Table:
     def constraint(of: Constraint) -> Constraint:
         return replace(of, target=names.name(of.target)) if isinstance(of, ForeignKey) else of
 
-    columns = (replace(each, type=replace_enums(each.type, enums)) for each in table.columns)
+    told = {each: domains.domain(each) for each in table.domains}
+    columns = (
+        replace(each, type=replace_enums(replace_domains(each.type, told), enums))
+        for each in table.columns
+    )
     return replace(
         table,
         schema=names.name(table.at).schema,
@@ -263,8 +276,15 @@ def _of_ours(live: Schema, expected: Schema) -> Schema:
     return replace(
         live,
         enums=_known(live.enums, live.used_enums | expected.enums.keys()),
+        domains=_domains(live, expected),
         schemas=frozenset(name for name in live.schemas if name in there),
     )
+
+
+def _domains(live: Schema, expected: Schema) -> dict[Name, Type]:
+    """Those of the models, and those that tables use."""
+    used = Schema.of(tuple(live.tables.values())).domains
+    return {**_known(live.domains, expected.domains), **used}
 
 
 def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:

@@ -232,7 +232,12 @@ def _with_enums_of(live: Schema, expected: Schema) -> Schema:
     """With the enum types of the tables that count as they should be."""
     used = live.used_enums
     kept = {at: enum for at, enum in live.enums.items() if at in used}
-    return replace(live, enums={**expected.enums, **kept}, sequences=expected.sequences)
+    return replace(
+        live,
+        enums={**expected.enums, **kept},
+        sequences=expected.sequences,
+        domains={**expected.domains, **Schema.of(tuple(live.tables.values())).domains},
+    )
 
 
 # -- what can be done about it -----------------------------------------------------------------
@@ -279,7 +284,10 @@ def script_back(
     if drift.comparison is not None:
         dropped = _named(drift.comparison, dropping)
         found = without_strangers(drift.comparison, dropped)
-        changes = [*_without_invalid(found), *diff(found.live, found.expected)]
+        back = diff(found.live, found.expected)
+        # A domain that no model has may be somebody else's.
+        kept = [each for each in back if not isinstance(each, c.DropDomain)]
+        changes = [*_without_invalid(found), *kept]
         steps = engine.steps(changes, drift.comparison.live)
         left = [each for each in strangers(drift.comparison) if each not in dropped]
         statements = [*_left_alone(left), *(enclosed(engine, steps) if changes else [])]

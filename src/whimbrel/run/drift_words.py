@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from sqlalchemy.dialects.postgresql import named_types
 from sqlalchemy.engine import Dialect
 
 from whimbrel.schema import changes as c
+from whimbrel.schema.domains import name_of
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import (
     Check,
@@ -21,11 +24,13 @@ from whimbrel.schema.table import (
     Name,
     PrimaryKey,
     Schema,
+    Sequence,
     Serial,
     Table,
     Unique,
 )
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.sources.expressions import dialect_of
 from whimbrel.sources.types import build
 
 
@@ -213,11 +218,16 @@ def _generated(of: Identity | Serial | None) -> str:
     """ "BY DEFAULT AS IDENTITY (start 10)", or "SERIAL"."""
     if not isinstance(of, Identity):
         return "SERIAL" if of else "none"
+    how = "ALWAYS" if of.always else "BY DEFAULT"
+    return f"{how} AS IDENTITY" + _counting(of)
+
+
+def _counting(of: Identity | Sequence) -> str:
+    """ " (start 10, cycle)"; nothing where it counts as the server does by itself."""
     numbers = ("start", "increment", "minvalue", "maxvalue", "cache")
     counts = [f"{each} {getattr(of, each)}" for each in numbers if getattr(of, each) is not None]
     within = ", ".join([*counts, *(["cycle"] if of.cycle else [])])
-    how = "ALWAYS" if of.always else "BY DEFAULT"
-    return f"{how} AS IDENTITY" + (f" ({within})" if within else "")
+    return f" ({within})" if within else ""
 
 
 def settled(changes: Iterable[c.Change]) -> Iterator[c.Change]:
@@ -280,12 +290,25 @@ def _other(change: c.Change) -> Iterator[Detail]:
             yield Detail(str(enum.at), "enum type", _labels(enum), None)
         case c.AlterEnum(old, new):
             yield Detail(str(new.at), "enum type", _labels(old), _labels(new))
+        case c.CreateDomain(domain):
+            yield Detail(str(name_of(domain)), "domain", None, _words_of(domain))
+        case c.DropDomain(domain):
+            yield Detail(str(name_of(domain)), "domain", _words_of(domain), None)
+        case c.AlterDomain(before, after):
+            yield Detail(str(name_of(after)), "domain", _words_of(before), _words_of(after))
         case c.CreateSequence(sequence):
             yield Detail(sequence.name, "sequence", None, sequence.name)
         case c.DropSequence(sequence):
             yield Detail(sequence.name, "sequence", sequence.name, None)
         case c.AlterSequence(before, after):
-            yield Detail(after.name, "sequence", str(before), str(after))
+            counts = [f"SEQUENCE{_counting(each)}" for each in (before, after)]
+            yield Detail(after.name, "sequence", *counts)
+
+
+def _words_of(domain: Type) -> str:
+    """What a domain says, as PostgreSQL's CREATE DOMAIN would."""
+    made: Any = named_types.CreateDomainType(build(domain))
+    return str(made.compile(dialect=dialect_of("postgresql")))
 
 
 def _labels(enum: EnumType) -> str:

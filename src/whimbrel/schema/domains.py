@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.schema.types import ColumnType, EnumType, Name, Type
+from whimbrel.schema.types import ColumnType, EnumType, Name, Type, make_type
 
 PATH = "sqlalchemy.dialects.postgresql:DOMAIN"
 
@@ -29,6 +29,13 @@ def said(of: Type) -> dict[str, Any]:
 def name_of(of: Type) -> Name:
     """Where a domain is: schema and name."""
     return Name(said(of).get("schema"), said(of)["name"])
+
+
+def in_place(of: Type, schema: str | None, **more: Any) -> Type:
+    """The same domain in another schema; more: what it says otherwise."""
+    words = {**said(of), "schema": schema, **more}
+    given = {name: each for name, each in words.items() if each is not None}
+    return make_type(of.path, *of.args, **given)
 
 
 def replace_domains(of: ColumnType, by: Mapping[Type, Type]) -> ColumnType:

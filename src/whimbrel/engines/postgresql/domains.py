@@ -54,14 +54,29 @@ def _check(
     change: c.AlterDomain, name: str, old: dict[str, Any], new: dict[str, Any]
 ) -> Iterator[Step]:
     if old.get("check") is not None:
-        # PostgreSQL's own name for one without a name.
-        constraint = SPELLING.quote(old.get("constraint_name") or f"{old['name']}_check")
-        yield Step(f"ALTER DOMAIN {name} DROP CONSTRAINT {constraint}", change)
+        yield Step(_without_check(name, old), change)
     if new.get("check") is not None:
         named = new.get("constraint_name")
         words = f"CONSTRAINT {SPELLING.quote(named)} " if named else ""
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
         yield Step(sql, change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
+
+
+def _without_check(name: str, old: dict[str, Any]) -> str:
+    named = old.get("constraint_name")
+    if not named and " AND " in old["check"].args[0]:
+        # A database may have several, which are told as one.
+        return _ALL_CHECKS.format(name, text(name))
+    # PostgreSQL's own name for one without a name.
+    constraint = SPELLING.quote(named or f"{old['name']}_check")
+    return f"ALTER DOMAIN {name} DROP CONSTRAINT {constraint}"
+
+
+_ALL_CHECKS = """DO $$ DECLARE one text; BEGIN
+    FOR one IN SELECT conname FROM pg_constraint WHERE contypid = {1}::regtype AND contype = 'c' LOOP
+        EXECUTE format('ALTER DOMAIN {0} DROP CONSTRAINT %I', one);
+    END LOOP;
+END $$"""
 
 
 def _default(of: Any) -> str:

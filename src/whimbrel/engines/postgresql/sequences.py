@@ -45,6 +45,8 @@ def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
         here = new.at
         yield work.step(sql, change, probe=w.exists(here))
     if counting := recounted(old, new):
+        if {"NO MINVALUE", "NO MAXVALUE"} & set(counting):
+            counting.insert(0, "AS bigint")  # whose bounds these are; it may have been made smaller
         altered = f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}"
         named = f"{text(SPELLING.at(here))}::regclass"
         yield work.step(kept_in_bounds(altered, named, old, new), change)

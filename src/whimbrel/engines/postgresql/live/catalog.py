@@ -79,52 +79,6 @@ def tables(connection: Connection, which: str) -> list[RowMapping]:
     return _asked(connection, sql)
 
 
-def columns(connection: Connection, tables: str) -> list[RowMapping]:
-    """A column with its type, its default, and the sequence that it owns.
-
-    ``base`` is its type, or that of its array's items; ``under`` is what a domain is made of, and
-    what begins with ``domain_`` says the rest of it.
-    """
-    checks = "FROM pg_constraint k WHERE k.contypid = b.oid AND k.contype = 'c'"
-    sql = f"""
-        SELECT a.attrelid AS table, a.attname::text AS name, NOT a.attnotnull AS null,
-               a.attidentity::text AS identity, a.attgenerated::text AS generated,
-               pg_get_expr(e.adbin, e.adrelid) AS default,
-               CASE WHEN a.attcollation <> t.typcollation THEN {_collation("l")} END AS collation,
-               col_description(a.attrelid, a.attnum) AS comment,
-               format_type(a.atttypid, a.atttypmod) AS spelled, b.oid <> t.oid AS is_array,
-               b.oid AS base, b.typtype::text AS kind, bn.nspname::text AS base_schema,
-               b.typname::text AS base_name,
-               format_type(nullif(b.typbasetype, 0), b.typtypmod) AS under,
-               b.typnotnull AS domain_required, b.typdefault AS domain_default,
-               CASE WHEN b.typcollation <> u.typcollation THEN {_collation("bl")} END
-                   AS domain_collation,
-               (SELECT string_agg(pg_get_expr(k.conbin, 0), ' AND ' ORDER BY k.conname) {checks})
-                   AS domain_check,
-               (SELECT min(k.conname::text) {checks} HAVING count(*) = 1) AS domain_constraint,
-               s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minvalue,
-               s.seqmax AS maxvalue, s.seqcycle AS cycle, s.seqcache AS cache,
-               format_type(s.seqtypid, NULL) AS counted,
-               coalesce(w.deptype = 'a' AND EXISTS (
-                   SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_attrdef'::regclass
-                   AND x.objid = e.oid AND x.refobjid = s.seqrelid), false) AS is_serial
-        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-        LEFT JOIN pg_type i ON i.oid = t.typelem AND i.typarray = t.oid
-        JOIN pg_type b ON b.oid = coalesce(i.oid, t.oid)
-        JOIN pg_namespace bn ON bn.oid = b.typnamespace
-        LEFT JOIN pg_type u ON u.oid = nullif(b.typbasetype, 0)
-        LEFT JOIN pg_collation bl ON bl.oid = b.typcollation
-        LEFT JOIN pg_collation l ON l.oid = a.attcollation
-        LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
-        LEFT JOIN (pg_depend w JOIN pg_sequence s ON s.seqrelid = w.objid)
-             ON w.refclassid = 'pg_class'::regclass AND w.refobjid = a.attrelid
-             AND w.refobjsubid = a.attnum AND w.classid = 'pg_class'::regclass
-             AND w.deptype = CASE WHEN a.attidentity = '' THEN 'a' ELSE 'i' END::"char"
-        WHERE a.attrelid = ANY({tables}) AND a.attnum > 0 AND NOT a.attisdropped
-        ORDER BY a.attrelid, a.attnum, s.seqrelid"""
-    return _asked(connection, sql)
-
-
 # A locale with its encoding ("en_US.utf8") is told from a schema's name and another by its looks.
 _LOCALE = "^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)[.](utf|iso|euc|koi|cp|gb|big)"
 
@@ -136,6 +90,70 @@ def _collation(alias: str) -> str:
         THEN {alias}.collname::text
         ELSE (SELECT cn.nspname FROM pg_namespace cn WHERE cn.oid = {alias}.collnamespace)
              || '.' || {alias}.collname END"""
+
+
+_CHECKS = "FROM pg_constraint k WHERE k.contypid = b.oid AND k.contype = 'c'"
+#: What a domain b says of itself; u is the type that it is made of, bl its collation.
+_DOMAIN = f"""bn.nspname::text AS base_schema, b.typname::text AS base_name,
+               format_type(nullif(b.typbasetype, 0), b.typtypmod) AS under,
+               b.typnotnull AS domain_required, b.typdefault AS domain_default,
+               CASE WHEN b.typcollation <> u.typcollation THEN {_collation("bl")} END
+                   AS domain_collation,
+               (SELECT string_agg(pg_get_expr(k.conbin, 0), ' AND ' ORDER BY k.conname) {_CHECKS})
+                   AS domain_check,
+               (SELECT min(k.conname::text) {_CHECKS} HAVING count(*) = 1) AS domain_constraint"""
+_OF_DOMAIN = """JOIN pg_namespace bn ON bn.oid = b.typnamespace
+        LEFT JOIN pg_type u ON u.oid = nullif(b.typbasetype, 0)
+        LEFT JOIN pg_collation bl ON bl.oid = b.typcollation"""
+
+
+#: The domains that are in this session's temporary schema.
+SCRATCH_DOMAINS = "bn.oid = pg_my_temp_schema()"
+
+
+def domains(connection: Connection, which: str) -> list[RowMapping]:
+    """The domains but those of extensions. ``which``: a condition on their pg_namespace bn."""
+    sql = f"""
+        SELECT {_DOMAIN} FROM pg_type b {_OF_DOMAIN}
+        WHERE b.typtype = 'd' AND {which}
+          AND {_NOT_OF_AN_EXTENSION.format(kind="pg_type", oid="b.oid")}
+        ORDER BY b.oid"""
+    return _asked(connection, sql)
+
+
+def columns(connection: Connection, tables: str) -> list[RowMapping]:
+    """A column with its type, its default, and the sequence that it owns.
+
+    ``base`` is its type, or that of its array's items; ``under`` is what a domain is made of, and
+    what begins with ``domain_`` says the rest of it.
+    """
+    sql = f"""
+        SELECT a.attrelid AS table, a.attname::text AS name, NOT a.attnotnull AS null,
+               a.attidentity::text AS identity, a.attgenerated::text AS generated,
+               pg_get_expr(e.adbin, e.adrelid) AS default,
+               CASE WHEN a.attcollation <> t.typcollation THEN {_collation("l")} END AS collation,
+               col_description(a.attrelid, a.attnum) AS comment,
+               format_type(a.atttypid, a.atttypmod) AS spelled, b.oid <> t.oid AS is_array,
+               b.oid AS base, b.typtype::text AS kind, {_DOMAIN},
+               s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minvalue,
+               s.seqmax AS maxvalue, s.seqcycle AS cycle, s.seqcache AS cache,
+               format_type(s.seqtypid, NULL) AS counted,
+               coalesce(w.deptype = 'a' AND EXISTS (
+                   SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_attrdef'::regclass
+                   AND x.objid = e.oid AND x.refobjid = s.seqrelid), false) AS is_serial
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_type i ON i.oid = t.typelem AND i.typarray = t.oid
+        JOIN pg_type b ON b.oid = coalesce(i.oid, t.oid)
+        {_OF_DOMAIN}
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation
+        LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+        LEFT JOIN (pg_depend w JOIN pg_sequence s ON s.seqrelid = w.objid)
+             ON w.refclassid = 'pg_class'::regclass AND w.refobjid = a.attrelid
+             AND w.refobjsubid = a.attnum AND w.classid = 'pg_class'::regclass
+             AND w.deptype = CASE WHEN a.attidentity = '' THEN 'a' ELSE 'i' END::"char"
+        WHERE a.attrelid = ANY({tables}) AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attrelid, a.attnum, s.seqrelid"""
+    return _asked(connection, sql)
 
 
 # -- constraints and indexes -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from whimbrel.engines.postgresql.live.types import array_of, type_of
 from whimbrel.schema.domains import PATH as DOMAIN
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column, Computed, Identity, Sequence, Serial
-from whimbrel.schema.types import ColumnType, EnumType, in_sql, make_type
+from whimbrel.schema.types import ColumnType, EnumType, Type, in_sql, make_type
 
 #: Which database schema a namespace is to us; None is the connection's default one.
 Place = Callable[[str], str | None]
@@ -55,9 +55,12 @@ def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> Column
     """An enum type or a domain; None for any other."""
     if row["kind"] == "e":
         return enums.get(row["base"])
-    if row["kind"] != "d":
-        return None
-    under = type_of(row["under"]) if row["under"] else in_sql(row["spelled"])
+    return domain(row, place) if row["kind"] == "d" else None
+
+
+def domain(row: Row, place: Place) -> Type:
+    """A domain, from a row that says what it is made of (see `catalog.domains`)."""
+    under = type_of(row["under"]) if row["under"] else in_sql(row["base_name"])
     said = {"schema": place(row["base_schema"]), **_of_domain(row)}
     given = {name: each for name, each in said.items() if each is not None}
     return make_type(DOMAIN, name=row["base_name"], data_type=under, **given)

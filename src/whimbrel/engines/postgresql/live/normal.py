@@ -28,6 +28,7 @@ def plain(schema: Schema) -> Schema:
         {enum.at: enum for enum in enums},
         {each.at: each for each in sequences},
         schema.schemas,
+        Schema.of(tuple(tables)).domains,
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.postgresql.live import catalog, columns, parts
 from whimbrel.engines.postgresql.live.catalog import Row, listed
 from whimbrel.engines.sql.literals import text
+from whimbrel.schema.domains import name_of
 from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Table
 from whimbrel.schema.types import EnumType, EnumValue
 
@@ -111,12 +112,15 @@ def _whole(
     rows = catalog.sequences(connection, asked)
     sequences = tuple(columns.sequence(row, around.place(row["schema"])) for row in rows)
     enums = (enum for schema, enum in around.enums.values() if schema in asked)
+    rows = catalog.domains(connection, f"bn.nspname = ANY({listed(asked)})")
+    domains = [columns.domain(row, around.place) for row in rows]
     schema = Schema.of(tuple(found), sequences)
     return Schema(
         schema.tables,
         {**schema.enums, **{enum.at: enum for enum in enums}},
         schema.sequences,
         schema.schemas | {name for name in schemas if name is not None and name in around.schemas},
+        {**schema.domains, **{name_of(each): each for each in domains}},
     )
 
 

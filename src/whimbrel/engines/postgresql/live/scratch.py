@@ -25,6 +25,7 @@ from whimbrel.engines.sql import execute
 from whimbrel.errors import WhimbrelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Exclude, ForeignKey, Name, Schema, Table, Unique
+from whimbrel.schema.types import Type
 
 #: The steps of changes: an engine's.
 Make = Callable[[Sequence[c.Change], Schema], list[Step]]
@@ -35,13 +36,15 @@ def canonical(connection: Connection, schema: Schema, make: Make) -> Schema:
     with _taken_back(connection):
         around = Surroundings.of(connection, schema.schemas)
         plain = normal.plain(normal.in_one_naming(schema, around.default))
-        read = _read(connection, plain, around, make)
+        read, domains = _read(connection, plain, around, make)
     tables = (
         rejoined(table, read[at], around.tablespace) if at in read else normal.guessed(table)
         for at, table in plain.tables.items()
     )
     made = Schema.of(tuple(tables), tuple(plain.sequences.values()))
-    return Schema(made.tables, {**made.enums, **plain.enums}, made.sequences, plain.schemas)
+    enums = {**made.enums, **plain.enums}
+    domains = {**plain.domains, **domains, **made.domains}
+    return Schema(made.tables, enums, made.sequences, plain.schemas, domains)
 
 
 # -- a transaction that leaves nothing behind ------------------------------------------------------
@@ -95,14 +98,17 @@ _SETTINGS = """SELECT set_config('lock_timeout', '3s', true),
 
 def _read(
     connection: Connection, schema: Schema, around: Surroundings, make: Make
-) -> dict[Name, Table]:
-    """The tables that could be made, as they came back."""
+) -> tuple[dict[Name, Table], dict[Name, Type]]:
+    """The tables that could be made, as they came back, and the domains."""
     if not schema.tables or not _may_make(connection):
-        return {}
+        return {}, {}
     execute(connection, _SETTINGS)
     stand_ins = StandIns.needed(connection, schema, around)
     for statement in stand_ins.statements():
         _tried(connection, [statement])
+    made = [name for name, sql in stand_ins.of_domains() if _tried(connection, [sql])]
+    stand_ins = stand_ins.with_domains(made)
+    domains = stand_ins.read_domains(connection, around) if made else {}
     if stand_ins.enums:
         # With the default schema as it was: the temporary one is first now.
         again = replace(around, enums=around.enum_types(connection))
@@ -112,7 +118,7 @@ def _read(
     for group in _groups(schema.tables.values()):
         with _rolled_back(connection):
             found.update(scratch.there_and_back(group))
-    return found
+    return found, domains
 
 
 #: How many tables at a time: each holds some locks until it is taken back.

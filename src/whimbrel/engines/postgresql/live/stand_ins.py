@@ -8,17 +8,21 @@ name that was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from sqlalchemy.dialects.postgresql import named_types
 from sqlalchemy.engine import Connection
 
+from whimbrel.engines.postgresql.live import catalog, columns
 from whimbrel.engines.postgresql.live.normal import native
 from whimbrel.engines.postgresql.live.reflecting import Surroundings
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import oid
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
+from whimbrel.schema.domains import domains_in, in_place, name_of, replace_domains, said
 from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.table import (
     Check,
@@ -31,7 +35,15 @@ from whimbrel.schema.table import (
     Schema,
     Table,
 )
-from whimbrel.schema.types import EnumType, enum_types, replace_enums
+from whimbrel.schema.types import (
+    ColumnType,
+    EnumType,
+    Type,
+    enum_types,
+    in_sql,
+    replace_enums,
+)
+from whimbrel.sources.types import build
 
 #: Where what is temporary is made.
 TEMPORARY = "pg_temp"
@@ -43,6 +55,10 @@ class StandIns:
 
     enums: dict[str, EnumType]
     sequences: dict[str, Name]
+    #: Domains that the database has already stand in too: it may have them otherwise.
+    domains: dict[str, Type]
+    #: The schema whose name is not said of what is in it.
+    default: str | None
 
     @classmethod
     def needed(cls, connection: Connection, schema: Schema, around: Surroundings) -> StandIns:
@@ -54,7 +70,8 @@ class StandIns:
             if there.get((around.real(enum.schema) or "", name)) != enum.labels
         }
         missing = (at for at in schema.sequences if not _is_there(connection, at))
-        return cls(enums, {at.name: at for at in missing})
+        domains = {at.name: each for at, each in schema.domains.items()}
+        return cls(enums, {at.name: at for at in missing}, domains, around.default)
 
     def statements(self) -> Iterator[str]:
         """What makes them."""
@@ -63,6 +80,16 @@ class StandIns:
             yield f"CREATE TYPE {name} AS ENUM ({SPELLING.labels(enum)})"
         for name in self.sequences:
             yield f"CREATE SEQUENCE {SPELLING.at(Name(TEMPORARY, name))}"
+
+    def of_domains(self) -> Iterator[tuple[str, str]]:
+        """What makes each domain, what one is made of before it."""
+        for name, domain in self.domains.items():
+            created: Any = named_types.CreateDomainType(build(self._temporary(domain)))
+            yield name, str(created.compile(dialect=SPELLING.dialect))
+
+    def with_domains(self, names: Collection[str]) -> StandIns:
+        """With those domains alone that could be made."""
+        return replace(self, domains={name: self.domains[name] for name in names})
 
     def known(self, around: Surroundings) -> Surroundings:
         """The surroundings with the enum types that stand in, read anew, as what is meant."""
@@ -78,34 +105,75 @@ class StandIns:
 
     def put_in(self, table: Table) -> Table:
         """A table that speaks of the stand-ins."""
-        if not (self.enums or self.sequences):
+        if not (self.enums or self.sequences or self.domains):
             return table
+        columns = (replace(each, type=self._temporary(each.type)) for each in table.columns)
+        return rewritten(replace(table, columns=tuple(columns)), self._inwards)
+
+    def _temporary(self, of: ColumnType) -> ColumnType:
+        """A type that is made of the stand-ins."""
         types = {
             enum: replace(enum, schema=TEMPORARY)
-            for enum in table.enums
+            for enum in enum_types(of)
             if enum.name in self.enums and native(enum) == self.enums[enum.name]
         }
-        columns = (replace(each, type=replace_enums(each.type, types)) for each in table.columns)
-        return rewritten(replace(table, columns=tuple(columns)), self._inwards)
+        domains = {
+            each: in_place(each, TEMPORARY)
+            for each in domains_in(of)
+            if self.domains.get(name_of(each)[1]) == each
+        }
+        return replace_enums(replace_domains(of, domains), types)
+
+    def read_domains(self, connection: Connection, around: Surroundings) -> dict[Name, Type]:
+        """The domains as they came back, by the names that are meant."""
+        rows = catalog.domains(connection, catalog.SCRATCH_DOMAINS)
+        found = (columns.domain(row, around.place) for row in rows)
+        meant = (self._meant(each) for each in found if name_of(each)[1] in self.domains)
+        return {name_of(each): each for each in meant}
+
+    def _meant(self, read: Type) -> Type:
+        """A domain that was read, in the place that is meant, as is what it is made of."""
+        named = (*(each.at for each in self.enums.values()), *map(name_of, self.domains.values()))
+        full = {
+            in_sql(SPELLING.quote(at.name)): in_sql(SPELLING.at(at))
+            for at in named
+            if at.schema not in (None, self.default)
+        }
+        made_of = said(read)["data_type"]
+        meant = self.domains[name_of(read)[1]]
+        return in_place(read, name_of(meant)[0], data_type=full.get(made_of, made_of))
+
+    def _of_meant(self, column: Column) -> Column:
+        domains = {
+            each: self._meant(each)
+            for each in domains_in(column.type)
+            if str(name_of(each)[0]).startswith(TEMPORARY) and name_of(each)[1] in self.domains
+        }
+        return replace(column, type=replace_domains(column.type, domains))
 
     def taken_out(self, table: Table) -> Table:
         """A table that speaks of what they stand for."""
+        if self.domains:
+            table = replace(table, columns=tuple(map(self._of_meant, table.columns)))
         schemas = [*(enum.schema for enum in self.enums.values())]
         schemas += [at.schema for at in self.sequences.values()]
+        schemas += [name_of(each)[0] for each in self.domains.values()]
         if not any(schemas):
             return table  # all are found without a schema, here and there
         return rewritten(table, self._outwards)
 
     def _inwards(self, expression: str) -> str:
-        for at in (*(each.at for each in self.enums.values()), *self.sequences.values()):
+        domains = map(name_of, self.domains.values())
+        for at in (*(each.at for each in self.enums.values()), *domains, *self.sequences.values()):
             if at.schema is not None:
                 there = SPELLING.at(Name(TEMPORARY, at.name))
                 expression = _exchanged(expression, _word(SPELLING.at(at)), there)
         return expression
 
     def _outwards(self, expression: str) -> str:
-        for enum in self.enums.values():
-            name, full = SPELLING.quote(enum.name), SPELLING.at(enum.at)
+        enums = (each.at for each in self.enums.values())
+        for at in (*enums, *map(name_of, self.domains.values())):
+            name, full = SPELLING.quote(at.name), SPELLING.at(at)
             expression = _exchanged(expression, "(?<=::)" + _word(name), full)
         for at in self.sequences.values():
             short, full = text(SPELLING.quote(at.name)), text(SPELLING.at(at))
