@@ -87,7 +87,56 @@ metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_
 sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Enum("a", "b", name="kind", create_constraint=True, native_enum=False)))
 """,
+    "types with checks under a convention": """
+import enum
+metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s"})
+class Size(enum.Enum):
+    small = 1
+    large = 2
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="kind", create_constraint=True)),
+    sa.Column("fixed", sa.Enum("a", "b", name=sa.schema.conv("fixed"), create_constraint=True)),
+    sa.Column("size", sa.Enum(Size, create_constraint=True)),
+    sa.Column("bare", sa.Enum("a", "b", name="bare")),
+    sa.Column("paid", sa.Boolean(name="paid", create_constraint=True)))
+""",
+    "types with checks under a convention of columns": """
+metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(column_0_name)s"})
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum("a", "b", name="kind_type", create_constraint=True)),
+    sa.Column("other", sa.Enum("a", "b", create_constraint=True, native_enum=False)),
+    sa.Column("paid", sa.Boolean(name="is_paid", create_constraint=True)),
+    sa.Column("sent", sa.Boolean(create_constraint=True)))
+""",
 }
+
+#: A native enum whose CHECK on SQLite has its own name or another's; two labels, and three.
+CHECKED = """
+metadata = sa.MetaData(naming_convention={0})
+sa.Table("parcel", metadata, sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Enum({1}, name="kind", create_constraint=True)))
+"""
+PLAIN_NAMES = {"ix": "ix_%(column_0_label)s"}
+CHECK_NAMES = {"ck": "ck_%(table_name)s_%(constraint_name)s"}
+
+
+def test_the_check_of_a_native_enum_follows_the_convention(created: Created) -> None:
+    """A convention that comes later, a label that comes and goes: always as create_all makes it."""
+    ways = [(PLAIN_NAMES, '"a", "b"'), (CHECK_NAMES, '"a", "b"'), (CHECK_NAMES, '"a", "b", "c"')]
+    for number, (names, labels) in enumerate(ways):
+        created.said(CHECKED.format(names, labels)).makemigrations()
+        created.migrate()
+        if number == 0:
+            created.query("INSERT INTO parcel (id, kind) VALUES (1, 'a')")
+        created.theirs = created.theirs.replace("theirs", f"theirs{number}")
+        if not is_postgresql(created):
+            created.create_all()
+            created.assert_same()
+        assert not created.drift() and created.makemigrations() == ""
+    for name in ("0002", "0001"):
+        created.migrate(Target("core", name))
+        assert not created.drift()
+    assert created.query("SELECT id, kind FROM parcel") == [(1, "a")]
 
 
 # -- a database made by create_all, without a naming convention ----------------------------------

@@ -81,15 +81,15 @@ def _is_made_for_another(column: sa.Column[Any]) -> bool:
 
 
 def _called_as_its_check(named: Named, column: sa.Column[Any], of: ColumnType) -> ColumnType:
-    """An enum that is a VARCHAR with a CHECK everywhere, under the name of the CHECK.
+    """An enum under the name of its CHECK, which a naming convention may have made.
 
-    A naming convention may give it another name than the enum's own.
+    Where a database has a type of the enum's own name, a CHECK of another is read as a constraint.
     """
-    if not isinstance(of, EnumType) or of.native or not of.check:
+    if not isinstance(of, EnumType) or not of.check:
         return of
     bound = (each for each in column.table.constraints if _is_bound_to(each, column))
     name = next((name_of(named, each) for each in bound), None)
-    return replace(of, name=name or "")
+    return replace(of, check=name == of.name) if of.native else replace(of, name=name or "")
 
 
 def _is_bound_to(constraint: sa.Constraint, column: sa.Column[Any]) -> bool:

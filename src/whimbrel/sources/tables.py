@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.foreign import DIALECTS
-from whimbrel.schema.types import describe, enum_types
+from whimbrel.schema.types import enum_types
 from whimbrel.sources.columns import (
     Tables,
     deferrable,
@@ -19,6 +19,7 @@ from whimbrel.sources.columns import (
     key_options,
     name_of,
     target_of,
+    type_of,
 )
 from whimbrel.sources.expressions import dialects_of, made_on, spelled
 from whimbrel.sources.indexes import expression_of, index_of
@@ -207,7 +208,7 @@ def _unique_options(named: Named, constraint: sa.UniqueConstraint) -> dict[str, 
 
 
 def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
-    """A check; that of an Enum is its type's to make.
+    """A check; that of an Enum is its type's to make, where it has the type's name.
 
     One that a type brings is made where SQLAlchemy makes it: that of a Boolean is nothing to
     PostgreSQL.
@@ -215,7 +216,8 @@ def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstr
     dialects = dialects_of(constraint)
     if constraint._type_bound:
         made = [name for name in made_on(constraint) if not dialects or name in dialects]
-        if not made or any(enum_types(describe(each.type)) for each in constraint.columns):
+        enums = [enum for each in constraint.columns for enum in enum_types(type_of(named, each))]
+        if not made or any(enum.check for enum in enums):
             return
         dialects = tuple(made) if len(made) < len(DIALECTS) else dialects
     condition = spelled(constraint.sqltext)
