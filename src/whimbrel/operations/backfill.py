@@ -12,6 +12,7 @@ from whimbrel.operations.special import Body, name_of
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
+from whimbrel.state.suiting import is_constant, misfit
 
 #: Values by field, or a function that is called with each batch as a queryset.
 Content: TypeAlias = Mapping[str, Any] | Callable[[Any], Any]
@@ -96,9 +97,10 @@ class Backfill(Operation):
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.model_name, self)
-        keys = {each.name for each in model.primary_key}
+        keys = {"pk", *(each.name for each in model.primary_key)}
         for name, _ in self._values():
-            self._refuse_unknown(model, name)
+            if name != "pk":
+                self._refuse_unknown(model, name)
             if name in keys or name.removesuffix("_id") in keys:
                 raise StateError(
                     f"{name!r} is of the primary key of {model.label}, along which the rows are walked",
@@ -120,6 +122,24 @@ class Backfill(Operation):
                 f"{model.label} has no field {name!r} at this point of history",
                 place=self.describe(),
                 mend=f"It has: {', '.join(fields)}.",
+            )
+
+    def refuse_misfits(self, app: str, state: State) -> None:
+        """Raises `StateError` for a constant that its field cannot have."""
+        model = model_in(state, app, self.model_name, self)
+        for name, value in self._values():
+            self._refuse_misfit(model, name, value)
+
+    def _refuse_misfit(self, model: Model, name: str, value: Any) -> None:
+        field = next((each.field for each in model.fields if each.name == name), None)
+        if field is None or not field.has_column or not is_constant(value):
+            return
+        why = "it takes no NULL" if value is None and not field.null else misfit(field, value)
+        if why is not None:
+            raise StateError(
+                f"{name} of {model.label} cannot be {value!r:.200}: {why}",
+                place=self.describe(),
+                mend=f"Give {name} another value, or a function.",
             )
 
     # -- a direction

@@ -71,13 +71,26 @@ class Attempts:
                     act()
                 return
             except WhimbrelError as error:
-                error.place = f"{title}: {error.place}" if error.place else title
+                place = _place(title, self.part)
+                error.place = f"{title}: {error.place}" if error.place else place
                 self._add_what_is_left(error, title)
                 raise
             except SQLAlchemyError as error:
                 if not self.engine.is_lock_timeout(error) or _runs_once(parts):
                     raise self._explained(title, error) from error
+            except (ArithmeticError, UnicodeError) as error:
+                raise self._beyond(title, error) from error
             self._wait(title, parts, attempt, timeout, deadline)
+
+    def _beyond(self, title: str, error: Exception) -> StepError:
+        """A driver's own error, or Python's, for a value that no database takes."""
+        found = StepError(
+            f"a value cannot be sent: {type(error).__name__}: {error}",
+            place=_place(title, self.part),
+            mend="Give it a value that the column's type has room for.",
+        )
+        self._add_what_is_left(found, title)
+        return found
 
     def _around(self, parts: Sequence[Part], timeout: float) -> AbstractContextManager[None]:
         """A transaction; or none, for a part that cannot run in one."""

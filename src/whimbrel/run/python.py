@@ -165,8 +165,12 @@ _LIBRARIES = tuple(
 )
 
 
+#: The sources of extension modules, which a traceback names as they lay where they were compiled.
+_COMPILED = (".pyx", ".pxd", ".pxi", ".c")
+
+
 def _is_users(file: str) -> bool:
     """Whether a file is of the project: of no library, and not made up (<string>)."""
     path = str(Path(file).resolve())
-    made_up = file.startswith("<") or file.endswith(".pyx")  # Cython names no path, only its source
-    return not made_up and not path.startswith(_LIBRARIES)
+    is_python = not file.startswith("<") and not file.endswith(_COMPILED)
+    return is_python and not path.startswith(_LIBRARIES)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from whimbrel.engines import Engine, Step
-from whimbrel.errors import WhimbrelError
+from whimbrel.errors import StateError, WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
+from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation, Passage, States
-from whimbrel.operations.fields import AlterField
+from whimbrel.operations.fields import AddField, AlterField
+from whimbrel.operations.models import CreateModel
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.run.gather import gathered
 from whimbrel.run.parts import (
@@ -31,6 +33,7 @@ from whimbrel.schema.expressions import SQL
 from whimbrel.schema.types import enum_types
 from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
+from whimbrel.state.suiting import unfit_default
 
 
 @dataclass(frozen=True)
@@ -178,8 +181,33 @@ def _way(history: History, key: Key, states: States) -> list[Passage]:
     way: list[Passage] = []
     for operation in migration.operations:
         with _named(migration, operation, history):
-            way += operation.passages(migration.app, way[-1].after if way else states)
+            made = list(operation.passages(migration.app, way[-1].after if way else states))
+            for passage in made:
+                _refuse_unfit(migration.app, passage)
+            way += made
     return way
+
+
+def _refuse_unfit(app: str, passage: Passage) -> None:
+    """Raises `StateError` for a value that no row could have: a new field's default, a constant."""
+    match passage.operation:
+        case AddField(name=name, field=field) | AlterField(name=name, field=field):
+            fields = [(name, field)]
+        case CreateModel(fields=several):
+            fields = list(several)
+        case Backfill() as operation:
+            operation.refuse_misfits(app, passage.before.models)
+            return
+        case _:
+            return
+    for name, field in fields:
+        option, why = unfit_default(field) or ("", "")
+        if why:
+            raise StateError(
+                f"the {option} of {name}: {why}",
+                place=passage.operation.describe(),
+                mend=f"Give {name} another {option}.",
+            )
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from whimbrel.state.lowering import sequences_of, tables_of
 from whimbrel.state.model import Model
 from whimbrel.state.naming import LONGEST
 from whimbrel.state.state import State
-from whimbrel.state.suiting import misfit, unwritable
+from whimbrel.state.suiting import unfit_default, unwritable
 
 #: What is wrong, and what mends it.
 Finding = tuple[str, str]
@@ -381,10 +381,9 @@ def _sequence_names_fit(model: Model, whole: _Whole) -> Iterator[Finding]:
 
 def _defaults_suit(model: Model, whole: _Whole) -> Iterator[Finding]:
     for each in model.fields:
-        for option in ("default", "db_default"):
-            why = misfit(each.field, getattr(each.field, option))
-            if why is not None:
-                yield f"the {option} of {each.name}: {why}", f"Give {each.name} another {option}."
+        option, why = unfit_default(each.field) or ("", "")
+        if why:
+            yield f"the {option} of {each.name}: {why}", f"Give {each.name} another {option}."
         is_nan = Constant(each.field.default) == Constant(math.nan)
         if is_nan and not each.field.null and "sqlite" in whole.dialects:
             yield (

@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import enum
 import json
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,27 @@ def misfit(field: Field, value: Any) -> str | None:
     if field.relation is not None or isinstance(value, SQL | Expression):
         return None
     return unwritable(value) or _misfit_of_type(field.column_type(), field.stored(value))
+
+
+def unfit_default(field: Field) -> tuple[str, str] | None:
+    """The option (default, db_default) whose constant a field cannot have, and why; None for none."""
+    for option in ("default", "db_default"):
+        why = misfit(field, getattr(field, option))
+        if why is not None:
+            return option, why
+    return None
+
+
+#: The types of what a value can be that is neither called nor compiled.
+_CONSTANTS = (
+    *(type(None), bool, int, float, str, bytes, list, tuple, dict, decimal.Decimal),
+    *(dt.date, dt.time, dt.timedelta, uuid.UUID, enum.Enum),
+)
+
+
+def is_constant(value: object) -> bool:
+    """Whether a value is plain data."""
+    return isinstance(value, _CONSTANTS)
 
 
 #: How deep lists and dictionaries may lie in each other: files are written, and read, recursively.
@@ -67,14 +89,34 @@ def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
     try:
         read(value)
     except (ValueError, TypeError, ArithmeticError):
-        return f"{value!r} is not {noun}"
+        return f"{_shown(value)} is not {noun}"
+    if name in ("Float", "Double", "Numeric"):
+        return _too_large(name, dict(of.kwargs), decimal.Decimal(value))
     if name in _BITS and not -(2 ** _BITS[name]) <= int(value) < 2 ** _BITS[name]:
-        return f"{value!r} does not fit into {_BITS[name] + 1} bits"
+        return f"{_shown(value)} does not fit into {_BITS[name] + 1} bits"
     return _too_long(dict(of.kwargs).get("length"), value)
 
 
 #: The bits of an integer's type, without its sign.
 _BITS = {"SmallInteger": 15, "Integer": 31, "BigInteger": 63}
+
+
+def _too_large(name: str, said: dict[str, Any], number: decimal.Decimal) -> str | None:
+    """Why a number does not fit into a float, or has too many digits before its point."""
+    if not number.is_finite():
+        return None
+    if name != "Numeric":
+        is_large = math.isinf(float(number))
+        return f"{_shown(number)} is larger than a float can be" if is_large else None
+    digits = said.get("precision")
+    whole = digits - (said.get("scale") or 0) if isinstance(digits, int) else None
+    if whole is None or abs(number) < decimal.Decimal(10) ** whole:
+        return None
+    return f"{_shown(number)} has more than {whole} digits before its point"
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.60}"
 
 
 def _too_long(length: object, value: Any) -> str | None:
