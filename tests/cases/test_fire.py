@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -405,7 +406,16 @@ def test_the_record_is_that_of_the_first_schema(rows: Rows) -> None:
     rows.made(1)
     rows.query("CREATE SCHEMA other")
     url = f"{rows.project.url}&options=-csearch_path%3Dother,public"
+    behind = replace(rows.project.configured("blog"), url=url)
+    said = "warning: the record in the schema public is passed over"
+    shown = behind.do("showmigrations")
+    assert said in shown.err and "[ ] 0001_row" in shown.out
+    assert said in behind.run("migrate", "--check").err
+    assert said in behind.do("migrate", "--plan").err
+    assert behind.do("migrate", "--plan", "--json").json["warnings"]
     rows.go(url=url)
+    assert said not in behind.do("showmigrations").err + behind.do("migrate").err
+    assert said not in rows.project.do("showmigrations").err
     where = "SELECT schemaname FROM pg_tables WHERE tablename = '{}' ORDER BY 1"
     for table in ("blog_row", "whimbrel_migrations"):
         assert rows.query(where.format(table)) == [("other",), ("public",)]

@@ -42,6 +42,11 @@ def command(
     from whimbrel.run.show import show_migrations
 
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
+    if history.passed_over is not None:
+        from whimbrel.report.run import warning
+        from whimbrel.run.notices import of_passed_over
+
+        talk(warning(of_passed_over(history.passed_over)))
     if as_json:
         print_json(history_json(history))
     elif not history.apps:

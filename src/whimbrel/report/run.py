@@ -58,8 +58,7 @@ def line_of(event: Event) -> str | None:
                 return f"Recorded {title(event.labels)}{renamed}"
             return f"{did} {title(event.labels)} in {duration(event.seconds)}"
         case Noticed():
-            below = (event.mend or "").splitlines()
-            return "\n  ".join([f"warning: {event.message}", *below])
+            return warning(event)
         case WaitingForRunner():
             return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
         case WaitingForLock():
@@ -68,6 +67,11 @@ def line_of(event: Event) -> str | None:
         case BackfillWaiting():
             return f"Giving way: {event.title}: {event.reason}: waiting {event.pause:.1f} s"
     return None
+
+
+def warning(of: Noticed) -> str:
+    """What is odd and stops nothing, with what to do about it below."""
+    return "\n  ".join([f"warning: {of.message}", *(of.mend or "").splitlines()])
 
 
 def moved(event: BackfillMoved) -> str:

@@ -25,6 +25,8 @@ def tell_notices(
 
 
 def _notices(history: History, target: Target, record: Record) -> Iterable[Noticed]:
+    if record.passed_over is not None:
+        yield of_passed_over(record.passed_over)
     graph = history.graph
     unknown = ghosts(graph, record.applied)
     gone = [key for key in unknown if key[0] in graph.apps]
@@ -38,6 +40,15 @@ def _notices(history: History, target: Target, record: Record) -> Iterable[Notic
     for app, keys in _by_app(lost).items():
         yield _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
     yield from (Noticed(each.message, each.mend) for each in unknown_apps(unknown, graph.apps))
+
+
+def of_passed_over(schema: str) -> Noticed:
+    """A record in a schema that others come before."""
+    return Noticed(
+        f"the record in the schema {schema} is passed over: another comes before it in search_path, "
+        "and has none",
+        f"Each schema has a record of its own. If {schema} is meant, put it first in search_path.",
+    )
 
 
 def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:

@@ -35,13 +35,15 @@ def _no_sources(keys: Collection[Key]) -> Mapping[Key, str]:
 class Record:
     """``half_done``: the journal's first entry of each migration that has not ended.
 
-    ``walked``: how many rows backfills of those have committed. ``sources``: asks for what files
+    ``walked``: how many rows backfills of those have committed. ``passed_over``: the schema of a
+    record that is not this one, where the first of the search path has none. ``sources``: asks for what files
     said when they were applied, where something is odd.
     """
 
     applied: Mapping[Key, Applied] = field(default_factory=dict)
     half_done: Mapping[Key, journal.Entry] = field(default_factory=dict)
     walked: Mapping[Key, int] = field(default_factory=dict)
+    passed_over: str | None = None
     sources: Sources = field(default=_no_sources, compare=False)
 
 
@@ -81,8 +83,9 @@ def _read(connection: Connection) -> Record:
     applied = recorder.applied(connection)
     half_done = {(entry.app, entry.name): entry for entry in entries}
     walked = checkpoint.walked(connection) if half_done else {}
+    passed_over = recorder.passed_over(connection) if not applied else None
     connection.commit()
-    return Record(applied, half_done, walked, partial(_sources, connection))
+    return Record(applied, half_done, walked, passed_over, partial(_sources, connection))
 
 
 def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]:

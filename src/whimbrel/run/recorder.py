@@ -216,5 +216,21 @@ def has_table(connection: Connection, name: str) -> bool:
     return found
 
 
+def passed_over(connection: Connection) -> str | None:
+    """The schema of a record that names lead to, where the connection's default schema has none."""
+    known = _HOLDER.get(connection.dialect.name)
+    if known is None or has_table(connection, TABLE):
+        return None
+    found = connection.exec_driver_sql(known).scalar()
+    return str(found) if found is not None else None
+
+
+#: The schema in which a name is found that says none: PostgreSQL looks along ``search_path``.
+_HOLDER = {
+    "postgresql": f"SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    f"WHERE c.oid = to_regclass('{TABLE}')"
+}
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -69,12 +69,14 @@ class ShownHistory:
     """All of it. ``database``: without its password, None offline. ``migrations``: in order.
 
     ``apps``: also those without migrations. ``conflicts``: the leaves of apps that have several.
+    ``passed_over``: the schema of a record that is not the one that was asked.
     """
 
     database: str | None
     apps: tuple[str, ...]
     migrations: tuple[Shown, ...]
     conflicts: Mapping[str, tuple[str, ...]]
+    passed_over: str | None = None
 
     def of_app(self, app: str) -> list[Shown]:
         """The migrations of one app."""
@@ -103,6 +105,7 @@ def show_migrations(
         apps=tuple(wanted) or _with_ghosts(history.graph.apps, shown),
         migrations=tuple(shown),
         conflicts={app: tuple(node.name for node in leaves) for app, leaves in conflicts.items()},
+        passed_over=record.passed_over if record is not None else None,
     )
 
 
