@@ -151,6 +151,11 @@ OPEN: dict[str, tuple[State, State, list[str]]] = {
         state(blog_Post={"a": TEXT, "b": CHAR}),
         ["--rename blog.Post.a:b", "--no-rename blog.Post.a"],
     ),
+    "fields of which one has the other's name, and that has a new one": (
+        state(blog_Post={"a": CHAR, "b": TEXT}),
+        state(blog_Post={"a": models.IntegerField(null=True), "b": CHAR, "c": TEXT}),
+        ["--rename blog.Post.a:b", "--no-rename blog.Post.a"],
+    ),
     "a field on the column of one that goes, which keeps its own name": (
         state(blog_Post={"a": CHAR, "b": CHAR}),
         state(blog_Post={"a": models.CharField(max_length=10, db_column="b")}),
@@ -251,6 +256,20 @@ SILENT: dict[str, tuple[State, State]] = {
     "a field goes, and another is altered to what it is not": (
         state(blog_Post={"a": CHAR, "b": models.IntegerField(null=True)}),
         state(blog_Post={"a": models.CharField(max_length=50)}),
+    ),
+    "fields that were altered, one to what the other was": (
+        state(blog_Post={"a": models.IntegerField(), "b": models.SmallIntegerField()}),
+        state(blog_Post={"a": models.BigIntegerField(), "b": models.IntegerField()}),
+    ),
+    "fields that were altered, each to what the next one was": (
+        state(blog_Post={"a": CHAR, "b": models.CharField(max_length=20), "c": TEXT}),
+        state(
+            blog_Post={
+                "a": models.CharField(max_length=20),
+                "b": models.CharField(max_length=40),
+                "c": models.TextField(null=True, db_comment="longer"),
+            }
+        ),
     ),
     "a model that is nothing like the other": (
         state(blog_Post={"stock": models.IntegerField(), "of": models.ForeignKey("Post")}),

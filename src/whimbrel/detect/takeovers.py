@@ -59,6 +59,7 @@ class _There:
     def __init__(self, olds: list[str], news: list[str], score: Score, kinds: Kinds) -> None:
         known = set(olds)
         self.both = [name for name in news if name in known]
+        self._born = [name for name in news if name not in known]
         self._score, self._kinds = score, kinds
         self._scores: dict[tuple[Hashable, Hashable], float] = {}
         self._own = {name: self._of(name, name) for name in self.both}
@@ -69,7 +70,22 @@ class _There:
             self._groups.setdefault(group, []).append(name)
 
     def likely(self, old: str) -> dict[str, float]:
-        """The names of others that are more like the old thing than like what had them."""
+        """The names of others that are more like the old thing than like what had them.
+
+        Where the name stays, and either thing may have been altered, what had the other name is
+        gone elsewhere too: two things that were only altered have swapped nothing.
+        """
+        found = self._more_like(old)
+        if not self._own.get(old):
+            return found
+        return {name: each for name, each in found.items() if self._has_moved(name)}
+
+    def _has_moved(self, name: str) -> bool:
+        own = self._own[name]
+        others = (self._of(name, born) > own for born in self._born)
+        return not own or bool(self._more_like(name)) or any(others)
+
+    def _more_like(self, old: str) -> dict[str, float]:
         own = self._own.get(old, 0.0)
         found: dict[str, float] = {}
         for (_, itself), names in self._groups.items():
