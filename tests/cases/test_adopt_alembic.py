@@ -374,3 +374,59 @@ def flask(project: Inside, *args: str) -> None:
         text=True,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+# -- Alembic goes on being asked --------------------------------------------------------------
+
+#: An env.py that Alembic runs; what stands on the page goes before and into its call.
+RUN_BY_ALEMBIC = """
+import sqlalchemy as sa
+from alembic import context
+from app.a import Base
+{function}
+with sa.create_engine({url!r}).connect() as connection:
+    context.configure(connection=connection, target_metadata=Base.metadata{argument})
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+PAGE = Path(__file__).parents[2] / "docs" / "adoption.md"
+
+
+def filter_on_the_page() -> tuple[str, str]:
+    """The function that the page shows, and how it is handed over."""
+    text = PAGE.read_text().partition("`env.py` leaves them out by")[2]
+    function, _, call = text.partition("```py\n")[2].partition("```")[0].partition("context.")
+    return function, call.strip().removeprefix("configure(...").removesuffix(")")
+
+
+def test_alembic_leaves_our_tables_alone_by_what_the_page_says(project: Inside) -> None:
+    """Before it would drop them; and what else differs it goes on telling."""
+
+    def alembic_check(function: str = "", argument: str = "") -> tuple[int, str]:
+        env = RUN_BY_ALEMBIC.format(url=project.url, function=function, argument=argument)
+        project.write("alembic/env.py", env)
+        ended = subprocess.run(
+            [sys.executable, "-m", "alembic", "check"],
+            cwd=project.root,
+            env={**os.environ, "PYTHONPATH": str(project.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    files = {"app/base.py": BASE, "app/a.py": model("item")}
+    alembics(project, "", files, table(project, "item"))
+    (project.root / "alembic/versions/a1.py").write_text(
+        'revision = "a1"\ndown_revision = None\ndef upgrade(): pass\n'
+    )
+    assert alembic_check()[0] == 0
+    project.do("adopt", "alembic")
+    code, said = alembic_check()
+    assert code != 0 and "whimbrel_migrations" in said
+    function, argument = filter_on_the_page()
+    code, said = alembic_check(function, argument)
+    assert (code, "No new upgrade operations" in said) == (0, True), said
+    project.query("CREATE TABLE strange (x INTEGER)")
+    code, said = alembic_check(function, argument)
+    assert code != 0 and "strange" in said and "whimbrel" not in said

@@ -226,6 +226,9 @@ def test_code_that_ends_the_program_is_an_error_with_its_place(tmp_path: Path, e
     project.write("blog/models.py", f"x = 1\n{ending}\n")
     ended = project.run("makemigrations")
     assert (ended.code, "blog/models.py:2: blog.models does not import" in ended.err) == (2, True)
+    for more in ([], ["--offline"]):  # though nothing else is found
+        ended = project.run("check", *more)
+        assert (ended.code, "blog/models.py:2: model: blog.models" in ended.out) == (1, True)
     project.write("blog/__init__.py", f"print('hello')\n{ending}\n")
     ended = project.run("check", "--json")
     assert (ended.code, '"blog/__init__.py' in ended.out) == (1, True), ended
