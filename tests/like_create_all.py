@@ -228,8 +228,10 @@ def _postgresql_without_names(found: dict[str, Any], named: set[str]) -> dict[st
     backing = {(row[0], row[2]) for row in found["constraints"]}
     return {
         **found,
+        # Keys that create_all adds by themselves to tables that it has just made, it leaves NOT
+        # VALID where that is asked for; there is no row that would not hold.
         "constraints": sorted(
-            (row[0], row[1], row[2] if row[2] in named else "", *row[3:])
+            (row[0], row[1], row[2] if row[2] in named else "", row[3].removesuffix(" NOT VALID"))
             for row in found["constraints"]
         ),
         "indexes": [row for row in found["indexes"] if (row[0], row[2]) not in backing],

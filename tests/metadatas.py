@@ -217,7 +217,8 @@ class Maker:
                 use_alter=self.one_of(False, True),
                 onupdate=self.one_of(None, "CASCADE"),
                 ondelete=self.one_of(None, "CASCADE", "RESTRICT", "NO ACTION"),
-                deferrable=self.maybe(True, 4),
+                **self.one_of({}, {}, {"deferrable": True}, {"initially": "DEFERRED"}),
+                **self.not_valid(),
             )
             others = [set(each.column_keys) for each in table.foreign_key_constraints]
             if {each.key for each in columns} not in others:
@@ -232,6 +233,9 @@ class Maker:
                 found.append(list(each.columns))
         return sorted(found, key=lambda each: [column.name for column in each])
 
+    def not_valid(self) -> dict[str, Any]:
+        return {"postgresql_not_valid": True} if self.maybe(True, 5) else {}
+
     # -- conditions and indexes
 
     def checks(self, table: sa.Table) -> None:
@@ -242,7 +246,8 @@ class Maker:
                 name = (
                     f"k{self.count}" if self.metadata.naming_convention.get("ck") else self.name()
                 )
-                check = sa.CheckConstraint(column > self.one_of(1, -5), name=name)
+                condition = column > self.one_of(1, -5)
+                check = sa.CheckConstraint(condition, name=name, **self.not_valid())
                 table.append_constraint(self.on_some(check))
 
     def indexes(self, table: sa.Table) -> None:
@@ -262,8 +267,16 @@ class Maker:
                 options["postgresql_include"] = ["id"]
             if self.maybe(True, 4):
                 options["postgresql_with"] = {"fillfactor": 70}
+            if self.maybe(True, 6):
+                options["postgresql_tablespace"] = "pg_default"
+            if self.maybe(True, 6):
+                parts = [sa.func.lower(each) if is_text(each) else each for each in parts]
             index = sa.Index(f"i{self.count}", *parts, unique=self.one_of(False, True), **options)
             self.on_some(index)
+
+
+def is_text(part: Any) -> bool:
+    return isinstance(part, sa.Column) and type(part.type) is sa.String
 
 
 @st.composite

@@ -71,10 +71,12 @@ MADE: dict[Option, Any] = {
     ("postgresql", "Table", "inherits"): lambda: table(postgresql_inherits="other"),
     ("postgresql", "Table", "using"): lambda: table(postgresql_using="heap"),
     ("postgresql", "CheckConstraint", "not_valid"): lambda: table(
-        sa.CheckConstraint("a > 5", name="c", postgresql_not_valid=True)
+        sa.CheckConstraint("a > 5", name="c", postgresql_not_valid=True),
+        sa.CheckConstraint("a > 6", postgresql_not_valid=True),
     ),
     ("postgresql", "ForeignKeyConstraint", "not_valid"): lambda: table(
-        sa.ForeignKeyConstraint(["a"], ["other.id"], name="f", postgresql_not_valid=True)
+        sa.ForeignKeyConstraint(["a"], ["other.id"], name="f", postgresql_not_valid=True),
+        sa.ForeignKeyConstraint(["a"], ["item.id"], postgresql_not_valid=True),
     ),
     ("postgresql", "UniqueConstraint", "include"): lambda: table(
         sa.UniqueConstraint("a", name="u", postgresql_include=["b"])

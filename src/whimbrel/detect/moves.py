@@ -87,12 +87,14 @@ def _take_over(work: Work, app: str) -> None:
     news = {model.name: model for model in work.new.of_app(app)}
     passing = frozenset(f"{app}.{name}".lower() for name in (*olds, *news)) | _passing(work)
 
+    same = {name for name, model in olds.items() if model == news.get(name)}
+
     def score(was: str, now: str) -> float:
         old, new = olds[was], news[now]
         is_same_table = was != now and old.at == new.at
         return is_same_table + model_score(replace(old, name=now), new, passing)
 
-    for was, now in taken_names(work, Subject.MODEL, app, [*olds], [*news], score):
+    for was, now in taken_names(work, Subject.MODEL, app, [*olds], [*news], score, same):
         if f"{app}.{now}" in work.state:
             _put_aside(work, work.state.model(f"{app}.{now}"), {*olds, *news})
         _rename(work, work.state.model(work.whereabouts(f"{app}.{was}")), news[now])

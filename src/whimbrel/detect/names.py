@@ -46,6 +46,7 @@ def _taken_over(work: Work, label: str) -> None:
     """Fields that have the name of another that was there, which makes room for them."""
     old, new = work.state.model(label), work.new.model(label)
     names = [each.name for each in old.fields], [each.name for each in new.fields]
+    same = {each.name for each in old.fields if each == new.find(each.name)}
 
     def score(was: str, now: str) -> float:
         before, after = old.field(was), new.field(now)
@@ -65,10 +66,10 @@ def _taken_over(work: Work, label: str) -> None:
         return (repr(field.column_type()), said, default)
 
     kinds = (
-        {each.name: kind(each) for each in old.fields},
-        {each.name: kind(each) for each in new.fields},
+        {each.name: kind(each) for each in old.fields if each.name not in same},
+        {each.name: kind(each) for each in new.fields if each.name not in same},
     )
-    for was, now in taken_names(work, Subject.FIELD, new.label, *names, score, kinds):
+    for was, now in taken_names(work, Subject.FIELD, new.label, *names, score, same, kinds):
         model = work.state.model(label)
         there = model.find(now)
         if there is not None:

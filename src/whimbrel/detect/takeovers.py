@@ -7,7 +7,7 @@ own, and is then gone or renamed like anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
 
@@ -30,14 +30,15 @@ def taken_names(
     olds: list[str],
     news: list[str],
     score: Score,
+    same: Collection[str] = (),
     kinds: Kinds = ({}, {}),
 ) -> list[tuple[str, str]]:
     """Return old names with the names of others that they have now, by flags and after asking.
 
     parent: what they are names in ("blog.Post"). score: 0 where one cannot become the other.
-    kinds: where they are given (not None), scores are those of the kinds, and not of each pair.
+    same: the names of what did not change, which is most like itself. kinds: where they are given (not None), scores are those of the kinds, and not of each pair.
     """
-    there = _There(olds, news, score, kinds)
+    there = _There(olds, news, score, same, kinds)
     found: dict[str, str] = {}
     waiting = []
     for old in olds:
@@ -46,7 +47,7 @@ def taken_names(
         said = work.questioner.said(place, possible)
         if said is not None:
             found[place] = said
-        elif not work.questioner.is_renamed(place):
+        elif old not in same and not work.questioner.is_renamed(place):
             waiting.append(Gone.of(place, there.likely(old)))
     question = partial(RenameQuestion, subject, takes_name=True)
     asked = Choice(work.questioner.ask, question).by_asking(waiting, set(found.values()))
@@ -56,15 +57,18 @@ def taken_names(
 class _There:
     """The names that are on both sides, in groups of one kind whose fields are as much like themselves."""
 
-    def __init__(self, olds: list[str], news: list[str], score: Score, kinds: Kinds) -> None:
+    def __init__(
+        self, olds: list[str], news: list[str], score: Score, same: Collection[str], kinds: Kinds
+    ) -> None:
         known = set(olds)
         self.both = [name for name in news if name in known]
         self._born = [name for name in news if name not in known]
         self._score, self._kinds = score, kinds
         self._scores: dict[tuple[Hashable, Hashable], float] = {}
-        self._own = {name: self._of(name, name) for name in self.both}
+        changed = [name for name in self.both if name not in same]
+        self._own = {name: self._of(name, name) for name in changed}
         self._groups: dict[tuple[Hashable, float], list[str]] = {}
-        for name in self.both:
+        for name in changed:
             kind = kinds[1].get(name)
             group = (name if kind is None else (kind,), self._own[name])
             self._groups.setdefault(group, []).append(name)

@@ -192,8 +192,11 @@ def _may_be_invalid(part: Constraint) -> bool:
 
 
 def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
-    if isinstance(part, Check | ForeignKey) and part.name in loose:
-        return replace(part, not_valid=True)
+    """A constraint as it is asked for by its name or, where the database gave that, by what it says."""
+    if isinstance(part, Check | ForeignKey):
+        asked = replace(part, not_valid=True)
+        if part.name in loose or any(asked == replace(p, name=part.name) for p in loose.values()):
+            return asked
     return part
 
 
