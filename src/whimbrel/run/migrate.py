@@ -12,9 +12,8 @@ from whimbrel.history.node import label_of
 from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, Noticed, nobody
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import EVERYTHING, Plan, Target
-from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
+from whimbrel.run.planning import Prepared, history_for, prepared
 from whimbrel.run.record import record_in
 from whimbrel.run.results import Done, HalfDone, Interrupted, MigrateResult, Wishes
 
@@ -61,12 +60,9 @@ def unapplied(
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
     record = record_in(database_of(config, alias))
-    history, record = fitted_to(history_for(config, target), target, record)
-    if recorded:
-        history, target, record = with_ghosts(config, history, target, record)
-    tell_notices(history, target, record, tell)
-    plan = checked_plan(history, target, record)
-    return [node.label for node in plan.nodes]
+    wishes = Wishes(recorded=recorded, tell=tell)
+    run = prepared(config, history_for(config, target), target, record, wishes)
+    return [node.label for node in run.plan.nodes]
 
 
 @dataclass
@@ -82,25 +78,15 @@ class _Run:
     def result(self) -> MigrateResult:
         started = time.monotonic()
         self.database = database_of(self.config, self.alias)
-        self.history = history_for(self.config, self.target)
+        history = history_for(self.config, self.target)
         warnings: tuple[Noticed, ...] = ()
         plan = Plan()
         try:
             record = record_in(self.database, self.wishes.lock_timeout)
-            self.history, record = fitted_to(
-                self.history, self.target, record, fake=self.wishes.fake
-            )
-            is_counted = bool(self.history.counted)
-            if self.wishes.recorded:
-                self.history, self.target, record = with_ghosts(
-                    self.config, self.history, self.target, record
-                )
-            warnings = tell_notices(self.history, self.target, record, self.wishes.tell)
-            plan = checked_plan(
-                self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
-            )
-            if plan or is_counted:
-                plan = self._carried_out()
+            run = prepared(self.config, history, self.target, record, self.wishes)
+            plan, warnings = run.plan, run.warnings
+            if plan or run.is_counted:
+                plan = self._carried_out(run)
         except KeyboardInterrupt:
             made = self._made(plan, warnings, started)
             raise Interrupted(replace(made, half_done=self._half_done())) from None
@@ -135,10 +121,9 @@ class _Run:
             warnings=warnings,
         )
 
-    def _carried_out(self) -> Plan:
+    def _carried_out(self, run: Prepared) -> Plan:
         # Late, since a run with nothing to do needs none of it.
         from whimbrel.run.carrying import Carrying
 
-        return Carrying(
-            self.database, self.history, self.target, self.wishes, self._done
-        ).carried_out()
+        carrying = Carrying(self.database, run.history, run.target, self.wishes, self._done)
+        return carrying.carried_out()

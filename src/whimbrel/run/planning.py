@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.run.edits import refuse_edited
+from whimbrel.run.events import Noticed
+from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.record import (
     Record,
@@ -19,6 +21,7 @@ from whimbrel.run.record import (
     refuse_inconsistent,
 )
 from whimbrel.run.renamed import refuse_renamed
+from whimbrel.run.results import Wishes
 
 if TYPE_CHECKING:
     from whimbrel.operations import Operation
@@ -40,13 +43,35 @@ def fitted_to(
     return fitted(history, record, believed)
 
 
-def with_ghosts(
-    config: Config, history: History, target: Target, record: Record
-) -> tuple[History, Target, Record]:
-    """As `whimbrel.run.recorded.with_recorded`, which is imported only where it was asked for."""
-    from whimbrel.run.recorded import with_recorded
+@dataclass(frozen=True)
+class Prepared:
+    """A run before anything is done. history, record: as `fitted` gives them.
 
-    return with_recorded(config, history, target, record)
+    is_counted: whether squashes are to be recorded of which all is applied. warnings: what was told.
+    """
+
+    history: History
+    target: Target
+    record: Record
+    plan: Plan
+    is_counted: bool = False
+    warnings: tuple[Noticed, ...] = ()
+
+
+def prepared(
+    config: Config, history: History, target: Target, record: Record, wishes: Wishes
+) -> Prepared:
+    """The plan of a run, after what is odd was told. Raises `HistoryError`."""
+    history, record = fitted_to(history, target, record, fake=wishes.fake)
+    is_counted = bool(history.counted)
+    if wishes.recorded:
+        # Late, since it executes what was recorded: few ask for that.
+        from whimbrel.run.recorded import with_recorded
+
+        history, target, record = with_recorded(config, history, target, record)
+    warnings = tell_notices(history, target, record, wishes.tell)
+    plan = checked_plan(history, target, record, leap=wishes.leap, fake=wishes.fake)
+    return Prepared(history, target, record, plan, is_counted, warnings)
 
 
 def checked_plan(

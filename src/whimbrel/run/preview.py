@@ -11,10 +11,10 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.run.connect import Database, connected, database_of, engine_of_new
 from whimbrel.run.events import Listener, Noticed, nobody
-from whimbrel.run.notices import tell_notices
 from whimbrel.run.plan import EVERYTHING, Plan, Target
-from whimbrel.run.planning import checked_plan, fitted_to, history_for, with_ghosts
+from whimbrel.run.planning import history_for, prepared
 from whimbrel.run.record import Record, record_in
+from whimbrel.run.results import Wishes
 from whimbrel.run.work import Work, work_of
 
 
@@ -64,18 +64,16 @@ def plan_migrate(
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     asked = record_in(database)
-    history, record = fitted_to(history_for(config, target), target, asked)
-    if recorded:
-        history, target, record = with_ghosts(config, history, target, record)
-    warnings = tell_notices(history, target, record, tell)
-    plan = checked_plan(history, target, record, leap=leap and not fake_initial)
+    wishes = Wishes(recorded=recorded, leap=leap and not fake_initial, tell=tell)
+    run = prepared(config, history_for(config, target), target, asked, wishes)
+    history, record, plan = run.history, run.record, run.plan
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     works = work_of(history, _engine(database), plan, record.applied)
     stages = [
         *(_planned(history, work, there) for work in works),
         *_completed(history, asked, plan),
     ]
-    return PlannedRun(database.shown, plan.backwards, tuple(stages), warnings)
+    return PlannedRun(database.shown, plan.backwards, tuple(stages), run.warnings)
 
 
 def _engine(database: Database) -> Engine:
