@@ -25,6 +25,12 @@ class Name(NamedTuple):
     schema: str | None
     name: str
 
+    @classmethod
+    def read(cls, text: str) -> Name:
+        """The name that is written "schema.name", or "name"."""
+        schema, _, name = text.rpartition(".")
+        return cls(schema or None, name)
+
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 

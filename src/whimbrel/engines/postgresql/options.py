@@ -58,7 +58,4 @@ def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
 def parents(inherits: Any) -> list[Name]:
     """The tables that a table inherits from."""
     names = (inherits,) if isinstance(inherits, str) else tuple(inherits)
-    return [
-        Name(schema or None, name)
-        for schema, _, name in (str(each).rpartition(".") for each in names)
-    ]
+    return [Name.read(str(each)) for each in names]

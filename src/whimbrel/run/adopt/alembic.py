@@ -130,8 +130,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
 def _version_table(project: AlembicProject, environment: Environment, wanted: Wanted) -> Name:
     if wanted.version_table is None:
         return environment.version_table or project.version_table
-    schema, _, name = wanted.version_table.rpartition(".")
-    return Name(schema or None, name)
+    return Name.read(wanted.version_table)
 
 
 def _targets(

@@ -14,6 +14,7 @@ from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.adopt.project import VERSION_TABLE, AlembicProject
 from whimbrel.run.project import appended, with_words
+from whimbrel.schema.table import Name
 from whimbrel.urls import has_stray_at, is_secret
 
 #: Where the URL has a password, or is not known: it belongs in no file that is shared.
@@ -91,14 +92,7 @@ def _lacking(project: AlembicProject, config: Config, others: Sequence[str]) -> 
     """What is to be left alone, and is not: tables of others, and Alembic's own."""
     own = project.version_table
     wanted = [*([] if own.name == VERSION_TABLE else [str(own)]), *others]
-    return tuple(
-        each for each in dict.fromkeys(wanted) if not config.excludes(*_schema_and_name(each))
-    )
-
-
-def _schema_and_name(table: str) -> tuple[str | None, str]:
-    schema, _, name = table.rpartition(".")
-    return schema or None, name
+    return tuple(each for each in dict.fromkeys(wanted) if not config.excludes(*Name.read(each)))
 
 
 def _there(config: Config, target: str, label: str | None) -> AppConfig | None:

@@ -105,8 +105,7 @@ def _tables(module: ast.Module, assigned: dict[str, ast.expr]) -> Iterator[Name]
             yield from _made_by(node, assigned)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             for found in _CREATE.findall(node.value):
-                schema, _, name = re.sub(r"[\"`\[\]]", "", found).rpartition(".")
-                yield Name(schema or None, name)
+                yield Name.read(re.sub(r"[\"`\[\]]", "", found))
 
 
 def _of_upgrades(node: ast.AST) -> Iterator[ast.AST]:
