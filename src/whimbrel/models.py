@@ -133,81 +133,29 @@ __all__ = [
 ]
 
 
-#: What queries are made of; it stands on SQLAlchemy, and is loaded when it is asked for.
-_OF_QUERIES = {
-    "expressions": ("Case", "ExpressionWrapper", "Func", "Value", "When"),
-    "aggregates": ("Avg", "Count", "Max", "Min", "Sum"),
-    "subqueries": ("Exists", "OuterRef", "Subquery"),
-    "prefetching": ("Prefetch", "prefetch_related_objects"),
-    "windows": (
-        "DenseRank",
-        "FirstValue",
-        "Lag",
-        "LastValue",
-        "Lead",
-        "Rank",
-        "RowNumber",
-        "Window",
-    ),
-    "functions": (
-        "Abs",
-        "Cast",
-        "Ceil",
-        "Coalesce",
-        "Concat",
-        "Extract",
-        "ExtractDay",
-        "ExtractHour",
-        "ExtractMinute",
-        "ExtractMonth",
-        "ExtractQuarter",
-        "ExtractSecond",
-        "ExtractWeek",
-        "ExtractWeekDay",
-        "ExtractYear",
-        "Floor",
-        "Greatest",
-        "KeyTextTransform",
-        "KeyTransform",
-        "LTrim",
-        "Least",
-        "Left",
-        "Length",
-        "Lower",
-        "Mod",
-        "Now",
-        "NullIf",
-        "RTrim",
-        "Replace",
-        "Right",
-        "Round",
-        "StrIndex",
-        "Substr",
-        "Trim",
-        "Trunc",
-        "TruncDate",
-        "TruncDay",
-        "TruncHour",
-        "TruncMonth",
-        "TruncTime",
-        "TruncYear",
-        "Upper",
-    ),
+#: What stands on SQLAlchemy, and is loaded when it is asked for: `Model`, and what queries are made of.
+_LATE = {
+    "sources.native": "Model",
+    "sources.words": "DatabaseType",
+    "orm.expressions": "Case ExpressionWrapper Func Value When",
+    "orm.aggregates": "Avg Count Max Min Sum",
+    "orm.subqueries": "Exists OuterRef Subquery",
+    "orm.prefetching": "Prefetch prefetch_related_objects",
+    "orm.windows": "DenseRank FirstValue Lag LastValue Lead Rank RowNumber Window",
+    "orm.functions": """
+        Abs Cast Ceil Coalesce Concat Extract ExtractDay ExtractHour ExtractMinute
+        ExtractMonth ExtractQuarter ExtractSecond ExtractWeek ExtractWeekDay ExtractYear
+        Floor Greatest KeyTextTransform KeyTransform LTrim Least Left Length Lower Mod Now
+        NullIf RTrim Replace Right Round StrIndex Substr Trim Trunc TruncDate TruncDay
+        TruncHour TruncMonth TruncTime TruncYear Upper
+    """,
 }
-_MODULES = {name: module for module, names in _OF_QUERIES.items() for name in names}
+_MODULES = {name: module for module, names in _LATE.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Model":
-        from whimbrel.sources.native import Model
-
-        return Model
-    if name == "DatabaseType":
-        from whimbrel.sources.words import DatabaseType
-
-        return DatabaseType
     if name in _MODULES:
-        return getattr(import_module(f"whimbrel.orm.{_MODULES[name]}"), name)
+        return getattr(import_module(f"whimbrel.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'whimbrel.models' has no attribute {name!r}")
 
 
