@@ -31,6 +31,8 @@ class Conversion:
 
 def conversion(before: Table, old: Column, after: Table, new: Column, value: str) -> Conversion:
     """Return how an old value becomes a new one. ``value``: the expression that gives the old one."""
+    if old.type == new.type:
+        return Conversion(value)
     was, now = kind(old, before), kind(new, after)
     if new.lossy and cut(old.type, new.type):
         return Conversion(_cut(was, now, new.type, value))
