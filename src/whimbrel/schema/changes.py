@@ -122,71 +122,68 @@ class AlterTable(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class AddColumn(Change):
+class TableChange(Change):
+    """A change of something in the table of that name."""
+
+    table: Name
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumn(TableChange):
     """At the end of the table: the order of columns is no part of a schema."""
 
-    table: Name
     column: Column
 
 
 @dataclass(frozen=True, slots=True)
-class DropColumn(Change):
-    table: Name
+class DropColumn(TableChange):
     column: Column
 
 
 @dataclass(frozen=True, slots=True)
-class RenameColumn(Change):
+class RenameColumn(TableChange):
     """What is made of the column (constraints, indexes, expressions) follows by itself."""
 
-    table: Name
     old: str
     new: str
 
 
 @dataclass(frozen=True, slots=True)
-class AlterColumn(Change):
+class AlterColumn(TableChange):
     """Anything but the name."""
 
-    table: Name
     old: Column
     new: Column
 
 
 @dataclass(frozen=True, slots=True)
-class AddConstraint(Change):
-    table: Name
+class AddConstraint(TableChange):
     constraint: Constraint
 
 
 @dataclass(frozen=True, slots=True)
-class DropConstraint(Change):
-    table: Name
+class DropConstraint(TableChange):
     constraint: Constraint
 
 
 @dataclass(frozen=True, slots=True)
-class RenameConstraint(Change):
-    table: Name
+class RenameConstraint(TableChange):
     old: Constraint
     new: Constraint
 
 
 @dataclass(frozen=True, slots=True)
-class AddIndex(Change):
-    table: Name
+class AddIndex(TableChange):
     index: Index
 
 
 @dataclass(frozen=True, slots=True)
-class DropIndex(Change):
-    table: Name
+class DropIndex(TableChange):
     index: Index
 
 
 @dataclass(frozen=True, slots=True)
-class RenameIndex(Change):
-    table: Name
+class RenameIndex(TableChange):
     old: Index
     new: Index
 

@@ -49,17 +49,7 @@ class Standing:
                 self._tables = dict(c.apply(change, Schema(self._tables)).tables)
             case c.AlterTable(new=new):
                 self._alone(change, new.at)
-            case (
-                c.AddColumn(table=at)
-                | c.DropColumn(table=at)
-                | c.AlterColumn(table=at)
-                | c.AddConstraint(table=at)
-                | c.DropConstraint(table=at)
-                | c.RenameConstraint(table=at)
-                | c.AddIndex(table=at)
-                | c.DropIndex(table=at)
-                | c.RenameIndex(table=at)
-            ):
+            case c.TableChange(table=at):
                 self._alone(change, at)
             case _:
                 pass

@@ -67,19 +67,7 @@ def _concerned(change: c.Change) -> Name:
     match change:
         case c.CreateTable(table=table) | c.DropTable(table=table) | c.AlterTable(new=table):
             return table.at
-        case (
-            c.RenameTable(old=at)
-            | c.AddColumn(table=at)
-            | c.DropColumn(table=at)
-            | c.AlterColumn(table=at)
-            | c.AddConstraint(table=at)
-            | c.DropConstraint(table=at)
-            | c.RenameConstraint(table=at)
-            | c.AddIndex(table=at)
-            | c.DropIndex(table=at)
-            | c.RenameIndex(table=at)
-            | c.RenameColumn(table=at)
-        ):
+        case c.RenameTable(old=at) | c.TableChange(table=at):
             return at
     raise TypeError(f"no such change: {change!r}")
 
