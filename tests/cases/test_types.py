@@ -458,6 +458,27 @@ def test_a_type_that_another_column_makes_is_that_one(project: Others, theirs: s
     project.go("zero")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "of",
+    [
+        'postgresql.ENUM("AL", "AK", name="us_state"{})',
+        'sa.ARRAY(postgresql.ENUM("AL", "AK", name="US state", schema="public"{}))',
+        'postgresql.DOMAIN("us_state", sa.Text, check="VALUE > \'A\'"{})',
+    ],
+)
+def test_a_type_that_migrations_made_is_not_left_to_others(of: str, project: Others) -> None:
+    project.table(f'"c", {of.format("")}')
+    project.make()
+    project.go()
+    project.table(f'"c", {of.format(", create_type=False")}')
+    with pytest.raises(ModelError, match="to others, and migrations made it") as caught:
+        project.make()
+    assert "create_type=False" in (caught.value.mend or "")
+    project.table(f'"c", {of.format("")}')
+    assert project.make() == []
+
+
 VECTOR = (
     "class Vector(sa.types.UserDefinedType):\n    cache_ok = True\n"
     "    def __init__(self, dim):\n        self.dim = dim\n"

@@ -22,7 +22,7 @@ from whimbrel.detect.options import change_options
 from whimbrel.detect.ordering import ordered
 from whimbrel.detect.parts import change_parts, rename_parts
 from whimbrel.detect.plan import AppMigration, Task
-from whimbrel.detect.sanity import assert_sound
+from whimbrel.detect.sanity import assert_sound, assert_types_stay
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
 from whimbrel.detect.tables import ask_for_doubtful, ask_for_taken_tables
@@ -49,6 +49,7 @@ def detect(
     """
     questioner = questioner or FlagQuestioner()
     assert_sound(new)
+    assert_types_stay(old, new)
     wanted = new if apps is None else limited(old, new, apps)
     work = Work(old, wanted, questioner, old)
     _find_renames(work)

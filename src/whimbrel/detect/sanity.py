@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.types import EnumType
+from whimbrel.schema.domains import name_of
+from whimbrel.schema.types import EnumType, said_in
 from whimbrel.state.enums import enum_labels
 from whimbrel.state.fields import EnumField, Field
+from whimbrel.state.lowering import domains_of, enums_of
 from whimbrel.state.state import State
 
 
@@ -22,6 +24,32 @@ def assert_sound(new: State) -> None:
                 mend="Is its app configured, and its module imported by the app's models?",
             )
     _assert_enums_agree(new)
+
+
+def assert_types_stay(old: State, new: State) -> None:
+    """Raise `ModelError` for a type of the migrations that the models leave to others now.
+
+    It would have to go while columns have it, and new databases would not have it.
+    """
+    gone = _type_names(old) - _type_names(new)
+    for model in new if gone else ():
+        for each in model.fields:
+            plain = each.field.has_column and each.field.relation is None
+            for words in said_in(each.field.column_type()) if plain else ():
+                if words.replace('"', "") in gone:
+                    raise ModelError(
+                        f"{model.label}.{each.name} leaves the type {words} to others, "
+                        "and migrations made it",
+                        place=model.place,
+                        mend="Leave create_type=False out: the migrations go on making it.",
+                    )
+
+
+def _type_names(state: State) -> set[str]:
+    """The enum types and domains that the models of a state bring along."""
+    managed = [model for model in state if model.options.managed]
+    enums = {str(name) for model in managed for name in enums_of(model)}
+    return enums | {str(name_of(each)) for model in managed for each in domains_of(model)}
 
 
 def _assert_enums_agree(new: State) -> None:

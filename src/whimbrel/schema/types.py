@@ -227,9 +227,22 @@ def _made_by_others(instance: Any) -> ColumnType:
     return _with_variants(text, {"postgresql": named})
 
 
+_IN_SQL = "whimbrel.models:DatabaseType"
+
+
 def in_sql(words: str) -> Type:
     """A type that is nothing but its SQL."""
-    return Type("whimbrel.models:DatabaseType", (words,))
+    return Type(_IN_SQL, (words,))
+
+
+def said_in(of: ColumnType) -> Iterator[str]:
+    """The words of the types inside a type that are nothing but their SQL."""
+    if isinstance(of, EnumType):
+        return
+    if of.path == _IN_SQL:
+        yield of.args[0]
+    for each in of.inside():
+        yield from said_in(each)
 
 
 def _with_variants(plain: ColumnType, variants: Mapping[str, ColumnType]) -> ColumnType:
