@@ -97,7 +97,7 @@ class Config:
         """
         if alias not in self.databases:
             raise ConfigError(
-                f"there is no database {alias!r}",
+                f"there is no database {_shown(alias)}",
                 place=str(self.file) if self.file else None,
                 mend=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
             )
@@ -252,10 +252,11 @@ def _fits_any(patterns: tuple[str, ...], schema: str | None, table: str) -> bool
 
 def _check_keys(file: Path, inside: str, table: dict[str, Any], known: Mapping[str, type]) -> None:
     for key, value in table.items():
-        place = f"{file}: {inside}{key}"
         if key not in known:
+            place = f"{file}: {inside}{key if '://' not in key else ''}".rstrip(": ")
             mend = _nearest(key, known) or f"Keys here: {', '.join(known)}."
-            raise ConfigError(f"there is no such key as {key!r}", place=place, mend=mend)
+            raise ConfigError(f"there is no such key as {_shown(key)}", place=place, mend=mend)
+        place = f"{file}: {inside}{key}"
         if not isinstance(value, known[key]):
             raise _not_a(known[key], value, place)
 
@@ -264,6 +265,11 @@ def _not_a(wanted: type, value: object, place: str) -> ConfigError:
     """Return the error of a value that is none of what is wanted; it may hold a password."""
     found = _KINDS.get(type(value), f"a {type(value).__name__}")
     return ConfigError(f"must be {_KINDS[wanted]}, not {found}", place=place)
+
+
+def _shown(name: str) -> str:
+    """A name in quotes; a URL that stands where a name belongs may hold a password."""
+    return repr(name) if "://" not in name else "a URL, which is not shown"
 
 
 def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
@@ -277,6 +283,12 @@ def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
 def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
     databases = {DEFAULT_ALIAS: table.get("database", DEFAULT_DATABASE)}
     for alias, url in table.get("databases", {}).items():
+        if "://" in alias:
+            raise ConfigError(
+                f"an alias is a name, and this is {_shown(alias)}",
+                place=f"{file}: databases",
+                mend='Write the URL behind the alias: eu = "postgresql://...".',
+            )
         place = f"{file}: databases.{alias}"
         if not isinstance(url, str):
             raise _not_a(str, url, place)

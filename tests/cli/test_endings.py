@@ -255,6 +255,21 @@ def test_a_url_that_cannot_be_parsed_is_not_shown(project: Project) -> None:
     assert "s3cret" not in ended.err
 
 
+def test_a_url_where_a_name_belongs_is_not_shown(project: Project) -> None:
+    url = "postgresql://me:s3cret@localhost:1/d"
+    project.chain("blog", 1)
+    ended = [
+        project.run("--traceback", command, "--database", url)
+        for command in ("migrate", "drift", "check", "showmigrations", "inspectdb")
+    ]
+    for line in (f'"{url}" = 1', f'[tool.whimbrel.databases]\n"{url}" = "eu"'):
+        project.write("pyproject.toml", f"[tool.whimbrel]\n{line}\n")
+        ended.append(project.run("--traceback", "migrate"))
+    assert [each.code for each in ended] == [2] * 7
+    assert all("a URL, which is not shown" in each.err for each in ended)
+    assert not [each for each in ended if "s3cret" in each.out + each.err]
+
+
 def test_a_reader_that_goes_is_no_bug(project: Project, tmp_path: Path) -> None:
     project.chain("blog", 1)
     reading = project.start("showmigrations", "--offline")
