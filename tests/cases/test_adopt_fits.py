@@ -162,3 +162,27 @@ def test_names_alone_are_counted_and_taken_on_the_way(project: Inside) -> None:
         "SELECT conname FROM pg_constraint WHERE conrelid = 'a'::regclass AND contype <> 'n'"
     )
     assert {name for (name,) in rows} == {"db_a_pk", "db_a_n_uniq", "db_a_x_fk"}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_key_that_only_has_another_name_is_renamed(project: Inside) -> None:
+    """What PostgreSQL called the key is in the initial migration; the next one does not remove it."""
+    alembics(
+        project,
+        'sa.Column("n", sa.String(9))',
+        "CREATE TABLE a (id SERIAL PRIMARY KEY, n VARCHAR(8))",
+    )
+    project.do("adopt", "alembic", "--from-database")
+    assert project.do("makemigrations").out.splitlines()[1:] == [
+        "  Rename constraint a_pkey on a to the name made for it",
+        "  Alter field n of a",
+    ]
+    assert "RENAME CONSTRAINT a_pkey TO db_a_pk" in project.do("sqlmigrate", "db", "0002").out
+    key = "SELECT conname FROM pg_constraint WHERE conrelid = 'a'::regclass AND contype = 'p'"
+    for command, name in ((["migrate"], "db_a_pk"), (["migrate", "db", "0001"], "a_pkey")):
+        project.do(*command)
+        assert project.query(key) == [(name,)]
+        assert project.do("drift").err == "No drift.\n"
+    project.do("migrate")
+    assert project.do("makemigrations", "--check").err == "No changes.\n"
+    assert project.do("check").err == "Nothing found.\n"

@@ -28,6 +28,7 @@ from whimbrel.operations import (
     RenameConstraint,
     RenameIndex,
 )
+from whimbrel.operations.parts import is_said_by_fields
 from whimbrel.state.model import Model
 from whimbrel.state.options import ForeignKeyConstraint, Index, Part, PrimaryKeyConstraint, but
 
@@ -44,6 +45,14 @@ def rename_parts(work: Work) -> None:
                 if after is not None and after.value.name and before.name not in _shared(old, new):
                     come.remove(after)
                     _rename(work, new, before, after)
+                elif _loses_its_name(old, new, before):
+                    work.rename(new.app, RenameConstraint(new.name, before.name))
+
+
+def _loses_its_name(old: Model, new: Model, part: Part) -> bool:
+    """Whether a part is the primary key, of which the fields alone speak from now on."""
+    declared = any(isinstance(each.value, PrimaryKeyConstraint) for each in new.options.constraints)
+    return not declared and is_said_by_fields(old, part) and is_said_by_fields(new, part)
 
 
 def _renamed(before: Part, come: list[Part]) -> Part | None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
 from whimbrel.state.model import Model, part_members
-from whimbrel.state.options import Index, ModelConstraint, Part, but
+from whimbrel.state.options import Index, ModelConstraint, Part, PrimaryKeyConstraint, but
 from whimbrel.state.state import State, bound_part
 
 
@@ -168,8 +168,38 @@ class RemoveConstraint(_OfConstraint, _Remove):
     """A constraint goes."""
 
 
+@dataclass(frozen=True)
 class RenameConstraint(_OfConstraint, _Rename):
-    """A constraint gets another name."""
+    """A constraint gets another name; without one a primary key gets that which is made for it."""
+
+    new_name: str | None = None  # type: ignore[assignment]
+
+    def apply(self, app: str, state: State) -> State:
+        model = model_in(state, app, self.model_name, self)
+        parts = self._find(model, self.old_name)
+        if self.new_name is None and not all(is_said_by_fields(model, part) for part in parts):
+            raise StateError(
+                f"the fields of {self.old_name} do not say themselves that they are the primary key",
+                place=self.describe(),
+                mend="Give it a new name.",
+            )
+        return super().apply(app, state)
+
+    def describe(self) -> str:
+        if self.new_name is None:
+            return f"Rename constraint {self.old_name} on {self.model_name} to the name made for it"
+        return super().describe()
+
+    @property
+    def fragment(self) -> str:
+        return super().fragment if self.new_name else f"rename_{self.old_name}".lower()
+
+
+def is_said_by_fields(model: Model, part: Part) -> bool:
+    """Whether a constraint is the primary key that fields say themselves, under its own name."""
+    key = [each.name for each in model.fields if each.field.primary_key]
+    is_key = isinstance(part.value, PrimaryKeyConstraint) and not part.value.dialects
+    return is_key and list(part.value.fields) == key and not model.options.primary_key
 
 
 def _title(value: Any) -> str:
