@@ -86,8 +86,7 @@ def _take_over(work: Work, app: str) -> None:
     olds = {model.name: model for model in work.state.of_app(app)}
     news = {model.name: model for model in work.new.of_app(app)}
     passing = frozenset(f"{app}.{name}".lower() for name in (*olds, *news)) | _passing(work)
-
-    same = {name for name, model in olds.items() if model == news.get(name)}
+    same = {name for name in olds if name in news and _is_same(olds[name], news[name])}
 
     def score(was: str, now: str) -> float:
         old, new = olds[was], news[now]
@@ -98,6 +97,12 @@ def _take_over(work: Work, app: str) -> None:
         if f"{app}.{now}" in work.state:
             _put_aside(work, work.state.model(f"{app}.{now}"), {*olds, *news})
         _rename(work, work.state.model(work.whereabouts(f"{app}.{was}")), news[now])
+
+
+def _is_same(old: Model, new: Model) -> bool:
+    """Whether a model has the fields and the table that it had."""
+    fields = [{each.name: each.field for each in model.fields} for model in (old, new)]
+    return old.at == new.at and fields[0] == fields[1]
 
 
 def _put_aside(work: Work, model: Model, names: set[str]) -> None:

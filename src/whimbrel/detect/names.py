@@ -46,16 +46,15 @@ def _taken_over(work: Work, label: str) -> None:
     """Fields that have the name of another that was there, which makes room for them."""
     old, new = work.state.model(label), work.new.model(label)
     names = [each.name for each in old.fields], [each.name for each in new.fields]
-    same = {each.name for each in old.fields if each == new.find(each.name)}
+    before, after = ({each.name: each.field for each in model.fields} for model in (old, new))
+    same = {name for name in before if before[name] == after.get(name)}
 
     def score(was: str, now: str) -> float:
-        before, after = old.field(was), new.field(now)
-        if not alterable(before.field, after.field):
+        one, other = old.field(was), new.field(now)
+        if not alterable(one.field, other.field):
             return 0.0
-        is_same_column = (
-            was != now and before.field.has_column and _column(before) == _column(after)
-        )
-        return is_same_column + field_score(before.field, after.field, (now, now), near=True)
+        is_same_column = was != now and one.field.has_column and _column(one) == _column(other)
+        return is_same_column + field_score(one.field, other.field, (now, now), near=True)
 
     def kind(each: ModelField) -> Hashable:
         field = each.field
@@ -77,8 +76,8 @@ def _taken_over(work: Work, label: str) -> None:
             field = there.field.but(db_column=there.field.db_column and aside)
             _rename(work, label, there, there._replace(name=aside, field=field))
         place = work.whereabouts(f"{new.label}.{was}")
-        before = work.state.model(label).field(place.rpartition(".")[2])
-        _rename(work, label, before, new.field(now))
+        moved = work.state.model(label).field(place.rpartition(".")[2])
+        _rename(work, label, moved, new.field(now))
 
 
 def _of_same_parent(work: Work, label: str) -> None:
