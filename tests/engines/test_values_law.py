@@ -158,6 +158,8 @@ def is_same(new: Any, given: Any, found: Any) -> bool:
     """A text is the very same text; what is read as JSON is the same as JSON."""
     if isinstance(given, str) and isinstance(found, str) and isinstance(new, sa.JSON):
         return bool(given == found or json.loads(given) == json.loads(found))
+    if isinstance(found, dt.datetime) and found.tzinfo is None:  # SQLite keeps no zone
+        found = found.replace(tzinfo=given.tzinfo)
     return bool(found == given) and isinstance(found, bool) == isinstance(given, bool)
 
 
@@ -236,6 +238,9 @@ CARRIED = [
     ("uuid", "hex", KEY),
     ("uuid", "uuid as text", KEY),
     ("uuid as text", "uuid", KEY),
+    ("uuid as text", "text", KEY),
+    ("text", "uuid as text", str(KEY)),
+    ("strings", "text", []),
     ("moment", "text", MOMENT),
     ("moment", "aware", MOMENT),
     ("aware", "text", IN_UTC),
@@ -309,6 +314,9 @@ REFUSED = [
     ("text", "uuid", KEY.hex, "Uuid()"),
     ("hex", "uuid", KEY.hex.upper(), "Uuid()"),
     ("uuid", "short", KEY, "String(length=5)"),
+    ("text", "uuid as text", "7", "Uuid(native_uuid=False)"),
+    ("text", "uuid as text", KEY.hex, "Uuid(native_uuid=False)"),
+    ("date", "uuid as text", DAY, "Uuid(native_uuid=False)"),
     ("text", "enum", "angry", "Enum('happy', 'sad')"),
     ("enum", "one", "sad", "Enum('happy')"),
     ("json", "integer", "abc", "Integer()"),

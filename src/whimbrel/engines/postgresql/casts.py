@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sqlalchemy import Uuid
+
 from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.sources.types import build
 
 _SHAPE = re.compile(
     r"(?P<base>[^(\[]*)(?:\((?P<numbers>[^)]*)\))?(?P<rest>[^(\[]*)(?P<dims>(?:\[\d*\])*)"
@@ -32,6 +35,8 @@ class Shape:
     numbers: tuple[int, ...] = ()
     dimensions: int = 0
     is_enum: bool = False
+    #: A UUID that is kept as 32 characters.
+    is_hex: bool = False
 
     @property
     def family(self) -> str:
@@ -62,7 +67,9 @@ def shape(type: ColumnType) -> Shape:
     base = f"{found['base'].strip()}{found['rest']}"
     raw = (found["numbers"] or "").split(",")
     numbers = tuple(int(number) for number in raw if number.strip().lstrip("-").isdigit())
-    return Shape(text, base, numbers, found["dims"].count("["))
+    of = type.on("postgresql") if isinstance(type, Type) else type
+    is_hex = isinstance(build(of), Uuid) and base != "UUID"
+    return Shape(text, base, numbers, found["dims"].count("["), is_hex=is_hex)
 
 
 # -- under which settings ------------------------------------------------------------------------
@@ -103,6 +110,8 @@ def using(column: str, old: Shape, new: Shape) -> str | None:
     It knows every cast "in assignment": between numbers, between moments, to any text. It
     then refuses a value that does not fit, where a cast of ours would cut it off.
     """
+    if old.is_hex != new.is_hex:
+        return _of_hex(column, old, new)
     if old.dimensions or new.dimensions:
         return _of_arrays(column, old, new)
     special = _of_ranges(old, new) or _SPECIAL.get((old.family, new.family))
@@ -170,6 +179,18 @@ _SPECIAL = {
     ("BIT", "BIT"): "{column}::{type}",
     ("BIT VARYING", "BIT"): "{column}::{type}",
 }
+
+
+_UUID = Shape("UUID", "UUID")
+
+
+def _of_hex(column: str, old: Shape, new: Shape) -> str | None:
+    """A UUID that is kept as characters, by way of one that is not."""
+    if old.is_hex:
+        of = f"({column}::text::uuid)"
+        return using(of, _UUID, new) or f"{of}::{new.text}"
+    made = using(column, old, _UUID) or column
+    return f"replace(({made})::text, '-', '')"
 
 
 def _of_ranges(old: Shape, new: Shape) -> str | None:
@@ -250,7 +271,7 @@ def _array_of_json(column: str, new: Shape) -> str:
 
 def rewrites(old: Shape, new: Shape) -> bool:
     """Whether the table is written anew; True also where it cannot be told."""
-    if old.dimensions or new.dimensions or old.is_enum or new.is_enum:
+    if old.dimensions or new.dimensions or old.is_enum or new.is_enum or old.is_hex != new.is_hex:
         return old != new
     if old.text == new.text or (old.base, new.base) == ("CIDR", "INET"):
         return False
@@ -282,6 +303,8 @@ def _is_wider_number(old: Shape, new: Shape) -> bool:
 
 def may_fail(old: Shape, new: Shape) -> bool:
     """Whether a value may be there that the new type does not take."""
+    if old.is_hex != new.is_hex:
+        return True
     if old.family == new.family and not (old.dimensions or new.dimensions):
         return rewrites(old, new) and not _is_larger_integer(old, new)
     return new.family != "text" or bool(new.numbers) or old.base == "BYTEA"

@@ -22,7 +22,8 @@ def lost(column: str, old: Shape, new: Shape) -> str | None:
         return None
     if new.base == "JSONB" and old.family in ("json", "text") and not old.dimensions:
         return f"{_keys(column)} IS DISTINCT FROM {_keys(f'{column}::jsonb')}"
-    if old.family == new.family == "text" and new.base == "VARCHAR" and not old.dimensions:
+    plain = not (old.dimensions or new.dimensions or old.is_hex)
+    if plain and old.family == new.family == "text" and new.base == "VARCHAR":
         return f"char_length({column}) > {new.numbers[0]}"
     there = _cast(column, old, new)
     back = _cast(f"({there})", new, old)
@@ -55,7 +56,7 @@ def _is_carried(old: Shape, new: Shape) -> bool:
         return True
     if new.base in ("TEXT", "VARCHAR") and not new.numbers and not new.dimensions:
         return True
-    if old.dimensions or new.dimensions:
+    if old.dimensions or new.dimensions or old.is_hex or new.is_hex:
         return False
     if old.family == new.family:
         return _is_carried_in_family(old, new)
