@@ -269,6 +269,11 @@ def test_the_digest_of_what_was_executed_is_recorded(
     found = project.run("check", "--json").json["findings"]
     assert [each for each in found if each["code"] == "edited"] == []
     assert recorded
+    cache.unlink()
+    project.write("blog/constants.py", "SIZE = 30\n")
+    ended = project.run("migrate")
+    assert (ended.code, "Put what it imports back as it was" in ended.err) == (4, True), ended
+    assert "git checkout" not in ended.err  # the file is as it was
 
 
 # -- words, and what others wrote ------------------------------------------------------------

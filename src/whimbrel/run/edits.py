@@ -151,12 +151,18 @@ def _below(edit: Edit) -> list[str]:
 
 def mending(edits: list[Edit]) -> str:
     """What is to be done about edited files, with the commands for it."""
-    files = shlex.join(edit.file for edit in edits)
-    it, they = ("it", "it was") if len(edits) == 1 else ("them", "they were")
+    files = shlex.join(edit.file for edit in edits if edit.lines != ())
+    one = len(edits) == 1
+    it, they, imports = (
+        ("it", "it was", "it imports") if one else ("them", "they were", "they import")
+    )
+    back = f"Put {it} back as {they}: git checkout COMMIT -- {files}"
+    if not files:
+        back = f"Put what {imports} back as it was, or write into {it} what that was,"
     key = edits[0].node.key
-    which = f" {key[0]} {key[1]}" if len(edits) == 1 else ""
+    which = f" {key[0]} {key[1]}" if one else ""
     return (
-        f"Put {it} back as {they}: git checkout COMMIT -- {files}\n"
+        f"{back}\n"
         "and make the change in a new migration: whimbrel makemigrations\n"
         "Where the database has what is written there now, record that: "
         f"whimbrel migrate{which} --accept-edit"
