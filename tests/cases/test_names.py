@@ -420,6 +420,28 @@ def test_what_is_not_valid_is_adopted(created: Created) -> None:
     assert not created.drift()
 
 
+KEYED = """
+sa.Table("item", metadata, sa.Column("id", sa.{}, primary_key=True), sa.Column("n", sa.Integer){})
+"""
+
+
+@pytest.mark.parametrize("kind", ["BigInteger", "SmallInteger"])
+def test_a_key_that_counts_on_postgresql_alone_is_adopted(created: Created, kind: str) -> None:
+    """SQLite's create_all declares it BIGINT, which does not count; migrations make it count."""
+    created.said(KEYED.format(kind, "")).makemigrations()
+    created.create_all(created.ours)
+    created.query("INSERT INTO item (id, n) VALUES (7, 1)")
+    created.migrate(fake_initial=True, rename=is_postgresql(created))
+    assert not created.drift()
+    created.said(KEYED.format(kind, ', sa.CheckConstraint("n > 0", name="c")')).makemigrations()
+    created.migrate()
+    assert not created.drift()
+    assert created.query("SELECT id, n FROM item") == [(7, 1)]
+    created.migrate(Target("core", "0001"))
+    assert not created.drift()
+    assert created.query("SELECT id, n FROM item") == [(7, 1)]
+
+
 @only_postgresql
 def test_a_table_leaves_the_log_and_comes_back(created: Created) -> None:
     for prefixes, persistence in (([], "p"), (["UNLOGGED"], "u"), ([], "p")):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from whimbrel.engines.sqlite import ddl
 from whimbrel.engines.sqlite import expressions as e
 from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.engines.sqlite.tables import key_column
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
@@ -31,7 +32,25 @@ def respelled(found: Schema, wanted: Schema) -> Schema:
         _folded(at): _Words.of(table, known.get(_folded(at))) for at, table in found.tables.items()
     }
     tables = [words[_folded(at)].table(table, words) for at, table in found.tables.items()]
-    return replace(found, tables={table.at: table for table in tables})
+    return replace(
+        found, tables={each.at: _counting(each, wanted.tables.get(each.at)) for each in tables}
+    )
+
+
+def _counting(found: Table, wanted: Table | None) -> Table:
+    """A table whose key may be declared BIGINT or SMALLINT, as SQLAlchemy does: it does not count here.
+
+    Migrations make it INTEGER, so that it counts as on other databases; either holds the rows.
+    """
+    key = key_column(found)
+    if wanted is None or key is None or key != key_column(wanted):
+        return found
+    own, asked = found.column(key), wanted.column(key)
+    declared = SPELLING.type(own.type).upper()
+    if asked.generated is None or own.generated or declared not in ("BIGINT", "SMALLINT"):
+        return found
+    columns = (asked if each is own else each for each in found.columns)
+    return replace(found, columns=tuple(columns))
 
 
 def _folded(at: Name) -> Name:

@@ -111,7 +111,7 @@ def column_text(column: Column, table: Table) -> str:
         parts.append(f"DEFAULT {default_text(column.default, column)}")
     if not column.null:
         parts.append("NOT NULL")
-    if column.name == _key_column(table) and autoincrement(table):
+    if column.name == key_column(table) and autoincrement(table):
         parts.append(f"{_named(table.primary_key)}PRIMARY KEY AUTOINCREMENT")
     if column.computed is not None:
         expression = SPELLING.expression(column.computed.expression, table)
@@ -126,7 +126,7 @@ def _named(key: PrimaryKey | None) -> str:
 
 def column_type(column: Column, table: Table) -> str:
     """A column's type. What counts by itself must be spelled INTEGER (autoinc.html)."""
-    is_key = column.generated is not None and column.name == _key_column(table)
+    is_key = column.generated is not None and column.name == key_column(table)
     if is_key and has_rowid(table):
         return "INTEGER"
     spelled = SPELLING.type(column.type)
@@ -217,7 +217,7 @@ def _tail(table: Table) -> str:
     return " " + ", ".join(words) if words else ""
 
 
-def _key_column(table: Table) -> str | None:
+def key_column(table: Table) -> str | None:
     """The column that is the primary key by itself."""
     key = table.primary_key
     return key.columns[0] if key is not None and len(key.columns) == 1 else None
@@ -235,7 +235,7 @@ def autoincrement(table: Table) -> bool:
 
 def rowid_alias(table: Table) -> str | None:
     """The column that is the rowid: a primary key of one column, spelled INTEGER."""
-    name = _key_column(table)
+    name = key_column(table)
     column = next((each for each in table.columns if each.name == name), None)
     if column is None or not has_rowid(table):
         return None
