@@ -306,7 +306,7 @@ def _filled(text: str, place: str) -> str:
     def value(name: str) -> str:
         if not os.environ.get(name):
             raise ConfigError(
-                f"the environment variable {name} is not set",
+                f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}",
                 place=place,
                 mend=f"Set it: export {name}=...",
             )

@@ -80,6 +80,9 @@ def test_databases_by_alias(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert config.url() == "sqlite:///mine.db"
     with pytest.raises(ConfigError, match="EU_URL is not set") as caught:
         config.url("eu")
+    monkeypatch.setenv("EU_URL", "")
+    with pytest.raises(ConfigError, match="EU_URL is empty"):
+        config.url("eu")
     assert caught.value.place == f"{root / 'pyproject.toml'}: databases.eu"
     with pytest.raises(ConfigError, match="no database 'defualt'") as caught:
         config.url("defualt")
