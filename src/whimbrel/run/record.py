@@ -13,12 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
-from whimbrel.run import checkpoint, journal, recorder
+from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected, engine_of, limit_waiting
 from whimbrel.run.lock import LIMIT, refuse_endless
 from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
-from whimbrel.schema.table import Name
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
@@ -63,6 +62,8 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
     """The error of tables that somebody else has locked; None for another."""
     # Late, since to read takes no engine.
     from whimbrel.engines.base import Lock, Step
+    from whimbrel.run import checkpoint
+    from whimbrel.schema.table import Name
 
     engine = engine_of(connection.dialect.name)
     if not engine.is_lock_timeout(error):
@@ -82,10 +83,17 @@ def _read(connection: Connection) -> Record:
     entries = reversed(journal.entries(connection))
     applied = recorder.applied(connection)
     half_done = {(entry.app, entry.name): entry for entry in entries}
-    walked = checkpoint.walked(connection) if half_done else {}
+    walked = _walked(connection) if half_done else {}
     passed_over = recorder.passed_over(connection) if not applied else None
     connection.commit()
     return Record(applied, half_done, walked, passed_over, partial(_sources, connection))
+
+
+def _walked(connection: Connection) -> Mapping[Key, int]:
+    # Late, since hardly ever is anything half done.
+    from whimbrel.run import checkpoint
+
+    return checkpoint.walked(connection)
 
 
 def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]:
