@@ -29,6 +29,14 @@ metadata = sa.MetaData()
 """
 
 
+def create_all(metadata: sa.MetaData, bind: sa.Engine | sa.Connection) -> None:
+    """SQLAlchemy's, without its mark: keys that it added by themselves would be left out next time."""
+    metadata.create_all(bind)
+    for table in metadata.tables.values():
+        for key in table.foreign_key_constraints:
+            key._create_rule = None
+
+
 @dataclass
 class Created:
     """A project of one app, `core`, whose models are a MetaData. theirs: the other database."""
@@ -76,7 +84,7 @@ class Created:
 
     def create_all(self, url: str | None = None) -> None:
         engine = sa.create_engine(url or self.theirs)
-        self.imported().metadata.create_all(engine)
+        create_all(self.imported().metadata, engine)
         engine.dispose()
 
     def drift(self) -> Drift:

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 import catalog
 import catalog_sqlite
+from created import create_all
 from servers import PostgresServer
 from whimbrel.detect import detect
 from whimbrel.engines import Engine, Step, engine_for
@@ -80,7 +81,7 @@ def assert_like_create_all(metadata: sa.MetaData, databases: Databases) -> None:
     with databases.fresh() as connection:
         nothing = seen(connection, named)
         try:
-            metadata.create_all(connection)
+            create_all(metadata, connection)
         except sa.exc.DBAPIError:
             reject()  # no database has it: a key of text to an enum type, for one
         expected = seen(connection, named)
@@ -110,10 +111,10 @@ def assert_becomes(old: sa.MetaData, new: sa.MetaData, databases: Databases) -> 
         points.append(operation.apply(APP, points[-1]))
     assert detect(points[-1], after) == []
     with databases.fresh() as connection:
-        old.create_all(connection)
+        create_all(old, connection)
         there = seen(connection, given_names(old))
     with databases.fresh() as connection:
-        new.create_all(connection)
+        create_all(new, connection)
         wanted = seen(connection, given_names(new))
     for way in (points, [points[0], points[-1]]):
         with databases.fresh() as connection:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy.engine import Connection
 
+from created import create_all
 from lawful import shown
 from postgresql_cases import AUTHOR, CASES, linked
 from postgresql_live import (
@@ -405,7 +406,7 @@ def test_what_create_all_makes_is_what_the_models_say(
     metadata = sources.load(MODELS[name], Path.cwd(), name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        metadata.create_all(connection)
+        create_all(metadata, connection)
     connection.commit()
     wanted = lower(sources.read(metadata, "theirs"))
     left = [each for each in differences(connection, wanted) if not each.startswith("Rename")]

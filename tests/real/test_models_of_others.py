@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 import catalog
 import catalog_sqlite
+from created import create_all
 from projects import Project
 from servers import PostgresServer
 
@@ -89,11 +90,11 @@ def made(root: Path, models: Models, url: str, other: str) -> Site:
     return Site(project, models, other)
 
 
-def create_all(models: Models, url: str) -> None:
+def created_all(models: Models, url: str) -> None:
     module, attribute = models.place.split(":")
     found = getattr(importlib.import_module(module), attribute)
     engine = sa.create_engine(url)
-    getattr(found, "metadata", found).create_all(engine)
+    create_all(getattr(found, "metadata", found), engine)
     engine.dispose()
 
 
@@ -139,7 +140,7 @@ def test_models_of_others_come_and_go(site: Site) -> None:
     nothing = seen(project.url)
     project.do("makemigrations", "--no-input")
     project.do("migrate")
-    create_all(site.models, site.other)
+    created_all(site.models, site.other)
     assert nameless(seen(project.url)) == nameless(seen(site.other))
     assert project.do("makemigrations", "--check").err == "No changes.\n"
     assert project.do("drift").err == "No drift.\n"
@@ -151,7 +152,7 @@ def test_models_of_others_come_and_go(site: Site) -> None:
 @pytest.mark.parametrize("style", ["native", "sqlalchemy"])
 def test_tables_of_others_are_inspected_and_adopted(site: Site, style: str) -> None:
     project = site.project
-    create_all(site.models, project.url)
+    created_all(site.models, project.url)
     before = seen(project.url)
     project.configured("blog")
     project.write("blog/models.py")
