@@ -35,6 +35,16 @@ OWN_NAMES = {
         {"b": ("P", "b"), "c": ("Q", "c")},
         ["--rename=blog.T.a:b", "--rename=blog.T.b:c"],
     ),
+    "names alone swap": (
+        {"a": ("P", "a_id"), "b": ("Q", "b_id")},
+        {"b": ("P", "a_id"), "a": ("Q", "b_id")},
+        ["--rename=blog.T.a:b", "--rename=blog.T.b:a"],
+    ),
+    "names alone go round": (
+        {"a": ("P", "a_id"), "b": ("Q", "b_id"), "c": ("P", "c_id")},
+        {"b": ("P", "a_id"), "c": ("Q", "b_id"), "a": ("P", "c_id")},
+        ["--rename=blog.T.a:b", "--rename=blog.T.b:c", "--rename=blog.T.c:a"],
+    ),
     "columns alone swap": (
         {"a": ("P", "x"), "b": ("Q", "y")},
         {"a": ("P", "y"), "b": ("Q", "x")},
@@ -57,7 +67,8 @@ def test_columns_of_names_of_their_own_make_room(case: str, blog: Project) -> No
     key = "    {} = models.ForeignKey({}, models.CASCADE, db_column={!r}, null=True, related_name='+')"
 
     def says(columns: dict[str, tuple[str, str]]) -> str:
-        lines = [key.format(name, to, column) for name, (to, column) in columns.items()]
+        own = {name: None if at == f"{name}_id" else at for name, (_, at) in columns.items()}
+        lines = [key.format(name, to, own[name]) for name, (to, _) in columns.items()]
         return PARENTS + "class T(models.Model):\n" + "\n".join(lines)
 
     def rows(columns: dict[str, tuple[str, str]]) -> list[tuple[object, ...]]:

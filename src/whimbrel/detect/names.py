@@ -160,6 +160,8 @@ def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> No
     if before.field.has_column and _column(after) == _column(before):
         # The field alone is renamed: a number "author_id" that becomes the key "author".
         _pin(work, model, before, _column(before))
+    elif before.field.has_column and _is_there(work, label, before, after.name):
+        _pin(work, model, before, _free_column(work, label, before, after))
     others = apps_pointing_at(work.state, label, before.name)
     operation = RenameField(model.name, before.name, after.name)
     work.rename(model.app, operation, provides, needs, others)
@@ -179,14 +181,26 @@ def _let_go_of_columns(work: Work, label: str) -> None:
             and _column(after) != _column(each)
             and _is_anothers(_column(each), each.name, model)
         ):
-            there = {_column(one) for one in work.state.model(label).fields}
-            aside = free_name(_column(each), there | {_column(one) for one in model.fields})
-            _pin(work, model, each, aside if _column(after) in there else _column(after))
+            _pin(work, model, each, _free_column(work, label, each, after))
 
 
-def _is_anothers(column: str, name: str, new: Model) -> bool:
-    """Whether another field than that of a name has a column in the end."""
-    return any(_column(each) == column for each in new.fields if each.name != name)
+def _is_there(work: Work, label: str, before: ModelField, name: str) -> bool:
+    """Whether another field has, for now, the column that a field would get with a name."""
+    return _is_anothers(before.field.column_name(name), before.name, work.state.model(label))
+
+
+def _free_column(work: Work, label: str, before: ModelField, after: ModelField) -> str:
+    """The column that a field has in the end, or, while another has it, one that nobody has."""
+    models = work.state.model(label), work.new.model(label)
+    there, wanted = ({_column(each).lower() for each in model.fields} for model in models)
+    is_free = _column(after).lower() not in there
+    return _column(after) if is_free else free_name(_column(before), there | wanted)
+
+
+def _is_anothers(column: str, name: str, model: Model) -> bool:
+    """Whether another field than that of a name has a column, whatever its capitals (SQLite)."""
+    others = (_column(each) for each in model.fields if each.name != name)
+    return column.lower() in (each.lower() for each in others)
 
 
 def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:
