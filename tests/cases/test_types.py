@@ -699,6 +699,36 @@ def test_a_domain_that_was_changed_by_hand_is_drift(project: Others, case: str) 
     assert project.query(ALL_DOMAINS) == before
 
 
+@on_postgresql
+def test_checks_of_a_domain_with_any_name_are_taken_back(project: Others) -> None:
+    name = "Odd'%I $$x"
+    check = 'sa.text("VALUE > 0 AND VALUE < 90")'
+    project.table(f'"c", postgresql.DOMAIN({name!r}, sa.Integer, check={check})').make()
+    project.go()
+    before = project.query(ALL_DOMAINS)
+    project.query(f'ALTER DOMAIN "{name}" ADD CONSTRAINT "it\'s" CHECK (VALUE < 99)')
+    for statement in script_back(project.config, project.drift()).statements:
+        project.query(statement.sql)
+    assert not project.drift()
+    assert project.query(ALL_DOMAINS) == before
+
+
+@on_postgresql
+def test_a_check_that_somebody_added_to_a_domain_outlives_another_of_the_model(
+    project: Others,
+) -> None:
+    column = '"c", postgresql.DOMAIN("d", sa.Integer, check="VALUE > 0 AND VALUE < {}")'
+    project.table(column.format(90)).make()
+    project.go()
+    project.query("ALTER DOMAIN d ADD CONSTRAINT mine CHECK (VALUE <> 13)")
+    project.table(column.format(95)).make()
+    project.go()
+    assert project.query("SELECT conname FROM pg_constraint WHERE contypid = 'd'::regtype") == [
+        ("mine",),
+        ("d_check",),
+    ]
+
+
 #: What somebody does to an enum type, an identity or a sequence by hand, and what drift says of it.
 COUNTERS_BY_HAND = {
     "labels in another order": (

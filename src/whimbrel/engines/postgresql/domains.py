@@ -63,20 +63,23 @@ def _check(
 
 
 def _without_check(name: str, old: dict[str, Any]) -> str:
-    named = old.get("constraint_name")
-    if not named and " AND " in old["check"].args[0]:
-        # A database may have several, which are told as one.
-        return _ALL_CHECKS.format(name, text(name))
-    # PostgreSQL's own name for one without a name.
-    constraint = SPELLING.quote(named or f"{old['name']}_check")
-    return f"ALTER DOMAIN {name} DROP CONSTRAINT {constraint}"
+    check, named = old["check"].args[0], old.get("constraint_name")
+    own = named or f"{old['name']}_check"  # PostgreSQL's own name for one without a name.
+    if not named and " AND " in check:
+        return _CHECKS_TOLD_AS_ONE.format(text(name), text(own), text(check))
+    return f"ALTER DOMAIN {name} DROP CONSTRAINT {SPELLING.quote(own)}"
 
 
-_ALL_CHECKS = """DO $$ DECLARE one text; BEGIN
-    FOR one IN SELECT conname FROM pg_constraint WHERE contypid = {1}::regtype AND contype = 'c' LOOP
-        EXECUTE format('ALTER DOMAIN {0} DROP CONSTRAINT %I', one);
+# Several checks of a database are told as one. Of any others, which somebody added to the one of a
+# model, none goes. A tag of its own, since a name may have $$.
+_CHECKS_TOLD_AS_ONE = """DO $checks$ DECLARE one text; BEGIN
+    FOR one IN WITH k AS (SELECT * FROM pg_constraint WHERE contypid = {0}::regtype AND contype = 'c')
+        SELECT conname FROM k WHERE conname = {1} OR {2} =
+            (SELECT string_agg(pg_get_expr(conbin, 0), ' AND ' ORDER BY conname) FROM k)
+    LOOP
+        EXECUTE format('ALTER DOMAIN %s DROP CONSTRAINT %I', {0}::regtype, one);
     END LOOP;
-END $$"""
+END $checks$"""
 
 
 def _default(of: Any) -> str:
