@@ -609,6 +609,25 @@ def test_a_domain_gets_no_other_type_in_place(project: Others) -> None:
     assert "integer" in repr(project.query(ALL_DOMAINS))
 
 
+@on_postgresql
+@pytest.mark.parametrize("name", ["mail", "address"])
+def test_another_check_of_a_domain_that_arrays_are_of(project: Others, name: str) -> None:
+    """PostgreSQL refuses it where there is such a column; the way that is told then works."""
+    column = '"c", sa.ARRAY(postgresql.DOMAIN({!r}, sa.Text, check="VALUE LIKE {!r}"))'
+    project.table(column.format("mail", "%@%")).make()
+    project.go()
+    project.query("INSERT INTO t (id, c) VALUES (1, '{a@b.c}')")
+    project.table(column.format(name, "%@%.%")).make()
+    if name == "mail":
+        with pytest.raises(StepError, match='cannot alter type "mail"') as found:
+            project.go()
+        assert "Give the domain another name" in str(found.value.mend)
+        return
+    project.go()
+    assert project.query("SELECT CAST(c AS text) FROM t") == [("{a@b.c}",)]
+    assert not project.drift()
+
+
 def test_a_domain_with_another_type_on_sqlite(project: Others, theirs: str) -> None:
     domain = 'postgresql.DOMAIN("posint", sa.Integer, check="VALUE > 0")'
     project.table(f'"c", {domain}.with_variant(sa.Integer, "sqlite")')

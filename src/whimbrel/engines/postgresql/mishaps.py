@@ -50,7 +50,7 @@ _MENDS = {
     "migration in two.",
     "2BP01": "Something that the migrations do not know (a view, a function) depends on it: "
     "drop that first, and create it anew afterwards.",
-    "0A000": "This server cannot do it in this way: a view, a rule or a partition stands in the "
+    "0A000": "This server cannot do it in this way: a view, rule, trigger or partition stands in the "
     "way, or its version is too old.",
     "25001": "It runs in no transaction: write atomic = False in the class of its migration.",
     "25P02": "A statement before it failed, and the function went on: put what may fail into "
@@ -120,5 +120,10 @@ def _mend(state: str | None, step: Step | None, message: str) -> str | None:
         return (
             f"Rows are there already, and {change.table}.{change.column.name} takes no NULL: give "
             "it a default, a one-off default, or null=True."
+        )
+    if state == "0A000" and isinstance(change, c.AlterDomain):
+        return (
+            "Arrays are made of the domain, or other types, and PostgreSQL looks into none of them. Give "
+            "the domain another name: its columns are converted to the new one."
         )
     return _MENDS.get(state or "")
