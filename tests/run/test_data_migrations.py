@@ -526,6 +526,21 @@ def test_the_database_alone(rows: Rows) -> None:
         rows.query("SELECT more FROM blog_row")
 
 
+@pytest.mark.parametrize("columns", ["n integer NOT NULL", "n integer, CHECK (id < 0)"])
+def test_a_row_that_does_not_hold_stays_out_of_the_message(rows: Rows, columns: str) -> None:
+    """PostgreSQL's detail is all that the row has."""
+    table = f"CREATE TABLE other (id integer, said text, {columns})"
+    put = """
+def put(apps, editor):
+    editor.execute("INSERT INTO other (id, said) VALUES (7, %s)", ["secret" * 2])
+"""
+    rows.made().file("0002_x", f"RunSQL({table!r}, ''), RunPython(put)", put)
+    done = rows.project.run("migrate")
+    assert done.code == 5
+    assert "IntegrityError" in done.err
+    assert "secretsecret" not in done.out + done.err
+
+
 # -- looking -----------------------------------------------------------------------------------
 
 
@@ -538,7 +553,7 @@ def test_the_plan_and_the_printed_sql_show_them(rows: Rows) -> None:
     assert "-- Run Python function add: it cannot be shown as SQL\n" in script
     assert "UPDATE blog_row SET number = 3 WHERE '%' = '%';\n" in script
     back = rows.project.do("sqlmigrate", "blog", "0002", "--backwards").out
-    assert "-- undo: Run Python function add: it cannot be shown as SQL\n" in back
+    assert "-- undo: Run Python function take: it cannot be shown as SQL\n" in back
     found = rows.project.do("sqlmigrate", "blog", "0002", "--json").json["statements"]
     assert [each["sql"] for each in found if "note" in each] == [None]
 

@@ -49,8 +49,10 @@ class Data:
     @property
     def title(self) -> str:
         """What it does, for people."""
-        undo = "undo: " if self.backwards else ""
-        return undo + self.operation.describe()
+        operation = self.operation
+        if self.backwards and isinstance(operation, RunPython) and operation.reverse_code:
+            operation = RunPython(operation.reverse_code)
+        return f"undo: {operation.describe()}" if self.backwards else operation.describe()
 
 
 Part: TypeAlias = Step | Data

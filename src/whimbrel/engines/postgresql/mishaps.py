@@ -60,6 +60,8 @@ _MENDS = {
     "57014": "The statement ran longer than statement_timeout allows, or somebody cancelled it.",
 }
 
+#: Errors of NOT NULL and CHECK, whose detail is all that a row has: it belongs in nobody's log.
+_WHOLE_ROWS = frozenset({"23502", "23514"})
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05"})
 
 
@@ -87,9 +89,9 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
     inner: Any = getattr(error, "orig", None) or error
     diagnosis = getattr(inner, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(inner).strip()
-    detail = getattr(diagnosis, "message_detail", None)
-    said = f"{message} ({detail.rstrip('.')})" if detail else message
     state = state_of(error)
+    detail = None if state in _WHOLE_ROWS else getattr(diagnosis, "message_detail", None)
+    said = f"{message} ({detail.rstrip('.')})" if detail else message
     missing = _mend_of_missing(str(message)) if state == "42704" else None
     return said, missing or _mend(state, step, str(message))
 
