@@ -41,10 +41,10 @@ def importing() -> Iterator[None]:
 
 
 class _Finder:
-    """Finds modules as Python does, and has those below a directory imported with care."""
+    """Finds modules as Python does, and has those below certain directories imported with care."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = f"{root}{os.sep}"
+    def __init__(self) -> None:
+        self.roots: set[str] = set()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -52,16 +52,17 @@ class _Finder:
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or type(spec.loader) is not SourceFileLoader:
             return spec
-        if (spec.origin or "").startswith(self.root):
+        if (spec.origin or "").startswith(tuple(self.roots)):
             spec.loader = CarefulLoader(name, spec.loader.path)
         return spec
 
 
 def import_with_care(root: Path) -> None:
     """From now on, import the modules below a directory as their files are."""
-    if not any(
-        isinstance(each, _Finder) and each.root == f"{root}{os.sep}" for each in sys.meta_path
-    ):
+    finder = next((each for each in sys.meta_path if isinstance(each, _Finder)), None)
+    if finder is None:
+        finder = _Finder()
         # Before Python's own finder of files, after those for what is built in and frozen.
         place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
-        sys.meta_path.insert(place, _Finder(root))
+        sys.meta_path.insert(place, finder)
+    finder.roots.add(f"{root}{os.sep}")

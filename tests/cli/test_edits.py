@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from projects import CREATE, Project
+from whimbrel.bytecode import import_with_care
 
 MODELS = "from whimbrel import models\n\n\nclass Post(models.Model):\n    n = models.IntegerField(default={})\n"
 
@@ -48,6 +50,20 @@ def test_a_file_that_is_older_keeps_its_bytecode(tmp_path: Path) -> None:
     os.utime(models, (1, 1_000_000_000))
     whimbrel(tmp_path, "makemigrations")
     assert list((tmp_path / "blog" / "__pycache__").glob("models.*.pyc"))
+
+
+def test_of_several_projects_in_one_process_each_is_imported_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for name in ("one", "two"):
+        import_with_care(tmp_path / name)
+        (tmp_path / name).mkdir()
+        monkeypatch.syspath_prepend(str(tmp_path / name))
+        for value in range(2):
+            (tmp_path / name / f"kept_{name}.py").write_text(f"value = {value}")
+            assert importlib.import_module(f"kept_{name}").value == value
+            del sys.modules[f"kept_{name}"]
 
 
 # -- files that were applied
