@@ -137,3 +137,22 @@ def test_a_migrate_with_nothing_to_do_imports_no_migration(three: Project) -> No
     ended = three.run("migrate", env={**writing, "PYTHONVERBOSE": "1"})
     assert ended.code == 0
     assert "0001_m1" not in ended.err
+
+
+def test_the_way_back_that_stopped_in_the_middle_is_told_from_the_way_there(
+    anywhere: Project,
+) -> None:
+    """migrate alone is refused then; the same command goes on."""
+    anywhere.migration("blog", "0001_post", CREATE)
+    fails = (
+        "migrations.RunSQL('SELECT 1', 'SELECT nothing'),\n"
+        "        migrations.RunSQL('SELECT 1', 'SELECT 1')"
+    )
+    anywhere.migration("blog", "0002_more", fails, after=[("blog", "0001_post")], atomic=False)
+    anywhere.do("migrate")
+    assert anywhere.run("migrate", "blog", "0001").code == 5
+    noted = "[~] 0002_more  (half undone: run migrate APP NAME again, as before)"
+    assert noted in anywhere.do("showmigrations").out
+    assert (
+        "half undone\nFinish it first: run the same whimbrel migrate" in anywhere.run("drift").err
+    )

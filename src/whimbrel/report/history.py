@@ -22,6 +22,8 @@ _NOTES = {
     Mark.GHOST: "ghost: applied, and its file is gone",
 }
 
+_HALF_UNDONE = "half undone: run migrate APP NAME again, as before"
+
 
 def history_list(history: ShownHistory) -> str:
     """By app, each migration with its mark."""
@@ -69,7 +71,8 @@ def notes_of(shown: Shown) -> list[str]:
     """What is to be said of a migration that is not an ordinary one."""
     kept = "its source is kept" if shown.kept else None
     walked = f"{shown.walked:,} rows of its backfill are done" if shown.walked else None
-    notes = [*_of_squash(shown), _NOTES.get(shown.mark), walked, kept]
+    mark = _HALF_UNDONE if shown.backwards else _NOTES.get(shown.mark)
+    notes = [*_of_squash(shown), mark, walked, kept]
     return [note for note in notes if note]
 
 

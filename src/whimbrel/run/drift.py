@@ -130,7 +130,7 @@ def _refuse_half_done(record: Record) -> None:
         raise HistoryError(
             f"it is half {'undone' if entry.backwards else 'applied'}",
             place=label_of(key),
-            mend="Finish it first: whimbrel migrate.",
+            mend="Finish it first: run the same whimbrel migrate again.",
         )
 
 

@@ -45,7 +45,7 @@ class Shown:
     the database goes by it; one that goes on with the originals does not by their squash.
     ``counted``: whether it counts as applied, and is to be recorded by the next `migrate`.
     ``kept``: whether the record has the source of a ghost. ``walked``: how many rows backfills of
-    one that is half done have committed.
+    one that is half done have committed. ``backwards``: whether one is half undone.
     """
 
     app: str
@@ -58,6 +58,7 @@ class Shown:
     counted: bool = False
     kept: bool = False
     walked: int = 0
+    backwards: bool = False
 
     @property
     def label(self) -> str:
@@ -158,6 +159,7 @@ def _shown(history: History, node: Node, record: Record | None) -> Shown:
         replaces=_replaced(history, node.key),
         counted=node.key in history.counted,
         walked=record.walked.get(node.key, 0) if record else 0,
+        backwards=record is not None and _is_half_undone(record, node.key),
     )
 
 
@@ -169,6 +171,11 @@ def _mark(node: Node, record: Record | None, applied: Applied | None) -> Mark:
     if applied is None:
         return Mark.UNAPPLIED
     return Mark.EDITED if is_edited(applied.digest, node.digest) else Mark.APPLIED
+
+
+def _is_half_undone(record: Record, key: Key) -> bool:
+    """Whether a way back stopped in the middle of a migration."""
+    return key in record.half_done and record.half_done[key].backwards
 
 
 def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
