@@ -208,21 +208,22 @@ class Maker:
             if not all(own):
                 continue
             columns = [self.one_of(*each) for each in own]
-            if len(set(columns)) != len(columns):
+            others = [set(each.column_keys) for each in table.foreign_key_constraints]
+            if len(set(columns)) != len(columns) or {each.key for each in columns} in others:
                 continue
+            name = self.name()
             key = sa.ForeignKeyConstraint(
                 columns,
                 remote,
-                name=self.name(),
+                name=name,
                 use_alter=self.one_of(False, True),
                 onupdate=self.one_of(None, "CASCADE"),
                 ondelete=self.one_of(None, "CASCADE", "RESTRICT", "NO ACTION"),
                 **self.one_of({}, {}, {"deferrable": True}, {"initially": "DEFERRED"}),
-                **self.not_valid(),
+                # Added by itself, one that is NOT VALID is found by its name alone.
+                **(self.not_valid() if name else {}),
             )
-            others = [set(each.column_keys) for each in table.foreign_key_constraints]
-            if {each.key for each in columns} not in others:
-                table.append_constraint(self.on_some(key))
+            self.on_some(key)
 
     def targets(self, table: sa.Table) -> list[list[sa.Column[Any]]]:
         """What of a table a key may point at on every database: its keys."""
