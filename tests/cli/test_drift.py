@@ -421,6 +421,32 @@ def test_unmanaged_and_excluded_models_are_left_alone(anywhere: Project) -> None
     assert anywhere.do("drift").err == "No drift.\n"
 
 
+def test_a_column_that_the_models_alone_have_may_be_there(migrated: Project) -> None:
+    """Who made it by SQL said so of the models: it is not offered to be dropped."""
+    migrated.write(
+        "blog/migrations/0002_by_hand.py",
+        """
+from whimbrel import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0001_initial")]
+    operations = [
+        migrations.RunSQL("ALTER TABLE blog_post ADD COLUMN c INTEGER", migrations.RunSQL.noop),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AddField("Post", "b", models.IntegerField(null=True, db_column="c"))
+            ]
+        ),
+    ]
+""",
+    )
+    migrated.do("migrate")
+    assert migrated.do("drift").err == "No drift.\n"
+    assert "DROP" not in migrated.do("drift", "--sql").out
+    migrated.query("ALTER TABLE blog_post ADD COLUMN d INTEGER")
+    assert "only in the database" in migrated.run("drift").out
+
+
 def test_database_schemas(postgresql_url: str, tmp_path: Path) -> None:
     project = Project(tmp_path, postgresql_url).configured("blog")
     project.models(

@@ -14,7 +14,7 @@ from whimbrel.errors import HistoryError, ModelError, StateError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
-from whimbrel.operations.base import Operation
+from whimbrel.operations.base import Operation, States
 from whimbrel.run.comparing import Comparison, compare, covering, strangers, without_strangers
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.drift_words import Detail, Words
@@ -96,10 +96,12 @@ class _Search:
     def _compared(
         self, engine: Engine, connection: Connection, history: History, record: Record
     ) -> Comparison:
-        state = state_of_record(history, record)
-        covers = covering(self.config, state)
+        states = _states_of_record(history, record)
+        covers = covering(self.config, states.database)
         labels = self.apps or [app.label for app in self.config.apps]
-        found = compare(engine, connection, state, covers, labels)
+        found = compare(engine, connection, states.database, covers, labels)
+        if states.models is not states.database:
+            found = _without_what_models_have(found, lower(states.models))
         return _of_apps(found, self.apps) if self.apps else found
 
     def _made(
@@ -119,9 +121,21 @@ class _Search:
         )
 
 
-def state_of_record(history: History, record: Record) -> State:
-    """What the applied migrations lead to."""
-    return history.states_of(record.applied.keys() & history.graph.nodes.keys()).database
+def _states_of_record(history: History, record: Record) -> States:
+    """What the applied migrations lead to, of the models and in the database."""
+    return history.states_of(record.applied.keys() & history.graph.nodes.keys())
+
+
+def _without_what_models_have(found: Comparison, models: Schema) -> Comparison:
+    """Without live columns that the models alone have (SeparateDatabaseAndState): they may be there."""
+    tables = dict(found.live.tables)
+    for at, table in found.expected.tables.items():
+        if at in tables and at in models.tables:
+            own = {each.name for each in table.columns}
+            said = {each.name for each in models.tables[at].columns} - own
+            columns = (each for each in tables[at].columns if each.name not in said)
+            tables[at] = replace(tables[at], columns=tuple(columns))
+    return replace(found, live=replace(found.live, tables=tables))
 
 
 def _refuse_half_done(record: Record) -> None:
