@@ -233,7 +233,7 @@ def test_a_value_without_a_way_back_is_refused_in_our_words(
 #: A text, the type that reads it where that is asked for, and the value in SQL.
 READ = {
     "integer": ("IntegerField()", "007", "7"),
-    "decimal": ("DecimalField(max_digits=8, decimal_places=2)", "1.555", "1.56"),
+    "decimal": ("DecimalField(max_digits=8, decimal_places=2)", "1.556", "1.56"),
     "boolean": ("BooleanField()", "Yes", "true"),
     "moment": ("DateTimeField()", "2020-01-31T10:20", "'2020-01-31 10:20:00.000000'"),
     "uuid": ("UUIDField()", "123E4567-E89B-12D3-A456-426614174000", "'123e4567e89b12d3a456426614174000'"),
