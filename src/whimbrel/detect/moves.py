@@ -9,7 +9,7 @@ from whimbrel.detect.options import alterable_options
 from whimbrel.detect.plan import Token, has_field, has_key, has_model
 from whimbrel.detect.questions import MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.renames import Choice, Gone, model_score
-from whimbrel.detect.takeovers import free_name, put_aside, taken_names
+from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterModelOptions, AlterModelTable, MoveModel, RenameModel
 from whimbrel.state.model import Model
@@ -125,7 +125,7 @@ def _let_go_of_table(work: Work, label: str) -> None:
         name, schema = after.options.db_table, after.options.written_schema
     else:
         used = {each.name for each in there} | {each.db_table for each in work.new}
-        name, schema = free_name(model.db_table, used), model.options.written_schema
+        name, schema = unused_name(model.db_table, used), model.options.written_schema
     work.rename(model.app, AlterModelTable(model.name, name, schema), needs={has_model(label)})
 
 

@@ -9,7 +9,7 @@ from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.references import apps_pointing_at
 from whimbrel.detect.renames import Choice, Gone, field_score
-from whimbrel.detect.takeovers import free_name, put_aside, taken_names
+from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
 from whimbrel.detect.work import Work
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
@@ -46,15 +46,17 @@ def _taken_over(work: Work, label: str) -> None:
     """Fields that have the name of another that was there, which makes room for them."""
     old, new = work.state.model(label), work.new.model(label)
     names = [each.name for each in old.fields], [each.name for each in new.fields]
-    before, after = ({each.name: each.field for each in model.fields} for model in (old, new))
-    same = {name for name in before if before[name] == after.get(name)}
+    kept = ((each, new.find(each.name)) for each in old.fields)
+    same = {was.name for was, now in kept if now is not None and was.field == now.field}
 
     def score(was: str, now: str) -> float:
-        one, other = old.field(was), new.field(now)
-        if not alterable(one.field, other.field):
+        before, after = old.field(was), new.field(now)
+        if not alterable(before.field, after.field):
             return 0.0
-        is_same_column = was != now and one.field.has_column and _column(one) == _column(other)
-        return is_same_column + field_score(one.field, other.field, (now, now), near=True)
+        is_same_column = (
+            was != now and before.field.has_column and _column(before) == _column(after)
+        )
+        return is_same_column + field_score(before.field, after.field, (now, now), near=True)
 
     def kind(each: ModelField) -> Hashable:
         field = each.field
@@ -76,8 +78,8 @@ def _taken_over(work: Work, label: str) -> None:
             field = there.field.but(db_column=there.field.db_column and aside)
             _rename(work, label, there, there._replace(name=aside, field=field))
         place = work.whereabouts(f"{new.label}.{was}")
-        moved = work.state.model(label).field(place.rpartition(".")[2])
-        _rename(work, label, moved, new.field(now))
+        before = work.state.model(label).field(place.rpartition(".")[2])
+        _rename(work, label, before, new.field(now))
 
 
 def _of_same_parent(work: Work, label: str) -> None:
@@ -194,7 +196,7 @@ def _free_column(work: Work, label: str, before: ModelField, after: ModelField) 
     models = work.state.model(label), work.new.model(label)
     there, wanted = ({_column(each).lower() for each in model.fields} for model in models)
     is_free = _column(after).lower() not in there
-    return _column(after) if is_free else free_name(_column(before), there | wanted)
+    return _column(after) if is_free else unused_name(_column(before), there | wanted)
 
 
 def _is_anothers(column: str, name: str, model: Model) -> bool:

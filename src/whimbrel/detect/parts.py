@@ -51,8 +51,8 @@ def rename_parts(work: Work) -> None:
 
 def _loses_its_name(old: Model, new: Model, part: Part) -> bool:
     """Whether a part is the primary key, of which the fields alone speak from now on."""
-    declared = any(isinstance(each.value, PrimaryKeyConstraint) for each in new.options.constraints)
-    return not declared and is_said_by_fields(old, part) and is_said_by_fields(new, part)
+    declared = new.options.declared_key
+    return declared is None and is_said_by_fields(old, part) and is_said_by_fields(new, part)
 
 
 def _renamed(before: Part, come: list[Part]) -> Part | None:

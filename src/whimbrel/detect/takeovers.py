@@ -36,7 +36,8 @@ def taken_names(
     """Return old names with the names of others that they have now, by flags and after asking.
 
     parent: what they are names in ("blog.Post"). score: 0 where one cannot become the other.
-    same: the names of what did not change, which is most like itself. kinds: where they are given (not None), scores are those of the kinds, and not of each pair.
+    same: the names of what did not change, which is most like itself. kinds: where they are
+    given (not None), scores are those of the kinds, and not of each pair.
     """
     there = _There(olds, news, score, same, kinds)
     found: dict[str, str] = {}
@@ -110,13 +111,13 @@ class _There:
 
 def put_aside(work: Work, parent: str, name: str, used: Iterable[str]) -> str:
     """Return the name under which something makes room; questions go on to call it as it was."""
-    aside = free_name(name, used)
+    aside = unused_name(name, used)
     work.asides[f"{parent}.{aside}"] = f"{parent}.{name}"
     work.questioner.let_go(f"{parent}.{name}")
     return aside
 
 
-def free_name(name: str, used: Iterable[str]) -> str:
+def unused_name(name: str, used: Iterable[str]) -> str:
     """Return a name made of another that is not among those in use."""
     others = {each.lower() for each in used}
     return next(each for each in _names(name) if each.lower() not in others)

@@ -215,7 +215,7 @@ class Graph:
         if key[1] == LATEST:
             raise NodeError(
                 f"{wanted_by.label} wants the latest migration of its own app",
-                place=_place(wanted_by),
+                place=wanted_by.place,
                 mend="Name the migration that it comes after.",
             )
         return self._settled(key, wanted_by, runs_before=runs_before)
@@ -290,7 +290,7 @@ class Graph:
     def _missing(self, key: Key, wanted_by: Node | None = None) -> NodeError:
         app, name = key
         wants = f"{wanted_by.label} wants {label_of(key)}, and " if wanted_by else ""
-        place = _place(wanted_by) if wanted_by else None
+        place = wanted_by.place if wanted_by else None
         if app not in self._apps:
             listed = "Add it to apps in [tool.whimbrel], or take that dependency out."
             mend = did_you_mean(app, self._apps) or listed
@@ -324,10 +324,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"Did you mean {' or '.join(near)}?" if near else None
 
 
-def _place(node: Node) -> str | None:
-    return node.place
-
-
 def _cycle(nodes: Sequence[Node]) -> CycleError:
     # graphlib gives the path against the arrows: each is what the next one waits for.
     path = " -> ".join(node.label for node in reversed(nodes))
@@ -335,7 +331,7 @@ def _cycle(nodes: Sequence[Node]) -> CycleError:
     if squash is not None:
         return CycleError(
             f"the squash {squash.label} makes migrations wait for each other: {path}",
-            place=_place(squash) or squash.label,
+            place=squash.place or squash.label,
             mend="Each waits for the one after the arrow: what waits for a part of the squash, and "
             "what a part of it waits for, waits for all of it now. Delete its file, and squash in "
             "two parts: what comes before the others in this circle, and what comes after them.",
@@ -351,7 +347,7 @@ def _cycle(nodes: Sequence[Node]) -> CycleError:
 def _waits_for_its_own(squash: Node, key: Key) -> CycleError:
     return CycleError(
         f"it waits for {label_of(key)}, which it replaces",
-        place=_place(squash) or squash.label,
+        place=squash.place or squash.label,
         mend="Take that out of its dependencies, or of its run_before.",
     )
 

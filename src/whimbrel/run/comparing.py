@@ -286,8 +286,7 @@ def _of_ours(live: Schema, expected: Schema) -> Schema:
 
 def _domains(live: Schema, expected: Schema) -> dict[Name, Type]:
     """Those of the models, and those that tables use."""
-    used = Schema.of(tuple(live.tables.values())).domains
-    return {**_known(live.domains, expected.domains), **used}
+    return {**_known(live.domains, expected.domains), **live.used_domains}
 
 
 def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:

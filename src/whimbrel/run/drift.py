@@ -250,7 +250,7 @@ def _with_enums_of(live: Schema, expected: Schema) -> Schema:
         live,
         enums={**expected.enums, **kept},
         sequences=expected.sequences,
-        domains={**expected.domains, **Schema.of(tuple(live.tables.values())).domains},
+        domains={**expected.domains, **live.used_domains},
     )
 
 

@@ -324,6 +324,11 @@ class Schema:
         """Where the enum types are that its tables use."""
         return frozenset(enum.at for table in self.tables.values() for enum in table.enums)
 
+    @property
+    def used_domains(self) -> Mapping[Name, Type]:
+        """The domains that its tables use, by where they are."""
+        return Schema.of(tuple(self.tables.values())).domains
+
     def on(self, dialect: str) -> Schema:
         """The schema on a dialect; see `Table.on`."""
         return replace(self, tables={at: table.on(dialect) for at, table in self.tables.items()})

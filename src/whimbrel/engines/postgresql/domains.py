@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import named_types
-
 from whimbrel.engines.base import Hazard, Step
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
@@ -16,13 +14,11 @@ from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import said
 from whimbrel.schema.types import Type
-from whimbrel.sources.types import build
 
 
 def create_domain(change: c.CreateDomain, work: Work) -> Iterator[Step]:
     name = SPELLING.type(change.domain)
-    made: Any = named_types.CreateDomainType(build(change.domain))
-    yield Step(str(made.compile(dialect=SPELLING.dialect)), change, probe=w.has_type(name))
+    yield Step(SPELLING.create_domain(change.domain), change, probe=w.has_type(name))
 
 
 def drop_domain(change: c.DropDomain, work: Work) -> Iterator[Step]:

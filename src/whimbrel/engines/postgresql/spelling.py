@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import Range, named_types
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from whimbrel.engines.sql import Spelling
@@ -76,6 +76,11 @@ class PostgreSQLSpelling(Spelling):
     def bare_type(self, type: ColumnType) -> str:
         """A type without a collation of its own: ``VARCHAR(10)``."""
         return self.type(type).partition(" COLLATE ")[0]
+
+    def create_domain(self, domain: ColumnType) -> str:
+        """CREATE DOMAIN, with all that it says."""
+        made: Any = named_types.CreateDomainType(build(domain))
+        return str(made.compile(dialect=self.dialect))
 
     # -- columns
 

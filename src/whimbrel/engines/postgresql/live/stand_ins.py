@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy.dialects.postgresql import named_types
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.postgresql.live import catalog, columns
@@ -43,7 +41,6 @@ from whimbrel.schema.types import (
     in_sql,
     replace_enums,
 )
-from whimbrel.sources.types import build
 
 #: Where what is temporary is made.
 TEMPORARY = "pg_temp"
@@ -84,8 +81,7 @@ class StandIns:
     def of_domains(self) -> Iterator[tuple[str, str]]:
         """What makes each domain, what one is made of before it."""
         for name, domain in self.domains.items():
-            created: Any = named_types.CreateDomainType(build(self._temporary(domain)))
-            yield name, str(created.compile(dialect=SPELLING.dialect))
+            yield name, SPELLING.create_domain(self._temporary(domain))
 
     def with_domains(self, names: Collection[str]) -> StandIns:
         """With those domains alone that could be made."""
