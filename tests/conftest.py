@@ -31,6 +31,14 @@ NO_SERVER = "PostgreSQL cannot be tested here: "
 NO_POOLER = "PgBouncer cannot be tested here: "
 
 
+@pytest.fixture
+def project_root(tmp_path: Path) -> Path:
+    """An empty directory for a project; what is no part of it can stand beside it."""
+    root = tmp_path / "project"
+    root.mkdir()
+    return root
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresServer]:
     """One server for each process that runs tests (it starts in a third of a second).

@@ -52,10 +52,8 @@ else:
 
 
 @pytest.fixture
-def project(tmp_path: Path, database_url: str) -> Inside:
-    root = tmp_path / "project"
-    root.mkdir()
-    return Inside(root, database_url)
+def project(project_root: Path, database_url: str) -> Inside:
+    return Inside(project_root, database_url)
 
 
 def alembics(

@@ -16,10 +16,8 @@ sa.Table("a", metadata, sa.Column("id", sa.Integer, primary_key=True), {columns}
 
 
 @pytest.fixture
-def project(tmp_path: Path, database_url: str) -> Inside:
-    root = tmp_path / "project"
-    root.mkdir()
-    return Inside(root, database_url)
+def project(project_root: Path, database_url: str) -> Inside:
+    return Inside(project_root, database_url)
 
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -28,11 +28,9 @@ MOVED = 'migrations.AlterModelTable("Item", None, schema="")'
 
 
 @pytest.fixture
-def depot(tmp_path: Path, sqlite_url: str) -> Inside:
+def depot(project_root: Path, sqlite_url: str) -> Inside:
     """A project on SQLite whose one table is in a schema; no file is attached."""
-    root = tmp_path / "project"
-    root.mkdir()
-    project = Inside(root, sqlite_url).configured("core")
+    project = Inside(project_root, sqlite_url).configured("core")
     project.models("core", IN_DEPOT)
     return project
 

@@ -19,11 +19,9 @@ class Thing(models.Model):
 
 
 @pytest.fixture
-def things(tmp_path: Path, database_url: str) -> Inside:
+def things(project_root: Path, database_url: str) -> Inside:
     """A project with a table and a row, once on each database."""
-    root = tmp_path / "project"
-    root.mkdir()
-    project = Inside(root, database_url).configured("core")
+    project = Inside(project_root, database_url).configured("core")
     project.models("core", MODELS)
     project.do("makemigrations")
     project.do("migrate")

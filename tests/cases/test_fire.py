@@ -25,19 +25,15 @@ from whimbrel.run.events import Event, WaitingForLock, WaitingForRunner
 
 
 @pytest.fixture
-def anywhere(tmp_path: Path, database_url: str) -> Project:
+def anywhere(project_root: Path, database_url: str) -> Project:
     """An empty project, once on each database."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Project(root, database_url)
+    return Project(project_root, database_url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "pooled"])
-def everywhere(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
+def everywhere(project_root: Path, request: pytest.FixtureRequest) -> Project:
     """As `anywhere`, and behind a pooler too."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Project(root, request.getfixturevalue(f"{request.param}_url"))
+    return Project(project_root, request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.mark.parametrize("runners", [3], ids="hostile/01-{}-runners".format)
@@ -84,10 +80,8 @@ COLUMN = 'migrations.AddField("Row", "more", models.IntegerField(default=1))'
 
 
 @pytest.fixture
-def rows(tmp_path: Path, database_url: str) -> Rows:
-    root = tmp_path / "project"
-    root.mkdir()
-    return Rows(root, database_url)
+def rows(project_root: Path, database_url: str) -> Rows:
+    return Rows(project_root, database_url)
 
 
 def columns(rows: Rows) -> int:

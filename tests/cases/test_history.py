@@ -16,11 +16,9 @@ KEY = '("id", models.BigAutoField(primary_key=True))'
 
 
 @pytest.fixture
-def blog(tmp_path: Path, database_url: str) -> Project:
+def blog(project_root: Path, database_url: str) -> Project:
     """A project with an empty app, once on each database."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Inside(root, database_url).configured("blog")
+    return Inside(project_root, database_url).configured("blog")
 
 
 # -- django-users/03 -------------------------------------------------------------------------

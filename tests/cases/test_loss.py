@@ -20,11 +20,9 @@ from whimbrel.run.script import sql_migrate
 
 
 @pytest.fixture
-def rows(tmp_path: Path, database_url: str) -> Rows:
+def rows(project_root: Path, database_url: str) -> Rows:
     """An empty project; see `Rows.made`."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Rows(root, database_url)
+    return Rows(project_root, database_url)
 
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -16,18 +16,19 @@ from whimbrel.run.plan import Target
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def created(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Created]:
+def created(
+    request: pytest.FixtureRequest, tmp_path: Path, project_root: Path
+) -> Iterator[Created]:
     """A project and two empty databases of one kind."""
-    root = tmp_path / "project"
-    root.mkdir()
     if request.param == "sqlite":
-        made = Created(root, f"sqlite:///{tmp_path}/ours.db", f"sqlite:///{tmp_path}/theirs.db")
+        urls = (f"sqlite:///{tmp_path}/{name}.db" for name in ("ours", "theirs"))
+        made = Created(project_root, *urls)
         yield made
         made.close()
         return
     server: PostgresServer = request.getfixturevalue("postgresql_server")
     with server.fresh_database() as ours, server.fresh_database() as theirs:
-        made = Created(root, server.url(ours), server.url(theirs))
+        made = Created(project_root, server.url(ours), server.url(theirs))
         yield made
         made.close()
 

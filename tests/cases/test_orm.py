@@ -384,15 +384,13 @@ class Migration(migrations.Migration):
 
 
 def test_a_default_of_models_py_brings_no_live_models_along(
-    tmp_path: Path, database_url: str
+    project_root: Path, database_url: str
 ) -> None:
-    root = tmp_path / "project"
-    root.mkdir()
-    project = Project(root, database_url).configured("ref", "blog")
+    project = Project(project_root, database_url).configured("ref", "blog")
     project.models("ref", REF)
     project.models("blog", BLOG)
     project.do("makemigrations")
-    assert "import blog.models" in (root / "blog/migrations/0001_initial.py").read_text()
+    assert "import blog.models" in (project_root / "blog/migrations/0001_initial.py").read_text()
     project.write("blog/migrations/0002_fill.py", FILL)
     project.do("migrate")
     assert project.query("SELECT code, kind_id FROM blog_post") == [("x", 1)]

@@ -11,11 +11,9 @@ from projects import Project
 
 
 @pytest.fixture
-def blog(tmp_path: Path, database_url: str) -> Project:
+def blog(project_root: Path, database_url: str) -> Project:
     """A project with an empty app, once on each database."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Inside(root, database_url).configured("blog")
+    return Inside(project_root, database_url).configured("blog")
 
 
 #: What the keys point at and the columns that they have, before and after, and what is answered.
@@ -106,11 +104,9 @@ class Q(models.Model):
 """
 
 
-def test_tables_of_names_of_their_own_make_room(tmp_path: Path, database_url: str) -> None:
-    root = tmp_path / "project"
-    root.mkdir()
+def test_tables_of_names_of_their_own_make_room(project_root: Path, database_url: str) -> None:
     # Processes of their own: a process maps a table once.
-    blog = Project(root, database_url).configured("blog")
+    blog = Project(project_root, database_url).configured("blog")
     n, word = "n = models.IntegerField()", "word = models.CharField(max_length=9)"
     blog.models("blog", TABLES.format(n, "pt", word, "qt"))
     blog.do("makemigrations")

@@ -10,11 +10,9 @@ from projects import BLOG, Project
 
 
 @pytest.fixture
-def empty(tmp_path: Path, sqlite_url: str) -> Project:
+def empty(project_root: Path, sqlite_url: str) -> Project:
     """A directory with nothing in it."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Project(root, sqlite_url)
+    return Project(project_root, sqlite_url)
 
 
 @pytest.fixture
@@ -25,10 +23,8 @@ def project(empty: Project) -> Project:
 
 
 @pytest.fixture
-def anywhere(tmp_path: Path, database_url: str) -> Project:
+def anywhere(project_root: Path, database_url: str) -> Project:
     """A project as `project`, once on each database."""
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root, database_url).configured("blog")
+    made = Project(project_root, database_url).configured("blog")
     made.models("blog", BLOG)
     return made

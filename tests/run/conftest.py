@@ -10,8 +10,6 @@ from run.data import Rows
 
 
 @pytest.fixture
-def rows(tmp_path: Path, database_url: str) -> Rows:
+def rows(project_root: Path, database_url: str) -> Rows:
     """An empty project; see `Rows.made`."""
-    root = tmp_path / "project"
-    root.mkdir()
-    return Rows(root, database_url)
+    return Rows(project_root, database_url)
