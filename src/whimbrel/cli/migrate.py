@@ -158,7 +158,7 @@ def _merge_first(call: Call, app: str | None, *, others: bool) -> None:
 
 
 def _accept(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
-    from whimbrel.run.edits import accept_edits
+    from whimbrel.run.accept import accept_edits
 
     if others:
         raise click.UsageError("--accept-edit records, and does nothing else: give it alone.")
@@ -174,7 +174,7 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
 
 
 def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
-    from whimbrel.run.renamed import accept_renames
+    from whimbrel.run.accept import accept_renames
 
     if others:
         raise click.UsageError("--accept-rename records, and does nothing else: give it alone.")

@@ -1,4 +1,4 @@
-"""Applied migrations whose files do something else now: found, shown, accepted."""
+"""Applied migrations whose files do something else now: found, shown, refused."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import EditedError
 from whimbrel.history.node import Key, Node, is_edited
-from whimbrel.run.events import Listener, nobody
-from whimbrel.run.lock import LIMIT
-from whimbrel.run.plan import EVERYTHING, ZERO, Target
 from whimbrel.run.recording import source_of
 
 if TYPE_CHECKING:
@@ -43,14 +39,6 @@ class Edit:
         return self.lines or ((f"({self.why})",) if self.why else ())
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """What `accept_edits` recorded anew. ``database``: without its password."""
-
-    database: str
-    labels: tuple[str, ...] = ()
-
-
 def edited(nodes: Mapping[Key, Node], applied: Mapping[Key, Applied]) -> list[Node]:
     """Those of these nodes that do something else now than when they were applied."""
     return [
@@ -72,42 +60,6 @@ def refuse_edited(graph: Graph, record: Record) -> None:
     nodes = edited(graph.nodes, record.applied)
     if nodes:
         raise _refusal(edits_of(nodes, record))
-
-
-def accept_edits(
-    config: Config,
-    target: Target = EVERYTHING,
-    *,
-    alias: str = DEFAULT_ALIAS,
-    lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
-) -> Accepted:
-    """Record what edited files do now; nothing else is changed.
-
-    target: only of this app, or only this migration. Raises `NodeError` for a name that there
-    is not, `DatabaseError` and others where the database refuses.
-    """
-    # Late, since a run with nothing to do needs none of it.
-    from whimbrel.run.carrying import alone
-    from whimbrel.run.connect import database_of
-    from whimbrel.run.planning import history_for
-    from whimbrel.run.record import fitted, read, record_in
-
-    database = database_of(config, alias)
-    history, record = fitted(history_for(config, target), record_in(database, lock_timeout))
-    chosen = history.graph.nodes
-    if target.app is not None:
-        chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
-    if target.app is not None and target.name not in (None, ZERO):
-        node = history.node(target.app, str(target.name))
-        chosen = {node.key: node}
-    if not edited(chosen, record.applied):
-        return Accepted(database.shown)
-    with alone(database, lock_timeout, tell) as executor:
-        nodes = edited(chosen, read(executor.connection, lock_timeout).applied)
-        executor.prepare()
-        executor.renew(nodes)
-    return Accepted(database.shown, tuple(node.label for node in nodes))
 
 
 def _edit(node: Node, before: str | None) -> Edit:

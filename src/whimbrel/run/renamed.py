@@ -1,31 +1,19 @@
-"""Applied migrations whose files have another name now: recognised by what they do, and recorded anew."""
+"""Applied migrations whose files have another name now: recognised by what they do, and refused."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.run.events import Listener, Noticed, nobody
-from whimbrel.run.lock import LIMIT
-from whimbrel.run.plan import EVERYTHING, ZERO, Target
-from whimbrel.run.recording import row_of, source_of
+from whimbrel.run.events import Noticed
+from whimbrel.run.recording import source_of
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
     from whimbrel.run.record import Record
-
-
-@dataclass(frozen=True)
-class Renamings:
-    """What `accept_renames` recorded: old labels with new ones. ``database``: without its password."""
-
-    database: str
-    labels: Mapping[str, str]
 
 
 def renamings(history: History, record: Record) -> dict[Key, Node]:
@@ -97,43 +85,3 @@ def notice_of(found: Mapping[Key, Node]) -> Noticed:
     """The warning for an app's renamed files."""
     names = ", ".join(f"{node.label}: {said(key)}" for key, node in found.items())
     return Noticed(names, advice(found))
-
-
-def accept_renames(
-    config: Config,
-    target: Target = EVERYTHING,
-    *,
-    alias: str = DEFAULT_ALIAS,
-    lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
-) -> Renamings:
-    """Record the new names of applied migrations; nothing else is changed.
-
-    target: only of this app, or only the migration that has this name now. Raises `DatabaseError`
-    and others where the database refuses.
-    """
-    # Late, since a run with nothing to do needs none of it.
-    from whimbrel.run.carrying import alone
-    from whimbrel.run.connect import database_of
-    from whimbrel.run.planning import history_for
-    from whimbrel.run.record import fitted, read, record_in
-
-    database = database_of(config, alias)
-    files = history_for(config, target)
-    if not _of(target, renamings(*fitted(files, record_in(database)))):
-        return Renamings(database.shown, {})
-    with alone(database, lock_timeout, tell) as executor:
-        found = _of(target, renamings(*fitted(files, read(executor.connection))))
-        executor.prepare()
-        executor.rename({key: row_of(node) for key, node in found.items()})
-    return Renamings(database.shown, {label_of(key): node.label for key, node in found.items()})
-
-
-def _of(target: Target, found: Mapping[Key, Node]) -> dict[Key, Node]:
-    """Those of a target's app, and of its name or the beginning of one."""
-    beginning = "" if target.name in (None, ZERO) else str(target.name)
-    return {
-        key: node
-        for key, node in found.items()
-        if target.app in (None, node.app) and node.name.startswith(beginning)
-    }
