@@ -7,25 +7,23 @@ instance that is in a Session it is SQLAlchemy's too; of any other, Django's.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
+from whimbrel.orm.managers import Manager
+from whimbrel.orm.meta import Meta
+from whimbrel.orm.related import related_manager
+from whimbrel.orm.relations import Hop, hop_of
 from whimbrel.orm.relationships import relate_to_sqlalchemy
-
-if TYPE_CHECKING:
-    from whimbrel.orm.managers import Manager
-    from whimbrel.orm.meta import Meta
-    from whimbrel.orm.relations import Hop
+from whimbrel.orm.states import kept
 
 
 class Objects:
     """``Model.objects``: a manager of the class that it is asked of."""
 
     def __get__(self, instance: Any, owner: type[Any]) -> Manager:
-        from whimbrel.orm.managers import Manager
-
         if instance is not None:
             raise AttributeError("objects is the model's, not an instance's")
         return Manager(owner._meta)
@@ -46,9 +44,7 @@ class Accessor:
     @property
     def hop(self) -> Hop:
         """Where it leads."""
-        hop = self.meta.hop(self.name)
-        assert hop is not None
-        return hop
+        return hop_of(self.meta, self.name)
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
@@ -167,12 +163,4 @@ class ToMany(Accessor):
     """The rows that point at this, or that a table between leads to."""
 
     def of(self, instance: Any) -> Any:
-        from whimbrel.orm.related import related_manager
-
         return related_manager(instance, self.hop)
-
-
-def kept(instance: Any) -> dict[str, Any]:
-    """The rows that an instance's relations are known to lead to."""
-    found: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
-    return found

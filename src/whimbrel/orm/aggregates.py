@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from whimbrel.orm.expressions import Expression, type_of
+from whimbrel.orm.expressions import Expression, Resolver, type_of
 from whimbrel.schema.expressions import F
-
-if TYPE_CHECKING:
-    from whimbrel.orm.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -49,7 +46,7 @@ class Aggregate(Expression):
     def children(self) -> Iterable[Any]:
         return (self.expression, self.filter) if self.filter is not None else (self.expression,)
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         of = self.of(scope)
         type = type_of(self.output_field) or type_of(self.output) or of.type
         made: Any = self.called(of, type)
@@ -59,12 +56,12 @@ class Aggregate(Expression):
             made = sa.func.coalesce(made, scope.value(self.default, made), type_=type)
         return self.finished(made, type)
 
-    def windowed(self, scope: Scope) -> Element:
+    def windowed(self, scope: Resolver) -> Element:
         """The call alone, for a window."""
         of = self.of(scope)
         return self.called(of, type_of(self.output_field) or type_of(self.output) or of.type)
 
-    def of(self, scope: Scope) -> Element:
+    def of(self, scope: Resolver) -> Element:
         """What it is taken of."""
         return scope.value(self.expression)
 
@@ -86,7 +83,7 @@ class Count(Aggregate):
     function = "count"
     output = sa.Integer
 
-    def of(self, scope: Scope) -> Element:
+    def of(self, scope: Resolver) -> Element:
         if self.expression == F("*"):
             return sa.literal_column("*")
         return super().of(scope)

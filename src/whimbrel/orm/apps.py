@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import MissingModel, NotALabel
-from whimbrel.orm.building import build
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
 
 
 class Apps:
@@ -32,10 +28,12 @@ class Apps:
         self,
         state: State,
         connection: Connection,
-        alias: str = "default",
-        others: Mapping[str, Connection] | None = None,
+        alias: str,
+        others: Mapping[str, Connection] | None,
+        build: Callable[[Apps, Model], type[Any]],
     ) -> None:
         self.state = state
+        self._build = build
         self.alias = alias
         self.connections: dict[str, Connection] = {**(others or {}), alias: connection}
         self.metadata = sa.MetaData()
@@ -103,17 +101,12 @@ class Apps:
         key = label.lower()
         found = self._built.get(key)
         if found is None:
-            found = build(self, self.model(label))
+            found = self._build(self, self.model(label))
             self._built[key] = found
             self._join_to_others(found._meta)
             # Instances are made outside of SQLAlchemy's queries, which would see to it.
             self.registry.configure()
         return found
-
-    def meta(self, label: str) -> Meta:
-        """What is known of a model."""
-        meta: Meta = self.built(label)._meta
-        return meta
 
     def model(self, label: str) -> Model:
         """The model as a value: of the state, or that of a table between two. Raises `MissingModel`."""
@@ -130,7 +123,7 @@ class Apps:
         """Make known the model of a many-to-many field's own table."""
         self._between.setdefault(model.label.lower(), model)
 
-    def _join_to_others(self, new: Meta) -> None:
+    def _join_to_others(self, new: Any) -> None:
         """Foreign keys between the tables that there are by now: ``select(A).join(B)`` wants them."""
         for model in self._built.values():
             model._meta.constrain(new)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whimbrel.errors import MissingRow, ModelError, SeveralRows
 from whimbrel.orm.accessors import Forward, Objects, ReverseOne, ToMany
-from whimbrel.orm.meta import Meta
+from whimbrel.orm.apps import Apps
+from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.models import HistoricalModel, load_missing
-from whimbrel.orm.relations import names_of
+from whimbrel.orm.referrers import names_of
 from whimbrel.orm.types import Address, historical, own_of
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
@@ -18,9 +19,6 @@ from whimbrel.state.columns import column_types
 from whimbrel.state.fields import Field, ForeignKey, GenericIPAddressField, ManyToManyField
 from whimbrel.state.model import Model
 from whimbrel.state.options import Options, PrimaryKeyConstraint
-
-if TYPE_CHECKING:
-    from whimbrel.orm.apps import Apps
 
 
 def build(apps: Apps, value: Model) -> type[Any]:
@@ -48,7 +46,7 @@ def _parent(apps: Apps, value: Model) -> Meta | None:
             place=value.place,
             mend="Use schema_editor.execute() on its tables.",
         )
-    return apps.meta(value.bases[0]) if value.bases else None
+    return meta_of(apps, value.bases[0]) if value.bases else None
 
 
 def _class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.relations import pointing_at
+from whimbrel.orm.meta import Meta, meta_of
+from whimbrel.orm.referrers import pointing_at
+from whimbrel.orm.relations import hop_of
 from whimbrel.state.fields import ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import OnDelete
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
 
 Key = tuple[Any, ...]
 
@@ -61,7 +60,7 @@ class _Cascade:
     def follow(self, meta: Meta, keys: list[Key]) -> None:
         """What points at rows of a model."""
         for label, name, relation in pointing_at(meta.apps.state, meta.value):
-            owner = meta.apps.meta(label)
+            owner = meta_of(meta.apps, label)
             if isinstance(relation, ForeignKey) and relation.db_constraint:
                 self._along(owner, name, relation, meta, keys)
             elif isinstance(relation, ManyToManyField) and relation.through is None:
@@ -110,8 +109,8 @@ class _Cascade:
 
     def _cut(self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool) -> None:
         """Take the rows of a table between."""
-        hop = owner.hop(name)
-        assert hop is not None and hop.between is not None
+        hop = hop_of(owner, name)
+        assert hop.between is not None
         between = hop.between
         column = between.meta.by_name[between.near if near else between.far].table_column
         for where in _chunks(meta, keys):

@@ -264,7 +264,7 @@ class Chain:
         return type(self)(query.filtered(condition))
 
     def __getattr__(self, name: str) -> Any:
-        raise unknown_method("a queryset", name)
+        raise unknown_method("a queryset", name, type(self))
 
 
 def _label(expression: Any, number: int) -> str:
@@ -288,17 +288,15 @@ _INSTEAD = {
 }
 
 
-def unknown_method(of: str, name: str) -> Exception:
-    """The error for a method that there is not."""
-    from whimbrel.orm.queryset import QuerySet
-
+def unknown_method(of: str, name: str, kind: type[Any]) -> Exception:
+    """The error for a method that there is not. ``kind``: the class that has those that there are."""
     if name == "_raw_delete":
         return QueryAttributeError(f"{of} has no {name!r}", mend="delete() is one statement here.")
     if name.startswith("_"):
         return AttributeError(name)
     if name in _INSTEAD:
         return QueryAttributeError(f"{of} has no {name!r}", mend=_INSTEAD[name])
-    there = [each for each in dir(QuerySet) if not each.startswith("_")]
+    there = [each for each in dir(kind) if not each.startswith("_")]
     near = difflib.get_close_matches(name, there, n=1)
     return QueryAttributeError(
         f"{of} has no {name!r}",

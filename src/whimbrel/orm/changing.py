@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,13 +12,11 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import QueryError
 from whimbrel.orm.cascading import cascade, cascades
 from whimbrel.orm.compiling import Compiler
+from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query import Annotation, Query
+from whimbrel.orm.relations import find_hop
 from whimbrel.orm.scope import Scope
 from whimbrel.orm.types import is_expression, stored
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import BoundField, Meta
-    from whimbrel.orm.queryset import QuerySet
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -67,9 +65,8 @@ def _chosen(query: Query) -> list[Element]:
 # -- UPDATE
 
 
-def update(queryset: QuerySet, values: Mapping[str, Any]) -> int:
+def update(connection: Connection, query: Query, values: Mapping[str, Any]) -> int:
     """Write values to the rows; gives how many there were."""
-    query = queryset.query
     fields = {name: _writable(query.meta, name) for name in values}
     parts = {field.meta for field in fields.values()}
     if query.empty or not fields:
@@ -78,8 +75,8 @@ def update(queryset: QuerySet, values: Mapping[str, Any]) -> int:
     if parts == {query.meta}:
         given = {field.column: _new(query, field, values[name]) for name, field in fields.items()}
         statement = sa.update(query.meta.table).where(*where).values(given)
-        return queryset.connection.execute(statement).rowcount
-    return _update_parts(queryset, {field: values[name] for name, field in fields.items()})
+        return connection.execute(statement).rowcount
+    return _update_parts(connection, query, {field: values[name] for name, field in fields.items()})
 
 
 def _writable(meta: Meta, name: str) -> BoundField:
@@ -95,7 +92,7 @@ def _new(query: Query, field: BoundField, value: Any) -> Element:
     """A value in an UPDATE; one that other tables have a say in is a SELECT of its own."""
     column = field.table_column
     if not is_expression(value):
-        hop = query.meta.hop(field.name) if field.is_relation else None
+        hop = find_hop(query.meta, field.name) if field.is_relation else None
         if hop is not None and hasattr(value, "_meta"):
             value = getattr(value, hop.remote)
         value = stored(value, column.type, f"{query.meta.label}.{field.name}")
@@ -121,10 +118,9 @@ def _of_its_group(meta: Meta, query: Query, value: Any, column: Any) -> Element:
     return inner.select([element]).where(*same).limit(1).scalar_subquery()  # type: ignore[no-any-return]
 
 
-def _update_parts(queryset: QuerySet, values: Mapping[BoundField, Any]) -> int:
+def _update_parts(connection: Connection, query: Query, values: Mapping[BoundField, Any]) -> int:
     """The rows lie in several tables: their keys are read first, each table is written then."""
-    query = queryset.query
-    rows = queryset.connection.execute(_keys(query)).all()
+    rows = connection.execute(_keys(query)).all()
     found = len(rows)
     for part in query.meta.lineage:
         own = {field.name: value for field, value in values.items() if field.meta is part}
@@ -137,14 +133,12 @@ def _update_parts(queryset: QuerySet, values: Mapping[BoundField, Any]) -> int:
 # -- DELETE
 
 
-def delete(queryset: QuerySet) -> tuple[int, dict[str, int]]:
+def delete(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
     """Delete the rows; gives how many there were, and the same by model."""
-    query = queryset.query
     if query.empty:
         return 0, {}
-    connection = queryset.connection
     if query.meta.parent is not None:
-        return _delete_with_parents(queryset)
+        return _delete_with_parents(connection, query)
     if not cascades(connection):
         rows = connection.execute(_keys(query)).all()
         cascade(connection, query.meta, [tuple(row) for row in rows])
@@ -153,11 +147,11 @@ def delete(queryset: QuerySet) -> tuple[int, dict[str, int]]:
     return number, {query.meta.label: number} if number else {}
 
 
-def _delete_with_parents(queryset: QuerySet) -> tuple[int, dict[str, int]]:
+def _delete_with_parents(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
     """A row in several tables: its own part goes first, then that in its parent's table."""
-    meta, connection = queryset.query.meta, queryset.connection
-    keys = [row[0] for row in connection.execute(_keys(queryset.query))]
-    own = Query(meta, queryset.query.alias)
+    meta = query.meta
+    keys = [row[0] for row in connection.execute(_keys(query))]
+    own = Query(meta, query.alias)
     for some in (keys[at : at + 900] for at in range(0, len(keys), 900)):
         column = meta.pk.table_column
         if not cascades(connection):
@@ -172,11 +166,14 @@ def _delete_with_parents(queryset: QuerySet) -> tuple[int, dict[str, int]]:
 
 
 def on_conflict(
-    queryset: QuerySet, ignore: bool, update_fields: Iterable[str], unique_fields: Iterable[str]
+    connection: Connection,
+    meta: Meta,
+    ignore: bool,
+    update_fields: Iterable[str],
+    unique_fields: Iterable[str],
 ) -> Callable[[Any], Any]:
     """What makes an INSERT of rows that lets those be that are there, or updates them."""
-    meta = queryset.query.meta
-    insert = _insert_of(queryset.connection)
+    insert = _insert_of(connection)
     targets = [meta.get_field(name).column for name in unique_fields]
     written = [meta.get_field(name).column for name in update_fields]
     if not ignore and not (targets and written):

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import UnaryExpression
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.conditions import columns_of, split
+from whimbrel.orm.conditions import split
+from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query import Annotation, Filter, Query
-from whimbrel.orm.scope import Scope
+from whimbrel.orm.relations import Hop, find_hop
+from whimbrel.orm.scope import Scope, columns_of
 from whimbrel.orm.windows import Window
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import BoundField, Meta
-    from whimbrel.orm.relations import Hop
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -125,7 +123,7 @@ class Compiler:
     def _related(self, part: Part, names: list[str], hops: tuple[Hop, ...]) -> None:
         if not names:
             return
-        hop = part.meta.hop(names[0])
+        hop = find_hop(part.meta, names[0])
         if hop is None or hop.many:
             raise self._not_one(part.meta, names[0], hop)
         there = next((each for each in part.below if each.name == names[0]), None)

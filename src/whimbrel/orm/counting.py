@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from whimbrel.orm.compiling import Compiler, compiled
 from whimbrel.orm.query import Query
 from whimbrel.orm.scope import Scope
-
-if TYPE_CHECKING:
-    from whimbrel.orm.queryset import QuerySet
 
 
 def _is_whole(query: Query) -> bool:
@@ -34,25 +32,25 @@ def bare(query: Query, outer: Scope | None = None) -> Any:
     return compiler.select([sa.literal(1).label("one")])
 
 
-def exists(queryset: QuerySet) -> bool:
+def exists(connection: Connection, query: Query) -> bool:
     """Whether there is a row."""
-    query = queryset.query.but(lock=None)
+    query = query.but(lock=None)
     if query.empty:
         return False
     rows = bare(query).limit(1) if not query.is_sliced else bare(query)
-    return queryset.connection.execute(rows).first() is not None
+    return connection.execute(rows).first() is not None
 
 
-def count(queryset: QuerySet) -> int:
+def count(connection: Connection, query: Query) -> int:
     """How many rows there are."""
-    query = queryset.query.but(lock=None, related=())
+    query = query.but(lock=None, related=())
     if query.empty:
         return 0
     if _is_whole(query):
         select = sa.select(sa.func.count()).select_from(bare(query).subquery())
     else:
         select = Compiler(query.but(order=())).select([sa.func.count().label("number")])
-    return int(queryset.connection.execute(select).scalar_one())
+    return int(connection.execute(select).scalar_one())
 
 
 class _Whole(Scope):
@@ -73,9 +71,9 @@ class _Whole(Scope):
         return self.named(name), (), None
 
 
-def aggregate(queryset: QuerySet, given: Mapping[str, Any]) -> dict[str, Any]:
+def aggregate(connection: Connection, query: Query, given: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each name."""
-    query = queryset.query.but(lock=None, related=())
+    query = query.but(lock=None, related=())
     if query.empty:
         query = query.but(empty=False, steps=(), low=0, high=0, combined=None)
     if _is_whole(query):
@@ -88,7 +86,7 @@ def aggregate(queryset: QuerySet, given: Mapping[str, Any]) -> dict[str, Any]:
             compiler.scope.annotations[name] = element
             columns.append(element.label(name))
         select = compiler.select(columns)
-    return dict(queryset.connection.execute(select).mappings().one())
+    return dict(connection.execute(select).mappings().one())
 
 
 def _of_whole(query: Query, given: Mapping[str, Any]) -> Any:

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.scope import plain_value
-from whimbrel.orm.types import historical, is_expression
+from whimbrel.orm.types import historical, is_expression, plain_value
 from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
 from whimbrel.sources.types import build
 from whimbrel.state.fields import Field
 
-if TYPE_CHECKING:
-    from whimbrel.orm.scope import Scope
-
 Element = sa.sql.ColumnElement[Any]
+
+
+class Resolver(Protocol):
+    """What makes SQLAlchemy's elements of expressions: the scope of the statement that they are in."""
+
+    @property
+    def outer(self) -> Resolver | None:
+        """The scope around this one."""
+
+    def named(self, name: str) -> Element:
+        """The value of a field, by its name or its path."""
+
+    def value(self, value: Any, like: Any = None) -> Element:
+        """An expression, or a plain value of the type of ``like``."""
+
+    def source(self, value: Any) -> Element:
+        """The same, but text is a field's name."""
+
+    def resolved(self, value: Any) -> Element:
+        """An expression."""
+
+    def condition(self, given: Any) -> Element:
+        """A condition."""
+
+    def order(self, given: Any) -> Element:
+        """What rows are put in order by."""
 
 
 class Expression(Combinable):
@@ -51,7 +73,7 @@ class Expression(Combinable):
     def __hash__(self) -> int:
         return hash(repr(self))
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         """It as SQLAlchemy's, in a scope."""
         raise NotImplementedError
 
@@ -93,10 +115,10 @@ class Value(Expression):
         self.value = value
         self.output_field = output_field
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return plain_value(self.value, type_of(self.output_field))
 
-    def resolve_like(self, scope: Scope, like: Any) -> Element:
+    def resolve_like(self, scope: Resolver, like: Any) -> Element:
         """It with the type of what it is written to, or compared with."""
         return plain_value(self.value, type_of(self.output_field) or like.type)
 
@@ -111,7 +133,7 @@ class ExpressionWrapper(Expression):
     def children(self) -> Iterable[Any]:
         return (self.expression,)
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         made: Element = sa.type_coerce(scope.value(self.expression), type_of(self.output_field))
         return made
 
@@ -140,10 +162,10 @@ class Case(Expression):
     def children(self) -> Iterable[Any]:
         return (*self.branches, self.default)
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return self.resolve_like(scope, None)
 
-    def resolve_like(self, scope: Scope, like: Any) -> Element:
+    def resolve_like(self, scope: Resolver, like: Any) -> Element:
         """It with plain values of the type of the column that it is written to."""
         values = [branch.then for branch in self.branches]
         like = like if like is not None else self._like(scope, [*values, self.default])
@@ -156,7 +178,7 @@ class Case(Expression):
         ]
         return sa.case(*whens, else_=default)
 
-    def _like(self, scope: Scope, values: Iterable[Any]) -> Any:
+    def _like(self, scope: Resolver, values: Iterable[Any]) -> Any:
         type = type_of(self.output_field)
         if type is not None:
             return _Typed(type)
@@ -197,7 +219,7 @@ class Func(Expression):
     def children(self) -> Iterable[Any]:
         return self.expressions
 
-    def arguments(self, scope: Scope) -> list[Element]:
+    def arguments(self, scope: Resolver) -> list[Element]:
         """The arguments as SQLAlchemy's."""
         return [scope.source(each) for each in self.expressions]
 
@@ -210,7 +232,7 @@ class Func(Expression):
             return type_of(self.output)
         return arguments[0].type if arguments else sa.types.NullType()
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         arguments = self.arguments(scope)
         return self.made(arguments, self.type(arguments))
 

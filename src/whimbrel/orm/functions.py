@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.orm import lookups, spelling
-from whimbrel.orm.expressions import Expression, Func, Value
+from whimbrel.orm.expressions import Expression, Func, Resolver, Value
 from whimbrel.orm.types import JSON, Moment
 from whimbrel.schema.expressions import Combinable
-
-if TYPE_CHECKING:
-    from whimbrel.orm.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -26,7 +23,7 @@ def _values(*given: Any) -> tuple[Any, ...]:
     )
 
 
-def _alike(scope: Scope, given: tuple[Any, ...]) -> list[Element]:
+def _alike(scope: Resolver, given: tuple[Any, ...]) -> list[Element]:
     """Arguments, plain values among them of the type of the first that has one."""
     made = [None if isinstance(each, Value) else scope.source(each) for each in given]
     like = next((each for each in made if each is not None), None)
@@ -41,14 +38,14 @@ class Coalesce(Func):
 
     function = "coalesce"
 
-    def arguments(self, scope: Scope) -> list[Element]:
+    def arguments(self, scope: Resolver) -> list[Element]:
         return _alike(scope, self.expressions)
 
 
 class Greatest(Func):
     """The greatest of several; on SQLite NULL where one of them is."""
 
-    def arguments(self, scope: Scope) -> list[Element]:
+    def arguments(self, scope: Resolver) -> list[Element]:
         return _alike(scope, self.expressions)
 
     def made(self, arguments: list[Element], type: Any) -> Element:
@@ -68,7 +65,7 @@ class NullIf(Func):
     function = "nullif"
     arity = 2
 
-    def arguments(self, scope: Scope) -> list[Element]:
+    def arguments(self, scope: Resolver) -> list[Element]:
         return _alike(scope, self.expressions)
 
 
@@ -230,7 +227,7 @@ class Cast(Func):
 class Now(Expression):
     """This moment."""
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return spelling.now(type_=Moment())
 
 
@@ -305,12 +302,12 @@ class KeyTransform(Expression):
         self.key = key
         self.expression = expression
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return spelling.JsonValueAt(scope.source(self.expression), (self.key,), type_=JSON)
 
 
 class KeyTextTransform(KeyTransform):
     """The text that stands under a key of a JSON field."""
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return spelling.JsonTextAt(scope.source(self.expression), (self.key,), type_=sa.Text())

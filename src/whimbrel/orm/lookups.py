@@ -6,28 +6,24 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
 from whimbrel.orm import spelling
+from whimbrel.orm.expressions import Resolver
 from whimbrel.orm.types import JSON, Address, Moment, is_expression
-
-if TYPE_CHECKING:
-    from whimbrel.orm.paths import Path
-    from whimbrel.orm.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
 
 
 def compared(
-    scope: Scope,
+    scope: Resolver,
     column: Element,
     rest: tuple[str, ...],
     value: Any,
     name: str,
-    path: Path | None,
 ) -> Element:
     """The condition of a lookup. ``rest``: what of its name follows the field's."""
     if _is_json(column):
@@ -35,7 +31,6 @@ def compared(
     lookup = rest[-1] if rest and rest[-1] in LOOKUPS else "exact"
     between = rest[:-1] if rest and rest[-1] in LOOKUPS else rest
     made = transformed(column, between, name)
-    value = _keys(value, path)
     if value is None:
         if lookup not in ("exact", "iexact"):
             raise QueryError(
@@ -44,25 +39,6 @@ def compared(
             )
         return made.is_(None)
     return LOOKUPS[lookup](scope, made, value)
-
-
-def _keys(value: Any, path: Path | None) -> Any:
-    """Rows of historical models stand for what the field compares with."""
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_keys(each, path) for each in value]
-    field = path.field if path else None
-    hop = field.meta.hop(field.name) if field is not None and field.is_relation else None
-    if hop is not None and hasattr(value, "keyed_by"):
-        return value.keyed_by(hop.target, hop.remote)
-    if not hasattr(value, "_meta") or isinstance(value, type):
-        return value
-    key = getattr(value, hop.remote) if hop is not None else value.pk
-    if key is None:
-        raise QueryError(
-            f"a {value._meta.label} that was never saved has no key to ask for",
-            mend="Save it first.",
-        )
-    return key
 
 
 # -- transforms
@@ -135,7 +111,7 @@ def _comparison(operator: Callable[[Element, Element], Element]) -> Callable[...
 def _up_to_whole(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
     """A comparison of whole numbers with a fraction, which is cut off for every other."""
 
-    def made(scope: Scope, column: Element, value: Any) -> Element:
+    def made(scope: Resolver, column: Element, value: Any) -> Element:
         if isinstance(column.type, sa.Integer) and isinstance(value, float):
             value = math.ceil(value)
         return operator(column, scope.value(value, column))
@@ -152,7 +128,7 @@ def _text(column: Element) -> Element:
 def _textual(spell: Callable[..., Element], folded: bool) -> Callable[..., Element]:
     """Text in text. ``folded``: small and capital letters are the same."""
 
-    def made(scope: Scope, column: Element, value: Any) -> Element:
+    def made(scope: Resolver, column: Element, value: Any) -> Element:
         left = _text(column)
         right = _text(scope.value(value, left))
         if folded:
@@ -162,7 +138,7 @@ def _textual(spell: Callable[..., Element], folded: bool) -> Callable[..., Eleme
     return made
 
 
-def _iexact(scope: Scope, column: Element, value: Any) -> Element:
+def _iexact(scope: Resolver, column: Element, value: Any) -> Element:
     left = _text(column)
     return sa.func.lower(left) == sa.func.lower(_text(scope.value(value, left)))
 
@@ -171,7 +147,7 @@ def _iexact(scope: Scope, column: Element, value: Any) -> Element:
 _MANY = 10_000
 
 
-def _in(scope: Scope, column: Element, value: Any) -> Element:
+def _in(scope: Resolver, column: Element, value: Any) -> Element:
     if hasattr(value, "selected_for"):
         return column.in_(value.selected_for(scope, column))
     if isinstance(value, sa.sql.ClauseElement):
@@ -184,19 +160,19 @@ def _in(scope: Scope, column: Element, value: Any) -> Element:
     return column.in_(values) if values else sa.false()
 
 
-def _range(scope: Scope, column: Element, value: Any) -> Element:
+def _range(scope: Resolver, column: Element, value: Any) -> Element:
     low, high = value
     return column.between(scope.value(low, column), scope.value(high, column))
 
 
-def _is_null(scope: Scope, column: Element, value: Any) -> Element:
+def _is_null(scope: Resolver, column: Element, value: Any) -> Element:
     if not isinstance(value, bool):
         raise QueryError(f"isnull is asked with True or False, not {value!r}")
     return column.is_(None) if value else column.is_not(None)
 
 
 def _regex(start: str) -> Callable[..., Element]:
-    def made(scope: Scope, column: Element, value: Any) -> Element:
+    def made(scope: Resolver, column: Element, value: Any) -> Element:
         return _text(column).regexp_match(f"{start}{value}")
 
     return made
@@ -249,7 +225,7 @@ def _json_keys(names: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _compared_json(
-    scope: Scope, column: Element, rest: tuple[str, ...], value: Any, name: str
+    scope: Resolver, column: Element, rest: tuple[str, ...], value: Any, name: str
 ) -> Element:
     last = rest[-1] if rest else ""
     known = last in LOOKUPS or last in _OF_JSON
@@ -306,7 +282,7 @@ def _json_value(value: Any) -> Any:
     )
 
 
-def _json_equals(scope: Scope, column: Element, path: tuple[Any, ...], value: Any) -> Element:
+def _json_equals(scope: Resolver, column: Element, path: tuple[Any, ...], value: Any) -> Element:
     """Whether the JSON at a path is a value. None is JSON's null.
 
     Of a column that holds JSON's null for None, as SQLAlchemy's own do, it is NULL too.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whimbrel.orm.chaining import unknown_method
+from whimbrel.orm.meta import Meta
 from whimbrel.orm.query import Query
 from whimbrel.orm.queryset import QuerySet
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
 
 
 class Manager:
@@ -40,7 +38,7 @@ class Manager:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(QuerySet, name):
-            raise unknown_method(f"{self.meta.label}.objects", name)
+            raise unknown_method(f"{self.meta.label}.objects", name, QuerySet)
         return getattr(self.get_queryset(), name)
 
     def __repr__(self) -> str:

@@ -6,20 +6,18 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.errors import MissingField, QueryAttributeError, QueryError
-from whimbrel.orm.relations import Hop, Reverse, forward_hop, names_of, reverses, to_many_hop
+from whimbrel.orm.apps import Apps
+from whimbrel.orm.referrers import Reverse, names_of, reverses
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import attribute
 from whimbrel.sources.relating import constrain
 from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
-
-if TYPE_CHECKING:
-    from whimbrel.orm.apps import Apps
-    from whimbrel.state.model import Model
+from whimbrel.state.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,8 @@ class Meta:
         self.info = info
         self.value = value
         self.parent = parent
-        self._hops: dict[str, Hop | None] = {}
+        #: Kept by `find_hop`.
+        self.hops: dict[str, Any] = {}
 
     # -- names
 
@@ -273,28 +272,6 @@ class Meta:
         taken = {*self.info.fields, *(each.attname for each in self.own_fields)}
         return reverses(self.apps.state, self.value, taken)
 
-    def hop(self, name: str) -> Hop | None:
-        """Where a relation leads, by its name here or on the other side; None for no relation."""
-        if name not in self._hops:
-            self._hops[name] = self._hop(name)
-        return self._hops[name]
-
-    def _hop(self, name: str) -> Hop | None:
-        field = self.info.fields.get(name)
-        if isinstance(field, ForeignKey):
-            return forward_hop(self, name, field)
-        if isinstance(field, ManyToManyField):
-            return to_many_hop(self, name, field)
-        reverse = self.reverses.get(name) or self._asked_by_model(name)
-        if reverse is not None:
-            return reverse.hop(self)
-        return self.parent.hop(name) if self.parent else None
-
-    def _asked_by_model(self, name: str) -> Reverse | None:
-        """Lookups call the other side "comment" where the accessor is "comment_set"."""
-        found = [each for each in self.reverses.values() if each.query_name == name]
-        return found[0] if len(found) == 1 else None
-
     def names(self) -> list[str]:
         """What a lookup may begin with."""
         reverse = [each.query_name for meta in self.lineage for each in meta.reverses.values()]
@@ -322,3 +299,9 @@ class Meta:
             if field.db_constraint and (field.to_field or len(other.primary_key) == 1):
                 remote = other.pointed_at(field.to_field).table_column
                 constrain(self.table, each.name, field, remote)
+
+
+def meta_of(apps: Apps, label: str) -> Meta:
+    """The ``_meta`` of a label's class, which is built now if it was not before."""
+    meta: Meta = apps.built(label)._meta
+    return meta

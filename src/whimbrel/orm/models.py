@@ -6,18 +6,17 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument
 from whimbrel.orm import writing
-from whimbrel.orm.accessors import Accessor, kept
-from whimbrel.orm.states import add_missing, is_saved, mark_gone
+from whimbrel.orm.accessors import Accessor
+from whimbrel.orm.managers import Manager
+from whimbrel.orm.meta import BoundField, Meta
+from whimbrel.orm.relations import find_hop
+from whimbrel.orm.states import add_missing, is_saved, kept, mark_gone
 from whimbrel.sources.mapping import default_of
 from whimbrel.state.fields import BinaryField, CharField, Field, TextField
-
-if TYPE_CHECKING:
-    from whimbrel.orm.managers import Manager
-    from whimbrel.orm.meta import BoundField, Meta
 
 
 class HistoricalModel:
@@ -50,7 +49,7 @@ class HistoricalModel:
             self._take(name, value)
 
     def _take(self, name: str, value: Any) -> None:
-        if name not in self._meta.by_name and name != "pk" and self._meta.hop(name) is None:
+        if name not in self._meta.by_name and name != "pk" and find_hop(self._meta, name) is None:
             error = self._meta.unknown_field(name)
             raise UnknownArgument(error.message, place=error.place, mend=error.mend)
         setattr(self, name, value)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.lookups import NAMES
-from whimbrel.orm.relations import Hop
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import BoundField, Meta
+from whimbrel.orm.meta import BoundField, Meta
+from whimbrel.orm.relations import Hop, find_hop
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +36,7 @@ def path_of(meta: Meta, name: str) -> Path:
     while True:
         part = parts.pop(0)
         field = meta.by_name.get(part)
-        hop = meta.hop(part) or (field and _hop_of(field, parts))
+        hop = find_hop(meta, part) or (field and _hop_of(field, parts))
         if not hop:
             if field is None:
                 raise _unknown(meta, part, name, bool(hops))
@@ -56,12 +53,12 @@ def path_of(meta: Meta, name: str) -> Path:
 def _hop_of(field: BoundField, parts: list[str]) -> Hop | None:
     """A key by the name of its column ("author_id") leads on where more is asked than its value."""
     if field.is_relation and parts and parts[0] not in NAMES:
-        return field.meta.hop(field.name)
+        return find_hop(field.meta, field.name)
     return None
 
 
 def _is_of(meta: Meta, name: str) -> bool:
-    return name in meta.by_name or meta.hop(name) is not None
+    return name in meta.by_name or find_hop(meta, name) is not None
 
 
 def _is_key(hop: Hop, name: str) -> bool:
@@ -73,7 +70,7 @@ def _is_key(hop: Hop, name: str) -> bool:
 
 def _goes_on(meta: Meta, parts: list[str]) -> bool:
     """Whether a key behind a hop is a key itself, which is followed further."""
-    hop = meta.hop(parts[0])
+    hop = find_hop(meta, parts[0])
     return hop is not None and len(parts) > 1 and _is_of(hop.target, parts[1])
 
 

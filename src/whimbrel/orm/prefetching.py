@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.accessors import kept
 from whimbrel.orm.reading import chunks
-
-if TYPE_CHECKING:
-    from whimbrel.orm.relations import Hop
+from whimbrel.orm.relations import Hop, find_hop
+from whimbrel.orm.states import kept
 
 #: How many keys go into one IN: SQLite takes 32,766 parameters, older ones 999.
 AT_ONCE = 900
@@ -49,7 +47,7 @@ def prefetch(instances: Sequence[Any], lookups: Iterable[Any]) -> None:
 
 def _step(instances: list[Any], name: str, lookup: Prefetch | None) -> None:
     meta = instances[0]._meta
-    hop = meta.hop(name)
+    hop = find_hop(meta, name)
     if hop is None:
         raise meta.unknown_field(name)
     queryset = lookup.queryset if lookup is not None else None
@@ -115,7 +113,7 @@ def _behind(instances: list[Any], name: str) -> list[Any]:
     for instance in instances:
         there = instance.__dict__.get(name, kept(instance).get(f"[{name}]"))
         if there is None:
-            hop = instance._meta.hop(name)
+            hop = find_hop(instance._meta, name)
             there = kept(instance).get(f"[{hop.name}]" if hop is not None and hop.many else name)
         rows = there if isinstance(there, list) else [there] if there is not None else []
         found.update({id(row): row for row in rows})

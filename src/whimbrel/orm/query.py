@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whimbrel.orm.aggregates import Aggregate
 from whimbrel.orm.expressions import parts_of
+from whimbrel.orm.meta import Meta
 from whimbrel.orm.windows import Window
 from whimbrel.schema.expressions import F, Ordered, Q
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -11,13 +11,11 @@ from whimbrel.errors import QueryError
 from whimbrel.orm import changing, counting, writing
 from whimbrel.orm.chaining import Chain
 from whimbrel.orm.compiling import compiled
+from whimbrel.orm.meta import Meta
 from whimbrel.orm.prefetching import AT_ONCE, prefetch
+from whimbrel.orm.query import Query
 from whimbrel.orm.reading import chunks, rows, streamed
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
-    from whimbrel.orm.query import Query
-    from whimbrel.orm.scope import Scope
+from whimbrel.orm.scope import Scope
 
 #: So many rows are written by one statement where no other number is given.
 BATCH = 1000
@@ -203,7 +201,11 @@ class QuerySet(Chain):
 
     def exists(self) -> bool:
         """Whether there is any row."""
-        return bool(self._kept) if self._kept is not None else counting.exists(self)
+        return (
+            bool(self._kept)
+            if self._kept is not None
+            else counting.exists(self.connection, self.query)
+        )
 
     def contains(self, instance: Any) -> bool:
         """Whether a row is among them."""
@@ -211,12 +213,16 @@ class QuerySet(Chain):
 
     def count(self) -> int:
         """How many rows there are."""
-        return len(self._kept) if self._kept is not None else counting.count(self)
+        return (
+            len(self._kept)
+            if self._kept is not None
+            else counting.count(self.connection, self.query)
+        )
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
         """One value of all rows for each name: ``aggregate(Sum("price"), most=Max("price"))``."""
         given = {each.default_alias: each for each in expressions} | named
-        return counting.aggregate(self, given)
+        return counting.aggregate(self.connection, self.query, given)
 
     def explain(self, **_: Any) -> str:
         """The SELECT."""
@@ -273,7 +279,11 @@ class QuerySet(Chain):
         conflict: Callable[[Any], Any] | None = None
         if ignore_conflicts or update_conflicts:
             conflict = changing.on_conflict(
-                self, ignore_conflicts, update_fields or (), unique_fields or ()
+                self.connection,
+                self.query.meta,
+                ignore_conflicts,
+                update_fields or (),
+                unique_fields or (),
             )
         size = batch_size or BATCH
         writing.insert_all(self.connection, self.query.meta, made, size, conflict)
@@ -299,13 +309,13 @@ class QuerySet(Chain):
         """Write values to all rows by one UPDATE; gives how many there were. Values may be
         expressions; what ``auto_now`` would set stays."""
         self._kept = None
-        return changing.update(self, values)
+        return changing.update(self.connection, self.query, values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows by one DELETE; the database does what ON DELETE says. Gives how many of
         the model's own went."""
         self._kept = None
-        return changing.delete(self)
+        return changing.delete(self.connection, self.query)
 
 
 def _values(lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.orm.accessors import kept
 from whimbrel.orm.compiling import Compiled, Part, compiled
 from whimbrel.orm.cursors import chunks_of
-from whimbrel.orm.states import loaded, remember
+from whimbrel.orm.query import Query
+from whimbrel.orm.states import kept, loaded, remember
 from whimbrel.orm.types import may_change
-
-if TYPE_CHECKING:
-    from whimbrel.orm.query import Query
 
 Row = tuple[Any, ...]
 

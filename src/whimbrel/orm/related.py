@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.accessors import kept
 from whimbrel.orm.managers import Manager
 from whimbrel.orm.queryset import QuerySet
 from whimbrel.orm.relations import Hop
+from whimbrel.orm.states import kept
 from whimbrel.orm.types import prepared
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from whimbrel.orm.meta import Meta
+from whimbrel.orm.relations import hop_of
 from whimbrel.sources.relating import Waiting, relate
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import Meta
 
 
 def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
     """Make SQLAlchemy's relationship of a hop, and of its other side."""
-    hop = meta.hop(name)
-    assert hop is not None
+    hop = hop_of(meta, name)
     owner, other = hop.owner, hop.source if hop.reverse else hop.target
     accessor = next(
         (

@@ -1,52 +1,45 @@
-"""A scope: the tables that one SELECT, UPDATE or DELETE speaks of, and what names mean in it."""
+"""A scope: what names, expressions and conditions mean in one SELECT, UPDATE or DELETE.
+
+A condition is a `Q` with Django's meaning of NOT for what is NULL. SQL's NOT leaves what is unknown
+unknown. A lookup of a field that is NULL, under an odd number of NOTs, is taken for untrue:
+``NOT (x = 1 AND x IS NOT NULL)`` is met by a row without an x. A lookup of an annotation, and of what
+a JSON column lacks, stays unknown. A relation to several rows, under any NOT, is a question of its
+own: whether there is a row that meets the lookup.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.util import ClauseAdapter
 
+from whimbrel.errors import QueryError
 from whimbrel.orm import spelling
-from whimbrel.orm.conditions import condition
-from whimbrel.orm.lookups import transformed
+from whimbrel.orm.conditions import join
+from whimbrel.orm.joins import Joins, Node
+from whimbrel.orm.lookups import compared, transformed
+from whimbrel.orm.meta import Meta
 from whimbrel.orm.paths import Path, path_of
-from whimbrel.orm.types import is_expression, prepared
+from whimbrel.orm.relations import Hop, find_hop
+from whimbrel.orm.types import is_expression, plain_value
 from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
 from whimbrel.sources.clauses import Words
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import BoundField, Meta
-    from whimbrel.orm.relations import Hop
 
 Element = sa.sql.ColumnElement[Any]
 
 
-@dataclass(eq=False)
-class Node:
-    """A model's table in a FROM. ``calls``: the numbers of the filter() calls that spoke of it."""
-
-    meta: Meta
-    table: Any
-    below: dict[str, list[Node]] = field(default_factory=dict)
-    calls: set[int] = field(default_factory=set)
-
-
-class Scope:
-    """The tables of one statement. ``outer``: the scope around it, for `OuterRef`."""
+class Scope(Joins):
+    """The tables of one statement, and its annotations. ``outer``: the scope around, for `OuterRef`."""
 
     def __init__(self, meta: Meta, outer: Scope | None = None, aliased: bool = False) -> None:
-        self.meta = meta
+        super().__init__(meta, outer, aliased)
         self.outer = outer
-        self.aliased = aliased or outer is not None
-        self.root = Node(meta, meta.table.alias() if self.aliased else meta.table)
-        self.from_clause: Any = self.root.table
-        self.tables: list[Any] = [self.root.table]
         self.annotations: dict[str, Element] = {}
-        self.call: int | None = None
 
     @classmethod
     def beside(cls, meta: Meta) -> Scope:
@@ -58,101 +51,6 @@ class Scope:
         made.from_clause = sa.select(sa.literal(1).label("one")).subquery()
         made.tables = [made.from_clause]
         return made
-
-    @property
-    def has_joins(self) -> bool:
-        """Whether more tables than its model's own have a say."""
-        return len(self.tables) > 1
-
-    # -- columns
-
-    def column(self, node: Node, field: BoundField) -> Element:
-        """The column of a field; that of a parent's table brings the table in."""
-        while field.meta is not node.meta:
-            node = self._part_above(node)
-        column: Element = node.table.c[field.column]
-        return column
-
-    def _part_above(self, node: Node) -> Node:
-        link, parent = node.meta.link, node.meta.parent
-        assert link is not None and parent is not None
-        there = node.below.get("^")
-        if there:
-            return there[0]
-        table = parent.table.alias()
-        target = parent.pointed_at(link.field.to_field).column  # type: ignore[attr-defined]
-        self._join(table, node.table.c[link.column] == table.c[target], outer=node is not self.root)
-        above = Node(parent, table)
-        node.below["^"] = [above]
-        return above
-
-    def key(self) -> list[Element]:
-        """The columns of the primary key."""
-        return [self.root.table.c[each.column] for each in self.meta.primary_key]
-
-    # -- joins
-
-    def node(self, hops: Iterable[Hop], trimmed: bool = False) -> Node:
-        """The table that hops lead to; of a trimmed path, the table between."""
-        here = self.root
-        *way, last = hops if (hops := tuple(hops)) else (None,)
-        for hop in (*way, last):
-            if hop is not None:
-                here = self._along(here, hop, trimmed and hop is last)
-        return here
-
-    def _along(self, node: Node, hop: Hop, trimmed: bool) -> Node:
-        name = _name_of(hop)
-        if hop.between is None:
-            return self._reached(node, name, hop.local, hop.target, hop.remote, hop)
-        between = hop.between
-        middle = self._reached(node, f"{name}|", hop.local, between.meta, between.near, hop)
-        if trimmed:
-            return middle
-        return self._reached(middle, name, between.far, hop.target, hop.remote, hop)
-
-    def _reached(
-        self, node: Node, name: str, local: str, target: Meta, remote: str, hop: Hop
-    ) -> Node:
-        for there in node.below.get(name, ()):
-            if not hop.many or self._is_reused(there):
-                return there
-        near = self.column(node, node.meta.by_name[local])
-        made = Node(target, target.table.alias(), calls={self.call} if self.call else set())
-        node.below.setdefault(name, []).append(made)
-        far = target.by_name[remote]
-        if far.meta is target:
-            self._join(made.table, near == made.table.c[far.column], self._may_miss(node, hop))
-        else:
-            self._join_above(made, near, far)
-        return made
-
-    def _join_above(self, made: Node, near: Element, far: BoundField) -> None:
-        """The key that is pointed at lies in the table of the target's parent."""
-        link = made.meta.link
-        assert link is not None
-        self._join(made.table, near == made.table.c[link.column], outer=True)
-
-    def first_of_many(self, hops: Iterable[Hop]) -> Node | None:
-        """The first table on a way that may have several rows for one, if this call has joined it."""
-        node = self.root
-        for hop in hops:
-            there = node.below.get(f"{_name_of(hop)}|" if hop.between else _name_of(hop), ())
-            joined = [each for each in there if not hop.many or self._is_reused(each)]
-            if not joined or hop.many:
-                return joined[0] if joined else None
-            node = joined[0]
-        return None
-
-    def _is_reused(self, node: Node) -> bool:
-        return self.call is None or self.call in node.calls
-
-    def _may_miss(self, node: Node, hop: Hop) -> bool:
-        return hop.null or node is not self.root
-
-    def _join(self, table: Any, on: Element, outer: bool) -> None:
-        self.from_clause = self.from_clause.join(table, on, isouter=outer)
-        self.tables.append(table)
 
     # -- names
 
@@ -175,9 +73,8 @@ class Scope:
     def value(self, value: Any, like: Any = None) -> Element:
         """An expression, or a plain value of the type of what it is compared with or put into."""
         if not is_expression(value):
-            type = like.type if like is not None else None
-            return plain_value(value, type)
-        if like is not None and hasattr(builtin_type(value), "resolve_like"):
+            return plain_value(value, like.type if like is not None else None)
+        if like is not None and hasattr(type(value), "resolve_like"):
             made: Element = value.resolve_like(self, like)
             return made
         return self.resolved(value)
@@ -212,18 +109,16 @@ class Scope:
         return clause  # type: ignore[no-any-return]
 
     def _combined(self, value: Combined) -> Element:
-        left, right = value.left, value.right
-        if isinstance(right, dt.timedelta):
-            return spelling.shifted(self.value(left), right if value.operator == "+" else -right)
-        if not is_expression(left):
-            second = self.resolved(right)
-            return spelling.reckoned(
-                plain_value(left, _number(left, second)), value.operator, second
-            )
-        first = self.resolved(left)
-        if is_expression(right):
-            return spelling.reckoned(first, value.operator, self.resolved(right))
-        return spelling.reckoned(first, value.operator, plain_value(right, _number(right, first)))
+        left = self.resolved(value.left) if is_expression(value.left) else None
+        if isinstance(value.right, dt.timedelta):
+            by = value.right if value.operator == "+" else -value.right
+            return spelling.shifted(self.value(value.left), by)
+        right = self.resolved(value.right) if is_expression(value.right) else None
+        if left is None:
+            left = plain_value(value.left, _operand_type(value.left, right))
+        if right is None:
+            right = plain_value(value.right, _operand_type(value.right, left))
+        return spelling.reckoned(left, value.operator, right)
 
     # -- conditions
 
@@ -231,11 +126,6 @@ class Scope:
         """A condition; one that says nothing is true."""
         made = condition(self, given)
         return sa.true() if made is None else made
-
-    def select(self, columns: Iterable[Any]) -> Any:
-        """A SELECT of these tables; of what it does not have itself, the scopes around it have."""
-        made = sa.select(*columns).select_from(self.from_clause)
-        return made.correlate_except(*self.tables) if self.outer is not None else made
 
     # -- order
 
@@ -259,26 +149,131 @@ class Scope:
         return made.desc() if name.startswith("-") else made.asc()
 
 
-def _name_of(hop: Hop) -> str:
-    return f"{hop.owner.label}.{hop.field_name}{'-' if hop.reverse else '+'}"
-
-
-def plain_value(value: Any, type: Any = None) -> Element:
-    """A Python value as a parameter. A historical row stands for its key."""
-    if hasattr(value, "_meta") and not isinstance(value, builtin_type):
-        value = value.pk
-    if type is None or isinstance(type, sa.types.NullType):
-        return sa.literal(value) if value is not None else sa.null()
-    return sa.literal(prepared(value, type), type)
-
-
-builtin_type = type
-
-
-def _number(value: Any, other: Element) -> Any:
+def _operand_type(value: Any, other: Any) -> Any:
     """The type of a plain operand: its own where it is a number, else the other side's."""
-    return None if isinstance(value, int | float) or _is_decimal(value) else other.type
+    return None if other is None or isinstance(value, int | float | Decimal) else other.type
 
 
-def _is_decimal(value: Any) -> bool:
-    return type(value).__name__ == "Decimal"
+# -- conditions
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Where a condition stands. ``negated``: under an odd number of NOTs; ``below``: under any."""
+
+    negated: bool = False
+    below: bool = False
+
+    def under(self, condition: Q) -> Sign:
+        """Where its children stand."""
+        return Sign(self.negated ^ condition.negated, self.below or condition.negated)
+
+
+def condition(scope: Scope, given: Any, sign: Sign = Sign()) -> Element | None:
+    """A condition as SQLAlchemy's; None for one that says nothing, whose negation says nothing too."""
+    if not isinstance(given, Q):
+        return _single(scope, given, sign)
+    inside = sign.under(given)
+    made = (condition(scope, child, inside) for child in given.children)
+    parts = [each for each in made if each is not None]
+    if not parts:
+        return None
+    joined = join(given.connector, parts)
+    return sa.not_(joined) if given.negated else joined
+
+
+def _single(scope: Scope, child: Any, sign: Sign) -> Element:
+    if not isinstance(child, tuple):
+        return scope.resolved(child)
+    name, lookup, value = child
+    full = name if lookup == "exact" else f"{name}__{lookup}"
+    path = None if name.partition("__")[0] in scope.annotations else path_of(scope.meta, full)
+    if sign.below and path is not None and path.many:
+        return _exists(scope, path, full, value)
+    column, rest, path = scope.found(full)
+    met = compared(scope, column, rest, _keys(value, path), full)
+    unless = _known(scope, column, rest, value, path) if sign.negated and path else ()
+    return sa.and_(met, *unless)
+
+
+def _known(
+    scope: Scope, column: Element, rest: tuple[str, ...], value: Any, path: Path
+) -> Iterator[Element]:
+    """What must be there for a lookup to be true."""
+    if value is None or rest[-1:] == ("isnull",):
+        return
+    if path.field.field.null or path.hops:
+        yield column.is_not(None)
+    if isinstance(value, F):
+        other = scope.resolved(value)
+        if isinstance(other, sa.Column) and other.nullable:
+            yield other.is_not(None)
+
+
+def _keys(value: Any, path: Path | None) -> Any:
+    """Rows of historical models stand for what the field compares with."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_keys(each, path) for each in value]
+    field = path.field if path else None
+    hop = find_hop(field.meta, field.name) if field is not None and field.is_relation else None
+    if hop is not None and hasattr(value, "keyed_by"):
+        return value.keyed_by(hop.target, hop.remote)
+    if not hasattr(value, "_meta") or isinstance(value, type):
+        return value
+    key = getattr(value, hop.remote) if hop is not None else value.pk
+    if key is None:
+        raise QueryError(
+            f"a {value._meta.label} that was never saved has no key to ask for",
+            mend="Save it first.",
+        )
+    return key
+
+
+def columns_of(scope: Scope, given: Q, sign: Sign = Sign()) -> Iterator[Element]:
+    """The columns of other tables that a condition's lookups speak of row by row."""
+    inside = sign.under(given)
+    for child in given.children:
+        if isinstance(child, Q):
+            yield from columns_of(scope, child, inside)
+        elif isinstance(child, tuple):
+            yield from _column_beyond(scope, child[0], inside)
+            if isinstance(child[2], F):
+                yield from _column_beyond(scope, child[2].name, Sign())
+
+
+def _column_beyond(scope: Scope, name: str, sign: Sign) -> Iterator[Element]:
+    """The column of a name, if it is another table's and is spoken of here."""
+    if name.partition("__")[0] not in scope.annotations:
+        path = path_of(scope.meta, name)
+        if path.hops and not (sign.below and path.many):
+            yield scope.found(name)[0]
+
+
+# -- what leads to several rows
+
+
+def _exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
+    """Whether any of the rows that a name leads to meets a lookup.
+
+    Where the same filter() has joined them already, it is asked of the row that was joined.
+    """
+    inner = Scope(scope.meta, outer=scope)
+    column, rest, way = inner.found(name)
+    same = [*zip(inner.key(), scope.key(), strict=True)]
+    other = scope.resolved(value) if isinstance(value, F) else value
+    met = compared(inner, column, rest, _keys(other, way), name)
+    asks_for_none = value is None and not isinstance(column.type, sa.JSON)
+    if not (value if rest[-1:] == ("isnull",) else asks_for_none):
+        same += _same_row(inner, scope, path.hops)
+    return sa.exists(inner.select([sa.literal(1)]).where(*(far == near for far, near in same), met))
+
+
+def _same_row(inner: Scope, outer: Scope, hops: Iterable[Hop]) -> Iterator[tuple[Element, Element]]:
+    hops = tuple(hops)
+    there, here = outer.first_of_many(hops), inner.first_of_many(hops)
+    if there is not None and here is not None:
+        yield from zip(_key_of(here), _key_of(there), strict=True)
+
+
+def _key_of(node: Node) -> list[Element]:
+    return [node.table.c[each.column] for each in node.meta.primary_key]

@@ -102,3 +102,9 @@ def is_where_it_was(instance: Any) -> bool:
     key = attributes.instance_state(instance).key
     top = instance._meta.lineage[0].primary_key
     return key is not None and key[1] == tuple(instance.__dict__.get(each.attname) for each in top)
+
+
+def kept(instance: Any) -> dict[str, Any]:
+    """The rows that an instance's relations are known to lead to."""
+    found: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
+    return found

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.expressions import Expression, type_of
-
-if TYPE_CHECKING:
-    from whimbrel.orm.scope import Scope
+from whimbrel.orm.expressions import Expression, Resolver, type_of
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -21,7 +18,7 @@ class OuterRef(Expression):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         if scope.outer is None:
             raise QueryError(
                 f"OuterRef({self.name!r}) is in no query of another",
@@ -37,12 +34,12 @@ class Subquery(Expression):
         self.queryset = queryset
         self.output_field = output_field
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         made: Element = self.queryset.selected_for(scope).scalar_subquery()
         type = type_of(self.output_field)
         return sa.type_coerce(made, type) if type is not None else made
 
-    def selected_for(self, scope: Scope, like: Any = None) -> Any:
+    def selected_for(self, scope: Resolver, like: Any = None) -> Any:
         """It as the right side of IN."""
         return self.queryset.selected_for(scope, like)
 
@@ -53,5 +50,5 @@ class Exists(Expression):
     def __init__(self, queryset: Any) -> None:
         self.queryset = queryset
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         return sa.exists(self.queryset.selected_for(scope, rows=True))

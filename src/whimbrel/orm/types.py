@@ -123,6 +123,15 @@ def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
     return value
 
 
+def plain_value(value: Any, of: TypeEngine[Any] | None = None) -> sa.sql.ColumnElement[Any]:
+    """A Python value as a parameter. A historical row stands for its key."""
+    if hasattr(value, "_meta") and not isinstance(value, type):
+        value = value.pk
+    if of is None or isinstance(of, sa.types.NullType):
+        return sa.literal(value) if value is not None else sa.null()
+    return sa.literal(prepared(value, of), of)
+
+
 def stored(value: Any, type: TypeEngine[Any], of: str) -> Any:
     """A value as a column of the type keeps it: a decimal with as many places as it has."""
     made = prepared(value, type, of)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.expressions import Expression, Func
+from whimbrel.orm.expressions import Expression, Func, Resolver
 from whimbrel.schema.expressions import F
-
-if TYPE_CHECKING:
-    from whimbrel.orm.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -36,7 +33,7 @@ class Window(Expression):
     def children(self) -> Iterable[Any]:
         return (*self.partition_by, *self.order_by)
 
-    def resolve(self, scope: Scope) -> Element:
+    def resolve(self, scope: Resolver) -> Element:
         inside = self.expression
         made: Any = (
             inside.windowed(scope) if isinstance(inside, Aggregate) else scope.resolved(inside)
@@ -78,7 +75,7 @@ class _Neighbour(Func):
         self.offset = offset
         self.default = default
 
-    def arguments(self, scope: Scope) -> list[Element]:
+    def arguments(self, scope: Resolver) -> list[Element]:
         of = super().arguments(scope)[0]
         more = [] if self.default is None else [scope.value(self.default, of)]
         return [of, sa.literal(self.offset), *more]

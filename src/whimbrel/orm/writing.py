@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from whimbrel.orm.meta import BoundField, Meta
+from whimbrel.orm.scope import Scope
 from whimbrel.orm.states import is_touched, is_where_it_was, mark_saved
 from whimbrel.orm.types import prepared, stored
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
 from whimbrel.state.fields import Field
-
-if TYPE_CHECKING:
-    from whimbrel.orm.meta import BoundField, Meta
 
 
 def connection_of(instance: Any) -> Connection:
@@ -82,8 +81,6 @@ def _is_expression(instance: Any, each: BoundField) -> bool:
 
 
 def _value(instance: Any, each: BoundField) -> Any:
-    from whimbrel.orm.scope import Scope
-
     value = instance.__dict__[each.attname]
     if _is_expression(instance, each):
         return Scope(each.meta).value(value, each.table_column)
