@@ -8,7 +8,6 @@ from typing import Any
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -161,7 +160,7 @@ def _users(table: Table, name: str, schema: Schema) -> Iterator[str]:
     """What is made of a column."""
     yield from _computed_from(table, name)
     for part in (*table.constraints, *table.indexes):
-        if mentioned(part, frozenset({name})):
+        if part.columns_among(frozenset({name})):
             yield f"{part.name} is made of it"
     for other in schema.tables.values():
         for key in other.foreign_keys:
@@ -306,7 +305,7 @@ def _unsound_expressions(table: Table) -> Iterator[str]:
     said = frozenset({"x", "y", "z", "c", "d", "id"})
     computed = {column.name: column for column in table.columns if column.computed}
     for part in (*table.constraints, *table.indexes):
-        yield from (f"no column {name}" for name in mentioned(part, said) - names)
+        yield from (f"no column {name}" for name in part.columns_among(said) - names)
     for column in computed.values():
         used = column.computed.expression.columns(said | names) if column.computed else set()
         yield from (f"no column {name}" for name in used - names)

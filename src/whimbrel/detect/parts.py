@@ -30,7 +30,7 @@ from whimbrel.operations import (
 )
 from whimbrel.operations.parts import is_said_by_fields
 from whimbrel.state.model import Model
-from whimbrel.state.options import ForeignKeyConstraint, Index, Part, PrimaryKeyConstraint, but
+from whimbrel.state.options import ForeignKeyConstraint, Index, Part, PrimaryKeyConstraint
 
 _KINDS = ("indexes", "constraints")
 
@@ -162,4 +162,4 @@ def body(part: Part) -> Any:
     changed: dict[str, Any] = {"name": None}
     if isinstance(part.value, ForeignKeyConstraint):
         changed["to"] = part.value.to.lower()
-    return but(part.value, **changed)
+    return part.value.replace(**changed)

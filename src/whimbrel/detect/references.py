@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from whimbrel.detect.plan import Token, has_field, has_model, has_primary_key
 from whimbrel.detect.sanity import enum_name
-from whimbrel.schema.expressions import SQL
+from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
-from whimbrel.state.model import Model, part_members
+from whimbrel.state.model import Model
 from whimbrel.state.options import (
     ForeignKeyConstraint,
     Index,
@@ -82,10 +81,8 @@ def made_of(model: Model, field: Field) -> frozenset[str]:
     return _in_expression(model, field.expression)
 
 
-def _in_expression(model: Model, expression: Any) -> frozenset[str]:
+def _in_expression(model: Model, expression: Expression) -> frozenset[str]:
     """Text speaks of columns, a Q of fields."""
-    if expression is None:
-        return frozenset()
     columns = [each for each in model.fields if each.field.has_column]
     if not isinstance(expression, SQL):
         return frozenset(expression.columns(frozenset(each.name for each in columns)))
@@ -95,17 +92,8 @@ def _in_expression(model: Model, expression: Any) -> frozenset[str]:
 
 def fields_in(model: Model, part: Part) -> frozenset[str]:
     """The fields of the model that an index or constraint names or mentions."""
-    value = part.value
-    found = set(part_members(value)[0])
-    if isinstance(value, PrimaryKeyConstraint):
-        found.update(value.fields)
-    found.update(getattr(value, "include", ()))
-    found.update(_in_expression(model, getattr(value, "condition", None)))
-    elements: Iterable[Any] = [each.of for each in getattr(value, "parts", ())]
-    elements = [*elements, *(of for of, _ in getattr(value, "expressions", ()))]
-    for of in elements:
-        found.update(_in_expression(model, of) if isinstance(of, SQL) else (of,))
-    return frozenset(found)
+    names, expressions = part.value.mentions()
+    return frozenset(names.union(*(_in_expression(model, each) for each in expressions)))
 
 
 def needs_of_part(model: Model, part: Part) -> frozenset[Token]:

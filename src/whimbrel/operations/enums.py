@@ -13,7 +13,7 @@ from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.lowering import enum_names, enums_of
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import Part, but
+from whimbrel.state.options import Part
 from whimbrel.state.state import State
 
 
@@ -96,7 +96,7 @@ def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str,
         condition = getattr(given.value, "condition", None)
         if not isinstance(condition, Q):
             return given
-        return replace(given, value=but(given.value, condition=followed(condition)))
+        return replace(given, value=given.value.replace(condition=followed(condition)))
 
     def computed(each: ModelField) -> ModelField:
         if not isinstance(each.field, GeneratedField):

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from whimbrel.schema.expressions import SQL, Q
-from whimbrel.schema.table import IndexPart
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import (
-    CheckConstraint,
-    ExclusionConstraint,
-    ForeignKeyConstraint,
-    Index,
-    Options,
-    Part,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-    but,
-)
+from whimbrel.state.options import ForeignKeyConstraint, Options, Part
 from whimbrel.state.state import State
 
 # -- what is made of a field -----------------------------------------------------------------
@@ -32,7 +20,7 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
 
     What SQL text mentions is not counted: a word in it may be a column, or something else.
     """
-    found = [part.name for part in model.options.parts if each.name in names_in(part.value)]
+    found = [part.name for part in model.options.parts if each.name in part.value.names()]
     for option in ("unique_together", "primary_key"):
         given = getattr(model.options, option)
         if any(each.name in group for group in (given if option == "unique_together" else [given])):
@@ -45,20 +33,6 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
         and each.name in other.field.expression.names()
     ]
     return found + list(_pointing_names(state, model, each.name))
-
-
-def names_in(value: Any) -> frozenset[str]:
-    """The fields that an index or a constraint names outright."""
-    condition = getattr(value, "condition", None)
-    named = condition.names() if isinstance(condition, Q) else frozenset()
-    match value:
-        case Index() | UniqueConstraint():
-            return named.union(value.fields, value.include)
-        case ForeignKeyConstraint() | PrimaryKeyConstraint():
-            return named.union(value.fields)
-        case ExclusionConstraint():
-            return named.union(of for of, _ in value.expressions if isinstance(of, str))
-    return named
 
 
 def _pointing_names(state: State, model: Model, name: str) -> Iterator[str]:
@@ -102,19 +76,13 @@ def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
     return {before: after} if before != after else {}
 
 
-def _expression(value: Any, names: Mapping[str, str], columns: Mapping[str, str]) -> Any:
-    """Text speaks of columns, a Q of fields."""
-    if value is None:
-        return None
-    return value.rename(columns if isinstance(value, SQL) else names)
-
-
 def _generated_renamed(
     each: ModelField, names: Mapping[str, str], columns: Mapping[str, str]
 ) -> ModelField:
     if not isinstance(each.field, GeneratedField):
         return each
-    expression = _expression(each.field.expression, names, columns)
+    said = each.field.expression  # SQL speaks of columns, a Q of fields
+    expression = said.rename(columns if isinstance(said, SQL) else names)
     return each._replace(field=each.field.but(expression=expression))
 
 
@@ -131,7 +99,7 @@ def _options_renamed(
 
     def parts(given: tuple[Part, ...]) -> tuple[Part, ...]:
         return tuple(
-            replace(part, value=_part_renamed(part.value, names, columns)) for part in given
+            replace(part, value=part.value.rename(names, in_sql=columns)) for part in given
         )
 
     return replace(
@@ -142,35 +110,6 @@ def _options_renamed(
         indexes=parts(options.indexes),
         constraints=parts(options.constraints),
     )
-
-
-def _part_renamed(value: Any, names: Mapping[str, str], columns: Mapping[str, str]) -> Any:
-    def all_of(fields: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(names.get(name, name) for name in fields)
-
-    def element(of: str | SQL) -> str | SQL:
-        return of.rename(columns) if isinstance(of, SQL) else names.get(of, of)
-
-    changed: dict[str, Any] = {}
-    match value:
-        case Index():
-            changed["parts"] = tuple(
-                IndexPart(
-                    element(part.of), part.descending, part.nulls, part.opclass, part.collation
-                )
-                for part in value.parts
-            )
-        case ExclusionConstraint():
-            changed["expressions"] = tuple(
-                (element(of), operator) for of, operator in value.expressions
-            )
-        case UniqueConstraint() | ForeignKeyConstraint() | PrimaryKeyConstraint():
-            changed["fields"] = all_of(value.fields)
-    if isinstance(value, Index | UniqueConstraint):
-        changed["include"] = all_of(value.include)
-    if isinstance(value, Index | UniqueConstraint | ExclusionConstraint | CheckConstraint):
-        changed["condition"] = _expression(value.condition, names, columns)
-    return but(value, **changed)
 
 
 def pointing_renamed(state: State, model: Model, old: str, new: str) -> list[Model]:
@@ -214,4 +153,4 @@ def _to_fields_renamed(part: Part, label: str, old: str, new: str) -> Part:
     if not isinstance(value, ForeignKeyConstraint) or value.to.lower() != label:
         return part
     to_fields = tuple(new if name == old else name for name in value.to_fields)
-    return replace(part, value=but(value, to_fields=to_fields))
+    return replace(part, value=value.replace(to_fields=to_fields))

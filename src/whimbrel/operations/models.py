@@ -12,7 +12,7 @@ from whimbrel.operations.enums import labels_at_birth, with_shared
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import ForeignKeyConstraint, Options, but, normal_options
+from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 from whimbrel.state.state import State
 
 
@@ -139,7 +139,7 @@ def _following(model: Model, old: str, new: str) -> Model:
         for each in model.fields
     )
     constraints = tuple(
-        replace(part, value=but(part.value, to=new))
+        replace(part, value=part.value.replace(to=new))
         if isinstance(part.value, ForeignKeyConstraint) and part.value.to.lower() == old.lower()
         else part
         for part in model.options.constraints

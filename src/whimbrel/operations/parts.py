@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
 from whimbrel.state.model import Model, part_members
-from whimbrel.state.options import Index, ModelConstraint, Part, PrimaryKeyConstraint, but
+from whimbrel.state.options import Index, ModelConstraint, Part, PrimaryKeyConstraint
 from whimbrel.state.state import State, bound_part
 
 
@@ -61,7 +61,7 @@ class _PartOperation(Operation):
 
 
 def _renamed(part: Part, name: str | None) -> Part | None:
-    return replace(part, name=name, value=but(part.value, name=name)) if name else None
+    return replace(part, name=name, value=part.value.replace(name=name)) if name else None
 
 
 def _collide(one: Part, other: Part) -> bool:

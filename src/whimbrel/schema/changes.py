@@ -12,11 +12,9 @@ from functools import singledispatch
 from typing import TypeVar
 
 from whimbrel.schema.domains import name_of, replace_domains
-from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import (
     Column,
     Constraint,
-    ForeignKey,
     Index,
     Name,
     Schema,
@@ -304,22 +302,9 @@ def _(change: DropTable, schema: Schema) -> Schema:
 
 @apply.register
 def _(change: RenameTable, schema: Schema) -> Schema:
-    def followed(table: Table) -> Table:
-        if not any(each.target == change.old for each in table.foreign_keys):
-            return table
-        return replace(
-            table, constraints=tuple(_retargeted(each, change) for each in table.constraints)
-        )
-
     moved = replace(schema.tables[change.old], schema=change.new.schema, name=change.new.name)
     tables = {**_without(schema.tables, change.old), change.new: moved}
-    return replace(schema, tables={at: followed(table) for at, table in tables.items()})
-
-
-def _retargeted(constraint: Constraint, change: RenameTable) -> Constraint:
-    if isinstance(constraint, ForeignKey) and constraint.target == change.old:
-        return replace(constraint, target=change.new)
-    return constraint
+    return _with_targets_followed(schema, tables, {change.old: change.new}, {})
 
 
 @apply.register
@@ -345,25 +330,18 @@ def _(change: DropColumn, schema: Schema) -> Schema:
 @apply.register
 def _(change: RenameColumn, schema: Schema) -> Schema:
     names = {change.old: change.new}
-    schema = _altered(schema, change.table, lambda table: rename_columns(table, names))
-
-    def followed(table: Table) -> Table:
-        if not any(each.target == change.table for each in table.foreign_keys):
-            return table
-        return replace(
-            table, constraints=tuple(_target_renamed(each, change) for each in table.constraints)
-        )
-
-    return replace(schema, tables={at: followed(table) for at, table in schema.tables.items()})
+    schema = _altered(schema, change.table, lambda table: table.rename_columns(names))
+    return _with_targets_followed(schema, schema.tables, {}, {change.table: names})
 
 
-def _target_renamed(constraint: Constraint, change: RenameColumn) -> Constraint:
-    if not isinstance(constraint, ForeignKey) or constraint.target != change.table:
-        return constraint
-    columns = tuple(
-        change.new if name == change.old else name for name in constraint.target_columns
-    )
-    return replace(constraint, target_columns=columns)
+def _with_targets_followed(
+    schema: Schema,
+    tables: Mapping[Name, Table],
+    moved: Mapping[Name, Name],
+    names: Mapping[Name, Mapping[str, str]],
+) -> Schema:
+    followed = {at: table.follow_targets(moved, names) for at, table in tables.items()}
+    return replace(schema, tables=followed)
 
 
 @apply.register

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from whimbrel.schema import types
 from whimbrel.schema.domains import domains_in, name_of
 from whimbrel.schema.expressions import SQL, Default, Expression
+from whimbrel.schema.items import SchemaItem
 from whimbrel.schema.types import ColumnType, EnumType, Type, enum_types
 
 Name = types.Name
@@ -68,9 +69,16 @@ class Column:
     lossy: bool = field(default=False, compare=False)
     key: str | None = field(default=None, compare=False)
 
+    def rename(self, names: Mapping[str, str]) -> Column:
+        """Return the column after columns of its table were renamed, old name to new."""
+        computed = self.computed
+        if computed is not None:
+            computed = Computed(computed.expression.rename(names), computed.stored)
+        return replace(self, name=names.get(self.name, self.name), computed=computed)
+
 
 @dataclass(frozen=True, slots=True)
-class PrimaryKey:
+class PrimaryKey(SchemaItem):
     """``named``: whether a person gave the name, or a database has it."""
 
     name: str
@@ -81,7 +89,7 @@ class PrimaryKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Unique:
+class Unique(SchemaItem):
     """``deferrable``: None, "immediate" or "deferred" (DEFERRABLE INITIALLY ...).
 
     ``named``: see `PrimaryKey`.
@@ -98,7 +106,7 @@ class Unique:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(SchemaItem):
     """``not_valid``: PostgreSQL does not look at the rows that are there when it comes."""
 
     name: str
@@ -109,7 +117,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignKey:
+class ForeignKey(SchemaItem):
     """``on_delete``/``on_update``: "CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT" or None.
 
     ``not_valid``: see `Check`.
@@ -127,9 +135,20 @@ class ForeignKey:
     not_valid: bool = False
     key: str | None = field(default=None, compare=False)
 
+    def follow_target(
+        self, tables: Mapping[Name, Name], columns: Mapping[Name, Mapping[str, str]]
+    ) -> ForeignKey:
+        """Return the key after renames of tables, and of columns by their table's old name."""
+        names = columns.get(self.target, {})
+        target = tables.get(self.target, self.target)
+        if not names and target == self.target:
+            return self
+        there = tuple(names.get(name, name) for name in self.target_columns)
+        return replace(self, target=target, target_columns=there)
+
 
 @dataclass(frozen=True, slots=True)
-class Exclude:
+class Exclude(SchemaItem):
     """PostgreSQL's EXCLUDE: ``elements`` are pairs of a column or an expression, and an operator."""
 
     name: str
@@ -158,7 +177,7 @@ class IndexPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(SchemaItem):
     """An index. ``options`` are storage parameters (``fillfactor``), sorted by name."""
 
     name: str
@@ -256,6 +275,27 @@ class Table:
         if (constraints, indexes) == (self.constraints, self.indexes):
             return self
         return replace(self, constraints=constraints, indexes=indexes)
+
+    def rename_columns(self, names: Mapping[str, str]) -> Table:
+        """Return the table after columns were renamed, with all that is made of them."""
+        return replace(
+            self,
+            columns=tuple(column.rename(names) for column in self.columns),
+            constraints=tuple(each.rename(names) for each in self.constraints),
+            indexes=tuple(each.rename(names) for each in self.indexes),
+        )
+
+    def follow_targets(
+        self, tables: Mapping[Name, Name], columns: Mapping[Name, Mapping[str, str]]
+    ) -> Table:
+        """Return the table after renames of what its foreign keys point at; see `ForeignKey`."""
+        if not any(key.target in tables or key.target in columns for key in self.foreign_keys):
+            return self
+        followed = (
+            each.follow_target(tables, columns) if isinstance(each, ForeignKey) else each
+            for each in self.constraints
+        )
+        return replace(self, constraints=tuple(followed))
 
     def with_column(self, name: str, by: Column | None) -> Table:
         """The table with a column exchanged, or (None) taken out."""

@@ -7,21 +7,13 @@ from dataclasses import dataclass, replace
 
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import replace_domains
-from whimbrel.schema.expressions import Expression, Q
-from whimbrel.schema.mentions import (
-    mentioned,
-    rename_column,
-    rename_in_constraint,
-    rename_in_index,
-)
+from whimbrel.schema.expressions import Q
 from whimbrel.schema.order import aside, made_after, rename_order
 from whimbrel.schema.pairs import Pairs, pair
 from whimbrel.schema.renames import PartRename
 from whimbrel.schema.table import (
-    Check,
     Column,
     Constraint,
-    Exclude,
     ForeignKey,
     Index,
     Name,
@@ -125,7 +117,7 @@ class TablePair:
 
     def _translated(self, column: Column) -> Column:
         """An old column in the new names, with the new enum types and domains."""
-        now = rename_column(column, self._names) if self._names else column
+        now = column.rename(self._names) if self._names else column
         if self._domains:
             now = replace(now, type=replace_domains(now.type, self._domains))
         return replace(now, type=replace_enums(now.type, self._enums)) if self._enums else now
@@ -208,22 +200,15 @@ class TablePair:
         self.staying += [each for each in parts.both if each not in again]
 
     def _renamed(self, part: Constraint | Index) -> Constraint | Index:
-        if isinstance(part, Index):
-            return rename_in_index(part, self._names) if self._names else part
-        renamed = rename_in_constraint(part, self._names) if self._names else part
-        if not isinstance(renamed, ForeignKey):
-            return renamed
-        target = self._moved.get(renamed.target, renamed.target)
-        names = self._all_names.get(renamed.target, {})
-        if not names and target == renamed.target:
-            return renamed
-        columns = tuple(names.get(column, column) for column in renamed.target_columns)
-        return replace(renamed, target=target, target_columns=columns)
+        renamed = part.rename(self._names) if self._names else part
+        if isinstance(renamed, ForeignKey):
+            return renamed.follow_target(self._moved, self._all_names)
+        return renamed
 
     def _must_be_made_anew(self, old: _Part, new: _Part) -> bool:
         if old.now != new.now and replace(old.now, name=new.now.name) != new.now:
             return True
-        if self.fresh and mentioned(new.now, self.fresh):
+        if self.fresh and new.now.columns_among(self.fresh):
             return True
         return bool(self._reworded) and bool(_in_conditions(new.now) & self._reworded)
 
@@ -309,11 +294,8 @@ _FAMILIES = {
 
 def _in_conditions(part: Constraint | Index) -> frozenset[str]:
     """The columns that a part compares with values: those are written for the column's type."""
-    if isinstance(part, Check):
-        condition: Expression | None = part.expression
-    else:
-        condition = part.where if isinstance(part, Index | Exclude) else None
-    return condition.names() if isinstance(condition, Q) else frozenset()
+    _, expressions = part.mentions()
+    return frozenset(name for of in expressions if isinstance(of, Q) for name in of.names())
 
 
 def _is_typed_otherwise(old: Column, new: Column) -> bool:

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import Q
+from whimbrel.schema.items import SchemaItem
 from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.naming import table_name
-from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, but, normal_options
+from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, normal_options
 
 #: Meta's names that no history depends on.
 _OF_PYTHON = ("abstract", "app_label", "verbose_name", "verbose_name_plural")
@@ -150,7 +151,7 @@ def _named_parts(info: Info, parts: Iterable[Any]) -> list[Any]:
     if info.abstract:
         return list(parts)
     return [
-        but(part, name=part.name % _words(info)) if part.name and "%(" in part.name else part
+        part.replace(name=part.name % _words(info)) if part.name and "%(" in part.name else part
         for part in parts
     ]
 
@@ -265,8 +266,7 @@ def _refuse_bad_names(info: Info) -> None:
 
 def _names_in_conditions(info: Info) -> frozenset[str]:
     """What the model's conditions speak of, as far as they are no SQL."""
-    parts = (*info.options.get("indexes", ()), *info.options.get("constraints", ()))
-    said = [getattr(part, "condition", None) for part in parts]
+    said: list[Any] = [each for item in _items(info.options) for each in item.mentions()[1]]
     said += [getattr(field, "expression", None) for field in info.fields.values()]
     return frozenset(name for each in said if isinstance(each, Q) for name in each.names())
 
@@ -279,6 +279,9 @@ def _known_to_conditions(info: Info) -> set[str]:
 def _names_in_options(options: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     yield options.get("primary_key", ())
     yield from options.get("unique_together", ())
-    for each in (*options.get("indexes", ()), *options.get("constraints", ())):
-        yield getattr(each, "fields", ())
-        yield getattr(each, "include", ())
+    yield from (tuple(sorted(item.mentions()[0])) for item in _items(options))
+
+
+def _items(options: Mapping[str, Any]) -> list[SchemaItem]:
+    given = (*options.get("indexes", ()), *options.get("constraints", ()))
+    return [each for each in given if isinstance(each, SchemaItem)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as AbstractSequence
+from typing import Any
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.domains import domains_in
-from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -195,42 +195,39 @@ class _Lowering:
         )
 
     def _constraint(self, part: options.Part) -> Iterator[Constraint]:
-        value = part.value
+        value = self._in_columns(part)
         match value:
             case options.UniqueConstraint() if value.condition is None:
                 yield Unique(
                     part.name,
-                    self.columns.named(value.fields),
+                    value.fields,
                     value.deferrable,
                     not value.nulls_distinct,
-                    self.columns.named(value.include),
+                    value.include,
                     value.dialects,
                     named=value.name is not None,
                     key=part.key,
                 )
             case options.CheckConstraint():
-                condition = self.columns.in_columns(value.condition)
-                yield Check(part.name, condition, value.dialects, value.not_valid, key=part.key)
+                yield Check(
+                    part.name, value.condition, value.dialects, value.not_valid, key=part.key
+                )
             case options.ExclusionConstraint():
-                yield self._exclude(part, value)
+                yield Exclude(
+                    part.name,
+                    value.expressions,
+                    value.method,
+                    value.condition,
+                    value.deferrable,
+                    value.dialects,
+                    key=part.key,
+                )
             case options.ForeignKeyConstraint():
                 yield self._composite_key(part, value)
 
-    def _exclude(self, part: options.Part, value: options.ExclusionConstraint) -> Exclude:
-        elements = tuple(
-            (of if isinstance(of, SQL) else self.columns.name_of(of), operator)
-            for of, operator in value.expressions
-        )
-        where = self.columns.in_columns(value.condition) if value.condition is not None else None
-        return Exclude(
-            part.name,
-            elements,
-            value.method,
-            where,
-            value.deferrable,
-            value.dialects,
-            key=part.key,
-        )
+    def _in_columns(self, part: options.Part) -> Any:
+        """Return an index or a constraint of the model with columns where it has fields."""
+        return part.value.replace_mentions(self.columns.name_of, self.columns.in_columns)
 
     def _composite_key(
         self, part: options.Part, value: options.ForeignKeyConstraint
@@ -238,7 +235,7 @@ class _Lowering:
         target = self.columns.target(self.model, value.to, value.to_fields, part.name)
         return ForeignKeyValue(
             name=part.name,
-            columns=self.columns.named(value.fields),
+            columns=value.fields,
             target=target.model.at,
             target_columns=target.columns,
             on_delete=value.on_delete.action,
@@ -268,39 +265,21 @@ class _Lowering:
                 yield from self._index(part)
 
     def _index(self, part: options.Part) -> Iterator[Index]:
-        value = part.value
-        where = self.columns.in_columns(value.condition) if value.condition is not None else None
-        if isinstance(value, options.Index):
-            yield Index(
-                name=part.name,
-                parts=tuple(self._index_part(each) for each in value.parts),
-                unique=value.unique,
-                method=value.method,
-                include=self.columns.named(value.include),
-                where=where,
-                nulls_not_distinct=not value.nulls_distinct,
-                options=value.options,
-                dialects=value.dialects,
-                key=part.key,
-            )
-        elif where is not None:
-            parts = tuple(IndexPart(column) for column in self.columns.named(value.fields))
-            yield Index(
-                name=part.name,
-                parts=parts,
-                unique=True,
-                include=self.columns.named(value.include),
-                where=where,
-                nulls_not_distinct=not value.nulls_distinct,
-                dialects=value.dialects,
-                key=part.key,
-            )
-
-    def _index_part(self, part: IndexPart) -> IndexPart:
-        if isinstance(part.of, SQL):
-            return part
-        return IndexPart(
-            self.columns.name_of(part.of), part.descending, part.nulls, part.opclass, part.collation
+        value = self._in_columns(part)
+        if isinstance(value, options.UniqueConstraint) and value.condition is None:
+            return
+        is_index = isinstance(value, options.Index)
+        yield Index(
+            name=part.name,
+            parts=value.parts if is_index else tuple(map(IndexPart, value.fields)),
+            unique=value.unique if is_index else True,
+            method=value.method if is_index else None,
+            include=value.include,
+            where=value.condition,
+            nulls_not_distinct=not value.nulls_distinct,
+            options=value.options if is_index else (),
+            dialects=value.dialects,
+            key=part.key,
         )
 
     # -- many to many

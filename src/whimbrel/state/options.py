@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL, Expression, plain_condition
+from whimbrel.schema.items import SchemaItem
 from whimbrel.schema.table import IndexPart
 from whimbrel.state.fields.relations import DO_NOTHING, OnDelete, label_of
 
@@ -39,7 +40,7 @@ def _of_validity() -> Any:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Index:
+class Index(SchemaItem):
     """An index on fields (``-field`` for descending), expressions, or both.
 
     ``Index(fields=["-created", "title"])``, ``Index(SQL("lower(title)"), name="...")``.
@@ -98,7 +99,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class UniqueConstraint:
+class UniqueConstraint(SchemaItem):
     """No two rows the same in these fields, of those that meet ``condition``.
 
     deferrable: None, "immediate" or "deferred". nulls_distinct False: two NULLs are the same.
@@ -140,7 +141,7 @@ class UniqueConstraint:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class CheckConstraint:
+class CheckConstraint(SchemaItem):
     """A condition that every row meets: ``CheckConstraint(Q(price__gte=0), name="...")``.
 
     not_valid: PostgreSQL does not look at the rows that are there when it is added (NOT VALID).
@@ -164,7 +165,7 @@ class CheckConstraint:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class ForeignKeyConstraint:
+class ForeignKeyConstraint(SchemaItem):
     """A foreign key of several fields: ``to_fields`` of the model ``to``. Else as `ForeignKey`.
 
     not_valid: see `CheckConstraint`.
@@ -211,7 +212,7 @@ class ForeignKeyConstraint:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class ExclusionConstraint:
+class ExclusionConstraint(SchemaItem):
     """PostgreSQL's EXCLUDE: ``expressions`` are pairs of a field or `SQL`, and an operator ("&&")."""
 
     expressions: tuple[tuple[str | SQL, str], ...]
@@ -243,7 +244,7 @@ class ExclusionConstraint:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class PrimaryKeyConstraint:
+class PrimaryKeyConstraint(SchemaItem):
     """The primary key over fields, in an order of its own or with a name of its own."""
 
     fields: tuple[str, ...]
@@ -272,16 +273,6 @@ ModelConstraint: TypeAlias = (
 def _set(made: object, **values: Any) -> None:
     for name, value in values.items():
         object.__setattr__(made, name, value)
-
-
-V = TypeVar("V")
-
-
-def but(value: V, **changed: Any) -> V:
-    """The same index or constraint with other attributes."""
-    made = object.__new__(type(value))
-    _set(made, **{each.name: getattr(value, each.name) for each in fields(value)} | changed)  # type: ignore[arg-type]
-    return made
 
 
 @dataclass(frozen=True, slots=True)

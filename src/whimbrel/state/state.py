@@ -12,7 +12,7 @@ from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Kept, Model
 from whimbrel.state.naming import identity
-from whimbrel.state.options import ForeignKeyConstraint, Options, but, normal_options
+from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 
 
 class State:
@@ -251,5 +251,5 @@ def bound(field: Field, app: str, model: str) -> Field:
 def bound_part(value: Any, app: str, model: str) -> Any:
     """An index or constraint with the full label of what it points at."""
     if isinstance(value, ForeignKeyConstraint):
-        return but(value, to=full_label(value.to, app, model))
+        return value.replace(to=full_label(value.to, app, model))
     return value

@@ -14,7 +14,6 @@ from whimbrel.engines.postgresql import constraints, indexes
 from whimbrel.engines.postgresql.work import Work
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
-from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index, Name, Table
 
 
@@ -29,7 +28,7 @@ class Held:
 
 def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
     """Whether a constraint or an index is made of one of these columns."""
-    return any(mentioned(part, frozenset({column})) for column in columns)
+    return any(part.columns_among(frozenset({column})) for column in columns)
 
 
 def of_columns(

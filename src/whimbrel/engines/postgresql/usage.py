@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from whimbrel.schema import changes as c
-from whimbrel.schema.expressions import SQL, Constant, Default, Expression, Q
-from whimbrel.schema.table import Check, Column, Constraint, Exclude, Index, Name
+from whimbrel.schema.expressions import Constant, Default, Expression, Q
+from whimbrel.schema.table import Column, Name
 
 
 def uses(change: c.Change, label: str) -> bool:
@@ -40,17 +40,13 @@ def _expressions(change: c.Change) -> Iterator[Default | Expression]:
             yield from _of_column(column)
         case c.AlterColumn(_, _, column):
             yield from _of_column(column)
-        case c.AddConstraint(_, constraint):
-            yield from _of_constraint(constraint)
-        case c.AddIndex(_, index):
-            yield from _of_index(index)
+        case c.AddConstraint(_, item) | c.AddIndex(_, item):
+            yield from item.mentions()[1]
         case c.CreateTable(table):
             for column in table.columns:
                 yield from _of_column(column)
-            for constraint in table.constraints:
-                yield from _of_constraint(constraint)
-            for index in table.indexes:
-                yield from _of_index(index)
+            for item in (*table.constraints, *table.indexes):
+                yield from item.mentions()[1]
         case _:
             pass
 
@@ -59,21 +55,6 @@ def _of_column(column: Column) -> Iterator[Default | Expression]:
     yield from (each for each in (column.default, column.fill) if each is not None)
     if column.computed is not None:
         yield column.computed.expression
-
-
-def _of_constraint(constraint: Constraint) -> Iterator[Expression]:
-    if isinstance(constraint, Check):
-        yield constraint.expression
-    elif isinstance(constraint, Exclude):
-        yield from (of for of, _ in constraint.elements if isinstance(of, SQL))
-        if constraint.where is not None:
-            yield constraint.where
-
-
-def _of_index(index: Index) -> Iterator[Expression]:
-    yield from (part.of for part in index.parts if isinstance(part.of, SQL))
-    if index.where is not None:
-        yield index.where
 
 
 def _has(expression: Default | Expression, label: str) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from whimbrel.engines.sqlite import copying
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.spelling import SPELLING
-from whimbrel.schema.mentions import mentioned
 from whimbrel.schema.table import Check, Column, ForeignKey, Index, Table
 
 Version = tuple[int, int, int]
@@ -99,7 +98,7 @@ def _placed(clause: t.Clause, add: list[Column], version: Version) -> tuple[str,
         return None
     if isinstance(of, Column) and of.name in new:
         return of.name, clause.text
-    last = [name for name in new if isinstance(of, Check) and mentioned(of, frozenset({name}))]
+    last = [name for name in new if isinstance(of, Check) and of.columns_among(frozenset({name}))]
     return (last[-1], clause.text) if last else None
 
 
@@ -113,7 +112,7 @@ def _can_drop(drop: list[Column], before: Table, version: Version) -> bool:
     return (
         version >= DROP_COLUMN
         and bool(rest)
-        and not any(mentioned(part, names) for part in parts)
+        and not any(part.columns_among(names) for part in parts)
         and not any(
             column.computed is not None and column.computed.expression.columns(names)
             for column in before.columns

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from whimbrel.engines.sqlite import ddl
 from whimbrel.engines.sqlite import expressions as e
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.engines.sqlite.tables import key_column
-from whimbrel.schema.expressions import SQL
+from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import (
-    Check,
     Column,
     Constraint,
     ForeignKey,
     Index,
-    IndexPart,
     Name,
-    PrimaryKey,
     Schema,
     Table,
-    Unique,
 )
+
+Item = TypeVar("Item", Constraint, Index)
 
 
 def respelled(found: Schema, wanted: Schema) -> Schema:
@@ -80,12 +79,17 @@ class _Words:
         return cls(tables[-1].at, columns, parts)
 
     def named(self, columns: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self.columns.get(ddl.folded(name), name) for name in columns)
+        return tuple(map(self.column_name, columns))
+
+    def column_name(self, name: str) -> str:
+        return self.columns.get(ddl.folded(name), name)
 
     def part(self, name: str) -> str:
         return self.parts.get(ddl.folded(name), name)
 
-    def sql(self, of: SQL) -> SQL:
+    def expression(self, of: Expression) -> Expression:
+        if not isinstance(of, SQL):
+            return of
         written = {name: SPELLING.quote(column) for name, column in self.columns.items()}
         return SQL(e.normal(ddl.tokens(of.text), written))
 
@@ -97,42 +101,28 @@ class _Words:
             name=self.at.name,
             columns=tuple(map(self.column, of.columns)),
             constraints=tuple(self.constraint(each, others) for each in of.constraints),
-            indexes=tuple(map(self.index, of.indexes)),
+            indexes=tuple(map(self.item, of.indexes)),
         )
 
     def column(self, of: Column) -> Column:
-        (name,) = self.named([of.name])
         computed = of.computed
-        if computed is not None and isinstance(computed.expression, SQL):
-            computed = replace(computed, expression=self.sql(computed.expression))
-        return replace(of, name=name, computed=computed)
+        if computed is not None:
+            computed = replace(computed, expression=self.expression(computed.expression))
+        return replace(of, name=self.column_name(of.name), computed=computed)
 
     def constraint(self, of: Constraint, others: Mapping[Name, _Words]) -> Constraint:
-        match of:
-            case ForeignKey():
-                there = others.get(_folded(of.target))
-                targets = of.target_columns if there is None else there.named(of.target_columns)
-                return replace(
-                    of,
-                    name=self.part(of.name),
-                    columns=self.named(of.columns),
-                    target=of.target if there is None else there.at,
-                    target_columns=targets,
-                )
-            case PrimaryKey() | Unique():
-                return replace(of, name=self.part(of.name), columns=self.named(of.columns))
-            case Check(expression=SQL() as expression):
-                return replace(of, name=self.part(of.name), expression=self.sql(expression))
-        return of
+        made = self.item(of)
+        if not isinstance(made, ForeignKey):
+            return made
+        there = others.get(_folded(made.target))
+        if there is None:
+            return made
+        return made.replace(target=there.at, target_columns=there.named(made.target_columns))
 
-    def index(self, of: Index) -> Index:
-        where = self.sql(of.where) if isinstance(of.where, SQL) else of.where
-        parts = tuple(map(self.index_part, of.parts))
-        return replace(of, name=self.part(of.name), parts=parts, where=where)
-
-    def index_part(self, part: IndexPart) -> IndexPart:
-        of = self.sql(part.of) if isinstance(part.of, SQL) else self.named([part.of])[0]
-        return replace(part, of=of)
+    def item(self, of: Item) -> Item:
+        return of.replace_mentions(self.column_name, self.expression).replace(
+            name=self.part(of.name)
+        )
 
 
 __all__ = ["respelled"]

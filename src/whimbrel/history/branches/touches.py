@@ -33,7 +33,6 @@ from whimbrel.operations import (
     SeparateDatabaseAndState,
     States,
 )
-from whimbrel.operations.following import names_in
 from whimbrel.operations.models import ALTERABLE
 from whimbrel.schema.table import PrimaryKey, Schema, Table, Unique
 from whimbrel.state.difference import schemas_of
@@ -218,9 +217,9 @@ def _new_targets(model: Model, made: State) -> Iterator[Touch]:
 def _part(app: str, operation: Operation, model: Model, state: State) -> Iterator[Touch]:
     match operation:
         case AddIndex(index=value):
-            yield from _uses(model, sorted(names_in(value)))
+            yield from _uses(model, sorted(value.names()))
         case AddConstraint(constraint=value):
-            yield from _uses(model, sorted(names_in(value)))
+            yield from _uses(model, sorted(value.names()))
             if isinstance(value, ForeignKeyConstraint):
                 yield from _pointing(state, [full_label(value.to, app, model.name).lower()])
         case RemoveIndex(name=name) | RenameIndex(old_name=name):

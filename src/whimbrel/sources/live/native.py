@@ -13,7 +13,7 @@ from whimbrel.sources.live.accessors import related_names
 from whimbrel.state.fields import Field
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.model import Model
-from whimbrel.state.options import Options, but
+from whimbrel.state.options import Options
 from whimbrel.state.state import State
 
 #: What is said of a table that no model can say, by the model's label.
@@ -105,4 +105,4 @@ def _option(name: str, value: Any, model: Model) -> Any:
 
 def _part(value: Any, model: Model) -> Any:
     to = getattr(value, "to", None)
-    return value if to is None else but(value, to=_in_short(to, model))
+    return value if to is None else value.replace(to=_in_short(to, model))

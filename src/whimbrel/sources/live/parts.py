@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from whimbrel.schema.expressions import SQL
@@ -64,7 +63,7 @@ def beside_others(value: Any, was: Any, dialect: str) -> Any:
         own = value.condition.on(dialect) if value.condition is not None else ""
         others = dict(condition.dialects)
         changed["condition"] = SQL(condition.text, **{**others, dialect: own})
-    return options.but(value, **changed)
+    return value.replace(**changed)
 
 
 def _born(model: Model, value: Any, name: str) -> tuple[Model, options.Part]:
@@ -72,67 +71,51 @@ def _born(model: Model, value: Any, name: str) -> tuple[Model, options.Part]:
     made, part = model.new_part(value)
     if name in ("", part.name):
         return made, part
-    return model.new_part(options.but(value, name=name))
+    return model.new_part(value.replace(name=name))
 
 
 def value_of(part: Constraint | Index, place: Place, there: Places) -> Any:
     """A constraint or an index in a model's words, without its name."""
-    match part:
+    own: Any = part.replace_mentions(place.fields.__getitem__, lambda of: of)
+    match own:
         case Index():
-            return _index(part, place)
+            return options.Index(
+                *own.parts,
+                unique=own.unique,
+                method=own.method,
+                include=own.include,
+                condition=own.where,
+                nulls_distinct=not own.nulls_not_distinct,
+                options=dict(own.options),
+            )
         case Unique():
             return options.UniqueConstraint(
-                fields=place.named(part.columns),
-                deferrable=part.deferrable,
-                include=place.named(part.include),
-                nulls_distinct=not part.nulls_not_distinct,
+                fields=own.columns,
+                deferrable=own.deferrable,
+                include=own.include,
+                nulls_distinct=not own.nulls_not_distinct,
             )
         case Check():
-            return options.CheckConstraint(part.expression)
+            return options.CheckConstraint(own.expression)
         case PrimaryKey():
-            return options.PrimaryKeyConstraint(fields=place.named(part.columns))
+            return options.PrimaryKeyConstraint(fields=own.columns)
         case Exclude():
-            return _exclusion(part, place)
+            return options.ExclusionConstraint(
+                expressions=own.elements,
+                method=own.method,
+                condition=own.where,
+                deferrable=own.deferrable,
+            )
         case ForeignKey():
-            return _foreign_key(part, place, there)
+            return _foreign_key(own, there)
 
 
-def _index(index: Index, place: Place) -> options.Index:
-    parts = (
-        each if isinstance(each.of, SQL) else replace(each, of=place.fields[each.of])
-        for each in index.parts
-    )
-    return options.Index(
-        *parts,
-        unique=index.unique,
-        method=index.method,
-        include=place.named(index.include),
-        condition=index.where,
-        nulls_distinct=not index.nulls_not_distinct,
-        options=dict(index.options),
-    )
-
-
-def _exclusion(exclude: Exclude, place: Place) -> options.ExclusionConstraint:
-    return options.ExclusionConstraint(
-        expressions=[
-            (of if isinstance(of, SQL) else place.fields[of], operator)
-            for of, operator in exclude.elements
-        ],
-        method=exclude.method,
-        condition=exclude.where,
-        deferrable=exclude.deferrable,
-    )
-
-
-def _foreign_key(
-    key: ForeignKey, place: Place, there: Places
-) -> options.ForeignKeyConstraint | None:
+def _foreign_key(key: ForeignKey, there: Places) -> options.ForeignKeyConstraint | None:
     target = there.get(key.target)
     if target is None or not all(column in target.fields for column in key.target_columns):
         return None
     return options.ForeignKeyConstraint(
-        fields=place.named(key.columns),
+        fields=key.columns,
         to=target.label,
         to_fields=target.named(key.target_columns),
         on_delete=on_delete_of(key),

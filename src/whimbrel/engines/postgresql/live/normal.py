@@ -12,7 +12,6 @@ from whimbrel.engines.postgresql.live.types import array_of, known_type
 from whimbrel.engines.postgresql.sequences import bounds
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.schema.expressions import SQL, Constant
-from whimbrel.schema.mentions import rename_columns
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Name, Schema, Sequence, Table
 from whimbrel.schema.types import ColumnType, EnumType, Type, replace_enums
 from whimbrel.state.naming import LONGEST
@@ -99,7 +98,7 @@ def _sequence(of: Sequence) -> Sequence:
 
 def _table(table: Table, schema: Schema) -> Table:
     names = {each.name: cut(each.name) for each in table.columns if cut(each.name) != each.name}
-    renamed = rename_columns(table, names) if names else table
+    renamed = table.rename_columns(names) if names else table
     return replace(
         renamed,
         name=cut(table.name),

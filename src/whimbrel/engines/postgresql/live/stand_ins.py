@@ -23,12 +23,8 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.schema.domains import domains_in, in_place, name_of, replace_domains, said
 from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.table import (
-    Check,
     Column,
     Computed,
-    Constraint,
-    Exclude,
-    Index,
     Name,
     Schema,
     Table,
@@ -223,32 +219,9 @@ def rewritten(table: Table, by: Callable[[str], str]) -> Table:
     return replace(
         table,
         columns=tuple(map(column, table.columns)),
-        constraints=tuple(_constraint(each, condition) for each in table.constraints),
-        indexes=tuple(_index(each, condition) for each in table.indexes),
+        constraints=tuple(each.replace_mentions(str, condition) for each in table.constraints),
+        indexes=tuple(each.replace_mentions(str, condition) for each in table.indexes),
     )
-
-
-_By = Callable[[Expression], Expression]
-
-
-def _constraint(of: Constraint, by: _By) -> Constraint:
-    if isinstance(of, Check):
-        return replace(of, expression=by(of.expression))
-    if not isinstance(of, Exclude):
-        return of
-    elements = tuple((_element(each, by), operator) for each, operator in of.elements)
-    return replace(of, elements=elements, where=by(of.where) if of.where is not None else None)
-
-
-def _index(of: Index, by: _By) -> Index:
-    parts = tuple(replace(part, of=_element(part.of, by)) for part in of.parts)
-    return replace(of, parts=parts, where=by(of.where) if of.where is not None else None)
-
-
-def _element(of: str | SQL, by: _By) -> str | SQL:
-    made = by(of) if isinstance(of, SQL) else of
-    assert isinstance(made, str | SQL)
-    return made
 
 
 __all__ = ["TEMPORARY", "StandIns", "rewritten"]
