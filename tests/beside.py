@@ -26,9 +26,9 @@ from whimbrel import migrations
 from whimbrel import models as our_models
 from whimbrel.engines import engine_for
 from whimbrel.errors import DataError
-from whimbrel.run.data import Site
-from whimbrel.run.parts import Data
-from whimbrel.run.python import run_python
+from whimbrel.planning.items import Data
+from whimbrel.run.data.context import Site
+from whimbrel.run.data.python import run_python
 
 Function = Callable[[Any, Any, Any], Any]
 Models = Callable[[Any], dict[str, dict[str, Any]]]

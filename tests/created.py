@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 import catalog
 import catalog_sqlite
+from whimbrel.commands.drift import Drift, find_drift
+from whimbrel.commands.make import make_migrations, write
+from whimbrel.commands.migrate import migrate
 from whimbrel.config import Config, load_config
-from whimbrel.run.drift import Drift, find_drift
-from whimbrel.run.make import make_migrations, write
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import EVERYTHING, Target
+from whimbrel.planning.plan import EVERYTHING, Target
 
 _numbers = itertools.count()
 HEAD = """

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from projects import CREATE, Project
+from whimbrel.commands.migrate import migrate
 from whimbrel.config import load_config
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
+from whimbrel.planning.plan import Target
 
 ROWS = 40
 

@@ -22,14 +22,14 @@ import catalog
 import catalog_sqlite
 from created import create_all
 from servers import PostgresServer
+from whimbrel.commands.comparison import compare
+from whimbrel.commands.drift import is_of_names
 from whimbrel.detect import detect
 from whimbrel.engines import Engine, Step, engine_for
 from whimbrel.engines.sql import execute
 from whimbrel.history.writer import render_migration
 from whimbrel.operations import Operation
-from whimbrel.run.comparing import compare
-from whimbrel.run.drift import is_of_names
-from whimbrel.run.gather import gathered
+from whimbrel.planning.diffs import gathered
 from whimbrel.sources.checks import check_state
 from whimbrel.sources.sqlalchemy import read
 from whimbrel.state.state import State

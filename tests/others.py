@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from real.test_models_of_others import nameless, seen
+from whimbrel.commands.drift import Drift, find_drift
+from whimbrel.commands.make import make_migrations, write
+from whimbrel.commands.migrate import migrate
 from whimbrel.config import Config, load_config
 from whimbrel.history.loader import History, load
-from whimbrel.run.drift import Drift, find_drift
-from whimbrel.run.make import make_migrations, write
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
+from whimbrel.planning.plan import Target
 
 HEAD = """\
 import enum

@@ -87,7 +87,7 @@ class Config:
         raise ConfigError(
             f"there is no app {label!r}",
             place=str(self.file) if self.file else None,
-            mend=_nearest(label, labels) or f"Apps: {', '.join(labels) or 'none'}.",
+            hint=_nearest(label, labels) or f"Apps: {', '.join(labels) or 'none'}.",
         )
 
     def url(self, alias: str = DEFAULT_ALIAS) -> str:
@@ -99,7 +99,7 @@ class Config:
             raise ConfigError(
                 f"there is no database {_shown(alias)}",
                 place=str(self.file) if self.file else None,
-                mend=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
+                hint=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
             )
         return _filled(self.databases[alias], self._place_of(alias))
 
@@ -138,7 +138,7 @@ def load_config(start: Path | None = None) -> Config:
         raise ConfigError(
             "no [tool.whimbrel] in any pyproject.toml, and no whimbrel.toml, from here upwards",
             place=str(start),
-            mend="Run `whimbrel init` where the project's pyproject.toml is, or belongs.",
+            hint="Run `whimbrel init` where the project's pyproject.toml is, or belongs.",
         )
     return found
 
@@ -254,8 +254,8 @@ def _check_keys(file: Path, inside: str, table: dict[str, Any], known: Mapping[s
     for key, value in table.items():
         if key not in known:
             place = f"{file}: {inside}{key if '://' not in key else ''}".rstrip(": ")
-            mend = _nearest(key, known) or f"Keys here: {', '.join(known)}."
-            raise ConfigError(f"there is no such key as {_shown(key)}", place=place, mend=mend)
+            hint = _nearest(key, known) or f"Keys here: {', '.join(known)}."
+            raise ConfigError(f"there is no such key as {_shown(key)}", place=place, hint=hint)
         place = f"{file}: {inside}{key}"
         if not isinstance(value, known[key]):
             raise _not_a(known[key], value, place)
@@ -287,7 +287,7 @@ def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
             raise ConfigError(
                 f"an alias is a name, and this is {_shown(alias)}",
                 place=f"{file}: databases",
-                mend='Write the URL behind the alias: eu = "postgresql://...".',
+                hint='Write the URL behind the alias: eu = "postgresql://...".',
             )
         place = f"{file}: databases.{alias}"
         if not isinstance(url, str):
@@ -296,7 +296,7 @@ def _databases(file: Path, table: dict[str, Any]) -> dict[str, str]:
             raise ConfigError(
                 "the default database is given twice",
                 place=place,
-                mend="Take one of `database` and `databases.default` out.",
+                hint="Take one of `database` and `databases.default` out.",
             )
         databases[alias] = url
     return databases
@@ -308,7 +308,7 @@ def _filled(text: str, place: str) -> str:
             raise ConfigError(
                 f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}",
                 place=place,
-                mend=f"Set it: export {name}=...",
+                hint=f"Set it: export {name}=...",
             )
         return os.environ[name]
 
@@ -333,7 +333,7 @@ def _listed(file: Path, package: Any, sections: dict[str, Any]) -> AppConfig:
         raise ConfigError(
             f"an app is the dotted name of a package, not {package!r}",
             place=place,
-            mend='For one: apps = ["blog", "acme.shop"].',
+            hint='For one: apps = ["blog", "acme.shop"].',
         )
     label = package.rpartition(".")[2]
     section = _section(file, label, sections.pop(label, {}))
@@ -342,7 +342,7 @@ def _listed(file: Path, package: Any, sections: dict[str, Any]) -> AppConfig:
         raise ConfigError(
             f"there is no package {package!r}",
             place=place,
-            mend=f"It was looked for in {file.parent} and where Python imports from. "
+            hint=f"It was looked for in {file.parent} and where Python imports from. "
             f"`whimbrel init {label}` makes a new app.",
         )
     given = section.get("migrations")
@@ -359,7 +359,7 @@ def _section_alone(file: Path, label: str, section: Any) -> AppConfig:
             raise ConfigError(
                 f"{key} is missing",
                 place=place,
-                mend='For one: models = "acme.db:Base" and migrations = "acme/migrations"; '
+                hint='For one: models = "acme.db:Base" and migrations = "acme/migrations"; '
                 "or name the app's package in `apps`.",
             )
     return AppConfig(label, None, section["models"], file.parent / section["migrations"])
@@ -377,7 +377,7 @@ def _section(file: Path, label: str, section: Any) -> dict[str, Any]:
         raise ConfigError(
             f"must be a module and what in it holds the models, not {models!r}",
             place=f"{place}.models",
-            mend='For one: models = "acme.db:Base".',
+            hint='For one: models = "acme.db:Base".',
         )
     return section
 
@@ -392,14 +392,14 @@ def _check_once(file: Path, apps: list[AppConfig]) -> None:
             raise ConfigError(
                 f"two apps have the label {app.label!r}: {twin.package} and {app.package}",
                 place=f"{file}: apps",
-                mend="A label is the last part of a package's name, and each must differ.",
+                hint="A label is the last part of a package's name, and each must differ.",
             )
         twin = folders.setdefault(app.migrations.resolve(), app)
         if twin is not app:
             raise ConfigError(
                 f"the apps {twin.label} and {app.label} have the same migrations directory",
                 place=f"{file}: app.{app.label}.migrations",
-                mend="Give each a directory of its own.",
+                hint="Give each a directory of its own.",
             )
 
 

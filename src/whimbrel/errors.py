@@ -49,18 +49,18 @@ def place(file: str | Path, line: int | None = None) -> str:
 class WhimbrelError(Exception):
     """The root. ``code``: stable name of the mishap; ``exit_code``: see above.
 
-    ``place`` says where ("blog/models.py:12", "blog.0002_comment"); ``mend`` is the
+    ``place`` says where ("blog/models.py:12", "blog.0002_comment"); ``hint`` is the
     command or the edit that mends it.
     """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, message: str, *, place: str | None = None, mend: str | None = None) -> None:
+    def __init__(self, message: str, *, place: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
-        self.mend = mend
+        self.hint = hint
 
     def as_dict(self) -> dict[str, Any]:
         """What ``--json`` prints for this error."""
@@ -68,13 +68,13 @@ class WhimbrelError(Exception):
             "code": self.code,
             "message": self.message,
             "place": self.place,
-            "mend": self.mend,
+            "hint": self.hint,
         }
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
-        mend = f"\n{self.mend}" if self.mend else ""
-        return f"{where}{self.message}{mend}"
+        hint = f"\n{self.hint}" if self.hint else ""
+        return f"{where}{self.message}{hint}"
 
 
 class UsageError(WhimbrelError):
@@ -158,8 +158,8 @@ class QuestionError(WhimbrelError):
     code = "question"
     exit_code = 3
 
-    def __init__(self, message: str, *, questions: list[dict[str, Any]], mend: str) -> None:
-        super().__init__(message, mend=mend)
+    def __init__(self, message: str, *, questions: list[dict[str, Any]], hint: str) -> None:
+        super().__init__(message, hint=hint)
         self.questions = questions
 
     def as_dict(self) -> dict[str, Any]:
@@ -205,8 +205,8 @@ class CollisionError(HistoryError):
 
     code = "collision"
 
-    def __init__(self, message: str, *, collisions: list[str], place: str, mend: str) -> None:
-        super().__init__(message, place=place, mend=mend)
+    def __init__(self, message: str, *, collisions: list[str], place: str, hint: str) -> None:
+        super().__init__(message, place=place, hint=hint)
         self.collisions = collisions
 
     def as_dict(self) -> dict[str, Any]:
@@ -223,9 +223,9 @@ class EditedError(HistoryError):
     code = "edited"
 
     def __init__(
-        self, message: str, *, edits: list[dict[str, Any]], place: str | None, mend: str
+        self, message: str, *, edits: list[dict[str, Any]], place: str | None, hint: str
     ) -> None:
-        super().__init__(message, place=place, mend=mend)
+        super().__init__(message, place=place, hint=hint)
         self.edits = edits
 
     def as_dict(self) -> dict[str, Any]:
@@ -270,7 +270,7 @@ class UnsupportedError(DatabaseError):
 
 
 class StepError(DatabaseError):
-    """A statement failed. What it was is in ``place``; what is left of it, in ``mend``."""
+    """A statement failed. What it was is in ``place``; what is left of it, in ``hint``."""
 
     code = "step"
 

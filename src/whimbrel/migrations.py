@@ -64,7 +64,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("transaction", "IntegrityError"):
-        from whimbrel.run import transaction
+        from whimbrel.run.data import transaction
 
         return transaction if name == "transaction" else transaction.IntegrityError
     raise AttributeError(f"module 'whimbrel.migrations' has no attribute {name!r}")

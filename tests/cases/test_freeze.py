@@ -8,11 +8,11 @@ import pytest
 
 from others import Others
 from projects import Project
+from whimbrel.commands.check import check
+from whimbrel.commands.edits import edited
+from whimbrel.commands.freeze import freeze, write
 from whimbrel.errors import LoadError, WriteError
-from whimbrel.run.check import check
 from whimbrel.run.connect import database_of
-from whimbrel.run.edits import edited
-from whimbrel.run.freeze import freeze, write
 from whimbrel.run.record import record_in
 
 CLASSES = """
@@ -202,8 +202,8 @@ def test_a_class_that_is_gone_is_told_with_what_to_write(
         project.history()
     assert said in caught.value.message
     assert (caught.value.place or "").endswith(f"0001_initial.py:{line}")
-    assert "models.Field(sa.Integer())" in (caught.value.mend or "")
-    assert "whimbrel freeze" in (caught.value.mend or "")
+    assert "models.Field(sa.Integer())" in (caught.value.hint or "")
+    assert "whimbrel freeze" in (caught.value.hint or "")
 
 
 def test_a_name_that_is_taken_is_left_to_people(project: Others) -> None:
@@ -213,7 +213,7 @@ def test_a_name_that_is_taken_is_left_to_people(project: Others) -> None:
     before = path.read_text()
     with pytest.raises(WriteError, match="it calls something of its own 'sa'") as caught:
         freeze(project.config)
-    assert "models.Field(sa.Integer())" in (caught.value.mend or "")
+    assert "models.Field(sa.Integer())" in (caught.value.hint or "")
     assert path.read_text() == before
     assert "class" in codes(project)
 

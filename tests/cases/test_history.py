@@ -428,7 +428,7 @@ main(["makemigrations"])
 """
 
 
-@pytest.mark.parametrize("module", ["whimbrel.cli.group", "whimbrel.run.make", "blog.models"])
+@pytest.mark.parametrize("module", ["whimbrel.cli.group", "whimbrel.commands.make", "blog.models"])
 def test_ctrl_c_while_modules_load_is_no_traceback(tmp_path: Path, module: str) -> None:
     project = Inside(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3").configured("blog")
     project.write("blog/models.py")

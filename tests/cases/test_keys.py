@@ -22,11 +22,11 @@ from like_create_all import (
     written,
 )
 from whimbrel import migrations, models
+from whimbrel.commands.comparison import compare
 from whimbrel.detect import detect
 from whimbrel.engines import engine_for
 from whimbrel.errors import ModelError
 from whimbrel.operations.base import States
-from whimbrel.run.comparing import compare
 from whimbrel.schema.table import Name
 from whimbrel.sources.sqlalchemy import read
 from whimbrel.state.lowering import lower

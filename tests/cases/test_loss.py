@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from run.data import Rows
+from whimbrel.commands.make import make_migrations, write
+from whimbrel.commands.script import sql_migrate
 from whimbrel.detect import FlagQuestioner, Flags
 from whimbrel.errors import DataError, LossError, QuestionError, StepError, WhimbrelError
 from whimbrel.report.script import script_text
-from whimbrel.run.make import make_migrations, write
-from whimbrel.run.script import sql_migrate
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_text_is_spelled_otherwise_only_where_that_is_asked_for(
     rows.file("0002_x", f"{alters})", atomic=atomic)
     with pytest.raises(LossError, match=r"\(the row id = 1\)") as caught:
         rows.go()
-    assert "lossy=True" in str(caught.value.mend)
+    assert "lossy=True" in str(caught.value.hint)
     assert rows.query("SELECT x FROM blog_item") == [(value,)]
     rows.file("0002_x", f"{alters}, lossy=True)", atomic=atomic)
     rows.go()
@@ -436,7 +436,7 @@ def test_what_a_change_would_break_is_named(
     with pytest.raises(StepError) as caught:
         rows.go()
     assert said in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
     assert rows.numbers() == [1]
 
 

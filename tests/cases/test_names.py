@@ -9,10 +9,10 @@ import pytest
 
 from created import Created
 from servers import PostgresServer
+from whimbrel.commands.check import check
+from whimbrel.commands.inspect import inspect
 from whimbrel.errors import HistoryError, ModelError, StepError
-from whimbrel.run.check import check
-from whimbrel.run.inspect import inspect
-from whimbrel.run.plan import Target
+from whimbrel.planning.plan import Target
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -179,7 +179,7 @@ def test_what_create_all_made_is_adopted_under_the_names_of_migrations(created: 
     if is_postgresql(created):
         with pytest.raises(HistoryError, match="under other names") as caught:
             created.migrate(fake_initial=True)
-        assert "--fake-initial --rename" in str(caught.value.mend)
+        assert "--fake-initial --rename" in str(caught.value.hint)
     created.migrate(fake_initial=True, rename=True)
     assert not created.drift()
     created.said(BARE).makemigrations()
@@ -364,7 +364,7 @@ sa.Table("item", metadata, sa.Column("id", sa.Integer{key}), sa.Column("a", sa.I
 """)
     with pytest.raises(ModelError, match=named) as caught:
         created.makemigrations()
-    assert "RunSQL" in str(caught.value.mend)
+    assert "RunSQL" in str(caught.value.hint)
 
 
 def test_a_sequence_that_stands_by_itself_is_named(created: Created) -> None:
@@ -540,6 +540,6 @@ def test_a_label_that_is_used_too_early_is_found(
     if found:
         with pytest.raises(StepError, match="unsafe use of new value") as caught:
             created.migrate()
-        assert "in a migration of its own" in str(caught.value.mend)
+        assert "in a migration of its own" in str(caught.value.hint)
     else:
         created.migrate()

@@ -450,4 +450,4 @@ def test_what_there_is_not_says_what_to_write(sides: tuple[Django, Whimbrel], na
     with pytest.raises(AttributeError) as caught:
         sides[1].run(lambda apps, editor, m: ask(authors(apps), editor))
     assert isinstance(caught.value, WhimbrelError)
-    assert said in (caught.value.mend or "")
+    assert said in (caught.value.hint or "")

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from others import Others
 from whimbrel import models
+from whimbrel.commands.drift import migrations_of, script_back
+from whimbrel.commands.make import write
+from whimbrel.commands.migrate import migrate
 from whimbrel.errors import ModelError, StepError, UnsupportedError
 from whimbrel.history.writer import source_of
-from whimbrel.run.drift import migrations_of, script_back
-from whimbrel.run.make import write
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
+from whimbrel.planning.plan import Target
 from whimbrel.sources import native
 from whimbrel.sources.checks import check_state
 from written import read_native
@@ -200,7 +200,7 @@ def test_corpora_11_no_error_shows_an_argument(project: Others) -> None:
         ModelError, match="Sealed is a type of no database: sqlite ends in"
     ) as caught:
         project.make()
-    assert "k3y" not in f"{caught.value}{caught.value.mend}"
+    assert "k3y" not in f"{caught.value}{caught.value.hint}"
 
 
 #: Fields of the user's own in a native model, and how a file says them.
@@ -474,7 +474,7 @@ def test_a_type_that_migrations_made_is_not_left_to_others(of: str, project: Oth
     project.table(f'"c", {of.format(", create_type=False")}')
     with pytest.raises(ModelError, match="to others, and migrations made it") as caught:
         project.make()
-    assert "create_type=False" in (caught.value.mend or "")
+    assert "create_type=False" in (caught.value.hint or "")
     project.table(f'"c", {of.format("")}')
     assert project.make() == []
 
@@ -503,7 +503,7 @@ def test_a_type_whose_extension_is_missing_names_it(
     with pytest.raises(StepError) as caught:
         project.go()
     assert f'type "{extension}' in caught.value.message
-    assert f"CREATE EXTENSION IF NOT EXISTS {extension}'" in (caught.value.mend or "")
+    assert f"CREATE EXTENSION IF NOT EXISTS {extension}'" in (caught.value.hint or "")
 
 
 # -- alembic-users/F08: domains --------------------------------------------------------------------
@@ -621,7 +621,7 @@ def test_another_check_of_a_domain_that_arrays_are_of(project: Others, name: str
     if name == "mail":
         with pytest.raises(StepError, match='cannot alter type "mail"') as found:
             project.go()
-        assert "Give the domain another name" in str(found.value.mend)
+        assert "Give the domain another name" in str(found.value.hint)
         return
     project.go()
     assert project.query("SELECT CAST(c AS text) FROM t") == [("{a@b.c}",)]
@@ -839,5 +839,5 @@ def test_a_default_that_a_type_writes_differently_each_time_is_refused() -> None
         ModelError, match="Sealed writes its constant default differently"
     ) as caught:
         read_native(sealed.format("'s3cret'"), "things")
-    assert "s3cret" not in f"{caught.value}{caught.value.mend}"
+    assert "s3cret" not in f"{caught.value}{caught.value.hint}"
     assert caught.value.place

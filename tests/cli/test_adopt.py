@@ -478,7 +478,7 @@ def test_where_the_models_are(empty: Project, how: str) -> None:
     ended = empty.run("adopt", "alembic", "--dry-run", "--json")
     if target is None:
         assert ended.code == 2
-        assert "--models" in ended.json["error"]["mend"]
+        assert "--models" in ended.json["error"]["hint"]
         ended = empty.run("adopt", "alembic", "--dry-run", "--json", "--models", "acme.models:Base")
         target = "acme.models:Base"
     assert ended.code < 2, ended.out

@@ -63,7 +63,7 @@ def test_what_is_unknown_is_said_together_with_its_time_and_the_way_back(
         rf"{re.escape(each)} \(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)" for each in GHOSTS
     )
     assert re.fullmatch(f"{named} are applied and have no files here", warning["message"])
-    assert warning["mend"].endswith("whimbrel migrate blog --recorded")
+    assert warning["hint"].endswith("whimbrel migrate blog --recorded")
 
 
 #: What is applied of apps besides blog; what is configured then; what is warned of.

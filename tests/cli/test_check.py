@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from projects import Project
-from whimbrel.run.check.findings import CODES, OF_HISTORY
+from whimbrel.commands.check.findings import CODES, OF_HISTORY
 
 M1 = """
 class M1(models.Model):
@@ -211,7 +211,7 @@ def test_what_is_wrong_is_found(sound: Project, row: Row) -> None:
     if place:
         assert f"{found[0]['file']}:{found[0]['line']}" == place
     assert found[0]["message"].startswith(said)
-    assert found[0]["mend"]
+    assert found[0]["hint"]
     assert ended.code == (4 if expected[0] in OF_HISTORY else 1)
 
 
@@ -281,7 +281,7 @@ def test_who_shares_a_database_hears_nothing_of_the_others(sound: Project) -> No
     unknown_app(sound)
     (found,) = findings(sound)
     assert (found["app"], found["migration"]) == ("shop", None)
-    assert found["mend"].endswith("whimbrel migrate shop --prune")
+    assert found["hint"].endswith("whimbrel migrate shop --prune")
     assert codes(sound, "blog") == codes(sound, "--ignore", "ghost") == []
     sound.do("migrate", "shop", "--prune")
     assert codes(sound) == []

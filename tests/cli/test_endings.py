@@ -1,4 +1,4 @@
-"""How commands end: each mishap with its exit code, its code, its place and its mend."""
+"""How commands end: each mishap with its exit code, its code, its place and its hint."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_errors_are_told_to_machines_too(project: Project) -> None:
     ended = project.run("migrate", "--json")
     assert ended.code == 4
     assert ended.json["error"]["code"] == "conflict"
-    assert "--merge" in ended.json["error"]["mend"]
+    assert "--merge" in ended.json["error"]["hint"]
 
 
 def test_a_traceback_is_shown_to_who_asks(project: Project) -> None:
@@ -214,7 +214,7 @@ def test_what_nobody_foresaw_asks_for_a_report(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    monkeypatch.delattr("whimbrel.run.show.show_migrations")
+    monkeypatch.delattr("whimbrel.commands.show.show_migrations")
     ended = CliRunner().invoke(whimbrel, ["showmigrations"])
     assert ended.exit_code == 1
     assert "please report it" in ended.stderr

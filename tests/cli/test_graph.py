@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from pages import Workshop
 from projects import CREATE, Project
+from whimbrel.commands.graph import GraphLayout, layout
+from whimbrel.commands.show import Mark, Shown, ShownHistory
 from whimbrel.report.graph import graph_dot, graph_json, graph_mermaid, graph_text
-from whimbrel.run.graph import GraphLayout, layout
-from whimbrel.run.show import Mark, Shown, ShownHistory
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 

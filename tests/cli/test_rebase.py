@@ -304,8 +304,8 @@ def test_a_kill_leaves_what_the_next_run_explains(
     refused = fork.run("rebase", "blog")
     assert refused.code == 4
     assert "a rebase was killed half way" in refused.err
-    mend = refused.err.rpartition(": rm ")[2].split()
-    for name in mend:
+    hint = refused.err.rpartition(": rm ")[2].split()
+    for name in hint:
         (fork.root / name).unlink()
     fork.do("rebase", "blog", "0003_more")
     assert files(fork) == ["0001_m1", THEIRS, "0003_stock", "0004_more"]

@@ -573,7 +573,7 @@ STEPS = [
 KILLED = """
 import os, pathlib, sys
 from whimbrel.config import load_config, make_importable
-from whimbrel.run import prune
+from whimbrel.commands import prune
 name, _, number = sys.argv[1].partition(":")
 owner = pathlib.Path if name == "unlink" else prune
 true, left = getattr(owner, name), [int(number)]

@@ -488,8 +488,8 @@ def test_a_misspelt_flag_is_named_beside_an_open_question() -> None:
     old, new = state(blog_Post={}), state(blog_Post={"a": CHAR, "b": CHAR})
     with pytest.raises(QuestionError) as caught:
         found(old, new, one_off=["blog.Post.a=''", "blog.Post.bb=''"])
-    assert "--one-off blog.Post.bb answers none of them" in str(caught.value.mend)
-    assert "--one-off blog.Post.a answers" not in str(caught.value.mend)
+    assert "--one-off blog.Post.bb answers none of them" in str(caught.value.hint)
+    assert "--one-off blog.Post.a answers" not in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("label", ["it's", "two words", "$HOME", "a;b"])

@@ -292,7 +292,7 @@ AWAY = schema(
 
 
 @pytest.mark.parametrize(
-    ("after", "said", "mend"),
+    ("after", "said", "hint"),
     [
         (schema(table(column(TEXT))), "contains null values", "default"),
         (schema(table(*PLAIN.tables[POST].columns, column(TEXT, name="y", key="y"))), "null", "post.y"),
@@ -308,14 +308,14 @@ AWAY = schema(
     ],
     ids=["null", "added", "unique", "check", "type", "table", "function"],
 )  # fmt: skip
-def test_an_error_is_explained(after: Schema, said: str, mend: str, connection: Connection) -> None:
+def test_an_error_is_explained(after: Schema, said: str, hint: str, connection: Connection) -> None:
     carry_out(connection, Schema(), PLAIN)
     execute(connection, ROWS)
     connection.commit()
     message, advice = ENGINE.explain(*fails(connection, PLAIN, after))
     assert said in message
     assert advice is not None
-    assert mend in advice
+    assert hint in advice
 
 
 def test_a_view_in_the_way_is_explained(connection: Connection) -> None:

@@ -142,7 +142,7 @@ def test_what_sqlite_does_not_have(changes: list[c.Change], named: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
         NEW.steps(changes, schema(T))
     assert caught.value.place == named or f"on {named}" in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_what_never_is_costs_nothing() -> None:

@@ -230,9 +230,9 @@ def test_errors_say_what_is_wrong(sql: str, meaning: str) -> None:
         )
         with pytest.raises(sqlite3.Error) as caught:
             script(connection, sql)
-        what, mend = NEW.explain(caught.value, None)
+        what, hint = NEW.explain(caught.value, None)
         assert meaning in what
-        assert mend or "nonsense" in what
+        assert hint or "nonsense" in what
 
 
 def test_a_damaged_file_and_one_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def test_what_does_not_fit_is_refused_with_its_row_and_the_type_that_was_written
         carry_out(connection, every[old][0], every[new][0])
     assert "t.x holds" in caught.value.message
     assert f"(the row id = 1), which does not become {named} without loss" in caught.value.message
-    assert "Convert such values" in str(caught.value.mend)
+    assert "Convert such values" in str(caught.value.hint)
     assert rows_of(connection) == before
 
 

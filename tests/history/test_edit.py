@@ -151,7 +151,7 @@ def test_what_is_not_written_out_is_refused_with_what_to_edit(body: str, why: st
         with_dependencies(file(body), {ONE: SIX}, place="blog/migrations/0002_two.py")
     assert why in error.value.message
     assert str(error.value.place).startswith("blog/migrations/0002_two.py:")
-    assert '("blog", "0006_six") in the place of ("blog", "0001_one")' in str(error.value.mend)
+    assert '("blog", "0006_six") in the place of ("blog", "0001_one")' in str(error.value.hint)
 
 
 @pytest.mark.parametrize(

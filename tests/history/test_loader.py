@@ -162,7 +162,7 @@ def test_a_broken_file_is_named_with_its_line(
         history(tmp_path, "blog")
     assert message in caught.value.message
     assert caught.value.place == f"blog/migrations/0001_initial.py{line}"
-    assert caught.value.mend
+    assert caught.value.hint
     assert caught.value.exit_code == 4
 
 
@@ -172,7 +172,7 @@ def test_an_error_of_ours_in_a_file_keeps_what_mends_it(tmp_path: Path) -> None:
     with pytest.raises(LoadError) as caught:
         history(tmp_path, "blog")
     assert caught.value.message == "CharField has no option 'max_lenght'"
-    assert caught.value.mend == "Did you mean 'max_length'?"
+    assert caught.value.hint == "Did you mean 'max_length'?"
     assert str(caught.value.place).endswith("0001.py:3")
 
 
@@ -418,7 +418,7 @@ def test_a_name_that_a_squash_hides(
         assert here.node("blog", name).name == found
     except NodeError as error:
         assert found in error.message
-        assert error.mend
+        assert error.hint
 
 
 def test_a_history_that_fits_shares_its_modules(squashed: Path) -> None:

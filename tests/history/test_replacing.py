@@ -181,7 +181,7 @@ def test_what_cannot_be_settled(
     with pytest.raises(error) as caught:
         Squashes(files).settled(frozenset(keys(recorded)))
     assert words in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_squash_may_be_believed_against_the_record() -> None:
@@ -250,7 +250,7 @@ def test_a_circle_names_the_squash(files: list[Node], words: str) -> None:
     with pytest.raises(CycleError) as caught:
         graph(files)
     assert words in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_where_the_squash_is_not_in_force_there_is_no_circle() -> None:

@@ -622,7 +622,7 @@ def test_what_cannot_come_along_is_refused(
         made(tmp_path, history, "0002")
     assert why in caught.value.message
     assert str(caught.value.place).endswith(f"0002_b.py:{line}")
-    assert "by hand" in str(caught.value.mend) or "import it from there" in str(caught.value.mend)
+    assert "by hand" in str(caught.value.hint) or "import it from there" in str(caught.value.hint)
 
 
 def test_the_file_imports_without_the_originals(tmp_path: Path) -> None:
@@ -728,7 +728,7 @@ def test_a_branch_from_inside_a_squash_says_what_mends_it(tmp_path: Path) -> Non
     with pytest.raises(StateError) as caught:
         merged.project_state()
     assert "made on blog.0002_b, and comes after all of blog.0001_squashed_0003" in str(
-        caught.value.mend
+        caught.value.hint
     )
 
 

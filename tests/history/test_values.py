@@ -252,7 +252,7 @@ def _inside() -> Any:
 def test_what_cannot_be_written_is_refused_with_a_mend(value: Any, message: str) -> None:
     with pytest.raises(WriteError, match=re.escape(message)) as caught:
         source_of(value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

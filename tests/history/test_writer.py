@@ -533,7 +533,7 @@ def test_what_the_disk_refuses_is_said(tmp_path: Path, put: Callable[[Path, str]
     with pytest.raises(WriteError, match="it cannot be written") as caught:
         put(tmp_path / "migrations/0001_initial.py", "text")
     assert str(caught.value.place).endswith("migrations/0001_initial.py")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_file_is_exchanged_where_that_is_asked_for(tmp_path: Path) -> None:

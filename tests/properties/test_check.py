@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, assume, event, given, note, settings
 from sqlalchemy.pool import StaticPool
 
+from whimbrel.commands.check.replay import first_unsound
 from whimbrel.engines import engine_for
 from whimbrel.history.loader import History, load
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
 from whimbrel.operations import Operation
-from whimbrel.run.check.replay import first_unsound
-from whimbrel.run.plan import Plan, Stage
-from whimbrel.run.work import Work, work_of
+from whimbrel.planning.plan import Plan, Stage
+from whimbrel.planning.work import Work, work_of
 from wild import wild_histories
 
 pytestmark = pytest.mark.reduced

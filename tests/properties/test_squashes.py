@@ -19,6 +19,8 @@ from lawful import normal
 from properties.test_histories import connected_to, directly, fresh_postgresql, rows, seen
 from servers import PostgresServer
 from strategies import operations
+from whimbrel.commands.migrate import migrate
+from whimbrel.commands.squash import make_squash, write
 from whimbrel.config import Config, load_config
 from whimbrel.errors import UsageError, WhimbrelError
 from whimbrel.history.loader import load
@@ -27,9 +29,7 @@ from whimbrel.history.writer import render_migration, write_migration
 from whimbrel.operations import Operation
 from whimbrel.operations.base import States, replay
 from whimbrel.operations.special import RunPython
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
-from whimbrel.run.squash import make_squash, write
+from whimbrel.planning.plan import Target
 from whimbrel.schema.table import Table
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from projects import CREATE, Project
+from whimbrel.commands.migrate import migrate
+from whimbrel.commands.results import MigrateResult
 from whimbrel.config import Config, load_config
+from whimbrel.planning.plan import Target
 from whimbrel.run.events import Event
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import Target
-from whimbrel.run.results import MigrateResult
 
 FILE = """\
 from whimbrel import migrations, models

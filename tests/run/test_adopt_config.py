@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whimbrel.run.adopt.config import configured
-from whimbrel.run.adopt.project import AlembicProject
+from whimbrel.commands.adopt.config import configured
+from whimbrel.commands.adopt.project import AlembicProject
 from whimbrel.schema.table import Name
 
 URLS = {

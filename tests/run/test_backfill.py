@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from kills import counters, prepare, walk_with_kills
 from projects import Project
+from whimbrel.commands.migrate import migrate
 from whimbrel.config import Config, load_config
 from whimbrel.errors import (
     DataError,
@@ -28,14 +29,13 @@ from whimbrel.errors import (
     WhimbrelError,
 )
 from whimbrel.migrations import Backfill
+from whimbrel.planning.plan import EVERYTHING, Target
 from whimbrel.report.run import moved
-from whimbrel.run import keytext
 from whimbrel.run.connect import connected, database_of
+from whimbrel.run.data import key_codec
+from whimbrel.run.data.batch_size import AIM, FIRST, LARGEST, SMALLEST, Pace
+from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
-from whimbrel.run.keys import Keys, Span
-from whimbrel.run.migrate import migrate
-from whimbrel.run.pace import AIM, FIRST, LARGEST, SMALLEST, Pace
-from whimbrel.run.plan import EVERYTHING, Target
 from whimbrel.schema.table import Name
 
 CREATE = (
@@ -268,7 +268,7 @@ def test_no_way_back(blog: Project) -> None:
     run(blog)
     with pytest.raises(IrreversibleError) as caught:
         run(blog, Target("blog", "0001_initial"))
-    assert "reverse=migrations.Backfill.noop" in str(caught.value.mend)
+    assert "reverse=migrations.Backfill.noop" in str(caught.value.hint)
     assert column(blog, "counter") == [5] * 10
 
 
@@ -373,13 +373,13 @@ def walk(connection: sa.Connection, keys: Keys, span: Span) -> Iterator[tuple[An
         found = connection.execute(sa.select(*keys.columns).where(*keys.within(batch))).all()
         assert len(found) == count <= 2
         yield from map(tuple, found)
-        assert keytext.read(keytext.written(end)) == end
-        span = replace(span, low=keytext.read(keytext.written(end)))
+        assert key_codec.read(key_codec.written(end)) == end
+        span = replace(span, low=key_codec.read(key_codec.written(end)))
 
 
 def test_a_key_that_cannot_be_written() -> None:
     with pytest.raises(UnsupportedError, match="complex"):
-        keytext.written((1, 2j))
+        key_codec.written((1, 2j))
 
 
 @pytest.mark.parametrize("parallel", [1, 4])

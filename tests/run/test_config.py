@@ -86,7 +86,7 @@ def test_databases_by_alias(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.place == f"{root / 'pyproject.toml'}: databases.eu"
     with pytest.raises(ConfigError, match="no database 'defualt'") as caught:
         config.url("defualt")
-    assert caught.value.mend == "Did you mean 'default'?"
+    assert caught.value.hint == "Did you mean 'default'?"
 
 
 def test_left_out_the_database_is_a_file(root: Path) -> None:
@@ -98,7 +98,7 @@ T = "[tool.whimbrel]\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "message", "mend"),
+    ("text", "place", "message", "hint"),
     [
         (T + 'databse = "x"', "databse", "no such key as 'databse'", "Did you mean 'database'?"),
         (
@@ -154,15 +154,15 @@ T = "[tool.whimbrel]\n"
     ],
 )
 def test_what_cannot_be_is_named_with_file_and_key(
-    root: Path, text: str, place: str, message: str, mend: str | None
+    root: Path, text: str, place: str, message: str, hint: str | None
 ) -> None:
     file = write(root, text)
     with pytest.raises(ConfigError) as caught:
         load_config(root)
     assert message in caught.value.message
     assert caught.value.place == (f"{file}: {place}" if place else str(file))
-    assert (mend is None) == (caught.value.mend is None)
-    assert (mend or "") in (caught.value.mend or "")
+    assert (hint is None) == (caught.value.hint is None)
+    assert (hint or "") in (caught.value.hint or "")
     assert "s3cret" not in str(caught.value)
 
 
@@ -176,7 +176,7 @@ def test_an_unknown_app_is_answered_by_the_nearest(root: Path) -> None:
     write(root, T + 'apps = ["blog", "shop"]')
     with pytest.raises(ConfigError, match="no app 'blogg'") as caught:
         load_config(root).app("blogg")
-    assert caught.value.mend == "Did you mean 'blog'?"
+    assert caught.value.hint == "Did you mean 'blog'?"
 
 
 @pytest.mark.parametrize(

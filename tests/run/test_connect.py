@@ -66,7 +66,7 @@ def test_a_password_is_never_shown(url: str) -> None:
 
 @pytest.mark.reduced
 @pytest.mark.parametrize(
-    ("url", "error", "message", "mend"),
+    ("url", "error", "message", "hint"),
     [
         ("oracel://h/d", ConfigError, "no database 'oracel'", "postgresql://"),
         ("me:s3cret@h/d", ConfigError, "cannot be parsed", "%40"),
@@ -87,12 +87,12 @@ def test_a_password_is_never_shown(url: str) -> None:
     ],
 )
 def test_a_url_that_leads_nowhere(
-    url: str, error: type[WhimbrelError], message: str, mend: str
+    url: str, error: type[WhimbrelError], message: str, hint: str
 ) -> None:
     with pytest.raises(error) as caught:
         database(url)
     assert message in caught.value.message
-    assert mend in str(caught.value.mend)
+    assert hint in str(caught.value.hint)
     assert not re.search("s3|cret", str(caught.value))
 
 
@@ -189,7 +189,7 @@ def test_where_nobody_listens(tmp_path: Path) -> None:
     ):
         pass
     assert "s3cret" not in str(caught.value)
-    assert "Is the server up" in str(caught.value.mend)
+    assert "Is the server up" in str(caught.value.hint)
 
 
 def test_a_database_that_is_not_there(postgresql_url: str) -> None:
@@ -199,19 +199,19 @@ def test_a_database_that_is_not_there(postgresql_url: str) -> None:
         connected(database(url.render_as_string(hide_password=False))),
     ):
         pass
-    assert caught.value.mend == "Make it: createdb nowhere"
+    assert caught.value.hint == "Make it: createdb nowhere"
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     spaced = database("sqlite:///no where/db.sqlite3", tmp_path)
     with pytest.raises(ConnectError) as caught, connected(spaced):
         pass
-    assert f"mkdir -p '{tmp_path / 'no where'}'" in str(caught.value.mend)
+    assert f"mkdir -p '{tmp_path / 'no where'}'" in str(caught.value.hint)
     there = database("sqlite:///nowhere/db.sqlite3", tmp_path)
     assert there.is_missing
     with pytest.raises(ConnectError) as caught, connected(there):
         pass
-    assert f"mkdir -p {tmp_path / 'nowhere'}" in str(caught.value.mend)
+    assert f"mkdir -p {tmp_path / 'nowhere'}" in str(caught.value.hint)
 
 
 def test_a_database_without_an_engine_is_not_connected_to() -> None:

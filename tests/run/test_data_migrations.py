@@ -220,7 +220,7 @@ def test_an_async_function_inside_of_a_loop_is_refused(rows: Rows) -> None:
 
     with pytest.raises(DataError, match="event loop") as caught:
         asyncio.run(inside())
-    assert "asyncio.to_thread" in str(caught.value.mend)
+    assert "asyncio.to_thread" in str(caught.value.hint)
     assert rows.numbers() == []
     rows.go()
     assert rows.numbers() == [7]
@@ -268,7 +268,7 @@ def test_the_users_own_line_is_shown(rows: Rows, line: str, message: str) -> Non
     assert message in error.message
     assert str(error.place).startswith("blog.0002_x: ")
     assert "blog/migrations/0002_x.py:12, in deeper" in str(error.place)
-    assert error.mend == f"    {line}\nAll of blog.0002_x was rolled back."
+    assert error.hint == f"    {line}\nAll of blog.0002_x was rolled back."
     assert rows.numbers() == [1]
     assert rows.applied() == ["0001_row"]
     with pytest.raises(Exception, match="more"):
@@ -304,7 +304,7 @@ def test_what_is_left_of_a_function_that_fails(
     rows.made().file("0002_x", operations, functions, atomic=migration)
     with pytest.raises(DataError) as caught:
         rows.go()
-    assert says in str(caught.value.mend)
+    assert says in str(caught.value.hint)
     assert rows.numbers() == left
     assert rows.applied() == ["0001_row"]
     # Mended, it goes on where it was.
@@ -387,7 +387,7 @@ def test_triggers_and_functions(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "error", "says", "mend"),
+    ("operation", "error", "says", "hint"),
     [
         ('RunSQL({"mysql": "A"})', UnsupportedError, "but for mysql", "RunSQL.noop"),
         ('RunSQL("A; BEGIN; B; COMMIT")', HistoryError, "BEGIN", "atomic = False"),
@@ -397,13 +397,13 @@ def test_triggers_and_functions(rows: Rows) -> None:
     ],
 )
 def test_sql_that_cannot_be_sent(
-    rows: Rows, operation: str, error: type[WhimbrelError], says: str, mend: str
+    rows: Rows, operation: str, error: type[WhimbrelError], says: str, hint: str
 ) -> None:
     rows.made().file("0002_x", operation)
     with pytest.raises(error) as caught:
         rows.go()
     assert says in caught.value.message
-    assert mend in str(caught.value.mend)
+    assert hint in str(caught.value.hint)
     assert str(caught.value.place).startswith("blog.0002_x: ")
     assert rows.applied() == ["0001_row"]
 
@@ -433,7 +433,7 @@ def test_without_a_way_back_nothing_is_touched(
         rows.go("0001_row")
     assert str(caught.value.place).startswith("blog.0002_x: ")
     assert names in str(caught.value.place)
-    assert add in str(caught.value.mend)
+    assert add in str(caught.value.hint)
     assert rows.numbers() == sorted([*before, 3])
     assert rows.applied() == ["0001_row", "0002_x", "0003_y", "0004_z"]
     rows.go("0003_y")

@@ -13,12 +13,12 @@ from whimbrel.engines import Step, engine_for
 from whimbrel.engines.base import Lock
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
+from whimbrel.planning.plan import Stage
+from whimbrel.planning.work import Work
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
-from whimbrel.run.plan import Stage
-from whimbrel.run.work import Work
 from whimbrel.schema.table import Name
 
 KEY = ("blog", "0001_index")

@@ -15,11 +15,11 @@ import catalog
 import catalog_sqlite
 from projects import Project
 from properties.test_squashes import without_ours
+from whimbrel.commands.migrate import migrate
 from whimbrel.config import Config, load_config
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import load
-from whimbrel.run.migrate import migrate
-from whimbrel.run.plan import EVERYTHING, make_plan
+from whimbrel.planning.plan import EVERYTHING, make_plan
 from whimbrel.state.rows import Cuts
 
 pytestmark = pytest.mark.reduced

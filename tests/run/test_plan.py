@@ -6,7 +6,7 @@ import pytest
 
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, Node
-from whimbrel.run.plan import Plan, Target, make_plan
+from whimbrel.planning.plan import Plan, Target, make_plan
 
 pytestmark = pytest.mark.reduced
 

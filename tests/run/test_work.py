@@ -10,8 +10,8 @@ from projects import CREATE, Project
 from whimbrel.config import load_config
 from whimbrel.engines import engine_for
 from whimbrel.history.loader import History, load
-from whimbrel.run.plan import EVERYTHING, Target, make_plan
-from whimbrel.run.work import Work, work_of
+from whimbrel.planning.plan import EVERYTHING, Target, make_plan
+from whimbrel.planning.work import Work, work_of
 
 pytestmark = pytest.mark.reduced
 

@@ -149,4 +149,4 @@ def test_an_option_that_no_migration_can_say_is_named(option: Option) -> None:
     dialect, _, name = option
     with pytest.raises(ModelError, match=f"{dialect}_{name}") as caught:
         read(REFUSED[option](), "core")
-    assert "RunSQL" in str(caught.value.mend)
+    assert "RunSQL" in str(caught.value.hint)

@@ -313,7 +313,7 @@ class TestRefusals:
         with pytest.raises(ModelError, match=message) as caught:
             declare(source)
         assert caught.value.place == f"blog/models.py:{line}"
-        assert caught.value.mend
+        assert caught.value.hint
         declare("class A(models.Model): pass\nclass B(models.Model): pass")
 
     def test_two_models_of_one_label(self, declare):

@@ -125,7 +125,7 @@ def test_what_is_wrong_has_a_place(read, name, text, code, place, message):
     error = read(**{name: text})
     assert (error["code"], error["place"].endswith(place)) == (code, True), error
     assert message in error["message"]
-    assert error["mend"]
+    assert error["hint"]
 
 
 @pytest.mark.parametrize(

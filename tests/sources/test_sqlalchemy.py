@@ -346,7 +346,7 @@ class TestRefusals:
         with pytest.raises(ModelError, match=message) as caught:
             read_table(column)
         assert caught.value.place == "Table 't'"
-        assert caught.value.mend
+        assert caught.value.hint
         assert "s3cret" not in str(caught.value)
 
     def test_a_table_of_another_metadata(self):
@@ -445,4 +445,4 @@ class TestTargets:
         with pytest.raises(ConfigError, match=message) as caught:
             load(target, acme(text), "x")
         assert caught.value.place.endswith(place)
-        assert caught.value.mend
+        assert caught.value.hint

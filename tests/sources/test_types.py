@@ -87,4 +87,4 @@ def test_equal_types_are_one_object():
 def test_what_cannot_be_built(described, message):
     with pytest.raises(ModelError, match=message) as caught:
         build(described)
-    assert caught.value.mend
+    assert caught.value.hint

@@ -10,7 +10,7 @@ import click
 from whimbrel.cli.call import Call, data, json_option, pass_call, print_json, talk
 
 if TYPE_CHECKING:
-    from whimbrel.run.adopt.alembic import Adopted
+    from whimbrel.commands.adopt.alembic import Adopted
 
 
 @click.command("adopt")
@@ -72,7 +72,7 @@ def command(
     Configures it, writes the initial migration for its models, and records it in each database
     that has what the models say. Run it again for databases that were not ready.
     """
-    from whimbrel.run.adopt.alembic import Wanted, adopt_alembic
+    from whimbrel.commands.adopt.alembic import Wanted, adopt_alembic
 
     start = (call.project or Path.cwd()).resolve()
     wanted = Wanted(
@@ -91,8 +91,8 @@ def command(
 
 
 def _report(call: Call, adopted: Adopted) -> int:
+    from whimbrel.commands.adopt.databases import Outcome
     from whimbrel.report.adopt import adopted_json, adopted_text, next_steps
-    from whimbrel.run.adopt.databases import Outcome
 
     if call.json:
         print_json(adopted_json(adopted))

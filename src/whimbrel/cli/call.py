@@ -72,7 +72,7 @@ def data(text: str) -> None:
     except OSError as error:
         raise WriteError(
             f"stdout cannot be written: {error.strerror}",
-            mend="Only what is printed is lost: what the command does is done, and it may be run again.",
+            hint="Only what is printed is lost: what the command does is done, and it may be run again.",
         ) from error
 
 

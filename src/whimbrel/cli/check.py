@@ -45,8 +45,8 @@ def command(
 
     Whatever is broken, the rest is asked too, and nothing is changed. For CI.
     """
+    from whimbrel.commands.check import check
     from whimbrel.report.check import check_github, check_json, check_text, summary, unasked_text
-    from whimbrel.run.check import check
 
     call.json = as_json or style == "json"
     checked = check(call.config(), apps, alias=alias, offline=offline, ignore=ignore)

@@ -17,8 +17,8 @@ from whimbrel.cli.call import (
 )
 
 if TYPE_CHECKING:
+    from whimbrel.commands.drift import Drift
     from whimbrel.config import Config
-    from whimbrel.run.drift import Drift
 
 
 @click.command("drift")
@@ -50,15 +50,15 @@ def command(
 
     Ends with exit code 1 where it does. The database is only looked at.
     """
+    from whimbrel.commands.drift import find_drift
     from whimbrel.errors import UsageError
-    from whimbrel.run.drift import find_drift
 
     if write and sql:
-        raise UsageError("--write and --sql do not go together", mend="Give one of them.")
+        raise UsageError("--write and --sql do not go together", hint="Give one of them.")
     if name is not None and not write:
-        raise UsageError("--name is for the file that --write makes", mend="Add --write.")
+        raise UsageError("--name is for the file that --write makes", hint="Add --write.")
     if dropping and not sql:
-        raise UsageError("--drop is for the script that --sql prints", mend="Add --sql.")
+        raise UsageError("--drop is for the script that --sql prints", hint="Add --sql.")
     config = call.config()
     drift = find_drift(config, apps, alias=alias)
     for label in drift.ghosts:
@@ -98,8 +98,8 @@ _NOTHING_RECORDED = (
 
 
 def _sql(call: Call, config: Config, drift: Drift, alias: str, dropping: tuple[str, ...]) -> int:
+    from whimbrel.commands.drift import script_back
     from whimbrel.report.script import script_json, script_text
-    from whimbrel.run.drift import script_back
 
     script = script_back(config, drift, alias, dropping)
     if call.json:
@@ -112,9 +112,9 @@ def _sql(call: Call, config: Config, drift: Drift, alias: str, dropping: tuple[s
 def _write(
     call: Call, config: Config, drift: Drift, apps: tuple[str, ...], name: str | None
 ) -> int:
+    from whimbrel.commands.drift import migrations_of
+    from whimbrel.commands.make import write
     from whimbrel.report.files import files_json, files_text
-    from whimbrel.run.drift import migrations_of
-    from whimbrel.run.make import write
 
     files = migrations_of(config, drift, apps, name=name)
     write(files)

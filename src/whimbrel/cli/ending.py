@@ -74,8 +74,8 @@ def _own(error: WhimbrelError, call: Call) -> int:
     talk(f"{code}: {where}{error.message}")
     if below:
         talk(f"  at {error.place}")
-    if error.mend:
-        talk(error.mend)
+    if error.hint:
+        talk(error.hint)
     _to_machines(error.as_dict(), call)
     if _shows_traceback(call):
         _print_traceback(error)
@@ -107,7 +107,7 @@ def _ended(error: SystemExit | GeneratorExit) -> UsageError:
     return UsageError(
         f"code of the project ended the program: {how}",
         place=f"{last.filename}:{last.lineno}" if last else None,
-        mend="Take it out of what runs when modules are imported, or put it behind "
+        hint="Take it out of what runs when modules are imported, or put it behind "
         "`if __name__ == '__main__'`.",
     )
 
@@ -117,14 +117,14 @@ def _refused(error: OSError) -> UsageError:
     return UsageError(
         f"the system refuses it: {error.strerror or type(error).__name__}",
         place=str(error.filename) if error.filename is not None else None,
-        mend="See to it that this user may read and write it, and that the disk has room; then run "
+        hint="See to it that this user may read and write it, and that the disk has room; then run "
         "the command again.",
     )
 
 
 _NO_PLACE = UsageError(
     "the current directory has been removed",
-    mend="Go to one that is there, or give the project's: whimbrel --project DIRECTORY ...",
+    hint="Go to one that is there, or give the project's: whimbrel --project DIRECTORY ...",
 )
 
 

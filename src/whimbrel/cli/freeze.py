@@ -18,8 +18,8 @@ def command(call: Call, apps: tuple[str, ...], dry_run: bool, as_json: bool) -> 
     Files that name classes of types or fields, of the project or of a library, are rewritten so that they
     name none; every other byte stays, and databases that have applied them see no edit. Opens no connection.
     """
+    from whimbrel.commands.freeze import freeze, write
     from whimbrel.report.freeze import freeze_json, freeze_text
-    from whimbrel.run.freeze import freeze, write
 
     found = freeze(call.config(), apps)
     if not dry_run:

@@ -10,8 +10,8 @@ import click
 from whimbrel.cli.call import NO_APPS, Call, data, json_option, pass_call, print_json, talk
 
 if TYPE_CHECKING:
-    from whimbrel.run.graph import GraphLayout
-    from whimbrel.run.show import ShownHistory
+    from whimbrel.commands.graph import GraphLayout
+    from whimbrel.commands.show import ShownHistory
 
 
 @click.command("graph")
@@ -39,9 +39,9 @@ def command(
 
     No database is asked, except for the one of --database.
     """
+    from whimbrel.commands.graph import layout
+    from whimbrel.commands.show import show_migrations
     from whimbrel.config import DEFAULT_ALIAS
-    from whimbrel.run.graph import layout
-    from whimbrel.run.show import show_migrations
 
     call.json = as_json or style == "json"
     config = call.config()
@@ -58,8 +58,8 @@ def command(
 
 def draw(history: ShownHistory) -> str:
     """The graph with lines, as good as stdout can show them."""
+    from whimbrel.commands.graph import layout
     from whimbrel.report.graph import graph_text
-    from whimbrel.run.graph import layout
 
     return graph_text(layout(history), plain=not _shows_lines())
 

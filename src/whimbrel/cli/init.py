@@ -19,7 +19,7 @@ def command(call: Call, apps: tuple[str, ...], as_json: bool) -> None:
     Writes [tool.whimbrel] into pyproject.toml and makes a manage.py; with APP, a package with
     models and migrations for each. Nothing that is there is overwritten.
     """
-    from whimbrel.run.project import start_project
+    from whimbrel.commands.init import start_project
 
     root = (call.project or Path.cwd()).resolve()
     started = start_project(root, apps)

@@ -47,7 +47,7 @@ def command(
     All tables that the configuration covers, or those that are named. The database is only looked
     at, and no file is overwritten.
     """
-    from whimbrel.run.inspect import inspect, write_new
+    from whimbrel.commands.inspect import inspect, write_new
 
     config = call.config()
     found = inspect(config, table, app=label, schemas=schemas, style=style, alias=alias)

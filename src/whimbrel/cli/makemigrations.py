@@ -19,8 +19,8 @@ from whimbrel.cli.call import (
 )
 
 if TYPE_CHECKING:
+    from whimbrel.commands.make import MigrationFile
     from whimbrel.detect import FlagQuestioner
-    from whimbrel.run.make import MigrationFile
 
 #: The flags that answer a question, with what they say and an example.
 _ANSWERS = {
@@ -78,8 +78,8 @@ def command(
     Opens no connection. What only a person can know is asked on a terminal, or answered by
     flags; without either the run ends with exit code 3 and lists the questions.
     """
+    from whimbrel.commands.make import make_empty, make_migrations, write
     from whimbrel.errors import QuestionError
-    from whimbrel.run.make import make_empty, make_migrations, write
 
     merge_flag = "--force-merge" if force_merge else "--merge"
     _refuse_together(**{"--empty": empty, merge_flag: merge or force_merge, "--update": update})
@@ -112,7 +112,7 @@ def _refuse_together(**flags: bool) -> None:
 
     given = [flag for flag, is_given in flags.items() if is_given]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} do not go together", mend="Give one of them.")
+        raise UsageError(f"{' and '.join(given)} do not go together", hint="Give one of them.")
 
 
 def _questioner(answers: dict[str, tuple[str, ...]], *, asks: bool) -> FlagQuestioner:

@@ -9,8 +9,8 @@ import click
 from whimbrel.cli.call import NO_APPS, Call, data, is_answerable, print_json, talk
 
 if TYPE_CHECKING:
+    from whimbrel.commands.merge import Merge
     from whimbrel.config import Config
-    from whimbrel.run.merge import Merge
 
 
 def merge_leaves(
@@ -27,10 +27,10 @@ def merge_leaves(
 
     force: although they collide, if somebody agrees. Raises `CollisionError`, `QuestionError`.
     """
+    from whimbrel.commands.make import write
+    from whimbrel.commands.merge import collided, plan_merges
     from whimbrel.report.files import files_text
     from whimbrel.report.merge import FORCED, merges_json
-    from whimbrel.run.make import write
-    from whimbrel.run.merge import collided, plan_merges
 
     config = call.config()
     merges = plan_merges(config, apps, name=name)
@@ -54,9 +54,9 @@ def merge_leaves(
 
 def merge_first(config: Config, app: str | None) -> None:
     """Make one leaf of several, before a run that applies it. Raises `CollisionError`."""
+    from whimbrel.commands.make import write
+    from whimbrel.commands.merge import plan_merges, refuse_collisions
     from whimbrel.report.files import files_text
-    from whimbrel.run.make import write
-    from whimbrel.run.merge import plan_merges, refuse_collisions
 
     merges = plan_merges(config, [app] if app else [])
     _tell(merges, with_reasons=False)
@@ -75,7 +75,7 @@ def _tell(merges: list[Merge], *, with_reasons: bool) -> None:
 
 
 def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> bool:
-    from whimbrel.run.merge import collided, refuse_collisions, refuse_impossible
+    from whimbrel.commands.merge import collided, refuse_collisions, refuse_impossible
 
     if not force:
         refuse_collisions(merges)
@@ -85,8 +85,8 @@ def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> boo
 
 def _agrees(merges: list[Merge]) -> bool:
     """What the person says. Raises `QuestionError` where nobody is there to ask."""
+    from whimbrel.commands.merge import collided
     from whimbrel.errors import QuestionError
-    from whimbrel.run.merge import collided
 
     text = "They collide, as shown; databases that saw them in another order may differ. Merge?"
     if is_answerable():
@@ -97,6 +97,6 @@ def _agrees(merges: list[Merge]) -> bool:
         questions=[
             {"place": ", ".join(places), "text": text, "flags": ["--force-merge --yes"]},
         ],
-        mend="Look at what is said above, and say --force-merge --yes; or keep history a line: "
+        hint="Look at what is said above, and say --force-merge --yes; or keep history a line: "
         "whimbrel rebase",
     )

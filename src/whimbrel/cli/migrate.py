@@ -21,8 +21,8 @@ from whimbrel.cli.call import (
 )
 
 if TYPE_CHECKING:
+    from whimbrel.planning.plan import Target
     from whimbrel.run.events import Listener
-    from whimbrel.run.plan import Target
 
 
 @click.command("migrate")
@@ -109,7 +109,7 @@ def command(
     Without APP all apps go to their newest migration. NAME may be the beginning of a name, or
     "zero", which undoes all of the app's; what depends on what is undone is undone too.
     """
-    from whimbrel.run.plan import Target
+    from whimbrel.planning.plan import Target
 
     target = Target(app, name)
     if fake and fake_initial:
@@ -158,7 +158,7 @@ def _merge_first(call: Call, app: str | None, *, others: bool) -> None:
 
 
 def _accept(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
-    from whimbrel.run.accept import accept_edits
+    from whimbrel.commands.accept import accept_edits
 
     if others:
         raise click.UsageError("--accept-edit records, and does nothing else: give it alone.")
@@ -174,7 +174,7 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
 
 
 def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
-    from whimbrel.run.accept import accept_renames
+    from whimbrel.commands.accept import accept_renames
 
     if others:
         raise click.UsageError("--accept-rename records, and does nothing else: give it alone.")
@@ -192,7 +192,7 @@ def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, oth
 def _prune(
     call: Call, target: Target, alias: str, limit: float, *, others: bool, only_plan: bool
 ) -> int:
-    from whimbrel.run.prune import prune_ghosts
+    from whimbrel.commands.prune import prune_ghosts
 
     if others:
         raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
@@ -217,7 +217,7 @@ def _prune(
 
 
 def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
-    from whimbrel.run.migrate import unapplied
+    from whimbrel.commands.migrate import unapplied
 
     with _progress() as tell:
         labels = unapplied(call.config(), target, alias=alias, recorded=recorded, tell=tell)
@@ -230,8 +230,8 @@ def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
 
 
 def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
+    from whimbrel.commands.preview import plan_migrate
     from whimbrel.report.run import plan_json, plan_text
-    from whimbrel.run.preview import plan_migrate
 
     with _progress() as tell:
         plan = plan_migrate(call.config(), target, alias=alias, tell=tell, **options)
@@ -247,9 +247,9 @@ def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> in
 def _migrate(
     call: Call, target: Target, alias: str, options: dict[str, Any], *, verbose: bool
 ) -> int:
+    from whimbrel.commands.migrate import migrate
+    from whimbrel.commands.results import Interrupted
     from whimbrel.report.run import result_json, stopped_text
-    from whimbrel.run.migrate import migrate
-    from whimbrel.run.results import Interrupted
 
     config = call.config()
     try:

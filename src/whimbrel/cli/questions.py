@@ -77,7 +77,7 @@ def _value(question: FillQuestion) -> Any:
         try:
             value = value_of(text)
         except UsageError as error:
-            click.echo(f"{error.message}\n{error.mend}", err=True)
+            click.echo(f"{error.message}\n{error.hint}", err=True)
             continue
         why = question.misfit(value)
         if why is None:

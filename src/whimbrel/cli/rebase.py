@@ -41,8 +41,8 @@ def command(
     NAME is a migration of the branch that moves; without it git is asked which one is new here, that
     is, not in origin/main, or main. Its files get the next numbers, and depend on the other leaf.
     """
+    from whimbrel.commands.rebase import plan_rebase, rebase
     from whimbrel.report.rebase import NEXT, STOPPED, rebase_json, rebase_text, words_text
-    from whimbrel.run.rebase import plan_rebase, rebase
 
     plan = plan_rebase(call.config(), app, name, onto=onto, alias=alias, offline=offline)
     if plan is None:

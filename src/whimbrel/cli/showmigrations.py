@@ -18,7 +18,7 @@ from whimbrel.cli.call import (
 )
 
 if TYPE_CHECKING:
-    from whimbrel.run.show import ShownHistory
+    from whimbrel.commands.show import ShownHistory
 
 
 @click.command("showmigrations")
@@ -38,13 +38,13 @@ def command(
     [X] is applied, [ ] is not, [~] is half done, [?] is not known (--offline). Files that were
     edited after they were applied, and ghosts, whose file is gone, are marked.
     """
+    from whimbrel.commands.show import show_migrations
     from whimbrel.report.history import history_json
-    from whimbrel.run.show import show_migrations
 
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
     if history.passed_over is not None:
+        from whimbrel.commands.notices import of_passed_over
         from whimbrel.report.run import warning
-        from whimbrel.run.notices import of_passed_over
 
         talk(warning(of_passed_over(history.passed_over)))
     if as_json:

@@ -33,8 +33,8 @@ def command(
     It runs as it stands in psql or sqlite3; hazards are comments. Recording that it is applied
     is left to migrate --fake.
     """
+    from whimbrel.commands.script import sql_migrate
     from whimbrel.report.script import script_json, script_text
-    from whimbrel.run.script import sql_migrate
 
     script = sql_migrate(
         call.config(), app, name, backwards=backwards, dialect=dialect, alias=alias

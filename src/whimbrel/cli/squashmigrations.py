@@ -47,7 +47,7 @@ def command(
     if prune:
         _refuse_with_prune(end, squashed_name, no_optimize)
         return _prune(call, app, dry_run=dry_run, is_agreed=yes or no_input)
-    from whimbrel.run.squash import make_squash, write
+    from whimbrel.commands.squash import make_squash, write
 
     own, first, last = _run(app, end)
     found = make_squash(
@@ -75,7 +75,7 @@ def _run(app: str | None, names: tuple[str, ...]) -> tuple[str, str | None, str]
     if app is None or not names or len(names) > 2:
         raise UsageError(
             "an app is wanted, and the last migration of those that become one",
-            mend="whimbrel squashmigrations APP [START] END",
+            hint="whimbrel squashmigrations APP [START] END",
         )
     return app, names[0] if len(names) == 2 else None, names[-1]
 
@@ -93,13 +93,13 @@ def _refuse_with_prune(
     if names or squashed_name or no_optimize:
         raise UsageError(
             "--prune takes an app at most: it prunes all squashes of it",
-            mend="whimbrel squashmigrations --prune [APP]",
+            hint="whimbrel squashmigrations --prune [APP]",
         )
 
 
 def _prune(call: Call, app: str | None, *, dry_run: bool, is_agreed: bool) -> int:
+    from whimbrel.commands.prune import plan_prune, prune
     from whimbrel.report.squash import prune_json, prune_text
-    from whimbrel.run.prune import plan_prune, prune
 
     config = call.config()
     plan = plan_prune(config, [app] if app else [])
@@ -129,7 +129,7 @@ def _agrees_to_prune() -> bool:
     raise QuestionError(
         "pruning deletes files and rows, and nobody is there to ask",
         questions=[{"place": "--prune", "text": text, "flags": ["--yes"]}],
-        mend="Look at the plan above, and say --yes.",
+        hint="Look at the plan above, and say --yes.",
     )
 
 

@@ -17,7 +17,7 @@ def assert_equal(reached: State, wanted: State) -> None:
     if found:
         raise StateError(
             f"the operations that were found do not lead to the models: {'; '.join(found)}",
-            mend="This is a bug in Whimbrel: please report it, with the models before and after.",
+            hint="This is a bug in Whimbrel: please report it, with the models before and after.",
         )
 
 

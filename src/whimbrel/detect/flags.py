@@ -65,7 +65,7 @@ def value_of(text: str) -> Any:
         why = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(
             f"{text!r} is not a value: {why}",
-            mend="Write it as in Python: 0, \"''\", Decimal('1.50'), datetime.date(2024, 1, 31), "
+            hint="Write it as in Python: 0, \"''\", Decimal('1.50'), datetime.date(2024, 1, 31), "
             "now, SQL('lower(title)').",
         ) from None
 
@@ -152,7 +152,7 @@ def _pairs(flag: str, texts: Iterable[str], sign: str, example: str) -> dict[str
     for text in texts:
         place, given, value = text.partition(sign)
         if not (place and given and value):
-            raise UsageError(f"{flag} {text} says nothing", mend=f"For example: {flag} {example}")
+            raise UsageError(f"{flag} {text} says nothing", hint=f"For example: {flag} {example}")
         found[place] = value
     return found
 
@@ -218,11 +218,11 @@ class FlagQuestioner:
 
     def _useless(self, flag: str, place: str) -> UsageError:
         near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
-        mend = "Take it away: there is nothing to ask."
+        hint = "Take it away: there is nothing to ask."
         if near:
             flags = "\n".join(f"    {each}" for each in self._places[near[0]].flags)
-            mend = f"These would answer one:\n{flags}"
-        return UsageError(f"{flag} {place} answers no question", mend=mend)
+            hint = f"These would answer one:\n{flags}"
+        return UsageError(f"{flag} {place} answers no question", hint=hint)
 
     def _use(self, flag: str, place: str) -> None:
         self._used.add((flag, place))
@@ -268,7 +268,7 @@ class FlagQuestioner:
         place, flags = question.place, self._flags
         value = (flags.one_offs[place],) if place in flags.one_offs else ()
         if value and (why := question.misfit(value[0])):
-            raise UsageError(why, mend=f"Give another: --one-off {place}=VALUE")
+            raise UsageError(why, hint=f"Give another: --one-off {place}=VALUE")
         if value and (question.takes_value or place in flags.safe_steps):
             self._use("--one-off", place)
         if self._has("--safe-steps", place, flags.safe_steps):
@@ -301,5 +301,5 @@ def _open_error(questions: list[Question], unknown: list[str]) -> QuestionError:
             {"place": each.place, "text": each.text, "flags": list(each.flags)}
             for each in questions
         ],
-        mend="Answer each by one of its flags:\n" + "\n".join(lines),
+        hint="Answer each by one of its flags:\n" + "\n".join(lines),
     )

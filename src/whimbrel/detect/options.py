@@ -43,7 +43,7 @@ def _refuse_other_parents(old: Model, new: Model) -> None:
             f"the parents of {new.label} are others than before: "
             f"{', '.join(new.bases) or 'none'} instead of {', '.join(old.bases) or 'none'}",
             place=new.place,
-            mend="A model keeps its parents. Give it another name, and move its rows to that.",
+            hint="A model keeps its parents. Give it another name, and move its rows to that.",
         )
 
 

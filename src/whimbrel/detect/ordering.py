@@ -26,7 +26,7 @@ def _by_needs(tasks: list[Task]) -> list[Task]:
         circle = [tasks[number].operation.describe() for number in error.args[1]]
         raise StateError(
             f"these operations wait for each other: {', '.join(circle)}",
-            mend="Make a part of the change first, migrate, then the rest.",
+            hint="Make a part of the change first, migrate, then the rest.",
         ) from None
 
 

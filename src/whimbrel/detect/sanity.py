@@ -21,7 +21,7 @@ def assert_sound(new: State) -> None:
             raise ModelError(
                 f"{model.label} points at {missing[0]}, which is not there",
                 place=model.place,
-                mend="Is its app configured, and its module imported by the app's models?",
+                hint="Is its app configured, and its module imported by the app's models?",
             )
     _assert_enums_agree(new)
 
@@ -41,7 +41,7 @@ def assert_types_stay(old: State, new: State) -> None:
                         f"{model.label}.{each.name} leaves the type {words} to others, "
                         "and migrations made it",
                         place=model.place,
-                        mend="Leave create_type=False out: the migrations go on making it.",
+                        hint="Leave create_type=False out: the migrations go on making it.",
                     )
 
 
@@ -61,7 +61,7 @@ def _assert_enums_agree(new: State) -> None:
             raise ModelError(
                 f"the enum type {name[1]} has the labels {', '.join(before)} in {where}, "
                 f"and {', '.join(labels)} in {place}",
-                mend="Give both the same labels, or types of different names.",
+                hint="Give both the same labels, or types of different names.",
             )
 
 

@@ -17,7 +17,7 @@ def engine_for(dialect: str) -> Engine:
     """The engine of a dialect ("sqlite", "postgresql"). Raises `UnsupportedError`."""
     if dialect not in _ENGINES:
         raise UnsupportedError(
-            f"there is no engine for {dialect!r}", mend=f"Engines: {', '.join(DIALECTS)}."
+            f"there is no engine for {dialect!r}", hint=f"Engines: {', '.join(DIALECTS)}."
         )
     engine: Engine = import_module(_ENGINES[dialect]).ENGINE
     return engine

@@ -119,10 +119,10 @@ def _by_hand(by: Mapping[Key, Key | None]) -> str:
 
 
 class _File:
-    """A parsed text. ``mend``: what to do by hand where it cannot be edited."""
+    """A parsed text. ``hint``: what to do by hand where it cannot be edited."""
 
-    def __init__(self, text: str, place: str | None, mend: str) -> None:
-        self.text, self.place, self.mend = text, place, mend
+    def __init__(self, text: str, place: str | None, hint: str) -> None:
+        self.text, self.place, self.hint = text, place, hint
         self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text))]
         try:
             self.tree = ast.parse(text)
@@ -133,7 +133,7 @@ class _File:
     def refuse(self, why: str, node: ast.expr | ast.stmt | None = None) -> NoReturn:
         """Raises the error that names the file, the line and the edit by hand."""
         line = f":{node.lineno}" if node is not None else ""
-        raise WriteError(why, place=f"{self.place}{line}" if self.place else None, mend=self.mend)
+        raise WriteError(why, place=f"{self.place}{line}" if self.place else None, hint=self.hint)
 
     def _migration(self) -> ast.ClassDef:
         for node in reversed(self.tree.body):
@@ -219,7 +219,7 @@ class _File:
         """What was made, if it says what was wanted and else what it said before."""
         names = {*wanted, gone}
         try:
-            after = _File(made, self.place, self.mend)
+            after = _File(made, self.place, self.hint)
             right = after.pairs(tuple(wanted)) == dict(wanted)
             same = _without(after.tree, names) == _without(ast.parse(self.text), names)
         except WriteError:
@@ -255,13 +255,13 @@ def _put(text: str, span: tuple[int, int], new: str) -> str:
 
 def _with_exchanged(text: str, name: str, by: Mapping[Key, Key | None], file: _File) -> str:
     """One list with its pairs exchanged, then without those that are to go."""
-    now = _File(text, file.place, file.mend)
+    now = _File(text, file.place, file.hint)
     items = _items(now, name)
     fates = _fates([key for _, key in items], by)
     text = _all_exchanged(now, items, fates)
     for index in reversed([index for index, fate in enumerate(fates) if fate is None]):
-        text = _with_comma(_File(text, file.place, file.mend), name)
-        text = _with_one_gone(_File(text, file.place, file.mend), name, index)
+        text = _with_comma(_File(text, file.place, file.hint), name)
+        text = _with_one_gone(_File(text, file.place, file.hint), name, index)
     return _closed(text, file, name)
 
 
@@ -330,7 +330,7 @@ def _with_one_gone(file: _File, name: str, index: int) -> str:
 
 def _closed(text: str, file: _File, name: str) -> str:
     """Brackets with nothing but room between them are brought together."""
-    now = _File(text, file.place, file.mend)
+    now = _File(text, file.place, file.hint)
     statement = now.statement(name)
     if statement is None or _items(now, name):
         return text

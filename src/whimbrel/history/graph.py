@@ -90,7 +90,7 @@ class Graph:
     def of_app(self, app: str) -> list[Node]:
         """The nodes of an app, by name. Raises `NodeError` where there is no such app."""
         if app not in self._apps:
-            raise NodeError(f"there is no app {app!r}", mend=did_you_mean(app, self._apps))
+            raise NodeError(f"there is no app {app!r}", hint=did_you_mean(app, self._apps))
         return list(self._apps[app])
 
     def parents(self, key: Key) -> list[Node]:
@@ -216,7 +216,7 @@ class Graph:
             raise NodeError(
                 f"{wanted_by.label} wants the latest migration of its own app",
                 place=wanted_by.place,
-                mend="Name the migration that it comes after.",
+                hint="Name the migration that it comes after.",
             )
         return self._settled(key, wanted_by, runs_before=runs_before)
 
@@ -293,28 +293,30 @@ class Graph:
         place = wanted_by.place if wanted_by else None
         if app not in self._apps:
             listed = "Add it to apps in [tool.whimbrel], or take that dependency out."
-            mend = did_you_mean(app, self._apps) or listed
-            return NodeError(f"{wants}there is no app {app!r}", place=place, mend=mend)
+            hint = did_you_mean(app, self._apps) or listed
+            return NodeError(f"{wants}there is no app {app!r}", place=place, hint=hint)
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
-            return NodeError(f"{wants}{app} has no migrations", place=place, mend=first)
+            return NodeError(f"{wants}{app} has no migrations", place=place, hint=first)
         if key in self._standing:
             return self._hidden(key)
         names = [node.name for node in self._apps[app] if node != wanted_by]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
-        hint = did_you_mean(name, names) or back
-        return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, mend=hint)
+        name_hint = did_you_mean(name, names) or back
+        return NodeError(
+            f"{wants}there is no migration {label_of(key)}", place=place, hint=name_hint
+        )
 
     def _hidden(self, key: Key) -> NodeError:
         first, last = self._standing[key]
         if first == last and self._nodes[first[0]].replaces:
             squash = label_of(first[0])
             return NodeError(
-                f"{label_of(key)} is part of the squash {squash}", mend=f"Name {squash}."
+                f"{label_of(key)} is part of the squash {squash}", hint=f"Name {squash}."
             )
         return NodeError(
             f"the squash {label_of(key)} is not in force: the originals are",
-            mend=f"Name one of them: {', '.join(map(label_of, last))}.",
+            hint=f"Name one of them: {', '.join(map(label_of, last))}.",
         )
 
 
@@ -332,14 +334,14 @@ def _cycle(nodes: Sequence[Node]) -> CycleError:
         return CycleError(
             f"the squash {squash.label} makes migrations wait for each other: {path}",
             place=squash.place or squash.label,
-            mend="Each waits for the one after the arrow: what waits for a part of the squash, and "
+            hint="Each waits for the one after the arrow: what waits for a part of the squash, and "
             "what a part of it waits for, waits for all of it now. Delete its file, and squash in "
             "two parts: what comes before the others in this circle, and what comes after them.",
         )
     return CycleError(
         f"migrations wait for each other: {path}",
         place=nodes[-1].label,
-        mend="Each waits for the one after the arrow. Take one of these dependencies out, or "
+        hint="Each waits for the one after the arrow. Take one of these dependencies out, or "
         "split a migration so that what the other waits for comes first.",
     )
 
@@ -348,7 +350,7 @@ def _waits_for_its_own(squash: Node, key: Key) -> CycleError:
     return CycleError(
         f"it waits for {label_of(key)}, which it replaces",
         place=squash.place or squash.label,
-        mend="Take that out of its dependencies, or of its run_before.",
+        hint="Take that out of its dependencies, or of its run_before.",
     )
 
 
@@ -359,7 +361,7 @@ def _conflict(found: Mapping[str, Sequence[Node]], what: str = "leaves") -> Conf
     )
     return ConflictError(
         named,
-        mend="Merge them: `whimbrel makemigrations --merge`, or `whimbrel migrate --merge`, which "
+        hint="Merge them: `whimbrel makemigrations --merge`, or `whimbrel migrate --merge`, which "
         "goes on to apply. Or put one after the other, where it is applied nowhere yet: "
         f"`whimbrel rebase {next(iter(found))}`.",
     )

@@ -48,7 +48,7 @@ class Imports:
         if not all(part.isidentifier() for part in parts):
             raise WriteError(
                 f"the module {name} has a name that no import statement can say",
-                mend="Move what is in it to a module with an ordinary name.",
+                hint="Move what is in it to a module with an ordinary name.",
             )
         parent, _, last = name.rpartition(".")
         if parent == "sqlalchemy.dialects" or name == "whimbrel.models":
@@ -119,6 +119,6 @@ def _unreachable(value: Any) -> WriteError:
         what = f"no import leads to {value!r}"
     return WriteError(
         what,
-        mend="Write a `def` (or a class) at the level of a module that a migration file can "
+        hint="Write a `def` (or a class) at the level of a module that a migration file can "
         "import, and use that.",
     )

@@ -174,11 +174,11 @@ class History:
             names = ", ".join(node.name for node in found)
             raise NodeError(
                 f"{app} has several migrations that start with {name!r}: {names}",
-                mend="Give more of the name.",
+                hint="Give more of the name.",
             )
         raise NodeError(
             f"{app} has no migration {name!r}",
-            mend=did_you_mean(name, [node.name for node in nodes]) or _all_of(nodes, app),
+            hint=did_you_mean(name, [node.name for node in nodes]) or _all_of(nodes, app),
         )
 
     def _hidden(self, app: str, name: str) -> list[Key]:
@@ -197,7 +197,7 @@ class History:
         raise NodeError(
             f"{label_of(key)} is part of the squash {squash.label}, which is in force: "
             "there is no stop inside it",
-            mend=f"Name the squash, or what stands before or after it: {squash.app} {squash.name}",
+            hint=f"Name the squash, or what stands before or after it: {squash.app} {squash.name}",
         )
 
     def _ends(self, squash: Node) -> list[Key]:
@@ -234,15 +234,15 @@ class History:
         except WhimbrelError as error:
             inner = f": {error.place}" if error.place else ""
             place = f"{migration.label}{inner}"
-            mend = self.why_it_does_not_fit(key) or error.mend
-            raise type(error)(error.message, place=place, mend=mend) from error
+            hint = self.why_it_does_not_fit(key) or error.hint
+            raise type(error)(error.message, place=place, hint=hint) from error
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             raise StateError(
                 f"{type(error).__name__}: {error}",
                 place=migration.label,
-                mend="An operation in it failed; the cause is above.",
+                hint="An operation in it failed; the cause is above.",
             ) from error
 
     def why_it_does_not_fit(self, key: Key) -> str | None:

@@ -56,7 +56,7 @@ def _unreadable(path: str, error: OSError) -> LoadError:
     return LoadError(
         f"it cannot be read: {why}",
         place=place(path),
-        mend="Mend the file or its permissions, or move it out of the directory.",
+        hint="Mend the file or its permissions, or move it out of the directory.",
     )
 
 
@@ -195,17 +195,17 @@ def broken(file: str, error: BaseException) -> LoadError:
     """The error for a file whose import ended in another one, with the line of the file."""
     where = place(file, _line_of(file, error))
     if isinstance(error, WhimbrelError):
-        return LoadError(error.message, place=where, mend=error.mend)
+        return LoadError(error.message, place=where, hint=error.hint)
     mark = _line_of_git(file) if isinstance(error, SyntaxError) else None
     if mark is not None:
         return _unmerged(file, mark)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "django":
-        return LoadError("it imports Django's migrations", place=where, mend=_OF_DJANGO)
+        return LoadError("it imports Django's migrations", place=where, hint=_OF_DJANGO)
     why = error.msg if isinstance(error, SyntaxError) else str(error)
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
         place=where,
-        mend="Mend the file, or move it out of the directory." + _of_a_class(file, error),
+        hint="Mend the file, or move it out of the directory." + _of_a_class(file, error),
     )
 
 
@@ -247,7 +247,7 @@ def _unmerged(file: str, line: int) -> LoadError:
     return LoadError(
         "git could not merge it, and both sides stand in it",
         place=f"{shown}:{line}",
-        mend="Where both branches made a migration of this name, keep both, one under another name:\n"
+        hint="Where both branches made a migration of this name, keep both, one under another name:\n"
         f"    git checkout --theirs {here} && cp {here} {other} && git checkout --ours {here}\n"
         "and make one leaf of them: whimbrel makemigrations --merge",
     )
@@ -271,14 +271,14 @@ def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
         raise LoadError(
             "there is no class Migration in it",
             place=place(found.file),
-            mend="Write `class Migration(migrations.Migration)`; a file that is no migration "
+            hint="Write `class Migration(migrations.Migration)`; a file that is no migration "
             "gets a name that starts with an underscore.",
         )
     if not _is_migration(made):
         raise LoadError(
             "its Migration is not a subclass of whimbrel.migrations.Migration",
             place=place(found.file, _line_of_name(found.file, "Migration")),
-            mend=_OF_DJANGO
+            hint=_OF_DJANGO
             if any(base.__module__.startswith("django.") for base in getattr(made, "__mro__", ()))
             else "Write `class Migration(migrations.Migration)`, with `migrations` of whimbrel.",
         )
@@ -286,7 +286,7 @@ def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
         raise LoadError(
             f"Migration.{attribute} {wrong}",
             place=place(found.file, _line_of_name(found.file, attribute)),
-            mend=_SHAPES[attribute],
+            hint=_SHAPES[attribute],
         )
     migration: Migration = made(app, found.name)
     return migration

@@ -46,6 +46,6 @@ def given_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise UsageError(
             f"{name!r} cannot be the name of a migration",
-            mend="Use letters, digits and underscores, as in product_stock.",
+            hint="Use letters, digits and underscores, as in product_stock.",
         )
     return name

@@ -130,7 +130,7 @@ class Squashes:
                 f"{squash.label} replaces a migration of this name, and this one comes after it: "
                 "it would not be looked at",
                 place=label_of(key),
-                mend="Give the new file another name, one that no squash replaces.",
+                hint="Give the new file another name, one that no squash replaces.",
             )
 
     def _innermost(
@@ -144,7 +144,7 @@ class Squashes:
         raise HistoryError(
             f"two squashes replace it: {label_of(one)} and {label_of(other)}",
             place=label_of(key),
-            mend=_one_of_two(one, other, replaces),
+            hint=_one_of_two(one, other, replaces),
         )
 
     def _inner_first(self) -> list[Key]:
@@ -158,7 +158,7 @@ class Squashes:
             raise CycleError(
                 f"squashes replace each other: {path}",
                 place=label_of(error.args[1][0]),
-                mend="Take one out of the other's `replaces`.",
+                hint="Take one out of the other's `replaces`.",
             ) from None
 
     def inner_first(self) -> list[Key]:
@@ -172,13 +172,13 @@ def _refuse_wrong(squash: Node) -> None:
             raise HistoryError(
                 "it replaces itself",
                 place=squash.label,
-                mend="Take its own name out of its `replaces`.",
+                hint="Take its own name out of its `replaces`.",
             )
         if key[0] != squash.app:
             raise HistoryError(
                 f"it replaces {label_of(key)}, which is another app's",
                 place=squash.label,
-                mend="A squash replaces migrations of its own app; depend on that one instead.",
+                hint="A squash replaces migrations of its own app; depend on that one instead.",
             )
 
 
@@ -312,7 +312,7 @@ def _missing(squash: Node, missing: list[Key], recorded: Collection[Key]) -> His
         "the database has applied some of what it replaces, and goes on with the originals until "
         f"all are applied; without a file: {names}",
         place=squash.label,
-        mend=f"{back} until all are applied, and come here again. {fake}",
+        hint=f"{back} until all are applied, and come here again. {fake}",
     )
 
 

@@ -239,13 +239,13 @@ def _fixed_zone(self: Values, value: datetime.timezone) -> Code:
 
 def _zone(self: Values, value: zoneinfo.ZoneInfo) -> Code:
     if value.key is None:
-        raise WriteError("a time zone read from a file has no name", mend="Use ZoneInfo(name).")
+        raise WriteError("a time zone read from a file has no name", hint="Use ZoneInfo(name).")
     return self.call(self.of("zoneinfo", "ZoneInfo"), [value.key])
 
 
 def _other_zone(_: Values, value: datetime.tzinfo) -> Code:
     raise WriteError(
-        f"the time zone {value!r} cannot be written", mend="Use zoneinfo.ZoneInfo or datetime.UTC."
+        f"the time zone {value!r} cannot be written", hint="Use zoneinfo.ZoneInfo or datetime.UTC."
     )
 
 
@@ -326,7 +326,7 @@ def _object(self: Values, value: Any) -> Code:
         return _dataclass(self, value)
     if callable(value) and hasattr(value, "__name__"):
         return _imported(self, value)
-    raise WriteError(f"{value!r} cannot be written into a migration file", mend=_mend(value))
+    raise WriteError(f"{value!r} cannot be written into a migration file", hint=_mend(value))
 
 
 def _mend(value: Any) -> str:

@@ -53,7 +53,7 @@ def render_migration(
         ]
     except WriteError as error:
         inner = f": {error.place}" if error.place else ""
-        raise WriteError(error.message, place=f"{app}.{name}{inner}", mend=error.mend) from error
+        raise WriteError(error.message, place=f"{app}.{name}{inner}", hint=error.hint) from error
     return _file(header, values.imports.lines(), definitions(), body)
 
 
@@ -152,7 +152,7 @@ def _told(path: Path) -> Iterator[None]:
         raise WriteError(
             f"it cannot be written: {error.strerror or type(error).__name__}",
             place=place(path),
-            mend=_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else _RIGHT,
+            hint=_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else _RIGHT,
         ) from error
 
 
@@ -192,7 +192,7 @@ def _refuse_another(temporary: str, path: Path) -> None:
     if path.is_file() and path.read_bytes() == Path(temporary).read_bytes():
         return
     raise UsageError(
-        "this migration file is there already", place=str(path), mend="Give another --name."
+        "this migration file is there already", place=str(path), hint="Give another --name."
     )
 
 

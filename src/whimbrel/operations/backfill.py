@@ -39,7 +39,7 @@ def takes_row(function: Callable[..., Any], place: str | None = None) -> bool:
             f"a function that gives a value takes nothing, or the row; this one needs "
             f"{', '.join(each.name for each in needed)}",
             place=place,
-            mend='Write {"field": lambda row: ...}, or a function without parameters.',
+            hint='Write {"field": lambda row: ...}, or a function without parameters.',
         )
     return bool(needed)
 
@@ -84,12 +84,12 @@ class Backfill(Operation):
         if (self.function is None) == (not self.set):
             raise ModelError(
                 f"Backfill({self.model_name!r}) takes either a function or set=",
-                mend='Write set={"field": value}, or a function that takes a queryset.',
+                hint='Write set={"field": value}, or a function that takes a queryset.',
             )
         if self.pause < 0 or self.parallel < 1:
             raise ModelError(
                 f"Backfill({self.model_name!r}) pauses 0 seconds or more, on 1 connection or more",
-                mend="Give pause= and parallel= other values, or leave them out.",
+                hint="Give pause= and parallel= other values, or leave them out.",
             )
         for name, value in self._values():
             if callable(value):
@@ -105,7 +105,7 @@ class Backfill(Operation):
                 raise StateError(
                     f"{name!r} is of the primary key of {model.label}, along which the rows are walked",
                     place=self.describe(),
-                    mend="Rows would move while they are walked: use RunPython or RunSQL.",
+                    hint="Rows would move while they are walked: use RunPython or RunSQL.",
                 )
         return state
 
@@ -121,7 +121,7 @@ class Backfill(Operation):
             raise StateError(
                 f"{model.label} has no field {name!r} at this point of history",
                 place=self.describe(),
-                mend=f"It has: {', '.join(fields)}.",
+                hint=f"It has: {', '.join(fields)}.",
             )
 
     def refuse_misfits(self, app: str, state: State) -> None:
@@ -139,7 +139,7 @@ class Backfill(Operation):
             raise StateError(
                 f"{name} of {model.label} cannot be {value!r:.200}: {why}",
                 place=self.describe(),
-                mend=f"Give {name} another value, or a function.",
+                hint=f"Give {name} another value, or a function.",
             )
 
     # -- a direction

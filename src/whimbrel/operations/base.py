@@ -124,4 +124,4 @@ def model_in(state: State, app: str, name: str, operation: Operation) -> Model:
     try:
         return state.model(f"{app}.{name}")
     except StateError as error:
-        raise StateError(error.message, place=operation.describe(), mend=error.mend) from None
+        raise StateError(error.message, place=operation.describe(), hint=error.hint) from None

@@ -86,7 +86,7 @@ class RemoveField(_FieldOperation):
             raise StateError(
                 f"{model.label}.{gone.name} cannot be removed while {', '.join(used)} is made of it",
                 place=self.describe(),
-                mend="Remove or alter that before it.",
+                hint="Remove or alter that before it.",
             )
         return state.with_models(model.with_field(self.name, None))
 
@@ -135,7 +135,7 @@ class AlterField(_FieldOperation):
                 f"{model.label}.{old.name} is {_what(old.field)} and cannot be altered to "
                 f"{_what(new)}: its rows would be lost, or point at others",
                 place=self.describe(),
-                mend=_instead(model, old, new),
+                hint=_instead(model, old, new),
             )
 
     def describe(self) -> str:
@@ -220,7 +220,7 @@ class RenameEnumValue(_FieldOperation):
             raise StateError(
                 f"the labels of {model.label}.{self.name} are {', '.join(labels) or 'none'}",
                 place=self.describe(),
-                mend="Name one of them, and a new one that is not among them.",
+                hint="Name one of them, and a new one that is not among them.",
             )
         by = {self.old: self.new}
         renamed = Labels(

@@ -63,7 +63,7 @@ class DeleteModel(Operation):
             raise StateError(
                 f"{model.label} cannot be deleted while {', '.join(pointing)} points at it",
                 place=self.describe(),
-                mend="Remove the fields that point at it before, in this migration or one that it depends on.",
+                hint="Remove the fields that point at it before, in this migration or one that it depends on.",
             )
         return state.without(model.label)
 
@@ -240,7 +240,7 @@ class AlterModelOptions(_OptionsOperation):
             raise StateError(
                 f"AlterModelOptions does not set {misplaced[0]}",
                 place=self.describe(),
-                mend=f"It sets {', '.join(ALTERABLE)}; other options have operations of their own.",
+                hint=f"It sets {', '.join(ALTERABLE)}; other options have operations of their own.",
             )
         plain = Options()
         return {name: given.get(name, getattr(plain, name)) for name in ALTERABLE}

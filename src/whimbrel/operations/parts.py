@@ -36,7 +36,7 @@ class _PartOperation(Operation):
         raise StateError(
             f"{model.label} has no {self.noun} {name!r}",
             place=self.describe(),
-            mend=f"It has: {known}.",
+            hint=f"It has: {known}.",
         )
 
     def _added(self, app: str, state: State, value: Any) -> State:
@@ -181,7 +181,7 @@ class RenameConstraint(_OfConstraint, _Rename):
             raise StateError(
                 f"the fields of {self.old_name} do not say themselves that they are the primary key",
                 place=self.describe(),
-                mend="Give it a new name.",
+                hint="Give it a new name.",
             )
         return super().apply(app, state)
 

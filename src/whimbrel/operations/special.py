@@ -53,7 +53,7 @@ class RunPython(Operation):
             if not callable(each):
                 raise UsageError(
                     f"RunPython takes functions, not {each!r}",
-                    mend="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
+                    hint="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
                 )
 
     def apply(self, app: str, state: State) -> State:

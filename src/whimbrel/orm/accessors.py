@@ -85,7 +85,7 @@ class Accessor:
         """Set it on an instance."""
         raise QueryError(
             f"{self.meta.label}.{self.name} leads to several rows and cannot be set",
-            mend=f"Save the instance, then: instance.{self.name}.set([...]).",
+            hint=f"Save the instance, then: instance.{self.name}.set([...]).",
         )
 
 
@@ -128,7 +128,7 @@ class Forward(Accessor):
             raise QueryError(
                 f"{self.meta.label}.{self.name} takes a {hop.target.label} of this point of "
                 f"history, not {value!r}",
-                mend=f"Set {hop.local} to set the key by itself; get the model from apps.",
+                hint=f"Set {hop.local} to set the key by itself; get the model from apps.",
             )
         setattr(instance, hop.local, None if value is None else getattr(value, hop.remote))
         kept(instance)[self.name] = value

@@ -61,7 +61,7 @@ class Apps:
         if model_name is None and "." not in app_label:
             raise NotALabel(
                 f"{app_label!r} names no model",
-                mend='Models are called "app.Model": apps.get_model("blog", "BlogPost").',
+                hint='Models are called "app.Model": apps.get_model("blog", "BlogPost").',
             )
         label = app_label if model_name is None else f"{app_label}.{model_name}"
         return self.built(label)
@@ -141,11 +141,11 @@ class Apps:
             near = difflib.get_close_matches(app, apps, n=1)
             return MissingModel(
                 f"there is no app {app!r} with models at this point of history",
-                mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+                hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
             )
         return MissingModel(
             f"there is no model {label} at this point of history",
-            mend=" ".join([*self._nearest(label, name, there), f"{app} has: {', '.join(there)}."]),
+            hint=" ".join([*self._nearest(label, name, there), f"{app} has: {', '.join(there)}."]),
         )
 
     def _nearest(self, label: str, name: str, there: list[str]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _parent(apps: Apps, value: Model) -> Meta | None:
         raise ModelError(
             f"{value.label} extends {len(value.bases)} models, and no mapped class can do that",
             place=value.place,
-            mend="Use schema_editor.execute() on its tables.",
+            hint="Use schema_editor.execute() on its tables.",
         )
     return meta_of(apps, value.bases[0]) if value.bases else None
 

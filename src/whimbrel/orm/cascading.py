@@ -104,7 +104,7 @@ class _Cascade:
             raise QueryError(
                 f"{len(rows)} rows of {owner.label} point at rows of {meta.label} by {name!r}, "
                 "and keep them from being deleted",
-                mend=f"Delete those of {owner.label} first, or make them point at others.",
+                hint=f"Delete those of {owner.label} first, or make them point at others.",
             )
 
     def _cut(self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool) -> None:

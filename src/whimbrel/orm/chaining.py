@@ -70,12 +70,12 @@ class Chain:
     def _refuse_slice(self, method: str) -> None:
         if self.query.is_sliced:
             raise QueryError(
-                f"a slice of a queryset takes no {method}()", mend=f"{method}() first, then slice."
+                f"a slice of a queryset takes no {method}()", hint=f"{method}() first, then slice."
             )
         if self.query.combined is not None and method != "order_by":
             raise QueryError(
                 f"a {self.query.combined[0]} of querysets takes no {method}()",
-                mend=f"{method}() each of them first.",
+                hint=f"{method}() each of them first.",
             )
 
     def using(self, alias: str | None) -> Self:
@@ -85,7 +85,7 @@ class Chain:
             near = difflib.get_close_matches(alias, connections, n=1)
             raise QueryError(
                 f"this migration has no connection to the database {alias!r}",
-                mend=(f"Did you mean {near[0]!r}? " if near else "")
+                hint=(f"Did you mean {near[0]!r}? " if near else "")
                 + f"It has: {', '.join(sorted(connections))}.",
             )
         own = alias is None or alias == self.query.meta.apps.alias
@@ -117,7 +117,7 @@ class Chain:
         if flat and len(names) != 1:
             raise QueryError(
                 f"values_list(flat=True) takes one field, not {len(names)}",
-                mend="Name one field, or leave flat=True out.",
+                hint="Name one field, or leave flat=True out.",
             )
         shape = "flat" if flat else "named" if named else "tuples"
         return self._with(fields=self._fields(names, {}), shape=shape)
@@ -291,15 +291,15 @@ _INSTEAD = {
 def unknown_method(of: str, name: str, kind: type[Any]) -> Exception:
     """The error for a method that there is not. ``kind``: the class that has those that there are."""
     if name == "_raw_delete":
-        return QueryAttributeError(f"{of} has no {name!r}", mend="delete() is one statement here.")
+        return QueryAttributeError(f"{of} has no {name!r}", hint="delete() is one statement here.")
     if name.startswith("_"):
         return AttributeError(name)
     if name in _INSTEAD:
-        return QueryAttributeError(f"{of} has no {name!r}", mend=_INSTEAD[name])
+        return QueryAttributeError(f"{of} has no {name!r}", hint=_INSTEAD[name])
     there = [each for each in dir(kind) if not each.startswith("_")]
     near = difflib.get_close_matches(name, there, n=1)
     return QueryAttributeError(
         f"{of} has no {name!r}",
-        mend=(f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(there)}. "
+        hint=(f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(there)}. "
         "Managers and querysets of models.py are no part of history.",
     )

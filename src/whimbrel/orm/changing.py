@@ -40,7 +40,7 @@ def _keys(query: Query) -> Any:
     if query.combined is not None:
         raise QueryError(
             f"a {query.combined[0]} of querysets takes neither update() nor delete()",
-            mend="Use | instead, or filter(pk__in=...).",
+            hint="Use | instead, or filter(pk__in=...).",
         )
     if not (plain.is_sliced or plain.distinct_on):
         plain = plain.but(order=())
@@ -179,7 +179,7 @@ def on_conflict(
     if not ignore and not (targets and written):
         raise QueryError(
             "update_conflicts needs the fields to update, and those that conflict",
-            mend="bulk_create(..., update_conflicts=True, update_fields=[...], unique_fields=[...])",
+            hint="bulk_create(..., update_conflicts=True, update_fields=[...], unique_fields=[...])",
         )
 
     def made(rows: Any) -> Any:

@@ -137,7 +137,7 @@ class Compiler:
             return meta.unknown_field(name)
         return QueryError(
             f"select_related({name!r}): {meta.label}.{name} leads to several rows",
-            mend=f"Use prefetch_related({name!r}).",
+            hint=f"Use prefetch_related({name!r}).",
         )
 
     def _take_annotations(self) -> None:
@@ -325,6 +325,6 @@ def _order_of(rows: Any, given: Any, labels: list[str]) -> Any:
     if label is None:
         raise QueryError(
             f"there is no column {name!r} to put the rows in order by",
-            mend=f"There are: {', '.join(labels)}.",
+            hint=f"There are: {', '.join(labels)}.",
         )
     return rows.c[label].desc() if given.startswith("-") else rows.c[label].asc()

@@ -143,7 +143,7 @@ class When(Expression):
 
     def __init__(self, condition: Any = None, then: Any = None, **lookups: Any) -> None:
         if not lookups and (condition is None or (isinstance(condition, Q) and not condition)):
-            raise QueryError("a When needs a condition", mend="When(Q(...), then=...).")
+            raise QueryError("a When needs a condition", hint="When(Q(...), then=...).")
         self.condition = Q(condition, **lookups) if condition is not None else Q(**lookups)
         self.then = then
 

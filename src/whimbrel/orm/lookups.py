@@ -35,7 +35,7 @@ def compared(
         if lookup not in ("exact", "iexact"):
             raise QueryError(
                 f"{name}=None asks for nothing",
-                mend=f"Ask for NULL: {name.rpartition('__')[0]}__isnull=True.",
+                hint=f"Ask for NULL: {name.rpartition('__')[0]}__isnull=True.",
             )
         return made.is_(None)
     return LOOKUPS[lookup](scope, made, value)
@@ -97,7 +97,7 @@ def _unknown(
     listed = f"This field has: {', '.join(there)}."
     return QueryError(
         f"there is no lookup {name!r} (in {full!r})",
-        mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+        hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
     )
 
 

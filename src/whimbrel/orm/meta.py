@@ -61,7 +61,7 @@ class BoundField:
     def __getattr__(self, name: str) -> Any:
         if name in _INSTEAD_OF_FIELD:
             raise QueryAttributeError(
-                f"a field of a historical model has no {name!r}", mend=_INSTEAD_OF_FIELD[name]
+                f"a field of a historical model has no {name!r}", hint=_INSTEAD_OF_FIELD[name]
             )
         return getattr(self.field, name)
 
@@ -158,7 +158,7 @@ class Meta:
     def __getattr__(self, name: str) -> Any:
         raise QueryAttributeError(
             f"the _meta of a historical model has no {name!r}",
-            mend=_INSTEAD_OF_META.get(name, "Models as values: _meta.value, of whimbrel.state."),
+            hint=_INSTEAD_OF_META.get(name, "Models as values: _meta.value, of whimbrel.state."),
         )
 
     # -- fields
@@ -236,7 +236,7 @@ class Meta:
         if len(self.primary_key) != 1:
             raise QueryError(
                 f"the primary key of {self.label} has {len(self.primary_key)} fields",
-                mend="Name its fields one by one.",
+                hint="Name its fields one by one.",
             )
         return self.primary_key[0]
 
@@ -285,7 +285,7 @@ class Meta:
         return MissingField(
             f"{self.label} has no field {name!r} at this point of history",
             place=self.value.place,
-            mend=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+            hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
         )
 
     # -- SQLAlchemy's side

@@ -51,7 +51,7 @@ class HistoricalModel:
     def _take(self, name: str, value: Any) -> None:
         if name not in self._meta.by_name and name != "pk" and find_hop(self._meta, name) is None:
             error = self._meta.unknown_field(name)
-            raise UnknownArgument(error.message, place=error.place, mend=error.mend)
+            raise UnknownArgument(error.message, place=error.place, hint=error.hint)
         setattr(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -63,13 +63,13 @@ class HistoricalModel:
         if name in _INSTEAD or (name.startswith("get_") and name.endswith("_display")):
             raise QueryAttributeError(
                 f"a row of {self._meta.label} has no {name!r} at this point of history",
-                mend=_INSTEAD.get(name, "History knows no choices: write their names here."),
+                hint=_INSTEAD.get(name, "History knows no choices: write their names here."),
             )
         there = [*(each.attname for each in self._meta.fields), *self._meta.names(), *_METHODS]
         near = difflib.get_close_matches(name, there, n=1)
         raise QueryAttributeError(
             f"{self._meta.label} has no {name!r} at this point of history",
-            mend=(f"Did you mean {near[0]!r}? " if near else "")
+            hint=(f"Did you mean {near[0]!r}? " if near else "")
             + f"It has: {', '.join(dict.fromkeys(there))}. A historical model has fields and "
             "relations, none of the methods of the model in models.py.",
         )
@@ -160,7 +160,7 @@ class HistoricalModel:
     def _no_row(self) -> QueryError:
         return QueryError(
             f"no row of {self._meta.label} has the primary key {self.pk!r}: nothing was updated",
-            mend="Save it without force_update and update_fields to insert it.",
+            hint="Save it without force_update and update_fields to insert it.",
         )
 
     def delete(self, using: str | None = None) -> tuple[int, dict[str, int]]:

@@ -94,6 +94,6 @@ def _unknown(meta: Meta, part: str, name: str, behind: bool) -> QueryError:
     if behind or name != part:
         near = difflib.get_close_matches(part, NAMES, n=1) if behind else []
         error.message += f" (in {name!r})"
-        if near and error.mend and not error.mend.startswith("Did you mean"):
-            error.mend = f"Did you mean the lookup {near[0]!r}? {error.mend}"
+        if near and error.hint and not error.hint.startswith("Did you mean"):
+            error.hint = f"Did you mean the lookup {near[0]!r}? {error.hint}"
     return error

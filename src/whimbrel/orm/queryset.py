@@ -71,7 +71,7 @@ class QuerySet(Chain):
             return self._slice(at)
         if at < 0:
             raise QueryError(
-                "a queryset does not count from its end", mend="reverse() it, or list() it first."
+                "a queryset does not count from its end", hint="reverse() it, or list() it first."
             )
         if self._kept is not None:
             return self._kept[at]
@@ -84,7 +84,7 @@ class QuerySet(Chain):
         start, stop = at.start or 0, at.stop
         if start < 0 or (stop or 0) < 0:
             raise QueryError(
-                "a queryset does not count from its end", mend="reverse() it, or list() it first."
+                "a queryset does not count from its end", hint="reverse() it, or list() it first."
             )
         if self._kept is not None:
             return self._kept[at]
@@ -122,7 +122,7 @@ class QuerySet(Chain):
         if query.fields is not None and len(query.fields) != 1:
             raise QueryError(
                 f"a queryset in another gives one column, not {len(query.fields)}",
-                mend='Name one: .values("id").',
+                hint='Name one: .values("id").',
             )
         return compiled(query, scope).select
 
@@ -176,13 +176,13 @@ class QuerySet(Chain):
     def earliest(self, *names: Any) -> Any:
         """The first row by these fields. Raises the model's ``DoesNotExist``."""
         if not names:
-            raise QueryError("earliest() and latest() need a field", mend='latest("id"), for one.')
+            raise QueryError("earliest() and latest() need a field", hint='latest("id"), for one.')
         return self.order_by(*names)[:1].get()
 
     def latest(self, *names: Any) -> Any:
         """The last row by these fields. Raises the model's ``DoesNotExist``."""
         if not names:
-            raise QueryError("earliest() and latest() need a field", mend='latest("id"), for one.')
+            raise QueryError("earliest() and latest() need a field", hint='latest("id"), for one.')
         return self.order_by(*names).reverse()[:1].get()
 
     def in_bulk(

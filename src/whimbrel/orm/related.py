@@ -18,7 +18,7 @@ def related_manager(instance: Any, hop: Hop) -> RelatedManager:
     if getattr(instance, hop.local) is None:
         raise QueryError(
             f"a {hop.source.label} that was never saved leads to no rows by {hop.name!r}",
-            mend="Save it first.",
+            hint="Save it first.",
         )
     return ManyToManyManager(instance, hop) if hop.between else RelatedManager(instance, hop)
 
@@ -104,7 +104,7 @@ class RelatedManager(Manager):
         if not self.hop.field.null:
             raise QueryError(
                 f"{self.hop.owner.label}.{self.hop.field_name} cannot be NULL: no row can be let go",
-                mend="Delete the rows, or make them point at another: .update(...).",
+                hint="Delete the rows, or make them point at another: .update(...).",
             )
         self._forget()
         rows._filtered_by(self._condition()).update(**{self.hop.remote: None})

@@ -224,7 +224,7 @@ def _keys(value: Any, path: Path | None) -> Any:
     if key is None:
         raise QueryError(
             f"a {value._meta.label} that was never saved has no key to ask for",
-            mend="Save it first.",
+            hint="Save it first.",
         )
     return key
 

@@ -22,7 +22,7 @@ class OuterRef(Expression):
         if scope.outer is None:
             raise QueryError(
                 f"OuterRef({self.name!r}) is in no query of another",
-                mend="Put the query into a Subquery or an Exists of another.",
+                hint="Put the query into a Subquery or an Exists of another.",
             )
         return scope.outer.source(self.name)
 

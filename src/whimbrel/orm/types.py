@@ -118,7 +118,7 @@ def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
                 return reader(value, type)
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise QueryError(
-                    f"{value!r} is no value for {of} of {type!r}", mend=str(error) or None
+                    f"{value!r} is no value for {of} of {type!r}", hint=str(error) or None
                 ) from error
     return value
 

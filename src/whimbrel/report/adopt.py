@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from whimbrel.commands.adopt.alembic import Adopted
+from whimbrel.commands.adopt.databases import AdoptedDatabase, Outcome
 from whimbrel.errors import place
 from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_by
-from whimbrel.run.adopt.alembic import Adopted
-from whimbrel.run.adopt.databases import AdoptedDatabase, Outcome
 
 
 def adopted_text(adopted: Adopted) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from whimbrel.commands.check import Checked
+from whimbrel.commands.check.findings import Finding, Unasked
 from whimbrel.config import workspace_of_github
 from whimbrel.report.text import counted
-from whimbrel.run.check import Checked
-from whimbrel.run.check.findings import Finding, Unasked
 
 
 def check_text(checked: Checked) -> str:
@@ -21,7 +21,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     first, *more = _said(finding).splitlines()
     where = f"{finding.place}: " if finding.place else ""
     yield f"{where}{finding.code}: {first}"
-    yield from (f"  {line}" for line in (*more, *(finding.mend or "").splitlines()))
+    yield from (f"  {line}" for line in (*more, *(finding.hint or "").splitlines()))
 
 
 def _said(finding: Finding) -> str:
@@ -33,8 +33,8 @@ def _said(finding: Finding) -> str:
 
 def unasked_text(unasked: Unasked) -> str:
     """What could not be asked, and why."""
-    mend = f"\n  {unasked.mend}" if unasked.mend else ""
-    return f"not asked: {', '.join(unasked.codes)}: {unasked.why}{mend}"
+    hint = f"\n  {unasked.hint}" if unasked.hint else ""
+    return f"not asked: {', '.join(unasked.codes)}: {unasked.why}{hint}"
 
 
 def summary(checked: Checked) -> str:
@@ -55,12 +55,12 @@ def check_json(checked: Checked) -> dict[str, Any]:
                 "migration": each.migration,
                 "file": each.file,
                 "line": each.line,
-                "mend": each.mend,
+                "hint": each.hint,
             }
             for each in checked.findings
         ],
         "unasked": [
-            {"codes": list(each.codes), "why": each.why, "mend": each.mend}
+            {"codes": list(each.codes), "why": each.why, "hint": each.hint}
             for each in checked.unasked
         ],
         "ignored": checked.ignored,
@@ -79,7 +79,7 @@ def _annotation(finding: Finding) -> str:
         if finding.line is not None:
             properties = {"file": properties["file"], "line": str(finding.line), **properties}
     told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
-    text = f"{_said(finding)}\n{finding.mend}" if finding.mend else _said(finding)
+    text = f"{_said(finding)}\n{finding.hint}" if finding.hint else _said(finding)
     return f"::error {told}::{_escaped(text)}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from whimbrel.commands.make import MigrationFile
 from whimbrel.errors import place
-from whimbrel.run.make import MigrationFile
 
 
 def files_text(files: Iterable[MigrationFile], *, with_text: bool = False) -> str:

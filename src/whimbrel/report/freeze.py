@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from whimbrel.commands.freeze import FrozenFile
 from whimbrel.errors import place
-from whimbrel.run.freeze import FrozenFile
 
 
 def freeze_text(found: Iterable[FrozenFile]) -> str:

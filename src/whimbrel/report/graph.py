@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from whimbrel.commands.graph import AppLayout, Edge, GraphLayout, Row
+from whimbrel.commands.show import Mark
 from whimbrel.report.history import box, conflict_line, migration_json, notes_of
-from whimbrel.run.graph import AppLayout, Edge, GraphLayout, Row
-from whimbrel.run.show import Mark
 
 _PLAIN = str.maketrans("●◌│─├╮┬╯┴", "*o|-+..''")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from whimbrel.run.show import Mark, Shown, ShownHistory
+from whimbrel.commands.show import Mark, Shown, ShownHistory
 
 _BOXES = {
     Mark.APPLIED: "[X]",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from whimbrel.commands.merge import Merge
 from whimbrel.history.branches import Branch, Fork
 from whimbrel.report.files import files_json
-from whimbrel.run.merge import Merge
 
 #: What a merge means that was made although its branches collide.
 FORCED = (

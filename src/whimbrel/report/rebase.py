@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from whimbrel.commands.rebase import Edit, RebasePlan
 from whimbrel.errors import place
 from whimbrel.history.node import label_of
-from whimbrel.run.rebase import Edit, RebasePlan
 
 #: What is said where Ctrl-C came between the files.
 STOPPED = (

@@ -18,9 +18,9 @@ from whimbrel.run.events import (
 )
 
 if TYPE_CHECKING:
+    from whimbrel.commands.preview import PlannedRun, PlannedStage
+    from whimbrel.commands.results import MigrateResult
     from whimbrel.engines.base import Blocker
-    from whimbrel.run.preview import PlannedRun, PlannedStage
-    from whimbrel.run.results import MigrateResult
 
 
 class Lines:
@@ -71,7 +71,7 @@ def line_of(event: Event) -> str | None:
 
 def warning(of: Noticed) -> str:
     """What is odd and stops nothing, with what to do about it below."""
-    return "\n  ".join([f"warning: {of.message}", *(of.mend or "").splitlines()])
+    return "\n  ".join([f"warning: {of.message}", *(of.hint or "").splitlines()])
 
 
 def moved(event: BackfillMoved) -> str:
@@ -171,7 +171,7 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
 
 
 def _warnings(found: Iterable[Noticed]) -> list[dict[str, str | None]]:
-    return [{"message": each.message, "mend": each.mend} for each in found]
+    return [{"message": each.message, "hint": each.hint} for each in found]
 
 
 def stopped_text(result: MigrateResult) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.run.script import Script, Statement
+from whimbrel.commands.script import Script, Statement
 
 
 def script_text(script: Script) -> str:

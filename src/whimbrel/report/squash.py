@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from whimbrel.commands.prune import PrunePlan
 from whimbrel.errors import place
 from whimbrel.history.squash import Cut, Squash, Squashed
-from whimbrel.run.prune import PrunePlan
 
 #: What is to be done with a squash.
 NEXT = (

@@ -1,1 +1,1 @@
-"""Running: what a command does, as functions that take values, give values and print nothing."""
+"""Running: connections, the executor, and what it writes of its work (record, journal)."""

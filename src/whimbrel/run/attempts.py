@@ -15,10 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
-from whimbrel.run import checkpoint, journal, recorder
-from whimbrel.run.events import Listener, WaitingForLock
-from whimbrel.run.lock import refuse_lost
-from whimbrel.run.parts import (
+from whimbrel.planning.items import (
     Data,
     Part,
     Transaction,
@@ -27,7 +24,11 @@ from whimbrel.run.parts import (
     is_transactional,
     text_of,
 )
-from whimbrel.run.watching import TransactionEnded
+from whimbrel.run import journal, recorder
+from whimbrel.run.data import checkpoint
+from whimbrel.run.data.watching import TransactionEnded
+from whimbrel.run.events import Listener, WaitingForLock
+from whimbrel.run.lock import refuse_lost
 from whimbrel.schema.table import Name
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
@@ -87,7 +88,7 @@ class Attempts:
         found = StepError(
             f"a value cannot be sent: {type(error).__name__}: {error}",
             place=_place(title, self.part),
-            mend="Give it a value that the column's type has room for.",
+            hint="Give it a value that the column's type has room for.",
         )
         self._add_what_is_left(found, title)
         return found
@@ -111,7 +112,7 @@ class Attempts:
             raise LockError(
                 f"a table stayed locked for {self.limit:g} s; it was tried {_times(attempt)}",
                 place=_place(title, self.part),
-                mend=_who(blockers) + "What was tried was rolled back. Run the command again when "
+                hint=_who(blockers) + "What was tried was rolled back. Run the command again when "
                 "they are done, or give more time: --lock-timeout SECONDS.",
             )
         self.tell(WaitingForLock(title, blockers, attempt, pause))
@@ -127,7 +128,7 @@ class Attempts:
             left = f"All of {title} was rolled back."
         else:
             left = f"{_LEFT[self.part.transaction]} migrate goes on there."
-        error.mend = f"{error.mend}\n{left}" if error.mend else left
+        error.hint = f"{error.hint}\n{left}" if error.hint else left
 
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
         place = _place(title, self.part)
@@ -135,11 +136,11 @@ class Attempts:
             return DatabaseError(
                 "the connection was lost; the database rolls back what was not committed",
                 place=place,
-                mend="Run the command again: the record says what was committed.",
+                hint="Run the command again: the record says what was committed.",
             )
         step = self.part if isinstance(self.part, Step) else None
-        what, mend = self.engine.explain(error, step)
-        return StepError(what, place=place, mend=mend)
+        what, hint = self.engine.explain(error, step)
+        return StepError(what, place=place, hint=hint)
 
 
 #: What transactions write beside what is asked of them.

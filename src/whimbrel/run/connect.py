@@ -165,7 +165,7 @@ def parsed(config: Config, alias: str) -> URL:
         raise ConfigError(
             f"SQLAlchemy knows no database {url.drivername!r}",
             place=place,
-            mend="A URL begins with sqlite:///, postgresql:// or mysql://.",
+            hint="A URL begins with sqlite:///, postgresql:// or mysql://.",
         ) from None
     except (ArgumentError, ValueError):
         raise _unreadable("cannot be parsed", place) from None
@@ -182,7 +182,7 @@ def _unreadable(why: str, place: str) -> ConfigError:
     return ConfigError(
         f"the URL {why} (it is not shown, since it may hold a password)",
         place=place,
-        mend="For one: postgresql://user:password@host:5432/name. "
+        hint="For one: postgresql://user:password@host:5432/name. "
         "Characters such as @ and / in a password are written %40 and %2F.",
     )
 
@@ -193,7 +193,7 @@ def _refuse_host(url: URL, place: str) -> None:
         raise ConfigError(
             "SQLite has no hosts and no users",
             place=place,
-            mend="A file is written with three slashes, sqlite:///file.sqlite3; "
+            hint="A file is written with three slashes, sqlite:///file.sqlite3; "
             "with four where its path is absolute.",
         )
 
@@ -232,7 +232,7 @@ def _no_driver(url: URL, package: str) -> WhimbrelError:
     return ConnectError(
         f"no driver for {url.get_backend_name()} is installed",
         place=Database("", url).shown,
-        mend=f"Install one: pip install '{package}'.",
+        hint=f"Install one: pip install '{package}'.",
     )
 
 
@@ -301,19 +301,19 @@ def _arguments(database: Database) -> dict[str, Any]:
 def _failed(database: Database, error: DBAPIError) -> DatabaseError:
     if database.engine.is_lost(error):
         return DatabaseError("the connection was lost", place=database.shown)
-    what, mend = database.engine.explain(error, None)
-    return DatabaseError(what, place=database.shown, mend=mend)
+    what, hint = database.engine.explain(error, None)
+    return DatabaseError(what, place=database.shown, hint=hint)
 
 
 def _refused(database: Database, error: DBAPIError) -> ConnectError:
     said = str(error.orig).strip().replace("\n", " ")
     file = database.file
     if file is not None and not file.parent.is_dir():
-        mend = f"Its directory does not exist; make it: mkdir -p {shlex.quote(str(file.parent))}"
+        hint = f"Its directory does not exist; make it: mkdir -p {shlex.quote(str(file.parent))}"
     elif file is not None:
-        mend = "May this user read and write it, and the directory it is in?"
+        hint = "May this user read and write it, and the directory it is in?"
     elif re.search(r'database ".*" does not exist', said):
-        mend = f"Make it: createdb {shlex.quote(database.url.database or '')}"
+        hint = f"Make it: createdb {shlex.quote(database.url.database or '')}"
     else:
-        mend = "Is the server up, and are host, port, name, user and password right?"
-    return ConnectError(f"cannot connect: {said}", place=database.shown, mend=mend)
+        hint = "Is the server up, and are host, port, name, user and password right?"
+    return ConnectError(f"cannot connect: {said}", place=database.shown, hint=hint)

@@ -102,10 +102,10 @@ class WaitingForLock(Event):
 
 @dataclass(frozen=True)
 class Noticed(Event):
-    """Something about the history that a person should know; ``mend`` says what to do."""
+    """Something about the history that a person should know; ``hint`` says what to do."""
 
     message: str
-    mend: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True)

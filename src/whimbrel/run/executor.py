@@ -21,9 +21,20 @@ from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
-from whimbrel.run import checkpoint, journal, recorder
+from whimbrel.planning.items import (
+    Data,
+    Part,
+    UserStep,
+    is_of_rows,
+    is_transactional,
+    text_of,
+)
+from whimbrel.planning.plan import Stage
+from whimbrel.planning.work import Work
+from whimbrel.run import journal, recorder
 from whimbrel.run.attempts import Attempts
-from whimbrel.run.data import Site, carry_out
+from whimbrel.run.data import checkpoint
+from whimbrel.run.data.context import Site, carry_out
 from whimbrel.run.events import (
     DataDone,
     DataStarted,
@@ -35,17 +46,7 @@ from whimbrel.run.events import (
     nobody,
 )
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.parts import (
-    Data,
-    Part,
-    UserStep,
-    is_of_rows,
-    is_transactional,
-    text_of,
-)
-from whimbrel.run.plan import Stage
 from whimbrel.run.recording import row_of
-from whimbrel.run.work import Work
 
 
 @dataclass
@@ -314,7 +315,7 @@ def _half_done(entry: journal.Entry) -> HistoryError:
     return HistoryError(
         f"it is half {way}, and what is left to do is not what the journal knows of",
         place=f"{entry.app}.{entry.name}",
-        mend="Finish it with the file as it was when it began, in the same direction.",
+        hint="Finish it with the file as it was when it began, in the same direction.",
     )
 
 

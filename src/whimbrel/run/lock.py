@@ -49,7 +49,7 @@ def refuse_endless(limit: float) -> None:
     if not 0 <= limit < LONGEST:
         raise UsageError(
             f"nobody can be waited for {limit} seconds",
-            mend=f"--lock-timeout takes seconds: 0, or more, and less than {LONGEST:,}.",
+            hint=f"--lock-timeout takes seconds: 0, or more, and less than {LONGEST:,}.",
         )
 
 
@@ -58,7 +58,7 @@ def refuse_lost(lock: RunnerLock) -> None:
     if not lock.is_held():
         raise LockError(
             "the connection that held the lock of the one runner was lost",
-            mend="What was committed is recorded. Run the command again.",
+            hint="What was committed is recorded. Run the command again.",
         )
 
 
@@ -79,7 +79,7 @@ def _taken(
         if time.monotonic() + pause > deadline:
             raise LockError(
                 f"another runner is still at work on this database after {limit:g} s",
-                mend="Let it end, or give more time: --lock-timeout SECONDS.",
+                hint="Let it end, or give more time: --lock-timeout SECONDS.",
             )
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)

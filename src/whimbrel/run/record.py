@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
+from whimbrel.planning.plan import ZERO, Plan, Target
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected, engine_of, limit_waiting
 from whimbrel.run.lock import LIMIT, refuse_endless
-from whimbrel.run.plan import ZERO, Plan, Target
 from whimbrel.run.recorder import Applied
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
     """The error of tables that somebody else has locked; None for another."""
     # Late, since to read takes no engine.
     from whimbrel.engines.base import Lock, Step
-    from whimbrel.run import checkpoint
+    from whimbrel.run.data import checkpoint
     from whimbrel.schema.table import Name
 
     engine = engine_of(connection.dialect.name)
@@ -75,7 +75,7 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
     return LockError(
         f"the record of what is applied stayed locked for {limit:g} s",
         place=recorder.TABLE,
-        mend=f"{f'Held by {held}. ' if held else ''}Run the command again when it is free.",
+        hint=f"{f'Held by {held}. ' if held else ''}Run the command again when it is free.",
     )
 
 
@@ -91,7 +91,7 @@ def _read(connection: Connection) -> Record:
 
 def _walked(connection: Connection) -> Mapping[Key, int]:
     # Late, since hardly ever is anything half done.
-    from whimbrel.run import checkpoint
+    from whimbrel.run.data import checkpoint
 
     return checkpoint.walked(connection)
 
@@ -164,7 +164,7 @@ def inconsistencies(graph: Graph, applied: Iterable[Key]) -> Iterator[HistoryErr
                 yield HistoryError(
                     f"it is applied, and {parent.label}, which it depends on, is not",
                     place=graph.node(key).label,
-                    mend=f"If what {parent.label} does is in the database: "
+                    hint=f"If what {parent.label} does is in the database: "
                     f"whimbrel migrate {parent.app} {parent.name} --fake\n"
                     f"If it is not: let the file of {label_of(key)} depend on what it did when it was "
                     "applied. Where that leaves two leaves: whimbrel makemigrations --merge",
@@ -186,7 +186,7 @@ def refuse_ghosts(graph: Graph, target: Target, plan: Plan, record: Record) -> N
             "applied here, without a file, and perhaps made on what would be undone; "
             "nothing was changed",
             place=", ".join(map(label_of, found)),
-            mend=f"{_kept(found, target, record)}Switch to the branch or commit that has "
+            hint=f"{_kept(found, target, record)}Switch to the branch or commit that has "
             f"{app}/{name}.py, go back there to what stood before it, and come here again. Where "
             "the file is gone for good, bring the database there by hand, and take its row out: "
             f"whimbrel migrate {app} --prune",
@@ -209,7 +209,7 @@ def refuse_half_done(record: Record, plan: Plan, graph: Graph) -> None:
             raise HistoryError(
                 f"it is half {'undone' if entry.backwards else 'applied'}",
                 place=f"{entry.app}.{entry.name}",
-                mend=f"Finish it first: {_finishing(entry, graph)}",
+                hint=f"Finish it first: {_finishing(entry, graph)}",
             )
 
 

@@ -421,7 +421,7 @@ def plain_condition(expression: E) -> E:
     if isinstance(expression, Q) and expression.connector == Q.XOR:
         raise ModelError(
             f"a constraint or an index cannot have the condition {expression!r}",
-            mend="Write (a & ~b) | (~a & b) for a ^ b.",
+            hint="Write (a & ~b) | (~a & b) for a ^ b.",
         )
     for child in expression.children if isinstance(expression, Q) else ():
         if isinstance(child, Q):
@@ -432,16 +432,16 @@ def plain_condition(expression: E) -> E:
 
 
 def _refuse_more_than_plain(child: Any) -> None:
-    mend = f"Known lookups: {', '.join(LOOKUPS)}. Other conditions go in SQL('...')."
+    hint = f"Known lookups: {', '.join(LOOKUPS)}. Other conditions go in SQL('...')."
     if not isinstance(child, tuple):
-        raise ModelError(f"a constraint or an index cannot have the condition {child!r}", mend=mend)
+        raise ModelError(f"a constraint or an index cannot have the condition {child!r}", hint=hint)
     name, lookup, value = child
     if "__" in name and lookup == "exact":
         unknown = name.rpartition("__")[2]
-        raise ModelError(f"Q({name}=...) has an unknown lookup {unknown!r}", mend=mend)
+        raise ModelError(f"Q({name}=...) has an unknown lookup {unknown!r}", hint=hint)
     for each in value if isinstance(value, tuple) else (value,):
         if isinstance(each, Combinable) and not isinstance(each, F):
-            raise ModelError(f"Q({_keyword(child)}={each!r}) reckons, which it cannot", mend=mend)
+            raise ModelError(f"Q({_keyword(child)}={each!r}) reckons, which it cannot", hint=hint)
 
 
 E = TypeVar("E")

@@ -61,7 +61,7 @@ def on_each_dialect(of: Any) -> dict[str, Any]:
     raise ModelError(
         f"the type {type(of).__module__}.{type(of).__qualname__} is a type of no database: "
         + ", ".join(f"{name} ends in a {error}" for name, error in failures.items()),
-        mend="Give it an impl, a load_dialect_impl(self, dialect) or a get_col_spec(self) that "
+        hint="Give it an impl, a load_dialect_impl(self, dialect) or a get_col_spec(self) that "
         "works for the databases of the project.",
     )
 
@@ -75,7 +75,7 @@ def stored(of: Any, value: Any) -> Any:
     if made is not value and made != _bound(of, value):
         raise ModelError(
             f"the type {type(of).__name__} writes its constant default differently each time",
-            mend="Give a function as the default: it is called in Python only.",
+            hint="Give a function as the default: it is called in Python only.",
         )
     return made
 

@@ -197,7 +197,7 @@ def _described(value: Any, of_foreign: _OfForeign) -> ColumnType:
     if not is_sqlalchemy_type(instance):
         raise ModelError(
             f"{value!r} is not a SQLAlchemy type",
-            mend="Give an instance or a subclass of sqlalchemy.types.TypeEngine.",
+            hint="Give an instance or a subclass of sqlalchemy.types.TypeEngine.",
         )
     variants = getattr(instance, "_variant_mapping", None) or {}
     plain = _plain(instance, of_foreign)
@@ -309,7 +309,7 @@ def _describe_enum(instance: Any) -> EnumType:
     if not name and instance.native_enum:
         raise ModelError(
             f"an Enum type has no name: {instance!r}",
-            mend='Give it one: Enum("a", "b", name="status"). PostgreSQL needs it.',
+            hint='Give it one: Enum("a", "b", name="status"). PostgreSQL needs it.',
         )
     return EnumType(
         name=name,
@@ -438,7 +438,7 @@ def _refuse_if_needed(parameter: inspect.Parameter, instance: Any) -> None:
     if parameter.default is inspect.Parameter.empty:
         raise ModelError(
             f"the type {public_path(type(instance))} does not keep its argument {parameter.name!r}",
-            mend=f"Keep it as self.{parameter.name}, or give the type a method "
+            hint=f"Keep it as self.{parameter.name}, or give the type a method "
             f"{_CALL_ATTRIBUTE}(self) that returns its (args, kwargs).",
         )
 

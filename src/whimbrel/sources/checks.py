@@ -72,7 +72,7 @@ def findings(
             tables += [(model, table) for table in tables_of(state, model)]
         except WhimbrelError as error:
             place = error.place or model.place
-            found.append(ModelError(error.message, place=place, mend=error.mend))
+            found.append(ModelError(error.message, place=place, hint=error.hint))
     whole = _Whole(state, Schema.of(tuple(table for _, table in tables)), chosen, attached)
     views = [whole.on(dialect) for dialect in sorted(chosen)] or [whole]
     for model, table in tables:
@@ -90,8 +90,8 @@ def findings(
 
 def _errors(model: Model, of: Iterable[Finding]) -> list[ModelError]:
     return [
-        ModelError(f"{model.label}: {message}", place=model.place, mend=mend)
-        for message, mend in of
+        ModelError(f"{model.label}: {message}", place=model.place, hint=hint)
+        for message, hint in of
     ]
 
 
@@ -439,7 +439,7 @@ def _names_differ(tables: list[tuple[Model, Table]], whole: _Whole) -> Iterator[
         yield ModelError(
             f"{model.label}: the {kind} {name} has the name of the {other_kind} of {other.label}",
             place=model.place,
-            mend=f"Give one of them another name; the other is at {other.place}.",
+            hint=f"Give one of them another name; the other is at {other.place}.",
         )
 
 
@@ -471,7 +471,7 @@ def _enums_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
                     f"{model.label}: the enum type {at} has the labels {_listed(enum)}, and "
                     f"{_listed(first)} in {other.label}",
                     place=model.place,
-                    mend=f"Give one of them another name=; the other is at {other.place}.",
+                    hint=f"Give one of them another name=; the other is at {other.place}.",
                 )
 
 
@@ -485,7 +485,7 @@ def _domains_agree(tables: list[tuple[Model, Table]]) -> Iterator[ModelError]:
                 yield ModelError(
                     f"{model.label}: the domain {at} is another one in {other.label}",
                     place=model.place,
-                    mend=f"Give one of them another name; the other is at {other.place}.",
+                    hint=f"Give one of them another name; the other is at {other.place}.",
                 )
 
 

@@ -61,7 +61,7 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
         described = _without_bound_check(read(column.type))
     except ModelError as error:
         raise named.error(
-            f"the column {str(column.name)!r}: {error.message}", error.mend
+            f"the column {str(column.name)!r}: {error.message}", error.hint
         ) from error
     return _called_as_its_check(named, column, described)
 

@@ -69,8 +69,8 @@ class Info:
         composite: tuple[str, ...] = self.options.get("primary_key", ())
         return composite or tuple(name for name, each in self.fields.items() if each.primary_key)
 
-    def error(self, message: str, mend: str | None = None) -> ModelError:
-        return ModelError(f"{self.label}: {message}", place=self.place, mend=mend)
+    def error(self, message: str, hint: str | None = None) -> ModelError:
+        return ModelError(f"{self.label}: {message}", place=self.place, hint=hint)
 
 
 def app_label(module: str) -> str:

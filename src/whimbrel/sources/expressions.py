@@ -43,7 +43,7 @@ def spelled(clause: Any) -> SQL:
     if not texts:
         raise ModelError(
             f"the expression {clause!s} cannot be written as SQL",
-            mend='Write it as sqlalchemy.text("..."), with the values in it.',
+            hint='Write it as sqlalchemy.text("..."), with the values in it.',
         )
     base = texts.pop("default", None) or texts.get("postgresql") or next(iter(texts.values()))
     return SQL(base, **{name: text for name, text in texts.items() if text != base})
@@ -55,7 +55,7 @@ def _refuse_open_parameters(clause: Any) -> None:
         if isinstance(element, sa.BindParameter) and element.required:
             raise ModelError(
                 f"the parameter :{element.key} in {str(clause)!r} has no value",
-                mend=f"Bind it, or write a colon that is meant as one as \\:{element.key}.",
+                hint=f"Bind it, or write a colon that is meant as one as \\:{element.key}.",
             )
 
 
@@ -114,6 +114,6 @@ def dialects_of(part: Any) -> tuple[str, ...]:
         raise ModelError(
             f"ddl_if of {part.name or type(part).__name__} "
             f"{asks if said.callable_ is not None else 'names no database'}",
-            mend='Name the databases that have it: .ddl_if(dialect="postgresql").',
+            hint='Name the databases that have it: .ddl_if(dialect="postgresql").',
         )
     return given

@@ -36,8 +36,8 @@ class Named:
         """The field of a column, which is given by itself or by its key."""
         return self.fields[self.table.columns[column] if isinstance(column, str) else column]
 
-    def error(self, message: str, mend: str | None = None) -> ModelError:
-        return ModelError(f"{self.label}: {message}", place=self.place, mend=mend)
+    def error(self, message: str, hint: str | None = None) -> ModelError:
+        return ModelError(f"{self.label}: {message}", place=self.place, hint=hint)
 
 
 def mappers_of(metadata: sa.MetaData) -> dict[sa.Table, list[orm.Mapper[Any]]]:

@@ -226,7 +226,7 @@ def state_of(classes: Iterable[type[Model]], onto: State | None = None) -> State
             )
         except (ModelError, StateError) as error:
             raise ModelError(
-                error.message, place=error.place or info.place, mend=error.mend
+                error.message, place=error.place or info.place, hint=error.hint
             ) from error
     return state
 

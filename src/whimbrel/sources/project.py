@@ -120,7 +120,7 @@ def _refuse_two(module: ModuleType) -> None:
         raise ConfigError(
             f"nothing looks at it: Python imports the package {file.parent.name}/ beside it",
             place=os.path.relpath(hidden),
-            mend="Move what is in it into the package, and remove it.",
+            hint="Move what is in it into the package, and remove it.",
         )
 
 

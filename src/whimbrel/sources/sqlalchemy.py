@@ -50,7 +50,7 @@ def read_named(
                 told.app, told.name, told.fields, told.options, place=told.place
             )
         except (ModelError, StateError) as error:
-            raise named.error(error.message, error.mend) from error
+            raise named.error(error.message, error.hint) from error
     return state
 
 
@@ -104,7 +104,7 @@ def load(target: str, root: Path, place: str) -> sa.MetaData:
             raise ConfigError(
                 f"{module_name} has no {attribute}",
                 place=place,
-                mend=f"It has: {', '.join(_names_of_metadata(module)) or 'no models at all'}.",
+                hint=f"It has: {', '.join(_names_of_metadata(module)) or 'no models at all'}.",
             )
         found = getattr(found, name)
     metadata = metadata_of(found)
@@ -112,7 +112,7 @@ def load(target: str, root: Path, place: str) -> sa.MetaData:
         raise ConfigError(
             f"{target} is {found!r}, which holds no models",
             place=place,
-            mend="Name a declarative base, a registry, a MetaData or SQLModel: "
+            hint="Name a declarative base, a registry, a MetaData or SQLModel: "
             + (", ".join(_names_of_metadata(module)) or "there is none in that module")
             + ".",
         )
@@ -144,7 +144,7 @@ def import_module(name: str, root: Path, place: str) -> ModuleType:
             raise ConfigError(
                 f"there is no module {error.name!r}",
                 place=place,
-                mend=f"It was looked for in {root} and where Python imports from.",
+                hint=f"It was looked for in {root} and where Python imports from.",
             ) from error
         raise _broken(name, error, root) from error
     except BaseException as error:  # sys.exit() too: nothing would be said of it
@@ -155,7 +155,7 @@ def _broken(name: str, error: BaseException, root: Path) -> ConfigError:
     return ConfigError(
         f"{name} does not import: {type(error).__name__}: {error}",
         place=places.of_error(error, root) or name,
-        mend=f"Mend it, or install what it needs; `python -c 'import {name}'` must work.",
+        hint=f"Mend it, or install what it needs; `python -c 'import {name}'` must work.",
     )
 
 
@@ -166,7 +166,7 @@ def _only_metadata(module: ModuleType, place: str) -> sa.MetaData:
     raise ConfigError(
         f"{module.__name__} holds {len(found) or 'no'} sets of models",
         place=place,
-        mend=f"Name one: {', '.join(f'{module.__name__}:{name}' for name in _names_of_metadata(module))}."
+        hint=f"Name one: {', '.join(f'{module.__name__}:{name}' for name in _names_of_metadata(module))}."
         if found
         else 'Name what holds the models: models = "module:Base".',
     )
@@ -185,7 +185,7 @@ def refuse_tables_of_others(module: ModuleType, app: str) -> None:
         raise ConfigError(
             f"{module.__name__} has tables of SQLAlchemy or SQLModel, and no models of whimbrel",
             place=f"app {app}",
-            mend=f"Say what holds them: [tool.whimbrel.app.{app}] "
+            hint=f"Say what holds them: [tool.whimbrel.app.{app}] "
             f'models = "{module.__name__}:{(bases or holding)[0]}"',
         )
 

@@ -58,7 +58,7 @@ def declaration(named: Named, tables: Tables) -> Declaration:
     except ModelError as error:
         if error.place:
             raise
-        raise named.error(error.message, error.mend) from error
+        raise named.error(error.message, error.hint) from error
     return Declaration(named.app, named.name, fields, options, named.place)
 
 

@@ -68,7 +68,7 @@ def _call(type: Type) -> AnyType:
         raise ModelError(
             f"the type {type.path} does not take its arguments: {error}",
             place=type.path,
-            mend="Write the call as the class takes it.",
+            hint="Write the call as the class takes it.",
         ) from error
 
 
@@ -91,6 +91,6 @@ def found(path: str) -> Any:
         raise ModelError(
             f"{path} does not import: {error}",
             place=path,
-            mend="Install the package that it is in, or keep its old name where it was.",
+            hint="Install the package that it is in, or keep its old name where it was.",
         ) from error
     return here

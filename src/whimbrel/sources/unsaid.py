@@ -40,7 +40,7 @@ def refuse_unsaid(table: sa.Table) -> None:
             if said and name.startswith(_OURS) and not _is_read(part, name):
                 what = f"{type(part).__name__} {part.name or ''}".rstrip()
                 raise ModelError(
-                    f"{what} has {name}={value!r}, which no migration can say", mend=_MEND
+                    f"{what} has {name}={value!r}, which no migration can say", hint=_MEND
                 )
 
 
@@ -51,7 +51,7 @@ def _refuse_narrow_sequences(table: sa.Table) -> None:
             raise ModelError(
                 f"the sequence {sequence.name} has data_type={sequence.data_type!r}, which no "
                 "migration can say",
-                mend=_MEND,
+                hint=_MEND,
             )
 
 
@@ -72,7 +72,7 @@ def is_unlogged(table: sa.Table) -> bool:
     prefixes = [str(each).upper().strip() for each in table._prefixes or ()]
     other = [each for each in prefixes if each != "UNLOGGED"]
     if other:
-        raise ModelError(f"its prefix {other[0]} is nothing that a migration can make", mend=_MEND)
+        raise ModelError(f"its prefix {other[0]} is nothing that a migration can make", hint=_MEND)
     return bool(prefixes)
 
 
@@ -84,7 +84,7 @@ def refuse_lone_sequences(metadata: sa.MetaData, where: str) -> None:
             raise ModelError(
                 f"the sequence {sequence.name} stands by itself, and migrations make those of columns",
                 place=where or None,
-                mend="Give it to the column that draws from it, Column(Integer, Sequence(...)) or "
+                hint="Give it to the column that draws from it, Column(Integer, Sequence(...)) or "
                 "server_default=sequence.next_value(). Or take it out of the MetaData, and make it in "
                 "a migration: migrations.RunSQL.",
             )

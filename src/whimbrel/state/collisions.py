@@ -20,7 +20,7 @@ def refuse_one_name_for_two(models: list[Model], tables: tuple[Table, ...]) -> N
     raise ModelError(
         f"the table {twice} is asked for {len(keys)} times: by {' and by '.join(keys)}",
         place=next((model.place for model in models if model.key in keys and model.place), None),
-        mend="Give one of them another db_table.",
+        hint="Give one of them another db_table.",
     )
 
 
@@ -35,5 +35,5 @@ def refuse_one_column_for_two(model: Model, names: Mapping[str, str]) -> None:
             raise ModelError(
                 f"{model.label}: {other} and {name} both have the column {column}",
                 place=model.place,
-                mend="Give one of them another db_column.",
+                hint="Give one of them another db_column.",
             )

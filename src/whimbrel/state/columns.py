@@ -107,7 +107,7 @@ class Columns:
             raise ModelError(
                 f"{owner.label}.{each.name} has the type of what it points at, and that is itself",
                 place=owner.place,
-                mend="Give one of the keys in this circle another primary key to point at.",
+                hint="Give one of the keys in this circle another primary key to point at.",
             )
         if isinstance(field, ForeignKey) and field.type is None:
             target = self.target_of(owner, each, field)
@@ -130,7 +130,7 @@ class Columns:
             raise StateError(
                 f"{owner.label}.{name} points at {to}, which is not there",
                 place=owner.place,
-                mend=f"Create {to} first, or remove the field that points at it.",
+                hint=f"Create {to} first, or remove the field that points at it.",
             )
         self.looked_at.setdefault(model.label.lower(), model)
         fields = tuple(model.field(each) for each in to_fields) or model.primary_key
@@ -138,14 +138,14 @@ class Columns:
             raise ModelError(
                 f"{owner.label}.{name} points at {model.label}, whose primary key has {len(fields)} fields",
                 place=owner.place,
-                mend="Use a ForeignKeyConstraint over several fields, or name one with to_field=.",
+                hint="Use a ForeignKeyConstraint over several fields, or name one with to_field=.",
             )
         for each in fields:
             if not each.field.has_column:
                 raise ModelError(
                     f"{owner.label}.{name} points at {model.label}.{each.name}, which has no column",
                     place=owner.place,
-                    mend="Point at a field that is unique.",
+                    hint="Point at a field that is unique.",
                 )
         return Target(model, fields)
 

@@ -293,7 +293,7 @@ class _Lowering:
             raise ModelError(
                 f"{self.model.label}.{each.name} is many-to-many, and the primary key has {len(own.fields)} fields",
                 place=self.model.place,
-                mend="Give it a through= model.",
+                hint="Give it a through= model.",
             )
         ends = (("from", own), ("to", target))
         names = naming.through_columns(self.model.name, target.model.name)

@@ -106,7 +106,7 @@ class Model:
             raise StateError(
                 f"{self.label} has no field {name!r}",
                 place=self.place,
-                mend=f"It has: {', '.join(each.name for each in self.fields) or 'none'}.",
+                hint=f"It has: {', '.join(each.name for each in self.fields) or 'none'}.",
             )
         return found
 

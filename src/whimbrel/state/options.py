@@ -341,7 +341,7 @@ def normal_options(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in options if name not in OPTION_NAMES]
     if unknown:
         raise ModelError(
-            f"there is no option {unknown[0]!r}", mend=f"A model has: {', '.join(OPTION_NAMES)}."
+            f"there is no option {unknown[0]!r}", hint=f"A model has: {', '.join(OPTION_NAMES)}."
         )
     table = options.get("db_table")
     if table and "." in table and "schema" not in options:

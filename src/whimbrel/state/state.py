@@ -68,7 +68,7 @@ class State:
         if found is None:
             near = difflib.get_close_matches(label.lower(), self._models, n=1)
             there = f"Did you mean {self._models[near[0]].label}?" if near else None
-            raise StateError(f"there is no model {label} at this point of history", mend=there)
+            raise StateError(f"there is no model {label} at this point of history", hint=there)
         return found
 
     def of_app(self, app: str) -> list[Model]:

@@ -33,7 +33,7 @@ def alter_column(change: c.AlterColumn, work: Work) -> Iterator[Step]:
     if old.computed != new.computed:
         raise UnsupportedError(
             f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
-            mend="Remove the column and add it anew.",
+            hint="Remove the column and add it anew.",
         )
     typed = is_typed_otherwise(old, new)
     yield from counting.stop(change, work)

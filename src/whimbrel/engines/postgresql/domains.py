@@ -34,7 +34,7 @@ def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
     if differing - {"check", "constraint_name", "default", "not_null"}:
         raise UnsupportedError(
             f"the domain {name} gets another type or collation, which PostgreSQL cannot do in place",
-            mend="Give the domain another name: its columns are converted to the new one.",
+            hint="Give the domain another name: its columns are converted to the new one.",
         )
     if differing & {"check", "constraint_name"}:
         yield from _check(change, name, old, new)

@@ -40,7 +40,7 @@ def definition(table: Table, index: Index) -> str:
     if not index.parts:
         raise ModelError(
             f"the index {index.name} of {table.at} has no columns",
-            mend="Give it a column or an expression.",
+            hint="Give it a column or an expression.",
         )
     unique = "UNIQUE " if index.unique else ""
     method = f" USING {index.method}" if index.method else ""

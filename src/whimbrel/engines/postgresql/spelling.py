@@ -99,7 +99,7 @@ class PostgreSQLSpelling(Spelling):
         if kind is None:
             raise UnsupportedError(
                 f"{table.at}.{column.name} counts, but its type is {self.type(column.type)}",
-                mend="Use a whole number's type (SmallInteger, Integer, BigInteger).",
+                hint="Use a whole number's type (SmallInteger, Integer, BigInteger).",
             )
         return kind
 

@@ -182,7 +182,7 @@ def alter_table(change: c.AlterTable, work: Work) -> Iterator[Step]:
     if before.get("partition_by") != after.get("partition_by"):
         raise UnsupportedError(
             f"PostgreSQL cannot change how {new.at} is partitioned",
-            mend="Create a new table, copy the rows, and drop the old one.",
+            hint="Create a new table, copy the rows, and drop the old one.",
         )
     yield from _storage(change, before, after, work)
     yield from _inheritance(change, before, after, work)

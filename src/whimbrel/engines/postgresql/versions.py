@@ -18,7 +18,7 @@ class Need(NamedTuple):
 
     version: int
     what: str
-    mend: str
+    hint: str
 
 
 def of_column(column: Column) -> Need | None:
@@ -51,7 +51,7 @@ def checked(step: Step, need: Need | None) -> Step:
         if at_hand < need.version:
             raise UnsupportedError(
                 f"{need.what} needs PostgreSQL {need.version}; this server is {at_hand}",
-                mend=f"{need.mend}, or migrate on a newer server.",
+                hint=f"{need.hint}, or migrate on a newer server.",
             )
         return [step.sql]
 

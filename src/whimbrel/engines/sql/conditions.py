@@ -24,7 +24,7 @@ def written(condition: Q, table: Table, spelling: Spelling) -> str:
         for child in condition.children
     ]
     if not parts:
-        raise ModelError("an empty Q() says nothing", mend="Leave the condition out.")
+        raise ModelError("an empty Q() says nothing", hint="Leave the condition out.")
     joined = f" {condition.connector} ".join(parts)
     if condition.negated:
         return f"NOT ({joined})"
@@ -37,7 +37,7 @@ def _column(name: str, table: Table) -> Column:
     except KeyError:
         raise ModelError(
             f"a condition names {name!r}, which {table.at} does not have",
-            mend=f"Columns: {', '.join(column.name for column in table.columns)}.",
+            hint=f"Columns: {', '.join(column.name for column in table.columns)}.",
         ) from None
 
 

@@ -23,7 +23,7 @@ _MEND = "Give it as SQL('...'), in the database's own words."
 
 def refused(value: object, why: str) -> ModelError:
     """The error for a value that has no literal."""
-    return ModelError(f"{value!r} cannot be written in SQL: {why}", mend=_MEND)
+    return ModelError(f"{value!r} cannot be written in SQL: {why}", hint=_MEND)
 
 
 def text(value: str) -> str:

@@ -23,14 +23,14 @@ def loss(
     pairs = ", ".join(f"{name} = {each!r}" for name, each in zip(names, key, strict=False))
     where = f" (the row {pairs})" if pairs else ""
     update = f"UPDATE {spelling.at(table.at)} SET {spelling.quote(old.name)} = ..."
-    mend = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
+    hint = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
     loosened = is_loosened(old.type, new.type) and not new.lossy
     allowed = f", or let them be {_how(old, new)}: AlterField(..., lossy=True)" if loosened else ""
     return LossError(
         f"{table.name}.{new.name} holds {_short(value)}{where}, "
         f"which does not become {_described(new.type)} without loss",
         place=str(table.at),
-        mend=f"{mend}{allowed}.",
+        hint=f"{hint}{allowed}.",
     )
 
 

@@ -86,5 +86,5 @@ def _next(values: Iterator[Any], sql: str) -> Any:
 def _missing(what: str, sql: str) -> UsageError:
     return UsageError(
         f"{what}: {sql}",
-        mend="Give a list for %s, a mapping for %(name)s; a percent sign is %% beside parameters.",
+        hint="Give a list for %s, a mapping for %(name)s; a percent sign is %% beside parameters.",
     )

@@ -20,5 +20,5 @@ def execute(connection: Connection, sql: str) -> CursorResult[Any]:
         half = error.object[error.start : error.end]
         raise DatabaseError(
             f"the statement has {half!r} in it, which is half of a surrogate pair and no character",
-            mend="Write the text of the migration otherwise.",
+            hint="Write the text of the migration otherwise.",
         ) from error

@@ -68,7 +68,7 @@ class Spelling:
             if self.longest_name and len(name.encode()) > self.longest_name:
                 raise ModelError(
                     f"the name {name!r} is longer than {self.longest_name} bytes",
-                    mend="Give a shorter one: the database would cut it off.",
+                    hint="Give a shorter one: the database would cut it off.",
                 )
             quoted = self._quoted[name] = self.dialect.identifier_preparer.quote(name)
         return quoted
@@ -102,7 +102,7 @@ class Spelling:
         except sa.exc.CompileError as error:
             raise UnsupportedError(
                 f"{self.dialect.name} has no type for {made!r}",
-                mend="Use another type, or give one for this dialect: "
+                hint="Use another type, or give one for this dialect: "
                 f"type.with_variant(..., {self.dialect.name!r}).",
             ) from error
 
@@ -223,7 +223,7 @@ class Spelling:
     def exclude(self, exclude: Exclude, table: Table) -> str:
         raise UnsupportedError(
             f"{self.dialect.name} has no exclusion constraints ({exclude.name} on {table.at})",
-            mend="Take the constraint out, or use PostgreSQL.",
+            hint="Take the constraint out, or use PostgreSQL.",
         )
 
     def foreign_key(self, key: ForeignKey) -> str:

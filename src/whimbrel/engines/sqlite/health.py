@@ -52,14 +52,14 @@ class Health:
                 raise StepError(
                     f"{more} rows of {table} would point at rows of {target} that are not there",
                     place=table,
-                    mend="Mend or delete them first. Nothing was changed.",
+                    hint="Mend or delete them first. Nothing was changed.",
                 )
         for (name, verb), error in self.broken.items():
             if (names.get(name, name), verb) not in before.broken:
                 raise StepError(
                     f"{self.titles.get(name, name)} would no longer work: {error}",
                     place=name,
-                    mend="Drop the view or trigger before this change and create it again after, "
+                    hint="Drop the view or trigger before this change and create it again after, "
                     "with RunSQL. Nothing was changed.",
                 )
 

@@ -54,7 +54,7 @@ def read(connection: Connection, at: Name) -> LiveTable:
         raise StepError(
             "the table is not in the database",
             place=str(at),
-            mend="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
+            hint="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
         )
     return LiveTable(
         at=at,
@@ -141,7 +141,7 @@ def _refuse_clashes(unknown: list[ddl.LiveColumn], after: Table) -> None:
             raise StepError(
                 f"the database has a column {column.name!r} that no migration made",
                 place=str(after.at),
-                mend="Rename or drop it by hand, or add it with migrate --fake.",
+                hint="Rename or drop it by hand, or add it with migrate --fake.",
             )
 
 
@@ -156,7 +156,7 @@ def _refuse_what_is_made_of_gone(
                 raise StepError(
                     f"the column {column.name}, which no migration made, is made of {name}, which goes",
                     place=str(before.at),
-                    mend="Drop it before this change, and create it again after if it is still "
+                    hint="Drop it before this change, and create it again after if it is still "
                     f"wanted: RunSQL('ALTER TABLE {at} DROP COLUMN {SPELLING.quote(column.name)}').",
                 )
 

@@ -21,7 +21,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
         r"FOREIGN KEY constraint failed",
         "a row points at a row that is not there",
-        "`PRAGMA foreign_key_check` in sqlite3 lists such rows: mend or delete them.",
+        "`PRAGMA foreign_key_check` in sqlite3 lists such rows: correct or delete them.",
     ),
     (
         r"foreign key mismatch - (.+)",
@@ -87,8 +87,8 @@ def explained(message: str) -> tuple[str, str | None]:
     schema = re.search(r"unknown database (.+)", message)
     if schema:
         return unattached(schema[1])
-    for pattern, what, mend in _MEANINGS:
+    for pattern, what, hint in _MEANINGS:
         match = re.search(pattern, message)
         if match:
-            return what.format(*match.groups()), mend
+            return what.format(*match.groups()), hint
     return message, None

@@ -58,8 +58,8 @@ def refuse_unattached(changes: Sequence[c.Change], schemas: frozenset[str] | Non
     for change in changes if schemas is not None else ():
         at = None if isinstance(change, (*_NOTHING, c.AlterEnum)) else _concerned(change)
         if at is not None and at.schema and at.schema.lower() not in (schemas or ()):
-            what, mend = unattached(at.schema)
-            raise UnsupportedError(what, place=str(at), mend=mend)
+            what, hint = unattached(at.schema)
+            raise UnsupportedError(what, place=str(at), hint=hint)
 
 
 def _concerned(change: c.Change) -> Name:
@@ -142,7 +142,7 @@ class _Plan:
             raise UnsupportedError(
                 f"SQLite cannot move a table from one database file to another ({old} to {new})",
                 place=str(old),
-                mend="Copy it with RunSQL, inside SeparateDatabaseAndState.",
+                hint="Copy it with RunSQL, inside SeparateDatabaseAndState.",
             )
         if old in self.pending:
             self.pending[new] = self.pending.pop(old)

@@ -66,7 +66,7 @@ class Rebuild:
                 raise StepError(
                     f"the column {column.name!r} is not in the database",
                     place=str(self.before.at),
-                    mend="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
+                    hint="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
                 )
 
     def _refuse_taken_name(self, connection: Connection) -> None:
@@ -78,7 +78,7 @@ class Rebuild:
                 f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, and a copy of "
                 f"{self.after.name} needs that name",
                 place=str(self.after.at),
-                mend="No migration made it: drop or rename it.",
+                hint="No migration made it: drop or rename it.",
             )
 
     def _refuse_misfits(self, connection: Connection, before: Table, after: Table) -> None:

@@ -34,7 +34,7 @@ def lock(connection: Connection) -> RunnerLock | None:
         raise DatabaseError(
             f"the lock of the one runner cannot be made: {getattr(error, 'strerror', error)}",
             place=path,
-            mend="SQLite writes files beside its database: this user must be able to make files "
+            hint="SQLite writes files beside its database: this user must be able to make files "
             "in that directory, and the disk must have room.",
         ) from error
 

@@ -116,7 +116,7 @@ def _looked_after(connection: Connection) -> Iterator[None]:
     try:
         Health.of_keys(connection).refuse_what_is_worse_than(before, ())
     except StepError as error:
-        error.mend = "It ran in no transaction, so it stays: mend or delete such rows, then run migrate again."
+        error.hint = "It ran in no transaction, so it stays: hint or delete such rows, then run migrate again."
         raise
 
 
@@ -125,7 +125,7 @@ def _refuse_old_library(connection: Connection) -> None:
     if tuple(map(int, version.split("."))) < OLDEST:
         raise UnsupportedError(
             f"this SQLite is {version}, and must be 3.26 or newer",
-            mend="Use a Python with a newer SQLite.",
+            hint="Use a Python with a newer SQLite.",
         )
 
 
@@ -143,7 +143,7 @@ def _prepare(connection: Connection, steps: Sequence[Step], lock_timeout: float 
     if _setting(connection, "foreign_keys"):
         raise DatabaseError(
             "foreign keys are still enforced: the connection is in a transaction already",
-            mend='Open it with isolation_level="AUTOCOMMIT", and begin nothing on it.',
+            hint='Open it with isolation_level="AUTOCOMMIT", and begin nothing on it.',
         )
 
 

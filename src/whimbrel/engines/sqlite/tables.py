@@ -50,7 +50,7 @@ def definition(table: Table) -> Definition:
     try:
         columns = {column.name: column_text(column, table) for column in table.columns}
     except UnsupportedError as error:
-        raise UnsupportedError(error.message, place=str(table.at), mend=error.mend) from error
+        raise UnsupportedError(error.message, place=str(table.at), hint=error.hint) from error
     clauses = [
         Clause(SPELLING.constraint(each, table), each)
         for each in table.constraints
@@ -70,7 +70,7 @@ def create_table(table: Table, under: str | None = None, more: Sequence[str] = (
         raise UnsupportedError(
             "SQLite has no tables without columns",
             place=str(table.at),
-            mend="Let it have one, a key for one; or remove the model.",
+            hint="Let it have one, a key for one; or remove the model.",
         )
     made = definition(table)
     columns = [text for text in more if not _starts_constraint(text)]

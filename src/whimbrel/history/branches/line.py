@@ -113,7 +113,7 @@ def _refuse_applied(moved: Sequence[Node], applied: Collection[Key], why: str | 
         raise HistoryError(
             "it is applied to this database, which knows it by this name; nothing was changed",
             place=", ".join(node.label for node in found),
-            mend=f"{other} To move this one, undo it first: whimbrel migrate {app} {_before(found[0])}; "
+            hint=f"{other} To move this one, undo it first: whimbrel migrate {app} {_before(found[0])}; "
             f"then whimbrel rebase {app} {leaf}; then whimbrel migrate. {_MERGE}",
         )
 
@@ -132,7 +132,7 @@ def _refuse_squashes(history: History, moved: Iterable[Node]) -> None:
             raise HistoryError(
                 f"{why}, and databases know what is replaced by its name; nothing was changed",
                 place=node.label,
-                mend=_MERGE,
+                hint=_MERGE,
             )
 
 
@@ -150,7 +150,7 @@ def _pointing(
                 f"{node.label} stands on {branch.leaf.label}, or what leads to it, and is no part of "
                 "that branch; nothing was changed",
                 place=", ".join(sorted(map(label_of, keys))),
-                mend=_MERGE,
+                hint=_MERGE,
             )
         if names:
             yield node
@@ -180,7 +180,7 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
             + "".join(f"\n  {reason}" for reason in reasons),
             collisions=reasons,
             place=", ".join(node.label for node in line.moved),
-            mend="Change its file so that it fits there; or delete it, and let makemigrations write "
+            hint="Change its file so that it fits there; or delete it, and let makemigrations write "
             "anew what the models have more. Or move the other branch, if it is applied nowhere: "
             f"whimbrel rebase {line.onto.app} {line.onto.name}",
         ) from unfit
@@ -206,7 +206,7 @@ def refuse_half_done(graph: Graph, app: str) -> None:
         "a rebase was killed half way, as it seems: "
         + ", ".join(f"{one.name} is there as {other.name} too" for one, other in twice),
         place=app,
-        mend=f"{'Finish it' if is_whole else 'Take it back, and run it again'}: rm "
+        hint=f"{'Finish it' if is_whole else 'Take it back, and run it again'}: rm "
         + " ".join(node.place or node.label for node in gone),
     )
 

@@ -116,7 +116,7 @@ def _refuse_taken(history: History, key: Key) -> None:
     if key in history.files:
         raise UsageError(
             f"there is a migration {label_of(key)} already",
-            mend="Give the squash another name: --squashed-name NAME.",
+            hint="Give the squash another name: --squashed-name NAME.",
         )
 
 
@@ -124,12 +124,12 @@ def _nothing(run: Sequence[Node], cuts: Sequence[Cut]) -> UsageError:
     if len(run) == 1:
         return UsageError(
             f"{run[0].label} is one migration already",
-            mend="Give a later one: all up to it become one.",
+            hint="Give a later one: all up to it become one.",
         )
     why = "; ".join(f"{cut.before.name} and {cut.after.name} stay apart: {cut.why}" for cut in cuts)
     return UsageError(
         f"none of these {len(run)} migrations of {run[0].app} can become one with its neighbour: {why}",
-        mend="Give another start or end.",
+        hint="Give another start or end.",
     )
 
 
@@ -185,7 +185,7 @@ def _assert_fits(history: History, squashes: Sequence[Squash]) -> None:
         raise HistoryError(
             f"with the squash, all migrations would lead elsewhere: {differs}",
             place=squashes[0].label,
-            mend=_SHORTER,
+            hint=_SHORTER,
         )
 
 
@@ -198,7 +198,7 @@ _SHORTER = (
 def _out_of_order(node: Node, error: WhimbrelError, squashes: Sequence[Squash]) -> HistoryError:
     names = ", ".join(each.label for each in squashes)
     return HistoryError(
-        f"it does not fit behind {names}: {error.message}", place=node.label, mend=_SHORTER
+        f"it does not fit behind {names}: {error.message}", place=node.label, hint=_SHORTER
     )
 
 

@@ -89,7 +89,7 @@ class Carrier:
             raise WriteError(
                 f"{name or value!r} cannot be taken along: it has no name at the top of its file",
                 place=source.place(),
-                mend="Write a `def` at the top of the file, and use that.",
+                hint="Write a `def` at the top of the file, and use that.",
             )
         self._need(source, name, None)
         return self._named(source, name)

@@ -50,7 +50,7 @@ def run_between(history: History, app: str, start: str | None, end: str) -> list
         if first.key not in chosen:
             raise UsageError(
                 f"{first.label} does not come before {last.label}",
-                mend="Give the first and the last of the migrations that are to become one.",
+                hint="Give the first and the last of the migrations that are to become one.",
             )
         chosen -= graph.ancestors([first.key]) - {first.key}
     return _in_order(graph, (key for key in chosen if key[0] == app))

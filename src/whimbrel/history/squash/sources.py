@@ -35,9 +35,9 @@ class Source:
         self.module = type(migration).__module__
         self.package = self.module.rpartition(".")[0]
 
-    def refuse(self, why: str, node: ast.AST | None = None, mend: str | None = None) -> NoReturn:
+    def refuse(self, why: str, node: ast.AST | None = None, hint: str | None = None) -> NoReturn:
         """Raises `WriteError` with the line of the file, and what to do by hand."""
-        raise WriteError(why, place=self.place(node), mend=mend or BY_HAND)
+        raise WriteError(why, place=self.place(node), hint=hint or BY_HAND)
 
     def place(self, node: ast.AST | None = None) -> str:
         """The file, with the line of a node in it."""

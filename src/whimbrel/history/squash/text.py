@@ -96,7 +96,7 @@ def _carried(original: Original, source: Source, carrier: Carrier, values: Value
         raise WriteError(
             f"{original.operation.describe()!r} cannot be taken along: {error.message}",
             place=source.place(source.operations),
-            mend=BY_HAND,
+            hint=BY_HAND,
         ) from error
 
 
@@ -124,7 +124,7 @@ def assert_same(
         raise StateError(
             f"the squash would not lead to what the originals lead to: {differs}",
             place=f"{head.app}.{head.name}",
-            mend="Nothing was written. This is a bug in Whimbrel: please report it. "
+            hint="Nothing was written. This is a bug in Whimbrel: please report it. "
             "--no-optimize takes the operations as they are.",
         )
 
@@ -173,7 +173,7 @@ def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
         raise WriteError(
             f"the squash would not import by itself: {found.message}",
             place=found.place,
-            mend=f"Nothing was written. {BY_HAND}",
+            hint=f"Nothing was written. {BY_HAND}",
         ) from error
     return migration_in(module, head.app, Found(head.name, str(head.path), 0, 0))
 

@@ -136,7 +136,7 @@ class Field:
     def __init__(self, type: Any = None, **options: Any) -> None:
         if type is None and builtin_type(self) is Field:
             raise ModelError(
-                "a Field needs a type", mend="models.Field(sqlalchemy.Text()), for example."
+                "a Field needs a type", hint="models.Field(sqlalchemy.Text()), for example."
             )
         self._take(options)
         self._take_type(type)
@@ -146,7 +146,7 @@ class Field:
         if unknown:
             raise ModelError(
                 f"{builtin_type(self).__name__} has no option {unknown[0]!r}",
-                mend=_suggestion(unknown[0], self.accepts),
+                hint=_suggestion(unknown[0], self.accepts),
             )
         for name, default in self.accepts.items():
             self._set(name, options.get(name, default))
@@ -154,7 +154,7 @@ class Field:
         self._set("lossy", False)
         self._set("label_keys", {})
         if self.primary_key and self.null:
-            raise ModelError("a primary key cannot be null", mend="Take null=True away.")
+            raise ModelError("a primary key cannot be null", hint="Take null=True away.")
 
     def _take_type(self, of: Any) -> None:
         self._set("type", describe(of) if of is not None else None)

@@ -26,7 +26,7 @@ def in_own_words(field: Field) -> Field:
         return made
     raise WriteError(
         f"the field class {type(field).__name__} brings what no field of Whimbrel's has",
-        mend="A check(self, name) of its own belongs into Meta.constraints of the models, as "
+        hint="A check(self, name) of its own belongs into Meta.constraints of the models, as "
         "models.CheckConstraint(...).",
     )
 

@@ -115,7 +115,7 @@ class DecimalField(NamedField):
         if max_digits is not None and decimal_places is not None and decimal_places > max_digits:
             raise ModelError(
                 f"decimal_places={decimal_places} is more than max_digits={max_digits}",
-                mend="max_digits counts the digits after the point too.",
+                hint="max_digits counts the digits after the point too.",
             )
 
     def column_type(self) -> ColumnType:

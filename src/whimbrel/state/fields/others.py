@@ -102,7 +102,7 @@ class EnumField(Field):
         ):
             raise ModelError(
                 f"the values of an enum must be strings, each once: {list(labels)!r}",
-                mend="Give a list of labels, or an Enum whose members' values are strings.",
+                hint="Give a list of labels, or an Enum whose members' values are strings.",
             )
 
     def column_type(self) -> ColumnType:
@@ -172,7 +172,7 @@ class GeneratedField(Field):
         self._set("output_field", output_field)
         if self.has_default or self.column_default() is not None:
             raise ModelError(
-                "a generated field has no default", mend="Take default= or db_default= away."
+                "a generated field has no default", hint="Take default= or db_default= away."
             )
 
     def frozen(self) -> GeneratedField:

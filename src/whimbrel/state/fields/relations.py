@@ -43,7 +43,7 @@ def label_of(to: Any) -> str:
         return to
     label = getattr(getattr(to, "_meta", None), "label", None)
     if not isinstance(label, str):
-        raise ModelError(f"{to!r} is not a model", mend='Give a model\'s class, or "app.Model".')
+        raise ModelError(f"{to!r} is not a model", hint='Give a model\'s class, or "app.Model".')
     return label
 
 
@@ -138,12 +138,12 @@ class ForeignKey(RelationField):
         if on_delete is SET_NULL and not self.null:
             raise ModelError(
                 f"on_delete=SET_NULL on a key to {self.to} that cannot be null",
-                mend="Add null=True.",
+                hint="Add null=True.",
             )
         if on_delete is SET_DEFAULT and self.column_default() is None:
             raise ModelError(
                 f"on_delete=SET_DEFAULT on a key to {self.to} without a default",
-                mend="Add default= or db_default=.",
+                hint="Add default= or db_default=.",
             )
 
     def column_name(self, name: str) -> str:

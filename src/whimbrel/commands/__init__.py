@@ -1,0 +1,1 @@
+"""What each command does, as functions that take values, give values and print nothing."""

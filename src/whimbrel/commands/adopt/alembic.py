@@ -1,0 +1,259 @@
+"""`adopt alembic`: a project that Alembic migrated goes on with Whimbrel, database by database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from whimbrel.commands.adopt.config import Configured, configured
+from whimbrel.commands.adopt.databases import (
+    AdoptedDatabase,
+    Adoption,
+    adopted,
+    as_it_is,
+    compared,
+    refuse_tables_without_models,
+)
+from whimbrel.commands.adopt.environment import Environment, Target, environment_of
+from whimbrel.commands.adopt.models import named_in
+from whimbrel.commands.adopt.project import AlembicProject, alembic_project
+from whimbrel.commands.adopt.registered import Models, registered
+from whimbrel.commands.comparison import Certain
+from whimbrel.commands.make import MigrationFile
+from whimbrel.config import DEFAULT_ALIAS, AppConfig, Config, find_config, make_importable
+from whimbrel.detect import detect
+from whimbrel.detect.scope import limited
+from whimbrel.errors import HistoryError, UsageError
+from whimbrel.history.author import author
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Node
+from whimbrel.history.writer import rewrite_migration
+from whimbrel.run.connect import database_of
+from whimbrel.run.record import record_in
+from whimbrel.schema.table import Name
+from whimbrel.sources import read_models
+from whimbrel.state.state import State
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an adoption.
+
+    models: "module:attribute", where env.py does not say. version_table: where Alembic keeps its
+    version, likewise. exclude: tables that are left alone from now on. rename: whether constraints
+    and indexes of a database get the names that they have here, where nothing else differs.
+    directory: where the project was said to be.
+    """
+
+    config: Path | None = None
+    app: str | None = None
+    models: str | None = None
+    aliases: tuple[str, ...] = ()
+    from_database: bool = False
+    rename: bool = False
+    dry_run: bool = False
+    version_table: str | None = None
+    exclude: tuple[str, ...] = ()
+    directory: Path | None = None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What an adoption did, or (dry) would do.
+
+    configured: the text that its file got. written: a module that collects the models, and its
+    text. unrun: how far env.py could be run, if not to its end.
+    """
+
+    wanted: Wanted
+    project: AlembicProject
+    apps: tuple[str, ...]
+    file: Path
+    configured: str
+    files: tuple[MigrationFile, ...]
+    databases: tuple[AdoptedDatabase, ...]
+    dry_run: bool
+    written: tuple[Path, str] | None = None
+    unrun: str | None = None
+
+
+def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
+    """Take the Alembic project around a directory over; what is done already is left as it is.
+
+    Raises `UsageError` for a project that cannot be read, `HistoryError` where ``from_database``
+    cannot be, and what reading models raises.
+    """
+    project = alembic_project(start, wanted.config)
+    known = find_config(start)
+    root = known.root if known else _root(start, project)
+    make_importable(known or Config(root=root))
+    environment = environment_of(project, root)
+    project = replace(project, version_table=_version_table(project, environment, wanted))
+    models = registered(
+        _targets(project, environment, known, root, wanted),
+        environment.targets,
+        known.apps if known else (),
+        root,
+        str(project.env),
+    )
+    made = _configured(project, known, root, models, wanted)
+    for alias in wanted.aliases:
+        made.config.url(alias)
+    make_importable(made.config)
+    files, gone = _files(project, made, wanted)
+    adoption = Adoption(
+        made.config, made.apps, project, tuple(files), wanted.rename, wanted.dry_run
+    )
+    aliases = wanted.aliases or tuple(made.config.databases)
+    if files:
+        refuse_tables_without_models(adoption, read_models(made.config), aliases)
+    if not wanted.dry_run:
+        if models.written:
+            rewrite_migration(*models.written)
+        made.write()
+        _write(files, gone)
+    return Adopted(
+        wanted,
+        project,
+        made.apps,
+        made.file,
+        made.shown,
+        tuple(files),
+        tuple(adopted(adoption, alias) for alias in aliases),
+        wanted.dry_run,
+        models.written,
+        environment.trouble,
+    )
+
+
+def _version_table(project: AlembicProject, environment: Environment, wanted: Wanted) -> Name:
+    if wanted.version_table is None:
+        return environment.version_table or project.version_table
+    return Name.read(wanted.version_table)
+
+
+def _targets(
+    project: AlembicProject,
+    environment: Environment,
+    known: Config | None,
+    root: Path,
+    wanted: Wanted,
+) -> list[Target]:
+    """What holds the models: as it is said, as env.py gives it, or as the text of that names it."""
+    if wanted.models is not None:
+        return _plain([wanted.models])
+    try:
+        named = named_in(project.env, root)
+    except UsageError as error:
+        named = _plain([app.models for app in known.apps if app.models] if known else [])
+        if not named and not environment.targets:
+            why = f"; and it could not be run: {environment.error}" if environment.error else ""
+            raise UsageError(f"{error.message}{why}", place=error.place, hint=error.hint) from error
+    plainly = {name for each in named for name in each.names}
+    return [each.called(plainly) for each in environment.targets] or named
+
+
+def _plain(names: Iterable[str]) -> list[Target]:
+    return [Target((name,), None, (), frozenset(), ()) for name in names]
+
+
+def _root(start: Path, project: AlembicProject) -> Path:
+    """Where a new configuration goes: beside Alembic's, if that is the project's own."""
+    beside = project.config.resolve().parent
+    return beside if start.is_relative_to(beside) else start
+
+
+def _configured(
+    project: AlembicProject, known: Config | None, root: Path, models: Models, wanted: Wanted
+) -> Configured:
+    others = (*wanted.exclude, *models.left_out)
+    return configured(
+        project, known, root, models.targets, wanted.app, hints=models.hints, others=others
+    )
+
+
+# -- the initial migrations --------------------------------------------------------------------
+
+
+def _files(
+    project: AlembicProject, made: Configured, wanted: Wanted
+) -> tuple[list[MigrationFile], list[Path]]:
+    """The files to write for apps that have none, and those that they stand for."""
+    history = load(made.config.apps)
+    old = [node for app in made.apps for node in history.graph.of_app(app)]
+    new = [app for app in made.apps if not history.graph.of_app(app)]
+    if wanted.from_database:
+        # What a squash replaces stands in its way too, and may be what a database has.
+        _refuse_recorded(made, [node for node in history.files.values() if node.app in made.apps])
+        files = _from_database(project, made, wanted)
+        return files, [node.path for node in old if node.path]
+    if not new:
+        return [], []
+    return _authored(made.config, history, _models(made, history, new), new), []
+
+
+def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
+    """The models of these apps, and of all others as their migrations have them."""
+    before = history.project_state()
+    return limited(before, read_models(made.config, apps, before), apps)
+
+
+def _authored(
+    config: Config, history: History, models: State, apps: Sequence[str]
+) -> list[MigrationFile]:
+    found = detect(history.project_state(), models, Certain(), apps)
+    made = author(found, history.graph, {app.label: app.migrations for app in config.apps})
+    return [MigrationFile(e.app, e.name, e.path, e.text, e.found.operations) for e in made]
+
+
+def _refuse_recorded(made: Configured, old: Sequence[Node]) -> None:
+    """Raises `HistoryError` where migrations that are there must stay."""
+    later = [node.label for node in old if not node.initial]
+    if later:
+        raise HistoryError(
+            f"there are migrations after the initial one: {', '.join(later)}",
+            hint="--from-database writes the initial one: take them away first, if no database "
+            "has them, or leave it out.",
+        )
+    for alias in made.config.databases if old else ():
+        database = database_of(made.config, alias)
+        has = [node.label for node in old if node.key in record_in(database).applied]
+        if has:
+            raise HistoryError(
+                f"the database {alias!r} has it as it is",
+                place=", ".join(has),
+                hint="Leave --from-database out; drift shows what differs in the other databases.",
+            )
+
+
+def _from_database(
+    project: AlembicProject, made: Configured, wanted: Wanted
+) -> list[MigrationFile]:
+    """Initial migrations for what a database has."""
+    if len(wanted.aliases) > 1:
+        raise UsageError("--from-database is for one database", hint="Give one: --database ALIAS.")
+    alias = wanted.aliases[0] if wanted.aliases else DEFAULT_ALIAS
+    config = replace(made.config, apps=tuple(_emptied(app, made.apps) for app in made.config.apps))
+    history = load(config.apps)
+    adoption = Adoption(made.config, made.apps, project, (), wanted.rename, wanted.dry_run)
+    comparison = compared(adoption, alias, _models(made, history, made.apps))
+    return _authored(made.config, history, as_it_is(comparison), made.apps)
+
+
+def _emptied(app: AppConfig, apps: Sequence[str]) -> AppConfig:
+    """The app as if it had no migrations yet."""
+    if app.label not in apps:
+        return app
+    return replace(app, migrations=app.migrations / "none yet")
+
+
+def _write(files: Sequence[MigrationFile], gone: Sequence[Path]) -> None:
+    """The new ones first: whatever ends the run in between, none is lost."""
+    from whimbrel.commands.make import write
+
+    stay = {file.path for file in files}
+    write(replace(file, rewrites=file.path in gone) for file in files)
+    for path in gone:
+        if path not in stay:
+            path.unlink()

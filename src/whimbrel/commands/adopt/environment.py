@@ -1,0 +1,125 @@
+"""What an env.py says when it is run, in a process of its own, with nothing to migrate."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from whimbrel.commands.adopt.project import VERSION_TABLE, AlembicProject
+from whimbrel.config import environment_with
+from whimbrel.schema.table import Name
+
+#: Seconds after which an env.py is given up: it waits for something that is not there.
+_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Target:
+    """A metadata that env.py gives Alembic.
+
+    names: "module:attribute" by which it is reached, the best first. held: module, attribute and
+    key where only Flask-SQLAlchemy's ``metadatas`` has it. modules: those that make its tables, in
+    the order of their import. tables: as its ``tables`` calls them. left_out: those that
+    ``include_object`` keeps from Alembic. database: a number; several are for others than one.
+    """
+
+    names: tuple[str, ...]
+    held: tuple[str, str, str] | None
+    modules: tuple[str, ...]
+    tables: frozenset[str]
+    left_out: tuple[str, ...]
+    database: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people know it by."""
+        return self.names[0] if self.names else "target_metadata"
+
+    def called(self, plainly: Collection[str]) -> Target:
+        """The target by the first of these names that it has, where it has one."""
+        first = [name for name in self.names if name in plainly][:1]
+        return replace(self, names=tuple(dict.fromkeys([*first, *self.names])))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What an env.py says. version_table: None where it says nothing. error: what stopped it."""
+
+    targets: tuple[Target, ...] = ()
+    version_table: Name | None = None
+    error: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """How far it could be run, for people; None where it ran to its end."""
+        if self.error is None:
+            return None
+        if self.targets:
+            return f"env.py stopped before its end, and what it had by then is taken: {self.error}"
+        return f"env.py could not be run, and was only read: {self.error}"
+
+
+def environment_of(project: AlembicProject, root: Path) -> Environment:
+    """Run a project's env.py as ``alembic upgrade --sql`` would, with no revision to run."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        asked = {
+            "env": str(project.env.resolve()),
+            "config": str(project.config.resolve()),
+            "paths": [str(each) for each in _paths(project, root)],
+            "answer": str(answer),
+        }
+        error = _run(asked)
+        if not answer.is_file():
+            return Environment(error=error or "it ended the process")
+        return _environment(json.loads(answer.read_text(encoding="utf-8")))
+
+
+def _paths(project: AlembicProject, root: Path) -> list[Path]:
+    """Where its modules are imported from: the project's directories, and what alembic.ini adds."""
+    own = [root, root / "src", project.config.resolve().parent, *project.prepended]
+    return [path for path in dict.fromkeys(own) if path.is_dir()]
+
+
+def _run(asked: Mapping[str, Any]) -> str | None:
+    """Run it where we are, as people run Alembic."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "whimbrel.commands.adopt.running"],
+            input=json.dumps(asked),
+            env=environment_with(),
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_LONGEST,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {_LONGEST} seconds"
+    return (ended.stderr.strip().splitlines() or [""])[-1] or None
+
+
+def _environment(told: Mapping[str, Any]) -> Environment:
+    named = told["version_table"], told["version_table_schema"]
+    return Environment(
+        tuple(map(_target, told["targets"])),
+        Name(named[1], named[0] or VERSION_TABLE) if any(named) else None,
+        told["error"],
+    )
+
+
+def _target(told: Mapping[str, Any]) -> Target:
+    held = told["held"]
+    return Target(
+        tuple(told["names"]),
+        (held[0], held[1], held[2]) if held else None,
+        tuple(told["modules"]),
+        frozenset(told["tables"]),
+        tuple(told["left_out"]),
+        told["database"],
+    )

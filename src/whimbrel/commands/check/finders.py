@@ -1,0 +1,212 @@
+"""How each kind of finding is made of what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.commands.check.findings import Finding
+from whimbrel.commands.edits import Edit, mending
+from whimbrel.commands.renamed import advice, said
+from whimbrel.errors import NodeError, QuestionError, WhimbrelError
+from whimbrel.history.graph import FIRST, LATEST, did_you_mean
+from whimbrel.history.lines import lines_of_operations
+from whimbrel.history.node import Key, Node, label_of
+
+if TYPE_CHECKING:
+    from whimbrel.commands.unknown_apps import UnknownApp
+    from whimbrel.detect import AppMigration
+    from whimbrel.history.loader import Files
+    from whimbrel.history.migration import Migration
+    from whimbrel.operations.base import Operation
+    from whimbrel.run.journal import Entry
+    from whimbrel.run.recorder import Applied
+    from whimbrel.state.model import Model
+    from whimbrel.state.state import State
+
+#: The file, and its line, at the beginning of an error's place.
+_FILE = re.compile(r"^(?P<file>[^:\n]+\.(?:py|toml))(?::(?P<line>\d+))?(?=$|: )")
+
+
+def finding_of(
+    code: str, error: WhimbrelError, node: Node | None = None, *, app: str | None = None
+) -> Finding:
+    """An error as a finding. What its place says besides a file and a label stands in the message."""
+    said = error.place or ""
+    file = node.place if node is not None else None
+    line = None
+    match = _FILE.match(said)
+    if match is not None:
+        file, line = match["file"], int(match["line"]) if match["line"] else None
+        said = said[match.end() :].removeprefix(": ")
+    label = node.label if node is not None else None
+    if label is not None:
+        said = said.removeprefix(label).removeprefix(": ")
+    message = f"{said}: {error.message}" if said else error.message
+    owner = node.app if node is not None else app
+    return Finding(code, message, error.hint, owner, label, file, line)
+
+
+def node_labelled(nodes: Iterable[Node], error: WhimbrelError) -> Node | None:
+    """The node whose label an error's place begins with."""
+    label = (error.place or "").partition(":")[0]
+    return next((node for node in nodes if node.label == label), None)
+
+
+# -- files
+
+
+def without_what_is_missing(files: Files) -> tuple[list[Node], list[tuple[Node, Key]]]:
+    """The nodes, without dependencies on what is not there; and those dependencies, each with its node.
+
+    A file that does not load is there, as a node of which nothing is known.
+    """
+    nodes = [*files.nodes, *(Node(*key) for key in files.broken)]
+    known = {node.key for node in nodes} | {key for node in nodes for key in node.replaces}
+    known |= {(node.app, name) for node in nodes for name in (FIRST, LATEST)}
+    missing = [
+        (node, key)
+        for node in nodes
+        for key in (*node.dependencies, *node.run_before)
+        if key not in known
+    ]
+    return [_with(node, known) for node in nodes], missing
+
+
+def _with(node: Node, known: set[Key]) -> Node:
+    return node._replace(
+        dependencies=tuple(key for key in node.dependencies if key in known),
+        run_before=tuple(key for key in node.run_before if key in known),
+    )
+
+
+def of_missing(node: Node, key: Key, nodes: Sequence[Node]) -> Finding:
+    """A dependency on what is not there."""
+    names = [each.name for each in nodes if each.app == key[0] and each.key != node.key]
+    hint = did_you_mean(key[1], names) or "Bring the file back, or take that dependency out."
+    what = f"it depends on {label_of(key)}, which is not there"
+    return finding_of("node", NodeError(what, hint=hint), node)
+
+
+def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Finding]:
+    """The operations of a migration that nobody could carry out, or undo."""
+    lines: list[int | None] = []
+    for number, operation in enumerate(operations):
+        for code, missing, what in (
+            ("unfinished", operation.unfinished(), "it is not finished"),
+            ("irreversible", operation.missing_reverse(), "it cannot be undone"),
+        ):
+            if missing is not None:
+                lines = lines or lines_of_operations(node.file or "", len(operations))
+                message = f"{operation.describe()}: {what}"
+                yield Finding(
+                    code, message, missing, node.app, node.label, node.place, lines[number]
+                )
+
+
+def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
+    """The classes of types and fields that a migration names: what it does changes with them."""
+    # Late, since it reads the files.
+    from whimbrel.commands.freeze import named_in
+
+    try:
+        named = [(each.name, each.line) for each in named_in(node, migration)]
+    except WhimbrelError as error:
+        yield finding_of("class", error, node)
+        return
+    for name, line in named:
+        message = (
+            f"it names the class {name}: what it does changes with the class, and ends with it"
+        )
+        hint = f"Write what it is to the database: whimbrel freeze {node.app}"
+        yield Finding("class", message, hint, node.app, node.label, node.place, line)
+
+
+# -- models
+
+
+def of_questions(error: QuestionError, live: State) -> Finding:
+    """Changes of the models of which only a person can say what they are.
+
+    The place is that of the first model that one of them is about.
+    """
+    lines = [f"{each['place']}: {each['text']}" for each in error.questions]
+    message = "\n".join(["the models have changes, and only a person can say which:", *lines])
+    hint = "Answer them: whimbrel makemigrations"
+    return Finding("unmigrated", message, hint, **_place_of(_asked_about(error, live)))
+
+
+def _asked_about(error: QuestionError, live: State) -> Iterator[Model]:
+    """The models that questions name, and those that what is gone may be called now."""
+    for each in error.questions:
+        app, _, rest = each["place"].partition(".")
+        flags = (word for flag in each["flags"] for word in shlex.split(flag)[1:])
+        others = [name for flag in flags for name in flag.partition(":")[2:] if name]
+        labels = (f"{app}.{name}" for name in (rest.partition(".")[0], *others))
+        yield from (model for label in labels if (model := live.find(label)) is not None)
+
+
+def _place_of(models: Iterable[Model]) -> dict[str, Any]:
+    """The file and the line of the first of some models that has them."""
+    match = next(filter(None, (_FILE.match(model.place or "") for model in models)), None)
+    if match is None:
+        return {}
+    return {"file": match["file"], "line": int(match["line"]) if match["line"] else None}
+
+
+def of_unmigrated(made: AppMigration, live: State) -> Finding:
+    """Changes of an app's models that no migration has; the place is the first model's."""
+    named = ", ".join(each.describe() for each in made.operations)
+    labels = [label for each in made.operations for label in sorted(each.models(made.app))]
+    return Finding(
+        "unmigrated",
+        f"{made.app} has changes without a migration: {named}",
+        f"Write it: whimbrel makemigrations {made.app}",
+        made.app,
+        **_place_of(model for model in map(live.find, labels) if model is not None),
+    )
+
+
+# -- the record
+
+
+def of_edit(edit: Edit) -> Finding:
+    """An applied migration whose file does something else now."""
+    lines = ["it is applied, and does something else now", *(f"  {each}" for each in edit.shown)]
+    node = edit.node
+    message = "\n".join(lines)
+    return Finding("edited", message, mending([edit]), node.app, node.label, edit.file)
+
+
+def of_ghost(key: Key, applied: Applied, kept: bool, renamed: Node | None = None) -> Finding:
+    """An applied migration without a file.
+
+    kept: whether the record has its source. renamed: the file that does the same.
+    """
+    if renamed is not None:
+        finding = Finding("ghost", said(key), advice({key: renamed}), key[0], renamed.label)
+        return replace(finding, file=renamed.place)
+    hint = "Bring its file back, or go to the branch that has it and undo it there."
+    if kept:
+        hint += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
+    message = f"it was applied at {applied.at:%Y-%m-%d %H:%M:%S} UTC, and has no file here"
+    return Finding("ghost", message, hint, key[0], label_of(key))
+
+
+def of_unknown_app(unknown: UnknownApp) -> Finding:
+    """The applied migrations of an app that the configuration does not have: one finding."""
+    return Finding("ghost", unknown.message, unknown.hint, unknown.app)
+
+
+def of_half_done(entry: Entry, node: Node | None) -> Finding:
+    """A migration at which a run was killed."""
+    way = "undone" if entry.backwards else "applied"
+    file = node.place if node is not None else None
+    label = label_of((entry.app, entry.name))
+    hint = "Finish it: run the command again that was at it."
+    if not entry.backwards:
+        hint = f"Finish it: whimbrel migrate {entry.app} {entry.name}"
+    return Finding("half-done", f"it is half {way}", hint, entry.app, label, file)

@@ -1,0 +1,83 @@
+"""SQL that uses a label of an enum type in the transaction that adds it, which PostgreSQL refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from whimbrel.commands.check.findings import Finding
+from whimbrel.errors import WhimbrelError
+from whimbrel.history.lines import lines_of_operations
+
+if TYPE_CHECKING:
+    from whimbrel.history.loader import History
+    from whimbrel.history.node import Node
+    from whimbrel.operations.special import RunSQL
+    from whimbrel.schema.table import Name
+    from whimbrel.state.state import State
+
+_MEND = (
+    "A new label cannot be used before the commit: use it in a migration of its own, after this "
+    "one; or write atomic = False in this one's class."
+)
+
+
+def of_labels(history: History, node: Node) -> Iterator[Finding]:
+    """Return the RunSQLs of a migration that name a label which the migration adds before them."""
+    operations = history.migration(node.key).operations
+    for number, label in _used_too_early(history, node):
+        what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
+        line = lines_of_operations(node.file or "", len(operations))[number]
+        yield Finding("label", what, _MEND, node.app, node.label, node.place, line)
+
+
+def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
+    from whimbrel.operations.special import RunSQL
+
+    migration = history.migration(node.key)
+    states = history.state_before(node.key)
+    before = _labels(states.database)
+    for number, operation in enumerate(migration.operations):
+        if isinstance(operation, RunSQL) and migration.atomic:
+            new = _new(before, _labels(states.database))
+            written = _written(operation) if new else ""
+            yield from ((number, label) for label in new if _quoted(label) in written)
+        for passage in operation.passages(migration.app, states):
+            states = passage.after
+
+
+def _labels(state: State) -> dict[Name, dict[str, str]]:
+    """The labels of each type of a database, by their identities."""
+    from whimbrel.state.lowering import lower
+
+    return {
+        at: {value.key or value.label: value.label for value in enum.values}
+        for at, enum in lower(state).enums.items()
+        if enum.native
+    }
+
+
+def _new(before: dict[Name, dict[str, str]], now: dict[Name, dict[str, str]]) -> list[str]:
+    """The labels that have come to types which were there; those of a new type may be used."""
+    return sorted(
+        label
+        for at, labels in now.items()
+        for key, label in labels.items()
+        if at in before and key not in before[at]
+    )
+
+
+def _quoted(label: str) -> str:
+    doubled = label.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def _written(operation: RunSQL) -> str:
+    """The SQL for PostgreSQL; what cannot be sent there is told of elsewhere."""
+    from whimbrel.planning.statements import user_steps
+
+    with suppress(WhimbrelError):
+        steps = user_steps(operation, "postgresql", backwards=False, atomic=True)
+        return "\n".join(step.sql for step in steps)
+    return ""

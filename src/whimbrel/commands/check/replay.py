@@ -1,0 +1,71 @@
+"""Whether a history applies step by step, forwards and back: replayed without a database.
+
+Each migration's steps are made for every engine that is configured, as a database with history
+takes them. What was proven is remembered beside the migrations, up to which one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from whimbrel.engines import Engine
+from whimbrel.errors import StateError, UnsupportedError, WhimbrelError
+from whimbrel.history.cache import proven, remember_proven
+from whimbrel.history.loader import History
+from whimbrel.history.node import Node
+from whimbrel.planning.work import both_ways
+from whimbrel.run.connect import engine_of_new
+
+
+def first_unsound(
+    history: History, dialects: Iterable[str], place: Path | None
+) -> tuple[Node, WhimbrelError] | None:
+    """Return the first migration that some engine could not apply or undo, and why.
+
+    place: a directory of migrations, beside which is remembered how far all was well.
+    """
+    engines = _engines(dialects)
+    order = history.graph.order()
+    prints = _prints(order, [f"{each.dialect} {sorted(each.schemas or ())}" for each in engines])
+    known = proven(place) if place is not None else None
+    start = prints.index(known) + 1 if known in prints else 0
+    if start == len(order):
+        return None
+    states = history.state_before(order[start].key)
+    for node in order[start:]:
+        try:
+            states = both_ways(history, engines, node.key, states)
+        except WhimbrelError as error:
+            return node, error
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            return node, StateError(said, hint="An operation in it failed; the cause is above.")
+    if place is not None and prints:
+        remember_proven(place, prints[-1])
+    return None
+
+
+def _engines(dialects: Iterable[str]) -> list[Engine]:
+    found = []
+    for dialect in sorted(dialects):
+        try:
+            found.append(engine_of_new(dialect))
+        except UnsupportedError:
+            continue
+    return found
+
+
+def _prints(order: Sequence[Node], dialects: Sequence[str]) -> list[str]:
+    """What tells, for each migration, whether it and all before it are still the same."""
+    own = (f"{node.label} {node.digest} {node.atomic} {node.dependencies}" for node in order)
+    first = " ".join(dialects)
+    return list(
+        accumulate(
+            own,
+            lambda before, one: hashlib.sha256(f"{before}\0{one}".encode()).hexdigest(),
+            initial=first,
+        )
+    )[1:]

@@ -1,0 +1,300 @@
+"""What a database should have and what it has, side by side; both without what is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.commands.adopt.project import VERSION_TABLE
+from whimbrel.config import Config
+from whimbrel.detect import AppMigration, FlagQuestioner, detect
+from whimbrel.detect.questions import (
+    Answer,
+    FillQuestion,
+    LossQuestion,
+    NoLoss,
+    NoNulls,
+    Question,
+    Renamed,
+)
+from whimbrel.engines import Engine
+from whimbrel.run import journal, recorder
+from whimbrel.run.data import checkpoint
+from whimbrel.schema.changes import Change
+from whimbrel.schema.differ import diff
+from whimbrel.schema.domains import in_place, name_of, replace_domains
+from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Schema, Table
+from whimbrel.schema.types import EnumType, Type, replace_enums
+from whimbrel.sources.live import patched
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
+
+T = TypeVar("T")
+
+#: Tables that are the record's, not a model's.
+OWN_TABLES = frozenset({recorder.TABLE, journal.TABLE, checkpoint.TABLE})
+
+
+class Certain(FlagQuestioner):
+    """Answers for a database, about which nothing needs to be asked.
+
+    Nothing in it was renamed, as far as anybody can tell, and its rows have what they have.
+    """
+
+    def ask(self, question: Question) -> Answer:
+        if isinstance(question, LossQuestion):
+            return NoLoss()
+        return NoNulls() if isinstance(question, FillQuestion) else Renamed(None)
+
+
+#: Constraints and indexes, each by its table and name.
+Invalid = frozenset[tuple[Name, str]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A state, what it asks of a database, as that spells it, and what is there."""
+
+    state: State
+    expected: Schema
+    live: Schema
+    dialect: str
+    #: Parts of what is expected that are there by name, and do not hold.
+    invalid: Invalid = frozenset()
+    #: Where a table goes that no model has: the first, if its name tells of none.
+    apps: Sequence[str] = ()
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What makes the database of what is expected."""
+        return diff(self.expected, self.live)
+
+    @cached_property
+    def patched(self) -> State:
+        """The state that the database is of."""
+        return patched(self.state, self.expected, self.live, dialect=self.dialect, apps=self.apps)
+
+    @cached_property
+    def operations(self) -> list[AppMigration]:
+        """The differences in the words of operations."""
+        return detect(self.state, self.patched, Certain()) if self.changes else []
+
+
+Covers = Callable[[Name], bool]
+
+
+def covering(config: Config, state: State, others: Collection[Name] = ()) -> Covers:
+    """Which tables of a live database are looked at. others: more that are left alone."""
+    left = {model.at for model in state if not model.options.managed}
+    left.update(others)
+
+    def covers(at: Name) -> bool:
+        own = at.name in OWN_TABLES
+        foreign = at in left or at.name == VERSION_TABLE
+        return not own and not foreign and config.covers(at.schema, at.name)
+
+    return covers
+
+
+def compare(
+    engine: Engine,
+    connection: Connection,
+    state: State,
+    covers: Covers,
+    apps: Sequence[str] = (),
+) -> Comparison:
+    """A state and the database that it should be of. Leaves the connection in no transaction.
+
+    A table of the state that is not looked at counts as being as it should be.
+    """
+    whole = lower(state)
+    wanted = _with_own_enums(only(whole, covers))
+    expected = engine.canonical(connection, wanted)
+    schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
+    found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
+    default = connection.dialect.default_schema_name
+    expected, found = (called_as(each, whole, default) for each in (expected, found))
+    found = engine.respelled(found, _and_rest(expected, whole, covers))
+    invalid = invalid_parts(engine, connection, expected)
+    connection.rollback()
+    found, invalid = as_asked(found, expected, invalid)
+    live = _of_ours(only(found, covers), expected)
+    return Comparison(
+        state,
+        _and_rest(expected, whole, covers),
+        _and_rest(live, whole, covers),
+        engine.dialect,
+        invalid,
+        apps,
+    )
+
+
+def strangers(found: Comparison) -> tuple[Name, ...]:
+    """The tables that are there and that no model has."""
+    return tuple(sorted(found.live.tables.keys() - found.expected.tables.keys(), key=str))
+
+
+def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparison:
+    """A comparison in which tables that no model has, and what only these use, are not there.
+
+    but: those that stay in it all the same.
+    """
+    live, expected = found.live, found.expected
+    own = replace(live, tables=_known(live.tables, {*expected.tables, *but}))
+    return replace(
+        found,
+        live=replace(
+            own,
+            enums=_known(live.enums, own.used_enums | expected.enums.keys()),
+            sequences=_known(live.sequences, expected.sequences),
+            domains=_domains(own, expected),
+        ),
+    )
+
+
+def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
+    """The constraints and indexes of a schema that a database has by name, and that do not hold."""
+    default = connection.dialect.default_schema_name
+    known = engine.invalid(connection)
+    return frozenset(
+        (at, part.name)
+        for at, table in expected.tables.items()
+        for part in (*table.constraints, *table.indexes)
+        if (Name(at.schema or default, at.name), part.name) in known
+    )
+
+
+def as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
+    """A live schema with the constraints that may be NOT VALID, whether they are or not.
+
+    Gives what is left of the invalid parts too.
+    """
+    tables = dict(live.tables)
+    for at, table in expected.tables.items():
+        loose = {part.name: part for part in table.constraints if _may_be_invalid(part)}
+        if at not in tables or not loose:
+            continue
+        there = {part.name for part in tables[at].constraints}
+        known = (_loosened(part, loose) for part in tables[at].constraints)
+        unread = (
+            part for name, part in loose.items() if name not in there and (at, name) in invalid
+        )
+        tables[at] = replace(tables[at], constraints=(*known, *unread))
+        invalid -= {(at, name) for name in loose}
+    return replace(live, tables=tables), invalid
+
+
+def _may_be_invalid(part: Constraint) -> bool:
+    return isinstance(part, Check | ForeignKey) and part.not_valid
+
+
+def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
+    """A constraint as it is asked for by its name or, where the database gave that, by what it says."""
+    if isinstance(part, Check | ForeignKey):
+        asked = replace(part, not_valid=True)
+        if part.name in loose or any(asked == replace(p, name=part.name) for p in loose.values()):
+            return asked
+    return part
+
+
+def called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
+    """What a database told, under the names that a state has for it.
+
+    The default database schema may be called by its name (``default``) for one model, and not be
+    named for the next; a database tells all in one way.
+    """
+    if default is None or default not in whole.schemas:
+        return schema
+    tables = _Naming(default, whole.tables.keys())
+    enums = _Naming(default, whole.enums.keys())
+    domains = _Naming(default, whole.domains.keys())
+    by = {enum: enums.enum(enum) for table in schema.tables.values() for enum in table.enums}
+    named = [_renamed(table, tables, by, domains) for table in schema.tables.values()]
+    return replace(
+        schema,
+        tables={table.at: table for table in named},
+        enums={enums.name(at): by.get(enum, enum) for at, enum in schema.enums.items()},
+        domains={name_of(each): each for each in map(domains.domain, schema.domains.values())},
+    )
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """The names of a state, for things in the default database schema."""
+
+    default: str
+    known: Collection[Name]
+
+    def name(self, at: Name) -> Name:
+        """The state's name for it, if it has one."""
+        if at in self.known or at.schema not in (None, self.default):
+            return at
+        other = Name(None if at.schema else self.default, at.name)
+        # What no model has is called plainly.
+        return other if other in self.known else Name(None, at.name)
+
+    def enum(self, enum: EnumType) -> EnumType:
+        return replace(enum, schema=self.name(enum.at).schema)
+
+    def domain(self, domain: Type) -> Type:
+        return in_place(domain, self.name(name_of(domain)).schema)
+
+
+def _renamed(
+    table: Table, names: _Naming, enums: Mapping[EnumType, EnumType], domains: _Naming
+) -> Table:
+    def constraint(of: Constraint) -> Constraint:
+        return replace(of, target=names.name(of.target)) if isinstance(of, ForeignKey) else of
+
+    told = {each: domains.domain(each) for each in table.domains}
+    columns = (
+        replace(each, type=replace_enums(replace_domains(each.type, told), enums))
+        for each in table.columns
+    )
+    return replace(
+        table,
+        schema=names.name(table.at).schema,
+        columns=tuple(columns),
+        constraints=tuple(map(constraint, table.constraints)),
+    )
+
+
+def only(schema: Schema, covers: Covers) -> Schema:
+    """A schema with these tables only."""
+    return replace(schema, tables={at: table for at, table in schema.tables.items() if covers(at)})
+
+
+def _with_own_enums(schema: Schema) -> Schema:
+    """Without the enum types of tables that were left out."""
+    return replace(schema, enums=_known(schema.enums, schema.used_enums))
+
+
+def _of_ours(live: Schema, expected: Schema) -> Schema:
+    """Without enum types, sequences and schemas that no table of ours and no model has."""
+    live = replace(live, sequences=_known(live.sequences, expected.sequences))
+    there = {at.schema for at in live.tables} | expected.schemas
+    return replace(
+        live,
+        enums=_known(live.enums, live.used_enums | expected.enums.keys()),
+        domains=_domains(live, expected),
+        schemas=frozenset(name for name in live.schemas if name in there),
+    )
+
+
+def _domains(live: Schema, expected: Schema) -> dict[Name, Type]:
+    """Those of the models, and those that tables use."""
+    return {**_known(live.domains, expected.domains), **live.used_domains}
+
+
+def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:
+    return {at: each for at, each in things.items() if at in names}
+
+
+def _and_rest(schema: Schema, whole: Schema, covers: Covers) -> Schema:
+    """With the tables of the state that are not looked at."""
+    rest = {at: table for at, table in whole.tables.items() if not covers(at)}
+    return replace(schema, tables={**rest, **schema.tables}) if rest else schema

@@ -1,0 +1,132 @@
+"""A plan carried out: alone on the database, a backup first, then stage after stage.
+
+A run that has nothing to do needs none of what is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from whimbrel.commands.backup import back_up, refuse_impossible
+from whimbrel.commands.preparation import checked_plan, fitted_to
+from whimbrel.commands.results import Done, Wishes
+from whimbrel.engines.base import Step
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key
+from whimbrel.planning.plan import Plan, Target
+from whimbrel.planning.work import Work, work_of
+from whimbrel.run.connect import Database, connected
+from whimbrel.run.events import Listener, PlanMade
+from whimbrel.run.executor import Executor
+from whimbrel.run.lock import refuse_endless, runner_lock
+from whimbrel.run.record import Record, fitted, read
+from whimbrel.run.recorder import Overtaken
+
+
+@contextmanager
+def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor]:
+    """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
+    refuse_endless(limit)
+    engine = database.engine
+    with (
+        connected(database) as connection,
+        runner_lock(engine, connection, limit, tell) as lock,
+    ):
+        engine = engine.asked(connection)
+        yield Executor(engine, connection, tell, limit, database.alias, lock=lock)
+
+
+@dataclass
+class Carrying:
+    """What it takes to carry a plan out. ``done`` grows with every stage that is committed."""
+
+    database: Database
+    history: History
+    target: Target
+    wishes: Wishes
+    done: list[Done] = field(default_factory=list)
+    #: The initial migrations that the database has already: they are only recorded, after steps
+    #: that give names.
+    _there: Mapping[Key, Sequence[Step]] = field(default_factory=dict, init=False)
+
+    def carried_out(self) -> Plan:
+        """The plan is made anew once this is the only runner: another may have done its part."""
+        if self.wishes.backup is not None:
+            refuse_impossible(self.database, self.wishes.backup)
+        with alone(self.database, self.wishes.lock_timeout, self.wishes.tell) as executor:
+            plan, works = self._planned(executor)
+            self.wishes.tell(PlanMade(len(plan.nodes)))
+            if plan and self.wishes.backup is not None:
+                limit = self.wishes.lock_timeout
+                back_up(self.database, executor.connection, self.wishes.backup, limit)
+            if plan or self.history.counted:
+                executor.prepare()
+            while plan or self.history.counted:
+                try:
+                    self._count(executor, self.history)
+                    self._do(executor, plan, works)
+                    self._count_what_is_complete(executor)
+                    break
+                except Overtaken:
+                    plan, works = self._planned(executor)
+            if plan.backwards:
+                executor.tidy()
+        return plan
+
+    def _record(self, executor: Executor) -> Record:
+        return read(executor.connection, self.wishes.lock_timeout)
+
+    def _planned(self, executor: Executor) -> tuple[Plan, list[Work]]:
+        """The plan, with all its work: what no engine can make is refused before any is done."""
+        self.history, record = fitted_to(
+            self.history, self.target, self._record(executor), fake=self.wishes.fake
+        )
+        executor.history = self.history
+        plan = checked_plan(
+            self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
+        )
+        if self.wishes.fake_initial and not plan.backwards:
+            # Late, since few runs look at the tables that are there.
+            from whimbrel.commands.initial import there_already
+
+            self._there = there_already(
+                self.history,
+                executor.engine,
+                executor.connection,
+                plan,
+                record,
+                rename=self.wishes.rename,
+            )
+        if self.wishes.fake:
+            return plan, []
+        return plan, list(work_of(self.history, executor.engine, plan, record.applied))
+
+    def _count(self, executor: Executor, history: History) -> None:
+        """Record the squashes of which all that they replace is applied."""
+        for key in history.counted:
+            node = history.graph.node(key)
+            executor.count(node, history)
+            self.done.append(Done((node.label,), 0.0, fake=True))
+
+    def _count_what_is_complete(self, executor: Executor) -> None:
+        """Those of which the originals have been completed just now."""
+        if self.history.squashes:
+            history, _ = fitted(self.history, self._record(executor))
+            self._count(executor, history)
+
+    def _do(self, executor: Executor, plan: Plan, works: Iterable[Work]) -> None:
+        if self.wishes.fake:
+            for stage in plan.stages:
+                executor.fake(stage, backwards=plan.backwards)
+                self.done.append(Done(stage.labels, 0.0))
+            return
+        for work in works:
+            keys = [node.key for node in work.stage.nodes]
+            if self._there.keys() >= set(keys):
+                renames = [step for key in keys for step in self._there[key]]
+                executor.fake(work.stage, backwards=False, renames=renames)
+                self.done.append(Done(work.stage.labels, 0.0, fake=True))
+            else:
+                self.done.append(Done(work.stage.labels, executor.carry_out(work)))

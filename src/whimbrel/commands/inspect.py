@@ -1,0 +1,225 @@
+"""`inspectdb`: the text of a models.py for the tables of a live database."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.commands.adopt.project import VERSION_TABLE
+from whimbrel.commands.comparison import OWN_TABLES, only
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.errors import UsageError
+from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.schema.table import ForeignKey, Name, Schema, Table
+from whimbrel.sources.live import models_of
+from whimbrel.sources.live.declarative import declarative_source
+from whimbrel.sources.live.native import native_source
+
+#: Tables in which migrations are recorded, by whatever tool: only by name are they inspected.
+_RECORDS = OWN_TABLES | {VERSION_TABLE, "django_migrations"}
+
+Notes = Mapping[Name, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found. ``text``: that of a models.py; ``remarks``: what no model of it says."""
+
+    text: str
+    tables: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def inspect(
+    config: Config,
+    tables: Sequence[str] = (),
+    *,
+    app: str | None = None,
+    schemas: Sequence[str] = (),
+    style: str = "native",
+    alias: str = DEFAULT_ALIAS,
+) -> Inspection:
+    """Models of these tables of a live database, or of all that the configuration covers.
+
+    tables: by name, or as "schema.table". app: the label of the app that they are for, by default
+    the only one. schemas: database schemas that are looked at, by default those of the tables, or
+    the connection's own. Nothing is done to the database. Raises `UsageError` for a
+    table that is not there.
+    """
+    label = app if app is not None else _only_app(config)
+    database = database_of(config, alias)
+    if database.is_missing:
+        raise UsageError(
+            f"there is no database {database.shown}",
+            place=f"database {alias!r}",
+            hint="Name one that is there, in the configuration or with --database.",
+        )
+    with connected(database) as connection:
+        whole = _reflected(database, connection, schemas, tables)
+        default = connection.dialect.default_schema_name
+    plain = [table.removeprefix(f"{default}.") for table in tables]
+    live = only(whole, _wanted(config, whole, plain, database.shown))
+    notes = dict(_notes(live))
+    live = _without_keys_elsewhere(live)
+    return Inspection(
+        _source(live, label, style, database.engine.dialect, notes),
+        tuple(str(at) for at in live.tables),
+        tuple(f"{at}: {note}" for at, each in notes.items() for note in each),
+    )
+
+
+def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) -> str:
+    if style == "sqlalchemy":
+        return declarative_source(live, label, dialect=dialect, notes=notes)
+    state = models_of(live, label, dialect=dialect)
+    tables = {model.at: model.label for model in state}
+    named = {tables[at]: each for at, each in notes.items()}
+    return native_source(state, label, named)
+
+
+def _reflected(
+    database: Database, connection: Connection, schemas: Sequence[str], tables: Sequence[str]
+) -> Schema:
+    """The tables of some database schemas; the default one goes without its name."""
+    default = connection.dialect.default_schema_name
+    known = sa.inspect(connection).get_schema_names() if schemas or tables else []
+    for schema in schemas:
+        _refuse_unknown(schema, known, database.shown)
+    of_tables = [_schema_of(table, known) for table in tables]
+    wanted = dict.fromkeys([*schemas, *(each for each in of_tables if each is not None)])
+    places = [None if schema == default else schema for schema in wanted]
+    if not schemas and (not tables or None in of_tables):
+        places.append(None)
+    found = database.engine.reflect(connection, list(dict.fromkeys(places)))
+    connection.rollback()
+    return found
+
+
+def _schema_of(table: str, known: Sequence[str]) -> str | None:
+    """The database schema that "schema.table" names, if there is one of that name."""
+    schema, dot, _ = table.partition(".")
+    return schema if dot and schema in known else None
+
+
+def _refuse_unknown(schema: str, known: Sequence[str], place: str) -> None:
+    if schema not in known:
+        near = difflib.get_close_matches(schema, known, n=1)
+        raise UsageError(
+            f"there is no database schema {schema!r}",
+            place=place,
+            hint=f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}.",
+        )
+
+
+def _only_app(config: Config) -> str:
+    if len(config.apps) == 1:
+        return config.apps[0].label
+    labels = ", ".join(app.label for app in config.apps)
+    raise UsageError(
+        f"which app the models are for is not said: {labels}" if labels else "there is no app yet",
+        hint="Give --app LABEL.",
+    )
+
+
+# -- which tables
+
+
+def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> _Covers:
+    if tables:
+        return _Covers({_found(whole, table, place) for table in tables})
+    covered = _Covers(_covered(config, whole))
+    if whole.tables and not covered:
+        raise UsageError(
+            "every table is left out",
+            place=place,
+            hint="See include and exclude in the configuration, or name the tables.",
+        )
+    return covered
+
+
+class _Covers(set[Name]):
+    """Names of tables, to be asked whether one is among them."""
+
+    def __call__(self, at: Name) -> bool:
+        return at in self
+
+
+def _covered(config: Config, whole: Schema) -> Iterator[Name]:
+    for at in whole.tables:
+        if at.name not in _RECORDS and config.covers(at.schema, at.name):
+            yield at
+
+
+def _found(whole: Schema, table: str, place: str) -> Name:
+    """The table of this name, or of "schema.table"."""
+    in_order = sorted(whole.tables, key=lambda at: at.schema is None)
+    known = {at.name: at for at in in_order} | {str(at): at for at in in_order}
+    if table in known:
+        return known[table]
+    near = difflib.get_close_matches(table, list(known), n=3)
+    raise UsageError(
+        f"there is no table {table!r}",
+        place=place,
+        hint=f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Tables of another database schema are found with --schema NAME.",
+    )
+
+
+# -- what stays unsaid
+
+
+def _notes(live: Schema) -> Iterator[tuple[Name, list[str]]]:
+    """What is said in a comment of each table, where there is anything to say."""
+    for table in live.tables.values():
+        found = [
+            f"{key.name or 'A foreign key'} ({', '.join(key.columns)}) points at {key.target}, "
+            "which was not inspected."
+            for key in _keys_elsewhere(table, live.tables)
+        ]
+        if found:
+            yield table.at, found
+
+
+def _keys_elsewhere(table: Table, there: Collection[Name]) -> list[ForeignKey]:
+    return [key for key in table.foreign_keys if key.target not in there]
+
+
+def _without_keys_elsewhere(live: Schema) -> Schema:
+    """Without foreign keys to tables that no model will have."""
+
+    def kept(table: Table) -> Table:
+        gone = _keys_elsewhere(table, live.tables)
+        return replace(table, constraints=tuple(e for e in table.constraints if e not in gone))
+
+    return replace(live, tables={at: kept(table) for at, table in live.tables.items()})
+
+
+# -- the file
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. Raises `UsageError` where it is."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(
+            "the file is there already, and is not overwritten",
+            place=str(path),
+            hint="Name another file, or move this one away.",
+        ) from error
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # what is half written
+        raise UsageError(
+            f"the file cannot be written: {error.strerror}",
+            place=str(path),
+            hint="Name another file, in a directory that is there.",
+        ) from error

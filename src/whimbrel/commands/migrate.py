@@ -1,0 +1,129 @@
+"""`migrate`: a database to a target, as functions that give values."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from whimbrel.commands.preparation import Prepared, history_for, prepared
+from whimbrel.commands.results import Done, HalfDone, Interrupted, MigrateResult, Wishes
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.errors import WhimbrelError
+from whimbrel.history.node import label_of
+from whimbrel.planning.plan import EVERYTHING, Plan, Target
+from whimbrel.run.connect import database_of
+from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.lock import LIMIT
+from whimbrel.run.record import record_in
+
+
+def migrate(
+    config: Config,
+    target: Target = EVERYTHING,
+    *,
+    alias: str = DEFAULT_ALIAS,
+    fake: bool = False,
+    fake_initial: bool = False,
+    rename: bool = False,
+    recorded: bool = False,
+    leap: bool = True,
+    backup: Path | None = None,
+    lock_timeout: float = LIMIT,
+    tell: Listener = nobody,
+) -> MigrateResult:
+    """Bring a database to a target.
+
+    fake: record only. fake_initial: record initial migrations whose tables are there already,
+    and apply the rest, one by one; rename: where only constraints and indexes have other names there,
+    those are renamed. recorded: undo what has no file here too, by the source that the record
+    kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
+    that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
+    the holder of a lock, is waited for.
+
+    Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
+    others where the database refuses; `Interrupted` for Ctrl-C.
+    """
+    wishes = Wishes(
+        fake, recorded, leap and not fake_initial, backup, lock_timeout, tell, fake_initial, rename
+    )
+    return _Run(config, alias, target, wishes).result()
+
+
+def unapplied(
+    config: Config,
+    target: Target = EVERYTHING,
+    *,
+    alias: str = DEFAULT_ALIAS,
+    recorded: bool = False,
+    tell: Listener = nobody,
+) -> list[str]:
+    """The labels of what `migrate` would apply or undo."""
+    record = record_in(database_of(config, alias))
+    wishes = Wishes(recorded=recorded, tell=tell)
+    run = prepared(config, history_for(config, target), target, record, wishes)
+    return [node.label for node in run.plan.nodes]
+
+
+@dataclass
+class _Run:
+    """One run, from its configuration to its result."""
+
+    config: Config
+    alias: str
+    target: Target
+    wishes: Wishes
+    _done: list[Done] = field(default_factory=list, init=False)
+
+    def result(self) -> MigrateResult:
+        started = time.monotonic()
+        self.database = database_of(self.config, self.alias)
+        history = history_for(self.config, self.target)
+        warnings: tuple[Noticed, ...] = ()
+        plan = Plan()
+        try:
+            record = record_in(self.database, self.wishes.lock_timeout)
+            run = prepared(self.config, history, self.target, record, self.wishes)
+            plan, warnings = run.plan, run.warnings
+            if plan or run.is_counted:
+                plan = self._carried_out(run)
+        except KeyboardInterrupt:
+            made = self._made(plan, warnings, started)
+            raise Interrupted(replace(made, half_done=self._half_done())) from None
+        except WhimbrelError as error:
+            error.hint = self._with_what_stays(error.hint)
+            raise
+        return self._made(plan, warnings, started)
+
+    def _with_what_stays(self, hint: str | None) -> str | None:
+        """An error that ends a run says what was committed before it."""
+        labels = [label for done in self._done for label in done.labels]
+        if not labels:
+            return hint
+        stays = f"Done before it, and kept: {', '.join(labels)}."
+        return f"{hint}\n{stays}" if hint else stays
+
+    def _half_done(self) -> tuple[HalfDone, ...]:
+        """What is committed of migrations that have not ended; nothing where nobody answers."""
+        try:
+            record = record_in(self.database)
+        except WhimbrelError:
+            return ()
+        return tuple(HalfDone(label_of(key), record.walked.get(key, 0)) for key in record.half_done)
+
+    def _made(self, plan: Plan, warnings: tuple[Noticed, ...], started: float) -> MigrateResult:
+        return MigrateResult(
+            database=self.database.shown,
+            backwards=plan.backwards,
+            fake=self.wishes.fake,
+            done=tuple(self._done),
+            seconds=time.monotonic() - started,
+            warnings=warnings,
+        )
+
+    def _carried_out(self, run: Prepared) -> Plan:
+        # Late, since a run with nothing to do needs none of it.
+        from whimbrel.commands.execution import Carrying
+
+        carrying = Carrying(self.database, run.history, run.target, self.wishes, self._done)
+        return carrying.carried_out()

@@ -1,0 +1,69 @@
+"""What is odd about a history and its record, and stops nothing: said before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from whimbrel.commands.renamed import notice_of, renamings
+from whimbrel.commands.unknown_apps import unknown_apps
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, label_of
+from whimbrel.planning.plan import Target
+from whimbrel.run.events import Listener, Noticed
+from whimbrel.run.record import Record, ghosts
+from whimbrel.run.recorder import Applied
+
+
+def tell_notices(
+    history: History, target: Target, record: Record, tell: Listener
+) -> tuple[Noticed, ...]:
+    """Tell, and return, what is odd. history, record: as `fitted` gives them."""
+    found = tuple(_notices(history, target, record))
+    for notice in found:
+        tell(notice)
+    return found
+
+
+def _notices(history: History, target: Target, record: Record) -> Iterable[Noticed]:
+    if record.passed_over is not None:
+        yield of_passed_over(record.passed_over)
+    graph = history.graph
+    unknown = ghosts(graph, record.applied)
+    gone = [key for key in unknown if key[0] in graph.apps]
+    renamed = renamings(history, record) if gone else {}
+    for app in dict.fromkeys(key[0] for key in renamed):
+        if target.app in (None, app):
+            continue  # the plan is refused for it
+        yield notice_of({key: node for key, node in renamed.items() if key[0] == app})
+    lost = [key for key in gone if key not in renamed]
+    kept = record.sources(lost) if lost else {}
+    for app, keys in _by_app(lost).items():
+        yield _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
+    yield from (Noticed(each.message, each.hint) for each in unknown_apps(unknown, graph.apps))
+
+
+def of_passed_over(schema: str) -> Noticed:
+    """A record in a schema that others come before."""
+    return Noticed(
+        f"the record in the schema {schema} is passed over: another comes before it in search_path, "
+        "and has none",
+        f"Each schema has a record of its own. If {schema} is meant, put it first in search_path.",
+    )
+
+
+def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    for key in keys:
+        found.setdefault(key[0], []).append(key)
+    return found
+
+
+def _unknown(app: str, ghosts: list[Applied], kept: bool) -> Noticed:
+    """An app's migrations that are applied and unknown here. kept: all their sources are."""
+    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in ghosts)
+    what = "is applied and has no file" if len(ghosts) == 1 else "are applied and have no files"
+    them = "it" if len(ghosts) == 1 else "them"
+    hint = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
+    if kept:
+        hint += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"
+    return Noticed(f"{named} {what} here", hint)

@@ -1,0 +1,129 @@
+"""The plan of a run, if files and record hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from whimbrel.commands.edits import refuse_edited
+from whimbrel.commands.notices import tell_notices
+from whimbrel.commands.renamed import refuse_renamed
+from whimbrel.commands.results import Wishes
+from whimbrel.config import Config
+from whimbrel.errors import HistoryError, IrreversibleError
+from whimbrel.history.loader import History, load
+from whimbrel.planning.plan import ZERO, Plan, Target, make_plan
+from whimbrel.run.events import Noticed
+from whimbrel.run.record import (
+    Record,
+    fitted,
+    refuse_ghosts,
+    refuse_half_done,
+    refuse_inconsistent,
+)
+
+if TYPE_CHECKING:
+    from whimbrel.operations import Operation
+
+
+def history_for(config: Config, target: Target) -> History:
+    """The history of all apps. Raises `ConfigError` where the target's app is none of them."""
+    if target.app is not None:
+        config.app(target.app)
+    return load(config.apps)
+
+
+def fitted_to(
+    history: History, target: Target, record: Record, *, fake: bool = False
+) -> tuple[History, Record]:
+    """As `fitted`; where a squash is the target that is only to be recorded, it is believed."""
+    named = (str(target.app), str(target.name))
+    believed = [named] if fake and named in history.squashes.parts else []
+    return fitted(history, record, believed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before anything is done. history, record: as `fitted` gives them.
+
+    is_counted: whether squashes are to be recorded of which all is applied. warnings: what was told.
+    """
+
+    history: History
+    target: Target
+    record: Record
+    plan: Plan
+    is_counted: bool = False
+    warnings: tuple[Noticed, ...] = ()
+
+
+def prepared(
+    config: Config, history: History, target: Target, record: Record, wishes: Wishes
+) -> Prepared:
+    """The plan of a run, after what is odd was told. Raises `HistoryError`."""
+    history, record = fitted_to(history, target, record, fake=wishes.fake)
+    is_counted = bool(history.counted)
+    if wishes.recorded:
+        # Late, since it executes what was recorded: few ask for that.
+        from whimbrel.commands.recorded import with_recorded
+
+        history, target, record = with_recorded(config, history, target, record)
+    warnings = tell_notices(history, target, record, wishes.tell)
+    plan = checked_plan(history, target, record, leap=wishes.leap, fake=wishes.fake)
+    return Prepared(history, target, record, plan, is_counted, warnings)
+
+
+def checked_plan(
+    history: History, target: Target, record: Record, *, leap: bool = True, fake: bool = False
+) -> Plan:
+    """The plan to a target, if files and record hold together, and there is a way.
+
+    history, record: as `fitted` gives them. fake: whether it is only to be recorded. Raises
+    `HistoryError`.
+    """
+    graph = history.graph
+    if target.app is not None and target.name not in (None, ZERO):
+        target = replace(target, name=history.node(target.app, str(target.name)).name)
+    refuse_edited(graph, record)
+    if not fake:
+        refuse_inconsistent(graph, record.applied)
+    plan = make_plan(graph, target, record.applied.keys(), leap=leap)
+    if fake and not plan.backwards:
+        # Recording what was missing is what mends it.
+        refuse_inconsistent(graph, record.applied.keys() | {node.key for node in plan.nodes})
+    if not fake:
+        counted = (app for app, _ in history.counted)
+        refuse_renamed(history, record, {*(node.app for node in plan.nodes), *counted})
+    refuse_half_done(record, plan, graph)
+    if not fake:
+        refuse_ghosts(graph, target, plan, record)
+        refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished
+        refuse(history, plan)
+    return plan
+
+
+def _refuse_unfinished(history: History, plan: Plan) -> None:
+    """Raises `HistoryError` where something in a plan waits for people to say what it does."""
+    for place, operation in _barriers(history, plan):
+        missing = operation.unfinished()
+        if missing is not None:
+            raise HistoryError("it is not finished; nothing was changed", place=place, hint=missing)
+
+
+def _refuse_irreversible(history: History, plan: Plan) -> None:
+    """Raises `IrreversibleError` where something in a plan has no way back."""
+    # The difference of two states can be read the other way; only barriers need be asked.
+    for place, operation in _barriers(history, plan):
+        missing = operation.missing_reverse()
+        if missing is not None:
+            raise IrreversibleError(
+                "it cannot be undone; nothing was changed", place=place, hint=missing
+            )
+
+
+def _barriers(history: History, plan: Plan) -> Iterator[tuple[str, Operation]]:
+    """The operations of the plan's migrations that have a barrier, each with its place."""
+    for node in plan.nodes:
+        for operation in history.migration(node.key).operations if node.has_barrier else ():
+            yield f"{node.label}: {operation.describe()}", operation

@@ -1,0 +1,125 @@
+"""`migrate --plan`: what a run would do, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from whimbrel.commands.preparation import history_for, prepared
+from whimbrel.commands.results import Wishes
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.engines.base import Engine, Hazard, Step
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, label_of
+from whimbrel.planning.plan import EVERYTHING, Plan, Target
+from whimbrel.planning.work import Work, work_of
+from whimbrel.run.connect import Database, connected, database_of, engine_of_new
+from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.record import Record, record_in
+
+
+@dataclass(frozen=True)
+class HazardousStep:
+    """A step of a plan, for people."""
+
+    sql: str
+    hazards: tuple[Hazard, ...]
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of a plan, for people: what it does, and what that may do to others.
+
+    fake: whether it would only be recorded. irreversible: the operations that have no way back.
+    """
+
+    labels: tuple[str, ...]
+    operations: tuple[str, ...]
+    steps: tuple[HazardousStep, ...]
+    fake: bool = False
+    irreversible: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What `migrate` would do."""
+
+    database: str
+    backwards: bool = False
+    stages: tuple[PlannedStage, ...] = ()
+    warnings: tuple[Noticed, ...] = ()
+
+
+def plan_migrate(
+    config: Config,
+    target: Target = EVERYTHING,
+    *,
+    alias: str = DEFAULT_ALIAS,
+    leap: bool = True,
+    recorded: bool = False,
+    fake_initial: bool = False,
+    rename: bool = False,
+    tell: Listener = nobody,
+) -> PlannedRun:
+    """What `migrate` would do; nothing is done, nothing is created."""
+    database = database_of(config, alias)
+    asked = record_in(database)
+    wishes = Wishes(recorded=recorded, leap=leap and not fake_initial, tell=tell)
+    run = prepared(config, history_for(config, target), target, asked, wishes)
+    history, record, plan = run.history, run.record, run.plan
+    there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
+    works = work_of(history, _engine(database), plan, record.applied)
+    stages = [
+        *(_planned(history, work, there) for work in works),
+        *_completed(history, asked, plan),
+    ]
+    return PlannedRun(database.shown, plan.backwards, tuple(stages), run.warnings)
+
+
+def _engine(database: Database) -> Engine:
+    """What makes the steps that a run would carry out."""
+    if database.is_missing:
+        return engine_of_new(database.dialect)
+    with connected(database) as connection:
+        return database.engine.asked(connection)
+
+
+def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:
+    """The squashes that are recorded at the end, since all that they replace is applied then."""
+    if history.squashes and not plan.backwards:
+        applied = record.applied.keys() | {node.key for node in plan.nodes}
+        for key in history.fitting(applied).counted:
+            yield PlannedStage((label_of(key),), (), (), fake=True)
+
+
+def _there(
+    database: Database, history: History, plan: Plan, record: Record, *, rename: bool
+) -> Mapping[Key, Sequence[Step]]:
+    """The initial migrations that the database has already, with what renames parts of them."""
+    if database.is_missing or plan.backwards:
+        return {}
+    # Late, since few plans look at the tables that are there.
+    from whimbrel.commands.initial import there_already
+
+    with connected(database) as connection:
+        return there_already(history, database.engine, connection, plan, record, rename=rename)
+
+
+def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
+    keys = [node.key for node in work.stage.nodes]
+    if there.keys() >= set(keys):
+        renames = [step for key in keys for step in there[key]]
+        return PlannedStage(work.stage.labels, (), _steps(renames), fake=True)
+    missing = [
+        operation.describe()
+        for node in work.stage.nodes
+        for operation in (history.migration(node.key).operations if node.has_barrier else ())
+        if operation.missing_reverse() is not None
+    ]
+    return PlannedStage(
+        work.stage.labels, work.operations, _steps(work.steps), irreversible=tuple(missing)
+    )
+
+
+def _steps(steps: Iterable[Step]) -> tuple[HazardousStep, ...]:
+    return tuple(HazardousStep(step.sql, step.hazards) for step in steps)

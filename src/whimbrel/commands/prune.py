@@ -1,0 +1,317 @@
+"""`squashmigrations --prune`, and `migrate APP --prune`: what nothing needs any more is taken away.
+
+A squash has done its part once every database has it. Then the files of what it replaces go, its
+own ``replaces``, and the rows of what it replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.errors import HistoryError, NodeError, UsageError, place
+from whimbrel.history.edit import edited, with_dependencies, without_replaces
+from whimbrel.history.graph import did_you_mean
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Key, label_of
+from whimbrel.history.writer import rewrite_migration
+from whimbrel.run.connect import Database, database_of
+from whimbrel.run.events import Listener, nobody
+from whimbrel.run.lock import LIMIT
+from whimbrel.run.record import Record, fitted, ghosts, record_in
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A file that stays, with other text. ``before``: what it held when the plan was made."""
+
+    path: Path
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
+class PrunePlan:
+    """What pruning will do, in the order in which it is done.
+
+    ``keys``: the squashes that become ordinary migrations. ``pointing``: files in which a
+    dependency on what goes is put onto its squash. ``rows``: by the alias of a database, the keys
+    of the rows that go. ``deleted``: the files that go. ``unsquashed``: the files of the squashes,
+    without their ``replaces``.
+    """
+
+    keys: tuple[Key, ...] = ()
+    pointing: tuple[Rewritten, ...] = ()
+    rows: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+    deleted: tuple[Path, ...] = ()
+    unsquashed: tuple[Rewritten, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    @property
+    def squashes(self) -> tuple[str, ...]:
+        """The labels of the squashes."""
+        return tuple(map(label_of, self.keys))
+
+
+def plan_prune(config: Config, apps: Iterable[str] = ()) -> PrunePlan:
+    """What pruning the squashes of these apps (none: of all) will do; nothing is done.
+
+    Every configured database is asked. Raises `HistoryError`, with the list of databases, where
+    one has not recorded a squash yet; `WriteError` where a file must be edited by hand first. The
+    plan is empty where there is no squash.
+    """
+    wanted = [config.app(app).label for app in apps]
+    history = load(config.apps)
+    squashes = history.squashes
+    keys = [key for key in sorted(squashes.outermost()) if not wanted or key[0] in wanted]
+    if not keys:
+        return PrunePlan()
+    gone = {part: key for key in keys for part in squashes.inside(key)}
+    records = {alias: record_in(database_of(config, alias)) for alias in config.databases}
+    _refuse_early(config, history, keys, records)
+    texts = _Texts(history, gone)
+    pointing = tuple(texts.pointing())
+    return PrunePlan(
+        keys=tuple(keys),
+        pointing=pointing,
+        rows=_dead_rows(records, gone),
+        deleted=tuple(_files(history, gone)),
+        unsquashed=tuple(texts.unsquashed(keys)),
+    )
+
+
+def prune(
+    config: Config, plan: PrunePlan, *, lock_timeout: float = LIMIT, tell: Listener = nobody
+) -> None:
+    """Carry a plan out: dependencies, then rows, then files, the ``replaces`` last.
+
+    A kill at any moment leaves what the next `plan_prune` finds and finishes: as long as a squash
+    has its ``replaces``, it is known what goes. Raises `HistoryError` where a file was changed
+    since the plan was made, or a database lost a squash.
+    """
+    _refuse_changed(plan)
+    for file in plan.pointing:
+        rewrite_migration(file.path, file.after)
+    for alias, keys in plan.rows.items():
+        _forget(database_of(config, alias), plan.keys, keys, lock_timeout, tell)
+    for path in plan.deleted:
+        path.unlink(missing_ok=True)
+    for file in plan.unsquashed:
+        rewrite_migration(file.path, file.after)
+
+
+# -- what goes ---------------------------------------------------------------------------------
+
+
+def _dead_rows(
+    records: Mapping[str, Record], gone: Mapping[Key, Key]
+) -> dict[str, tuple[Key, ...]]:
+    found = {alias: sorted(record.applied.keys() & gone) for alias, record in records.items()}
+    return {alias: tuple(keys) for alias, keys in found.items() if keys}
+
+
+def _files(history: History, gone: Mapping[Key, Key]) -> Iterator[Path]:
+    """The files that go; a squash in a squash after what it replaces, which it alone names."""
+    inner = [key for key in history.squashes.inner_first() if key in gone]
+    for key in [*sorted(gone.keys() - set(inner)), *inner]:
+        node = history.files.get(key)
+        if node is not None and node.path is not None:
+            yield node.path
+
+
+@dataclass
+class _Texts:
+    """The texts of the files that stay. ``gone``: what goes, with the squash that it is in."""
+
+    history: History
+    gone: Mapping[Key, Key]
+    _pointed: dict[Path, bytes] = field(default_factory=dict)
+
+    def pointing(self) -> Iterator[Rewritten]:
+        """Those that name what goes."""
+        for key, node in sorted(self.history.files.items()):
+            named = self.gone.keys() & {*node.dependencies, *node.run_before}
+            if key not in self.gone and named and node.path is not None:
+                by = {each: self.gone[each] for each in named}
+                edit = partial(with_dependencies, by=by, place=node.place)
+                made = _rewritten(node.path, edit)
+                self._pointed[node.path] = made.after
+                yield made
+
+    def unsquashed(self, keys: Iterable[Key]) -> Iterator[Rewritten]:
+        """The squashes as ordinary migrations, after `pointing`."""
+        for key in keys:
+            path = self.history.files[key].path
+            if path is not None:
+                yield self._unsquashed(path)
+
+    def _unsquashed(self, path: Path) -> Rewritten:
+        edit = partial(without_replaces, place=place(path))
+        pointed = self._pointed.get(path)
+        if pointed is None:
+            return _rewritten(path, edit)
+        # It is edited twice, and other bytes than these are none of ours.
+
+        def both(text: str) -> str:
+            return edit(with_dependencies(text, self.gone, place=place(path)))
+
+        return Rewritten(path, pointed, edited(path, both))
+
+
+def _rewritten(path: Path, edit: Callable[[str], str]) -> Rewritten:
+    return Rewritten(path, path.read_bytes(), edited(path, edit))
+
+
+# -- what stands against it ----------------------------------------------------------------------
+
+
+def _refuse_early(
+    config: Config, history: History, keys: Iterable[Key], records: Mapping[str, Record]
+) -> None:
+    """Raises `HistoryError` where a database has not recorded a squash."""
+    waiting = {
+        key: [alias for alias, record in records.items() if not _has(history, record, key)]
+        for key in keys
+    }
+    waiting = {key: aliases for key, aliases in waiting.items() if aliases}
+    if not waiting:
+        return
+    databases = dict.fromkeys(alias for aliases in waiting.values() for alias in aliases)
+    listed = "; ".join(
+        f"{label_of(key)} is missing in {', '.join(aliases)}" for key, aliases in waiting.items()
+    )
+    commands = ", ".join(f"whimbrel migrate --database {alias}" for alias in databases)
+    shown = ", ".join(f"{alias}: {database_of(config, alias).shown}" for alias in databases)
+    raise HistoryError(
+        f"not every database has the squash yet; nothing was changed: {listed}",
+        place=shown,
+        hint=f"Bring them there first: {commands}. Or prune other apps alone, by naming them.",
+    )
+
+
+def _has(history: History, record: Record, key: Key) -> bool:
+    """Whether a database has recorded a squash, and nothing in it is half done."""
+    parts = {key, *history.squashes.inside(key)}
+    return key in record.applied and not parts & record.half_done.keys()
+
+
+def _refuse_changed(plan: PrunePlan) -> None:
+    for file in (*plan.pointing, *plan.unsquashed):
+        # A squash that points elsewhere now too is in both, one after the other.
+        expected = {
+            other.before for other in (*plan.pointing, *plan.unsquashed) if other.path == file.path
+        }
+        if file.path.read_bytes() not in expected:
+            raise HistoryError(
+                "it was changed since it was looked at; nothing was changed",
+                place=place(file.path),
+                hint="Run the command again.",
+            )
+
+
+def _forget(
+    database: Database,
+    squashes: Iterable[Key],
+    keys: Iterable[Key],
+    limit: float,
+    tell: Listener,
+) -> None:
+    """Take rows out of a record, if it still has the squashes."""
+    # Late, since a plan needs none of it.
+    from whimbrel.commands.execution import alone
+    from whimbrel.run.record import read
+
+    with alone(database, limit, tell) as executor:
+        lost = set(squashes) - read(executor.connection, limit).applied.keys()
+        if lost:
+            raise HistoryError(
+                "it is not applied there any more; its rows were left as they are",
+                place=f"{database.shown}: {', '.join(sorted(map(label_of, lost)))}",
+                hint=f"whimbrel migrate --database {database.alias}, and run the command again.",
+            )
+        executor.forget(keys)
+
+
+# -- ghosts ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The rows that were removed, or would be. ``database``: without its password."""
+
+    database: str
+    labels: tuple[str, ...] = ()
+
+
+def prune_ghosts(
+    config: Config,
+    app: str | None,
+    name: str | None = None,
+    *,
+    alias: str = DEFAULT_ALIAS,
+    only_plan: bool = False,
+    lock_timeout: float = LIMIT,
+    tell: Listener = nobody,
+) -> Pruned:
+    """Remove the rows of an app that have no file, and that no squash in force replaces.
+
+    app: it need not be there any more. name: only this one; the beginning of its name is enough. only_plan: nothing is removed. Raises
+    `UsageError` without an app, `NodeError` for a name that is no ghost, `HistoryError` where one
+    is half done, or a squash replaces it that is not applied.
+    """
+    if app is None:
+        raise UsageError("--prune needs an app", hint="whimbrel migrate APP --prune")
+    database = database_of(config, alias)
+    record = record_in(database, lock_timeout)
+    if all(app != each for each, _ in record.applied):
+        config.app(app)
+    history = load(config.apps)
+    found = _ghosts_of(history, record, app, name)
+    if found and not only_plan:
+        from whimbrel.commands.execution import alone
+        from whimbrel.run.record import read
+
+        with alone(database, lock_timeout, tell) as executor:
+            found = _ghosts_of(history, read(executor.connection, lock_timeout), app, name)
+            executor.forget(found)
+            executor.tidy()
+    return Pruned(database.shown, tuple(map(label_of, found)))
+
+
+def _ghosts_of(history: History, record: Record, app: str, name: str | None) -> list[Key]:
+    history, record = fitted(history, record)
+    found = [key for key in ghosts(history.graph, record.applied) if key[0] == app]
+    if name is not None:
+        found = [_named(history, found, app, name)]
+    for key in found:
+        if key in record.half_done:
+            raise HistoryError(
+                "it is half done, and its row says so",
+                place=label_of(key),
+                hint="Bring its file back, and finish it: whimbrel migrate.",
+            )
+    return found
+
+
+def _named(history: History, found: list[Key], app: str, name: str) -> Key:
+    fitting = [key for key in found if key[1] == name] or [
+        key for key in found if key[1].startswith(name)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise NodeError(
+            f"several ghosts start with {name!r}: {', '.join(map(label_of, fitting))}",
+            hint="Give more of the name.",
+        )
+    names = [key[1] for key in found]
+    listed = f"Ghosts of {app}: {', '.join(names)}." if names else f"{app} has no ghosts."
+    raise NodeError(
+        f"no ghost of {app} is called {name!r}: a ghost is recorded as applied, and has no file",
+        hint=did_you_mean(name, names) or listed,
+    )

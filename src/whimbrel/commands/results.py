@@ -1,0 +1,72 @@
+"""What is wanted of a run, and what it did, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.lock import LIMIT
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a run is to go; see `whimbrel.commands.migrate.migrate`."""
+
+    fake: bool = False
+    recorded: bool = False
+    leap: bool = True
+    backup: Path | None = None
+    lock_timeout: float = LIMIT
+    tell: Listener = nobody
+    fake_initial: bool = False
+    rename: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """A stage that was carried out: the labels of its migrations, and how long it took.
+
+    fake: whether it was only recorded.
+    """
+
+    labels: tuple[str, ...]
+    seconds: float
+    fake: bool = False
+
+
+@dataclass(frozen=True)
+class HalfDone:
+    """A migration that was begun and not ended. ``walked``: rows that its backfills committed."""
+
+    label: str
+    walked: int = 0
+
+
+@dataclass(frozen=True)
+class MigrateResult:
+    """What a run did. ``database``: without its password; ``seconds``: of all of it.
+
+    ``half_done``: what a run that was interrupted has left.
+    """
+
+    database: str
+    backwards: bool = False
+    fake: bool = False
+    done: tuple[Done, ...] = ()
+    seconds: float = 0.0
+    warnings: tuple[Noticed, ...] = ()
+    half_done: tuple[HalfDone, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The migrations that were applied, or undone, in their order."""
+        return tuple(label for each in self.done for label in each.labels)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a run. ``result``: what had been done and committed until then."""
+
+    def __init__(self, result: MigrateResult) -> None:
+        super().__init__()
+        self.result = result

@@ -1,0 +1,114 @@
+"""`sqlmigrate`: what a migration sends to a database, as a value, made offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.engines import DIALECTS, Engine, Step, engine_for
+from whimbrel.engines.base import Hazard
+from whimbrel.engines.sql.parameters import with_literals
+from whimbrel.errors import UsageError
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Node
+from whimbrel.operations.backfill import Backfill
+from whimbrel.planning.items import Data, Part, UserStep, is_transactional
+from whimbrel.planning.plan import Plan, Stage
+from whimbrel.planning.work import Work, work_of
+from whimbrel.run.connect import dialect_of
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, without its semicolon, and what it may do; or only a ``note``, for people."""
+
+    sql: str
+    hazards: tuple[Hazard, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """The statements of a migration in their order, those that open and close transactions too."""
+
+    label: str
+    dialect: str
+    backwards: bool
+    operations: tuple[str, ...]
+    statements: tuple[Statement, ...]
+
+
+def sql_migrate(
+    config: Config,
+    app: str,
+    name: str,
+    *,
+    backwards: bool = False,
+    dialect: str | None = None,
+    alias: str = DEFAULT_ALIAS,
+) -> Script:
+    """What applying, or undoing, a migration sends. dialect: left out, that of the database.
+
+    Raises `NodeError` where there is no such migration, `UsageError` for a dialect without an
+    engine, `UnsupportedError` where the database has not what it needs.
+    """
+    if dialect is not None and dialect not in DIALECTS:
+        raise UsageError(
+            f"--dialect: there is no engine for {dialect!r}",
+            hint=f"Engines: {', '.join(DIALECTS)}.",
+        )
+    engine = engine_for(dialect or dialect_of(config, alias))
+    history = load(config.apps)
+    node = history.node(config.app(app).label, name)
+    work = _work(history, engine, node, backwards)
+    batches = work.batches if work.parts else []
+    return Script(
+        label=node.label,
+        dialect=engine.dialect,
+        backwards=backwards,
+        operations=work.operations,
+        statements=tuple(each for batch in batches for each in enclosed(engine, batch)),
+    )
+
+
+def _work(history: History, engine: Engine, node: Node, backwards: bool) -> Work:
+    """The work of one migration on a database that has all that `migrate` takes before it.
+
+    Others than what it depends on, too: a key that one of them took away is not there any more.
+    """
+    before = history.graph.order()[: history.graph.position(node.key)]
+    there = [each.key for each in ((*before, node) if backwards else before)]
+    return next(work_of(history, engine, Plan((Stage((node,)),), backwards), there))
+
+
+def enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
+    """The statements of a batch, in its transaction if it has one."""
+    own = [_statement(engine, part) for part in parts]
+    if not all(map(is_transactional, parts)):
+        return own
+    steps = [part for part in parts if isinstance(part, Step)]
+    if not steps:
+        return own
+    opening = [Statement(sql) for sql in engine.opening(steps)]
+    return [*opening, *own, *(Statement(sql) for sql in engine.closing(steps))]
+
+
+def _statement(engine: Engine, part: Part) -> Statement:
+    match part:
+        case Data(operation=Backfill() as operation):
+            return Statement("", note=_of_batches(engine, part, operation))
+        case Data():
+            return Statement("", note=f"{part.title}: it cannot be shown as SQL")
+        case UserStep():
+            return Statement(with_literals(part.sql, part.parameters, engine.literal), part.hazards)
+    return Statement(part.sql, part.hazards)
+
+
+def _of_batches(engine: Engine, data: Data, operation: Backfill) -> str:
+    # Late, since most migrations have no data.
+    from whimbrel.run.data.template import template
+
+    shown = template(data, operation, engine.dialect)
+    rest = f", each: {shown}" if shown else ": it cannot be shown as SQL"
+    return f"{data.title}, in batches along the primary key{rest}"

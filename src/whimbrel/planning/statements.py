@@ -1,0 +1,84 @@
+"""What RunSQL was given, as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from whimbrel.engines.sql.splitting import ends_transaction, statements
+from whimbrel.errors import HistoryError, UnsupportedError
+from whimbrel.operations.special import RunSQL
+from whimbrel.planning.items import UserStep
+
+
+def user_steps(
+    operation: RunSQL, dialect: str, *, backwards: bool, atomic: bool
+) -> Iterator[UserStep]:
+    """The steps of a direction. ``atomic``: whether they run in a transaction.
+
+    Raises `UnsupportedError` where there is no SQL for the dialect, `HistoryError` for what cannot
+    be sent.
+    """
+    given = operation.given(backwards=backwards)
+    chosen = _for_dialect(operation, given, dialect) if isinstance(given, Mapping) else given
+    for sql, parameters in _taken_apart(operation, chosen or "", dialect):
+        _refuse_transactions(operation, sql, dialect)
+        yield UserStep(sql, transactional=atomic, parameters=parameters)
+
+
+def _for_dialect(operation: RunSQL, given: Mapping[str, Any], dialect: str) -> Any:
+    if dialect not in given:
+        raise UnsupportedError(
+            f"it has no SQL for {dialect}, but for {', '.join(given) or 'nothing'}",
+            place=operation.describe(),
+            hint=f'Add {{"{dialect}": ...}}; migrations.RunSQL.noop, where nothing is to be done.',
+        )
+    return given[dialect]
+
+
+def _taken_apart(operation: RunSQL, given: Any, dialect: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(given, str):
+        yield from ((sql, None) for sql in statements(given, dialect))
+    elif _is_pair(given):
+        sql, parameters = given
+        yield from ((each, parameters) for each in _one(operation, sql, dialect))
+    elif isinstance(given, Sequence):
+        for each in given:
+            yield from _taken_apart(operation, each, dialect)
+    else:
+        raise HistoryError(
+            f"{given!r} is no SQL",
+            place=operation.describe(),
+            hint="A string, a list of strings, or pairs of a string and its parameters.",
+        )
+
+
+def _is_pair(given: Any) -> bool:
+    """A statement with its parameters, which are a list or a mapping; or None."""
+    if not (isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str)):
+        return False
+    second = given[1]
+    if isinstance(second, tuple):
+        return not _is_pair(second)
+    return second is None or isinstance(second, list | Mapping)
+
+
+def _one(operation: RunSQL, sql: str, dialect: str) -> list[str]:
+    found = statements(sql, dialect)
+    if len(found) > 1:
+        raise HistoryError(
+            f"{len(found)} statements share one list of parameters",
+            place=operation.describe(),
+            hint="Give each statement a pair of its own: [(sql, parameters), (sql, parameters)].",
+        )
+    return found
+
+
+def _refuse_transactions(operation: RunSQL, sql: str, dialect: str) -> None:
+    if words := ends_transaction(sql, dialect):
+        raise HistoryError(
+            f"it opens or closes a transaction: {words}",
+            place=operation.describe(),
+            hint="Leave that out: a migration runs in a transaction of its own. Where it must run "
+            "in none, write atomic = False in its class.",
+        )

@@ -1,0 +1,376 @@
+"""A plan's stages as work: the states on the way, and the parts from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+from whimbrel.engines import Engine, Step
+from whimbrel.errors import StateError, WhimbrelError
+from whimbrel.history.loader import History
+from whimbrel.history.migration import Migration
+from whimbrel.history.node import Key, Node
+from whimbrel.operations.backfill import Backfill
+from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.fields import AddField, AlterField
+from whimbrel.operations.models import CreateModel
+from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
+from whimbrel.planning.diffs import gathered
+from whimbrel.planning.items import (
+    Data,
+    Part,
+    is_of_rows,
+    is_shared,
+    is_transactional,
+    transaction_of,
+)
+from whimbrel.planning.plan import Plan, Stage
+from whimbrel.planning.statements import user_steps
+from whimbrel.schema.changes import AlterColumn, Change
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.types import enum_types
+from whimbrel.state.rows import Cuts
+from whimbrel.state.state import State
+from whimbrel.state.suiting import unfit_default
+
+
+@dataclass(frozen=True)
+class Work:
+    """One stage with its parts. ``operations``: a line each, for people."""
+
+    stage: Stage
+    backwards: bool
+    atomic: bool
+    operations: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The parts that are statements."""
+        return tuple(part for part in self.parts if isinstance(part, Step))
+
+    @property
+    def batches(self) -> list[tuple[Part, ...]]:
+        """The parts as they are carried out: each batch in a transaction, or alone without one.
+
+        One batch, if it can be; a stage without parts has one too, for its record.
+        """
+        if not self.parts:
+            return [()]
+        batches: list[list[Part]] = []
+        for part in self.parts:
+            if batches and self._is_shared(part) and self._is_shared(batches[-1][-1]):
+                batches[-1].append(part)
+            else:
+                batches.append([part])
+        return [tuple(batch) for batch in batches]
+
+    def _is_shared(self, part: Part) -> bool:
+        return is_shared(part, atomic=self.atomic)
+
+    @property
+    def is_journalled(self) -> bool:
+        """Whether it could end half done: not all of it happens in one transaction."""
+        return len(self.batches) > 1 or not all(map(is_transactional, self.parts))
+
+
+def work_of(history: History, engine: Engine, plan: Plan, applied: Iterable[Key]) -> Iterator[Work]:
+    """The work of a plan's stages, one after the other, on a database with ``applied``."""
+    if plan.backwards:
+        return _backwards(history, engine, plan, frozenset(applied))
+    return _forwards(history, engine, plan, frozenset(applied))
+
+
+def _forwards(
+    history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
+) -> Iterator[Work]:
+    states = history.states_of(applied & history.graph.nodes.keys())
+    filled: frozenset[str] = frozenset()
+    for stage in plan.stages:
+        if stage.is_leap:
+            for piece, spans in _pieces(history, stage, states, filled, engine.widest_leap):
+                states = spans[-1][1] if spans else states
+                migrations = [history.migration(node.key) for node in piece.nodes]
+                with _placed(piece.labels):
+                    steps = tuple(step for span in spans for step in _steps(engine, [span]))
+                # A leap goes to an empty database: nobody waits for it.
+                yield _work(piece, migrations, steps, atomic=True)
+        else:
+            migration = history.migration(stage.nodes[0].key)
+            way = _way(history, stage.nodes[0].key, states)
+            states = way[-1].after if way else states
+            filled = _filled(way) or filled
+            yield _work(stage, [migration], _parts(engine, migration, way))
+
+
+def _filled(way: Iterable[Passage]) -> frozenset[str]:
+    """The models in whose tables there may be rows, since a barrier may have put them in."""
+    barriers = [passage for passage in way if passage.operation.barrier]
+    return _keys(*barriers[-1].after) if barriers else frozenset()
+
+
+def _keys(*states: State) -> frozenset[str]:
+    return frozenset(model.key for state in states for model in state)
+
+
+Span = tuple[States, States]
+
+
+def _pieces(
+    history: History, stage: Stage, states: States, filled: frozenset[str], widest: int | None
+) -> Iterator[tuple[Stage, list[Span]]]:
+    """A leap as the states before and after it; one that is too wide as several shorter ones.
+
+    filled: the models whose rows must come out as if they had gone step by step.
+    """
+    nodes: list[Node] = []
+    spans: list[Span] = []
+    cuts = Cuts(filled)
+    for node in stage.nodes:
+        nodes.append(node)
+        for passage in _way(history, node.key, states):
+            states = passage.after
+            spans = _stretched(spans, passage, cuts)
+        if widest is not None and spans and _width(spans) >= widest:
+            yield Stage(tuple(nodes)), spans
+            nodes, spans = [], []
+            cuts.restart()
+    if nodes:
+        yield Stage(tuple(nodes)), spans
+
+
+def _stretched(spans: list[Span], passage: Passage, cuts: Cuts) -> list[Span]:
+    """Spans with one more passage in the last, unless rows would get something else of that.
+
+    Nor where the database was found to be another than it was.
+    """
+    is_other = bool(spans) and spans[-1][1].database is not passage.before.database
+    if is_other:
+        cuts.restart()
+    is_cut = cuts.is_needed_before(passage.before.database, passage.after.database)
+    if is_cut or is_other or not spans:
+        return [*spans, (passage.before, passage.after)]
+    return [*spans[:-1], (spans[-1][0], passage.after)]
+
+
+def _width(spans: Sequence[Span]) -> int:
+    return len(spans[-1][1].database.models) - len(spans[0][0].database.models)
+
+
+def _backwards(
+    history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
+) -> Iterator[Work]:
+    """What stays is replayed first: what is undone depends on it, and nothing on what is undone."""
+    undone = {node.key for node in plan.nodes}
+    states = history.states_of((applied & history.graph.nodes.keys()) - undone)
+    ways: dict[Key, list[Passage]] = {}
+    for node in reversed(plan.nodes):
+        way = ways[node.key] = _way(history, node.key, states)
+        states = way[-1].after if way else states
+    for stage in plan.stages:
+        migration = history.migration(stage.nodes[0].key)
+        parts = _parts(engine, migration, ways.pop(stage.nodes[0].key)[::-1], backwards=True)
+        yield _work(stage, [migration], parts, backwards=True)
+
+
+def _way(history: History, key: Key, states: States) -> list[Passage]:
+    """The operations of a migration, and those that they are made of, with the states around each."""
+    migration = history.migration(key)
+    way: list[Passage] = []
+    for operation in migration.operations:
+        with _named(migration, operation, history):
+            made = list(operation.passages(migration.app, way[-1].after if way else states))
+            for passage in made:
+                _refuse_unfit(migration.app, passage)
+            way += made
+    return way
+
+
+def _refuse_unfit(app: str, passage: Passage) -> None:
+    """Raises `StateError` for a value that no row could have: a new field's default, a constant."""
+    match passage.operation:
+        case AddField(name=name, field=field) | AlterField(name=name, field=field):
+            fields = [(name, field)]
+        case CreateModel(fields=several):
+            fields = list(several)
+        case Backfill() as operation:
+            operation.refuse_misfits(app, passage.before.models)
+            return
+        case _:
+            return
+    for name, field in fields:
+        option, why = unfit_default(field) or ("", "")
+        if why:
+            raise StateError(
+                f"the {option} of {name}: {why}",
+                place=passage.operation.describe(),
+                hint=f"Give {name} another {option}.",
+            )
+
+
+@contextmanager
+def _named(
+    migration: Migration, operation: Operation, history: History | None = None
+) -> Iterator[None]:
+    """Errors of an operation, with the migration that it is in, and why it does not fit there."""
+    try:
+        yield
+    except WhimbrelError as error:
+        error.place = f"{migration.label}: {error.place or operation.describe()}"
+        if history is not None:
+            key = (migration.app, migration.name)
+            error.hint = history.why_it_does_not_fit(key) or error.hint
+        raise
+
+
+@contextmanager
+def _placed(labels: Sequence[str]) -> Iterator[None]:
+    """What an engine cannot make steps of, with the migrations that it is in."""
+    try:
+        yield
+    except WhimbrelError as error:
+        title = " to ".join(dict.fromkeys((labels[0], labels[-1])))
+        error.place = f"{title}: {error.place}" if error.place else title
+        raise
+
+
+def both_ways(history: History, engines: Iterable[Engine], key: Key, states: States) -> States:
+    """The states after a migration of which every engine could make the work, there and back.
+
+    Raises `StateError` and others, as a run would on a database with history.
+    """
+    migration, way = history.migration(key), _way(history, key, states)
+    is_reversible = all(each.missing_reverse() is None for each in migration.operations)
+    for engine in engines:
+        _parts(engine, migration, way)
+        try:
+            _parts(engine, migration, way[::-1], backwards=True) if is_reversible else ()
+        except WhimbrelError as error:
+            error.message = f"on the way back: {error.message}"
+            raise
+    return way[-1].after if way else states
+
+
+# -- parts -------------------------------------------------------------------------------------
+
+
+def _parts(
+    engine: Engine, migration: Migration, way: Sequence[Passage], *, backwards: bool = False
+) -> tuple[Part, ...]:
+    """The row of parts: the steps of each run of pure operations, and the barriers between."""
+    parts: list[Part] = []
+    for is_barrier, group in groupby(way, lambda passage: passage.operation.barrier):
+        if is_barrier:
+            for passage in group:
+                _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
+        else:
+            spans = list(_joined(group, backwards))
+            with _placed([migration.label]):
+                steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
+            _add(parts, steps, migration, engine)
+    return tuple(parts)
+
+
+def _joined(way: Iterable[Passage], backwards: bool) -> Iterator[Span]:
+    """The states around passages; around a row of alterations to fields of one model, once.
+
+    Each by itself would look at the whole table: a thousand columns, a million times.
+    """
+    for _, group in groupby(enumerate(way), _altered_alone):
+        passages = [passage for _, passage in group]
+        spans = [_span(passage, backwards) for passage in passages]
+        names = {str(getattr(each.operation, "name", "")).lower() for each in passages}
+        is_one = all(one[1].database is next_[0].database for one, next_ in pairwise(spans))
+        if is_one and len(names) == len(passages):
+            yield spans[0][0], spans[-1][1]
+        else:
+            yield from spans
+
+
+def _altered_alone(numbered: tuple[int, Passage]) -> tuple[str, int]:
+    """The model of a field that is altered by itself; else something of the passage's own."""
+    number, (operation, before, _) = numbered
+    if not isinstance(operation, AlterField) or before.database is not before.models:
+        return "", number
+    field = operation.field
+    other = field.relation or field.computed() is not None or isinstance(field.default, SQL)
+    if other or enum_types(field.column_type()):
+        return "", number
+    return operation.model_name.lower(), -1
+
+
+def _runs(spans: Sequence[Span]) -> list[list[Span]]:
+    """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
+    if len(spans) < 2:
+        return [list(spans)]
+    cuts = Cuts(_keys(*spans[0][0]))
+    runs: list[list[Span]] = []
+    for before, after in spans:
+        if cuts.is_needed_before(before.database, after.database) or not runs:
+            runs.append([])
+        runs[-1].append((before, after))
+    return runs
+
+
+def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: Engine) -> None:
+    """More parts, for which nothing of what went before is left to be checked at the commit."""
+    settling = engine.settling()
+    if migration.atomic and parts and more and is_of_rows(parts[-1]) and isinstance(more[0], Step):
+        parts += [Step(sql) for sql in settling]
+    parts += more
+
+
+def _span(passage: Passage, backwards: bool) -> Span:
+    span = (passage.before, passage.after)
+    return span[::-1] if backwards else span
+
+
+def _of_barrier(
+    engine: Engine, migration: Migration, passage: Passage, backwards: bool
+) -> tuple[Part, ...]:
+    operation, before, _ = passage
+    if isinstance(operation, SeparateDatabaseAndState):
+        return ()  # what it is made of has gone before
+    if isinstance(operation, RunSQL):
+        with _named(migration, operation):
+            return tuple(
+                user_steps(operation, engine.dialect, backwards=backwards, atomic=migration.atomic)
+            )
+    transaction = transaction_of(operation, atomic=migration.atomic)
+    return (Data(operation, migration.app, migration.label, before.models, backwards, transaction),)
+
+
+def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> tuple[Step, ...]:
+    changes, schema = gathered(engine, ((one.database, next_.database) for one, next_ in spans))
+    return tuple(
+        engine.steps([_strict(each) for each in changes] if backwards else changes, schema)
+    )
+
+
+def _strict(change: Change) -> Change:
+    """A change on the way back: that values may be cut was said of the way there."""
+    if isinstance(change, AlterColumn) and change.new.lossy:
+        return replace(change, new=replace(change.new, lossy=False))
+    return change
+
+
+def _work(
+    stage: Stage,
+    migrations: Sequence[Migration],
+    parts: tuple[Part, ...],
+    *,
+    atomic: bool | None = None,
+    backwards: bool = False,
+) -> Work:
+    operations = tuple(
+        operation.describe() for migration in migrations for operation in migration.operations
+    )
+    return Work(
+        stage=stage,
+        backwards=backwards,
+        atomic=migrations[0].atomic if atomic is None else atomic,
+        operations=operations[::-1] if backwards else operations,
+        parts=parts,
+    )

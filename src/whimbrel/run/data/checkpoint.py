@@ -1,0 +1,165 @@
+"""Checkpoints: how far a backfill has come, noted in the transaction of each batch.
+
+A part is a range of the key that one connection walks. Its row is read and locked before a batch
+begins, and moved on with it: a batch that a killed run's server still carries out is waited for,
+and no batch is done twice. A finished migration leaves nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from whimbrel.run.data import key_codec
+from whimbrel.run.data.keys import Key, Span
+from whimbrel.run.recorder import Overtaken, has_table
+
+TABLE = "whimbrel_backfill"
+
+_METADATA = sa.MetaData()
+_CHECKPOINTS = sa.Table(
+    TABLE,
+    _METADATA,
+    sa.Column("app", sa.String(255), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("operation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("low", sa.Text),
+    sa.Column("high", sa.Text),
+    sa.Column("last", sa.Text),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("tells", sa.Boolean, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which backfill: the migration's app and name, and the operation's number in it."""
+
+    app: str
+    name: str
+    operation: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a part stands: ``last`` is the key up to which its ``span`` is done.
+
+    rows: how many that is. tells: whether no row that was done is among the chosen ones any more,
+    so that one which is has been missed. done: whether the end is reached.
+    """
+
+    part: int
+    span: Span
+    last: Key | None = None
+    rows: int = 0
+    tells: bool = True
+    done: bool = False
+
+    @property
+    def left(self) -> Span:
+        """What is still to be walked."""
+        return Span(self.last if self.last is not None else self.span.low, self.span.high)
+
+
+def prepare(connection: Connection) -> None:
+    """Make the table where it is missing. Call it in a transaction."""
+    if not has_table(connection, TABLE):
+        _CHECKPOINTS.create(connection, checkfirst=False)
+
+
+def drop(connection: Connection) -> None:
+    """Take the table away, if it is there. Call it in a transaction."""
+    if has_table(connection, TABLE):
+        _CHECKPOINTS.drop(connection, checkfirst=False)
+
+
+def parts(connection: Connection, place: Place) -> list[Checkpoint]:
+    """The parts of a backfill, in their order; none where it has not begun."""
+    query = sa.select(_CHECKPOINTS).where(*_at(place)).order_by(_CHECKPOINTS.c.part)
+    return [_checkpoint(row) for row in connection.execute(query)]
+
+
+def walked(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many rows the backfills of each migration that is half done have committed."""
+    if not has_table(connection, TABLE):
+        return {}
+    columns = _CHECKPOINTS.c
+    query = sa.select(columns.app, columns.name, sa.func.sum(columns.rows))
+    rows = connection.execute(query.group_by(columns.app, columns.name))
+    return {(app, name): int(number) for app, name, number in rows}
+
+
+def start(connection: Connection, place: Place, spans: Sequence[Span]) -> None:
+    """Note that a backfill begins, in parts."""
+    rows = [
+        {
+            "app": place.app,
+            "name": place.name,
+            "operation": place.operation,
+            "part": part,
+            "low": key_codec.written(span.low),
+            "high": key_codec.written(span.high),
+            "rows": 0,
+            "tells": True,
+            "done": False,
+        }
+        for part, span in enumerate(spans)
+    ]
+    connection.execute(sa.insert(_CHECKPOINTS), rows)
+
+
+def locked(connection: Connection, place: Place, part: int) -> Checkpoint:
+    """Where a part stands; nobody else moves it on before this transaction ends.
+
+    Raises `Overtaken` where another runner has ended the backfill.
+    """
+    columns = _CHECKPOINTS.c
+    query = sa.select(_CHECKPOINTS).where(*_at(place), columns.part == part).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        raise Overtaken
+    return _checkpoint(row)
+
+
+def move(connection: Connection, place: Place, to: Checkpoint) -> None:
+    """Note how far a part has come, in the transaction of the batch that brought it there."""
+    columns = _CHECKPOINTS.c
+    statement = sa.update(_CHECKPOINTS).where(*_at(place), columns.part == to.part)
+    connection.execute(
+        statement.values(
+            last=key_codec.written(to.last), rows=to.rows, tells=to.tells, done=to.done
+        )
+    )
+
+
+def restart(connection: Connection, place: Place) -> None:
+    """Note that the whole way is to be gone once more."""
+    again = {"last": None, "rows": 0, "done": False}
+    connection.execute(sa.update(_CHECKPOINTS).where(*_at(place)).values(again))
+
+
+def clear(connection: Connection, app: str, name: str) -> None:
+    """Take out all of a migration's parts, in the transaction that records it."""
+    if has_table(connection, TABLE):
+        mine = (_CHECKPOINTS.c.app == app) & (_CHECKPOINTS.c.name == name)
+        connection.execute(sa.delete(_CHECKPOINTS).where(mine))
+
+
+def _at(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = _CHECKPOINTS.c
+    return (
+        columns.app == place.app,
+        columns.name == place.name,
+        columns.operation == place.operation,
+    )
+
+
+def _checkpoint(row: Any) -> Checkpoint:
+    span = Span(key_codec.read(row.low), key_codec.read(row.high))
+    return Checkpoint(row.part, span, key_codec.read(row.last), row.rows, row.tells, row.done)

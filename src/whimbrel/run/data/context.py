@@ -1,0 +1,50 @@
+"""Carrying out what no step can say: a row of functions, by the kind of operation.
+
+To add a kind of operation: a barrier that `planning.work` makes a `Data` part of, its relation to
+transactions in `planning.items.transaction_of`, and its function here. One whose transaction is
+MANY opens its own with ``site.engine.transaction``, and must go on where it was when it is called
+again: the journal says only that it has begun.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines import Engine
+from whimbrel.operations.backfill import Backfill
+from whimbrel.operations.special import RunPython
+from whimbrel.planning.items import Data
+from whimbrel.run.events import Listener, nobody
+from whimbrel.run.lock import LIMIT
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where data is worked on: the connection, what knows its database, and who is told.
+
+    limit: seconds for which locks are tried to get. number: which part of its migration it is.
+    """
+
+    engine: Engine
+    connection: Connection
+    alias: str = "default"
+    tell: Listener = nobody
+    limit: float = LIMIT
+    number: int = 0
+
+
+def carry_out(data: Data, site: Site) -> None:
+    """Do what an operation does. Raises `DataError` and others."""
+    match data.operation:
+        case RunPython():
+            from whimbrel.run.data.python import run_python
+
+            run_python(data, data.operation, site)
+        case Backfill():
+            from whimbrel.run.data.backfill import backfill
+
+            backfill(data, data.operation, site)
+        case _:
+            raise TypeError(f"nothing carries out {data.operation!r}")

@@ -1,0 +1,47 @@
+"""How far a backfill is, told about once a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from threading import Lock
+
+from whimbrel.run.data.checkpoint import Checkpoint
+from whimbrel.run.events import BackfillMoved, Listener
+
+#: Seconds between two events.
+_EVERY = 1.0
+
+
+class Progress:
+    """Adds up what all connections have walked. ``total``: about how many rows there are."""
+
+    def __init__(self, title: str, tell: Listener, total: int, parts: Iterable[Checkpoint]) -> None:
+        self._title, self._tell, self._total = title, tell, total
+        self._before = self._rows = sum(part.rows for part in parts)
+        self._started = time.monotonic()
+        self._told = self._started
+        self._batch = 0
+        self._lock = Lock()
+
+    def moved(self, rows: int, batch: int) -> None:
+        """So many more rows are done. ``batch``: how many the next batch has."""
+        with self._lock:
+            self._rows += rows
+            self._batch = batch
+            if time.monotonic() - self._told >= _EVERY:
+                self._told = time.monotonic()
+                self._tell(self._event())
+
+    def end(self) -> None:
+        """All rows are done."""
+        with self._lock:
+            self._total = self._rows
+            self._tell(self._event())
+
+    def _event(self) -> BackfillMoved:
+        seconds = max(time.monotonic() - self._started, 1e-6)
+        rate = (self._rows - self._before) / seconds
+        total = max(self._total, self._rows)
+        left = (total - self._rows) / rate if rate else None
+        return BackfillMoved(self._title, self._rows, total, rate, left, self._batch)

@@ -1,0 +1,176 @@
+"""RunPython: a function called with the models of its time, and what is said where it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import linecache
+import sys
+import sysconfig
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+import whimbrel
+from whimbrel.errors import DataError, WhimbrelError, place
+from whimbrel.operations.special import RunPython, name_of
+from whimbrel.planning.items import Data
+from whimbrel.run.data.context import Site
+from whimbrel.run.data.editor import SchemaEditor
+from whimbrel.run.data.transaction import within
+from whimbrel.run.data.watching import around
+from whimbrel.state.state import State
+
+
+def run_python(data: Data, operation: RunPython, site: Site) -> None:
+    """Call the function of a direction.
+
+    Raises `DataError` with the line of the user's that failed. What a database says of locks, or
+    of a connection that is lost, goes through as it is: the transaction is tried again.
+    """
+    function = operation.function(backwards=data.backwards)
+    if function is None or function is RunPython.noop:
+        return
+    apps = AppsWhenAsked(data.state, site)
+    editor = SchemaEditor(site, data.transaction)
+    try:
+        # stdout is for the data of commands.
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            around(data, site),
+            calling(function, site),
+            within(editor),
+        ):
+            finish(function(apps, editor))
+            editor.close()
+    finally:
+        apps.dispose()
+
+
+class AppsWhenAsked:
+    """The models of a state, made once one is asked for: many functions only send SQL."""
+
+    def __init__(self, state: State, site: Site) -> None:
+        self._state = state
+        self._site = site
+        self._apps: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._apps is None:
+            from whimbrel.orm import apps_at
+
+            self._apps = apps_at(self._state, self._site.connection, self._site.alias)
+        return getattr(self._apps, name)
+
+    def dispose(self) -> None:
+        """Let go of the models, if there are any."""
+        if self._apps is not None:
+            self._apps.dispose()
+
+
+@contextlib.contextmanager
+def calling(function: Callable[..., Any], site: Site) -> Iterator[None]:
+    """A scope in which a function of the user's is called; see `run_python` for what it raises."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() too: nothing would be applied, and nothing said
+        if _is_of_the_connection(error, site):
+            raise
+        raise _explained(error, function, site) from error
+
+
+def finish(result: Any) -> None:
+    """Run what an ``async`` function has given to its end; what another has given is nothing."""
+    if not inspect.isawaitable(result):
+        return
+    if _is_in_a_loop():
+        if inspect.iscoroutine(result):
+            result.close()
+        raise DataError(
+            "an async function cannot be run from inside of a running event loop",
+            hint="Run migrate in a thread of its own: await asyncio.to_thread(migrate, config).",
+        )
+    asyncio.run(_awaited(result))
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _awaited(result: Awaitable[Any]) -> None:
+    await result
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+def _is_of_the_connection(error: BaseException, site: Site) -> bool:
+    engine = site.engine
+    return isinstance(error, SQLAlchemyError) and (
+        engine.is_lock_timeout(error) or engine.is_lost(error)
+    )
+
+
+def _explained(error: BaseException, function: Callable[..., Any], site: Site) -> WhimbrelError:
+    where = _line_of(error, function)
+    if isinstance(error, WhimbrelError):
+        error.place = f"{where[0]}: {error.place}" if error.place else where[0]
+        error.hint = _joined(where[1], error.hint)
+        return error
+    message, hint = _said(error, site)
+    return DataError(message, place=where[0], hint=_joined(where[1], hint))
+
+
+def _said(error: BaseException, site: Site) -> tuple[str, str | None]:
+    if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
+        what, _ = site.engine.explain(error, None)
+        return f"{type(error).__name__}: {what}", None
+    text = str(error)
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name), None
+
+
+def _joined(*lines: str | None) -> str | None:
+    return "\n".join(line for line in lines if line) or None
+
+
+def _line_of(error: BaseException, function: Callable[..., Any]) -> tuple[str, str | None]:
+    """Where the user's own code was when it failed: its place, and the line itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_users(frame.filename)]
+    if not own:
+        return name_of(function), None
+    last = own[-1]
+    line = linecache.getline(last.filename, last.lineno or 0).strip()
+    where = f"{place(last.filename, last.lineno)}, in {last.name}"
+    return where, f"    {line}" if line else None
+
+
+_LIBRARIES = tuple(
+    f"{Path(path).resolve()}/"
+    for path in (
+        str(Path(whimbrel.__file__).parent),
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    )
+)
+
+
+#: The sources of extension modules, which a traceback names as they lay where they were compiled.
+_COMPILED = (".pyx", ".pxd", ".pxi", ".c")
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is of the project: of no library, and not made up (<string>)."""
+    path = str(Path(file).resolve())
+    is_python = not file.startswith("<") and not file.endswith(_COMPILED)
+    return is_python and not path.startswith(_LIBRARIES)
