@@ -137,12 +137,12 @@ __all__ = [
 _LATE = {
     "sources.native": "Model",
     "sources.words": "DatabaseType",
-    "orm.expressions": "Case ExpressionWrapper Func Value When",
-    "orm.aggregates": "Avg Count Max Min Sum",
-    "orm.subqueries": "Exists OuterRef Subquery",
-    "orm.prefetching": "Prefetch prefetch_related_objects",
-    "orm.windows": "DenseRank FirstValue Lag LastValue Lead Rank RowNumber Window",
-    "orm.functions": """
+    "orm.expressions.expression": "Case ExpressionWrapper Func Value When",
+    "orm.expressions.aggregates": "Avg Count Max Min Sum",
+    "orm.expressions.subqueries": "Exists OuterRef Subquery",
+    "orm.query.prefetch": "Prefetch prefetch_related_objects",
+    "orm.expressions.windows": "DenseRank FirstValue Lag LastValue Lead Rank RowNumber Window",
+    "orm.expressions.functions": """
         Abs Cast Ceil Coalesce Concat Extract ExtractDay ExtractHour ExtractMinute
         ExtractMonth ExtractQuarter ExtractSecond ExtractWeek ExtractWeekDay ExtractYear
         Floor Greatest KeyTextTransform KeyTransform LTrim Least Left Length Lower Mod Now

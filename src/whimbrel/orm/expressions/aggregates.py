@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from whimbrel.orm.expressions import Expression, Resolver, type_of
+from whimbrel.orm.expressions.expression import Expression, Resolver, type_of
 from whimbrel.schema.expressions import F
 
 Element = sa.sql.ColumnElement[Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whimbrel.orm.chaining import unknown_method
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.query import Query
-from whimbrel.orm.queryset import QuerySet
+from whimbrel.orm.query.chainable import unknown_method
+from whimbrel.orm.query.query import Query
+from whimbrel.orm.query.queryset import QuerySet
 
 
 class Manager:

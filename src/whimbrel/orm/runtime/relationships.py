@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.relations import hop_of
 from whimbrel.sources.relating import Waiting, relate
 
 

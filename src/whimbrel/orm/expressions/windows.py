@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.expressions import Expression, Func, Resolver
+from whimbrel.orm.expressions.aggregates import Aggregate
+from whimbrel.orm.expressions.expression import Expression, Func, Resolver
 from whimbrel.schema.expressions import F
 
 Element = sa.sql.ColumnElement[Any]

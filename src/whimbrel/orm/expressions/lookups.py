@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm import spelling
-from whimbrel.orm.expressions import Resolver
-from whimbrel.orm.types import JSON, Address, Moment, is_expression
+from whimbrel.orm.expressions import elements
+from whimbrel.orm.expressions.expression import Resolver
+from whimbrel.orm.expressions.value_types import JSON, Address, Moment, is_expression
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -51,7 +51,7 @@ def transformed(column: Element, names: Iterable[str], full: str) -> Element:
     """A column with transforms applied: parts of dates, JSON's keys. Raises `QueryError`."""
     names = tuple(names)
     if names and _is_json(column):
-        return spelling.JsonValueAt(column, _json_keys(names), type_=JSON)
+        return elements.JsonValueAt(column, _json_keys(names), type_=JSON)
     for name in names:
         known = transforms_of(column)
         if name not in known:
@@ -69,8 +69,8 @@ def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]
         names += _OF_TIMES
     found: dict[str, Callable[[Element], Element]] = {name: _part(name) for name in names}
     if isinstance(column.type, sa.DateTime | Moment):
-        found["date"] = lambda of: spelling.date_of(_utc(of), type_=sa.Date())
-        found["time"] = lambda of: spelling.time_of(_utc(of), type_=sa.Time())
+        found["date"] = lambda of: elements.date_of(_utc(of), type_=sa.Date())
+        found["time"] = lambda of: elements.time_of(_utc(of), type_=sa.Time())
     if isinstance(column.type, sa.String):
         found["length"] = sa.func.length
         found["lower"] = sa.func.lower
@@ -79,13 +79,13 @@ def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]
 
 
 def _part(name: str) -> Callable[[Element], Element]:
-    return lambda of: spelling.PARTS[name](_utc(of), type_=sa.Integer())
+    return lambda of: elements.PARTS[name](_utc(of), type_=sa.Integer())
 
 
 def _utc(column: Element) -> Element:
     """Parts of a moment are those that it has in UTC, whatever zone the session is in."""
     if isinstance(column.type, Moment):
-        return spelling.in_utc(column, type_=sa.DateTime())
+        return elements.in_utc(column, type_=sa.DateTime())
     return column
 
 
@@ -121,7 +121,7 @@ def _up_to_whole(operator: Callable[[Element, Element], Element]) -> Callable[..
 
 def _text(column: Element) -> Element:
     if isinstance(column.type, Address):
-        return spelling.host_of(column, type_=sa.Text())
+        return elements.host_of(column, type_=sa.Text())
     return column if isinstance(column.type, sa.String) else sa.cast(column, sa.Text())
 
 
@@ -155,7 +155,7 @@ def _in(scope: Resolver, column: Element, value: Any) -> Element:
         return column.in_(several)
     given = [each for each in value if each is not None]
     if len(given) > _MANY and {*map(type, given)} in ({int}, {str}):
-        return spelling.is_among(column, given)
+        return elements.is_among(column, given)
     values = [scope.value(each, column) for each in given]
     return column.in_(values) if values else sa.false()
 
@@ -188,12 +188,12 @@ LOOKUPS: dict[str, Callable[[Any, Element, Any], Element]] = {
     "in": _in,
     "range": _range,
     "isnull": _is_null,
-    "contains": _textual(spelling.contains_text, folded=False),
-    "icontains": _textual(spelling.contains_text, folded=True),
-    "startswith": _textual(spelling.starts_with, folded=False),
-    "istartswith": _textual(spelling.starts_with, folded=True),
-    "endswith": _textual(spelling.ends_with, folded=False),
-    "iendswith": _textual(spelling.ends_with, folded=True),
+    "contains": _textual(elements.contains_text, folded=False),
+    "icontains": _textual(elements.contains_text, folded=True),
+    "startswith": _textual(elements.starts_with, folded=False),
+    "istartswith": _textual(elements.starts_with, folded=True),
+    "endswith": _textual(elements.ends_with, folded=False),
+    "iendswith": _textual(elements.ends_with, folded=True),
     "regex": _regex(""),
     "iregex": _regex("(?i)"),
 }
@@ -235,10 +235,10 @@ def _compared_json(
     if lookup in _OF_JSON:
         return _has(column, path, lookup, value)
     if lookup == "isnull":
-        there = spelling.JsonKindAt(column, path, type_=sa.String()) if path else column
+        there = elements.JsonKindAt(column, path, type_=sa.String()) if path else column
         return _is_null(scope, there, value)
     if lookup == "contains" and not isinstance(value, str):
-        return spelling.HoldsJson(_json_at(column, path), value)
+        return elements.HoldsJson(_json_at(column, path), value)
     if lookup == "in":
         return sa.or_(
             sa.false(), *(_json_equals(scope, column, path, _json_value(each)) for each in value)
@@ -247,9 +247,9 @@ def _compared_json(
         return _json_equals(scope, column, path, value)
     if lookup in ("gt", "gte", "lt", "lte") and not isinstance(value, str):
         text = sa.literal(json.dumps(value))
-        there = spelling.JsonComparedAt(column, path)
-        return _ORDER[lookup](there, spelling.compared_json(text))
-    return LOOKUPS[lookup](scope, spelling.JsonTextAt(column, path, type_=sa.Text()), value)
+        there = elements.JsonComparedAt(column, path)
+        return _ORDER[lookup](there, elements.compared_json(text))
+    return LOOKUPS[lookup](scope, elements.JsonTextAt(column, path, type_=sa.Text()), value)
 
 
 _ORDER: dict[str, Callable[[Any, Any], Element]] = {
@@ -261,13 +261,13 @@ _ORDER: dict[str, Callable[[Any, Any], Element]] = {
 
 
 def _json_at(column: Element, path: tuple[Any, ...]) -> Element:
-    return spelling.JsonValueAt(column, path, type_=JSON) if path else column
+    return elements.JsonValueAt(column, path, type_=JSON) if path else column
 
 
 def _has(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
     keys = [value] if lookup == "has_key" else list(value)
     met = [
-        spelling.JsonKindAt(column, (*path, *_json_keys([key])), type_=sa.String()).is_not(None)
+        elements.JsonKindAt(column, (*path, *_json_keys([key])), type_=sa.String()).is_not(None)
         for key in keys
     ]
     return sa.or_(*met) if lookup == "has_any_keys" else sa.and_(*met)
@@ -288,16 +288,16 @@ def _json_equals(scope: Resolver, column: Element, path: tuple[Any, ...], value:
     Of a column that holds JSON's null for None, as SQLAlchemy's own do, it is NULL too.
     """
     if value is None:
-        null = spelling.JsonKindAt(column, path, type_=sa.String()) == "null"
+        null = elements.JsonKindAt(column, path, type_=sa.String()) == "null"
         return null if path or column.type.none_as_null else sa.or_(column.is_(None), null)  # type: ignore[attr-defined]
     if is_expression(value):
         other = scope.resolved(value)
-        at = spelling.JsonComparedAt(other, ()) if _is_json(other) else spelling.as_json(other)
-        return spelling.JsonComparedAt(column, path) == at
+        at = elements.JsonComparedAt(other, ()) if _is_json(other) else elements.as_json(other)
+        return elements.JsonComparedAt(column, path) == at
     text = sa.literal(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
-        return spelling.JsonTruthAt(column, path, type_=sa.String()) == str(value).lower()
+        return elements.JsonTruthAt(column, path, type_=sa.String()) == str(value).lower()
     if isinstance(value, dict | list):
-        whole = spelling.JsonValueAt(column, path) if path else column
-        return spelling.whole_json(whole) == spelling.whole_json(text)
-    return spelling.JsonComparedAt(column, path) == spelling.compared_json(text)
+        whole = elements.JsonValueAt(column, path) if path else column
+        return elements.whole_json(whole) == elements.whole_json(text)
+    return elements.JsonComparedAt(column, path) == elements.compared_json(text)

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from whimbrel.orm.hops import Hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.relations import Hop
 
 Element = sa.sql.ColumnElement[Any]
 

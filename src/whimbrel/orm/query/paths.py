@@ -6,9 +6,9 @@ import difflib
 from dataclasses import dataclass
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.lookups import NAMES
+from whimbrel.orm.expressions.lookups import NAMES
+from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.relations import Hop, find_hop
 
 
 @dataclass(frozen=True, eq=False)

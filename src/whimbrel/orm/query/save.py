@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from whimbrel.orm.expressions.value_types import prepared, stored
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.scope import Scope
-from whimbrel.orm.states import is_touched, is_where_it_was, mark_saved
-from whimbrel.orm.types import prepared, stored
+from whimbrel.orm.query.instance_state import is_touched, is_where_it_was, mark_saved
+from whimbrel.orm.query.scope import Scope
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
 from whimbrel.state.fields import Field

@@ -19,14 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy.sql.util import ClauseAdapter
 
 from whimbrel.errors import QueryError
-from whimbrel.orm import spelling
-from whimbrel.orm.conditions import join
-from whimbrel.orm.joins import Joins, Node
-from whimbrel.orm.lookups import compared, transformed
+from whimbrel.orm.expressions import elements
+from whimbrel.orm.expressions.lookups import compared, transformed
+from whimbrel.orm.expressions.value_types import is_expression, plain_value
+from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.paths import Path, path_of
-from whimbrel.orm.relations import Hop, find_hop
-from whimbrel.orm.types import is_expression, plain_value
+from whimbrel.orm.query.conditions import join
+from whimbrel.orm.query.joins import Joins, Node
+from whimbrel.orm.query.paths import Path, path_of
 from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
 from whimbrel.sources.clauses import Words
 
@@ -112,13 +112,13 @@ class Scope(Joins):
         left = self.resolved(value.left) if is_expression(value.left) else None
         if isinstance(value.right, dt.timedelta):
             by = value.right if value.operator == "+" else -value.right
-            return spelling.shifted(self.value(value.left), by)
+            return elements.shifted(self.value(value.left), by)
         right = self.resolved(value.right) if is_expression(value.right) else None
         if left is None:
             left = plain_value(value.left, _operand_type(value.left, right))
         if right is None:
             right = plain_value(value.right, _operand_type(value.right, left))
-        return spelling.reckoned(left, value.operator, right)
+        return elements.reckoned(left, value.operator, right)
 
     # -- conditions
 

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import QueryError
-from whimbrel.orm import changing, counting, writing
-from whimbrel.orm.chaining import Chain
-from whimbrel.orm.compiling import compiled
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.prefetching import AT_ONCE, prefetch
-from whimbrel.orm.query import Query
-from whimbrel.orm.reading import chunks, rows, streamed
-from whimbrel.orm.scope import Scope
+from whimbrel.orm.query import mutations, save, totals
+from whimbrel.orm.query.chainable import Chain
+from whimbrel.orm.query.compiler import compiled
+from whimbrel.orm.query.prefetch import AT_ONCE, prefetch
+from whimbrel.orm.query.query import Query
+from whimbrel.orm.query.row_reader import chunks, rows, streamed
+from whimbrel.orm.query.scope import Scope
 
 #: So many rows are written by one statement where no other number is given.
 BATCH = 1000
@@ -116,7 +116,7 @@ class QuerySet(Chain):
         """It as a SELECT in a scope: of its only column, else of its key."""
         query = self.query.but(lock=None)
         if rows:
-            return counting.bare(query, scope)
+            return totals.bare(query, scope)
         if query.combined is None and query.fields is None:
             query = query.but(fields=(("pk", "pk"),))
         if query.fields is not None and len(query.fields) != 1:
@@ -204,7 +204,7 @@ class QuerySet(Chain):
         return (
             bool(self._kept)
             if self._kept is not None
-            else counting.exists(self.connection, self.query)
+            else totals.exists(self.connection, self.query)
         )
 
     def contains(self, instance: Any) -> bool:
@@ -214,15 +214,13 @@ class QuerySet(Chain):
     def count(self) -> int:
         """How many rows there are."""
         return (
-            len(self._kept)
-            if self._kept is not None
-            else counting.count(self.connection, self.query)
+            len(self._kept) if self._kept is not None else totals.count(self.connection, self.query)
         )
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
         """One value of all rows for each name: ``aggregate(Sum("price"), most=Max("price"))``."""
         given = {each.default_alias: each for each in expressions} | named
-        return counting.aggregate(self.connection, self.query, given)
+        return totals.aggregate(self.connection, self.query, given)
 
     def explain(self, **_: Any) -> str:
         """The SELECT."""
@@ -278,7 +276,7 @@ class QuerySet(Chain):
             each.__dict__["_alias"] = self.query.alias
         conflict: Callable[[Any], Any] | None = None
         if ignore_conflicts or update_conflicts:
-            conflict = changing.on_conflict(
+            conflict = mutations.on_conflict(
                 self.connection,
                 self.query.meta,
                 ignore_conflicts,
@@ -286,7 +284,7 @@ class QuerySet(Chain):
                 unique_fields or (),
             )
         size = batch_size or BATCH
-        writing.insert_all(self.connection, self.query.meta, made, size, conflict)
+        save.insert_all(self.connection, self.query.meta, made, size, conflict)
         return made
 
     def bulk_update(
@@ -303,19 +301,19 @@ class QuerySet(Chain):
         if any(each.pk is None for each in found):
             raise QueryError("bulk_update() takes rows that were saved before")
         size = batch_size or BATCH
-        return writing.update_all(self.connection, self.query.meta, found, chosen, size)
+        return save.update_all(self.connection, self.query.meta, found, chosen, size)
 
     def update(self, **values: Any) -> int:
         """Write values to all rows by one UPDATE; gives how many there were. Values may be
         expressions; what ``auto_now`` would set stays."""
         self._kept = None
-        return changing.update(self.connection, self.query, values)
+        return mutations.update(self.connection, self.query, values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows by one DELETE; the database does what ON DELETE says. Gives how many of
         the model's own went."""
         self._kept = None
-        return changing.delete(self.connection, self.query)
+        return mutations.delete(self.connection, self.query)
 
 
 def _values(lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:

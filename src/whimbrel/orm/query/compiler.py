@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import UnaryExpression
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.conditions import split
+from whimbrel.orm.expressions.aggregates import Aggregate
+from whimbrel.orm.expressions.windows import Window
+from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.query import Annotation, Filter, Query
-from whimbrel.orm.relations import Hop, find_hop
-from whimbrel.orm.scope import Scope, columns_of
-from whimbrel.orm.windows import Window
+from whimbrel.orm.query.conditions import split
+from whimbrel.orm.query.query import Annotation, Filter, Query
+from whimbrel.orm.query.scope import Scope, columns_of
 
 Element = sa.sql.ColumnElement[Any]
 

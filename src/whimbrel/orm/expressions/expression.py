@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.types import historical, is_expression, plain_value
+from whimbrel.orm.expressions.value_types import historical, is_expression, plain_value
 from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
 from whimbrel.sources.types import build
 from whimbrel.state.fields import Field

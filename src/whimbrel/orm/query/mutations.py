@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.cascading import cascade, cascades
-from whimbrel.orm.compiling import Compiler
+from whimbrel.orm.expressions.value_types import is_expression, stored
+from whimbrel.orm.hops import find_hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.query import Annotation, Query
-from whimbrel.orm.relations import find_hop
-from whimbrel.orm.scope import Scope
-from whimbrel.orm.types import is_expression, stored
+from whimbrel.orm.query.cascade import cascade, cascades
+from whimbrel.orm.query.compiler import Compiler
+from whimbrel.orm.query.query import Annotation, Query
+from whimbrel.orm.query.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.orm import lookups, spelling
-from whimbrel.orm.expressions import Expression, Func, Resolver, Value
-from whimbrel.orm.types import JSON, Moment
+from whimbrel.orm.expressions import elements, lookups
+from whimbrel.orm.expressions.expression import Expression, Func, Resolver, Value
+from whimbrel.orm.expressions.value_types import JSON, Moment
 from whimbrel.schema.expressions import Combinable
 
 Element = sa.sql.ColumnElement[Any]
@@ -49,14 +49,14 @@ class Greatest(Func):
         return _alike(scope, self.expressions)
 
     def made(self, arguments: list[Element], type: Any) -> Element:
-        return spelling.greatest(*arguments, type_=type)
+        return elements.greatest(*arguments, type_=type)
 
 
 class Least(Greatest):
     """The least of several; on SQLite NULL where one of them is."""
 
     def made(self, arguments: list[Element], type: Any) -> Element:
-        return spelling.least(*arguments, type_=type)
+        return elements.least(*arguments, type_=type)
 
 
 class NullIf(Func):
@@ -151,14 +151,14 @@ class Left(Func):
         super().__init__(expression, *_values(length), **options)
 
     def made(self, arguments: list[Element], type: Any) -> Element:
-        return spelling.left_of(*arguments, type_=type)
+        return elements.left_of(*arguments, type_=type)
 
 
 class Right(Left):
     """The last characters of a text."""
 
     def made(self, arguments: list[Element], type: Any) -> Element:
-        return spelling.right_of(*arguments, type_=type)
+        return elements.right_of(*arguments, type_=type)
 
 
 class StrIndex(Func):
@@ -170,7 +170,7 @@ class StrIndex(Func):
         super().__init__(expression, *_values(text), **options)
 
     def made(self, arguments: list[Element], type: Any) -> Element:
-        return spelling.position_of(*arguments, type_=type)
+        return elements.position_of(*arguments, type_=type)
 
 
 class Abs(Func):
@@ -220,7 +220,7 @@ class Cast(Func):
 
     def made(self, arguments: list[Element], type: Any) -> Element:
         if isinstance(type, sa.Date):
-            return spelling.date_of(*arguments, type_=type)
+            return elements.date_of(*arguments, type_=type)
         return sa.cast(arguments[0], type)
 
 
@@ -228,7 +228,7 @@ class Now(Expression):
     """This moment."""
 
     def resolve(self, scope: Resolver) -> Element:
-        return spelling.now(type_=Moment())
+        return elements.now(type_=Moment())
 
 
 # -- parts of dates
@@ -277,7 +277,7 @@ class Trunc(Func):
     def made(self, arguments: list[Element], type: Any) -> Element:
         dates = isinstance(arguments[0].type, sa.Date)
         spellings: dict[str, Callable[..., Element]] = (
-            spelling.DATES_TRUNCATED if dates else spelling.TRUNCATED
+            elements.DATES_TRUNCATED if dates else elements.TRUNCATED
         )
         return spellings[self.cut](arguments[0], type_=type)
 
@@ -303,11 +303,11 @@ class KeyTransform(Expression):
         self.expression = expression
 
     def resolve(self, scope: Resolver) -> Element:
-        return spelling.JsonValueAt(scope.source(self.expression), (self.key,), type_=JSON)
+        return elements.JsonValueAt(scope.source(self.expression), (self.key,), type_=JSON)
 
 
 class KeyTextTransform(KeyTransform):
     """The text that stands under a key of a JSON field."""
 
     def resolve(self, scope: Resolver) -> Element:
-        return spelling.JsonTextAt(scope.source(self.expression), (self.key,), type_=sa.Text())
+        return elements.JsonTextAt(scope.source(self.expression), (self.key,), type_=sa.Text())

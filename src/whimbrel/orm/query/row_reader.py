@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.orm.compiling import Compiled, Part, compiled
-from whimbrel.orm.cursors import chunks_of
-from whimbrel.orm.query import Query
-from whimbrel.orm.states import kept, loaded, remember
-from whimbrel.orm.types import may_change
+from whimbrel.orm.expressions.value_types import may_change
+from whimbrel.orm.query.compiler import Compiled, Part, compiled
+from whimbrel.orm.query.cursors import chunks_of
+from whimbrel.orm.query.instance_state import kept, loaded, remember
+from whimbrel.orm.query.query import Query
 
 Row = tuple[Any, ...]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.reading import chunks
-from whimbrel.orm.relations import Hop, find_hop
-from whimbrel.orm.states import kept
+from whimbrel.orm.hops import Hop, find_hop
+from whimbrel.orm.query.instance_state import kept
+from whimbrel.orm.query.row_reader import chunks
 
 #: How many keys go into one IN: SQLite takes 32,766 parameters, older ones 999.
 AT_ONCE = 900

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument
-from whimbrel.orm import writing
-from whimbrel.orm.accessors import Accessor
-from whimbrel.orm.managers import Manager
+from whimbrel.orm.hops import find_hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.relations import find_hop
-from whimbrel.orm.states import add_missing, is_saved, kept, mark_gone
+from whimbrel.orm.query import save
+from whimbrel.orm.query.instance_state import add_missing, is_saved, kept, mark_gone
+from whimbrel.orm.runtime.descriptors import Accessor
+from whimbrel.orm.runtime.managers import Manager
 from whimbrel.sources.mapping import default_of
 from whimbrel.state.fields import BinaryField, CharField, Field, TextField
 
@@ -132,7 +132,7 @@ class HistoricalModel:
                 self._update_or_refuse(chosen)
             return
         if force_insert or not (self._may_be_there() and self._updated(force_update, elsewhere)):
-            writing.insert(self)
+            save.insert(self)
 
     def _choose(self, using: str | None) -> None:
         if using is not None:
@@ -148,13 +148,13 @@ class HistoricalModel:
         return not made and all(self.__dict__.get(each.attname) is not None for each in keys)
 
     def _updated(self, must: bool, elsewhere: bool) -> bool:
-        there = writing.update(self, self._meta.fields, by_name=elsewhere)
+        there = save.update(self, self._meta.fields, by_name=elsewhere)
         if must and not there:
             raise self._no_row()
         return there
 
     def _update_or_refuse(self, fields: list[BoundField]) -> None:
-        if not writing.update(self, fields, by_name=True):
+        if not save.update(self, fields, by_name=True):
             raise self._no_row()
 
     def _no_row(self) -> QueryError:

@@ -12,12 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.managers import Manager
+from whimbrel.orm.hops import Hop, hop_of
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.related import related_manager
-from whimbrel.orm.relations import Hop, hop_of
-from whimbrel.orm.relationships import relate_to_sqlalchemy
-from whimbrel.orm.states import kept
+from whimbrel.orm.query.instance_state import kept
+from whimbrel.orm.runtime.managers import Manager
+from whimbrel.orm.runtime.related import related_manager
+from whimbrel.orm.runtime.relationships import relate_to_sqlalchemy
 
 
 class Objects:

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import QueryError
+from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.referrers import pointing_at
-from whimbrel.orm.relations import hop_of
 from whimbrel.state.fields import ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import OnDelete
 

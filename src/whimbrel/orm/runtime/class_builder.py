@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from whimbrel.errors import MissingRow, ModelError, SeveralRows
-from whimbrel.orm.accessors import Forward, Objects, ReverseOne, ToMany
 from whimbrel.orm.apps import Apps
+from whimbrel.orm.expressions.value_types import Address, historical, own_of
 from whimbrel.orm.meta import Meta, meta_of
-from whimbrel.orm.models import HistoricalModel, load_missing
 from whimbrel.orm.referrers import names_of
-from whimbrel.orm.types import Address, historical, own_of
+from whimbrel.orm.runtime.descriptors import Forward, Objects, ReverseOne, ToMany
+from whimbrel.orm.runtime.historical_model import HistoricalModel, load_missing
 from whimbrel.sources.declared import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.expressions import parts_of
+from whimbrel.orm.expressions.aggregates import Aggregate
+from whimbrel.orm.expressions.expression import parts_of
+from whimbrel.orm.expressions.windows import Window
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.windows import Window
 from whimbrel.schema.expressions import F, Ordered, Q
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.expressions import Expression, Resolver, type_of
+from whimbrel.orm.expressions.expression import Expression, Resolver, type_of
 
 Element = sa.sql.ColumnElement[Any]
 

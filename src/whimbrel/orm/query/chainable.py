@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.errors import QueryAttributeError, QueryError
-from whimbrel.orm.aggregates import Aggregate
-from whimbrel.orm.query import Annotation, Query
+from whimbrel.orm.expressions.aggregates import Aggregate
+from whimbrel.orm.query.query import Annotation, Query
 from whimbrel.schema.expressions import F, Q
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.orm.compiling import Compiler, compiled
-from whimbrel.orm.query import Query
-from whimbrel.orm.scope import Scope
+from whimbrel.orm.query.compiler import Compiler, compiled
+from whimbrel.orm.query.query import Query
+from whimbrel.orm.query.scope import Scope
 
 
 def _is_whole(query: Query) -> bool:

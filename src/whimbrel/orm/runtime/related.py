@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.managers import Manager
-from whimbrel.orm.queryset import QuerySet
-from whimbrel.orm.relations import Hop
-from whimbrel.orm.states import kept
-from whimbrel.orm.types import prepared
+from whimbrel.orm.expressions.value_types import prepared
+from whimbrel.orm.hops import Hop
+from whimbrel.orm.query.instance_state import kept
+from whimbrel.orm.query.queryset import QuerySet
+from whimbrel.orm.runtime.managers import Manager
 
 
 def related_manager(instance: Any, hop: Hop) -> RelatedManager:

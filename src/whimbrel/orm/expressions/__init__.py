@@ -1,0 +1,1 @@
+"""Expressions of queries: values, functions, aggregates, lookups. They know no model and no query."""

@@ -1,0 +1,1 @@
+"""Queries of historical models: from a queryset's calls to statements, and from rows to instances."""

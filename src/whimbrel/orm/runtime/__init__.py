@@ -1,0 +1,1 @@
+"""The mapped classes of historical models, and what their instances can do."""
