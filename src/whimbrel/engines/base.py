@@ -6,7 +6,7 @@ that holds them is opened and closed on a connection that run/ has opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -168,6 +168,13 @@ class Engine(Protocol):
         before it commits (foreign keys hold). ``lock_timeout``: seconds that a statement may wait
         for a lock. ``rows``: whether code writes rows in it, and relies on ON DELETE. Whoever is
         in it runs ``step.sql`` or, where there is one, ``step.live``.
+        """
+
+    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+        """Run statements in the transaction that is open; yield once for each that is done.
+
+        They go to the server in one round trip where the driver can. Where one fails, its error is
+        raised after those before it were yielded. Nothing is run that is not iterated over.
         """
 
     def without_transaction(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
@@ -18,6 +18,7 @@ from whimbrel.engines.postgresql import (
     keys,
     live,
     mishaps,
+    pipeline,
     runner,
     sequences,
     session,
@@ -93,6 +94,9 @@ class PostgreSQLEngine:
         rows: bool = False,
     ) -> AbstractContextManager[None]:
         return session.transaction(connection, lock_timeout)
+
+    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+        return pipeline.execute_all(connection, statements)
 
     def without_transaction(
         self, connection: Connection, *, rows: bool = False

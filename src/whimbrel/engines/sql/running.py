@@ -1,7 +1,8 @@
-"""Running a statement as it stands."""
+"""Running statements as they stand."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection, CursorResult
@@ -22,3 +23,10 @@ def execute(connection: Connection, sql: str) -> CursorResult[Any]:
             f"the statement has {half!r} in it, which is half of a surrogate pair and no character",
             hint="Write the text of the migration otherwise.",
         ) from error
+
+
+def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+    """Run statements one after the other: see `whimbrel.engines.base.Engine.execute_all`."""
+    for sql in statements:
+        execute(connection, sql)
+        yield

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
-from whimbrel.engines.sql import execute
+from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sqlite import reflecting, respelling, runner, session, watching
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
@@ -74,6 +74,9 @@ class SQLiteEngine:
         rows: bool = False,
     ) -> AbstractContextManager[None]:
         return session.transaction(connection, steps, lock_timeout, rows=rows)
+
+    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+        return running.execute_all(connection, statements)
 
     def without_transaction(
         self, connection: Connection, *, rows: bool = False

@@ -1,0 +1,74 @@
+"""Statements in one round trip: the pipeline mode of libpq 14, by psycopg 3.
+
+Each is a message of its own, so that the server says which one failed. Other drivers, and an older
+libpq, send one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from whimbrel.engines.sql import running
+
+
+def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+    """See `whimbrel.engines.base.Engine.execute_all`."""
+    if not _has_pipeline(connection):
+        yield from running.execute_all(connection, statements)
+        return
+    # A message holds one statement: what may be several goes by the simple protocol.
+    for is_one, group in groupby(statements, lambda sql: ";" not in sql):
+        execute = _in_pipeline if is_one else running.execute_all
+        yield from execute(connection, list(group))
+
+
+def _has_pipeline(connection: Connection) -> bool:
+    pipeline = getattr(connection.dialect.dbapi, "Pipeline", None)
+    return pipeline is not None and pipeline.is_supported()
+
+
+def _in_pipeline(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+    driver: Any = connection.connection.driver_connection
+    cursors = [driver.cursor() for _ in statements]
+    error = _send(driver, zip(cursors, statements, strict=True))
+    done = sum(cursor.pgresult is not None for cursor in cursors)
+    yield from [None] * done
+    if isinstance(error, UnicodeError):
+        running.execute(connection, statements[done])  # which says what is wrong with its text
+    elif error is not None:
+        raise _wrap(connection, statements[done], error) from error
+
+
+def _send(driver: Any, queries: Iterator[tuple[Any, str]]) -> Exception | None:
+    """Send queries and read all answers; the first error.
+
+    A later one only says that the pipeline was aborted; psycopg logs it where it leaves with one.
+    """
+    errors: list[Exception] = []
+    try:
+        with driver.pipeline():
+            try:
+                for cursor, sql in queries:
+                    cursor.execute(sql)
+            except Exception as error:
+                errors.append(error)
+    except Exception as error:
+        errors.append(error)
+    return errors[0] if errors else None
+
+
+def _wrap(connection: Connection, sql: str, error: Exception) -> Exception:
+    """A driver's error as SQLAlchemy raises it; a connection that is lost is given up."""
+    dialect = connection.dialect
+    base: Any = dialect.loaded_dbapi.Error
+    is_lost = isinstance(error, base) and dialect.is_disconnect(error, None, None)
+    if is_lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        sql, None, error, base, connection_invalidated=is_lost, dialect=dialect
+    )
