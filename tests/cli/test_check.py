@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from projects import Project
-from whimbrel.commands.check.findings import CODES, OF_HISTORY
+from whimbrel.commands.check.codes import CODES, OF_HISTORY
 
 M1 = """
 class M1(models.Model):
@@ -280,7 +280,7 @@ def test_ignored_codes(sound: Project) -> None:
 def test_who_shares_a_database_hears_nothing_of_the_others(sound: Project) -> None:
     unknown_app(sound)
     (found,) = findings(sound)
-    assert (found["app"], found["migration"]) == ("shop", None)
+    assert (found["app"], found["subject"]) == ("shop", None)
     assert found["hint"].endswith("whimbrel migrate shop --prune")
     assert codes(sound, "blog") == codes(sound, "--ignore", "ghost") == []
     sound.do("migrate", "shop", "--prune")
@@ -359,7 +359,7 @@ def test_github_shows_findings_at_their_lines(sound: Project) -> None:
         "it is applied, and does something else now%0A"
     )
     assert irreversible.startswith(
-        "::error file=project/blog/migrations/0002_x.py,line=8,title=whimbrel%3A irreversible::"
+        "::warning file=project/blog/migrations/0002_x.py,line=8,title=whimbrel%3A irreversible::"
     )
 
 
@@ -402,7 +402,7 @@ def test_github_reads_what_is_escaped_as_it_was(sound: Project) -> None:
     text = "migrations.RunSQL('SELECT 100%, \\r')"
     add(sound, "0002_x", text)
     (line,) = sound.run("check", "--format", "github").out.splitlines()
-    said = re.fullmatch(r"::error [^:]*::(.*)", line)
+    said = re.fullmatch(r"::warning [^:]*::(.*)", line)
     assert said is not None
     assert "SELECT 100%25," in said[1]
     assert "%0AGive RunSQL(" in said[1]

@@ -22,8 +22,8 @@ LONG = "n" * 64
 def state_of(*models):
     """Models given as (name, fields, options)."""
     state = State()
-    for name, fields, options in models:
-        state = state.with_new_model("a", name, fields, options, place=f"a/models.py:{name}")
+    for line, (name, fields, options) in enumerate(models, 1):
+        state = state.with_new_model("a", name, fields, options, place=f"a/models.py:{line}")
     return state
 
 

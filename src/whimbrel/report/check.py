@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.commands.check import Checked
-from whimbrel.commands.check.findings import Finding, Unasked
+from whimbrel.commands.check.codes import Unasked
 from whimbrel.config import workspace_of_github
+from whimbrel.findings import Finding
 from whimbrel.report.text import counted
 
 
@@ -18,21 +19,14 @@ def check_text(checked: Checked) -> str:
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    first, *more = _said(finding).splitlines()
+    first, *more = finding.text.splitlines()
     where = f"{finding.place}: " if finding.place else ""
     yield f"{where}{finding.code}: {first}"
     yield from (f"  {line}" for line in (*more, *(finding.hint or "").splitlines()))
 
 
-def _said(finding: Finding) -> str:
-    """What is wrong, with the migration's label where the place does not say it."""
-    if finding.migration is None or finding.migration == finding.place:
-        return finding.message
-    return f"{finding.migration}: {finding.message}"
-
-
 def unasked_text(unasked: Unasked) -> str:
-    """What could not be asked, and why."""
+    """Return what could not be asked, and why."""
     hint = f"\n  {unasked.hint}" if unasked.hint else ""
     return f"not asked: {', '.join(unasked.codes)}: {unasked.why}{hint}"
 
@@ -50,9 +44,10 @@ def check_json(checked: Checked) -> dict[str, Any]:
         "findings": [
             {
                 "code": each.code,
+                "level": each.level,
                 "message": each.message,
                 "app": each.app,
-                "migration": each.migration,
+                "subject": each.subject,
                 "file": each.file,
                 "line": each.line,
                 "hint": each.hint,
@@ -79,8 +74,8 @@ def _annotation(finding: Finding) -> str:
         if finding.line is not None:
             properties = {"file": properties["file"], "line": str(finding.line), **properties}
     told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
-    text = f"{_said(finding)}\n{finding.hint}" if finding.hint else _said(finding)
-    return f"::error {told}::{_escaped(text)}"
+    text = f"{finding.text}\n{finding.hint}" if finding.hint else finding.text
+    return f"::{finding.level} {told}::{_escaped(text)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from whimbrel.commands.check.codes import CODES, OF_DATABASE, OF_HISTORY, Unasked
 from whimbrel.commands.check.finders import (
-    finding_of,
     node_labelled,
     of_classes,
     of_edit,
@@ -23,7 +23,6 @@ from whimbrel.commands.check.finders import (
     of_unmigrated,
     without_what_is_missing,
 )
-from whimbrel.commands.check.findings import CODES, OF_DATABASE, OF_HISTORY, Finding, Unasked
 from whimbrel.commands.check.labels import of_labels
 from whimbrel.commands.edits import edited, edits_of
 from whimbrel.config import DEFAULT_ALIAS, Config
@@ -35,6 +34,7 @@ from whimbrel.errors import (
     UsageError,
     WhimbrelError,
 )
+from whimbrel.findings import Finding, finding_of
 from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import Files, History, load_what_loads
 from whimbrel.history.node import Key, Node
@@ -230,10 +230,8 @@ class _Checking:
         from whimbrel.sources.checks import findings
 
         live = read_models(self.config, before=self.state)
-        owners = {model.place: model.app for model in live}
         wrong = findings(live, dialects_of(self.config))
-        for error in wrong:
-            self._add("model", error, app=owners.get(error.place))
+        self.found += wrong
         if wrong:
             self._leave(("unmigrated",), "a database could not hold the models")
         elif self.state is None:
@@ -325,7 +323,11 @@ class _Checking:
     def _add(
         self, code: str, error: WhimbrelError, node: Node | None = None, app: str | None = None
     ) -> None:
-        self.found.append(finding_of(code, error, node, app=app))
+        if node is not None:
+            made = finding_of(code, error, app=node.app, subject=node.label, file=node.place)
+        else:
+            made = finding_of(code, error, app=app)
+        self.found.append(made)
 
     def _leave(self, codes: tuple[str, ...], why: str, hint: str | None = None) -> None:
         self.unasked.append(Unasked(codes, why, hint))

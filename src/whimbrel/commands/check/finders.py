@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from whimbrel.commands.check.findings import Finding
 from whimbrel.commands.edits import Edit, mending
 from whimbrel.commands.renamed import advice, said
-from whimbrel.errors import NodeError, QuestionError, WhimbrelError
+from whimbrel.errors import QuestionError, WhimbrelError
+from whimbrel.findings import Finding, Level, finding_of, split_place
 from whimbrel.history.graph import FIRST, LATEST, did_you_mean
 from whimbrel.history.lines import lines_of_operations
 from whimbrel.history.node import Key, Node, label_of
@@ -26,28 +25,6 @@ if TYPE_CHECKING:
     from whimbrel.run.recorder import Applied
     from whimbrel.state.model import Model
     from whimbrel.state.state import State
-
-#: The file, and its line, at the beginning of an error's place.
-_FILE = re.compile(r"^(?P<file>[^:\n]+\.(?:py|toml))(?::(?P<line>\d+))?(?=$|: )")
-
-
-def finding_of(
-    code: str, error: WhimbrelError, node: Node | None = None, *, app: str | None = None
-) -> Finding:
-    """An error as a finding. What its place says besides a file and a label stands in the message."""
-    said = error.place or ""
-    file = node.place if node is not None else None
-    line = None
-    match = _FILE.match(said)
-    if match is not None:
-        file, line = match["file"], int(match["line"]) if match["line"] else None
-        said = said[match.end() :].removeprefix(": ")
-    label = node.label if node is not None else None
-    if label is not None:
-        said = said.removeprefix(label).removeprefix(": ")
-    message = f"{said}: {error.message}" if said else error.message
-    owner = node.app if node is not None else app
-    return Finding(code, message, error.hint, owner, label, file, line)
 
 
 def node_labelled(nodes: Iterable[Node], error: WhimbrelError) -> Node | None:
@@ -88,23 +65,26 @@ def of_missing(node: Node, key: Key, nodes: Sequence[Node]) -> Finding:
     names = [each.name for each in nodes if each.app == key[0] and each.key != node.key]
     hint = did_you_mean(key[1], names) or "Bring the file back, or take that dependency out."
     what = f"it depends on {label_of(key)}, which is not there"
-    return finding_of("node", NodeError(what, hint=hint), node)
+    return Finding("node", what, hint, node.app, node.label, node.place)
 
 
 def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Finding]:
     """The operations of a migration that nobody could carry out, or undo."""
-    lines: list[int | None] = []
-    for number, operation in enumerate(operations):
-        for code, missing, what in (
+    found = [
+        (number, code, hint, what)
+        for number, operation in enumerate(operations)
+        for code, hint, what in (
             ("unfinished", operation.unfinished(), "it is not finished"),
             ("irreversible", operation.missing_reverse(), "it cannot be undone"),
-        ):
-            if missing is not None:
-                lines = lines or lines_of_operations(node.file or "", len(operations))
-                message = f"{operation.describe()}: {what}"
-                yield Finding(
-                    code, message, missing, node.app, node.label, node.place, lines[number]
-                )
+        )
+        if hint is not None
+    ]
+    lines = lines_of_operations(node.file or "", len(operations)) if found else []
+    for number, code, hint, what in found:
+        message = f"{operations[number].describe()}: {what}"
+        place = (node.app, node.label, node.place, lines[number])
+        level: Level = "warning" if code == "irreversible" else "error"
+        yield Finding(code, message, hint, *place, level=level)
 
 
 def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
@@ -115,14 +95,14 @@ def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:
     try:
         named = [(each.name, each.line) for each in named_in(node, migration)]
     except WhimbrelError as error:
-        yield finding_of("class", error, node)
+        yield finding_of("class", error, app=node.app, subject=node.label, file=node.place)
         return
     for name, line in named:
-        message = (
-            f"it names the class {name}: what it does changes with the class, and ends with it"
-        )
+        what = "what it does changes with the class, and ends with it"
         hint = f"Write what it is to the database: whimbrel freeze {node.app}"
-        yield Finding("class", message, hint, node.app, node.label, node.place, line)
+        message = f"it names the class {name}: {what}"
+        place = (node.app, node.label, node.place, line)
+        yield Finding("class", message, hint, *place, level="warning")
 
 
 # -- models
@@ -150,11 +130,12 @@ def _asked_about(error: QuestionError, live: State) -> Iterator[Model]:
 
 
 def _place_of(models: Iterable[Model]) -> dict[str, Any]:
-    """The file and the line of the first of some models that has them."""
-    match = next(filter(None, (_FILE.match(model.place or "") for model in models)), None)
-    if match is None:
-        return {}
-    return {"file": match["file"], "line": int(match["line"]) if match["line"] else None}
+    """Return the file and the line of the first of some models that has them."""
+    for model in models:
+        file, line, _ = split_place(model.place or "")
+        if file is not None:
+            return {"file": file, "line": line}
+    return {}
 
 
 def of_unmigrated(made: AppMigration, live: State) -> Finding:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from whimbrel.commands.check.findings import Finding
 from whimbrel.errors import WhimbrelError
+from whimbrel.findings import Finding
 from whimbrel.history.lines import lines_of_operations
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import EnumType
+from whimbrel.sources.checks.scope import CheckScope, Problem
 
 #: What is written for truth values and for numbers, and nobody casts to a type of the other kind.
 _TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
@@ -15,11 +16,10 @@ _NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
 _NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Numeric", "Float", "Double"})
 
 
-def uncast_defaults(table: Table) -> Iterator[tuple[str, str]]:
-    """Return what is wrong with the defaults of a table, each with what mends it.
-
-    PostgreSQL takes no number for a truth value, nor the reverse (18, 8.6).
-    """
+def defaults_are_cast(table: Table, scope: CheckScope) -> Iterator[Problem]:
+    """PostgreSQL takes no number for a truth value, nor the reverse (18, 8.6)."""
+    if "postgresql" not in scope.dialects:
+        return
     for column in table.columns:
         if not isinstance(column.default, SQL):
             continue

@@ -1,4 +1,4 @@
-"""What `check` finds, as values: a closed list of codes, and a finding of one of them."""
+"""The closed list of what `check` finds, and what it could not ask."""
 
 from __future__ import annotations
 
@@ -34,28 +34,8 @@ OF_DATABASE = ("edited", "inconsistent", "ghost", "half-done")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong. ``app``: None where it is nobody's alone. ``line``: from 1."""
-
-    code: str
-    message: str
-    hint: str | None = None
-    app: str | None = None
-    migration: str | None = None
-    file: str | None = None
-    line: int | None = None
-
-    @property
-    def place(self) -> str | None:
-        """ "blog/models.py:12", or the migration's label."""
-        if self.file is None:
-            return self.migration
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-@dataclass(frozen=True)
 class Unasked:
-    """What could not be asked: these codes, and why."""
+    """Codes that could not be asked for, and why."""
 
     codes: tuple[str, ...]
     why: str
