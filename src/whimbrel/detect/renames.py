@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whimbrel.detect.questions import Answer, Candidate, MoveQuestion, Renamed, RenameQuestion
+from whimbrel.schema.families import family_of
 from whimbrel.schema.types import EnumType, Type
 from whimbrel.state.fields import Field, RelationField
 from whimbrel.state.model import Model
@@ -15,12 +16,8 @@ from whimbrel.state.model import Model
 #: since a question too many costs a keystroke, and one too few a column with what is in it.
 LIKELY = 0.35
 
-#: Types that a column is often changed between.
-_FAMILIES = (
-    {"Integer", "BigInteger", "SmallInteger", "Numeric", "Float", "Double", "Boolean"},
-    {"String", "Text", "Unicode", "UnicodeText", "VARCHAR", "CHAR", "TEXT"},
-    {"Date", "DateTime", "Time", "TIMESTAMP", "DATETIME", "DATE"},
-)
+#: Families of types that a column is often changed between.
+_NEAR = ({"integer", "decimal", "float", "boolean"}, {"text"}, {"date", "moment", "time"})
 
 
 @dataclass(frozen=True)
@@ -120,8 +117,8 @@ def _type_score(old: Field, new: Field) -> float:
 def _path_score(before: Type, after: Type) -> float:
     if before.path == after.path:
         return 0.75
-    names = {before.path.rpartition(":")[2], after.path.rpartition(":")[2]}
-    return 0.5 if any(names <= family for family in _FAMILIES) else 0.0
+    families = {family_of(before), family_of(after)}
+    return 0.5 if any(families <= near for near in _NEAR) else 0.0
 
 
 def _options_score(old: Field, new: Field) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import replace_domains
 from whimbrel.schema.expressions import Q
+from whimbrel.schema.families import family_of
 from whimbrel.schema.order import aside, made_after, rename_order
 from whimbrel.schema.pairs import Pairs, pair
 from whimbrel.schema.renames import PartRename
@@ -280,16 +281,9 @@ def _kind(column: Column) -> object:
 
 def _literal(column: Column) -> object:
     """What of a type says how its values are written in a condition."""
-    kind = _kind(column)
-    return _FAMILIES.get(kind, kind) if isinstance(kind, str) else "text"
-
-
-_FAMILIES = {
-    **dict.fromkeys(
-        ["sqlalchemy:Integer", "sqlalchemy:BigInteger", "sqlalchemy:SmallInteger"], "n"
-    ),
-    **dict.fromkeys(["sqlalchemy:String", "sqlalchemy:Text"], "text"),
-}
+    if isinstance(column.type, EnumType):
+        return "text"
+    return family_of(column.type) or _kind(column)
 
 
 def _in_conditions(part: Constraint | Index) -> frozenset[str]:

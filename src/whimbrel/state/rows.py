@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from whimbrel.errors import WhimbrelError
 from whimbrel.schema.expressions import Constant, Default
+from whimbrel.schema.families import kind_of
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.state.columns import column_types, key_types
 from whimbrel.state.fields.base import Field
@@ -294,10 +295,6 @@ def _as_type(content: Content, old: Any, new: Any) -> Content:
     return (*content, ("as", old, new))
 
 
-_TEXTS = frozenset({"sqlalchemy:String", "sqlalchemy:Text"})
-_INTEGERS = frozenset({"sqlalchemy:SmallInteger", "sqlalchemy:Integer", "sqlalchemy:BigInteger"})
-
-
 def _keeps_values(old: Any, new: Any) -> bool:
     """Whether every value that the new type can hold is what it was: else the step is refused."""
     if isinstance(old, EnumType) and isinstance(new, EnumType):
@@ -307,7 +304,10 @@ def _keeps_values(old: Any, new: Any) -> bool:
         return False
     if old.path == new.path == "sqlalchemy:Numeric":
         return _scale(old) <= _scale(new)
-    return any({old.path, new.path} <= family for family in (_TEXTS, _INTEGERS))
+    was, now = kind_of(old), kind_of(new)
+    if was is None or now is None or was.padded or now.padded:
+        return False
+    return was.family == now.family and was.family in ("text", "integer")
 
 
 def _scale(numeric: Type) -> float:

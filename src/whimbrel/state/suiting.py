@@ -12,11 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from whimbrel.schema.expressions import SQL, Expression
+from whimbrel.schema.families import family_of, integer_bytes
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.state.fields import NOT_PROVIDED, Field
-
-#: By the name of SQLAlchemy's type: what its values are, and what turns one into such a one.
-_KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {}
 
 
 def misfit(field: Field, value: Any) -> str | None:
@@ -81,31 +79,29 @@ def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
     if isinstance(of, EnumType):
         labels = ", ".join(map(repr, of.labels))
         return None if value in of.labels else f"{value!r} is not among its labels, {labels}"
-    kind, name = of.path.partition(":")[::2]
-    if kind != "sqlalchemy" or name not in _KINDS or isinstance(value, enum.Enum):
+    module, name = of.path.partition(":")[::2]
+    family = family_of(of) or name
+    if module != "sqlalchemy" or family not in _KINDS or isinstance(value, enum.Enum):
         return None
-    noun, read = _KINDS[name]
-    value = value.strip() if name in _BITS and isinstance(value, str) else value
+    noun, read = _KINDS[family]
+    size = integer_bytes(of)
+    value = value.strip() if size and isinstance(value, str) else value
     try:
         read(value)
     except (ValueError, TypeError, ArithmeticError):
         return f"{_shown(value)} is not {noun}"
-    if name in ("Float", "Double", "Numeric"):
-        return _too_large(name, dict(of.kwargs), decimal.Decimal(value))
-    if name in _BITS and not -(2 ** _BITS[name]) <= int(value) < 2 ** _BITS[name]:
-        return f"{_shown(value)} does not fit into {_BITS[name] + 1} bits"
+    if family in ("float", "decimal"):
+        return _too_large(family, dict(of.kwargs), decimal.Decimal(value))
+    if size and not -(2 ** (8 * size - 1)) <= int(value) < 2 ** (8 * size - 1):
+        return f"{_shown(value)} does not fit into {8 * size} bits"
     return _too_long(dict(of.kwargs).get("length"), value)
 
 
-#: The bits of an integer's type, without its sign.
-_BITS = {"SmallInteger": 15, "Integer": 31, "BigInteger": 63}
-
-
-def _too_large(name: str, said: dict[str, Any], number: decimal.Decimal) -> str | None:
+def _too_large(family: str, said: dict[str, Any], number: decimal.Decimal) -> str | None:
     """Why a number does not fit into a float, or has too many digits before its point."""
     if not number.is_finite():
         return None
-    if name != "Numeric":
+    if family == "float":
         is_large = math.isinf(float(number))
         return f"{_shown(number)} is larger than a float can be" if is_large else None
     digits = said.get("precision")
@@ -169,17 +165,17 @@ def _words(text: str) -> str:
     return text
 
 
-_KINDS.update(
-    dict.fromkeys(("Integer", "BigInteger", "SmallInteger"), ("an integer", _integer))
-    | dict.fromkeys(("Float", "Double", "Numeric"), ("a number", _decimal))
-    | dict.fromkeys(("String", "Text", "Unicode", "UnicodeText"), ("a string", _text))
-    | {
-        "JSON": ("JSON, which has no NaN and no Infinity", _json),
-        "Boolean": ("True or False", _truth),
-        "Date": ("a date", _one_of(dt.date, dt.datetime.fromisoformat)),
-        "DateTime": ("a date and time", _one_of(dt.date, dt.datetime.fromisoformat)),
-        "Time": ("a time", _one_of(dt.time, dt.time.fromisoformat)),
-        "Interval": ("a timedelta", _one_of(dt.timedelta, _words)),
-        "Uuid": ("a UUID", _one_of(uuid.UUID, uuid.UUID)),
-    }
-)
+#: By the family of a type, or its name: what its values are, and what reads one.
+_KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "integer": ("an integer", _integer),
+    "float": ("a number", _decimal),
+    "decimal": ("a number", _decimal),
+    "text": ("a string", _text),
+    "json": ("JSON, which has no NaN and no Infinity", _json),
+    "boolean": ("True or False", _truth),
+    "date": ("a date", _one_of(dt.date, dt.datetime.fromisoformat)),
+    "moment": ("a date and time", _one_of(dt.date, dt.datetime.fromisoformat)),
+    "time": ("a time", _one_of(dt.time, dt.time.fromisoformat)),
+    "interval": ("a timedelta", _one_of(dt.timedelta, _words)),
+    "Uuid": ("a UUID", _one_of(uuid.UUID, uuid.UUID)),
+}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Uuid
 
 from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.schema.families import family_named
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.types import build
 
@@ -20,10 +21,10 @@ _SHAPE = re.compile(
 
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
 _FLOATS = ("REAL", "FLOAT", "DOUBLE PRECISION")
-_INEXACT = ("NUMERIC", "DECIMAL", *_FLOATS)
-_TEXTS = ("VARCHAR", "TEXT", "CHAR", "CHARACTER VARYING", "CHARACTER", "CITEXT")
-_MOMENTS = ("TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
-_JSON = ("JSON", "JSONB")
+#: Families by those of `whimbrel.schema.families`; of any other, a type's base is its family.
+_FAMILIES = {"decimal": "number", "float": "number"} | {
+    family: family for family in ("integer", "text", "moment", "json")
+}
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,7 @@ class Shape:
     @property
     def family(self) -> str:
         """What it is a kind of: "integer", "number", "text" and so on, or its own base."""
-        for family, bases in _FAMILIES.items():
-            if self.base in bases:
-                return family
-        return self.base
-
-
-_FAMILIES = {
-    "integer": _INTEGERS,
-    "number": _INEXACT,
-    "text": _TEXTS,
-    "moment": _MOMENTS,
-    "json": _JSON,
-}
+        return _FAMILIES.get(family_named(self.base) or "", self.base)
 
 
 def shape(type: ColumnType) -> Shape:

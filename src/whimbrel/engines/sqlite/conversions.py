@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sqlite import tables as t
-from whimbrel.schema.narrowing import cut, decimal, integer_bytes, length
+from whimbrel.schema.families import decimal, integer_bytes, length
+from whimbrel.schema.narrowing import cut
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, Type
 from whimbrel.sources.types import build

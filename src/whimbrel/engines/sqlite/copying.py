@@ -13,7 +13,7 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.conversions import conversion, is_needed
 from whimbrel.engines.sqlite.spelling import SPELLING
-from whimbrel.schema.narrowing import is_text, length
+from whimbrel.schema.families import is_text, length
 from whimbrel.schema.pairs import pair
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import EnumType, enum_types

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from whimbrel.schema.expressions import SQL
+from whimbrel.schema.families import family_of
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import EnumType
 from whimbrel.sources.checks.scope import CheckScope, Problem
@@ -13,7 +14,6 @@ from whimbrel.sources.checks.scope import CheckScope, Problem
 #: What is written for truth values and for numbers, and nobody casts to a type of the other kind.
 _TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
 _NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
-_NUMBERS = frozenset({"Integer", "BigInteger", "SmallInteger", "Numeric", "Float", "Double"})
 
 
 def defaults_are_cast(table: Table, scope: CheckScope) -> Iterator[Problem]:
@@ -23,8 +23,8 @@ def defaults_are_cast(table: Table, scope: CheckScope) -> Iterator[Problem]:
     for column in table.columns:
         if not isinstance(column.default, SQL):
             continue
-        kind, written = _kind(column), column.default.on("postgresql")
-        if kind == "Boolean" and _NUMBER.fullmatch(written):
+        family, written = _family(column), column.default.on("postgresql")
+        if family == "boolean" and _NUMBER.fullmatch(written):
             word = "true" if float(written.strip("() ")) else "false"
             yield (
                 f"the default of the boolean column {column.name} is the number {written}, which "
@@ -32,14 +32,13 @@ def defaults_are_cast(table: Table, scope: CheckScope) -> Iterator[Problem]:
                 f"Say sqlalchemy.{word}(), which each database has its word for; or, in a field, "
                 f"default={word.capitalize()}.",
             )
-        elif kind in _NUMBERS and _TRUTH.fullmatch(written):
+        elif family in ("integer", "decimal", "float") and _TRUTH.fullmatch(written):
             yield (
                 f"the default of the number {column.name} is {written}, which PostgreSQL does not take",
                 "Write it as a number.",
             )
 
 
-def _kind(column: Column) -> str:
-    """The name of SQLAlchemy's type that a column has on PostgreSQL; "" for an enum."""
-    of = column.type if isinstance(column.type, EnumType) else column.type.on("postgresql")
-    return "" if isinstance(of, EnumType) else of.path.rpartition(":")[2]
+def _family(column: Column) -> str | None:
+    of = column.type
+    return None if isinstance(of, EnumType) else family_of(of.on("postgresql"))
