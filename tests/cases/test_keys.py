@@ -26,11 +26,11 @@ from whimbrel.commands.comparison import compare
 from whimbrel.detect import detect
 from whimbrel.engines import engine_for
 from whimbrel.errors import ModelError
-from whimbrel.operations.base import States
 from whimbrel.schema.table import Name
 from whimbrel.sources.sqlalchemy import read
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 Declare = Callable[[sa.MetaData], object]
 Integer, Column = sa.Integer, sa.Column
@@ -366,12 +366,12 @@ def test_a_key_points_at_a_model_that_is_said_of_the_models_alone(databases: Dat
         legacy_table = "CREATE TABLE legacy (id INTEGER NOT NULL PRIMARY KEY, more TEXT)"
         connection.exec_driver_sql(legacy_table)
         empty = seen(connection, set())
-        states, way = States.empty(), []
+        states, way = StatePair.empty(), []
         for operation in row:
-            for passage in operation.passages("core", states):
-                states = passage.after
-                if not passage.operation.barrier:
-                    way.append((passage.before.database, passage.after.database))
+            for transition in operation.transitions("core", states):
+                states = transition.after
+                if not transition.operation.barrier:
+                    way.append((transition.before.database, transition.after.database))
         for before, after in way:
             go(connection, before, after)
         targets = {

@@ -11,10 +11,11 @@ from lawful import normal
 from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.history.squash.sameness import rows_after
-from whimbrel.operations import Operation, States, replay
+from whimbrel.operations import Operation, replay
 from whimbrel.operations.identities import differing_identities, identities_needed
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 ID = ("id", models.BigAutoField(primary_key=True))
 
@@ -94,7 +95,7 @@ CASES: dict[str, tuple[list[Operation], list[Operation], list[Operation]]] = {
 
 
 def after(state: State, operations: Sequence[Operation]) -> State:
-    return replay("blog", operations, States(state, state)).models
+    return replay("blog", operations, StatePair.of(state)).models
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -133,6 +134,6 @@ def test_rows_beside_a_key_without_a_column_are_no_bug() -> None:
     """Whoever makes a table of it refuses it; a squash that asks what rows have does not break."""
     fields = [ID, ("others", models.ManyToManyField("Post"))]
     at = replay(
-        "blog", [m.CreateModel("Post", fields, {"primary_key": ["others"]})], States.empty()
+        "blog", [m.CreateModel("Post", fields, {"primary_key": ["others"]})], StatePair.empty()
     )
     assert set(rows_after("blog", [SLUG], at)) == {"blog.Post.slug"}

@@ -9,13 +9,14 @@ import pytest
 
 from whimbrel import migrations, models
 from whimbrel.errors import StateError
-from whimbrel.operations import Operation, States, replay
+from whimbrel.operations import Operation, replay
 from whimbrel.schema.changes import Change, CreateSchema
 from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import Name
 from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 pytestmark = pytest.mark.reduced
 
@@ -45,7 +46,7 @@ POST = migrations.CreateModel(
 
 
 def blog() -> State:
-    return replay("blog", [AUTHOR, POST], States.empty()).models
+    return replay("blog", [AUTHOR, POST], StatePair.empty()).models
 
 
 def shown(changes: list[Change]) -> list[str]:
@@ -143,7 +144,9 @@ def test_a_field_is_not_altered_to_what_cannot_keep_its_rows(
     old: models.Field, new: models.Field
 ) -> None:
     """Refused in what the database does; taken as said where something else does it."""
-    before = replay("blog", [AUTHOR, POST, migrations.AddField("Post", "x", old)], States.empty())
+    before = replay(
+        "blog", [AUTHOR, POST, migrations.AddField("Post", "x", old)], StatePair.empty()
+    )
     altered = migrations.AlterField("Post", "x", new)
     for refused in (altered, migrations.SeparateDatabaseAndState(database_operations=[altered])):
         with pytest.raises(StateError, match="cannot be altered to"):

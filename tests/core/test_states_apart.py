@@ -9,8 +9,9 @@ import pytest
 from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.errors import StateError, UsageError
-from whimbrel.operations import Operation, States, replay
+from whimbrel.operations import Operation, replay
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 pytestmark = pytest.mark.reduced
 
@@ -87,7 +88,7 @@ CASES: list[tuple[list[Operation], list[str], list[str], bool]] = [
 def test_what_each_looks_like(
     operations: list[Operation], models_: list[str], database: list[str], is_one: bool
 ) -> None:
-    after = replay("app", operations, States.empty())
+    after = replay("app", operations, StatePair.empty())
     assert (shown(after.models), shown(after.database)) == (models_, database)
     assert (after.models is after.database) == is_one
 
@@ -96,9 +97,9 @@ def test_what_each_looks_like(
 def test_passages_lead_the_same_way(
     operations: list[Operation], models_: list[str], database: list[str], is_one: bool
 ) -> None:
-    states = States.empty()
+    states = StatePair.empty()
     for operation in operations:
-        *_, last = operation.passages("app", states)
+        *_, last = operation.transitions("app", states)
         states = last.after
     assert (shown(states.models), shown(states.database)) == (models_, database)
 
@@ -108,7 +109,7 @@ def test_a_table_that_moved_to_another_app_is_found_once() -> None:
     taken = m.CreateModel(
         "A", [("id", models.BigAutoField(primary_key=True))], {"db_table": "old_a"}
     )
-    states = replay("old", [A], States.empty())
+    states = replay("old", [A], StatePair.empty())
     states = replay("old", [told(m.DeleteModel("A"))], states)
     states = replay("new", [told(taken), add("A", "x")], states)
     assert [model.label for model in states.database] == ["new.A"]
@@ -116,7 +117,7 @@ def test_a_table_that_moved_to_another_app_is_found_once() -> None:
 
 def test_what_fits_neither_is_told() -> None:
     with pytest.raises(StateError):
-        replay("app", [told(A), add("B", "x")], States.empty())
+        replay("app", [told(A), add("B", "x")], StatePair.empty())
 
 
 @pytest.mark.parametrize("given", [(None,), ("x",), (noop, "x"), (noop, 1)])

@@ -15,7 +15,7 @@ from whimbrel.errors import LoadError, NodeError, StateError
 from whimbrel.history.loader import load
 from whimbrel.history.names import next_number
 from whimbrel.history.node import Node
-from whimbrel.operations.base import States
+from whimbrel.state.state_pair import StatePair
 
 pytestmark = pytest.mark.reduced
 
@@ -271,7 +271,7 @@ def test_loading_imports_no_sqlalchemy(blog: Path) -> None:
 # -- states -------------------------------------------------------------------------------------
 
 
-def models_of(states: States) -> list[str]:
+def models_of(states: StatePair) -> list[str]:
     assert states.models is states.database
     return [
         f"{each.label}({', '.join(field.name for field in each.fields)})" for each in states.models

@@ -22,7 +22,8 @@ from whimbrel.history.squash.pieces import pieces_of, squashed_name
 from whimbrel.history.squash.sameness import first_difference
 from whimbrel.history.squash.scopes import renamed, uses_of
 from whimbrel.history.squash.spans import Original, least
-from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.base import Operation, replay
+from whimbrel.state.state_pair import StatePair
 
 ID = ("id", models.BigAutoField(primary_key=True))
 INT, TEXT = models.IntegerField, models.TextField
@@ -43,9 +44,9 @@ ELIDABLE = m.RunPython(nothing, elidable=True)
 def squashed(*operations: Operation) -> list[str]:
     """What becomes of operations, in words; checked to lead to the same."""
     originals = [Original(("blog", "0001"), index, each) for index, each in enumerate(operations)]
-    found = least("blog", originals, States.empty())
+    found = least("blog", originals, StatePair.empty())
     made = [each.operation if isinstance(each, Original) else each for each in found.members]
-    empty = States.empty()
+    empty = StatePair.empty()
     assert first_difference(replay("blog", made, empty), replay("blog", operations, empty)) is None
     return [each.describe() for each in made]
 

@@ -7,7 +7,8 @@ import pytest
 from whimbrel import migrations, models
 from whimbrel.history.squash.spans import Original, least
 from whimbrel.operations import Operation
-from whimbrel.operations.base import States, replay
+from whimbrel.operations.base import replay
+from whimbrel.state.state_pair import StatePair
 
 pytestmark = pytest.mark.reduced
 
@@ -39,7 +40,7 @@ def alter(name: str, field: models.Field) -> Operation:
 def test_types_that_change_and_change_back(
     operations: list[Operation], left: int, rows: bool
 ) -> None:
-    before = replay("blog", [START], States.empty()) if rows else States.empty()
+    before = replay("blog", [START], StatePair.empty()) if rows else StatePair.empty()
     wanted = operations if rows else [START, *operations]
     originals = [Original(("blog", "0002"), index, each) for index, each in enumerate(wanted)]
     assert len(least("blog", originals, before).members) == (left if rows else 1)

@@ -27,12 +27,13 @@ from whimbrel.history.loader import load
 from whimbrel.history.squash.spans import Original, least
 from whimbrel.history.writer import render_migration, write_migration
 from whimbrel.operations import Operation
-from whimbrel.operations.base import States, replay
+from whimbrel.operations.base import replay
 from whimbrel.operations.special import RunPython
 from whimbrel.planning.plan import Target
 from whimbrel.schema.table import Table
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 from wild import wild_histories
 
 pytestmark = pytest.mark.reduced
@@ -259,7 +260,7 @@ def test_any_run_of_operations_has_a_squash_that_leads_to_the_same(
     for place in barriers:
         if place < len(history):
             history.insert(place, (history[place][0], RunPython(nothing)))
-    states = States.empty()
+    states = StatePair.empty()
     for app, run in groupby(history, key=lambda made: made[0]):
         wanted = [operation for _, operation in run]
         originals = [Original((app, "0001"), index, each) for index, each in enumerate(wanted)]

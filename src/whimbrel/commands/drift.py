@@ -19,7 +19,7 @@ from whimbrel.errors import HistoryError, ModelError, StateError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
-from whimbrel.operations.base import Operation, States
+from whimbrel.operations.base import Operation
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.record import Record, fitted, ghosts, read
 from whimbrel.schema import changes as c
@@ -28,6 +28,7 @@ from whimbrel.schema.table import Index, Name, Schema
 from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class _Search:
         )
 
 
-def _states_of_record(history: History, record: Record) -> States:
+def _states_of_record(history: History, record: Record) -> StatePair:
     """What the applied migrations lead to, of the models and in the database."""
     return history.states_of(record.applied.keys() & history.graph.nodes.keys())
 

@@ -14,7 +14,6 @@ from whimbrel.engines.base import Step
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
-from whimbrel.operations.base import States
 from whimbrel.planning.diffs import gathered
 from whimbrel.planning.plan import Plan
 from whimbrel.run.record import Record
@@ -22,6 +21,7 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name, Schema
 from whimbrel.state.lowering import lower
+from whimbrel.state.state_pair import StatePair
 
 
 def there_already(
@@ -86,7 +86,7 @@ class _Made:
     wanted: Schema
 
     @classmethod
-    def between(cls, engine: Engine, node: Node, before: States, after: States) -> _Made:
+    def between(cls, engine: Engine, node: Node, before: StatePair, after: StatePair) -> _Made:
         changes, _ = gathered(engine, [(before.database, after.database)])
         tables = {change.table.at for change in changes if isinstance(change, c.CreateTable)}
         parts = {place for change in changes for place in _places(change) if place[0] not in tables}

@@ -15,8 +15,8 @@ from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacing import Settled, Squashes
 
 if TYPE_CHECKING:
-    from whimbrel.operations.base import States
     from whimbrel.state.state import State
+    from whimbrel.state.state_pair import StatePair
 
 
 class App(Protocol):
@@ -39,8 +39,8 @@ class Moment(NamedTuple):
     """A node, with the states before and after it."""
 
     node: Node
-    before: States
-    after: States
+    before: StatePair
+    after: StatePair
 
 
 def load(apps: Sequence[App], more: Iterable[tuple[Node, Migration]] = ()) -> History:
@@ -113,7 +113,7 @@ class History:
         self._settled = settled
         self._directories = directories
         #: The last state that was asked for, and how many nodes of the order lead to it.
-        self._reached: tuple[int, States] | None = None
+        self._reached: tuple[int, StatePair] | None = None
 
     @property
     def files(self) -> Mapping[Key, Node]:
@@ -224,7 +224,7 @@ class History:
 
     # -- states
 
-    def apply(self, key: Key, states: States) -> States:
+    def apply(self, key: Key, states: StatePair) -> StatePair:
         """The states after a migration. Raises `StateError` and others with the migration's name."""
         from whimbrel.operations.base import replay
 
@@ -264,11 +264,11 @@ class History:
                 )
         return None
 
-    def state_before(self, key: Key) -> States:
+    def state_before(self, key: Key) -> StatePair:
         """The states after all that comes before a node in the order of the graph."""
         return self._replayed(self.graph.position(key))
 
-    def state_after(self, key: Key) -> States:
+    def state_after(self, key: Key) -> StatePair:
         """The states after a node, and after all that comes before it in the order of the graph."""
         return self._replayed(self.graph.position(key) + 1)
 
@@ -276,7 +276,7 @@ class History:
         """What the models look like after all migrations: what the next one is compared with."""
         return self._replayed(len(self.graph)).models
 
-    def states_of(self, keys: Iterable[Key]) -> States:
+    def states_of(self, keys: Iterable[Key]) -> StatePair:
         """The states after these migrations, in the order of the graph, and after no other."""
         chosen = sorted(set(keys), key=self.graph.position)
         if chosen == [node.key for node in self.graph.order()[: len(chosen)]]:
@@ -297,7 +297,7 @@ class History:
             yield Moment(self.graph.node(key), states, after)
             states = after
 
-    def _replayed(self, length: int) -> States:
+    def _replayed(self, length: int) -> StatePair:
         """The states after the first nodes of the order. What is asked for in turn costs one each."""
         done, states = self._reached or (0, _nothing())
         if done > length:
@@ -362,11 +362,11 @@ class _Directory:
         return migration
 
 
-def _nothing() -> States:
+def _nothing() -> StatePair:
     # Late, since planning needs no state.
-    from whimbrel.operations.base import States
+    from whimbrel.state.state_pair import StatePair
 
-    return States.empty()
+    return StatePair.empty()
 
 
 def _all_of(nodes: Sequence[Node], app: str) -> str:

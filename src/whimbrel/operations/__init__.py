@@ -1,7 +1,7 @@
 """The verbs of a migration. Each is an immutable value, and a pure function from state to state."""
 
 from whimbrel.operations.backfill import Backfill
-from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.base import Operation, replay
 from whimbrel.operations.fields import (
     AddField,
     AlterField,
@@ -56,6 +56,5 @@ __all__ = [
     "RunPython",
     "RunSQL",
     "SeparateDatabaseAndState",
-    "States",
     "replay",
 ]

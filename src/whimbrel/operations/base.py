@@ -8,33 +8,20 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 from whimbrel.errors import StateError
-from whimbrel.operations.parting import fitting, joined
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 
-class States(NamedTuple):
-    """What the models look like and what the database looks like: one value until something parts them."""
-
-    models: State
-    database: State
-
-    @classmethod
-    def empty(cls) -> States:
-        """The beginning of every history."""
-        state = State()
-        return cls(state, state)
-
-
-class Passage(NamedTuple):
+class Transition(NamedTuple):
     """An operation with the states before and after it.
 
-    The database before it may be another than after the one that went before: see `fitting`.
+    The database before it may be another than after the one that went before: see `StatePair.adopt`.
     """
 
     operation: Operation
-    before: States
-    after: States
+    before: StatePair
+    after: StatePair
 
 
 @dataclass(frozen=True)
@@ -64,21 +51,37 @@ class Operation(ABC):
         named = getattr(self, "model_name", None) or getattr(self, "name", None)
         return frozenset({f"{app}.{named}".lower()}) if named else frozenset()
 
-    def apply_to_both(self, app: str, states: States) -> States:
-        """Both states after it; they stay one value where they were one."""
+    def apply_to_both(self, app: str, states: StatePair) -> StatePair:
+        """Return both states after it; they stay one value where they were one."""
         models = self.apply(app, states.models)
-        if states.models is states.database:
-            return States(models, models)
-        return joined(States(models, self.apply(app, fitting(self, app, states).database)))
+        if states.is_one:
+            return StatePair.of(models)
+        return StatePair(models, self.apply(app, self._fit(app, states).database)).join()
+
+    def _fit(self, app: str, states: StatePair) -> StatePair:
+        """Return the states, with a database that the operation fits; as they are where they are one."""
+        if states.is_one:
+            return states
+        named = self.models(app)
+        try:
+            after = self.apply(app, states.database)
+            self.refuse(app, states.database)
+        except StateError:
+            # Whoever applies it raises what is wrong, if that does not mend it.
+            return states.adopt(named)
+        models = (after.models.get(label) for label in named)
+        targets = {label for model in models if model is not None for label in model.relations}
+        missing = (targets - after.models.keys()) & states.models.models.keys()
+        return states.adopt(missing) if missing else states
 
     def refuse(self, app: str, state: State) -> None:  # noqa: B027
         """Raise `StateError` where a database in this state could only do it by losing rows."""
 
-    def passages(self, app: str, states: States) -> Iterator[Passage]:
+    def transitions(self, app: str, states: StatePair) -> Iterator[Transition]:
         """It, or the operations that it is made of, with the states around each."""
         self.refuse(app, states.models)
-        before = fitting(self, app, states)
-        yield Passage(self, before, self.apply_to_both(app, before))
+        before = self._fit(app, states)
+        yield Transition(self, before, self.apply_to_both(app, before))
 
     def unfinished(self) -> str | None:
         """What people have still to say before it can be applied; None where it is whole."""
@@ -101,18 +104,18 @@ class Operation(ABC):
         return type(self).__name__, args, kwargs
 
 
-def replay(app: str, operations: Iterable[Operation], states: States) -> States:
+def replay(app: str, operations: Iterable[Operation], states: StatePair) -> StatePair:
     """The states after a row of operations of one app's migration, as a database does them.
 
     Raises `StateError` where one does not fit, or could only be done by losing rows.
     """
     for operation in operations:
-        *_, last = operation.passages(app, states)
+        *_, last = operation.transitions(app, states)
         states = last.after
     return states
 
 
-def assumed(app: str, operations: Iterable[Operation], states: States) -> States:
+def assumed(app: str, operations: Iterable[Operation], states: StatePair) -> StatePair:
     """The states after operations that only say what something else does in the database."""
     for operation in operations:
         states = operation.apply_to_both(app, states)

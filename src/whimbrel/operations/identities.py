@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from whimbrel.operations.base import Operation, States, model_in, replay
+from whimbrel.operations.base import Operation, model_in, replay
 from whimbrel.state.model import Kept, Model
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -95,7 +96,7 @@ def identities_needed(
 
 
 def _after(app: str, state: State, operations: Sequence[Operation]) -> State:
-    return replay(app, operations, States(state, state)).models
+    return replay(app, operations, StatePair.of(state)).models
 
 
 def differing_identities(made: State, wanted: State) -> list[str]:

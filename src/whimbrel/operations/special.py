@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from whimbrel.errors import UsageError
-from whimbrel.operations.base import Operation, Passage, States, assumed
-from whimbrel.operations.parting import joined
+from whimbrel.operations.base import Operation, Transition, assumed
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 #: One statement, or several in one string; or one with its parameters.
 Statement: TypeAlias = str | tuple[str, Any]
@@ -116,11 +116,11 @@ class RunSQL(Operation):
             state = operation.apply(app, state)
         return state
 
-    def apply_to_both(self, app: str, states: States) -> States:
+    def apply_to_both(self, app: str, states: StatePair) -> StatePair:
         return assumed(app, self.state_operations or (), states)
 
-    def passages(self, app: str, states: States) -> Iterator[Passage]:
-        yield Passage(self, states, self.apply_to_both(app, states))
+    def transitions(self, app: str, states: StatePair) -> Iterator[Transition]:
+        yield Transition(self, states, self.apply_to_both(app, states))
 
     def models(self, app: str) -> frozenset[str]:
         return _models_of(app, self.state_operations or ())
@@ -178,22 +178,22 @@ class SeparateDatabaseAndState(Operation):
             state = operation.apply(app, state)
         return state
 
-    def apply_to_both(self, app: str, states: States) -> States:
-        *_, last = self.passages(app, states)
+    def apply_to_both(self, app: str, states: StatePair) -> StatePair:
+        *_, last = self.transitions(app, states)
         return last.after
 
-    def passages(self, app: str, states: States) -> Iterator[Passage]:
+    def transitions(self, app: str, states: StatePair) -> Iterator[Transition]:
         """Those of the database's operations; at last itself, which does no more in the database."""
         inner = states
         for operation in self.database_operations:
-            for passage in operation.passages(app, inner):
-                yield passage
-                inner = passage.after
+            for transition in operation.transitions(app, inner):
+                yield transition
+                inner = transition.after
         if self.database_operations and all(map(_is_opaque, self.database_operations)):
             after = assumed(app, self.state_operations, states)
         else:
-            after = joined(States(self.apply(app, states.models), inner.database))
-        yield Passage(self, inner, after)
+            after = StatePair(self.apply(app, states.models), inner.database).join()
+        yield Transition(self, inner, after)
 
     def models(self, app: str) -> frozenset[str]:
         return _models_of(app, (*self.database_operations, *self.state_operations))

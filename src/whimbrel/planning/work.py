@@ -13,7 +13,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
 from whimbrel.operations.backfill import Backfill
-from whimbrel.operations.base import Operation, Passage, States
+from whimbrel.operations.base import Operation, Transition
 from whimbrel.operations.fields import AddField, AlterField
 from whimbrel.operations.models import CreateModel
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
@@ -33,6 +33,7 @@ from whimbrel.schema.expressions import SQL
 from whimbrel.schema.types import enum_types
 from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 from whimbrel.state.suiting import unfit_default
 
 
@@ -105,9 +106,9 @@ def _forwards(
             yield _work(stage, [migration], _parts(engine, migration, way))
 
 
-def _filled(way: Iterable[Passage]) -> frozenset[str]:
+def _filled(way: Iterable[Transition]) -> frozenset[str]:
     """The models in whose tables there may be rows, since a barrier may have put them in."""
-    barriers = [passage for passage in way if passage.operation.barrier]
+    barriers = [transition for transition in way if transition.operation.barrier]
     return _keys(*barriers[-1].after) if barriers else frozenset()
 
 
@@ -115,11 +116,11 @@ def _keys(*states: State) -> frozenset[str]:
     return frozenset(model.key for state in states for model in state)
 
 
-Span = tuple[States, States]
+Span = tuple[StatePair, StatePair]
 
 
 def _pieces(
-    history: History, stage: Stage, states: States, filled: frozenset[str], widest: int | None
+    history: History, stage: Stage, states: StatePair, filled: frozenset[str], widest: int | None
 ) -> Iterator[tuple[Stage, list[Span]]]:
     """A leap as the states before and after it; one that is too wide as several shorter ones.
 
@@ -130,9 +131,9 @@ def _pieces(
     cuts = Cuts(filled)
     for node in stage.nodes:
         nodes.append(node)
-        for passage in _way(history, node.key, states):
-            states = passage.after
-            spans = _stretched(spans, passage, cuts)
+        for transition in _way(history, node.key, states):
+            states = transition.after
+            spans = _stretched(spans, transition, cuts)
         if widest is not None and spans and _width(spans) >= widest:
             yield Stage(tuple(nodes)), spans
             nodes, spans = [], []
@@ -141,18 +142,18 @@ def _pieces(
         yield Stage(tuple(nodes)), spans
 
 
-def _stretched(spans: list[Span], passage: Passage, cuts: Cuts) -> list[Span]:
-    """Spans with one more passage in the last, unless rows would get something else of that.
+def _stretched(spans: list[Span], transition: Transition, cuts: Cuts) -> list[Span]:
+    """Spans with one more transition in the last, unless rows would get something else of that.
 
     Nor where the database was found to be another than it was.
     """
-    is_other = bool(spans) and spans[-1][1].database is not passage.before.database
+    is_other = bool(spans) and spans[-1][1].database is not transition.before.database
     if is_other:
         cuts.restart()
-    is_cut = cuts.is_needed_before(passage.before.database, passage.after.database)
+    is_cut = cuts.is_needed_before(transition.before.database, transition.after.database)
     if is_cut or is_other or not spans:
-        return [*spans, (passage.before, passage.after)]
-    return [*spans[:-1], (spans[-1][0], passage.after)]
+        return [*spans, (transition.before, transition.after)]
+    return [*spans[:-1], (spans[-1][0], transition.after)]
 
 
 def _width(spans: Sequence[Span]) -> int:
@@ -165,7 +166,7 @@ def _backwards(
     """What stays is replayed first: what is undone depends on it, and nothing on what is undone."""
     undone = {node.key for node in plan.nodes}
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
-    ways: dict[Key, list[Passage]] = {}
+    ways: dict[Key, list[Transition]] = {}
     for node in reversed(plan.nodes):
         way = ways[node.key] = _way(history, node.key, states)
         states = way[-1].after if way else states
@@ -175,28 +176,28 @@ def _backwards(
         yield _work(stage, [migration], parts, backwards=True)
 
 
-def _way(history: History, key: Key, states: States) -> list[Passage]:
+def _way(history: History, key: Key, states: StatePair) -> list[Transition]:
     """The operations of a migration, and those that they are made of, with the states around each."""
     migration = history.migration(key)
-    way: list[Passage] = []
+    way: list[Transition] = []
     for operation in migration.operations:
         with _named(migration, operation, history):
-            made = list(operation.passages(migration.app, way[-1].after if way else states))
-            for passage in made:
-                _refuse_unfit(migration.app, passage)
+            made = list(operation.transitions(migration.app, way[-1].after if way else states))
+            for transition in made:
+                _refuse_unfit(migration.app, transition)
             way += made
     return way
 
 
-def _refuse_unfit(app: str, passage: Passage) -> None:
+def _refuse_unfit(app: str, transition: Transition) -> None:
     """Raises `StateError` for a value that no row could have: a new field's default, a constant."""
-    match passage.operation:
+    match transition.operation:
         case AddField(name=name, field=field) | AlterField(name=name, field=field):
             fields = [(name, field)]
         case CreateModel(fields=several):
             fields = list(several)
         case Backfill() as operation:
-            operation.refuse_misfits(app, passage.before.models)
+            operation.refuse_misfits(app, transition.before.models)
             return
         case _:
             return
@@ -205,7 +206,7 @@ def _refuse_unfit(app: str, passage: Passage) -> None:
         if why:
             raise StateError(
                 f"the {option} of {name}: {why}",
-                place=passage.operation.describe(),
+                place=transition.operation.describe(),
                 hint=f"Give {name} another {option}.",
             )
 
@@ -236,7 +237,9 @@ def _placed(labels: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def both_ways(history: History, engines: Iterable[Engine], key: Key, states: States) -> States:
+def both_ways(
+    history: History, engines: Iterable[Engine], key: Key, states: StatePair
+) -> StatePair:
     """The states after a migration of which every engine could make the work, there and back.
 
     Raises `StateError` and others, as a run would on a database with history.
@@ -257,14 +260,16 @@ def both_ways(history: History, engines: Iterable[Engine], key: Key, states: Sta
 
 
 def _parts(
-    engine: Engine, migration: Migration, way: Sequence[Passage], *, backwards: bool = False
+    engine: Engine, migration: Migration, way: Sequence[Transition], *, backwards: bool = False
 ) -> tuple[Part, ...]:
     """The row of parts: the steps of each run of pure operations, and the barriers between."""
     parts: list[Part] = []
-    for is_barrier, group in groupby(way, lambda passage: passage.operation.barrier):
+    for is_barrier, group in groupby(way, lambda transition: transition.operation.barrier):
         if is_barrier:
-            for passage in group:
-                _add(parts, _of_barrier(engine, migration, passage, backwards), migration, engine)
+            for transition in group:
+                _add(
+                    parts, _of_barrier(engine, migration, transition, backwards), migration, engine
+                )
         else:
             spans = list(_joined(group, backwards))
             with _placed([migration.label]):
@@ -273,24 +278,24 @@ def _parts(
     return tuple(parts)
 
 
-def _joined(way: Iterable[Passage], backwards: bool) -> Iterator[Span]:
-    """The states around passages; around a row of alterations to fields of one model, once.
+def _joined(way: Iterable[Transition], backwards: bool) -> Iterator[Span]:
+    """The states around transitions; around a row of alterations to fields of one model, once.
 
     Each by itself would look at the whole table: a thousand columns, a million times.
     """
     for _, group in groupby(enumerate(way), _altered_alone):
-        passages = [passage for _, passage in group]
-        spans = [_span(passage, backwards) for passage in passages]
-        names = {str(getattr(each.operation, "name", "")).lower() for each in passages}
+        transitions = [transition for _, transition in group]
+        spans = [_span(transition, backwards) for transition in transitions]
+        names = {str(getattr(each.operation, "name", "")).lower() for each in transitions}
         is_one = all(one[1].database is next_[0].database for one, next_ in pairwise(spans))
-        if is_one and len(names) == len(passages):
+        if is_one and len(names) == len(transitions):
             yield spans[0][0], spans[-1][1]
         else:
             yield from spans
 
 
-def _altered_alone(numbered: tuple[int, Passage]) -> tuple[str, int]:
-    """The model of a field that is altered by itself; else something of the passage's own."""
+def _altered_alone(numbered: tuple[int, Transition]) -> tuple[str, int]:
+    """The model of a field that is altered by itself; else something of the transition's own."""
     number, (operation, before, _) = numbered
     if not isinstance(operation, AlterField) or before.database is not before.models:
         return "", number
@@ -322,15 +327,15 @@ def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: 
     parts += more
 
 
-def _span(passage: Passage, backwards: bool) -> Span:
-    span = (passage.before, passage.after)
+def _span(transition: Transition, backwards: bool) -> Span:
+    span = (transition.before, transition.after)
     return span[::-1] if backwards else span
 
 
 def _of_barrier(
-    engine: Engine, migration: Migration, passage: Passage, backwards: bool
+    engine: Engine, migration: Migration, transition: Transition, backwards: bool
 ) -> tuple[Part, ...]:
-    operation, before, _ = passage
+    operation, before, _ = transition
     if isinstance(operation, SeparateDatabaseAndState):
         return ()  # what it is made of has gone before
     if isinstance(operation, RunSQL):

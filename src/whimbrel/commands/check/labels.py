@@ -43,8 +43,8 @@ def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
             new = _new(before, _labels(states.database))
             written = _written(operation) if new else ""
             yield from ((number, label) for label in new if _quoted(label) in written)
-        for passage in operation.passages(migration.app, states):
-            states = passage.after
+        for transition in operation.transitions(migration.app, states):
+            states = transition.after
 
 
 def _labels(state: State) -> dict[Name, dict[str, str]]:

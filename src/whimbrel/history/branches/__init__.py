@@ -16,7 +16,7 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
 from whimbrel.operations import MoveModel
-from whimbrel.operations.base import States
+from whimbrel.state.state_pair import StatePair
 
 __all__ = ["Branch", "Fork", "branches_of", "fork_of"]
 
@@ -103,14 +103,14 @@ def _common(graph: Graph, leaves: Iterable[Node]) -> set[Key]:
 # -- what they do ----------------------------------------------------------------------------
 
 
-def _acts(history: History, base: States, common: set[Key], branch: Branch) -> list[Act]:
+def _acts(history: History, base: StatePair, common: set[Key], branch: Branch) -> list[Act]:
     """The operations of a branch, as far as they can be replayed after what it parted from."""
     # What it builds upon and shares with no other branch is in it.
     nodes = history.graph.forwards([node.key for node in branch.nodes], common)
     return list(_acts_of(history, base, nodes))
 
 
-def _acts_of(history: History, states: States, nodes: Iterable[Node]) -> Iterator[Act]:
+def _acts_of(history: History, states: StatePair, nodes: Iterable[Node]) -> Iterator[Act]:
     for node in nodes:
         history.apply(node.key, states)  # which says whose error it is, if there is one
         for operation in history.migration(node.key).operations:
@@ -137,7 +137,7 @@ def _notes(history: History, branches: Iterable[Branch]) -> Iterator[str]:
 
 
 def _impossible(
-    history: History, base: States, common: set[Key], branches: Iterable[Branch]
+    history: History, base: StatePair, common: set[Key], branches: Iterable[Branch]
 ) -> str | None:
     """Why the order in which `migrate` puts them is none."""
     order = [node for node in history.graph.order() if node.key not in common]
@@ -190,5 +190,5 @@ def _movers(history: History, branches: Sequence[Branch]) -> Iterator[Node]:
             yield node
 
 
-def _states_before(history: History, node: Node) -> States:
+def _states_before(history: History, node: Node) -> StatePair:
     return history.states_of(history.graph.ancestors([node.key]) - {node.key})

@@ -8,8 +8,8 @@ from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
 from whimbrel.history.squash.sameness import first_difference
-from whimbrel.operations.base import States
 from whimbrel.state.difference import changes_between
+from whimbrel.state.state_pair import StatePair
 
 
 class Unfit(Exception):
@@ -22,7 +22,7 @@ class Unfit(Exception):
 
 
 def what_order_decides(
-    history: History, base: States, common: set[Key], branches: Sequence[Iterable[Key]]
+    history: History, base: StatePair, common: set[Key], branches: Sequence[Iterable[Key]]
 ) -> Iterator[str]:
     """In words, what is not the same whichever branch comes first. Nothing where all is.
 
@@ -33,7 +33,7 @@ def what_order_decides(
     backwards = list(reversed(numbers))
     # Each comes first once, and each pair both ways round.
     turned = [[*backwards[at:], *backwards[:at]] for at in range(len(branches))]
-    usual: States | None = None
+    usual: StatePair | None = None
     for order in dict.fromkeys(map(tuple, [numbers, *turned])):
         nodes = in_order(history, common, [branches[number] for number in order])
         try:
@@ -61,8 +61,8 @@ def in_order(history: History, common: set[Key], branches: Iterable[Iterable[Key
 
 
 def replayed(
-    history: History, states: States, nodes: Iterable[Node], inside: Collection[Key]
-) -> States:
+    history: History, states: StatePair, nodes: Iterable[Node], inside: Collection[Key]
+) -> StatePair:
     """The states after some migrations. Raises `Unfit` for the first that cannot come there.
 
     inside: those of which it is also asked whether a database could follow, which costs more.
@@ -84,7 +84,7 @@ def _cannot(unfit: Unfit, nodes: Sequence[Node]) -> str:
     return f"{unfit.node.label} cannot be applied{after}: {unfit.error.message}"
 
 
-def _differs(one: States, other: States) -> str | None:
+def _differs(one: StatePair, other: StatePair) -> str | None:
     found = first_difference(one, other)
     if found is not None:
         return found

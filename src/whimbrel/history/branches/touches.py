@@ -31,7 +31,6 @@ from whimbrel.operations import (
     RunPython,
     RunSQL,
     SeparateDatabaseAndState,
-    States,
 )
 from whimbrel.operations.models import ALTERABLE
 from whimbrel.schema.table import PrimaryKey, Schema, Table, Unique
@@ -40,6 +39,7 @@ from whimbrel.state.fields.relations import full_label
 from whimbrel.state.model import Model
 from whimbrel.state.options import ForeignKeyConstraint, Index
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 
 class Touch(NamedTuple):
@@ -51,7 +51,7 @@ class Touch(NamedTuple):
     words: str
 
 
-def touched_by(app: str, operation: Operation, before: States, after: States) -> list[Touch]:
+def touched_by(app: str, operation: Operation, before: StatePair, after: StatePair) -> list[Touch]:
     """What an operation touches, that comes from one pair of states to another."""
     found: list[Touch] = []
     for each, state in _inner(app, operation, before):
@@ -75,7 +75,7 @@ def is_opaque(operation: Operation) -> bool:
     return isinstance(operation, RunPython)
 
 
-def _inner(app: str, operation: Operation, states: States) -> Iterator[tuple[Operation, State]]:
+def _inner(app: str, operation: Operation, states: StatePair) -> Iterator[tuple[Operation, State]]:
     """The operations that it is made of, each with the state that it starts from."""
     match operation:
         case SeparateDatabaseAndState():
@@ -91,7 +91,7 @@ def _row(
     app: str, operations: Iterable[Operation], state: State
 ) -> Iterator[tuple[Operation, State]]:
     for operation in operations:
-        yield from _inner(app, operation, States(state, state))
+        yield from _inner(app, operation, StatePair.of(state))
         try:
             state = operation.apply(app, state)
         except WhimbrelError:
@@ -238,7 +238,7 @@ def _one_part(model: Model, option: str, name: str) -> Iterator[Touch]:
 # -- names in the database -------------------------------------------------------------------
 
 
-def _names_taken(before: States, after: States) -> Iterator[Touch]:
+def _names_taken(before: StatePair, after: StatePair) -> Iterator[Touch]:
     """The names that something in the database has after it, and had not before."""
     try:
         was, now = schemas_of(before.database, after.database)

@@ -28,7 +28,8 @@ from whimbrel.history.squash.sameness import first_difference
 from whimbrel.history.squash.sources import Source
 from whimbrel.history.squash.spans import Original, as_they_are, least
 from whimbrel.history.squash.text import Head, assert_same, render
-from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.base import Operation, replay
+from whimbrel.state.state_pair import StatePair
 
 __all__ = ["Cut", "Squash", "Squashed", "squash"]
 
@@ -170,7 +171,7 @@ def _assert_fits(history: History, squashes: Sequence[Squash]) -> None:
     """Raises an error where the history does not hold together, or leads elsewhere, with squashes in it."""
     made = {(each.head.app, each.head.name): each for each in squashes}
     graph = _graph(history, made)
-    states = States.empty()
+    states = StatePair.empty()
     for node in graph.order():
         try:
             states = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.detect.check import differences
 from whimbrel.errors import WhimbrelError
-from whimbrel.operations.base import Operation, States
+from whimbrel.operations.base import Operation
 from whimbrel.operations.fields import AddField, AlterField
 from whimbrel.operations.identities import differing_identities
 from whimbrel.schema.expressions import Default
@@ -16,9 +16,10 @@ from whimbrel.state.lowering import lower
 from whimbrel.state.model import Model
 from whimbrel.state.rows import Content, Rows, given_in
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 
-def first_difference(made: States, wanted: States) -> str | None:
+def first_difference(made: StatePair, wanted: StatePair) -> str | None:
     """What differs first between two states, in words; None where nothing does.
 
     Compared are the models and their options, what they lower to, the identities of models and
@@ -83,7 +84,7 @@ def _normal(schema: Schema) -> Any:
 
 
 def keeps_rows(
-    app: str, made: Sequence[Operation], wanted: Sequence[Operation], at: States
+    app: str, made: Sequence[Operation], wanted: Sequence[Operation], at: StatePair
 ) -> bool:
     """Whether rows that are there before get the same from both, and lose the same."""
     if _is_called(app, wanted, at):
@@ -91,7 +92,7 @@ def keeps_rows(
     return rows_after(app, made, at) == rows_after(app, wanted, at)
 
 
-def _is_called(app: str, operations: Sequence[Operation], at: States) -> bool:
+def _is_called(app: str, operations: Sequence[Operation], at: StatePair) -> bool:
     """Whether rows get what a function gives when the migration runs, and no default keeps it."""
     there = {model.label.lower() for model in at.database}
     return any(
@@ -103,18 +104,18 @@ def _is_called(app: str, operations: Sequence[Operation], at: States) -> bool:
     )
 
 
-def rows_after(app: str, operations: Sequence[Operation], at: States) -> dict[str, Content]:
+def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Content]:
     """What rows have in the end that are there before: by the identity of the field."""
     rows = Rows({model.key for model in at.database})
     states = at
     for operation in operations:
-        for passage in operation.passages(app, states):
-            rows.take(passage.before.database, passage.after.database)
-            states = passage.after
+        for transition in operation.transitions(app, states):
+            rows.take(transition.before.database, transition.after.database)
+            states = transition.after
     return rows.kept(states.database)
 
 
-def given_to_rows(app: str, operations: Sequence[Operation], at: States) -> dict[str, Default]:
+def given_to_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:
     """What rows got where they had nothing, or NULL: by the identity of the field."""
     found = rows_after(app, operations, at).items()
     given = {key: given_in(content) for key, content in found}

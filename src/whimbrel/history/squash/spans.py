@@ -15,9 +15,10 @@ from whimbrel.errors import WhimbrelError
 from whimbrel.history.node import Key
 from whimbrel.history.squash.answers import Identities
 from whimbrel.history.squash.sameness import first_difference, given_to_rows, keeps_rows
-from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.base import Operation, replay
 from whimbrel.operations.identities import identities_needed
 from whimbrel.operations.special import RunSQL
+from whimbrel.state.state_pair import StatePair
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def as_they_are(originals: Iterable[Original]) -> Content:
     return Content(tuple(each if each.operation.barrier else each.operation for each in originals))
 
 
-def least(app: str, originals: Sequence[Original], before: States) -> Content:
+def least(app: str, originals: Sequence[Original], before: StatePair) -> Content:
     """As few operations as lead from the states before to where the originals lead."""
     members: list[Operation | Original] = []
     unchanged: list[str] = []
@@ -96,7 +97,7 @@ def _plain(operation: Operation) -> Sequence[Operation]:
     return list(operation.state_operations or ()) if isinstance(operation, RunSQL) else []
 
 
-def _shortened(app: str, span: list[Operation], before: States) -> list[Operation] | str:
+def _shortened(app: str, span: list[Operation], before: StatePair) -> list[Operation] | str:
     """Fewer operations that do the same as a span; or why there are none. No word: none are needed."""
     if len(span) < 2:
         return span
@@ -117,7 +118,7 @@ def _shortened(app: str, span: list[Operation], before: States) -> list[Operatio
 
 
 def _found(
-    app: str, before: States, after: States, fills: Mapping[str, Any]
+    app: str, before: StatePair, after: StatePair, fills: Mapping[str, Any]
 ) -> list[Operation] | None:
     """The operations that the difference asks for; None where they are not this app's alone."""
     questioner = Identities(before.models, after.models, fills)
@@ -128,7 +129,7 @@ def _found(
 
 
 def _with_identities(
-    app: str, before: States, found: list[Operation], after: States
+    app: str, before: StatePair, found: list[Operation], after: StatePair
 ) -> list[Operation]:
     needed = identities_needed(app, before.models, found, after.models)
     return [needed, *found] if needed is not None else found

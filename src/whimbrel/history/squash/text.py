@@ -23,8 +23,9 @@ from whimbrel.history.squash.spans import Original
 from whimbrel.history.values import Values
 from whimbrel.history.words import new_values
 from whimbrel.history.writer import render_migration
-from whimbrel.operations.base import Operation, States, replay
+from whimbrel.operations.base import Operation, replay
 from whimbrel.state.state import State
+from whimbrel.state.state_pair import StatePair
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def assert_same(
     text: str,
     sources: Sequence[Source],
     operations: Sequence[Operation],
-    before: States,
-    after: States,
+    before: StatePair,
+    after: StatePair,
 ) -> None:
     """Raises an error where the file does not import by itself, or leads to something else."""
     migration = _imported(head, text, sources)
@@ -129,12 +130,12 @@ def assert_same(
         )
 
 
-def _without_functions(states: States, modules: set[str]) -> States:
+def _without_functions(states: StatePair, modules: set[str]) -> StatePair:
     """The states, in which functions of some files are all the same: those that came along are others."""
     models = _with_one_function(states.models, modules)
     if states.models is states.database:
-        return States(models, models)
-    return States(models, _with_one_function(states.database, modules))
+        return StatePair.of(models)
+    return StatePair(models, _with_one_function(states.database, modules))
 
 
 def _with_one_function(state: State, modules: set[str]) -> State:
