@@ -7,14 +7,14 @@ known by their titles.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from blog import made_blog, moment, opened
+from blog import moment
 from whimbrel.models import (
     Avg,
     Case,
@@ -51,49 +51,23 @@ from whimbrel.models import (
     Value,
     When,
     Window,
+    prefetch_related_objects,
 )
 from whimbrel.orm.apps import Apps
 
 ALL = ["", "First", "Third", "second"]
 
 
-@pytest.fixture(scope="module")
-def servers(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The blog on each database; a case rolls back what it did."""
-    with postgresql_server.fresh_database() as name:
-        urls = {
-            "sqlite": f"sqlite:///{tmp_path_factory.mktemp('blog') / 'db.sqlite3'}",
-            "postgresql": postgresql_server.url(name),
-        }
-        engines = {dialect: opened(url) for dialect, url in urls.items()}
-        found = {}
-        for dialect, engine in engines.items():
-            connection = engine.connect()
-            found[dialect] = made_blog(connection)
-            connection.commit()
-        yield found
-        for apps in found.values():
-            apps.connection.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def apps(request: pytest.FixtureRequest, servers: dict[str, Apps]) -> Iterator[Apps]:
-    found = servers[request.param]
-    connection = found.connection
-    if request.param == "sqlite":
-        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-        connection.exec_driver_sql("BEGIN")
-    yield found
-    if request.param == "sqlite":
-        connection.exec_driver_sql("ROLLBACK")
-    connection.rollback()
-
-
 def titles(rows: Any) -> list[str]:
     return sorted(row.title for row in rows)
 
 
-Case_ = tuple[dict[str, Any], list[str]]
+def prefetched(posts: Any, *lookups: Any) -> list[Any]:
+    """The posts, and then what relations lead to."""
+    found = list(posts.order_by("pk"))
+    prefetch_related_objects(found, *lookups)
+    return found
+
 
 LOOKUPS: dict[str, tuple[Any, list[str]]] = {
     "exact": ({"title": "First"}, ["First"]),
@@ -322,6 +296,9 @@ METHODS: dict[str, tuple[Ask, Any]] = {
     "prefetch_related": (lambda get, posts: {p.title: sorted(t.name for t in p.tags.all()) for p in posts.prefetch_related("tags")}, {"First": ["blue", "red"], "second": ["red"], "Third": [], "": []}),
     "prefetch_related backwards": (lambda get, posts: [len(p.comments.all()) for p in posts.prefetch_related("comments__author").order_by("pk")], [2, 0, 1, 0]),
     "Prefetch": (lambda get, posts: [[c.text for c in p.good] for p in posts.order_by("pk").prefetch_related(Prefetch("comments", get("Comment").objects.filter(stars=5), to_attr="good"))], [["nice"], [], [], []]),
+    "prefetch_related_objects": (lambda get, posts: [[t.name for t in vars(p)["red"]] for p in prefetched(posts, Prefetch("tags", get("Tag").objects.filter(name="red"), to_attr="red"))], [["red"], ["red"], [], []]),
+    "db_manager": (lambda get, posts: titles(posts.db_manager("default").get_queryset()), ALL),
+    "serializable_value": (lambda get, posts: [posts.get(pk=3).serializable_value(name) for name in ("author", "title")], [2, "Third"]),
     "select_for_update": (lambda get, posts: titles(posts.select_for_update()), ALL),
     "annotate": (lambda get, posts: [p.more for p in posts.annotate(more=F("views") + 1).order_by("more")], [1, 2, 6, 8]),
     "annotate, filter": (lambda get, posts: titles(posts.annotate(more=F("views") * 2).filter(more__gte=10)), ["First", "second"]),

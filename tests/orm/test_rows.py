@@ -469,7 +469,16 @@ def test_what_a_model_tells(apps: Apps, get: Get) -> None:
         "post",
         "id",
     )
+    assert (meta.label_lower, meta.app_label, meta.object_name) == ("blog.post", "blog", "Post")
+    assert meta.managed and meta.ordering == ()
     assert [each.attname for each in meta.fields][:3] == ["id", "author_id", "title"]
+    assert meta.concrete_fields == meta.local_fields == meta.fields
+    review = get("Review")._meta
+    assert [each.name for each in review.local_fields] == ["post_ptr", "grade"]
+    assert review.concrete_fields == (*meta.fields, *review.local_fields)
+    assert [each.name for each in meta.many_to_many] == ["tags"]
+    assert meta.get_fields() == [*meta.fields, *meta.many_to_many]
+    assert [each.name for each in meta.fields if each.is_relation] == ["author"]
     assert meta.get_field("title").max_length == 50
     assert meta.get_field("author").related_model is get("Author")
     assert apps.get_model("blog.post") is get("Post")

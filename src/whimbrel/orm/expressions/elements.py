@@ -236,7 +236,7 @@ class JsonTextAt(JsonAt):
     templates = {
         "default": "jsonb_extract_path_text(CAST({0} AS JSONB), VARIADIC CAST(ARRAY[{1}] AS TEXT[]))",
         "sqlite": "(CASE WHEN json_type({0}, {1}) IN ('true', 'false') "
-        "THEN json_type({0}, {1}) ELSE json_extract({0}, {1}) END)",
+        "THEN json_type({0}, {1}) ELSE CAST(json_extract({0}, {1}) AS TEXT) END)",
     }
 
 
