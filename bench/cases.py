@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from databases import Databases
+from databases import Databases, Distant
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,8 @@ SHOW = "showmigrations"
 SCENARIOS = (NO_OP, EMPTY, LONG, MAKE, SHOW)
 
 WHIMBREL, ALEMBIC, DJANGO, FLOOR = "Whimbrel", "Alembic", "Django", "floor"
+#: Whimbrel as it was at some commit.
+BEFORE = "before"
 
 IMPORT = "import sqlalchemy"
 CONNECT = f"""\
@@ -70,13 +72,17 @@ class Tool:
     quickly_ready: tuple[tuple[str, ...], ...] = ()
 
 
-def tools(peers: Path) -> list[Tool]:
-    """The tools; ``peers``: where the programs of the peers are."""
-    own = str(Path(sys.executable).parent / "whimbrel")
-    return [_whimbrel(own), _alembic(str(peers / "alembic"), peers), _django(str(peers / "python"))]
+def tools(peers: Path, before: Path | None) -> list[Tool]:
+    """The tools. peers: where the programs of the peers are; before: a checkout of Whimbrel."""
+    own = [_whimbrel(WHIMBREL, HERE.parent)]
+    if before is not None:
+        own.append(_whimbrel(BEFORE, before))
+    return [*own, _alembic(str(peers / "alembic"), peers), _django(str(peers / "python"))]
 
 
-def _whimbrel(program: str) -> Tool:
+def _whimbrel(name: str, checkout: Path) -> Tool:
+    # Both start in the same way, so that they can be compared.
+    program = (sys.executable, str(HERE / "whimbrel_at.py"), str(checkout / "src"))
     words = {
         NO_OP: ("migrate",),
         EMPTY: ("migrate",),
@@ -84,7 +90,7 @@ def _whimbrel(program: str) -> Tool:
         MAKE: ("makemigrations", "--check"),
         SHOW: ("showmigrations",),
     }
-    return Tool(WHIMBREL, (program,), words, ready=((program, "migrate"),))
+    return Tool(name, program, words, ready=((*program, "migrate"),))
 
 
 def _alembic(program: str, peers: Path) -> Tool:
@@ -119,6 +125,8 @@ def _django(python: str) -> Tool:
 def cases_of(tool: Tool, project: Path, databases: Databases) -> Iterator[Case]:
     """What is measured of a tool on an engine."""
     for scenario, words in tool.words.items():
+        if isinstance(databases, Distant) and scenario != EMPTY:
+            continue
         command = (*tool.program, *words)
         fresh = scenario in (EMPTY, LONG)
         yield Case(scenario, databases.engine, tool.name, command, project, fresh)
@@ -126,7 +134,8 @@ def cases_of(tool: Tool, project: Path, databases: Databases) -> Iterator[Case]:
 
 def floors(project: Path, databases: Databases, ddl: dict[str, Path]) -> Iterator[Case]:
     """What no tool can be faster than. ``ddl``: for a scenario, the file with its statements."""
-    commands = {IMPORT: ("-c", IMPORT), NO_OP: ("-c", CONNECT)}
+    near = not isinstance(databases, Distant)
+    commands = {IMPORT: ("-c", IMPORT), NO_OP: ("-c", CONNECT)} if near else {}
     commands |= {scenario: (str(HERE / "floor.py"), str(file)) for scenario, file in ddl.items()}
     for scenario, words in commands.items():
         command = (sys.executable, *words)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
+
+from proxy import running_proxy
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
@@ -17,6 +19,9 @@ from servers import PostgresServer, running_postgresql
 # Alembic upgrades in one transaction, which holds a lock on whatever it has touched: with the
 # server's own 64, it runs out of room at 2,000 migrations.
 servers.SETTINGS["max_locks_per_transaction"] = "512"
+
+#: Seconds that a round trip takes more on the way to a distant server.
+DELAY = 0.001
 
 
 class Databases(Protocol):
@@ -54,10 +59,10 @@ class PostgreSQL:
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
-        self.numbers = itertools.count()
+        self.names = (f"bench_{number}" for number in itertools.count())
 
     def make(self) -> str:
-        name = f"bench_{next(self.numbers)}"
+        name = next(self.names)
         self.server.execute(f"CREATE DATABASE {name}")
         return self.server.url(name)
 
@@ -66,12 +71,30 @@ class PostgreSQL:
         self.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class Distant(PostgreSQL):
+    """Databases of one server, over a connection on which a round trip takes a millisecond more."""
+
+    engine = "PostgreSQL, 1 ms away"
+
+    def __init__(self, server: PostgresServer, directory: Path) -> None:
+        super().__init__(server)
+        self.directory = directory
+        self.names = (f"distant_{number}" for number in itertools.count())
+
+    def make(self) -> str:
+        return super().make().replace(str(self.server.directory), str(self.directory))
+
+
 @contextmanager
 def running(engines: list[str], directory: Path) -> Iterator[list[Databases]]:
-    """The engines of these names, in small letters: "sqlite", "postgresql"."""
+    """The engines of these names: "sqlite", "postgresql", "distant"."""
     found: list[Databases] = [SQLite(directory)] if "sqlite" in engines else []
-    if "postgresql" not in engines:
+    with ExitStack() as stack:
+        if {"postgresql", "distant"} & set(engines):
+            server = stack.enter_context(running_postgresql())
+        if "postgresql" in engines:
+            found.append(PostgreSQL(server))
+        if "distant" in engines:
+            proxy = running_proxy(server.directory, directory / "proxy", DELAY)
+            found.append(Distant(server, stack.enter_context(proxy)))
         yield found
-        return
-    with running_postgresql() as server:
-        yield [*found, PostgreSQL(server)]

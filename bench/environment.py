@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +32,20 @@ def peers() -> Path:
         _install(wanted)
         ready.write_text(stamp)
     return DIRECTORY / "bin"
+
+
+@contextmanager
+def checked_out(commit: str | None, directory: Path) -> Iterator[Path | None]:
+    """A commit of this repository in a directory, for as long as it is needed."""
+    if commit is None:
+        yield None
+        return
+    git = ("git", "-C", str(Path(__file__).parent))
+    _run(*git, "worktree", "add", "--quiet", "--detach", str(directory), commit)
+    try:
+        yield directory
+    finally:
+        _run(*git, "worktree", "remove", "--force", str(directory))
 
 
 def _install(requirements: list[str]) -> None:

@@ -18,6 +18,7 @@ from history import make_history
 
 WRITERS = {
     "whimbrel": whimbrel_project.write_project,
+    "before": whimbrel_project.write_project,
     "alembic": alembic_project.write_project,
     "django": django_project.write_project,
 }

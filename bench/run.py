@@ -44,13 +44,15 @@ def arguments() -> argparse.Namespace:
     add("--repeat", type=int, default=5, help="times that each command is run (default: 5)")
     add("--budget", type=float, default=60, help="seconds after which a command is not run again")
     add("--only", nargs="+", default=[], help="scenarios or tools, by a part of their names")
-    add("--engines", nargs="+", default=["sqlite", "postgresql"], help="sqlite, postgresql")
+    add("--engines", nargs="+", default=["sqlite", "postgresql", "distant"],
+        help="sqlite, postgresql, distant (PostgreSQL over a connection with a delay of 1 ms)")  # fmt: skip
     add("--skip-django-over", type=int, default=500, metavar="N",
         help="sizes at which Django is not migrated from empty (default: over 500)")  # fmt: skip
     add("--limit", type=float, default=300, metavar="SECONDS",
         help="a command that is expected to take longer is left out (default: 300)")  # fmt: skip
     add("--processor", action="store_true",
         help="count the client's processor time instead of the clock's: on a busy machine")  # fmt: skip
+    add("--before", metavar="COMMIT", help="measure Whimbrel of this commit beside it")
     add("--seed", type=int, default=1, help="of the histories (default: 1)")
     add("--keep", type=Path, help="directory to leave the projects in")
     add("--write", action="store_true", help="put the tables into bench/README.md")
@@ -64,9 +66,13 @@ def main() -> int:
     left_out: dict[int, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="whimbrel-bench-") as temporary:
         root = options.keep or Path(temporary)
-        with running(options.engines, Path(temporary)) as engines:
+        with (
+            running(options.engines, Path(temporary)) as engines,
+            environment.checked_out(options.before, Path(temporary, "before")) as before,
+        ):
+            known = tools(peers, before)
             for size in options.sizes:
-                bench = Bench(options, size, root / str(size), tools(peers), results)
+                bench = Bench(options, size, root / str(size), known, results)
                 results[size] = bench.measured(engines)
                 left_out[size] = list(bench.left_out)
                 keep(options, results, left_out)
@@ -131,9 +137,8 @@ class Bench:
 
     def wanted(self, case: Case) -> bool:
         names = (case.tool, case.scenario)
-        if self.options.only and not any(
-            part.lower() in name.lower() for part in self.options.only for name in names
-        ):
+        chosen = (part.lower() in name.lower() for part in self.options.only for name in names)
+        if self.options.only and not any(chosen):
             return False
         if self.takes_too_long(case):
             self.leave_out(case, "takes too long")
@@ -174,7 +179,8 @@ class Bench:
         """The DDL that Whimbrel sends for a case, in a file."""
         say(f"{self.size} recording {', '.join(case.key)}")
         file = self.root / f"{case.scenario}-{case.engine}.json".replace(" ", "-")
-        command = (sys.executable, str(HERE / "record.py"), str(file), *case.command[1:])
+        words = case.command[case.command.index("migrate") :]
+        command = (sys.executable, str(HERE / "record.py"), str(file), *words)
         self.samples(replace(case, command=command), databases)
         return file
 

@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from cases import ALEMBIC, DJANGO, FLOOR, IMPORT, SCENARIOS, WHIMBREL, Key
+from cases import (
+    ALEMBIC,
+    BEFORE,
+    DJANGO,
+    EMPTY,
+    FLOOR,
+    IMPORT,
+    LONG,
+    SCENARIOS,
+    WHIMBREL,
+    Key,
+)
 from measure import Sample
 
 #: What was measured of a history.
@@ -16,6 +27,7 @@ Samples: TypeAlias = Mapping[Key, Sample]
 #: The same, by the history's size.
 Results: TypeAlias = Mapping[int, Samples]
 
+TOOLS = (FLOOR, WHIMBREL, BEFORE, ALEMBIC, DJANGO)
 START, END = "<!-- results -->", "<!-- end of results -->"
 
 
@@ -45,23 +57,29 @@ def _size_table(found: Samples) -> str:
         for engine in dict.fromkeys(engine for _, engine, _ in found)
         for label, cells in _rows(found, scenario, engine)
     ]
-    return _markdown(["", "floor", WHIMBREL, ALEMBIC, DJANGO], rows)
+    columns = [tool for tool in TOOLS if tool != BEFORE or any(BEFORE in key for key in found)]
+    numbers = [0, *(1 + TOOLS.index(tool) for tool in columns)]
+    return _markdown(["", *columns], [[row[number] for number in numbers] for row in rows])
 
 
 def _rows(found: Samples, scenario: str, engine: str) -> Iterator[tuple[str, list[str]]]:
-    samples = {
-        tool: found.get((scenario, engine, tool)) for tool in (FLOOR, WHIMBREL, ALEMBIC, DJANGO)
-    }
+    samples = {tool: found.get((scenario, engine, tool)) for tool in TOOLS}
     if not any(samples.values()):
         return
     own = samples[WHIMBREL]
     yield f"{scenario}, {engine}", [_time(each, own) for each in samples.values()]
+    if scenario in (EMPTY, LONG):
+        yield "processor time of the client", [_processor(each, own) for each in samples.values()]
     if scenario != IMPORT:
         yield "peak memory", [_memory(each, own) for each in samples.values()]
 
 
 def _time(sample: Sample | None, own: Sample | None) -> str:
     return _cell(sample, own, lambda each: each.seconds, lambda seconds: f"{seconds:.2f} s")
+
+
+def _processor(sample: Sample | None, own: Sample | None) -> str:
+    return _cell(sample, own, lambda each: each.processor, lambda seconds: f"{seconds:.2f} s")
 
 
 def _memory(sample: Sample | None, own: Sample | None) -> str:
