@@ -10,7 +10,7 @@ import pytest
 from lawful import normal
 from whimbrel import migrations as m
 from whimbrel import models
-from whimbrel.history.squash.sameness import rows_after
+from whimbrel.history.squash.equivalence import rows_after
 from whimbrel.operations import Operation, replay
 from whimbrel.operations.identities import differing_identities, identities_needed
 from whimbrel.state.lowering import lower

@@ -22,7 +22,7 @@ from whimbrel.engines import engine_for
 from whimbrel.engines.base import Hazard
 from whimbrel.errors import UnsupportedError, WhimbrelError
 from whimbrel.schema.expressions import LOOKUPS
-from whimbrel.sources.declared import _OF_PYTHON
+from whimbrel.sources.declaration import _OF_PYTHON
 from whimbrel.state.difference import changes_between
 from whimbrel.state.fields import NOT_PROVIDED, Field
 from whimbrel.state.fields.relations import RelationField

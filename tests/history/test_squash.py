@@ -18,10 +18,10 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.history.squash import Squash, Squashed, squash
-from whimbrel.history.squash.pieces import pieces_of, squashed_name
-from whimbrel.history.squash.sameness import first_difference
-from whimbrel.history.squash.scopes import renamed, uses_of
-from whimbrel.history.squash.spans import Original, least
+from whimbrel.history.squash.equivalence import first_difference
+from whimbrel.history.squash.name_use import renamed, uses_of
+from whimbrel.history.squash.optimizer import Original, least
+from whimbrel.history.squash.segments import pieces_of, squashed_name
 from whimbrel.operations.base import Operation, replay
 from whimbrel.state.state_pair import StatePair
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from whimbrel import migrations, models
-from whimbrel.history.squash.spans import Original, least
+from whimbrel.history.squash.optimizer import Original, least
 from whimbrel.operations import Operation
 from whimbrel.operations.base import replay
 from whimbrel.state.state_pair import StatePair

@@ -24,7 +24,7 @@ from whimbrel.commands.squash import make_squash, write
 from whimbrel.config import Config, load_config
 from whimbrel.errors import UsageError, WhimbrelError
 from whimbrel.history.loader import load
-from whimbrel.history.squash.spans import Original, least
+from whimbrel.history.squash.optimizer import Original, least
 from whimbrel.history.writer import render_migration, write_migration
 from whimbrel.operations import Operation
 from whimbrel.operations.base import replay

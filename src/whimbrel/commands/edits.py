@@ -64,7 +64,7 @@ def refuse_edited(graph: Graph, record: Record) -> None:
 
 def _edit(node: Node, before: str | None) -> Edit:
     # Late, since nearly no run has an edited file.
-    from whimbrel.history.compared import differences
+    from whimbrel.history.source_diff import differences
 
     if before is None:
         return Edit(node, None, "what it did is not recorded, and cannot be compared")

@@ -12,15 +12,15 @@ from typing import Any
 
 from whimbrel.config import Config
 from whimbrel.errors import WriteError
-from whimbrel.history.digest import digest
-from whimbrel.history.edit import read_source
-from whimbrel.history.freezing import (
+from whimbrel.history.class_names import (
     Named,
     may_name_classes,
     named_classes,
     with_digests,
     with_frozen_types,
 )
+from whimbrel.history.digest import digest
+from whimbrel.history.file_edit import read_source
 from whimbrel.history.loader import History, load
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, module_of

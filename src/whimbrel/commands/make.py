@@ -19,8 +19,8 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History, load
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
-from whimbrel.history.pointing import after_all_that_pointed
-from whimbrel.history.sketch import render_sketch
+from whimbrel.history.referrers import after_all_that_pointed
+from whimbrel.history.template import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import dialect_of, engine_of_new

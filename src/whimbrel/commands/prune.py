@@ -13,7 +13,7 @@ from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError, NodeError, UsageError, place
-from whimbrel.history.edit import edited, with_dependencies, without_replaces
+from whimbrel.history.file_edit import edited, with_dependencies, without_replaces
 from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, label_of

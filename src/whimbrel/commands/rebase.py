@@ -15,8 +15,8 @@ from pathlib import Path
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError, QuestionError, place
 from whimbrel.history.branches import Branch, branches_of, fork_of
-from whimbrel.history.branches.line import Line, line_of, refuse_half_done, refuse_unfit
-from whimbrel.history.edit import edited, with_dependencies, with_dependency
+from whimbrel.history.branches.linear import Line, line_of, refuse_half_done, refuse_unfit
+from whimbrel.history.file_edit import edited, with_dependencies, with_dependency
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.writer import rewrite_migration, write_migration

@@ -105,7 +105,7 @@ class _Form:
         if getattr(function, "__module__", None) != self.module or function is None:
             return form
         # Late, since most migrations have none.
-        from whimbrel.history.bodies import body_of
+        from whimbrel.history.function_digest import body_of
 
         return {"code": [form, body_of(function)]}
 

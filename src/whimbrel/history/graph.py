@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from whimbrel.errors import ConflictError, CycleError, NodeError
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.history.replacing import Standing
+from whimbrel.history.replacements import Standing
 
 FIRST = "__first__"
 LATEST = "__latest__"

@@ -12,7 +12,7 @@ from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.history.replacing import Settled, Squashes
+from whimbrel.history.replacements import Settled, Squashes
 
 if TYPE_CHECKING:
     from whimbrel.state.state import State

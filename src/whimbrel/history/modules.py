@@ -350,6 +350,6 @@ def _is_pair(value: Any) -> bool:
 
 def _line_of_name(file: str, name: str) -> int | None:
     # Read anew, and only where something is wrong.
-    from whimbrel.history.lines import line_of_name
+    from whimbrel.history.line_numbers import line_of_name
 
     return line_of_name(file, name)

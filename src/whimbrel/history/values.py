@@ -22,9 +22,9 @@ from dataclasses import Field as DataclassField
 from typing import Any, TypeAlias
 
 from whimbrel.errors import WriteError
-from whimbrel.history import code
-from whimbrel.history.code import Atom, Code, Group, Joined, Prefixed
+from whimbrel.history import layout
 from whimbrel.history.imports import Imports
+from whimbrel.history.layout import Atom, Code, Group, Joined, Prefixed
 
 
 class Values:
@@ -64,7 +64,7 @@ class Values:
     ) -> Group:
         """A call, with arguments that are still to be written."""
         written = [self.write(value) for value in args]
-        return code.call(
+        return layout.call(
             name, written, [(key, self.named(key, each)) for key, each in (kwargs or {}).items()]
         )
 
@@ -93,7 +93,7 @@ def _constant(_: Values, value: object) -> Code:
 
 
 def _str(_: Values, value: str) -> Code:
-    return Atom(code.text(str.__str__(value)))
+    return Atom(layout.text(str.__str__(value)))
 
 
 def _int(_: Values, value: int) -> Code:
@@ -111,7 +111,7 @@ def _complex(self: Values, value: complex) -> Code:
 
 
 def _bytes(_: Values, value: bytes) -> Code:
-    return Atom(code.raw_bytes(value))
+    return Atom(layout.raw_bytes(value))
 
 
 def _bytearray(self: Values, value: bytearray) -> Code:
@@ -138,7 +138,7 @@ def _set(self: Values, value: set[Any] | frozenset[Any]) -> Code:
     written = _sorted(self, value)
     shown = Group("{", written, "}")
     if isinstance(value, frozenset):
-        return code.call("frozenset", [shown] if written else ())
+        return layout.call("frozenset", [shown] if written else ())
     return shown if written else Atom("set()")
 
 
@@ -147,7 +147,7 @@ def _sorted(self: Values, value: Iterable[Any]) -> tuple[Code, ...]:
     plain = list(value)
     if all(type(each) is str for each in plain) or all(type(each) is int for each in plain):
         return self.items(sorted(plain))
-    return tuple(sorted(self.items(plain), key=code.lay_out))
+    return tuple(sorted(self.items(plain), key=layout.lay_out))
 
 
 def _mapping(self: Values, value: Mapping[Any, Any]) -> Code:
@@ -156,7 +156,7 @@ def _mapping(self: Values, value: Mapping[Any, Any]) -> Code:
 
 
 def _pair(self: Values, key: Any, value: Any) -> Code:
-    shown = code.flat(self.write(key))
+    shown = layout.flat(self.write(key))
     if shown is None:
         raise WriteError(f"the key {key!r} of a dictionary is too long to be written")
     with self.inside(shown):
@@ -277,7 +277,7 @@ def _flags(self: Values, owner: str, value: enum.Flag) -> Code:
 
 
 def _member_name(owner: str, name: str) -> str:
-    return f"{owner}.{name}" if code.is_name(name) else f"{owner}[{code.text(name)}]"
+    return f"{owner}.{name}" if layout.is_name(name) else f"{owner}[{layout.text(name)}]"
 
 
 # -- what is imported ---------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def _union(self: Values, value: Any) -> Code:
 def _shown(self: Values, value: Any) -> str:
     if value is type(None):
         return "None"
-    return code.flat(self.write(value)) or ""
+    return layout.flat(self.write(value)) or ""
 
 
 # -- objects ------------------------------------------------------------------------------------

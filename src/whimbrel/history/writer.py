@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.errors import UsageError, WriteError, place
-from whimbrel.history.code import INDENT, WIDTH, Code, Group, lay_out
+from whimbrel.history.layout import INDENT, WIDTH, Code, Group, lay_out
 from whimbrel.history.node import Key
+from whimbrel.history.serializers import new_values
 from whimbrel.history.values import Values
-from whimbrel.history.words import new_values
 
 
 def render_migration(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.referrers import Reverse
 from whimbrel.sources.mapping import attribute
-from whimbrel.sources.relating import through_keys
+from whimbrel.sources.relationships import through_keys
 from whimbrel.state import naming
 from whimbrel.state.fields import BigAutoField, ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import CASCADE, RelationField

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from whimbrel.errors import MissingField, QueryAttributeError, QueryError
 from whimbrel.orm.apps import Apps
 from whimbrel.orm.referrers import Reverse, names_of, reverses
-from whimbrel.sources.declared import Info
+from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute
-from whimbrel.sources.relating import constrain
+from whimbrel.sources.relationships import constrain
 from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
 from whimbrel.state.model import Model
 

@@ -26,7 +26,7 @@ def read_models(
 
 
 def doubtful(config: Config, before: State, live: State) -> dict[str, str]:
-    """As `whimbrel.sources.forgotten.doubtful`."""
-    from whimbrel.sources.forgotten import doubtful
+    """As `whimbrel.sources.missing.doubtful`."""
+    from whimbrel.sources.missing import doubtful
 
     return doubtful(config, before, live)

@@ -17,7 +17,7 @@ from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.clauses import Words, clause
-from whimbrel.sources.declared import Info
+from whimbrel.sources.declaration import Info
 from whimbrel.sources.types import AnyType, build
 from whimbrel.state.fields import (
     ArrayField,

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy import event, orm
 
 from whimbrel.errors import ModelError, StateError
-from whimbrel.sources import declared, places
-from whimbrel.sources.completion import complete
-from whimbrel.sources.declared import Info
+from whimbrel.sources import declaration, locations
+from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute, default_of, map_class, table_of
-from whimbrel.sources.relating import Waiting, never_came, relate, relations
+from whimbrel.sources.relationships import Waiting, never_came, relate, relations
+from whimbrel.sources.table_events import complete
 from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
@@ -45,7 +45,7 @@ class Model:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._meta = declared.read(cls, places.here())
+        cls._meta = declaration.read(cls, locations.here())
         if not cls._meta.abstract:
             _declare(cls._meta)
 

@@ -13,10 +13,10 @@ from sqlalchemy import orm
 
 from whimbrel.bytecode import importing
 from whimbrel.errors import ConfigError, ModelError, StateError, WhimbrelError
-from whimbrel.sources import places
+from whimbrel.sources import locations
 from whimbrel.sources.names import Named, fields_of, mappers_of, model_names
-from whimbrel.sources.tables import declaration
-from whimbrel.sources.unsaid import refuse_lone_sequences
+from whimbrel.sources.table_reader import declaration
+from whimbrel.sources.unsupported import refuse_lone_sequences
 from whimbrel.state.state import State
 
 
@@ -81,7 +81,7 @@ def name_tables(
 
 def _place(table: sa.Table, mappers: list[orm.Mapper[Any]], where: str) -> str:
     if mappers:
-        return places.of_class(mappers[0].class_)
+        return locations.of_class(mappers[0].class_)
     return f"Table {str(table.name)!r} in {where}" if where else f"Table {str(table.name)!r}"
 
 
@@ -137,7 +137,7 @@ def import_module(name: str, root: Path, place: str) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except WhimbrelError as error:
-        error.place = error.place or places.of_error(error, root)
+        error.place = error.place or locations.of_error(error, root)
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
@@ -154,7 +154,7 @@ def import_module(name: str, root: Path, place: str) -> ModuleType:
 def _broken(name: str, error: BaseException, root: Path) -> ConfigError:
     return ConfigError(
         f"{name} does not import: {type(error).__name__}: {error}",
-        place=places.of_error(error, root) or name,
+        place=locations.of_error(error, root) or name,
         hint=f"Mend it, or install what it needs; `python -c 'import {name}'` must work.",
     )
 

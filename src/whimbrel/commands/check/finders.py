@@ -12,7 +12,7 @@ from whimbrel.commands.renamed import advice, said
 from whimbrel.errors import QuestionError, WhimbrelError
 from whimbrel.findings import Finding, Level, finding_of, split_place
 from whimbrel.history.graph import FIRST, LATEST, did_you_mean
-from whimbrel.history.lines import lines_of_operations
+from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.node import Key, Node, label_of
 
 if TYPE_CHECKING:

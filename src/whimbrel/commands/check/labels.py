@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.errors import WhimbrelError
 from whimbrel.findings import Finding
-from whimbrel.history.lines import lines_of_operations
+from whimbrel.history.line_numbers import lines_of_operations
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from whimbrel.history.branches.collisions import Act, collisions_between
-from whimbrel.history.branches.orders import Unfit, replayed, what_order_decides
-from whimbrel.history.branches.touches import is_opaque, touched_by
+from whimbrel.history.branches.commutation import Unfit, replayed, what_order_decides
+from whimbrel.history.branches.effects import is_opaque, touched_by
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node

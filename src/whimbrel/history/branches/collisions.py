@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from whimbrel.history.branches.touches import Touch
+from whimbrel.history.branches.effects import Touch
 from whimbrel.history.node import Node
 
 #: What is done to a field that no second one may do to it.

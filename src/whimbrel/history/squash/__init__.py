@@ -14,8 +14,12 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.history.replacing import Squashes
-from whimbrel.history.squash.pieces import (
+from whimbrel.history.replacements import Squashes
+from whimbrel.history.squash.equivalence import first_difference
+from whimbrel.history.squash.file_source import Source
+from whimbrel.history.squash.optimizer import Original, as_they_are, least
+from whimbrel.history.squash.rendering import Head, assert_same, render
+from whimbrel.history.squash.segments import (
     Cut,
     Piece,
     is_atomic,
@@ -24,10 +28,6 @@ from whimbrel.history.squash.pieces import (
     run_between,
     squashed_name,
 )
-from whimbrel.history.squash.sameness import first_difference
-from whimbrel.history.squash.sources import Source
-from whimbrel.history.squash.spans import Original, as_they_are, least
-from whimbrel.history.squash.text import Head, assert_same, render
 from whimbrel.operations.base import Operation, replay
 from whimbrel.state.state_pair import StatePair
 

@@ -12,7 +12,7 @@ from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.referrers import names_of
 from whimbrel.orm.runtime.descriptors import Forward, Objects, ReverseOne, ToMany
 from whimbrel.orm.runtime.historical_model import HistoricalModel, load_missing
-from whimbrel.sources.declared import Info
+from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
 from whimbrel.state.columns import column_types

@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta
-from whimbrel.sources.relating import Waiting, relate
+from whimbrel.sources.relationships import Waiting, relate
 
 
 def relate_to_sqlalchemy(meta: Meta, name: str) -> None:

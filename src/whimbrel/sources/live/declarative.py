@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.history import code
-from whimbrel.history.code import INDENT, Atom, Code, Group, lay_out
-from whimbrel.history.words import new_values
+from whimbrel.history import layout
+from whimbrel.history.layout import INDENT, Atom, Code, Group, lay_out
+from whimbrel.history.serializers import new_values
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
 from whimbrel.schema.order import by_dependency
 from whimbrel.schema.table import (
@@ -34,7 +34,7 @@ from whimbrel.schema.table import (
 )
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.expressions import spelled as spelled_clause
-from whimbrel.sources.live.kinds import simplest
+from whimbrel.sources.live.field_inference import simplest
 from whimbrel.sources.live.names import class_name, field_name
 from whimbrel.sources.types import build
 
@@ -113,7 +113,7 @@ class _TableText:
         self.module.orm |= {"Mapped", "mapped_column"}
         lines = [
             f"class {self.module.names[self.table.at]}(Base):",
-            f"    __tablename__ = {code.text(self.table.name)}",
+            f"    __tablename__ = {layout.text(self.table.name)}",
         ]
         body = [self._attribute(column) for column in self.table.columns]
         arguments = self._arguments()
@@ -125,12 +125,19 @@ class _TableText:
         """A table without a class."""
         name = field_name(self.table.name, False, ())
         columns = [
-            code.call(self._sa("Column"), *self._column(column, column.name, nullable=True))
+            layout.call(self._sa("Column"), *self._column(column, column.name, nullable=True))
             for column in self.table.columns
         ]
-        args = [Atom(code.text(self.table.name)), Atom("Base.metadata"), *columns, *self._parts({})]
+        args = [
+            Atom(layout.text(self.table.name)),
+            Atom("Base.metadata"),
+            *columns,
+            *self._parts({}),
+        ]
         options = [(key, self.values.named(key, value)) for key, value in self._options().items()]
-        return f"{name} = {lay_out(code.call(self._sa('Table'), args, options), 0, len(name) + 3)}"
+        return (
+            f"{name} = {lay_out(layout.call(self._sa('Table'), args, options), 0, len(name) + 3)}"
+        )
 
     def _sa(self, name: str) -> str:
         return self.values.imports.path(f"sqlalchemy:{name}")
@@ -142,7 +149,9 @@ class _TableText:
         args, kwargs = self._column(column, name, nullable=False)
         annotation = self._annotation(column)
         head = f"    {name}: Mapped[{annotation}] = "
-        return head + lay_out(code.call("mapped_column", args, kwargs), INDENT, len(head) - INDENT)
+        return head + lay_out(
+            layout.call("mapped_column", args, kwargs), INDENT, len(head) - INDENT
+        )
 
     def _annotation(self, column: Column) -> str:
         kind = _python_type(column.type)
@@ -333,7 +342,7 @@ class _TableText:
         if exclude.where is not None:
             said.append(("where", self._words(exclude.where)))
         path = self.values.imports.path("sqlalchemy.dialects.postgresql:ExcludeConstraint")
-        return code.call(path, elements, said)
+        return layout.call(path, elements, said)
 
     def _element(self, of: str | SQL) -> Code:
         if isinstance(of, str):
@@ -362,21 +371,21 @@ class _TableText:
         given = [(key, self.values.write(value)) for key, value in said.items() if value]
         if index.where is not None:
             given.append((f"{self.module.dialect}_where", self._words(index.where)))
-        return code.call(self._sa("Index"), [self.values.write(index.name), *parts], given)
+        return layout.call(self._sa("Index"), [self.values.write(index.name), *parts], given)
 
     def _index_part(
         self, part: Any, number: int, attributes: Mapping[str, str]
     ) -> tuple[Code, str]:
         """An element of an index, and the key under which its operator class is given."""
         label = f"part_{number}"
-        labelled = f".label({code.text(label)})" if part.opclass else ""
+        labelled = f".label({layout.text(label)})" if part.opclass else ""
         if isinstance(part.of, SQL):
-            words = code.text(part.of.on(self.module.dialect))
+            words = layout.text(part.of.on(self.module.dialect))
             said = f"{self._sa('literal_column')}({words})"
         elif not (part.descending or part.nulls or part.collation):
             return self.values.write(part.of), part.of
         else:
-            said = attributes.get(part.of) or f"{self._sa('column')}({code.text(part.of)})"
+            said = attributes.get(part.of) or f"{self._sa('column')}({layout.text(part.of)})"
         return Atom(f"{said}{_direction(part)}{labelled}"), label
 
 
@@ -393,7 +402,7 @@ def _literal(value: Any) -> Any:
 
 def _direction(part: Any) -> str:
     return (
-        (f".collate({code.text(part.collation)})" if part.collation else "")
+        (f".collate({layout.text(part.collation)})" if part.collation else "")
         + (".desc()" if part.descending else "")
         + (f".nulls_{part.nulls}()" if part.nulls else "")
     )

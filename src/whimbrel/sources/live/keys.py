@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from whimbrel.schema.table import Column, ForeignKey
-from whimbrel.sources.live.kinds import options_of
-from whimbrel.sources.live.naming import Place, Places, follows
-from whimbrel.sources.live.parts import on_delete_of
+from whimbrel.sources.live.constraints import on_delete_of
+from whimbrel.sources.live.field_inference import options_of
+from whimbrel.sources.live.renaming import Place, Places, follows
 from whimbrel.state.fields import Field, OneToOneField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 

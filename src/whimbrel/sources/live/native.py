@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from whimbrel.history.code import INDENT, WIDTH, Code, lay_out
+from whimbrel.history.layout import INDENT, WIDTH, Code, lay_out
+from whimbrel.history.serializers import new_values
 from whimbrel.history.values import Values
-from whimbrel.history.words import new_values
 from whimbrel.sources.live.accessors import related_names
 from whimbrel.state.fields import Field
 from whimbrel.state.fields.relations import RelationField

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from whimbrel.errors import WriteError
-from whimbrel.history.code import text as quoted
+from whimbrel.history.layout import text as quoted
 from whimbrel.history.node import Key
 
 Pairs: TypeAlias = dict[str, list[Key]]

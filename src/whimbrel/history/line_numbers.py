@@ -23,7 +23,7 @@ def line_of_name(file: str, name: str) -> int | None:
 def lines_of_operations(file: str, number: int) -> list[int | None]:
     """The line on which each of a file's operations begins, where it can be told."""
     # Late, since it is for findings alone.
-    from whimbrel.history.compared import operations_of
+    from whimbrel.history.source_diff import operations_of
 
     try:
         found = operations_of(ast.parse(Path(file).read_bytes()))

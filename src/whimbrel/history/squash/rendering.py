@@ -12,16 +12,16 @@ from pathlib import Path
 
 from whimbrel.errors import StateError, WriteError
 from whimbrel.history.cache import Found
-from whimbrel.history.code import Atom, Code
+from whimbrel.history.layout import Atom, Code
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import broken, compiled, migration_in, registered
 from whimbrel.history.node import Key
-from whimbrel.history.squash.carrying import Carrier, CarryingImports, Meaning
-from whimbrel.history.squash.sameness import first_difference
-from whimbrel.history.squash.sources import BY_HAND, Source
-from whimbrel.history.squash.spans import Original
+from whimbrel.history.serializers import new_values
+from whimbrel.history.squash.equivalence import first_difference
+from whimbrel.history.squash.file_source import BY_HAND, Source
+from whimbrel.history.squash.optimizer import Original
+from whimbrel.history.squash.transfer import Carrier, CarryingImports, Meaning
 from whimbrel.history.values import Values
-from whimbrel.history.words import new_values
 from whimbrel.history.writer import render_migration
 from whimbrel.operations.base import Operation, replay
 from whimbrel.state.state import State

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from whimbrel.history import code
-from whimbrel.history.code import Atom, Chained, Code, Group, Joined, Prefixed
+from whimbrel.history import layout
+from whimbrel.history.layout import Atom, Chained, Code, Group, Joined, Prefixed
 from whimbrel.history.values import Values, Writer, is_default
 from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation
@@ -51,7 +51,7 @@ def _operation(self: Values, value: Operation) -> Code:
     )
     with self.inside(value.describe()):
         written = [self.write(each) for each in args]
-        return code.call(
+        return layout.call(
             head, written, [(key, _argument(self, key, each)) for key, each in kwargs.items()]
         )
 
@@ -122,7 +122,7 @@ def _column_type(self: Values, value: ColumnType) -> Code:
     variants = value.variants if isinstance(value, Type) else ()
     if not variants:
         return plain
-    calls = [code.call(".with_variant", self.items((of, dialect))) for dialect, of in variants]
+    calls = [layout.call(".with_variant", self.items((of, dialect))) for dialect, of in variants]
     return Chained(plain, tuple(calls))
 
 

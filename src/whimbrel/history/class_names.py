@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from whimbrel.history.edit import _File, _line_break, _line_start
+from whimbrel.history.file_edit import _File, _line_break, _line_start
 from whimbrel.history.imports import is_standard
 from whimbrel.history.writer import source_of
 from whimbrel.schema.foreign import is_foreign_class

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
-from whimbrel.history.squash.sameness import first_difference
+from whimbrel.history.squash.equivalence import first_difference
 from whimbrel.state.difference import changes_between
 from whimbrel.state.state_pair import StatePair
 

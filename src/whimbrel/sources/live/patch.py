@@ -16,10 +16,12 @@ from whimbrel.schema.table import (
     Schema,
     Table,
 )
-from whimbrel.sources.live.altering import changed, without_check
+from whimbrel.sources.live.constraints import beside_others, with_parts
+from whimbrel.sources.live.field_inference import field_of
+from whimbrel.sources.live.field_patch import changed, without_check
+from whimbrel.sources.live.fresh import with_models_of
 from whimbrel.sources.live.keys import key_field
-from whimbrel.sources.live.kinds import field_of
-from whimbrel.sources.live.naming import (
+from whimbrel.sources.live.renaming import (
     Place,
     Places,
     fields_of,
@@ -27,8 +29,6 @@ from whimbrel.sources.live.naming import (
     places_of,
     places_of_models,
 )
-from whimbrel.sources.live.parts import beside_others, with_parts
-from whimbrel.sources.live.reading import with_models_of
 from whimbrel.state.enums import born_labels
 from whimbrel.state.fields import Field, ManyToManyField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField

@@ -11,7 +11,7 @@ from sqlalchemy.sql import operators
 
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import IndexPart
-from whimbrel.sources.columns import name_of
+from whimbrel.sources.column_reader import name_of
 from whimbrel.sources.expressions import condition_on, dialects_of, spelled
 from whimbrel.sources.names import Named
 from whimbrel.state.options import Index

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, TypeAlias
 from whimbrel.errors import WriteError
 from whimbrel.history.imports import Imports, is_standard
 from whimbrel.history.node import Key
-from whimbrel.history.squash.scopes import renamed, uses_of
-from whimbrel.history.squash.sources import PLAIN, Source
-from whimbrel.history.squash.spans import Original
+from whimbrel.history.squash.file_source import PLAIN, Source
+from whimbrel.history.squash.name_use import renamed, uses_of
+from whimbrel.history.squash.optimizer import Original
 
 _MODULE_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__package__"}
 

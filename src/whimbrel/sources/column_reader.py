@@ -15,7 +15,7 @@ from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe_call
 from whimbrel.sources.expressions import dialect_of, dialects_of, spelled
 from whimbrel.sources.names import Named
-from whimbrel.sources.unsaid import sequence_of
+from whimbrel.sources.unsupported import sequence_of
 from whimbrel.state.fields import (
     CASCADE,
     DO_NOTHING,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from whimbrel.schema.table import Column, ForeignKey, Name, Table
 from whimbrel.schema.types import ColumnType
-from whimbrel.sources.live.kinds import same_type
+from whimbrel.sources.live.field_inference import same_type
 from whimbrel.sources.live.names import class_name, field_name
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.lowering import tables_of

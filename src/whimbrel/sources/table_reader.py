@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from whimbrel.errors import ModelError
 from whimbrel.schema.foreign import DIALECTS
 from whimbrel.schema.types import enum_types
-from whimbrel.sources.columns import (
+from whimbrel.sources.column_reader import (
     Tables,
     deferrable,
     field_of,
@@ -22,10 +22,10 @@ from whimbrel.sources.columns import (
     type_of,
 )
 from whimbrel.sources.expressions import dialects_of, made_on, spelled
-from whimbrel.sources.indexes import expression_of, index_of
+from whimbrel.sources.index_reader import expression_of, index_of
 from whimbrel.sources.managed import said_of
 from whimbrel.sources.names import Named
-from whimbrel.sources.unsaid import is_not_valid, is_unlogged, refuse_unsaid
+from whimbrel.sources.unsupported import is_not_valid, is_unlogged, refuse_unsaid
 from whimbrel.state.fields import Field
 from whimbrel.state.options import (
     CheckConstraint,

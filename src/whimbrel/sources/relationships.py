@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from whimbrel.errors import ModelError
-from whimbrel.sources.declared import Info
+from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute
 from whimbrel.state import naming
 from whimbrel.state.fields import ForeignKey, ManyToManyField

@@ -21,10 +21,10 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.table import Sequence as SequenceValue
+from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, with_parts
+from whimbrel.sources.live.field_inference import field_of, is_number
 from whimbrel.sources.live.keys import key_field
-from whimbrel.sources.live.kinds import field_of, is_number
-from whimbrel.sources.live.naming import Place, Places, places_of, places_of_models
-from whimbrel.sources.live.parts import is_plain_index, is_plain_unique, with_parts
+from whimbrel.sources.live.renaming import Place, Places, places_of, places_of_models
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
 from whimbrel.state.options import schema_beside

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import TypeAlias
 
-from whimbrel.history.bodies import definitions, used_by
+from whimbrel.history.function_digest import definitions, used_by
 
 #: Longer expressions are broken, one argument to a line.
 WIDTH = 88

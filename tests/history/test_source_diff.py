@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from whimbrel.history.compared import LONGEST, differences
+from whimbrel.history.source_diff import LONGEST, differences
 
 FILE = """from whimbrel import migrations, models
 {above}

@@ -6,7 +6,7 @@ from typing import Any
 
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column
-from whimbrel.sources.live.kinds import default_of, field_of
+from whimbrel.sources.live.field_inference import default_of, field_of
 from whimbrel.state.enums import born_labels
 from whimbrel.state.fields import (
     NOT_PROVIDED,

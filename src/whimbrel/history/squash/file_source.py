@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias
 from whimbrel.errors import WriteError, place
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
-from whimbrel.history.squash.scopes import uses_of
+from whimbrel.history.squash.name_use import uses_of
 
 Import: TypeAlias = ast.Import | ast.ImportFrom
 #: Statements of one line, mostly.

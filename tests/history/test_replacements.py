@@ -9,7 +9,7 @@ import pytest
 from whimbrel.errors import CycleError, HistoryError, NodeError, WhimbrelError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, Node
-from whimbrel.history.replacing import Squashes
+from whimbrel.history.replacements import Squashes
 
 pytestmark = pytest.mark.reduced
 

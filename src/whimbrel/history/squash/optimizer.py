@@ -14,7 +14,7 @@ from whimbrel.detect import detect
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.node import Key
 from whimbrel.history.squash.answers import Identities
-from whimbrel.history.squash.sameness import first_difference, given_to_rows, keeps_rows
+from whimbrel.history.squash.equivalence import first_difference, given_to_rows, keeps_rows
 from whimbrel.operations.base import Operation, replay
 from whimbrel.operations.identities import identities_needed
 from whimbrel.operations.special import RunSQL

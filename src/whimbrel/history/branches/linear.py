@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from whimbrel.errors import CollisionError, HistoryError
 from whimbrel.history.branches import Branch, Fork
-from whimbrel.history.branches.orders import Unfit, replayed
+from whimbrel.history.branches.commutation import Unfit, replayed
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import next_number

@@ -9,7 +9,7 @@ import pytest
 
 from history.projects import history, migration, model, write
 from whimbrel.errors import WriteError
-from whimbrel.history.edit import (
+from whimbrel.history.file_edit import (
     edited,
     with_dependencies,
     with_dependency,

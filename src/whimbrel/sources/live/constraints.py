@@ -16,7 +16,7 @@ from whimbrel.schema.table import (
     PrimaryKey,
     Unique,
 )
-from whimbrel.sources.live.naming import Place, Places
+from whimbrel.sources.live.renaming import Place, Places
 from whimbrel.state import options
 from whimbrel.state.fields import DO_NOTHING, OnDelete
 from whimbrel.state.model import Model
