@@ -25,6 +25,6 @@ def apps_at(
     alias. Nothing is built before a model is asked for.
     """
     from whimbrel.orm.apps import Apps
-    from whimbrel.orm.runtime.class_builder import build
+    from whimbrel.orm.runtime.class_builder import build_class
 
-    return Apps(state, connection, alias, others, build)
+    return Apps(state, connection, alias, others, build_class)

@@ -39,7 +39,7 @@ class Apps:
         self.metadata = sa.MetaData()
         self.registry = orm.registry(metadata=self.metadata)
         self._built: dict[str, type[Any]] = {}
-        self._between: dict[str, Model] = {}
+        self._link_models: dict[str, Model] = {}
 
     @property
     def connection(self) -> Connection:
@@ -64,12 +64,12 @@ class Apps:
                 hint='Models are called "app.Model": apps.get_model("blog", "BlogPost").',
             )
         label = app_label if model_name is None else f"{app_label}.{model_name}"
-        return self.built(label)
+        return self.model_class(label)
 
     def get_models(self, app_label: str | None = None) -> list[type[Any]]:
         """All models of this point of history, or those of one app; this builds them."""
         return [
-            self.built(model.label)
+            self.model_class(model.label)
             for model in self.state
             if app_label is None or model.app == app_label
         ]
@@ -81,7 +81,7 @@ class Apps:
     def get_app_config(self, app_label: str) -> AppConfig:
         """One app. Raises `MissingModel`."""
         if not self.is_installed(app_label):
-            raise self._unknown(app_label)
+            raise self._missing_error(app_label)
         return AppConfig(self, app_label)
 
     def is_installed(self, app_label: str) -> bool:
@@ -96,32 +96,32 @@ class Apps:
 
     # -- building
 
-    def built(self, label: str) -> type[Any]:
+    def model_class(self, label: str) -> type[Any]:
         """The class of a label, which is built now if it was not before. Raises `MissingModel`."""
         key = label.lower()
         found = self._built.get(key)
         if found is None:
-            found = self._build(self, self.model(label))
+            found = self._build(self, self.find_model(label))
             self._built[key] = found
             self._join_to_others(found._meta)
             # Instances are made outside of SQLAlchemy's queries, which would see to it.
             self.registry.configure()
         return found
 
-    def model(self, label: str) -> Model:
+    def find_model(self, label: str) -> Model:
         """The model as a value: of the state, or that of a table between two. Raises `MissingModel`."""
-        found = self.state.find(label) or self._between.get(label.lower())
+        found = self.state.find(label) or self._link_models.get(label.lower())
         if found is None:
-            raise self._unknown(label)
+            raise self._missing_error(label)
         return found
 
-    def known(self) -> dict[str, Any]:
+    def built_infos(self) -> dict[str, Any]:
         """What was built so far, by label in small letters."""
         return {label: model._meta.info for label, model in self._built.items()}
 
-    def put_between(self, model: Model) -> None:
+    def add_link_model(self, model: Model) -> None:
         """Make known the model of a many-to-many field's own table."""
-        self._between.setdefault(model.label.lower(), model)
+        self._link_models.setdefault(model.label.lower(), model)
 
     def _join_to_others(self, new: Any) -> None:
         """Foreign keys between the tables that there are by now: ``select(A).join(B)`` wants them."""
@@ -132,7 +132,7 @@ class Apps:
 
     # -- what is not there
 
-    def _unknown(self, label: str) -> MissingModel:
+    def _missing_error(self, label: str) -> MissingModel:
         app, _, name = label.partition(".")
         there = [model.name for model in self.state.of_app(app)]
         apps = sorted({model.app for model in self.state})
@@ -145,10 +145,12 @@ class Apps:
             )
         return MissingModel(
             f"there is no model {label} at this point of history",
-            hint=" ".join([*self._nearest(label, name, there), f"{app} has: {', '.join(there)}."]),
+            hint=" ".join(
+                [*self._suggestions(label, name, there), f"{app} has: {', '.join(there)}."]
+            ),
         )
 
-    def _nearest(self, label: str, name: str, there: list[str]) -> Iterator[str]:
+    def _suggestions(self, label: str, name: str, there: list[str]) -> Iterator[str]:
         elsewhere = [model.label for model in self.state if model.name.lower() == name.lower()]
         by_name = {each.lower(): each for each in there}
         near = difflib.get_close_matches(name.lower(), by_name, n=1)

@@ -16,7 +16,7 @@ from whimbrel.state.options import Options
 
 
 @dataclass(frozen=True, eq=False)
-class Between:
+class Through:
     """The model between two: ``near`` and ``far`` are the attributes of its keys to them."""
 
     meta: Meta
@@ -43,7 +43,7 @@ class Hop:
     owner: Meta
     field_name: str
     field: RelationField
-    between: Between | None = None
+    through: Through | None = None
 
 
 def find_hop(meta: Meta, name: str) -> Hop | None:
@@ -85,7 +85,7 @@ def _by_query_name(meta: Meta, name: str) -> Reverse | None:
 
 def _along_key(here: Meta, name: str, field: ForeignKey) -> Hop:
     target = meta_of(here.apps, field.to)
-    remote = target.pointed_at(field.to_field)
+    remote = target.target_field(field.to_field)
     return Hop(
         name=name,
         source=here,
@@ -120,7 +120,7 @@ def _against_key(here: Meta, owner: Meta, reverse: Reverse) -> Hop:
 
 def _against_many_to_many(here: Meta, owner: Meta, reverse: Reverse) -> Hop:
     assert isinstance(reverse.field, ManyToManyField)
-    between = _between(owner, reverse.field_name, reverse.field, here)
+    through = _find_through(owner, reverse.field_name, reverse.field, here)
     return Hop(
         name=reverse.accessor,
         source=here,
@@ -133,7 +133,7 @@ def _against_many_to_many(here: Meta, owner: Meta, reverse: Reverse) -> Hop:
         owner=owner,
         field_name=reverse.field_name,
         field=reverse.field,
-        between=Between(between.meta, between.far, between.near),
+        through=Through(through.meta, through.far, through.near),
     )
 
 
@@ -151,27 +151,27 @@ def _along_many_to_many(here: Meta, name: str, field: ManyToManyField) -> Hop:
         owner=here,
         field_name=name,
         field=field,
-        between=_between(here, name, field, target),
+        through=_find_through(here, name, field, target),
     )
 
 
 # -- the table between two
 
 
-def _between(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Between:
+def _find_through(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Through:
     if field.through:
         through = meta_of(owner.apps, field.through)
         near, far = through_keys(owner.info, name, field, target.info, through.info)
-        return Between(through, f"{near}_id", f"{far}_id")
-    value = _own_table(owner, name, field, target)
-    owner.apps.put_between(value)
+        return Through(through, f"{near}_id", f"{far}_id")
+    value = _make_link_model(owner, name, field, target)
+    owner.apps.add_link_model(value)
     near, far = (each.name for each in value.fields[1:])
     meta = meta_of(owner.apps, value.label)
     meta.table.info["whimbrel_between"] = True
-    return Between(meta, f"{near}_id", f"{far}_id")
+    return Through(meta, f"{near}_id", f"{far}_id")
 
 
-def _own_table(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Model:
+def _make_link_model(owner: Meta, name: str, field: ManyToManyField, target: Meta) -> Model:
     """The model of a many-to-many field's own table, as lowering makes it."""
     key = f"{owner.value.key}.{name}.through"
     columns = naming.through_columns(owner.value.name, target.value.name)

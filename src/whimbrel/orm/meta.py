@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from whimbrel.errors import MissingField, QueryAttributeError, QueryError
 from whimbrel.orm.apps import Apps
-from whimbrel.orm.referrers import Reverse, names_of, reverses
+from whimbrel.orm.referrers import Reverse, find_reverses, python_names
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute
 from whimbrel.sources.relationships import constrain
@@ -45,7 +45,7 @@ class BoundField:
     @property
     def related_model(self) -> type[Any] | None:
         """The model that it points at."""
-        return self.meta.apps.built(self.field.relation) if self.field.relation else None
+        return self.meta.apps.model_class(self.field.relation) if self.field.relation else None
 
     @property
     def is_relation(self) -> bool:
@@ -204,7 +204,7 @@ class Meta:
 
     def get_field(self, field_name: str) -> BoundField:
         """The field of a name. Raises `MissingField`, naming those that there are."""
-        found = self.by_name.get(field_name) or next(
+        found = self.fields_by_name.get(field_name) or next(
             (each for each in self.many_to_many if each.name == field_name), None
         )
         if found is None:
@@ -212,7 +212,7 @@ class Meta:
         return found
 
     @cached_property
-    def by_name(self) -> dict[str, BoundField]:
+    def fields_by_name(self) -> dict[str, BoundField]:
         """Fields with columns by their names, by those of their attributes, and "pk"."""
         found = {each.attname: each for each in self.fields}
         found.update({each.name: each for each in self.fields})
@@ -226,9 +226,9 @@ class Meta:
         own = {each.name: each for each in self.own_fields}
         return tuple(own[name] for name in self.info.primary_key)
 
-    def pointed_at(self, to_field: str | None) -> BoundField:
+    def target_field(self, to_field: str | None) -> BoundField:
         """The field that a key points at."""
-        return self.by_name[names_of(self.value)[to_field]] if to_field else self.pk
+        return self.fields_by_name[python_names(self.value)[to_field]] if to_field else self.pk
 
     @property
     def pk(self) -> BoundField:
@@ -241,7 +241,7 @@ class Meta:
         return self.primary_key[0]
 
     @cached_property
-    def no_other_side(self) -> type[Exception]:
+    def missing_related_error(self) -> type[Exception]:
         """The error of a relation that leads to no row of this model."""
         bases = (self.model.DoesNotExist, AttributeError)
         return type("RelatedObjectDoesNotExist", bases, {"__module__": self.model.__module__})
@@ -270,16 +270,16 @@ class Meta:
     def reverses(self) -> dict[str, Reverse]:
         """How others point at it, by the name of the accessor. Nothing is built for it."""
         taken = {*self.info.fields, *(each.attname for each in self.own_fields)}
-        return reverses(self.apps.state, self.value, taken)
+        return find_reverses(self.apps.state, self.value, taken)
 
-    def names(self) -> list[str]:
+    def lookup_names(self) -> list[str]:
         """What a lookup may begin with."""
         reverse = [each.query_name for meta in self.lineage for each in meta.reverses.values()]
         return list(dict.fromkeys([*(each.name for each in self.get_fields()), *reverse]))
 
     def unknown_field(self, name: str, more: Iterator[str] | tuple[str, ...] = ()) -> MissingField:
         """The error for a name that is neither a field nor a relation."""
-        there = [*self.names(), *more]
+        there = [*self.lookup_names(), *more]
         near = difflib.get_close_matches(name, there, n=1)
         listed = f"It has: {', '.join(there)}."
         return MissingField(
@@ -297,11 +297,11 @@ class Meta:
             if not isinstance(field, ForeignKey) or field.to.lower() != other.label_lower:
                 continue
             if field.db_constraint and (field.to_field or len(other.primary_key) == 1):
-                remote = other.pointed_at(field.to_field).table_column
+                remote = other.target_field(field.to_field).table_column
                 constrain(self.table, each.name, field, remote)
 
 
 def meta_of(apps: Apps, label: str) -> Meta:
     """The ``_meta`` of a label's class, which is built now if it was not before."""
-    meta: Meta = apps.built(label)._meta
+    meta: Meta = apps.model_class(label)._meta
     return meta

@@ -27,7 +27,7 @@ class Reverse:
         return not (isinstance(self.field, ForeignKey) and self.field.unique)
 
 
-def names_of(model: Model) -> dict[str, str]:
+def python_names(model: Model) -> dict[str, str]:
     """What fields are called in Python: a key that was born as its column is so without "_id".
 
     Models read from SQLAlchemy have a field "author_id" of the column "author_id": an instance
@@ -36,12 +36,12 @@ def names_of(model: Model) -> dict[str, str]:
     found: dict[str, str] | None = model.__dict__.get("_python_names")
     if found is None:
         taken = {each.name for each in model.fields}
-        found = {each.name: _name_of(each, taken) for each in model.fields}
+        found = {each.name: _python_name(each, taken) for each in model.fields}
         model.__dict__["_python_names"] = found
     return found
 
 
-def _name_of(each: ModelField, taken: set[str]) -> str:
+def _python_name(each: ModelField, taken: set[str]) -> str:
     name, field = each.name, each.field
     short = name.removesuffix("_id")
     is_column = isinstance(field, ForeignKey) and field.column_name(name) == name
@@ -51,29 +51,29 @@ def _name_of(each: ModelField, taken: set[str]) -> str:
 # -- seen from the other side
 
 
-def pointing_at(state: State, model: Model) -> Iterator[tuple[str, str, RelationField]]:
+def find_referrers(state: State, model: Model) -> Iterator[tuple[str, str, RelationField]]:
     """What points at a model: the label, the field's name in Python, the field."""
     for other in state.pointing_at([model.label.lower()]):
         for each in other.fields:
             field = each.field
             if isinstance(field, RelationField) and field.to.lower() == model.label.lower():
-                yield other.label, names_of(other)[each.name], field
+                yield other.label, python_names(other)[each.name], field
 
 
-def reverses(state: State, model: Model, taken: Iterable[str]) -> dict[str, Reverse]:
+def find_reverses(state: State, model: Model, taken: Iterable[str]) -> dict[str, Reverse]:
     """The relations that point at a model, by accessor; none for those that asked for none."""
     found: dict[str, Reverse] = {}
     names = set(taken)
-    for label, name, field in pointing_at(state, model):
+    for label, name, field in find_referrers(state, model):
         plain = label.rpartition(".")[2].lower()
-        accessor = _accessor(plain, name, field, names)
+        accessor = _accessor_name(plain, name, field, names)
         if accessor is not None:
             names.add(accessor)
             found[accessor] = Reverse(accessor, field.related_name or plain, label, name, field)
     return found
 
 
-def _accessor(other: str, name: str, field: RelationField, taken: set[str]) -> str | None:
+def _accessor_name(other: str, name: str, field: RelationField, taken: set[str]) -> str | None:
     """The name of the other side: the field's own, or the model's; with the field's if taken."""
     if field.related_name:
         return None if field.related_name.endswith("+") else field.related_name

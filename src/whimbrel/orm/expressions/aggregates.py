@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from whimbrel.orm.expressions.expression import Expression, Resolver, type_of
+from whimbrel.orm.expressions.expression import Expression, Resolver, resolve_type
 from whimbrel.schema.expressions import F
 
 Element = sa.sql.ColumnElement[Any]
@@ -47,32 +47,34 @@ class Aggregate(Expression):
         return (self.expression, self.filter) if self.filter is not None else (self.expression,)
 
     def resolve(self, scope: Resolver) -> Element:
-        of = self.of(scope)
-        type = type_of(self.output_field) or type_of(self.output) or of.type
-        made: Any = self.called(of, type)
+        of = self.resolve_operand(scope)
+        type = resolve_type(self.output_field) or resolve_type(self.output) or of.type
+        made: Any = self.build_call(of, type)
         if self.filter is not None:
-            made = made.filter(scope.condition(self.filter))
+            made = made.filter(scope.resolve_condition(self.filter))
         if self.default is not None:
-            made = sa.func.coalesce(made, scope.value(self.default, made), type_=type)
-        return self.finished(made, type)
+            made = sa.func.coalesce(made, scope.resolve_value(self.default, made), type_=type)
+        return self.finish(made, type)
 
-    def windowed(self, scope: Resolver) -> Element:
+    def resolve_in_window(self, scope: Resolver) -> Element:
         """The call alone, for a window."""
-        of = self.of(scope)
-        return self.called(of, type_of(self.output_field) or type_of(self.output) or of.type)
+        of = self.resolve_operand(scope)
+        return self.build_call(
+            of, resolve_type(self.output_field) or resolve_type(self.output) or of.type
+        )
 
-    def of(self, scope: Resolver) -> Element:
+    def resolve_operand(self, scope: Resolver) -> Element:
         """What it is taken of."""
-        return scope.value(self.expression)
+        return scope.resolve_value(self.expression)
 
-    def called(self, of: Element, type: Any) -> Element:
+    def build_call(self, of: Element, type: Any) -> Element:
         """The call."""
         found: Element = getattr(sa.func, self.function)(
             sa.distinct(of) if self.distinct else of, type_=type
         )
         return found
 
-    def finished(self, made: Element, type: Any) -> Element:
+    def finish(self, made: Element, type: Any) -> Element:
         """What it is in the end."""
         return made
 
@@ -83,10 +85,10 @@ class Count(Aggregate):
     function = "count"
     output = sa.Integer
 
-    def of(self, scope: Resolver) -> Element:
+    def resolve_operand(self, scope: Resolver) -> Element:
         if self.expression == F("*"):
             return sa.literal_column("*")
-        return super().of(scope)
+        return super().resolve_operand(scope)
 
 
 class Sum(Aggregate):
@@ -94,7 +96,7 @@ class Sum(Aggregate):
 
     function = "sum"
 
-    def finished(self, made: Element, type: Any) -> Element:
+    def finish(self, made: Element, type: Any) -> Element:
         # PostgreSQL gives numeric for the sum of bigint.
         whole = isinstance(type, sa.Integer)
         return sa.cast(made, sa.BigInteger()) if whole else made
@@ -117,6 +119,6 @@ class Avg(Aggregate):
 
     function = "avg"
 
-    def called(self, of: Element, type: Any) -> Element:
+    def build_call(self, of: Element, type: Any) -> Element:
         exact = isinstance(type, sa.Numeric) and not isinstance(type, sa.Float)
-        return super().called(of, type if exact else sa.Float())
+        return super().build_call(of, type if exact else sa.Float())

@@ -20,7 +20,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 Element = sa.sql.ColumnElement[Any]
 
 
-class Spelled(FunctionElement[Any]):
+class DialectElement(FunctionElement[Any]):
     """An expression of several spellings, by dialect."""
 
     inherit_cache = True
@@ -35,8 +35,8 @@ class Spelled(FunctionElement[Any]):
         self.type = sa.types.to_instance(type_) if type_ is not None else sa.types.NullType()
 
 
-@compiles(Spelled)
-def _compiled(element: Spelled, compiler: Any, **options: Any) -> str:
+@compiles(DialectElement)
+def _compile_element(element: DialectElement, compiler: Any, **options: Any) -> str:
     templates = element.templates
     template = templates.get(compiler.dialect.name, templates["default"])
     options.pop("add_to_result_map", None)
@@ -44,81 +44,85 @@ def _compiled(element: Spelled, compiler: Any, **options: Any) -> str:
     return template.format(*spelled, all=", ".join(spelled))
 
 
-def spelled_as(name: str, default: str, **dialects: str) -> Callable[..., Element]:
+def define_element(name: str, default: str, **dialects: str) -> Callable[..., Element]:
     """What makes an element of these templates: called with arguments, and ``type_``."""
     templates = {"default": default, **dialects}
-    return type(name, (Spelled,), {"templates": templates, "inherit_cache": True, "name": name})
+    return type(
+        name, (DialectElement,), {"templates": templates, "inherit_cache": True, "name": name}
+    )
 
 
 # -- text
 
-contains_text = spelled_as(
+contains_text = define_element(
     "contains_text", "(strpos({0}, {1}) > 0)", sqlite="(instr({0}, {1}) > 0)"
 )
-starts_with = spelled_as(
+starts_with = define_element(
     "starts_with", "starts_with({0}, {1})", sqlite="(substr({0}, 1, length({1})) = {1})"
 )
-ends_with = spelled_as(
+ends_with = define_element(
     "ends_with",
     "(right({0}, length({1})) = {1})",
     sqlite="(length({1}) = 0 OR substr({0}, -length({1})) = {1})",
 )
-host_of = spelled_as("host_of", "host({0})", sqlite="{0}")
-position_of = spelled_as("position_of", "strpos({0}, {1})", sqlite="instr({0}, {1})")
-left_of = spelled_as("left_of", "left({0}, {1})", sqlite="substr({0}, 1, {1})")
-right_of = spelled_as(
+host_of = define_element("host_of", "host({0})", sqlite="{0}")
+position_of = define_element("position_of", "strpos({0}, {1})", sqlite="instr({0}, {1})")
+left_of = define_element("left_of", "left({0}, {1})", sqlite="substr({0}, 1, {1})")
+right_of = define_element(
     "right_of", "right({0}, {1})", sqlite="(CASE WHEN {1} > 0 THEN substr({0}, -({1})) ELSE '' END)"
 )
-greatest = spelled_as("greatest", "greatest({all})", sqlite="max({all})")
-least = spelled_as("least", "least({all})", sqlite="min({all})")
+greatest = define_element("greatest", "greatest({all})", sqlite="max({all})")
+least = define_element("least", "least({all})", sqlite="min({all})")
 
 
 # -- many values
 
-_among = spelled_as(
+_in_array = define_element(
     "is_among", "({0} = ANY({1}))", sqlite="({0} IN (SELECT value FROM json_each({2})))"
 )
 
 
-def is_among(column: Element, values: list[Any]) -> Element:
+def is_in_array(column: Element, values: list[Any]) -> Element:
     """Whether a column has one of very many numbers, or texts: they are one parameter."""
     several = sa.literal(values, sa.ARRAY(column.type))
-    return _among(column, several, sa.literal(json.dumps(values)), type_=sa.Boolean())
+    return _in_array(column, several, sa.literal(json.dumps(values)), type_=sa.Boolean())
 
 
 # -- moments
 
 
-def _part(name: str, word: str, sqlite: str) -> Callable[..., Element]:
+def _date_part(name: str, word: str, sqlite: str) -> Callable[..., Element]:
     default = f"CAST(floor(EXTRACT({word} FROM {{0}})) AS INTEGER)"
-    return spelled_as(f"{name}_of", default, sqlite=f"CAST({sqlite} AS INTEGER)")
+    return define_element(f"{name}_of", default, sqlite=f"CAST({sqlite} AS INTEGER)")
 
 
 _THURSDAY = "date({0}, '-3 days', 'weekday 4')"
 #: Parts of dates and times; weeks are those of ISO 8601, week_day counts from Sunday, which is 1.
-PARTS: dict[str, Callable[..., Element]] = {
-    "year": _part("year", "YEAR", "strftime('%Y', {0})"),
-    "month": _part("month", "MONTH", "strftime('%m', {0})"),
-    "day": _part("day", "DAY", "strftime('%d', {0})"),
-    "hour": _part("hour", "HOUR", "strftime('%H', {0})"),
-    "minute": _part("minute", "MINUTE", "strftime('%M', {0})"),
-    "second": _part("second", "SECOND", "strftime('%S', {0})"),
-    "quarter": _part("quarter", "QUARTER", "((strftime('%m', {0}) + 2) / 3)"),
-    "week": _part("week", "WEEK", f"((strftime('%j', {_THURSDAY}) - 1) / 7 + 1)"),
-    "iso_year": _part("iso_year", "ISOYEAR", f"strftime('%Y', {_THURSDAY})"),
-    "iso_week_day": _part("iso_week_day", "ISODOW", "((strftime('%w', {0}) + 6) % 7 + 1)"),
-    "week_day": spelled_as(
+DATE_PARTS: dict[str, Callable[..., Element]] = {
+    "year": _date_part("year", "YEAR", "strftime('%Y', {0})"),
+    "month": _date_part("month", "MONTH", "strftime('%m', {0})"),
+    "day": _date_part("day", "DAY", "strftime('%d', {0})"),
+    "hour": _date_part("hour", "HOUR", "strftime('%H', {0})"),
+    "minute": _date_part("minute", "MINUTE", "strftime('%M', {0})"),
+    "second": _date_part("second", "SECOND", "strftime('%S', {0})"),
+    "quarter": _date_part("quarter", "QUARTER", "((strftime('%m', {0}) + 2) / 3)"),
+    "week": _date_part("week", "WEEK", f"((strftime('%j', {_THURSDAY}) - 1) / 7 + 1)"),
+    "iso_year": _date_part("iso_year", "ISOYEAR", f"strftime('%Y', {_THURSDAY})"),
+    "iso_week_day": _date_part("iso_week_day", "ISODOW", "((strftime('%w', {0}) + 6) % 7 + 1)"),
+    "week_day": define_element(
         "week_day_of",
         "CAST(EXTRACT(DOW FROM {0}) + 1 AS INTEGER)",
         sqlite="CAST(strftime('%w', {0}) + 1 AS INTEGER)",
     ),
 }
-date_of = spelled_as("date_of", "CAST({0} AS DATE)", sqlite="date({0})")
-time_of = spelled_as("time_of", "CAST({0} AS TIME)", sqlite="strftime('%H:%M:%f000', {0})")
-in_utc = spelled_as("in_utc", "timezone('UTC', {0})", sqlite="{0}")
-now = spelled_as("now", "statement_timestamp()", sqlite="strftime('%Y-%m-%d %H:%M:%f000', 'now')")
+date_of = define_element("date_of", "CAST({0} AS DATE)", sqlite="date({0})")
+time_of = define_element("time_of", "CAST({0} AS TIME)", sqlite="strftime('%H:%M:%f000', {0})")
+in_utc = define_element("in_utc", "timezone('UTC', {0})", sqlite="{0}")
+now = define_element(
+    "now", "statement_timestamp()", sqlite="strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+)
 
-_TRUNCATED = {
+_FORMATS = {
     "year": "%Y-01-01 00:00:00.000000",
     "month": "%Y-%m-01 00:00:00.000000",
     "day": "%Y-%m-%d 00:00:00.000000",
@@ -127,28 +131,28 @@ _TRUNCATED = {
     "second": "%Y-%m-%d %H:%M:%S.000000",
 }
 #: Moments, and dates, cut off.
-TRUNCATED: dict[str, Callable[..., Element]] = {
-    name: spelled_as(
+TRUNCATIONS: dict[str, Callable[..., Element]] = {
+    name: define_element(
         f"truncated_to_{name}",
         f"timezone('UTC', date_trunc('{name}', timezone('UTC', {{0}})))",
         sqlite=f"strftime('{form}', {{0}})",
     )
-    for name, form in _TRUNCATED.items()
+    for name, form in _FORMATS.items()
 }
-DATES_TRUNCATED: dict[str, Callable[..., Element]] = {
-    name: spelled_as(
+DATE_TRUNCATIONS: dict[str, Callable[..., Element]] = {
+    name: define_element(
         f"date_truncated_to_{name}",
         f"CAST(date_trunc('{name}', {{0}}) AS DATE)",
-        sqlite=f"strftime('{_TRUNCATED[name].partition(' ')[0]}', {{0}})",
+        sqlite=f"strftime('{_FORMATS[name].partition(' ')[0]}', {{0}})",
     )
     for name in ("year", "month", "day")
 }
 
-_later = spelled_as("later", "({0} + {1})", sqlite="strftime('%Y-%m-%d %H:%M:%f000', {0}, {2})")
-_later_date = spelled_as("later_date", "CAST({0} + {1} AS DATE)", sqlite="date({0}, {2})")
+_later = define_element("later", "({0} + {1})", sqlite="strftime('%Y-%m-%d %H:%M:%f000', {0}, {2})")
+_later_date = define_element("later_date", "CAST({0} + {1} AS DATE)", sqlite="date({0}, {2})")
 
 
-def shifted(moment: Element, by: dt.timedelta) -> Element:
+def shift(moment: Element, by: dt.timedelta) -> Element:
     """A moment, or a date, so much later."""
     spell = _later_date if isinstance(moment.type, sa.Date) else _later
     seconds = sa.literal(f"{by.total_seconds():+f} seconds")
@@ -158,7 +162,7 @@ def shifted(moment: Element, by: dt.timedelta) -> Element:
 # -- numbers
 
 
-def reckoned(left: Element, operator: str, right: Element) -> Element:
+def combine(left: Element, operator: str, right: Element) -> Element:
     """Two operands and an operator, as the database does it: whole numbers are divided so."""
     match operator:
         case "+":
@@ -176,11 +180,11 @@ def reckoned(left: Element, operator: str, right: Element) -> Element:
 
 #: SQLite's functions give 1, 0 and NULL for these, as they do for what is something else.
 _WORDS = "('true', 'false', 'null')"
-as_json = spelled_as("as_json", "to_jsonb({0})", sqlite="{0}")
-json_type = spelled_as("json_type", "jsonb_typeof({0})", sqlite="json_type({0})")
+as_json = define_element("as_json", "to_jsonb({0})", sqlite="{0}")
+json_type = define_element("json_type", "jsonb_typeof({0})", sqlite="json_type({0})")
 
 
-class JsonAt(Spelled):
+class JsonAt(DialectElement):
     """What stands at a path of a JSON column: as JSON, as text, or to be compared."""
 
     inherit_cache = True
@@ -196,7 +200,7 @@ class JsonAt(Spelled):
 
 
 @compiles(JsonAt)
-def _json_at(element: JsonAt, compiler: Any, **options: Any) -> str:
+def _compile_json_at(element: JsonAt, compiler: Any, **options: Any) -> str:
     options.pop("add_to_result_map", None)
     column, path, *keys = element.clauses
     spelled = compiler.process(column, **options)
@@ -218,7 +222,7 @@ class JsonValueAt(JsonAt):
     }
 
 
-class JsonComparedAt(JsonAt):
+class JsonComparableAt(JsonAt):
     """The same, to be compared with `compared_json`."""
 
     inherit_cache = True
@@ -260,17 +264,19 @@ class JsonTruthAt(JsonAt):
     }
 
 
-compared_json = spelled_as("compared_json", "CAST({0} AS JSONB)", sqlite="json_extract({0}, '$')")
-whole_json = spelled_as("whole_json", "CAST({0} AS JSONB)", sqlite="json({0})")
-holds_json = spelled_as("holds_json", "(CAST({0} AS JSONB) @> CAST({1} AS JSONB))")
-_items = spelled_as(
+comparable_json = define_element(
+    "comparable_json", "CAST({0} AS JSONB)", sqlite="json_extract({0}, '$')"
+)
+whole_json = define_element("whole_json", "CAST({0} AS JSONB)", sqlite="json({0})")
+json_contains = define_element("json_contains", "(CAST({0} AS JSONB) @> CAST({1} AS JSONB))")
+_json_item_equals = define_element(
     "json_item_equals",
     "",
     sqlite="EXISTS (SELECT 1 FROM json_each({0}) AS item WHERE item.value = json_extract({1}, '$'))",
 )
 
 
-class HoldsJson(Spelled):
+class JsonContains(DialectElement):
     """Whether a JSON column holds all of a JSON value (PostgreSQL's ``@>``)."""
 
     inherit_cache = False
@@ -280,34 +286,40 @@ class HoldsJson(Spelled):
         self.value = value
 
 
-@compiles(HoldsJson)
-def _holds(element: HoldsJson, compiler: Any, **options: Any) -> str:
+@compiles(JsonContains)
+def _compile_contains(element: JsonContains, compiler: Any, **options: Any) -> str:
     options.pop("add_to_result_map", None)
     (column,) = element.clauses
-    made = holds_json(column, sa.literal(json.dumps(element.value)))
+    made = json_contains(column, sa.literal(json.dumps(element.value)))
     spelled: str = compiler.process(made, **options)
     return spelled
 
 
-@compiles(HoldsJson, "sqlite")
-def _holds_on_sqlite(element: HoldsJson, compiler: Any, **options: Any) -> str:
+@compiles(JsonContains, "sqlite")
+def _compile_contains_on_sqlite(element: JsonContains, compiler: Any, **options: Any) -> str:
     options.pop("add_to_result_map", None)
     (column,) = element.clauses
-    spelled: str = compiler.process(_held(column, (), element.value).self_group(), **options)
+    spelled: str = compiler.process(
+        _json_contains_parts(column, (), element.value).self_group(), **options
+    )
     return spelled
 
 
-def _held(column: Any, path: tuple[Any, ...], value: Any) -> Element:
+def _json_contains_parts(column: Any, path: tuple[Any, ...], value: Any) -> Element:
     """The same condition piece by piece, where there is no operator for it."""
     if isinstance(value, dict):
         kind = JsonKindAt(column, path, type_=sa.String()) == "object"
-        return sa.and_(kind, *(_held(column, (*path, key), each) for key, each in value.items()))
+        return sa.and_(
+            kind, *(_json_contains_parts(column, (*path, key), each) for key, each in value.items())
+        )
     there = JsonValueAt(column, path, type_=sa.String())
     if isinstance(value, list):
         kind = JsonKindAt(column, path, type_=sa.String()) == "array"
-        return sa.and_(kind, *(_items(there, sa.literal(json.dumps(each))) for each in value))
+        return sa.and_(
+            kind, *(_json_item_equals(there, sa.literal(json.dumps(each))) for each in value)
+        )
     text = sa.literal(json.dumps(value))
     same_kind = JsonKindAt(column, path, type_=sa.String()) == json_type(text, type_=sa.String())
     if value is None or isinstance(value, bool):
         return same_kind
-    return JsonComparedAt(column, path) == compared_json(text)
+    return JsonComparableAt(column, path) == comparable_json(text)

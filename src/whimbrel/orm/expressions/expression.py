@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.expressions.value_types import historical, is_expression, plain_value
+from whimbrel.orm.expressions.value_types import historical_type, is_expression, make_literal
 from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
 from whimbrel.sources.types import build
 from whimbrel.state.fields import Field
@@ -25,22 +25,22 @@ class Resolver(Protocol):
     def outer(self) -> Resolver | None:
         """The scope around this one."""
 
-    def named(self, name: str) -> Element:
+    def resolve_name(self, name: str) -> Element:
         """The value of a field, by its name or its path."""
 
-    def value(self, value: Any, like: Any = None) -> Element:
+    def resolve_value(self, value: Any, like: Any = None) -> Element:
         """An expression, or a plain value of the type of ``like``."""
 
-    def source(self, value: Any) -> Element:
+    def resolve_argument(self, value: Any) -> Element:
         """The same, but text is a field's name."""
 
-    def resolved(self, value: Any) -> Element:
+    def resolve_expression(self, value: Any) -> Element:
         """An expression."""
 
-    def condition(self, given: Any) -> Element:
+    def resolve_condition(self, given: Any) -> Element:
         """A condition."""
 
-    def order(self, given: Any) -> Element:
+    def resolve_order(self, given: Any) -> Element:
         """What rows are put in order by."""
 
 
@@ -97,14 +97,14 @@ class Expression(Combinable):
         return ~Q(self)
 
 
-def type_of(output_field: Any) -> Any:
+def resolve_type(output_field: Any) -> Any:
     """SQLAlchemy's type for an ``output_field``; None for none."""
     if output_field is None:
         return None
     if isinstance(output_field, type) and issubclass(output_field, Field):
         output_field = output_field()
     if isinstance(output_field, Field):
-        return historical(build(output_field.column_type()))
+        return historical_type(build(output_field.column_type()))
     return sa.types.to_instance(output_field)
 
 
@@ -116,11 +116,11 @@ class Value(Expression):
         self.output_field = output_field
 
     def resolve(self, scope: Resolver) -> Element:
-        return plain_value(self.value, type_of(self.output_field))
+        return make_literal(self.value, resolve_type(self.output_field))
 
     def resolve_like(self, scope: Resolver, like: Any) -> Element:
         """It with the type of what it is written to, or compared with."""
-        return plain_value(self.value, type_of(self.output_field) or like.type)
+        return make_literal(self.value, resolve_type(self.output_field) or like.type)
 
 
 class ExpressionWrapper(Expression):
@@ -134,7 +134,9 @@ class ExpressionWrapper(Expression):
         return (self.expression,)
 
     def resolve(self, scope: Resolver) -> Element:
-        made: Element = sa.type_coerce(scope.value(self.expression), type_of(self.output_field))
+        made: Element = sa.type_coerce(
+            scope.resolve_value(self.expression), resolve_type(self.output_field)
+        )
         return made
 
 
@@ -168,27 +170,27 @@ class Case(Expression):
     def resolve_like(self, scope: Resolver, like: Any) -> Element:
         """It with plain values of the type of the column that it is written to."""
         values = [branch.then for branch in self.branches]
-        like = like if like is not None else self._like(scope, [*values, self.default])
-        default = scope.value(self.default, like)
+        like = like if like is not None else self._example(scope, [*values, self.default])
+        default = scope.resolve_value(self.default, like)
         if not self.branches:
             return default
         whens = [
-            (scope.condition(branch.condition), scope.value(branch.then, like))
+            (scope.resolve_condition(branch.condition), scope.resolve_value(branch.then, like))
             for branch in self.branches
         ]
         return sa.case(*whens, else_=default)
 
-    def _like(self, scope: Resolver, values: Iterable[Any]) -> Any:
-        type = type_of(self.output_field)
+    def _example(self, scope: Resolver, values: Iterable[Any]) -> Any:
+        type = resolve_type(self.output_field)
         if type is not None:
-            return _Typed(type)
+            return _TypeOnly(type)
         for value in values:
             if value is not None and is_expression(value) and not isinstance(value, Value):
-                return scope.value(value)
+                return scope.resolve_value(value)
         return None
 
 
-class _Typed:
+class _TypeOnly:
     """Something of a type, for plain values to be like."""
 
     def __init__(self, type: Any) -> None:
@@ -221,36 +223,38 @@ class Func(Expression):
 
     def arguments(self, scope: Resolver) -> list[Element]:
         """The arguments as SQLAlchemy's."""
-        return [scope.source(each) for each in self.expressions]
+        return [scope.resolve_argument(each) for each in self.expressions]
 
     def type(self, arguments: list[Element]) -> Any:
         """The type of what it gives."""
-        given = type_of(self.output_field)
+        given = resolve_type(self.output_field)
         if given is not None:
             return given
         if self.output is not None:
-            return type_of(self.output)
+            return resolve_type(self.output)
         return arguments[0].type if arguments else sa.types.NullType()
 
     def resolve(self, scope: Resolver) -> Element:
         arguments = self.arguments(scope)
-        return self.made(arguments, self.type(arguments))
+        return self.build(arguments, self.type(arguments))
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         """The call."""
         name = self.extra.get("function", self.function)
         template = self.extra.get("template", self.template)
         if template == Func.template and name and name.isidentifier():
             found: Element = getattr(sa.func, name)(*arguments, type_=type)
             return found
-        return _templated(arguments, template, {"function": name, **self.extra}, self._joiner, type)
+        return _fill_template(
+            arguments, template, {"function": name, **self.extra}, self._joiner, type
+        )
 
     @property
     def _joiner(self) -> str:
         return str(self.extra.get("arg_joiner", self.arg_joiner))
 
 
-def _templated(
+def _fill_template(
     arguments: list[Element], template: str, words: dict[str, Any], joiner: str, type: Any
 ) -> Element:
     """A call by a template of the user's."""
@@ -262,11 +266,11 @@ def _templated(
         parts.append(
             arguments[int(piece)] if at % 2 else sa.literal_column(piece) if piece else None
         )
-    made: Element = sa.type_coerce(_Row([part for part in parts if part is not None]), type)
+    made: Element = sa.type_coerce(_SQLPieces([part for part in parts if part is not None]), type)
     return made
 
 
-class _Row(FunctionElement[Any]):
+class _SQLPieces(FunctionElement[Any]):
     """Pieces of SQL one after the other."""
 
     inherit_cache = True
@@ -276,8 +280,8 @@ class _Row(FunctionElement[Any]):
         super().__init__(*pieces)
 
 
-@compiles(_Row)
-def _in_a_row(element: _Row, compiler: Any, **options: Any) -> str:
+@compiles(_SQLPieces)
+def _compile_pieces(element: _SQLPieces, compiler: Any, **options: Any) -> str:
     options.pop("add_to_result_map", None)
     return "".join(compiler.process(each, **options) for each in element.clauses)
 
@@ -285,7 +289,7 @@ def _in_a_row(element: _Row, compiler: Any, **options: Any) -> str:
 # -- looking into expressions
 
 
-def parts_of(value: Any) -> Iterator[Any]:
+def walk(value: Any) -> Iterator[Any]:
     """An expression and all that it is made of, but for what is inside of subqueries."""
     yield value
     if isinstance(value, Combined):
@@ -293,16 +297,16 @@ def parts_of(value: Any) -> Iterator[Any]:
     elif isinstance(value, Ordered):
         inside = (value.of,)
     elif isinstance(value, Q):
-        inside = _parts_of_condition(value)
+        inside = _walk_condition(value)
     elif isinstance(value, Expression):
         inside = value.children()
     else:
         inside = ()
     for each in inside:
-        yield from parts_of(each)
+        yield from walk(each)
 
 
-def _parts_of_condition(condition: Q) -> Iterator[Any]:
+def _walk_condition(condition: Q) -> Iterator[Any]:
     for child in condition.children:
         if isinstance(child, tuple):
             yield child[0]

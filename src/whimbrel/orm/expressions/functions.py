@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from whimbrel.orm.expressions import elements, lookups
 from whimbrel.orm.expressions.expression import Expression, Func, Resolver, Value
-from whimbrel.orm.expressions.value_types import JSON, Moment
+from whimbrel.orm.expressions.value_types import JSON, AwareDateTime
 from whimbrel.schema.expressions import Combinable
 
 Element = sa.sql.ColumnElement[Any]
 
 
-def _values(*given: Any) -> tuple[Any, ...]:
+def _as_values(*given: Any) -> tuple[Any, ...]:
     """Arguments in which text is text, not a field's name."""
     return tuple(
         each if isinstance(each, Combinable | sa.sql.ClauseElement) else Value(each)
@@ -23,12 +23,12 @@ def _values(*given: Any) -> tuple[Any, ...]:
     )
 
 
-def _alike(scope: Resolver, given: tuple[Any, ...]) -> list[Element]:
+def _resolve_alike(scope: Resolver, given: tuple[Any, ...]) -> list[Element]:
     """Arguments, plain values among them of the type of the first that has one."""
-    made = [None if isinstance(each, Value) else scope.source(each) for each in given]
+    made = [None if isinstance(each, Value) else scope.resolve_argument(each) for each in given]
     like = next((each for each in made if each is not None), None)
     return [
-        element if element is not None else scope.value(value.value, like)
+        element if element is not None else scope.resolve_value(value.value, like)
         for element, value in zip(made, given, strict=True)
     ]
 
@@ -39,23 +39,23 @@ class Coalesce(Func):
     function = "coalesce"
 
     def arguments(self, scope: Resolver) -> list[Element]:
-        return _alike(scope, self.expressions)
+        return _resolve_alike(scope, self.expressions)
 
 
 class Greatest(Func):
     """The greatest of several; on SQLite NULL where one of them is."""
 
     def arguments(self, scope: Resolver) -> list[Element]:
-        return _alike(scope, self.expressions)
+        return _resolve_alike(scope, self.expressions)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return elements.greatest(*arguments, type_=type)
 
 
 class Least(Greatest):
     """The least of several; on SQLite NULL where one of them is."""
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return elements.least(*arguments, type_=type)
 
 
@@ -66,7 +66,7 @@ class NullIf(Func):
     arity = 2
 
     def arguments(self, scope: Resolver) -> list[Element]:
-        return _alike(scope, self.expressions)
+        return _resolve_alike(scope, self.expressions)
 
 
 class Concat(Func):
@@ -74,7 +74,7 @@ class Concat(Func):
 
     output = sa.Text
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         texts = [sa.func.coalesce(sa.cast(each, sa.Text()), "") for each in arguments]
         joined: Any = texts[0]
         for each in texts[1:]:
@@ -131,7 +131,7 @@ class Replace(Func):
     function = "replace"
 
     def __init__(self, expression: Any, text: Any, replacement: Any = "", **options: Any) -> None:
-        super().__init__(expression, *_values(text, replacement), **options)
+        super().__init__(expression, *_as_values(text, replacement), **options)
 
 
 class Substr(Func):
@@ -141,23 +141,23 @@ class Substr(Func):
 
     def __init__(self, expression: Any, pos: Any, length: Any = None, **options: Any) -> None:
         more = (pos,) if length is None else (pos, length)
-        super().__init__(expression, *_values(*more), **options)
+        super().__init__(expression, *_as_values(*more), **options)
 
 
 class Left(Func):
     """The first characters of a text."""
 
     def __init__(self, expression: Any, length: Any, **options: Any) -> None:
-        super().__init__(expression, *_values(length), **options)
+        super().__init__(expression, *_as_values(length), **options)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return elements.left_of(*arguments, type_=type)
 
 
 class Right(Left):
     """The last characters of a text."""
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return elements.right_of(*arguments, type_=type)
 
 
@@ -167,9 +167,9 @@ class StrIndex(Func):
     output = sa.Integer
 
     def __init__(self, expression: Any, text: Any, **options: Any) -> None:
-        super().__init__(expression, *_values(text), **options)
+        super().__init__(expression, *_as_values(text), **options)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return elements.position_of(*arguments, type_=type)
 
 
@@ -200,7 +200,7 @@ class Round(Func):
     function = "round"
 
     def __init__(self, expression: Any, precision: Any = 0, **options: Any) -> None:
-        super().__init__(expression, *_values(precision), **options)
+        super().__init__(expression, *_as_values(precision), **options)
 
 
 class Mod(Func):
@@ -208,7 +208,7 @@ class Mod(Func):
 
     arity = 2
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         return arguments[0] % arguments[1]
 
 
@@ -218,7 +218,7 @@ class Cast(Func):
     def __init__(self, expression: Any, output_field: Any) -> None:
         super().__init__(expression, output_field=output_field)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         if isinstance(type, sa.Date):
             return elements.date_of(*arguments, type_=type)
         return sa.cast(arguments[0], type)
@@ -228,7 +228,7 @@ class Now(Expression):
     """This moment."""
 
     def resolve(self, scope: Resolver) -> Element:
-        return elements.now(type_=Moment())
+        return elements.now(type_=AwareDateTime())
 
 
 # -- parts of dates
@@ -244,25 +244,25 @@ class Extract(Func):
         self.lookup = lookup_name or self.part
         super().__init__(expression, **options)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
-        return lookups.transformed(arguments[0], (self.lookup,), self.lookup)
+    def build(self, arguments: list[Element], type: Any) -> Element:
+        return lookups.apply_transforms(arguments[0], (self.lookup,), self.lookup)
 
 
-def _extract(name: str, part: str) -> type[Extract]:
+def _make_extract(name: str, part: str) -> type[Extract]:
     return type(name, (Extract,), {"part": part, "__doc__": f"The {part} of a moment, in UTC."})
 
 
-ExtractYear = _extract("ExtractYear", "year")
-ExtractMonth = _extract("ExtractMonth", "month")
-ExtractDay = _extract("ExtractDay", "day")
-ExtractHour = _extract("ExtractHour", "hour")
-ExtractMinute = _extract("ExtractMinute", "minute")
-ExtractSecond = _extract("ExtractSecond", "second")
-ExtractWeek = _extract("ExtractWeek", "week")
-ExtractWeekDay = _extract("ExtractWeekDay", "week_day")
-ExtractQuarter = _extract("ExtractQuarter", "quarter")
-TruncDate = _extract("TruncDate", "date")
-TruncTime = _extract("TruncTime", "time")
+ExtractYear = _make_extract("ExtractYear", "year")
+ExtractMonth = _make_extract("ExtractMonth", "month")
+ExtractDay = _make_extract("ExtractDay", "day")
+ExtractHour = _make_extract("ExtractHour", "hour")
+ExtractMinute = _make_extract("ExtractMinute", "minute")
+ExtractSecond = _make_extract("ExtractSecond", "second")
+ExtractWeek = _make_extract("ExtractWeek", "week")
+ExtractWeekDay = _make_extract("ExtractWeekDay", "week_day")
+ExtractQuarter = _make_extract("ExtractQuarter", "quarter")
+TruncDate = _make_extract("TruncDate", "date")
+TruncTime = _make_extract("TruncTime", "time")
 
 
 class Trunc(Func):
@@ -274,22 +274,22 @@ class Trunc(Func):
         self.cut = kind or self.kind
         super().__init__(expression, **options)
 
-    def made(self, arguments: list[Element], type: Any) -> Element:
+    def build(self, arguments: list[Element], type: Any) -> Element:
         dates = isinstance(arguments[0].type, sa.Date)
         spellings: dict[str, Callable[..., Element]] = (
-            elements.DATES_TRUNCATED if dates else elements.TRUNCATED
+            elements.DATE_TRUNCATIONS if dates else elements.TRUNCATIONS
         )
         return spellings[self.cut](arguments[0], type_=type)
 
 
-def _trunc(name: str, kind: str) -> type[Trunc]:
+def _make_trunc(name: str, kind: str) -> type[Trunc]:
     return type(name, (Trunc,), {"kind": kind, "__doc__": f"A moment cut off to its {kind}."})
 
 
-TruncYear = _trunc("TruncYear", "year")
-TruncMonth = _trunc("TruncMonth", "month")
-TruncDay = _trunc("TruncDay", "day")
-TruncHour = _trunc("TruncHour", "hour")
+TruncYear = _make_trunc("TruncYear", "year")
+TruncMonth = _make_trunc("TruncMonth", "month")
+TruncDay = _make_trunc("TruncDay", "day")
+TruncHour = _make_trunc("TruncHour", "hour")
 
 
 # -- JSON
@@ -303,11 +303,15 @@ class KeyTransform(Expression):
         self.expression = expression
 
     def resolve(self, scope: Resolver) -> Element:
-        return elements.JsonValueAt(scope.source(self.expression), (self.key,), type_=JSON)
+        return elements.JsonValueAt(
+            scope.resolve_argument(self.expression), (self.key,), type_=JSON
+        )
 
 
 class KeyTextTransform(KeyTransform):
     """The text that stands under a key of a JSON field."""
 
     def resolve(self, scope: Resolver) -> Element:
-        return elements.JsonTextAt(scope.source(self.expression), (self.key,), type_=sa.Text())
+        return elements.JsonTextAt(
+            scope.resolve_argument(self.expression), (self.key,), type_=sa.Text()
+        )

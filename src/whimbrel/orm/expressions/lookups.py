@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from whimbrel.errors import QueryError
 from whimbrel.orm.expressions import elements
 from whimbrel.orm.expressions.expression import Resolver
-from whimbrel.orm.expressions.value_types import JSON, Address, Moment, is_expression
+from whimbrel.orm.expressions.value_types import JSON, Address, AwareDateTime, is_expression
 
 Element = sa.sql.ColumnElement[Any]
 
 
-def compared(
+def compare(
     scope: Resolver,
     column: Element,
     rest: tuple[str, ...],
@@ -27,10 +27,10 @@ def compared(
 ) -> Element:
     """The condition of a lookup. ``rest``: what of its name follows the field's."""
     if _is_json(column):
-        return _compared_json(scope, column, rest, value, name)
+        return _compare_json(scope, column, rest, value, name)
     lookup = rest[-1] if rest and rest[-1] in LOOKUPS else "exact"
     between = rest[:-1] if rest and rest[-1] in LOOKUPS else rest
-    made = transformed(column, between, name)
+    made = apply_transforms(column, between, name)
     if value is None:
         if lookup not in ("exact", "iexact"):
             raise QueryError(
@@ -47,30 +47,30 @@ _OF_DATES = ("year", "iso_year", "quarter", "month", "week", "week_day", "iso_we
 _OF_TIMES = ("hour", "minute", "second")
 
 
-def transformed(column: Element, names: Iterable[str], full: str) -> Element:
+def apply_transforms(column: Element, names: Iterable[str], full: str) -> Element:
     """A column with transforms applied: parts of dates, JSON's keys. Raises `QueryError`."""
     names = tuple(names)
     if names and _is_json(column):
-        return elements.JsonValueAt(column, _json_keys(names), type_=JSON)
+        return elements.JsonValueAt(column, _to_path(names), type_=JSON)
     for name in names:
-        known = transforms_of(column)
+        known = find_transforms(column)
         if name not in known:
-            raise _unknown(name, full, column, known)
+            raise _unknown_lookup(name, full, column, known)
         column = known[name](column)
     return column
 
 
-def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]:
+def find_transforms(column: Element) -> Mapping[str, Callable[[Element], Element]]:
     """The transforms that a column's type has."""
     names: list[str] = []
-    if isinstance(column.type, sa.Date | sa.DateTime | Moment):
+    if isinstance(column.type, sa.Date | sa.DateTime | AwareDateTime):
         names += _OF_DATES
-    if isinstance(column.type, sa.Time | sa.DateTime | Moment):
+    if isinstance(column.type, sa.Time | sa.DateTime | AwareDateTime):
         names += _OF_TIMES
-    found: dict[str, Callable[[Element], Element]] = {name: _part(name) for name in names}
-    if isinstance(column.type, sa.DateTime | Moment):
-        found["date"] = lambda of: elements.date_of(_utc(of), type_=sa.Date())
-        found["time"] = lambda of: elements.time_of(_utc(of), type_=sa.Time())
+    found: dict[str, Callable[[Element], Element]] = {name: _date_part(name) for name in names}
+    if isinstance(column.type, sa.DateTime | AwareDateTime):
+        found["date"] = lambda of: elements.date_of(_in_utc(of), type_=sa.Date())
+        found["time"] = lambda of: elements.time_of(_in_utc(of), type_=sa.Time())
     if isinstance(column.type, sa.String):
         found["length"] = sa.func.length
         found["lower"] = sa.func.lower
@@ -78,18 +78,18 @@ def transforms_of(column: Element) -> Mapping[str, Callable[[Element], Element]]
     return found
 
 
-def _part(name: str) -> Callable[[Element], Element]:
-    return lambda of: elements.PARTS[name](_utc(of), type_=sa.Integer())
+def _date_part(name: str) -> Callable[[Element], Element]:
+    return lambda of: elements.DATE_PARTS[name](_in_utc(of), type_=sa.Integer())
 
 
-def _utc(column: Element) -> Element:
+def _in_utc(column: Element) -> Element:
     """Parts of a moment are those that it has in UTC, whatever zone the session is in."""
-    if isinstance(column.type, Moment):
+    if isinstance(column.type, AwareDateTime):
         return elements.in_utc(column, type_=sa.DateTime())
     return column
 
 
-def _unknown(
+def _unknown_lookup(
     name: str, full: str, column: Element, known: Mapping[str, Any] | None = None
 ) -> QueryError:
     there = [*LOOKUPS, *(known if known is not None else ())]
@@ -105,16 +105,18 @@ def _unknown(
 
 
 def _comparison(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
-    return lambda scope, column, value: operator(column, scope.value(value, column))
+    return lambda scope, column, value: operator(column, scope.resolve_value(value, column))
 
 
-def _up_to_whole(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
+def _comparison_rounding_up(
+    operator: Callable[[Element, Element], Element],
+) -> Callable[..., Element]:
     """A comparison of whole numbers with a fraction, which is cut off for every other."""
 
     def made(scope: Resolver, column: Element, value: Any) -> Element:
         if isinstance(column.type, sa.Integer) and isinstance(value, float):
             value = math.ceil(value)
-        return operator(column, scope.value(value, column))
+        return operator(column, scope.resolve_value(value, column))
 
     return made
 
@@ -125,12 +127,12 @@ def _text(column: Element) -> Element:
     return column if isinstance(column.type, sa.String) else sa.cast(column, sa.Text())
 
 
-def _textual(spell: Callable[..., Element], folded: bool) -> Callable[..., Element]:
+def _text_search(spell: Callable[..., Element], folded: bool) -> Callable[..., Element]:
     """Text in text. ``folded``: small and capital letters are the same."""
 
     def made(scope: Resolver, column: Element, value: Any) -> Element:
         left = _text(column)
-        right = _text(scope.value(value, left))
+        right = _text(scope.resolve_value(value, left))
         if folded:
             left, right = sa.func.lower(left), sa.func.lower(right)
         return spell(left, right, type_=sa.Boolean())
@@ -140,7 +142,7 @@ def _textual(spell: Callable[..., Element], folded: bool) -> Callable[..., Eleme
 
 def _iexact(scope: Resolver, column: Element, value: Any) -> Element:
     left = _text(column)
-    return sa.func.lower(left) == sa.func.lower(_text(scope.value(value, left)))
+    return sa.func.lower(left) == sa.func.lower(_text(scope.resolve_value(value, left)))
 
 
 #: SQLite takes 32,766 parameters in a statement (limits.html, 9), PostgreSQL 65,535.
@@ -148,21 +150,21 @@ _MANY = 10_000
 
 
 def _in(scope: Resolver, column: Element, value: Any) -> Element:
-    if hasattr(value, "selected_for"):
-        return column.in_(value.selected_for(scope, column))
+    if hasattr(value, "select_in"):
+        return column.in_(value.select_in(scope, column))
     if isinstance(value, sa.sql.ClauseElement):
         several: Any = value
         return column.in_(several)
     given = [each for each in value if each is not None]
     if len(given) > _MANY and {*map(type, given)} in ({int}, {str}):
-        return elements.is_among(column, given)
-    values = [scope.value(each, column) for each in given]
+        return elements.is_in_array(column, given)
+    values = [scope.resolve_value(each, column) for each in given]
     return column.in_(values) if values else sa.false()
 
 
 def _range(scope: Resolver, column: Element, value: Any) -> Element:
     low, high = value
-    return column.between(scope.value(low, column), scope.value(high, column))
+    return column.between(scope.resolve_value(low, column), scope.resolve_value(high, column))
 
 
 def _is_null(scope: Resolver, column: Element, value: Any) -> Element:
@@ -182,18 +184,18 @@ LOOKUPS: dict[str, Callable[[Any, Element, Any], Element]] = {
     "exact": _comparison(lambda left, right: left == right),
     "iexact": _iexact,
     "gt": _comparison(lambda left, right: left > right),
-    "gte": _up_to_whole(lambda left, right: left >= right),
-    "lt": _up_to_whole(lambda left, right: left < right),
+    "gte": _comparison_rounding_up(lambda left, right: left >= right),
+    "lt": _comparison_rounding_up(lambda left, right: left < right),
     "lte": _comparison(lambda left, right: left <= right),
     "in": _in,
     "range": _range,
     "isnull": _is_null,
-    "contains": _textual(elements.contains_text, folded=False),
-    "icontains": _textual(elements.contains_text, folded=True),
-    "startswith": _textual(elements.starts_with, folded=False),
-    "istartswith": _textual(elements.starts_with, folded=True),
-    "endswith": _textual(elements.ends_with, folded=False),
-    "iendswith": _textual(elements.ends_with, folded=True),
+    "contains": _text_search(elements.contains_text, folded=False),
+    "icontains": _text_search(elements.contains_text, folded=True),
+    "startswith": _text_search(elements.starts_with, folded=False),
+    "istartswith": _text_search(elements.starts_with, folded=True),
+    "endswith": _text_search(elements.ends_with, folded=False),
+    "iendswith": _text_search(elements.ends_with, folded=True),
     "regex": _regex(""),
     "iregex": _regex("(?i)"),
 }
@@ -219,36 +221,36 @@ def _is_json(column: Element) -> bool:
     return isinstance(column.type, sa.JSON)
 
 
-def _json_keys(names: Iterable[Any]) -> tuple[Any, ...]:
+def _to_path(names: Iterable[Any]) -> tuple[Any, ...]:
     """Names of digits count the items of an array."""
     return tuple(int(name) if isinstance(name, str) and name.isdigit() else name for name in names)
 
 
-def _compared_json(
+def _compare_json(
     scope: Resolver, column: Element, rest: tuple[str, ...], value: Any, name: str
 ) -> Element:
     last = rest[-1] if rest else ""
     known = last in LOOKUPS or last in _OF_JSON
     lookup, keys = (last, rest[:-1]) if known else ("exact", rest)
-    path = _json_keys(keys)
-    value = _json_value(value)
+    path = _to_path(keys)
+    value = _unwrap(value)
     if lookup in _OF_JSON:
-        return _has(column, path, lookup, value)
+        return _has_keys(column, path, lookup, value)
     if lookup == "isnull":
         there = elements.JsonKindAt(column, path, type_=sa.String()) if path else column
         return _is_null(scope, there, value)
     if lookup == "contains" and not isinstance(value, str):
-        return elements.HoldsJson(_json_at(column, path), value)
+        return elements.JsonContains(_json_value_at(column, path), value)
     if lookup == "in":
         return sa.or_(
-            sa.false(), *(_json_equals(scope, column, path, _json_value(each)) for each in value)
+            sa.false(), *(_json_equals(scope, column, path, _unwrap(each)) for each in value)
         )
     if lookup == "exact":
         return _json_equals(scope, column, path, value)
     if lookup in ("gt", "gte", "lt", "lte") and not isinstance(value, str):
         text = sa.literal(json.dumps(value))
-        there = elements.JsonComparedAt(column, path)
-        return _ORDER[lookup](there, elements.compared_json(text))
+        there = elements.JsonComparableAt(column, path)
+        return _ORDER[lookup](there, elements.comparable_json(text))
     return LOOKUPS[lookup](scope, elements.JsonTextAt(column, path, type_=sa.Text()), value)
 
 
@@ -260,20 +262,20 @@ _ORDER: dict[str, Callable[[Any, Any], Element]] = {
 }
 
 
-def _json_at(column: Element, path: tuple[Any, ...]) -> Element:
+def _json_value_at(column: Element, path: tuple[Any, ...]) -> Element:
     return elements.JsonValueAt(column, path, type_=JSON) if path else column
 
 
-def _has(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
+def _has_keys(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
     keys = [value] if lookup == "has_key" else list(value)
     met = [
-        elements.JsonKindAt(column, (*path, *_json_keys([key])), type_=sa.String()).is_not(None)
+        elements.JsonKindAt(column, (*path, *_to_path([key])), type_=sa.String()).is_not(None)
         for key in keys
     ]
     return sa.or_(*met) if lookup == "has_any_keys" else sa.and_(*met)
 
 
-def _json_value(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """A plain value; of a `Value` what is in it. A Q makes tuples of lists."""
     if isinstance(value, tuple):
         return list(value)
@@ -291,13 +293,13 @@ def _json_equals(scope: Resolver, column: Element, path: tuple[Any, ...], value:
         null = elements.JsonKindAt(column, path, type_=sa.String()) == "null"
         return null if path or column.type.none_as_null else sa.or_(column.is_(None), null)  # type: ignore[attr-defined]
     if is_expression(value):
-        other = scope.resolved(value)
-        at = elements.JsonComparedAt(other, ()) if _is_json(other) else elements.as_json(other)
-        return elements.JsonComparedAt(column, path) == at
+        other = scope.resolve_expression(value)
+        at = elements.JsonComparableAt(other, ()) if _is_json(other) else elements.as_json(other)
+        return elements.JsonComparableAt(column, path) == at
     text = sa.literal(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
         return elements.JsonTruthAt(column, path, type_=sa.String()) == str(value).lower()
     if isinstance(value, dict | list):
         whole = elements.JsonValueAt(column, path) if path else column
         return elements.whole_json(whole) == elements.whole_json(text)
-    return elements.JsonComparedAt(column, path) == elements.compared_json(text)
+    return elements.JsonComparableAt(column, path) == elements.comparable_json(text)

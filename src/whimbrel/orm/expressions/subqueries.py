@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.expressions.expression import Expression, Resolver, type_of
+from whimbrel.orm.expressions.expression import Expression, Resolver, resolve_type
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -24,7 +24,7 @@ class OuterRef(Expression):
                 f"OuterRef({self.name!r}) is in no query of another",
                 hint="Put the query into a Subquery or an Exists of another.",
             )
-        return scope.outer.source(self.name)
+        return scope.outer.resolve_argument(self.name)
 
 
 class Subquery(Expression):
@@ -35,13 +35,13 @@ class Subquery(Expression):
         self.output_field = output_field
 
     def resolve(self, scope: Resolver) -> Element:
-        made: Element = self.queryset.selected_for(scope).scalar_subquery()
-        type = type_of(self.output_field)
+        made: Element = self.queryset.select_in(scope).scalar_subquery()
+        type = resolve_type(self.output_field)
         return sa.type_coerce(made, type) if type is not None else made
 
-    def selected_for(self, scope: Resolver, like: Any = None) -> Any:
+    def select_in(self, scope: Resolver, like: Any = None) -> Any:
         """It as the right side of IN."""
-        return self.queryset.selected_for(scope, like)
+        return self.queryset.select_in(scope, like)
 
 
 class Exists(Expression):
@@ -51,4 +51,4 @@ class Exists(Expression):
         self.queryset = queryset
 
     def resolve(self, scope: Resolver) -> Element:
-        return sa.exists(self.queryset.selected_for(scope, rows=True))
+        return sa.exists(self.queryset.select_in(scope, rows=True))

@@ -20,7 +20,7 @@ from whimbrel.errors import QueryError
 from whimbrel.schema.expressions import SQL, Combinable, Ordered, Q
 
 
-class Moment(sa.types.TypeDecorator[dt.datetime]):
+class AwareDateTime(sa.types.TypeDecorator[dt.datetime]):
     """A moment with its zone, on databases too that keep none: those hold UTC."""
 
     impl = sa.DateTime(timezone=True)
@@ -69,25 +69,25 @@ class Address(sa.types.TypeDecorator[str]):
 JSON = sa.JSON(none_as_null=True)
 
 
-def own_of(type: TypeEngine[Any], dialects: Set[str]) -> TypeEngine[Any]:
+def variant_for(type: TypeEngine[Any], dialects: Set[str]) -> TypeEngine[Any]:
     """What a type with variants is to the one dialect that there is; with several, itself."""
     dialect = next(iter(dialects)) if len(dialects) == 1 else ""
     return type._variant_mapping.get(dialect, type)
 
 
-def historical(type: TypeEngine[Any]) -> TypeEngine[Any]:
+def historical_type(type: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type that a historical model's column has for a type of the schema's."""
     plain = isinstance(type, sa.DateTime) and type.timezone
-    return Moment() if plain and not isinstance(type, sa.types.TypeDecorator) else type
+    return AwareDateTime() if plain and not isinstance(type, sa.types.TypeDecorator) else type
 
 
 _OF_ONE_VALUE = (
     *(sa.Integer, sa.String, sa.Numeric, sa.Boolean, sa.Uuid, sa.Interval),
-    *(sa.DateTime, sa.Date, sa.Time, Moment),
+    *(sa.DateTime, sa.Date, sa.Time, AwareDateTime),
 )
 
 
-def may_change(type: TypeEngine[Any]) -> bool:
+def is_mutable(type: TypeEngine[Any]) -> bool:
     """Whether values of a type may be such as change in place."""
     return not isinstance(type, _OF_ONE_VALUE)
 
@@ -101,7 +101,7 @@ def is_expression(value: Any) -> bool:
     )
 
 
-def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
+def convert(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
     """A value as the column's type takes it: text for a date is read, a member is its value.
 
     Raises `QueryError` for what is no value of the type; ``of``: what it says that it is for.
@@ -110,9 +110,11 @@ def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
         value = value.value
     if value is None or isinstance(value, sa.sql.ClauseElement):
         return value
-    if isinstance(type, sa.types.TypeDecorator) and not isinstance(type, Moment | sa.Interval):
+    if isinstance(type, sa.types.TypeDecorator) and not isinstance(
+        type, AwareDateTime | sa.Interval
+    ):
         return value  # a third party's type knows what it takes
-    for kind, reader in _READERS:
+    for kind, reader in _CONVERTERS:
         if isinstance(type, kind):
             try:
                 return reader(value, type)
@@ -123,18 +125,18 @@ def prepared(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
     return value
 
 
-def plain_value(value: Any, of: TypeEngine[Any] | None = None) -> sa.sql.ColumnElement[Any]:
+def make_literal(value: Any, of: TypeEngine[Any] | None = None) -> sa.sql.ColumnElement[Any]:
     """A Python value as a parameter. A historical row stands for its key."""
     if hasattr(value, "_meta") and not isinstance(value, type):
         value = value.pk
     if of is None or isinstance(of, sa.types.NullType):
         return sa.literal(value) if value is not None else sa.null()
-    return sa.literal(prepared(value, of), of)
+    return sa.literal(convert(value, of), of)
 
 
-def stored(value: Any, type: TypeEngine[Any], of: str) -> Any:
+def convert_for_column(value: Any, type: TypeEngine[Any], of: str) -> Any:
     """A value as a column of the type keeps it: a decimal with as many places as it has."""
-    made = prepared(value, type, of)
+    made = convert(value, type, of)
     scale = getattr(type, "scale", None)
     if isinstance(made, decimal.Decimal) and isinstance(scale, int) and made.is_finite():
         places = decimal.Decimal(1).scaleb(-scale)
@@ -142,35 +144,35 @@ def stored(value: Any, type: TypeEngine[Any], of: str) -> Any:
     return made
 
 
-def _moment(value: Any, type: Any) -> Any:
+def _to_datetime(value: Any, type: Any) -> Any:
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     elif not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
-    if isinstance(type, Moment) or type.timezone:
+    if isinstance(type, AwareDateTime) or type.timezone:
         return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
     return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo is not None else value
 
 
-def _date(value: Any, _: Any) -> Any:
+def _to_date(value: Any, _: Any) -> Any:
     if isinstance(value, str):
         return dt.date.fromisoformat(value)
     return value.date() if isinstance(value, dt.datetime) else value
 
 
-def _time(value: Any, _: Any) -> Any:
+def _to_time(value: Any, _: Any) -> Any:
     if isinstance(value, str):
         return dt.time.fromisoformat(value)
     return value.time() if isinstance(value, dt.datetime) else value
 
 
-def _span(value: Any, _: Any) -> Any:
+def _to_timedelta(value: Any, _: Any) -> Any:
     if isinstance(value, dt.timedelta):
         return value
     raise TypeError("A duration is a datetime.timedelta.")
 
 
-def _truth(value: Any, _: Any) -> Any:
+def _to_bool(value: Any, _: Any) -> Any:
     if value in _TRUE:
         return True
     if value in _FALSE:
@@ -182,7 +184,7 @@ _TRUE = (True, "t", "True", "1")
 _FALSE = (False, "f", "False", "0")
 
 
-def _numeric(value: Any, type: Any) -> Any:
+def _to_decimal(value: Any, type: Any) -> Any:
     if isinstance(value, float):
         digits = decimal.Context(prec=type.precision or decimal.getcontext().prec)
         return digits.create_decimal_from_float(value)
@@ -191,22 +193,22 @@ def _numeric(value: Any, type: Any) -> Any:
     return decimal.Decimal(value)
 
 
-def _uuid(value: Any, _: Any) -> Any:
+def _to_uuid(value: Any, _: Any) -> Any:
     if isinstance(value, int):
         return uuid.UUID(int=value)
     return uuid.UUID(value) if isinstance(value, str) else value
 
 
-_READERS: tuple[tuple[Any, Callable[[Any, Any], Any]], ...] = (
-    (sa.Uuid, _uuid),
-    (sa.Boolean, _truth),
-    ((Moment, sa.DateTime), _moment),
-    (sa.Date, _date),
-    (sa.Time, _time),
-    (sa.Interval, _span),
+_CONVERTERS: tuple[tuple[Any, Callable[[Any, Any], Any]], ...] = (
+    (sa.Uuid, _to_uuid),
+    (sa.Boolean, _to_bool),
+    ((AwareDateTime, sa.DateTime), _to_datetime),
+    (sa.Date, _to_date),
+    (sa.Time, _to_time),
+    (sa.Interval, _to_timedelta),
     (sa.Integer, lambda value, _: int(value)),
     (sa.Float, lambda value, _: float(value)),
-    (sa.Numeric, _numeric),
+    (sa.Numeric, _to_decimal),
     (sa.Enum, lambda value, _: value),
     (sa.String, lambda value, _: value if isinstance(value, str) else str(value)),
     (sa.LargeBinary, lambda value, _: bytes(memoryview(value))),

@@ -14,7 +14,7 @@ from whimbrel.schema.expressions import F
 Element = sa.sql.ColumnElement[Any]
 
 
-def _several(given: Any) -> list[Any]:
+def _as_list(given: Any) -> list[Any]:
     if given is None:
         return []
     return list(given) if isinstance(given, list | tuple) else [given]
@@ -27,8 +27,8 @@ class Window(Expression):
         self, expression: Any, partition_by: Any = None, order_by: Any = None, **_: Any
     ) -> None:
         self.expression = expression
-        self.partition_by = _several(partition_by)
-        self.order_by = _several(order_by)
+        self.partition_by = _as_list(partition_by)
+        self.order_by = _as_list(order_by)
 
     def children(self) -> Iterable[Any]:
         return (*self.partition_by, *self.order_by)
@@ -36,11 +36,13 @@ class Window(Expression):
     def resolve(self, scope: Resolver) -> Element:
         inside = self.expression
         made: Any = (
-            inside.windowed(scope) if isinstance(inside, Aggregate) else scope.resolved(inside)
+            inside.resolve_in_window(scope)
+            if isinstance(inside, Aggregate)
+            else scope.resolve_expression(inside)
         )
         over: Element = made.over(
-            partition_by=[scope.source(each) for each in self.partition_by] or None,
-            order_by=[scope.order(each) for each in self.order_by] or None,
+            partition_by=[scope.resolve_argument(each) for each in self.partition_by] or None,
+            order_by=[scope.resolve_order(each) for each in self.order_by] or None,
         )
         return over
 
@@ -77,7 +79,7 @@ class _Neighbour(Func):
 
     def arguments(self, scope: Resolver) -> list[Element]:
         of = super().arguments(scope)[0]
-        more = [] if self.default is None else [scope.value(self.default, of)]
+        more = [] if self.default is None else [scope.resolve_value(self.default, of)]
         return [of, sa.literal(self.offset), *more]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import QueryError
 from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta, meta_of
-from whimbrel.orm.referrers import pointing_at
+from whimbrel.orm.referrers import find_referrers
 from whimbrel.state.fields import ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import OnDelete
 
@@ -28,7 +28,7 @@ _ASKS = {"sqlite": "PRAGMA foreign_keys"}
 _AT_ONCE = 400
 
 
-def cascades(connection: Connection) -> bool:
+def does_cascade(connection: Connection) -> bool:
     """Whether the database does what ON DELETE says."""
     asked = _ASKS.get(connection.dialect.name)
     return asked is None or bool(connection.exec_driver_sql(asked).scalar())
@@ -44,7 +44,7 @@ def cascade(connection: Connection, meta: Meta, keys: Sequence[Key]) -> None:
         gone, some = work.waiting.pop()
         work.follow(gone, some)
     for owner, rows in work.below:
-        for where in _chunks(owner, rows):
+        for where in _key_conditions(owner, rows):
             connection.execute(sa.delete(owner.table).where(where))
 
 
@@ -59,22 +59,22 @@ class _Cascade:
 
     def follow(self, meta: Meta, keys: list[Key]) -> None:
         """What points at rows of a model."""
-        for label, name, relation in pointing_at(meta.apps.state, meta.value):
+        for label, name, relation in find_referrers(meta.apps.state, meta.value):
             owner = meta_of(meta.apps, label)
             if isinstance(relation, ForeignKey) and relation.db_constraint:
-                self._along(owner, name, relation, meta, keys)
+                self._follow_key(owner, name, relation, meta, keys)
             elif isinstance(relation, ManyToManyField) and relation.through is None:
-                self._cut(owner, name, meta, keys, near=False)
+                self._delete_links(owner, name, meta, keys, near=False)
         for each in meta.many_to_many:
             if each.meta is meta and getattr(each.field, "through", None) is None:
-                self._cut(meta, each.name, meta, keys, near=True)
+                self._delete_links(meta, each.name, meta, keys, near=True)
 
-    def _along(
+    def _follow_key(
         self, owner: Meta, name: str, relation: ForeignKey, meta: Meta, keys: list[Key]
     ) -> None:
-        column = owner.by_name[name].table_column
-        target = meta.pointed_at(relation.to_field).table_column
-        for where in _chunks(meta, keys):
+        column = owner.fields_by_name[name].table_column
+        target = meta.target_field(relation.to_field).table_column
+        for where in _key_conditions(meta, keys):
             pointing = column.in_(sa.select(target).where(where))
             match relation.on_delete:
                 case OnDelete.CASCADE:
@@ -107,18 +107,20 @@ class _Cascade:
                 hint=f"Delete those of {owner.label} first, or make them point at others.",
             )
 
-    def _cut(self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool) -> None:
+    def _delete_links(
+        self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool
+    ) -> None:
         """Take the rows of a table between."""
         hop = hop_of(owner, name)
-        assert hop.between is not None
-        between = hop.between
-        column = between.meta.by_name[between.near if near else between.far].table_column
-        for where in _chunks(meta, keys):
+        assert hop.through is not None
+        through = hop.through
+        column = through.meta.fields_by_name[through.near if near else through.far].table_column
+        for where in _key_conditions(meta, keys):
             pointed = sa.select(meta.pk.table_column).where(where)
-            self.connection.execute(sa.delete(between.meta.table).where(column.in_(pointed)))
+            self.connection.execute(sa.delete(through.meta.table).where(column.in_(pointed)))
 
 
-def _chunks(meta: Meta, keys: list[Key]) -> Iterator[Any]:
+def _key_conditions(meta: Meta, keys: list[Key]) -> Iterator[Any]:
     """Conditions that take rows by their keys, so many at a time."""
     columns = [each.table_column for each in meta.primary_key]
     for start in range(0, len(keys), _AT_ONCE):

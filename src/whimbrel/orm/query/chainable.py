@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Chain:
+class Chainable:
     """A query that grows: each method gives a new one, and leaves this as it is."""
 
     def __init__(self, query: Query) -> None:
         self.query = query
 
-    def _with(self, **changed: Any) -> Self:
-        return type(self)(self.query.but(**changed))
+    def _replace(self, **changed: Any) -> Self:
+        return type(self)(self.query.replace(**changed))
 
     @property
     def model(self) -> type[Any]:
@@ -43,26 +43,26 @@ class Chain:
 
     def all(self) -> Self:
         """The same rows."""
-        return self._with()
+        return self._replace()
 
     def none(self) -> Self:
         """No rows."""
-        return self._with(empty=True)
+        return self._replace(empty=True)
 
     def filter(self, *conditions: Any, **lookups: Any) -> Self:
         """The rows that meet all conditions: `Q`, `Exists`, SQLAlchemy's, ``field__lookup=value``."""
         self._refuse_slice("filter")
-        return type(self)(self.query.filtered(Q(*conditions, **lookups)))
+        return type(self)(self.query.with_filter(Q(*conditions, **lookups)))
 
     def exclude(self, *conditions: Any, **lookups: Any) -> Self:
         """The rows that do not meet all conditions; those where a field is NULL stay."""
         self._refuse_slice("exclude")
         if not conditions and not lookups:
-            return self._with()
+            return self._replace()
         # Not ~Q(...), which would take a NOT inside away: what is under two of them is not as if there
         # were none.
         inner = Q(*conditions, **lookups)
-        return type(self)(self.query.filtered(Q._of((inner,), Q.AND, negated=True)))
+        return type(self)(self.query.with_filter(Q._of((inner,), Q.AND, negated=True)))
 
     def _filtered_by(self, lookups: Mapping[str, Any]) -> Self:
         return self.filter(**lookups)
@@ -89,28 +89,28 @@ class Chain:
                 + f"It has: {', '.join(sorted(connections))}.",
             )
         own = alias is None or alias == self.query.meta.apps.alias
-        return self._with(alias=None if own else alias)
+        return self._replace(alias=None if own else alias)
 
     # -- in what order
 
     def order_by(self, *names: Any) -> Self:
         """In this order: "name", "-name", "author__name", "?", expressions; none for no order."""
         self._refuse_slice("order_by")
-        return self._with(order=names, backwards=False)
+        return self._replace(order=names, backwards=False)
 
     def reverse(self) -> Self:
         """In the other order."""
-        return self._with(backwards=not self.query.backwards)
+        return self._replace(backwards=not self.query.backwards)
 
     def distinct(self, *names: str) -> Self:
         """Each row once; with names, the first row of those that are alike in them."""
-        return self._with(distinct=not names, distinct_on=names)
+        return self._replace(distinct=not names, distinct_on=names)
 
     # -- what of them
 
     def values(self, *names: Any, **expressions: Any) -> Self:
         """Dictionaries of these fields and expressions; of all fields, if none is named."""
-        return self._with(fields=self._fields(names, expressions), shape="dicts")
+        return self._replace(fields=self._fields(names, expressions), shape="dicts")
 
     def values_list(self, *names: Any, flat: bool = False, named: bool = False) -> Self:
         """Tuples; ``flat`` single values of one field; ``named`` named tuples."""
@@ -120,7 +120,7 @@ class Chain:
                 hint="Name one field, or leave flat=True out.",
             )
         shape = "flat" if flat else "named" if named else "tuples"
-        return self._with(fields=self._fields(names, {}), shape=shape)
+        return self._replace(fields=self._fields(names, {}), shape=shape)
 
     def _fields(
         self, names: tuple[Any, ...], expressions: Mapping[str, Any]
@@ -137,15 +137,17 @@ class Chain:
 
     def only(self, *names: str) -> Self:
         """Read only these fields at once; the others when they are asked for."""
-        return self._with(only=self._own(names), defer=frozenset())
+        return self._replace(only=self._field_names(names), defer=frozenset())
 
     def defer(self, *names: str | None) -> Self:
         """Read these fields only when they are asked for."""
         if names == (None,):
-            return self._with(only=None, defer=frozenset())
-        return self._with(defer=self.query.defer | self._own(n for n in names if n is not None))
+            return self._replace(only=None, defer=frozenset())
+        return self._replace(
+            defer=self.query.defer | self._field_names(n for n in names if n is not None)
+        )
 
-    def _own(self, names: Any) -> frozenset[str]:
+    def _field_names(self, names: Any) -> frozenset[str]:
         plain = frozenset(name.partition("__")[0] for name in names)
         for name in plain:
             self.query.meta.get_field(name)
@@ -155,13 +157,13 @@ class Chain:
 
     def annotate(self, *expressions: Any, **named: Any) -> Self:
         """With values that the database reckons, as attributes of the rows."""
-        return self._annotated(expressions, named, hidden=False)
+        return self._add_annotations(expressions, named, hidden=False)
 
     def alias(self, *expressions: Any, **named: Any) -> Self:
         """With names for expressions, to be spoken of in filter() and the rest."""
-        return self._annotated(expressions, named, hidden=True)
+        return self._add_annotations(expressions, named, hidden=True)
 
-    def _annotated(
+    def _add_annotations(
         self, expressions: tuple[Any, ...], named: Mapping[str, Any], hidden: bool
     ) -> Self:
         given = {each.default_alias: each for each in expressions} | dict(named)
@@ -176,10 +178,10 @@ class Chain:
                 and query.group is None
                 and query.has(Aggregate, expression)
             ):
-                query = query.but(group=tuple(each for _, each in query.fields))
-            query = query.but(steps=(*query.steps, Annotation(name, expression, hidden)))
+                query = query.replace(group=tuple(each for _, each in query.fields))
+            query = query.replace(steps=(*query.steps, Annotation(name, expression, hidden)))
             if query.fields is not None and not hidden:
-                query = query.but(fields=(*query.fields, (name, F(name))))
+                query = query.replace(fields=(*query.fields, (name, F(name))))
         return type(self)(query)
 
     # -- what comes along
@@ -187,19 +189,19 @@ class Chain:
     def select_related(self, *names: str | None) -> Self:
         """Read the rows that keys lead to at once, by joins: "author", "author__city"."""
         if names == (None,):
-            return self._with(related=())
+            return self._replace(related=())
         if not names:
             fields = self.query.meta.fields
             keys = tuple(each.name for each in fields if each.is_relation and not each.field.null)
             links = {each.link.name for each in self.query.meta.lineage if each.link is not None}
-            return self._with(related=tuple(name for name in keys if name not in links))
-        return self._with(related=(*self.query.related, *names))
+            return self._replace(related=tuple(name for name in keys if name not in links))
+        return self._replace(related=(*self.query.related, *names))
 
     def prefetch_related(self, *lookups: Any) -> Self:
         """Read what relations lead to, by one query for each: names, or `Prefetch`."""
         if lookups == (None,):
-            return self._with(prefetches=())
-        return self._with(prefetches=(*self.query.prefetches, *lookups))
+            return self._replace(prefetches=())
+        return self._replace(prefetches=(*self.query.prefetches, *lookups))
 
     def select_for_update(
         self,
@@ -211,23 +213,23 @@ class Chain:
         """Lock the rows until the transaction ends, where the database has such locks."""
         options = {"nowait": nowait, "skip_locked": skip_locked, "key_share": no_key}
         # A row that an outer join may miss cannot be locked: only the model's own are.
-        return self._with(lock=(*options.items(), ("of", self.query.meta.table)))
+        return self._replace(lock=(*options.items(), ("of", self.query.meta.table)))
 
     # -- several querysets
 
-    def union(self, *others: Chain, all: bool = False) -> Self:
+    def union(self, *others: Chainable, all: bool = False) -> Self:
         """The rows of all of them, each once; with ``all`` as often as they are there."""
-        return self._combined("union_all" if all else "union", others)
+        return self._combine("union_all" if all else "union", others)
 
-    def intersection(self, *others: Chain) -> Self:
+    def intersection(self, *others: Chainable) -> Self:
         """The rows that all of them have."""
-        return self._combined("intersection", others)
+        return self._combine("intersection", others)
 
-    def difference(self, *others: Chain) -> Self:
+    def difference(self, *others: Chainable) -> Self:
         """The rows that this has and the others have not."""
-        return self._combined("difference", others)
+        return self._combine("difference", others)
 
-    def _combined(self, kind: str, others: tuple[Chain, ...]) -> Self:
+    def _combine(self, kind: str, others: tuple[Chainable, ...]) -> Self:
         queries = (self.query, *(other.query for other in others))
         some = tuple(each for each in queries if not each.empty)
         if kind in ("union", "union_all") and len(some) < len(queries):
@@ -237,31 +239,31 @@ class Chain:
         made = Query(
             self.query.meta, self.query.alias, shape=self.query.shape, fields=self.query.fields
         )
-        return type(self)(made.but(combined=(kind, queries)))
+        return type(self)(made.replace(combined=(kind, queries)))
 
     def __or__(self, other: Self) -> Self:
         if self.query.empty or other.query.empty:
             return other if self.query.empty else self
-        return self._joined(other, self.query.conditions() | other.query.conditions())
+        return self._join(other, self.query.conditions() | other.query.conditions())
 
     def __and__(self, other: Self) -> Self:
         if self.query.empty or other.query.empty:
             return self.none()
-        return self._joined(other, self.query.conditions() & other.query.conditions())
+        return self._join(other, self.query.conditions() & other.query.conditions())
 
-    def _joined(self, other: Self, condition: Q) -> Self:
+    def _join(self, other: Self, condition: Q) -> Self:
         for each in (self, other):
             each._refuse_slice("& and |")
-        kept = [
+        annotations = [
             step
             for query in (self.query, other.query)
             for step in query.steps
             if isinstance(step, Annotation)
         ]
-        by_name = {step.name: step for step in kept}
+        by_name = {step.name: step for step in annotations}
         known = (*self.query.known, *other.query.known)
-        query = self.query.but(steps=tuple(by_name.values()), known=known)
-        return type(self)(query.filtered(condition))
+        query = self.query.replace(steps=tuple(by_name.values()), known=known)
+        return type(self)(query.with_filter(condition))
 
     def __getattr__(self, name: str) -> Any:
         raise unknown_method("a queryset", name, type(self))

@@ -17,13 +17,13 @@ from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query.conditions import split
 from whimbrel.orm.query.query import Annotation, Filter, Query
-from whimbrel.orm.query.scope import Scope, columns_of
+from whimbrel.orm.query.scope import Scope, find_joined_columns
 
 Element = sa.sql.ColumnElement[Any]
 
 
 @dataclass
-class Part:
+class RowPart:
     """The columns of one model in a row: where they start, and the parts behind its relations."""
 
     meta: Meta
@@ -32,20 +32,20 @@ class Part:
     start: int
     hop: Hop | None = None
     name: str = ""
-    below: list[Part] = field(default_factory=list)
+    below: list[RowPart] = field(default_factory=list)
 
 
 @dataclass
-class Compiled:
+class CompiledQuery:
     """A SELECT, with the labels of its columns. ``part``: where instances are; None for values."""
 
     select: Any
     labels: list[str]
-    part: Part | None
+    part: RowPart | None
     annotations: list[str]
 
 
-class Compiler:
+class QueryCompiler:
     """Makes the SELECT of one query. ``outer``: the scope that it is in."""
 
     def __init__(
@@ -75,64 +75,64 @@ class Compiler:
     def _filter(self, step: Filter, number: int) -> None:
         self.scope.call = number
         if self.query.has(Window, step.condition):
-            self.after.append(self.scope.condition(step.condition))
+            self.after.append(self.scope.resolve_condition(step.condition))
         else:
             of_rows, of_groups = split(step.condition, partial(self.query.has, Aggregate))
             if of_rows:
-                self.where.append(self.scope.condition(of_rows))
+                self.where.append(self.scope.resolve_condition(of_rows))
             if of_groups:
-                self.having.append(self.scope.condition(of_groups))
-                self.grouping += columns_of(self.scope, of_groups)
+                self.having.append(self.scope.resolve_condition(of_groups))
+                self.grouping += find_joined_columns(self.scope, of_groups)
         self.scope.call = None
 
     def _annotate(self, step: Annotation) -> None:
-        self.scope.annotations[step.name] = self.scope.value(step.expression)
+        self.scope.annotations[step.name] = self.scope.resolve_value(step.expression)
 
     # -- columns
 
-    def with_instances(self) -> Part:
+    def add_instance_columns(self) -> RowPart:
         """Take the columns of whole rows, of related ones too, and of the annotations."""
-        part = self._part(self.query.meta, (), self._chosen())
+        part = self._add_part(self.query.meta, (), self._choose_fields())
         for name in self.query.related:
-            self._related(part, name.split("__"), ())
-        self._take_annotations()
+            self._add_related(part, name.split("__"), ())
+        self._add_annotations()
         return part
 
-    def _chosen(self) -> list[BoundField]:
+    def _choose_fields(self) -> list[BoundField]:
         """The fields that are read at once: the key always."""
         meta, query = self.query.meta, self.query
         wanted = meta.fields
         if query.only is not None:
             wanted = tuple(each for each in wanted if {each.name, each.attname} & query.only)
-        kept = [each for each in wanted if not {each.name, each.attname} & query.defer]
+        chosen = [each for each in wanted if not {each.name, each.attname} & query.defer]
         keys = [key for each in meta.lineage for key in each.primary_key]
-        return [*keys, *(each for each in kept if each not in keys)]
+        return [*keys, *(each for each in chosen if each not in keys)]
 
-    def _part(
+    def _add_part(
         self, meta: Meta, hops: tuple[Hop, ...], fields: Iterable[BoundField], name: str = ""
-    ) -> Part:
+    ) -> RowPart:
         fields = tuple(fields)
         missing = tuple(each.attname for each in meta.fields if each not in fields)
-        part = Part(meta, fields, missing, len(self.columns), hops[-1] if hops else None, name)
-        node = self.scope.node(hops)
+        part = RowPart(meta, fields, missing, len(self.columns), hops[-1] if hops else None, name)
+        node = self.scope.join_to(hops)
         prefix = "".join(f"{hop.name}__" for hop in hops)
         for each in fields:
             self.columns.append((f"{prefix}{each.attname}", self.scope.column(node, each)))
         return part
 
-    def _related(self, part: Part, names: list[str], hops: tuple[Hop, ...]) -> None:
+    def _add_related(self, part: RowPart, names: list[str], hops: tuple[Hop, ...]) -> None:
         if not names:
             return
         hop = find_hop(part.meta, names[0])
         if hop is None or hop.many:
-            raise self._not_one(part.meta, names[0], hop)
+            raise self._not_to_one_error(part.meta, names[0], hop)
         there = next((each for each in part.below if each.name == names[0]), None)
         if there is None:
-            there = self._part(hop.target, (*hops, hop), hop.target.fields, names[0])
+            there = self._add_part(hop.target, (*hops, hop), hop.target.fields, names[0])
             part.below.append(there)
-        self._related(there, names[1:], (*hops, hop))
+        self._add_related(there, names[1:], (*hops, hop))
 
-    def _not_one(self, meta: Meta, name: str, hop: Hop | None) -> QueryError:
+    def _not_to_one_error(self, meta: Meta, name: str, hop: Hop | None) -> QueryError:
         if hop is None:
             return meta.unknown_field(name)
         return QueryError(
@@ -140,51 +140,51 @@ class Compiler:
             hint=f"Use prefetch_related({name!r}).",
         )
 
-    def _take_annotations(self) -> None:
+    def _add_annotations(self) -> None:
         for name in self.query.visible:
             self.columns.append((name, self.scope.annotations[name]))
 
-    def with_values(self) -> None:
+    def add_value_columns(self) -> None:
         """Take the columns that values() names."""
         for label, expression in self.query.fields or ():
-            self.columns.append((label, self.scope.source(expression)))
+            self.columns.append((label, self.scope.resolve_argument(expression)))
 
     # -- the statement
 
     def select(self, columns: Iterable[Element] | None = None) -> Any:
         """The SELECT of the columns that were taken, or of others."""
-        orders = [self.scope.order(each) for each in self.query.ordering]
+        orders = [self.scope.resolve_order(each) for each in self.query.ordering]
         chosen = list(columns) if columns is not None else self._labelled()
         if self.query.is_picked:
-            return sliced(self._picked(chosen, orders), self.query)
+            return apply_slice(self._select_picked(chosen, orders), self.query)
         if self.query.distinct and columns is None:
-            chosen += self._hidden(orders)
+            chosen += self._order_columns(orders)
         made = self._plain_select(chosen, orders)
         made = made.distinct() if self.query.distinct else made
         made = made.order_by(*orders)
         if self.query.lock is not None:
             made = made.with_for_update(**dict(self.query.lock))
-        return sliced(made, self.query)
+        return apply_slice(made, self.query)
 
     def _plain_select(self, columns: list[Any], orders: list[Element]) -> Any:
         made = self.scope.select(columns).where(*self.where)
-        groups = self._groups(orders)
+        groups = self._group_columns(orders)
         if groups:
             made = made.group_by(*groups)
         if self.having:
             made = made.having(*self.having)
         return made.where(sa.false()) if self.query.empty else made
 
-    def _picked(self, columns: list[Any], orders: list[Any]) -> Any:
+    def _select_picked(self, columns: list[Any], orders: list[Any]) -> Any:
         """The rows that conditions on windows pick, of a SELECT that has reckoned the windows.
 
         DISTINCT ON is one of them: a row is picked that is the first of its like.
         """
         met = list(self.after)
         if self.query.distinct_on:
-            alike = [self.scope.named(name) for name in self.query.distinct_on]
+            alike = [self.scope.resolve_name(name) for name in self.query.distinct_on]
             first = sa.func.row_number().over(
-                partition_by=alike, order_by=[*orders, *self.scope.key()]
+                partition_by=alike, order_by=[*orders, *self.scope.key_columns()]
             )
             met.append(first == 1)
         named = [
@@ -192,33 +192,33 @@ class Compiler:
             for at, each in enumerate(columns)
         ]
         picks = [each.label(f"picked_{at}") for at, each in enumerate(met)]
-        by = [_unwrapped(each).label(f"order_{at}") for at, each in enumerate(orders)]
+        by = [_unwrap_order(each).label(f"order_{at}") for at, each in enumerate(orders)]
         rows = self._plain_select([*named, *picks, *by], orders).subquery()
         made = sa.select(*(rows.c[each.name] for each in named))
         made = made.where(*(rows.c[each.name].is_(sa.true()) for each in picks))
         made = made.distinct() if self.query.distinct else made
         return made.order_by(
-            *(_wrapped_as(order, rows.c[each.name]) for order, each in zip(orders, by, strict=True))
+            *(_wrap_like(order, rows.c[each.name]) for order, each in zip(orders, by, strict=True))
         )
 
     def _labelled(self) -> list[Any]:
         return [element.label(label) for label, element in self.columns]
 
-    def _hidden(self, orders: list[Any]) -> list[Any]:
+    def _order_columns(self, orders: list[Any]) -> list[Any]:
         """SELECT DISTINCT is put in order by columns that it has: others come along, unread."""
         taken = [element for _, element in self.columns]
-        plain = [_unwrapped(each) for each in orders]
+        plain = [_unwrap_order(each) for each in orders]
         return [
             each.label(f"order_{at}")
             for at, each in enumerate(plain)
             if not any(each is other or each.compare(other) for other in taken)
         ]
 
-    def _groups(self, orders: list[Any]) -> list[Element]:
+    def _group_columns(self, orders: list[Any]) -> list[Element]:
         if not self.query.is_grouped:
             return []
         if self.query.group is not None:
-            return [self.scope.source(each) for each in self.query.group]
+            return [self.scope.resolve_argument(each) for each in self.query.group]
         keys = [key for each in self.scope.tables for key in _keys(each)]
         own = [
             self.scope.annotations[name]
@@ -226,13 +226,13 @@ class Compiler:
             if not self.query.has(Aggregate, each.expression)
             and not self.query.has(Window, each.expression)
         ]
-        keys = self.scope.key() if not self.query.related else keys
-        return [*keys, *own, *self.grouping, *self._plain(orders)]
+        keys = self.scope.key_columns() if not self.query.related else keys
+        return [*keys, *own, *self.grouping, *self._ungrouped_orders(orders)]
 
-    def _plain(self, orders: list[Any]) -> list[Element]:
+    def _ungrouped_orders(self, orders: list[Any]) -> list[Element]:
         """What the rows are put in order by, other than aggregates."""
         return [
-            _unwrapped(element)
+            _unwrap_order(element)
             for element, given in zip(orders, self.query.ordering, strict=True)
             if not self.query.has(
                 Aggregate, given.lstrip("-+") if isinstance(given, str) else given
@@ -240,46 +240,46 @@ class Compiler:
         ]
 
 
-def _unwrapped(order: Any) -> Any:
+def _unwrap_order(order: Any) -> Any:
     """What rows are put in order by, without DESC and NULLS LAST."""
     while getattr(order, "modifier", None) is not None:
         order = order.element
     return order
 
 
-def _wrapped_as(order: Any, column: Any) -> Any:
+def _wrap_like(order: Any, column: Any) -> Any:
     """Another column with the same DESC and NULLS LAST."""
     if getattr(order, "modifier", None) is None:
         return column
-    return UnaryExpression(_wrapped_as(order.element, column), modifier=order.modifier)
+    return UnaryExpression(_wrap_like(order.element, column), modifier=order.modifier)
 
 
 def _keys(table: Any) -> Iterable[Element]:
     return list(table.primary_key)
 
 
-def sliced(select: Any, query: Query) -> Any:
+def apply_slice(select: Any, query: Query) -> Any:
     """A statement with LIMIT and OFFSET."""
     if query.high is not None:
         select = select.limit(query.high - query.low)
     return select.offset(query.low) if query.low else select
 
 
-def compiled(query: Query, outer: Scope | None = None) -> Compiled:
+def compile_query(query: Query, outer: Scope | None = None) -> CompiledQuery:
     """The SELECT of a query's rows, instances or values."""
     if query.combined is not None:
-        return _compound(query, outer)
-    compiler = Compiler(query, outer)
+        return _compile_compound(query, outer)
+    compiler = QueryCompiler(query, outer)
     part = None
     if query.fields is None:
-        part = compiler.with_instances()
+        part = compiler.add_instance_columns()
     else:
-        compiler.with_values()
+        compiler.add_value_columns()
     labels = [label for label, _ in compiler.columns]
-    return Compiled(compiler.select(), labels, part, query.visible)
+    return CompiledQuery(compiler.select(), labels, part, query.visible)
 
 
-_JOINED = {
+_COMPOUNDS = {
     "union": sa.union,
     "union_all": sa.union_all,
     "intersection": sa.intersect,
@@ -287,18 +287,18 @@ _JOINED = {
 }
 
 
-def _compound(query: Query, outer: Scope | None) -> Compiled:
+def _compile_compound(query: Query, outer: Scope | None) -> CompiledQuery:
     assert query.combined is not None
     kind, queries = query.combined
-    parts = [compiled(_inside(each), outer) for each in queries]
+    parts = [compile_query(_inside(each), outer) for each in queries]
     first = parts[0]
-    made = _JOINED[kind](
-        *(_enclosed(part, each) for part, each in zip(parts, queries, strict=True))
+    made = _COMPOUNDS[kind](
+        *(_enclose(part, each) for part, each in zip(parts, queries, strict=True))
     )
     rows = made.subquery()
-    orders = [_order_of(rows, given, first.labels) for given in _given_order(query)]
+    orders = [_compound_order(rows, given, first.labels) for given in _given_order(query)]
     select = sa.select(*(rows.c[label] for label in first.labels)).order_by(*orders)
-    return Compiled(sliced(select, query), first.labels, first.part, first.annotations)
+    return CompiledQuery(apply_slice(select, query), first.labels, first.part, first.annotations)
 
 
 def _given_order(query: Query) -> tuple[Any, ...]:
@@ -306,10 +306,10 @@ def _given_order(query: Query) -> tuple[Any, ...]:
 
 
 def _inside(query: Query) -> Query:
-    return query if query.is_sliced else query.but(order=())
+    return query if query.is_sliced else query.replace(order=())
 
 
-def _enclosed(part: Compiled, query: Query) -> Any:
+def _enclose(part: CompiledQuery, query: Query) -> Any:
     """A slice of a compound stands in a SELECT of its own: SQLite takes no parentheses."""
     if not query.is_sliced:
         return part.select
@@ -317,7 +317,7 @@ def _enclosed(part: Compiled, query: Query) -> Any:
     return sa.select(*(rows.c[label] for label in part.labels))
 
 
-def _order_of(rows: Any, given: Any, labels: list[str]) -> Any:
+def _compound_order(rows: Any, given: Any, labels: list[str]) -> Any:
     if not isinstance(given, str):
         raise QueryError("rows of several queries are put in order by names alone")
     name = given.lstrip("-+")

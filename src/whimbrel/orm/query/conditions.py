@@ -14,7 +14,7 @@ from whimbrel.schema.expressions import Q
 Element = sa.sql.ColumnElement[Any]
 
 
-def join(connector: str, parts: list[Element]) -> Element:
+def join_conditions(connector: str, parts: list[Element]) -> Element:
     """Conditions joined by AND, OR or XOR."""
     if connector == Q.XOR:
         return _odd(parts)

@@ -14,10 +14,10 @@ from sqlalchemy.sql.base import Executable
 _numbers = count(1)
 
 
-def chunks_of(connection: Connection, select: Any, size: int) -> Iterator[Sequence[Any]]:
+def fetch_chunks(connection: Connection, select: Any, size: int) -> Iterator[Sequence[Any]]:
     """The rows of a SELECT, so many at a time."""
     if _commits_each_statement(connection):
-        yield from _held(connection, select, size)
+        yield from _fetch_with_hold(connection, select, size)
         return
     options = {"stream_results": True, "yield_per": size}
     with connection.execute(select, execution_options=options) as result:
@@ -33,7 +33,7 @@ def _commits_each_statement(connection: Connection) -> bool:
     )
 
 
-class _Declared(Executable, sa.sql.ClauseElement):
+class _DeclareCursor(Executable, sa.sql.ClauseElement):
     """``DECLARE ... WITH HOLD``: a cursor that outlives its transaction."""
 
     inherit_cache = False
@@ -43,19 +43,19 @@ class _Declared(Executable, sa.sql.ClauseElement):
         self.select = select
 
 
-@compiles(_Declared)
-def _declared(element: _Declared, compiler: Any, **options: Any) -> str:
+@compiles(_DeclareCursor)
+def _compile_declare(element: _DeclareCursor, compiler: Any, **options: Any) -> str:
     select = compiler.process(element.select, **options)
     return f"DECLARE {element.name} NO SCROLL CURSOR WITH HOLD FOR {select}"
 
 
-def _held(connection: Connection, select: Any, size: int) -> Iterator[Sequence[Any]]:
+def _fetch_with_hold(connection: Connection, select: Any, size: int) -> Iterator[Sequence[Any]]:
     name = f"whimbrel_{next(_numbers)}"
     columns = [
         sa.column(f"column_{at}", each.type) for at, each in enumerate(select.selected_columns)
     ]
     fetched = sa.text(f"FETCH FORWARD {size} FROM {name}").columns(*columns)
-    connection.execute(_Declared(name, select))
+    connection.execute(_DeclareCursor(name, select))
     try:
         while rows := connection.execute(fetched).all():
             yield rows

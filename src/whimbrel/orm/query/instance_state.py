@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.orm import attributes
 
 
-def loaded(
+def make_instance(
     model: type[Any], values: dict[str, Any], key: tuple[Any, ...], missing: Iterable[str]
 ) -> Any:
     """An instance of a row. ``missing``: attributes that are read when they are asked for."""
@@ -50,61 +50,61 @@ def mark_saved(
     for name in missing:
         instance.__dict__.pop(name, None)
         state.expired_attributes.add(name)
-    remember(instance, written)
+    take_snapshot(instance, written)
 
 
-def mark_gone(instance: Any) -> None:
+def mark_deleted(instance: Any) -> None:
     """Its row is gone."""
     attributes.instance_state(instance).key = None
 
 
-def add_missing(instance: Any, values: Mapping[str, Any]) -> None:
+def set_loaded(instance: Any, values: Mapping[str, Any]) -> None:
     """Put in what was read."""
     state = attributes.instance_state(instance)
     for name, value in values.items():
         attributes.set_committed_value(instance, name, value)
         state.expired_attributes.discard(name)
-    remember(instance, values)
+    take_snapshot(instance, values)
 
 
 #: What values that change in place are of.
-_CHANGING = (dict, list, set, bytearray)
+_MUTABLE = (dict, list, set, bytearray)
 
 
-def remember(instance: Any, names: Iterable[str]) -> None:
+def take_snapshot(instance: Any, names: Iterable[str]) -> None:
     """Keep how values are now that could be changed in place, for `is_touched`."""
     for name in names:
         value = instance.__dict__.get(name)
-        if isinstance(value, _CHANGING):
-            instance.__dict__.setdefault("_contents", {})[name] = _content(value)
+        if isinstance(value, _MUTABLE):
+            instance.__dict__.setdefault("_contents", {})[name] = _dump(value)
 
 
-def _content(value: Any) -> bytes | None:
+def _dump(value: Any) -> bytes | None:
     try:
         return pickle.dumps(value)
     except Exception:  # what is in it says itself what it raises
         return None
 
 
-def is_touched(instance: Any, name: str) -> bool:
+def is_changed(instance: Any, name: str) -> bool:
     """Whether an attribute was set, or changed in place, since its row was read or written."""
     if name in attributes.instance_state(instance).committed_state:
         return True
     value = instance.__dict__.get(name)
-    if not isinstance(value, _CHANGING):
+    if not isinstance(value, _MUTABLE):
         return False
     known = instance.__dict__.get("_contents", {}).get(name)
-    return known is None or _content(value) != known
+    return known is None or _dump(value) != known
 
 
-def is_where_it_was(instance: Any) -> bool:
+def has_original_key(instance: Any) -> bool:
     """Whether its key is that of the row that it was read from, or written to."""
     key = attributes.instance_state(instance).key
     top = instance._meta.lineage[0].primary_key
     return key is not None and key[1] == tuple(instance.__dict__.get(each.attname) for each in top)
 
 
-def kept(instance: Any) -> dict[str, Any]:
+def related_cache(instance: Any) -> dict[str, Any]:
     """The rows that an instance's relations are known to lead to."""
     found: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
     return found

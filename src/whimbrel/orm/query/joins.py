@@ -15,12 +15,12 @@ Element = sa.sql.ColumnElement[Any]
 
 
 @dataclass(eq=False)
-class Node:
+class JoinedTable:
     """A model's table in a FROM. ``calls``: the numbers of the filter() calls that spoke of it."""
 
     meta: Meta
     table: Any
-    below: dict[str, list[Node]] = field(default_factory=dict)
+    below: dict[str, list[JoinedTable]] = field(default_factory=dict)
     calls: set[int] = field(default_factory=set)
 
 
@@ -31,7 +31,7 @@ class Joins:
         self.meta = meta
         self.aliased = aliased or outer is not None
         self.correlated = outer is not None
-        self.root = Node(meta, meta.table.alias() if self.aliased else meta.table)
+        self.root = JoinedTable(meta, meta.table.alias() if self.aliased else meta.table)
         self.from_clause: Any = self.root.table
         self.tables: list[Any] = [self.root.table]
         self.call: int | None = None
@@ -43,88 +43,90 @@ class Joins:
 
     # -- columns
 
-    def column(self, node: Node, field: BoundField) -> Element:
+    def column(self, node: JoinedTable, field: BoundField) -> Element:
         """The column of a field; that of a parent's table brings the table in."""
         while field.meta is not node.meta:
-            node = self._part_above(node)
+            node = self._join_parent(node)
         column: Element = node.table.c[field.column]
         return column
 
-    def _part_above(self, node: Node) -> Node:
+    def _join_parent(self, node: JoinedTable) -> JoinedTable:
         link, parent = node.meta.link, node.meta.parent
         assert link is not None and parent is not None
         there = node.below.get("^")
         if there:
             return there[0]
         table = parent.table.alias()
-        target = parent.pointed_at(link.field.to_field).column  # type: ignore[attr-defined]
+        target = parent.target_field(link.field.to_field).column  # type: ignore[attr-defined]
         self._join(table, node.table.c[link.column] == table.c[target], outer=node is not self.root)
-        above = Node(parent, table)
+        above = JoinedTable(parent, table)
         node.below["^"] = [above]
         return above
 
-    def key(self) -> list[Element]:
+    def key_columns(self) -> list[Element]:
         """The columns of the primary key."""
         return [self.root.table.c[each.column] for each in self.meta.primary_key]
 
     # -- joins
 
-    def node(self, hops: Iterable[Hop], trimmed: bool = False) -> Node:
+    def join_to(self, hops: Iterable[Hop], trimmed: bool = False) -> JoinedTable:
         """The table that hops lead to; of a trimmed path, the table between."""
         here = self.root
         *way, last = hops if (hops := tuple(hops)) else (None,)
         for hop in (*way, last):
             if hop is not None:
-                here = self._along(here, hop, trimmed and hop is last)
+                here = self._join_hop(here, hop, trimmed and hop is last)
         return here
 
-    def _along(self, node: Node, hop: Hop, trimmed: bool) -> Node:
-        name = _name_of(hop)
-        if hop.between is None:
-            return self._reached(node, name, hop.local, hop.target, hop.remote, hop)
-        between = hop.between
-        middle = self._reached(node, f"{name}|", hop.local, between.meta, between.near, hop)
+    def _join_hop(self, node: JoinedTable, hop: Hop, trimmed: bool) -> JoinedTable:
+        name = _name_of_hop(hop)
+        if hop.through is None:
+            return self._join_target(node, name, hop.local, hop.target, hop.remote, hop)
+        through = hop.through
+        middle = self._join_target(node, f"{name}|", hop.local, through.meta, through.near, hop)
         if trimmed:
             return middle
-        return self._reached(middle, name, between.far, hop.target, hop.remote, hop)
+        return self._join_target(middle, name, through.far, hop.target, hop.remote, hop)
 
-    def _reached(
-        self, node: Node, name: str, local: str, target: Meta, remote: str, hop: Hop
-    ) -> Node:
+    def _join_target(
+        self, node: JoinedTable, name: str, local: str, target: Meta, remote: str, hop: Hop
+    ) -> JoinedTable:
         for there in node.below.get(name, ()):
-            if not hop.many or self._is_reused(there):
+            if not hop.many or self._is_reusable(there):
                 return there
-        near = self.column(node, node.meta.by_name[local])
-        made = Node(target, target.table.alias(), calls={self.call} if self.call else set())
+        near = self.column(node, node.meta.fields_by_name[local])
+        made = JoinedTable(target, target.table.alias(), calls={self.call} if self.call else set())
         node.below.setdefault(name, []).append(made)
-        far = target.by_name[remote]
+        far = target.fields_by_name[remote]
         if far.meta is target:
             self._join(made.table, near == made.table.c[far.column], self._may_miss(node, hop))
         else:
-            self._join_above(made, near, far)
+            self._join_target_parent(made, near, far)
         return made
 
-    def _join_above(self, made: Node, near: Element, far: BoundField) -> None:
+    def _join_target_parent(self, made: JoinedTable, near: Element, far: BoundField) -> None:
         """The key that is pointed at lies in the table of the target's parent."""
         link = made.meta.link
         assert link is not None
         self._join(made.table, near == made.table.c[link.column], outer=True)
 
-    def first_of_many(self, hops: Iterable[Hop]) -> Node | None:
+    def find_first_of_many(self, hops: Iterable[Hop]) -> JoinedTable | None:
         """The first table on a way that may have several rows for one, if this call has joined it."""
         node = self.root
         for hop in hops:
-            there = node.below.get(f"{_name_of(hop)}|" if hop.between else _name_of(hop), ())
-            joined = [each for each in there if not hop.many or self._is_reused(each)]
+            there = node.below.get(
+                f"{_name_of_hop(hop)}|" if hop.through else _name_of_hop(hop), ()
+            )
+            joined = [each for each in there if not hop.many or self._is_reusable(each)]
             if not joined or hop.many:
                 return joined[0] if joined else None
             node = joined[0]
         return None
 
-    def _is_reused(self, node: Node) -> bool:
+    def _is_reusable(self, node: JoinedTable) -> bool:
         return self.call is None or self.call in node.calls
 
-    def _may_miss(self, node: Node, hop: Hop) -> bool:
+    def _may_miss(self, node: JoinedTable, hop: Hop) -> bool:
         return hop.null or node is not self.root
 
     def _join(self, table: Any, on: Element, outer: bool) -> None:
@@ -137,5 +139,5 @@ class Joins:
         return made.correlate_except(*self.tables) if self.correlated else made
 
 
-def _name_of(hop: Hop) -> str:
+def _name_of_hop(hop: Hop) -> str:
     return f"{hop.owner.label}.{hop.field_name}{'-' if hop.reverse else '+'}"

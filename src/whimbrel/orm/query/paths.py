@@ -35,7 +35,7 @@ def path_of(meta: Meta, name: str) -> Path:
     parts = name.split("__")
     while True:
         part = parts.pop(0)
-        field = meta.by_name.get(part)
+        field = meta.fields_by_name.get(part)
         hop = find_hop(meta, part) or (field and _hop_of(field, parts))
         if not hop:
             if field is None:
@@ -58,13 +58,13 @@ def _hop_of(field: BoundField, parts: list[str]) -> Hop | None:
 
 
 def _is_of(meta: Meta, name: str) -> bool:
-    return name in meta.by_name or find_hop(meta, name) is not None
+    return name in meta.fields_by_name or find_hop(meta, name) is not None
 
 
 def _is_key(hop: Hop, name: str) -> bool:
     """Whether a name behind a hop is what the hop itself compares with."""
-    field = hop.target.by_name.get(name)
-    by_key = not hop.reverse or hop.between is not None
+    field = hop.target.fields_by_name.get(name)
+    by_key = not hop.reverse or hop.through is not None
     return by_key and field is not None and field.attname == hop.remote
 
 
@@ -76,12 +76,12 @@ def _goes_on(meta: Meta, parts: list[str]) -> bool:
 
 def _ending(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
     """The relation itself is asked for: its key, or that of the rows that it leads to."""
-    if hop.between is not None:
-        field = hop.between.meta.by_name[hop.between.far]
+    if hop.through is not None:
+        field = hop.through.meta.fields_by_name[hop.through.far]
         return Path((*hops, hop), field, rest, trimmed=True)
     if hop.reverse:
         return Path((*hops, hop), hop.target.pk, rest)
-    return Path(tuple(hops), hop.source.by_name[hop.local], rest)
+    return Path(tuple(hops), hop.source.fields_by_name[hop.local], rest)
 
 
 def _refuse_typo(hop: Hop, parts: list[str], name: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.hops import Hop, find_hop
-from whimbrel.orm.query.instance_state import kept
-from whimbrel.orm.query.row_reader import chunks
+from whimbrel.orm.query.instance_state import related_cache
+from whimbrel.orm.query.row_reader import take_chunks
 
 #: How many keys go into one IN: SQLite takes 32,766 parameters, older ones 999.
-AT_ONCE = 900
+KEYS_PER_QUERY = 900
 
 
 class Prefetch:
@@ -40,12 +40,12 @@ def prefetch(instances: Sequence[Any], lookups: Iterable[Any]) -> None:
             last = depth == len(names)
             own = last and (lookup.queryset is not None or lookup.to_attr)
             if own or way not in done:
-                _step(here, name, lookup if last else None)
+                _prefetch_relation(here, name, lookup if last else None)
                 done.add(way)
-            here = _behind(here, lookup.to_attr if last and lookup.to_attr else name)
+            here = _rows_behind(here, lookup.to_attr if last and lookup.to_attr else name)
 
 
-def _step(instances: list[Any], name: str, lookup: Prefetch | None) -> None:
+def _prefetch_relation(instances: list[Any], name: str, lookup: Prefetch | None) -> None:
     meta = instances[0]._meta
     hop = find_hop(meta, name)
     if hop is None:
@@ -53,68 +53,74 @@ def _step(instances: list[Any], name: str, lookup: Prefetch | None) -> None:
     queryset = lookup.queryset if lookup is not None else None
     if queryset is None:
         queryset = hop.target.model.objects.using(instances[0]._alias)
-    found = _found(hop, instances, queryset)
+    found = _fetch(hop, instances, queryset)
     to_attr = lookup.to_attr if lookup is not None else None
     for instance in instances:
         rows = found.get(getattr(instance, hop.local), [])
-        _put(instance, hop, name, rows, to_attr)
+        _cache_rows(instance, hop, name, rows, to_attr)
 
 
-def _put(instance: Any, hop: Hop, name: str, rows: list[Any], to_attr: str | None) -> None:
+def _cache_rows(instance: Any, hop: Hop, name: str, rows: list[Any], to_attr: str | None) -> None:
     value: Any = rows if hop.many else next(iter(rows), None)
     if to_attr:
         instance.__dict__[to_attr] = value
     elif hop.many:
-        kept(instance)[f"[{hop.name}]"] = value
+        related_cache(instance)[f"[{hop.name}]"] = value
     else:
-        kept(instance)[name] = value
-    if hop.reverse and hop.between is None:
+        related_cache(instance)[name] = value
+    if hop.reverse and hop.through is None:
         for row in rows:
-            kept(row)[hop.field_name] = instance
+            related_cache(row)[hop.field_name] = instance
 
 
-def _found(hop: Hop, instances: list[Any], queryset: Any) -> dict[Any, list[Any]]:
+def _fetch(hop: Hop, instances: list[Any], queryset: Any) -> dict[Any, list[Any]]:
     """The rows behind a hop, by the value that leads to them."""
     keys = list(dict.fromkeys(getattr(each, hop.local) for each in instances))
     found: dict[Any, list[Any]] = {}
-    for some in chunks((key for key in keys if key is not None), AT_ONCE):
-        pairs = _pairs(hop, some, queryset) if hop.between else _direct(hop, some, queryset)
+    for some in take_chunks((key for key in keys if key is not None), KEYS_PER_QUERY):
+        pairs = (
+            _fetch_by_links(hop, some, queryset)
+            if hop.through
+            else _fetch_by_key(hop, some, queryset)
+        )
         for key, row in pairs:
             found.setdefault(key, []).append(row)
     return found
 
 
-def _direct(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
+def _fetch_by_key(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
     rows = queryset.filter(**{f"{hop.remote}__in": keys})
     return [(getattr(row, hop.remote), row) for row in rows]
 
 
-def _pairs(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
-    between = hop.between
-    assert between is not None
+def _fetch_by_links(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
+    through = hop.through
+    assert through is not None
     if queryset.query.is_sliced:
         raise QueryError("a slice of a queryset cannot be prefetched")
-    links = between.meta.model.objects.using(queryset.query.alias).filter(
-        **{f"{between.near}__in": keys}
+    links = through.meta.model.objects.using(queryset.query.alias).filter(
+        **{f"{through.near}__in": keys}
     )
     nears: dict[Any, list[Any]] = {}
-    for near, far in links.order_by("pk").values_list(between.near, between.far):
+    for near, far in links.order_by("pk").values_list(through.near, through.far):
         nears.setdefault(far, []).append(near)
     found = []
-    for some in chunks(nears, AT_ONCE):
+    for some in take_chunks(nears, KEYS_PER_QUERY):
         for row in queryset.filter(**{f"{hop.remote}__in": some}):
             found += [(near, row) for near in nears[getattr(row, hop.remote)]]
     return found
 
 
-def _behind(instances: list[Any], name: str) -> list[Any]:
+def _rows_behind(instances: list[Any], name: str) -> list[Any]:
     """The rows that a prefetched relation of these has led to, each object once."""
     found: dict[int, Any] = {}
     for instance in instances:
-        there = instance.__dict__.get(name, kept(instance).get(f"[{name}]"))
+        there = instance.__dict__.get(name, related_cache(instance).get(f"[{name}]"))
         if there is None:
             hop = find_hop(instance._meta, name)
-            there = kept(instance).get(f"[{hop.name}]" if hop is not None and hop.many else name)
+            there = related_cache(instance).get(
+                f"[{hop.name}]" if hop is not None and hop.many else name
+            )
         rows = there if isinstance(there, list) else [there] if there is not None else []
         found.update({id(row): row for row in rows})
     return list(found.values())

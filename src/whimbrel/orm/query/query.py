@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from whimbrel.orm.expressions.aggregates import Aggregate
-from whimbrel.orm.expressions.expression import parts_of
+from whimbrel.orm.expressions.expression import walk
 from whimbrel.orm.expressions.windows import Window
 from whimbrel.orm.meta import Meta
 from whimbrel.schema.expressions import F, Ordered, Q
@@ -59,7 +59,7 @@ class Query:
     #: Rows that are known already: the relation that leads to one, its attribute and value, the row.
     known: tuple[tuple[str, str, Any, Any], ...] = ()
 
-    def but(self, **changed: Any) -> Query:
+    def replace(self, **changed: Any) -> Query:
         """The same query with something else."""
         return replace(self, **changed)
 
@@ -92,9 +92,7 @@ class Query:
 
     def has(self, kind: type[Any], expression: Any) -> bool:
         """Whether there is an aggregate, or a window, in an expression, by name too."""
-        return any(
-            isinstance(part, kind) or self._names(kind, part) for part in parts_of(expression)
-        )
+        return any(isinstance(part, kind) or self._names(kind, part) for part in walk(expression))
 
     def _names(self, kind: type[Any], part: Any) -> bool:
         name = part.name if isinstance(part, F) else part if isinstance(part, str) else ""
@@ -106,18 +104,18 @@ class Query:
         """What rows are put in order by, turned round where it is asked from the end."""
         own = () if self.is_grouped and self.group is not None else self.meta.ordering
         given = own if self.order is None else self.order
-        return tuple(map(turned, given)) if self.backwards else given
+        return tuple(map(reverse_order, given)) if self.backwards else given
 
-    def filtered(self, condition: Q) -> Query:
+    def with_filter(self, condition: Q) -> Query:
         """The same query with another filter."""
-        return self.but(steps=(*self.steps, Filter(condition)))
+        return self.replace(steps=(*self.steps, Filter(condition)))
 
     def conditions(self) -> Q:
         """All its filters as one condition."""
         return Q(*(each.condition for each in self.steps if isinstance(each, Filter)))
 
 
-def turned(order: Any) -> Any:
+def reverse_order(order: Any) -> Any:
     """The other way round: "name" for "-name"."""
     if isinstance(order, str):
         return (

@@ -10,23 +10,23 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import QueryError
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.query import mutations, save, totals
-from whimbrel.orm.query.chainable import Chain
-from whimbrel.orm.query.compiler import compiled
-from whimbrel.orm.query.prefetch import AT_ONCE, prefetch
+from whimbrel.orm.query.chainable import Chainable
+from whimbrel.orm.query.compiler import compile_query
+from whimbrel.orm.query.prefetch import KEYS_PER_QUERY, prefetch
 from whimbrel.orm.query.query import Query
-from whimbrel.orm.query.row_reader import chunks, rows, streamed
+from whimbrel.orm.query.row_reader import read_rows, stream_rows, take_chunks
 from whimbrel.orm.query.scope import Scope
 
 #: So many rows are written by one statement where no other number is given.
 BATCH = 1000
 
 
-class QuerySet(Chain):
+class QuerySet(Chainable):
     """Rows of a historical model, read when they are looked at, and kept from then on."""
 
     def __init__(self, query: Query) -> None:
         super().__init__(query)
-        self._kept: list[Any] | None = None
+        self._cache: list[Any] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -36,35 +36,35 @@ class QuerySet(Chain):
 
     # -- looking at them
 
-    def _rows(self) -> list[Any]:
-        if self._kept is None:
-            self._kept = list(rows(self.connection, self.query))
+    def _fetch(self) -> list[Any]:
+        if self._cache is None:
+            self._cache = list(read_rows(self.connection, self.query))
             if self.query.prefetches and self.query.fields is None:
-                prefetch(self._kept, self.query.prefetches)
-        return self._kept
+                prefetch(self._cache, self.query.prefetches)
+        return self._cache
 
-    def _known(self, instances: Iterable[Any]) -> QuerySet:
+    def _with_rows(self, instances: Iterable[Any]) -> QuerySet:
         """The same queryset, with its rows as a prefetch has found them."""
-        self._kept = list(instances)
+        self._cache = list(instances)
         return self
 
     def all(self) -> QuerySet:
         """The same rows; those that a prefetch has found stay found."""
         made = super().all()
-        made._kept = self._kept
+        made._cache = self._cache
         return made
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows())
+        return iter(self._fetch())
 
     def __len__(self) -> int:
-        return len(self._rows())
+        return len(self._fetch())
 
     def __bool__(self) -> bool:
-        return bool(self._rows())
+        return bool(self._fetch())
 
     def __contains__(self, value: object) -> bool:
-        return value in self._rows()
+        return value in self._fetch()
 
     def __getitem__(self, at: int | slice) -> Any:
         if isinstance(at, slice):
@@ -73,8 +73,8 @@ class QuerySet(Chain):
             raise QueryError(
                 "a queryset does not count from its end", hint="reverse() it, or list() it first."
             )
-        if self._kept is not None:
-            return self._kept[at]
+        if self._cache is not None:
+            return self._cache[at]
         found = list(self._slice(slice(at, at + 1)))
         if not found:
             raise IndexError(f"there is no row {at}")
@@ -86,12 +86,12 @@ class QuerySet(Chain):
             raise QueryError(
                 "a queryset does not count from its end", hint="reverse() it, or list() it first."
             )
-        if self._kept is not None:
-            return self._kept[at]
+        if self._cache is not None:
+            return self._cache[at]
         low = self.query.low + start
         ends = [self.query.low + stop] if stop is not None else []
         ends += [self.query.high] if self.query.high is not None else []
-        made = self._with(low=low, high=max(low, min(ends)) if ends else None)
+        made = self._replace(low=low, high=max(low, min(ends)) if ends else None)
         return list(made)[:: at.step] if at.step else made
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class QuerySet(Chain):
     def iterator(self, chunk_size: int = 2000) -> Iterator[Any]:
         """The rows one after the other, from a cursor on the server: no more than ``chunk_size``
         of them are in memory at once."""
-        for some in streamed(self.connection, self.query, chunk_size):
+        for some in stream_rows(self.connection, self.query, chunk_size):
             if self.query.prefetches and self.query.fields is None:
                 prefetch(some, self.query.prefetches)
             yield from some
@@ -108,25 +108,25 @@ class QuerySet(Chain):
     @property
     def sql(self) -> str:
         """The SELECT, as its database spells it."""
-        return str(compiled(self.query).select.compile(dialect=self.connection.dialect))
+        return str(compile_query(self.query).select.compile(dialect=self.connection.dialect))
 
     # -- as a value in another query
 
-    def selected_for(self, scope: Scope, like: Any = None, rows: bool = False) -> Any:
+    def select_in(self, scope: Scope, like: Any = None, rows: bool = False) -> Any:
         """It as a SELECT in a scope: of its only column, else of its key."""
-        query = self.query.but(lock=None)
+        query = self.query.replace(lock=None)
         if rows:
-            return totals.bare(query, scope)
+            return totals.select_rows(query, scope)
         if query.combined is None and query.fields is None:
-            query = query.but(fields=(("pk", "pk"),))
+            query = query.replace(fields=(("pk", "pk"),))
         if query.fields is not None and len(query.fields) != 1:
             raise QueryError(
                 f"a queryset in another gives one column, not {len(query.fields)}",
                 hint='Name one: .values("id").',
             )
-        return compiled(query, scope).select
+        return compile_query(query, scope).select
 
-    def keyed_by(self, meta: Meta, name: str) -> QuerySet:
+    def as_keys(self, meta: Meta, name: str) -> QuerySet:
         """It with its rows standing for what a key to their model compares with."""
         query = self.query
         plain = query.fields is None and query.combined is None and query.meta.label == meta.label
@@ -134,7 +134,7 @@ class QuerySet(Chain):
 
     def resolve(self, scope: Scope) -> Any:
         """It as the one value that it gives."""
-        return self.selected_for(scope).scalar_subquery()
+        return self.select_in(scope).scalar_subquery()
 
     # -- one of them
 
@@ -145,14 +145,14 @@ class QuerySet(Chain):
         found = list(chosen if chosen.query.is_sliced else chosen[:21])
         if len(found) == 1:
             return found[0]
-        label, asked = self.query.meta.label, self._asked(conditions, lookups)
+        label, asked = self.query.meta.label, self._describe(conditions, lookups)
         model: Any = self.model
         if not found:
             raise model.DoesNotExist(f"no {label} meets {asked}")
         number = "more than 20" if len(found) > 20 else str(len(found))
         raise model.MultipleObjectsReturned(f"{number} rows of {label} meet {asked}, not one")
 
-    def _asked(self, conditions: Any, lookups: Mapping[str, Any]) -> str:
+    def _describe(self, conditions: Any, lookups: Mapping[str, Any]) -> str:
         said = [*map(repr, conditions), *(f"{name}={value!r}" for name, value in lookups.items())]
         return ", ".join(said) or "the conditions"
 
@@ -192,7 +192,7 @@ class QuerySet(Chain):
         if id_list is None:
             return {getattr(each, field_name): each for each in self}
         found: dict[Any, Any] = {}
-        for some in chunks(id_list, AT_ONCE):
+        for some in take_chunks(id_list, KEYS_PER_QUERY):
             chosen = self.filter(**{f"{field_name}__in": some})
             found.update({getattr(each, field_name): each for each in chosen})
         return found
@@ -202,8 +202,8 @@ class QuerySet(Chain):
     def exists(self) -> bool:
         """Whether there is any row."""
         return (
-            bool(self._kept)
-            if self._kept is not None
+            bool(self._cache)
+            if self._cache is not None
             else totals.exists(self.connection, self.query)
         )
 
@@ -214,7 +214,9 @@ class QuerySet(Chain):
     def count(self) -> int:
         """How many rows there are."""
         return (
-            len(self._kept) if self._kept is not None else totals.count(self.connection, self.query)
+            len(self._cache)
+            if self._cache is not None
+            else totals.count(self.connection, self.query)
         )
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
@@ -242,7 +244,7 @@ class QuerySet(Chain):
         try:
             return self.get(**lookups), False
         except self.model.DoesNotExist:
-            return self.create(**_values(lookups, defaults)), True
+            return self.create(**_creation_values(lookups, defaults)), True
 
     def update_or_create(
         self,
@@ -255,9 +257,9 @@ class QuerySet(Chain):
             found = self.get(**lookups)
         except self.model.DoesNotExist:
             given = defaults if create_defaults is None else create_defaults
-            return self.create(**_values(lookups, given)), True
+            return self.create(**_creation_values(lookups, given)), True
         for name, value in (defaults or {}).items():
-            setattr(found, name, _called(value))
+            setattr(found, name, _call_if_callable(value))
         found.save()
         return found, False
 
@@ -276,7 +278,7 @@ class QuerySet(Chain):
             each.__dict__["_alias"] = self.query.alias
         conflict: Callable[[Any], Any] | None = None
         if ignore_conflicts or update_conflicts:
-            conflict = mutations.on_conflict(
+            conflict = mutations.make_upsert(
                 self.connection,
                 self.query.meta,
                 ignore_conflicts,
@@ -306,25 +308,27 @@ class QuerySet(Chain):
     def update(self, **values: Any) -> int:
         """Write values to all rows by one UPDATE; gives how many there were. Values may be
         expressions; what ``auto_now`` would set stays."""
-        self._kept = None
+        self._cache = None
         return mutations.update(self.connection, self.query, values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows by one DELETE; the database does what ON DELETE says. Gives how many of
         the model's own went."""
-        self._kept = None
+        self._cache = None
         return mutations.delete(self.connection, self.query)
 
 
-def _values(lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+def _creation_values(
+    lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What a row is made of that was not found: lookups that name a field, and the defaults."""
     plain = {
         name.removesuffix("__exact"): value
         for name, value in lookups.items()
         if "__" not in name.removesuffix("__exact")
     }
-    return plain | {name: _called(value) for name, value in (defaults or {}).items()}
+    return plain | {name: _call_if_callable(value) for name, value in (defaults or {}).items()}
 
 
-def _called(value: Any) -> Any:
+def _call_if_callable(value: Any) -> Any:
     return value() if callable(value) else value

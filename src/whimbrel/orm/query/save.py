@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.orm.expressions.value_types import prepared, stored
+from whimbrel.orm.expressions.value_types import convert, convert_for_column
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.query.instance_state import is_touched, is_where_it_was, mark_saved
+from whimbrel.orm.query.instance_state import has_original_key, is_changed, mark_saved
 from whimbrel.orm.query.scope import Scope
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
@@ -29,18 +29,18 @@ def connection_of(instance: Any) -> Connection:
 
 def insert(instance: Any) -> None:
     """Insert its row; of a model that extends another, first the other's part."""
-    stamp(instance, instance._meta.fields, new=True)
+    set_auto_now(instance, instance._meta.fields, new=True)
     missing: list[str] = []
     for part in instance._meta.lineage:
-        _link(instance, part)
+        _copy_parent_key(instance, part)
         missing += _insert_part(instance, part)
     mark_saved(instance, missing)
 
 
-def _link(instance: Any, part: Meta) -> None:
+def _copy_parent_key(instance: Any, part: Meta) -> None:
     """The key of a child's row is that of its parent's."""
     if part.link is not None and part.parent is not None:
-        target = part.parent.pointed_at(part.link.field.to_field)  # type: ignore[attr-defined]
+        target = part.parent.target_field(part.link.field.to_field)  # type: ignore[attr-defined]
         instance.__dict__[part.link.attname] = getattr(instance, target.attname)
 
 
@@ -50,7 +50,7 @@ def _insert_part(instance: Any, part: Meta) -> list[str]:
     given = [each for each in part.own_fields if _is_given(instance, each)]
     others = [each for each in part.own_fields if each not in given]
     statement = sa.insert(part.table).values(
-        {each.column: _value(instance, each) for each in given}
+        {each.column: _column_value(instance, each) for each in given}
     )
     expressions = [each.attname for each in given if _is_expression(instance, each)]
     if not connection.dialect.insert_returning:
@@ -80,11 +80,11 @@ def _is_expression(instance: Any, each: BoundField) -> bool:
     return isinstance(value, Combinable | sa.sql.ClauseElement)
 
 
-def _value(instance: Any, each: BoundField) -> Any:
+def _column_value(instance: Any, each: BoundField) -> Any:
     value = instance.__dict__[each.attname]
     if _is_expression(instance, each):
-        return Scope(each.meta).value(value, each.table_column)
-    return stored(value, each.table_column.type, f"{each.meta.label}.{each.name}")
+        return Scope(each.meta).resolve_value(value, each.table_column)
+    return convert_for_column(value, each.table_column.type, f"{each.meta.label}.{each.name}")
 
 
 def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> bool:
@@ -94,12 +94,12 @@ def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> boo
     database has them.
     """
     chosen = [each for each in fields if each.field.computed() is None]
-    stamp(instance, chosen, new=False)
-    if not by_name and is_where_it_was(instance):
+    set_auto_now(instance, chosen, new=False)
+    if not by_name and has_original_key(instance):
         chosen = [
             each
             for each in chosen
-            if is_touched(instance, each.attname) or is_stamped(each.field, new=False)
+            if is_changed(instance, each.attname) or has_auto_now(each.field, new=False)
         ]
     for part in instance._meta.lineage:
         if not _update_part(instance, part, [each for each in chosen if each.meta is part]):
@@ -112,14 +112,14 @@ def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> boo
 def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
     connection = connection_of(instance)
     values = {
-        each.column: _value(instance, each)
+        each.column: _column_value(instance, each)
         for each in fields
         if each.attname in instance.__dict__
         and each not in part.primary_key
-        and not _is_null_of_its_own(instance, each)
+        and not _is_ambiguous_null(instance, each)
     }
     where = [
-        each.table_column == prepared(getattr(instance, each.attname), each.table_column.type)
+        each.table_column == convert(getattr(instance, each.attname), each.table_column.type)
         for each in part.primary_key
     ]
     if not values:
@@ -128,25 +128,25 @@ def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
     return bool(connection.execute(sa.update(part.table).where(*where).values(values)).rowcount)
 
 
-def _is_null_of_its_own(instance: Any, each: BoundField) -> bool:
+def _is_ambiguous_null(instance: Any, each: BoundField) -> bool:
     """Whether None was read for what may be NULL, or JSON's null: nobody knows which to write."""
     type = each.table_column.type
     return (
         instance.__dict__[each.attname] is None
         and isinstance(type, sa.JSON | sa.types.TypeDecorator)
-        and is_where_it_was(instance)
-        and not is_touched(instance, each.attname)
+        and has_original_key(instance)
+        and not is_changed(instance, each.attname)
     )
 
 
-def stamp(instance: Any, fields: Iterable[BoundField], new: bool) -> None:
+def set_auto_now(instance: Any, fields: Iterable[BoundField], new: bool) -> None:
     """Set what ``auto_now`` and ``auto_now_add`` set."""
     for each in fields:
-        if is_stamped(each.field, new):
+        if has_auto_now(each.field, new):
             instance.__dict__[each.attname] = now_of(each.field)()
 
 
-def is_stamped(field: Field, new: bool) -> bool:
+def has_auto_now(field: Field, new: bool) -> bool:
     """Whether saving sets a field to the moment."""
     return bool(
         getattr(field, "auto_now", False) or (new and getattr(field, "auto_now_add", False))
@@ -172,13 +172,13 @@ def insert_all(
             insert(instance)
         return
     for instance in instances:
-        stamp(instance, meta.fields, new=True)
-    for names, group in _by_given(meta, instances):
+        set_auto_now(instance, meta.fields, new=True)
+    for names, group in _group_by_columns(meta, instances):
         for start in range(0, len(group), batch_size):
             _insert_batch(connection, meta, names, group[start : start + batch_size], conflict)
 
 
-def _by_given(
+def _group_by_columns(
     meta: Meta, instances: Sequence[Any]
 ) -> Iterator[tuple[tuple[BoundField, ...], list[Any]]]:
     """The instances by the columns that they have values for."""
@@ -197,7 +197,7 @@ def _insert_batch(
     conflict: Any,
 ) -> None:
     statement = sa.insert(meta.table)
-    rows = [{each.column: _value(instance, each) for each in given} for instance in batch]
+    rows = [{each.column: _column_value(instance, each) for each in given} for instance in batch]
     if any(_is_expression(instance, each) for instance in batch for each in given) or not given:
         for instance in batch:
             _insert_part(instance, meta)
@@ -250,7 +250,7 @@ def _update_batch(
     found = 0
     for instance in batch:
         if any(
-            _is_expression(instance, field) or _is_null_of_its_own(instance, field)
+            _is_expression(instance, field) or _is_ambiguous_null(instance, field)
             for field in fields
         ):
             found += _update_part(instance, part, list(fields))
@@ -272,8 +272,8 @@ def _update_plainly(
     }
     rows = [
         {
-            **{f"key_{at}": _value(row, each) for at, each in enumerate(part.primary_key)},
-            **{f"value_{at}": _value(row, each) for at, each in enumerate(fields)},
+            **{f"key_{at}": _column_value(row, each) for at, each in enumerate(part.primary_key)},
+            **{f"value_{at}": _column_value(row, each) for at, each in enumerate(fields)},
         }
         for row in batch
     ]

@@ -20,12 +20,12 @@ from sqlalchemy.sql.util import ClauseAdapter
 
 from whimbrel.errors import QueryError
 from whimbrel.orm.expressions import elements
-from whimbrel.orm.expressions.lookups import compared, transformed
-from whimbrel.orm.expressions.value_types import is_expression, plain_value
+from whimbrel.orm.expressions.lookups import apply_transforms, compare
+from whimbrel.orm.expressions.value_types import is_expression, make_literal
 from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.query.conditions import join
-from whimbrel.orm.query.joins import Joins, Node
+from whimbrel.orm.query.conditions import join_conditions
+from whimbrel.orm.query.joins import JoinedTable, Joins
 from whimbrel.orm.query.paths import Path, path_of
 from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
 from whimbrel.sources.clauses import Words
@@ -42,100 +42,100 @@ class Scope(Joins):
         self.annotations: dict[str, Element] = {}
 
     @classmethod
-    def beside(cls, meta: Meta) -> Scope:
+    def without_own_table(cls, meta: Meta) -> Scope:
         """A scope for one value of a row of the statement around: what joins bring, and nothing
         of the row itself, which is there already."""
         made = cls(meta, outer=cls(meta))
         made.aliased = False
-        made.root = Node(meta, meta.table)
+        made.root = JoinedTable(meta, meta.table)
         made.from_clause = sa.select(sa.literal(1).label("one")).subquery()
         made.tables = [made.from_clause]
         return made
 
     # -- names
 
-    def found(self, name: str) -> tuple[Element, tuple[str, ...], Path | None]:
+    def find_column(self, name: str) -> tuple[Element, tuple[str, ...], Path | None]:
         """The column that a name means, what of the name is left, and the way to it."""
         first, _, rest = name.partition("__")
         if first in self.annotations:
             return self.annotations[first], tuple(rest.split("__")) if rest else (), None
         path = path_of(self.meta, name)
-        node = self.node(path.hops, path.trimmed)
+        node = self.join_to(path.hops, path.trimmed)
         return self.column(node, path.field), path.rest, path
 
-    def named(self, name: str) -> Element:
+    def resolve_name(self, name: str) -> Element:
         """The value of a name as an expression: ``F("author__username")``, ``F("made__year")``."""
-        column, rest, _ = self.found(name)
-        return transformed(column, rest, name)
+        column, rest, _ = self.find_column(name)
+        return apply_transforms(column, rest, name)
 
     # -- expressions
 
-    def value(self, value: Any, like: Any = None) -> Element:
+    def resolve_value(self, value: Any, like: Any = None) -> Element:
         """An expression, or a plain value of the type of what it is compared with or put into."""
         if not is_expression(value):
-            return plain_value(value, like.type if like is not None else None)
+            return make_literal(value, like.type if like is not None else None)
         if like is not None and hasattr(type(value), "resolve_like"):
             made: Element = value.resolve_like(self, like)
             return made
-        return self.resolved(value)
+        return self.resolve_expression(value)
 
-    def source(self, value: Any) -> Element:
+    def resolve_argument(self, value: Any) -> Element:
         """An argument of a function: text is a field's name."""
-        return self.named(value) if isinstance(value, str) else self.value(value)
+        return self.resolve_name(value) if isinstance(value, str) else self.resolve_value(value)
 
-    def resolved(self, value: Any) -> Element:
+    def resolve_expression(self, value: Any) -> Element:
         """An expression as SQLAlchemy's."""
         match value:
             case F():
-                return self.named(value.name)
+                return self.resolve_name(value.name)
             case Combined():
-                return self._combined(value)
+                return self._resolve_combined(value)
             case Q():
                 # As a value, what a condition says nothing of is False.
-                return self.condition(value).is_(sa.true())
+                return self.resolve_condition(value).is_(sa.true())
             case SQL():
                 return Words(value)
             case Ordered():
-                return self.resolved(value.of)
+                return self.resolve_expression(value.of)
         if hasattr(type(value), "resolve"):
             made: Element = value.resolve(self)
             return made
-        return self._of_sqlalchemy(value)
+        return self._adapt(value)
 
-    def _of_sqlalchemy(self, value: Any) -> Element:
+    def _adapt(self, value: Any) -> Element:
         clause: Any = value.__clause_element__() if hasattr(value, "__clause_element__") else value
         if self.aliased:
             clause = ClauseAdapter(self.root.table).traverse(clause)
         return clause  # type: ignore[no-any-return]
 
-    def _combined(self, value: Combined) -> Element:
-        left = self.resolved(value.left) if is_expression(value.left) else None
+    def _resolve_combined(self, value: Combined) -> Element:
+        left = self.resolve_expression(value.left) if is_expression(value.left) else None
         if isinstance(value.right, dt.timedelta):
             by = value.right if value.operator == "+" else -value.right
-            return elements.shifted(self.value(value.left), by)
-        right = self.resolved(value.right) if is_expression(value.right) else None
+            return elements.shift(self.resolve_value(value.left), by)
+        right = self.resolve_expression(value.right) if is_expression(value.right) else None
         if left is None:
-            left = plain_value(value.left, _operand_type(value.left, right))
+            left = make_literal(value.left, _operand_type(value.left, right))
         if right is None:
-            right = plain_value(value.right, _operand_type(value.right, left))
-        return elements.reckoned(left, value.operator, right)
+            right = make_literal(value.right, _operand_type(value.right, left))
+        return elements.combine(left, value.operator, right)
 
     # -- conditions
 
-    def condition(self, given: Any) -> Element:
+    def resolve_condition(self, given: Any) -> Element:
         """A condition; one that says nothing is true."""
-        made = condition(self, given)
+        made = _resolve_signed(self, given)
         return sa.true() if made is None else made
 
     # -- order
 
-    def order(self, given: Any) -> Element:
+    def resolve_order(self, given: Any) -> Element:
         """What rows are put in order by: "name", "-name", "?", or an expression."""
         if isinstance(given, str):
             return self._named_order(given)
         if not isinstance(given, Ordered):
-            return self.value(given)
-        made = self.source(given.of)
+            return self.resolve_value(given)
+        made = self.resolve_argument(given.of)
         made = made.desc() if given.descending else made.asc()
         if given.nulls == "first":
             return made.nulls_first()
@@ -145,7 +145,7 @@ class Scope(Joins):
         if name == "?":
             return sa.func.random()
         plain = name.lstrip("+-")
-        made = self.named(plain)
+        made = self.resolve_name(plain)
         return made.desc() if name.startswith("-") else made.asc()
 
 
@@ -164,39 +164,39 @@ class Sign:
     negated: bool = False
     below: bool = False
 
-    def under(self, condition: Q) -> Sign:
+    def inside(self, condition: Q) -> Sign:
         """Where its children stand."""
         return Sign(self.negated ^ condition.negated, self.below or condition.negated)
 
 
-def condition(scope: Scope, given: Any, sign: Sign = Sign()) -> Element | None:
+def _resolve_signed(scope: Scope, given: Any, sign: Sign = Sign()) -> Element | None:
     """A condition as SQLAlchemy's; None for one that says nothing, whose negation says nothing too."""
     if not isinstance(given, Q):
-        return _single(scope, given, sign)
-    inside = sign.under(given)
-    made = (condition(scope, child, inside) for child in given.children)
+        return _resolve_lookup(scope, given, sign)
+    inside = sign.inside(given)
+    made = (_resolve_signed(scope, child, inside) for child in given.children)
     parts = [each for each in made if each is not None]
     if not parts:
         return None
-    joined = join(given.connector, parts)
+    joined = join_conditions(given.connector, parts)
     return sa.not_(joined) if given.negated else joined
 
 
-def _single(scope: Scope, child: Any, sign: Sign) -> Element:
+def _resolve_lookup(scope: Scope, child: Any, sign: Sign) -> Element:
     if not isinstance(child, tuple):
-        return scope.resolved(child)
+        return scope.resolve_expression(child)
     name, lookup, value = child
     full = name if lookup == "exact" else f"{name}__{lookup}"
     path = None if name.partition("__")[0] in scope.annotations else path_of(scope.meta, full)
     if sign.below and path is not None and path.many:
-        return _exists(scope, path, full, value)
-    column, rest, path = scope.found(full)
-    met = compared(scope, column, rest, _keys(value, path), full)
-    unless = _known(scope, column, rest, value, path) if sign.negated and path else ()
+        return _resolve_exists(scope, path, full, value)
+    column, rest, path = scope.find_column(full)
+    met = compare(scope, column, rest, _rows_to_keys(value, path), full)
+    unless = _null_guards(scope, column, rest, value, path) if sign.negated and path else ()
     return sa.and_(met, *unless)
 
 
-def _known(
+def _null_guards(
     scope: Scope, column: Element, rest: tuple[str, ...], value: Any, path: Path
 ) -> Iterator[Element]:
     """What must be there for a lookup to be true."""
@@ -205,19 +205,19 @@ def _known(
     if path.field.field.null or path.hops:
         yield column.is_not(None)
     if isinstance(value, F):
-        other = scope.resolved(value)
+        other = scope.resolve_expression(value)
         if isinstance(other, sa.Column) and other.nullable:
             yield other.is_not(None)
 
 
-def _keys(value: Any, path: Path | None) -> Any:
+def _rows_to_keys(value: Any, path: Path | None) -> Any:
     """Rows of historical models stand for what the field compares with."""
     if isinstance(value, list | tuple | set | frozenset):
-        return [_keys(each, path) for each in value]
+        return [_rows_to_keys(each, path) for each in value]
     field = path.field if path else None
     hop = find_hop(field.meta, field.name) if field is not None and field.is_relation else None
-    if hop is not None and hasattr(value, "keyed_by"):
-        return value.keyed_by(hop.target, hop.remote)
+    if hop is not None and hasattr(value, "as_keys"):
+        return value.as_keys(hop.target, hop.remote)
     if not hasattr(value, "_meta") or isinstance(value, type):
         return value
     key = getattr(value, hop.remote) if hop is not None else value.pk
@@ -229,51 +229,53 @@ def _keys(value: Any, path: Path | None) -> Any:
     return key
 
 
-def columns_of(scope: Scope, given: Q, sign: Sign = Sign()) -> Iterator[Element]:
+def find_joined_columns(scope: Scope, given: Q, sign: Sign = Sign()) -> Iterator[Element]:
     """The columns of other tables that a condition's lookups speak of row by row."""
-    inside = sign.under(given)
+    inside = sign.inside(given)
     for child in given.children:
         if isinstance(child, Q):
-            yield from columns_of(scope, child, inside)
+            yield from find_joined_columns(scope, child, inside)
         elif isinstance(child, tuple):
-            yield from _column_beyond(scope, child[0], inside)
+            yield from _find_joined_column(scope, child[0], inside)
             if isinstance(child[2], F):
-                yield from _column_beyond(scope, child[2].name, Sign())
+                yield from _find_joined_column(scope, child[2].name, Sign())
 
 
-def _column_beyond(scope: Scope, name: str, sign: Sign) -> Iterator[Element]:
+def _find_joined_column(scope: Scope, name: str, sign: Sign) -> Iterator[Element]:
     """The column of a name, if it is another table's and is spoken of here."""
     if name.partition("__")[0] not in scope.annotations:
         path = path_of(scope.meta, name)
         if path.hops and not (sign.below and path.many):
-            yield scope.found(name)[0]
+            yield scope.find_column(name)[0]
 
 
 # -- what leads to several rows
 
 
-def _exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
+def _resolve_exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
     """Whether any of the rows that a name leads to meets a lookup.
 
     Where the same filter() has joined them already, it is asked of the row that was joined.
     """
     inner = Scope(scope.meta, outer=scope)
-    column, rest, way = inner.found(name)
-    same = [*zip(inner.key(), scope.key(), strict=True)]
-    other = scope.resolved(value) if isinstance(value, F) else value
-    met = compared(inner, column, rest, _keys(other, way), name)
+    column, rest, way = inner.find_column(name)
+    same = [*zip(inner.key_columns(), scope.key_columns(), strict=True)]
+    other = scope.resolve_expression(value) if isinstance(value, F) else value
+    met = compare(inner, column, rest, _rows_to_keys(other, way), name)
     asks_for_none = value is None and not isinstance(column.type, sa.JSON)
     if not (value if rest[-1:] == ("isnull",) else asks_for_none):
-        same += _same_row(inner, scope, path.hops)
+        same += _match_joined_row(inner, scope, path.hops)
     return sa.exists(inner.select([sa.literal(1)]).where(*(far == near for far, near in same), met))
 
 
-def _same_row(inner: Scope, outer: Scope, hops: Iterable[Hop]) -> Iterator[tuple[Element, Element]]:
+def _match_joined_row(
+    inner: Scope, outer: Scope, hops: Iterable[Hop]
+) -> Iterator[tuple[Element, Element]]:
     hops = tuple(hops)
-    there, here = outer.first_of_many(hops), inner.first_of_many(hops)
+    there, here = outer.find_first_of_many(hops), inner.find_first_of_many(hops)
     if there is not None and here is not None:
         yield from zip(_key_of(here), _key_of(there), strict=True)
 
 
-def _key_of(node: Node) -> list[Element]:
+def _key_of(node: JoinedTable) -> list[Element]:
     return [node.table.c[each.column] for each in node.meta.primary_key]

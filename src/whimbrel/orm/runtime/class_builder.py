@@ -7,10 +7,15 @@ from typing import Any
 
 from whimbrel.errors import MissingRow, ModelError, SeveralRows
 from whimbrel.orm.apps import Apps
-from whimbrel.orm.expressions.value_types import Address, historical, own_of
+from whimbrel.orm.expressions.value_types import Address, historical_type, variant_for
 from whimbrel.orm.meta import Meta, meta_of
-from whimbrel.orm.referrers import names_of
-from whimbrel.orm.runtime.descriptors import Forward, Objects, ReverseOne, ToMany
+from whimbrel.orm.referrers import python_names
+from whimbrel.orm.runtime.descriptors import (
+    ForwardDescriptor,
+    ManagerDescriptor,
+    ReverseOneDescriptor,
+    ToManyDescriptor,
+)
 from whimbrel.orm.runtime.historical_model import HistoricalModel, load_missing
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
@@ -21,15 +26,15 @@ from whimbrel.state.model import Model
 from whimbrel.state.options import Options, PrimaryKeyConstraint
 
 
-def build(apps: Apps, value: Model) -> type[Any]:
+def build_class(apps: Apps, value: Model) -> type[Any]:
     """The class of a model. Raises `ModelError` where it cannot be one."""
-    parent = _parent(apps, value)
-    made = _class(apps, value, parent)
-    info = _info(value, made, parent)
+    parent = _find_parent(apps, value)
+    made = _make_class(apps, value, parent)
+    info = _make_info(value, made, parent)
     meta = Meta(apps, info, value, parent)
     made._meta = meta
     made.__table__ = table_of(info, apps.metadata)
-    _refine(apps, value, meta)
+    _refine_columns(apps, value, meta)
     if not meta.primary_key:
         raise info.error("it has no primary key", "A historical model needs one: use RunSQL here.")
     map_class(info, apps.registry, parent.info if parent else None)
@@ -39,7 +44,7 @@ def build(apps: Apps, value: Model) -> type[Any]:
     return made
 
 
-def _parent(apps: Apps, value: Model) -> Meta | None:
+def _find_parent(apps: Apps, value: Model) -> Meta | None:
     if len(value.bases) > 1:
         raise ModelError(
             f"{value.label} extends {len(value.bases)} models, and no mapped class can do that",
@@ -49,50 +54,52 @@ def _parent(apps: Apps, value: Model) -> Meta | None:
     return meta_of(apps, value.bases[0]) if value.bases else None
 
 
-def _class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
+def _make_class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
     names = {
         "__module__": f"historical.{value.app}",
         "__doc__": f"{value.label} at one point of history.",
         "metadata": apps.metadata,
-        "objects": Objects(),
-        "_default_manager": Objects(),
-        "_base_manager": Objects(),
+        "objects": ManagerDescriptor(),
+        "_default_manager": ManagerDescriptor(),
+        "_base_manager": ManagerDescriptor(),
     }
     base: type[Any] = parent.model if parent else HistoricalModel
     made: Any = type(value.name, (base,), names)
     missing = parent.model.DoesNotExist if parent else MissingRow
     several = parent.model.MultipleObjectsReturned if parent else SeveralRows
-    made.DoesNotExist = _error(made, "DoesNotExist", missing)
-    made.MultipleObjectsReturned = _error(made, "MultipleObjectsReturned", several)
+    made.DoesNotExist = _make_error(made, "DoesNotExist", missing)
+    made.MultipleObjectsReturned = _make_error(made, "MultipleObjectsReturned", several)
     model: type[Any] = made
     return model
 
 
-def _error(model: type[Any], name: str, base: type[Any]) -> type[Any]:
+def _make_error(model: type[Any], name: str, base: type[Any]) -> type[Any]:
     names = {"__module__": model.__module__, "__qualname__": f"{model.__name__}.{name}"}
     return type(name, (base,), names)
 
 
-def _info(value: Model, made: type[Any], parent: Meta | None) -> Info:
-    names = names_of(value)
+def _make_info(value: Model, made: type[Any], parent: Meta | None) -> Info:
+    names = python_names(value)
     return Info(
         model=made,
         app_label=value.app,
         name=value.name,
         place=value.place or value.label,
-        fields={names[each.name]: _named(each.name, each.field, names) for each in value.fields},
-        options=_options(value.options, names),
+        fields={
+            names[each.name]: _name_column(each.name, each.field, names) for each in value.fields
+        },
+        options=_make_options(value.options, names),
         parents=(parent.model,) if parent else (),
     )
 
 
-def _named(name: str, field: Field, names: dict[str, str]) -> Field:
+def _name_column(name: str, field: Field, names: dict[str, str]) -> Field:
     """The field, with its column named where it is called otherwise in Python."""
     field = field.frozen()
     return field if names[name] == name else field.but(db_column=field.column_name(name))
 
 
-def _options(options: Options, names: dict[str, str]) -> dict[str, Any]:
+def _make_options(options: Options, names: dict[str, str]) -> dict[str, Any]:
     """The options as Info keeps them; of the constraints the primary key's alone."""
     declared = options.declared_key
     keys = [declared.value] if declared is not None else []
@@ -107,19 +114,19 @@ def _options(options: Options, names: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _refine(apps: Apps, value: Model, meta: Meta) -> None:
+def _refine_columns(apps: Apps, value: Model, meta: Meta) -> None:
     """What only the state knows: types of keys and names of enums. And ``update()`` sets nothing
     that it is not told, as `auto_now` would: saving does that."""
     lowered = column_types(apps.state, value)
     for each in meta.own_fields:
         column = each.table_column
-        type = _like(build_type(lowered[column.name]), column.type)
-        type = historical(own_of(type, apps.dialects))
+        type = _keep_declared(build_type(lowered[column.name]), column.type)
+        type = historical_type(variant_for(type, apps.dialects))
         column.type = Address(type) if isinstance(each.field, GenericIPAddressField) else type
         column.onupdate = None
 
 
-def _like(type: Any, before: Any) -> Any:
+def _keep_declared(type: Any, before: Any) -> Any:
     """The type with what the field has said beside it."""
     if getattr(before, "none_as_null", False):
         type = without_json_null(type)
@@ -133,9 +140,11 @@ def _like(type: Any, before: Any) -> Any:
 def _give_accessors(meta: Meta) -> None:
     for name, field in meta.info.fields.items():
         if isinstance(field, ForeignKey):
-            setattr(meta.model, name, Forward(meta, name))
+            setattr(meta.model, name, ForwardDescriptor(meta, name))
         elif isinstance(field, ManyToManyField):
-            setattr(meta.model, name, ToMany(meta, name))
+            setattr(meta.model, name, ToManyDescriptor(meta, name))
     for name, reverse in meta.reverses.items():
-        accessor = ToMany(meta, name) if reverse.many else ReverseOne(meta, name)
+        accessor = (
+            ToManyDescriptor(meta, name) if reverse.many else ReverseOneDescriptor(meta, name)
+        )
         setattr(meta.model, name, accessor)

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from whimbrel.errors import QueryError
 from whimbrel.orm.hops import Hop, hop_of
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.query.instance_state import kept
+from whimbrel.orm.query.instance_state import related_cache
 from whimbrel.orm.runtime.managers import Manager
 from whimbrel.orm.runtime.related import related_manager
 from whimbrel.orm.runtime.relationships import relate_to_sqlalchemy
 
 
-class Objects:
+class ManagerDescriptor:
     """``Model.objects``: a manager of the class that it is asked of."""
 
     def __get__(self, instance: Any, owner: type[Any]) -> Manager:
@@ -29,7 +29,7 @@ class Objects:
         return Manager(owner._meta)
 
 
-class Accessor:
+class RelationDescriptor:
     """What relations share. ``inner``: SQLAlchemy's attribute, once it was asked for."""
 
     def __init__(self, meta: Meta, name: str, inner: Any = None) -> None:
@@ -37,7 +37,7 @@ class Accessor:
         self.name = name
         self.inner = inner
 
-    def around(self, inner: Any) -> Accessor:
+    def wrap(self, inner: Any) -> RelationDescriptor:
         """The same accessor with SQLAlchemy's attribute in it."""
         return type(self)(self.meta, self.name, inner)
 
@@ -48,12 +48,12 @@ class Accessor:
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
-            return self._of_class(owner)
+            return self._class_attribute(owner)
         if _is_in_session(instance):
-            return self._of_class(type(instance)).__get__(instance, owner)
-        return self.of(instance)
+            return self._class_attribute(type(instance)).__get__(instance, owner)
+        return self._value_of(instance)
 
-    def _of_class(self, owner: type[Any]) -> Any:
+    def _class_attribute(self, owner: type[Any]) -> Any:
         if self.inner is None:
             relate_to_sqlalchemy(self.meta, self.name)
             found = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
@@ -62,26 +62,26 @@ class Accessor:
             return found.inner
         return self.inner
 
-    def of(self, instance: Any) -> Any:
+    def _value_of(self, instance: Any) -> Any:
         """What an instance is given."""
         raise NotImplementedError
 
     def __set__(self, instance: Any, value: Any) -> None:
         if _is_in_session(instance):
-            self._of_class(type(instance)).__set__(instance, value)
+            self._class_attribute(type(instance)).__set__(instance, value)
         else:
-            self.put(instance, value)
+            self._set_value(instance, value)
 
-    def missing(self, instance: Any) -> Exception:
+    def missing_error(self, instance: Any) -> Exception:
         """The error where it leads to no row: ``hasattr`` is False then."""
         hop = self.hop
-        kind: type[Exception] = hop.target.no_other_side
+        kind: type[Exception] = hop.target.missing_related_error
         return kind(
             f"this {self.meta.label} leads to no {hop.target.label} by {self.name!r}: "
             f"{hop.local} is {getattr(instance, hop.local)!r}"
         )
 
-    def put(self, instance: Any, value: Any) -> None:
+    def _set_value(self, instance: Any, value: Any) -> None:
         """Set it on an instance."""
         raise QueryError(
             f"{self.meta.label}.{self.name} leads to several rows and cannot be set",
@@ -93,7 +93,7 @@ def _is_in_session(instance: Any) -> bool:
     return bool(sa.inspect(instance).session_id)
 
 
-class Forward(Accessor):
+class ForwardDescriptor(RelationDescriptor):
     """The row that a key points at."""
 
     @cached_property
@@ -106,23 +106,23 @@ class Forward(Accessor):
                 return each.accessor
         return None
 
-    def of(self, instance: Any) -> Any:
+    def _value_of(self, instance: Any) -> Any:
         hop = self.hop
         value = getattr(instance, hop.local)
-        known = kept(instance).get(self.name)
+        known = related_cache(instance).get(self.name)
         if value is None:
             if known is not None:
                 return known  # it was set before it was saved
             if hop.field.null:
                 return None
-            raise self.missing(instance)
+            raise self.missing_error(instance)
         if known is not None and getattr(known, hop.remote) == value:
             return known
         found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
-        kept(instance)[self.name] = found
+        related_cache(instance)[self.name] = found
         return found
 
-    def put(self, instance: Any, value: Any) -> None:
+    def _set_value(self, instance: Any, value: Any) -> None:
         hop = self.hop
         if value is not None and not isinstance(value, hop.target.model):
             raise QueryError(
@@ -131,36 +131,36 @@ class Forward(Accessor):
                 hint=f"Set {hop.local} to set the key by itself; get the model from apps.",
             )
         setattr(instance, hop.local, None if value is None else getattr(value, hop.remote))
-        kept(instance)[self.name] = value
+        related_cache(instance)[self.name] = value
         if value is not None and self.other_side is not None:
-            kept(value)[self.other_side] = instance
+            related_cache(value)[self.other_side] = instance
 
 
-class ReverseOne(Accessor):
+class ReverseOneDescriptor(RelationDescriptor):
     """The one row that points at this."""
 
-    def of(self, instance: Any) -> Any:
+    def _value_of(self, instance: Any) -> Any:
         hop = self.hop
-        known = kept(instance).get(self.name)
+        known = related_cache(instance).get(self.name)
         if known is not None:
             return known
         value = getattr(instance, hop.local)
         rows = hop.target.model.objects.using(instance._alias)
         found = rows.filter(**{hop.remote: value}).first() if value is not None else None
         if found is None:
-            raise self.missing(instance)
-        kept(found)[hop.field_name] = instance
-        kept(instance)[self.name] = found
+            raise self.missing_error(instance)
+        related_cache(found)[hop.field_name] = instance
+        related_cache(instance)[self.name] = found
         return found
 
-    def put(self, instance: Any, value: Any) -> None:
+    def _set_value(self, instance: Any, value: Any) -> None:
         hop = self.hop
         setattr(value, hop.field_name, instance)
-        kept(instance)[self.name] = value
+        related_cache(instance)[self.name] = value
 
 
-class ToMany(Accessor):
+class ToManyDescriptor(RelationDescriptor):
     """The rows that point at this, or that a table between leads to."""
 
-    def of(self, instance: Any) -> Any:
+    def _value_of(self, instance: Any) -> Any:
         return related_manager(instance, self.hop)

@@ -12,8 +12,8 @@ from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument
 from whimbrel.orm.hops import find_hop
 from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query import save
-from whimbrel.orm.query.instance_state import add_missing, is_saved, kept, mark_gone
-from whimbrel.orm.runtime.descriptors import Accessor
+from whimbrel.orm.query.instance_state import is_saved, mark_deleted, related_cache, set_loaded
+from whimbrel.orm.runtime.descriptors import RelationDescriptor
 from whimbrel.orm.runtime.managers import Manager
 from whimbrel.sources.mapping import default_of
 from whimbrel.state.fields import BinaryField, CharField, Field, TextField
@@ -43,13 +43,17 @@ class HistoricalModel:
                 continue
             if field.field.has_default:
                 values[field.attname] = default_of(field.field)
-            elif (empty := _empty(field.field)) is not None:
+            elif (empty := _empty_value(field.field)) is not None:
                 values[field.attname] = empty
         for name, value in values.items():
-            self._take(name, value)
+            self._assign(name, value)
 
-    def _take(self, name: str, value: Any) -> None:
-        if name not in self._meta.by_name and name != "pk" and find_hop(self._meta, name) is None:
+    def _assign(self, name: str, value: Any) -> None:
+        if (
+            name not in self._meta.fields_by_name
+            and name != "pk"
+            and find_hop(self._meta, name) is None
+        ):
             error = self._meta.unknown_field(name)
             raise UnknownArgument(error.message, place=error.place, hint=error.hint)
         setattr(self, name, value)
@@ -58,14 +62,18 @@ class HistoricalModel:
         if name.startswith("__"):
             raise AttributeError(name)
         relation = inspect.getattr_static(type(self), name, None)
-        if isinstance(relation, Accessor):
-            raise relation.missing(self)
+        if isinstance(relation, RelationDescriptor):
+            raise relation.missing_error(self)
         if name in _INSTEAD or (name.startswith("get_") and name.endswith("_display")):
             raise QueryAttributeError(
                 f"a row of {self._meta.label} has no {name!r} at this point of history",
                 hint=_INSTEAD.get(name, "History knows no choices: write their names here."),
             )
-        there = [*(each.attname for each in self._meta.fields), *self._meta.names(), *_METHODS]
+        there = [
+            *(each.attname for each in self._meta.fields),
+            *self._meta.lookup_names(),
+            *_METHODS,
+        ]
         near = difflib.get_close_matches(name, there, n=1)
         raise QueryAttributeError(
             f"{self._meta.label} has no {name!r} at this point of history",
@@ -125,21 +133,21 @@ class HistoricalModel:
         a field that there is not, or with ``force_update`` where no row was there.
         """
         elsewhere = using not in (None, self._state.db)
-        self._choose(using)
+        self._use(using)
         if update_fields is not None:
             chosen = [self._meta.get_field(name) for name in update_fields]
             if chosen:
                 self._update_or_refuse(chosen)
             return
-        if force_insert or not (self._may_be_there() and self._updated(force_update, elsewhere)):
+        if force_insert or not (self._may_exist() and self._updated(force_update, elsewhere)):
             save.insert(self)
 
-    def _choose(self, using: str | None) -> None:
+    def _use(self, using: str | None) -> None:
         if using is not None:
             self._meta.model.objects.using(using)
             self.__dict__["_alias"] = using
 
-    def _may_be_there(self) -> bool:
+    def _may_exist(self) -> bool:
         """A key that came from a default was made just now."""
         if is_saved(self):
             return True
@@ -150,14 +158,14 @@ class HistoricalModel:
     def _updated(self, must: bool, elsewhere: bool) -> bool:
         there = save.update(self, self._meta.fields, by_name=elsewhere)
         if must and not there:
-            raise self._no_row()
+            raise self._no_row_error()
         return there
 
     def _update_or_refuse(self, fields: list[BoundField]) -> None:
         if not save.update(self, fields, by_name=True):
-            raise self._no_row()
+            raise self._no_row_error()
 
-    def _no_row(self) -> QueryError:
+    def _no_row_error(self) -> QueryError:
         return QueryError(
             f"no row of {self._meta.label} has the primary key {self.pk!r}: nothing was updated",
             hint="Save it without force_update and update_fields to insert it.",
@@ -168,11 +176,11 @@ class HistoricalModel:
 
         Gives the number of its own rows that went, and the same by model.
         """
-        self._choose(using)
+        self._use(using)
         if self.pk is None:
             raise QueryError(f"a {self._meta.label} that was never saved cannot be deleted")
-        found: tuple[int, dict[str, int]] = self._here().filter(**self._by_key()).delete()
-        mark_gone(self)
+        found: tuple[int, dict[str, int]] = self._queryset().filter(**self._key_lookups()).delete()
+        mark_deleted(self)
         if len(self._meta.primary_key) == 1:
             self.pk = None
         return found
@@ -183,19 +191,19 @@ class HistoricalModel:
         self, using: str | None = None, fields: Iterable[str] | None = None
     ) -> None:
         """Read it anew, or only some of its fields. Raises its ``DoesNotExist``."""
-        self._choose(using)
+        self._use(using)
         chosen = [self._meta.get_field(name) for name in fields] if fields is not None else None
-        read_again(self, chosen or list(self._meta.fields))
+        reload(self, chosen or list(self._meta.fields))
         if chosen is None:
-            kept(self).clear()
+            related_cache(self).clear()
         for each in chosen or ():
-            kept(self).pop(each.name, None)
+            related_cache(self).pop(each.name, None)
 
-    def _by_key(self) -> dict[str, Any]:
+    def _key_lookups(self) -> dict[str, Any]:
         """What finds its row."""
         return {each.attname: getattr(self, each.attname) for each in self._meta.primary_key}
 
-    def _here(self) -> Any:
+    def _queryset(self) -> Any:
         return self._meta.model.objects.using(self._alias)
 
 
@@ -203,7 +211,7 @@ def _is_key(field: BoundField) -> bool:
     return field in field.meta.primary_key
 
 
-def _empty(field: Field) -> Any:
+def _empty_value(field: Field) -> Any:
     """What a field of text, or of bytes, holds that was not given; None for any other."""
     if field.null or field.column_default() is not None or field.computed() is not None:
         return None
@@ -223,15 +231,21 @@ _INSTEAD = {
 _METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
 
 
-def read_again(instance: Any, fields: list[BoundField]) -> None:
+def reload(instance: Any, fields: list[BoundField]) -> None:
     """Read fields of an instance's row."""
     names = [each.attname for each in fields]
-    row = instance._here().filter(**instance._by_key()).order_by().values_list(*names).first()
+    row = (
+        instance._queryset()
+        .filter(**instance._key_lookups())
+        .order_by()
+        .values_list(*names)
+        .first()
+    )
     if row is None:
         raise instance.DoesNotExist(
             f"the row of {instance._meta.label} with the primary key {instance.pk!r} is gone"
         )
-    add_missing(instance, dict(zip(names, row, strict=True)))
+    set_loaded(instance, dict(zip(names, row, strict=True)))
 
 
 def load_missing(
@@ -242,5 +256,5 @@ def load_missing(
         in_session(state, names, passive)
         return
     instance = state.obj()
-    by_name = instance._meta.by_name
-    read_again(instance, [by_name[name] for name in sorted(names)])
+    by_name = instance._meta.fields_by_name
+    reload(instance, [by_name[name] for name in sorted(names)])

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.expressions.value_types import prepared
+from whimbrel.orm.expressions.value_types import convert
 from whimbrel.orm.hops import Hop
-from whimbrel.orm.query.instance_state import kept
+from whimbrel.orm.query.instance_state import related_cache
 from whimbrel.orm.query.queryset import QuerySet
 from whimbrel.orm.runtime.managers import Manager
 
@@ -20,7 +20,7 @@ def related_manager(instance: Any, hop: Hop) -> RelatedManager:
             f"a {hop.source.label} that was never saved leads to no rows by {hop.name!r}",
             hint="Save it first.",
         )
-    return ManyToManyManager(instance, hop) if hop.between else RelatedManager(instance, hop)
+    return ManyToManyManager(instance, hop) if hop.through else RelatedManager(instance, hop)
 
 
 class RelatedManager(Manager):
@@ -34,11 +34,11 @@ class RelatedManager(Manager):
     # -- reading
 
     def get_queryset(self) -> QuerySet:
-        known = kept(self.instance).get(f"[{self.hop.name}]")
+        known = related_cache(self.instance).get(f"[{self.hop.name}]")
         found = super().get_queryset()._filtered_by(self._condition())
         parent = (self.hop.field_name, self.hop.remote, self._near, self.instance)
-        found = found._with(known=(*found.query.known, parent))
-        return found._known(known) if known is not None else found
+        found = found._replace(known=(*found.query.known, parent))
+        return found._with_rows(known) if known is not None else found
 
     def _condition(self) -> dict[str, Any]:
         return {self.hop.remote: self._near}
@@ -47,14 +47,14 @@ class RelatedManager(Manager):
     def _near(self) -> Any:
         return getattr(self.instance, self.hop.local)
 
-    def _forget(self) -> None:
-        kept(self.instance).pop(f"[{self.hop.name}]", None)
+    def _clear_cache(self) -> None:
+        related_cache(self.instance).pop(f"[{self.hop.name}]", None)
 
     # -- writing
 
     def create(self, **values: Any) -> Any:
         """Insert a row that points at the instance."""
-        self._forget()
+        self._clear_cache()
         return super().get_queryset().create(**{self.hop.field_name: self.instance, **values})
 
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **lookups: Any) -> Any:
@@ -66,13 +66,13 @@ class RelatedManager(Manager):
         return self._or_create("update_or_create", defaults, lookups)
 
     def _or_create(self, method: str, defaults: Any, lookups: dict[str, Any]) -> Any:
-        self._forget()
+        self._clear_cache()
         own = {self.hop.field_name: self.instance}
         return getattr(super().get_queryset(), method)(defaults=defaults, **own, **lookups)
 
     def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Insert many rows that point at the instance."""
-        self._forget()
+        self._clear_cache()
         made = list(instances)
         for each in made:
             setattr(each, self.hop.field_name, self.instance)
@@ -80,7 +80,7 @@ class RelatedManager(Manager):
 
     def add(self, *instances: Any, bulk: bool = True) -> None:
         """Make rows point at the instance."""
-        self._forget()
+        self._clear_cache()
         for each in instances:
             setattr(each, self.hop.field_name, self.instance)
             if each._state.adding:
@@ -94,19 +94,19 @@ class RelatedManager(Manager):
 
     def remove(self, *instances: Any) -> None:
         """Make rows point at nothing. Raises `QueryError` where the key cannot be NULL."""
-        self._let_go(self._all().filter(pk__in=[each.pk for each in instances]))
+        self._remove_rows(self._all().filter(pk__in=[each.pk for each in instances]))
 
     def clear(self) -> None:
         """Make all of them point at nothing."""
-        self._let_go(self._all())
+        self._remove_rows(self._all())
 
-    def _let_go(self, rows: QuerySet) -> None:
+    def _remove_rows(self, rows: QuerySet) -> None:
         if not self.hop.field.null:
             raise QueryError(
                 f"{self.hop.owner.label}.{self.hop.field_name} cannot be NULL: no row can be let go",
                 hint="Delete the rows, or make them point at another: .update(...).",
             )
-        self._forget()
+        self._clear_cache()
         rows._filtered_by(self._condition()).update(**{self.hop.remote: None})
 
     def set(self, instances: Iterable[Any], *, clear: bool = False, bulk: bool = True) -> None:
@@ -124,59 +124,59 @@ class ManyToManyManager(RelatedManager):
     @property
     def through(self) -> type[Any]:
         """The model between."""
-        assert self.hop.between is not None
-        return self.hop.between.meta.model
+        assert self.hop.through is not None
+        return self.hop.through.meta.model
 
     def get_queryset(self) -> QuerySet:
-        known = kept(self.instance).get(f"[{self.hop.name}]")
-        between = self.hop.between
-        assert between is not None
-        keys = self._links().values_list(between.far, flat=True)
+        known = related_cache(self.instance).get(f"[{self.hop.name}]")
+        through = self.hop.through
+        assert through is not None
+        keys = self._link_rows().values_list(through.far, flat=True)
         found = Manager.get_queryset(self)._filtered_by({f"{self.hop.remote}__in": keys})
-        return found._known(known) if known is not None else found
+        return found._with_rows(known) if known is not None else found
 
-    def _links(self) -> QuerySet:
+    def _link_rows(self) -> QuerySet:
         """The rows between."""
-        between = self.hop.between
-        assert between is not None
-        made = Manager(between.meta, self._alias).all()
-        return made._filtered_by({between.near: self._near})
+        through = self.hop.through
+        assert through is not None
+        made = Manager(through.meta, self._alias).all()
+        return made._filtered_by({through.near: self._near})
 
     def _key_of(self, row: Any) -> Any:
         if hasattr(type(row), "_meta"):
             return getattr(row, self.hop.remote)
-        between = self.hop.between
-        assert between is not None
-        return prepared(row, between.meta.by_name[between.far].table_column.type)
+        through = self.hop.through
+        assert through is not None
+        return convert(row, through.meta.fields_by_name[through.far].table_column.type)
 
     def add(self, *rows: Any, through_defaults: Any = None, bulk: bool = True) -> None:
         """Lead to these rows, or keys, too; those that it leads to already stay."""
-        self._forget()
-        between = self.hop.between
-        assert between is not None
+        self._clear_cache()
+        through = self.hop.through
+        assert through is not None
         wanted = list(dict.fromkeys(self._key_of(row) for row in rows))
-        there = set(self._links().values_list(between.far, flat=True))
+        there = set(self._link_rows().values_list(through.far, flat=True))
         made = [
-            between.meta.model(
-                **{between.near: self._near, between.far: key, **(through_defaults or {})}
+            through.meta.model(
+                **{through.near: self._near, through.far: key, **(through_defaults or {})}
             )
             for key in wanted
             if key not in there
         ]
-        Manager(between.meta, self._alias).all().bulk_create(made)
+        Manager(through.meta, self._alias).all().bulk_create(made)
 
     def remove(self, *rows: Any) -> None:
         """Lead to these rows, or keys, no longer."""
-        self._forget()
-        between = self.hop.between
-        assert between is not None
+        self._clear_cache()
+        through = self.hop.through
+        assert through is not None
         keys = [self._key_of(row) for row in rows]
-        self._links()._filtered_by({f"{between.far}__in": keys}).delete()
+        self._link_rows()._filtered_by({f"{through.far}__in": keys}).delete()
 
     def clear(self) -> None:
         """Lead to no rows."""
-        self._forget()
-        self._links().delete()
+        self._clear_cache()
+        self._link_rows().delete()
 
     def set(
         self,
@@ -187,10 +187,10 @@ class ManyToManyManager(RelatedManager):
         through_defaults: Any = None,
     ) -> None:
         """Lead to these rows, or keys, and to no others."""
-        between = self.hop.between
-        assert between is not None
+        through = self.hop.through
+        assert through is not None
         wanted = [self._key_of(row) for row in rows]
-        there = list(self._links().values_list(between.far, flat=True))
+        there = list(self._link_rows().values_list(through.far, flat=True))
         self.remove(*(key for key in there if clear or key not in wanted))
         self.add(*wanted, through_defaults=through_defaults)
 

@@ -23,13 +23,13 @@ def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
         "+",
     )
     bound = hop.field.but(related_name=accessor)
-    with _Bare((owner.model, hop.field_name), (other.model, accessor)):
-        relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.known())
+    with _WithoutDescriptors((owner.model, hop.field_name), (other.model, accessor)):
+        relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.built_infos())
         owner.apps.registry.configure()
-    if hop.between is not None:
+    if hop.through is not None:
         for model, side in ((owner.model, hop.field_name), (other.model, accessor)):
             if side in vars(model):
-                _give_through(vars(model)[side].inner, hop.between.meta.model)
+                _give_through(vars(model)[side].inner, hop.through.meta.model)
 
 
 def _give_through(attribute: Any, between: type[Any]) -> None:
@@ -39,28 +39,28 @@ def _give_through(attribute: Any, between: type[Any]) -> None:
     attribute.comparator.__class__ = type("Comparator", (plain,), names)
 
 
-class _Bare:
+class _WithoutDescriptors:
     """Takes accessors off their classes, and lays them around what SQLAlchemy puts there."""
 
     def __init__(self, *names: tuple[type[Any], str]) -> None:
         self.names: Iterable[tuple[type[Any], str]] = names
-        self.kept: dict[tuple[type[Any], str], Any] = {}
+        self.taken: dict[tuple[type[Any], str], Any] = {}
 
     def __enter__(self) -> None:
         for model, name in self.names:
             if name in vars(model):
-                self.kept[model, name] = vars(model)[name]
+                self.taken[model, name] = vars(model)[name]
                 delattr(model, name)
 
     def __exit__(self, *_: object) -> None:
-        for (model, name), accessor in self.kept.items():
-            for each in (model, *_below(model)):
+        for (model, name), accessor in self.taken.items():
+            for each in (model, *_subclasses(model)):
                 inner = vars(each).get(name)
                 if inner is not None:
-                    type.__setattr__(each, name, accessor.around(inner))
+                    type.__setattr__(each, name, accessor.wrap(inner))
                 elif each is model:
                     type.__setattr__(each, name, accessor)
 
 
-def _below(model: type[Any]) -> list[type[Any]]:
-    return [each for child in model.__subclasses__() for each in (child, *_below(child))]
+def _subclasses(model: type[Any]) -> list[type[Any]]:
+    return [each for child in model.__subclasses__() for each in (child, *_subclasses(child))]
