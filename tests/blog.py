@@ -105,7 +105,7 @@ def make(connection: sa.Connection, state: State) -> None:
     steps = engine.steps(changes_between(State(), state), schemas_of(State(), state)[0])
     with engine.transaction(connection, steps):
         for step in steps:
-            for statement in [step.sql] if step.live is None else step.live(connection):
+            for statement in engine.settle(connection, step):
                 connection.exec_driver_sql(statement)
 
 

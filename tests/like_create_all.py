@@ -176,7 +176,7 @@ def go(connection: Connection, old: State, new: State) -> list[Step]:
     steps = engine.steps(changes, schema)
     with engine.transaction(connection, steps):
         for step in steps:
-            for statement in [step.sql] if step.live is None else step.live(connection):
+            for statement in engine.settle(connection, step):
                 said(statement)
                 execute(connection, statement)
     return steps

@@ -74,7 +74,7 @@ def run(
     steps = engine.steps(changes, before)
     with engine.transaction(connection, steps):
         for step in steps:
-            for statement in [step.sql] if step.live is None else step.live(connection):
+            for statement in engine.settle(connection, step):
                 connection.exec_driver_sql(statement)
 
 

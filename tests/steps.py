@@ -34,10 +34,10 @@ def carry_out(
 def run(connection: Connection, engine: Engine, step: Step) -> None:
     """One step, and what its probe says of it."""
     # Whether rows have been filled is seen of the rows, and there may be none.
-    silent = step.probe is None or step.sql.startswith("UPDATE")
-    if step.probe is not None and not silent:
-        assert execute(connection, step.probe).first() is None, f"done already? {step.sql}"
-    for statement in step.live(connection) if step.live else [step.sql]:
+    silent = step.done is None or step.sql.startswith("UPDATE")
+    if step.done is not None and not silent:
+        assert execute(connection, step.done).first() is None, f"done already? {step.sql}"
+    for statement in engine.settle(connection, step):
         execute(connection, statement)
-    if step.probe is not None:
-        assert execute(connection, step.probe).first() is not None, f"not done? {step.sql}"
+    if step.done is not None:
+        assert execute(connection, step.done).first() is not None, f"not done? {step.sql}"

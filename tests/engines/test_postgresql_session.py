@@ -17,8 +17,9 @@ from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
 from whimbrel.engines import Step
 from whimbrel.engines.base import Lock
-from whimbrel.engines.postgresql import ENGINE, runner
+from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine, runner
 from whimbrel.engines.postgresql.runner import is_pooled
+from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
 from whimbrel.errors import LockError, ModelError, UnsupportedError
 from whimbrel.run.lock import refuse_lost
@@ -263,7 +264,7 @@ def test_those_who_hold_a_lock_that_is_needed_are_named(
     carry_out(connection, Schema(), schema(table()))
     execute(other, "SET application_name = 'report'")
     execute(other, "SELECT 'a long\n  one'  FROM post")
-    (blocker,) = ENGINE.blockers(connection, [Step("", tables=((POST, Lock.ACCESS_EXCLUSIVE),))])
+    (blocker,) = ENGINE.blockers(connection, [Step((), tables=((POST, Lock.ACCESS_EXCLUSIVE),))])
     process = execute(other, "SELECT pg_backend_pid()").scalar()
     assert f"process {process} (report) with AccessShareLock on post" in str(blocker)
     assert "idle in transaction" in str(blocker)
@@ -277,8 +278,8 @@ def test_those_who_do_not_stand_in_the_way_are_not_named(
 ) -> None:
     carry_out(connection, Schema(), schema(table()))
     execute(other, "SELECT * FROM post")
-    assert ENGINE.blockers(connection, [Step("", tables=((POST, Lock.SHARE),))]) == []
-    missing = Step("", tables=((Name("no", "such"), Lock.ACCESS_EXCLUSIVE),))
+    assert ENGINE.blockers(connection, [Step((), tables=((POST, Lock.SHARE),))]) == []
+    missing = Step((), tables=((Name("no", "such"), Lock.ACCESS_EXCLUSIVE),))
     assert ENGINE.blockers(connection, [missing]) == []
 
 
@@ -394,12 +395,9 @@ def test_a_new_label_that_the_same_batch_uses_is_ready_for_it(connection: Connec
     ids=["virtual", "nulls"],
 )  # fmt: skip
 @pytest.mark.parametrize("before", [Schema(), schema(table())], ids=["created", "added"])
-def test_an_old_server_says_what_it_does_not_have(
-    before: Schema, after: Schema, said: str, connection: Connection
-) -> None:
-    connection.dialect.server_version_info = (13, 4)
+def test_an_old_server_says_what_it_does_not_have(before: Schema, after: Schema, said: str) -> None:
     with pytest.raises(UnsupportedError, match=said):
-        [step.live(connection) for step in steps(before, after) if step.live]
+        PostgreSQLEngine(Facts(version=13)).steps(diff(before, after), before)
 
 
 def test_computed_columns_do_not_change_in_place() -> None:

@@ -72,7 +72,7 @@ def in_turn(connection: Connection, case: Case) -> Iterator[tuple[Step, Moment, 
     for step in ENGINE.steps(diff(case.before, case.after), case.before):
         with connection.begin():
             before = Moment(connection)
-            for statement in step.live(connection) if step.live else [step.sql]:
+            for statement in ENGINE.settle(connection, step):
                 execute(connection, statement)
             yield step, before, Moment(connection)
 

@@ -25,7 +25,7 @@ A = column("a", varchar(10))
 BEFORE = schema(table("t", ident(), A))
 AFTER = schema(table("t", ident(), column("a", varchar(20))))
 REBUILD = NEW.steps(diff(BEFORE, AFTER), BEFORE)
-PLAIN = [Step("SELECT 1")]
+PLAIN = [Step(("SELECT 1",))]
 SETTINGS = ("foreign_keys", "legacy_alter_table", "busy_timeout")
 
 
@@ -88,9 +88,8 @@ def test_a_failure_between_any_two_statements_leaves_everything_as_it_was(
         script(connection, "INSERT INTO t VALUES (5, 'x'); CREATE VIEW v AS SELECT a FROM t")
         before = catalog(connection)
         [step] = REBUILD
-        assert step.live is not None
         with pytest.raises(KeyboardInterrupt), NEW.transaction(connection, REBUILD):
-            for number, sql in enumerate(step.live(connection)):
+            for number, sql in enumerate(NEW.settle(connection, step)):
                 if number == statement:
                     raise KeyboardInterrupt
                 connection.exec_driver_sql(sql)
@@ -107,7 +106,7 @@ sys.path[:0] = sys.argv[2:]
 from sqlite_kit import NEW, fresh
 from test_sqlite_session import REBUILD
 with fresh(sys.argv[1]) as connection, NEW.transaction(connection, REBUILD):
-    for number, sql in enumerate(REBUILD[0].live(connection)):
+    for number, sql in enumerate(NEW.settle(connection, REBUILD[0])):
         connection.exec_driver_sql(sql)
         if sql.startswith("DROP TABLE"):
             os._exit(9)
@@ -271,7 +270,7 @@ def test_readers_go_on_while_a_table_is_rebuilt(sqlite_url: str) -> None:
         go(connection, Schema(), BEFORE)
         script(connection, "INSERT INTO t VALUES (5, 'x')")
         with NEW.transaction(connection, REBUILD):
-            for sql in REBUILD[0].live(connection):  # type: ignore[misc]
+            for sql in NEW.settle(connection, REBUILD[0]):
                 connection.exec_driver_sql(sql)
                 assert rows(reader, "SELECT * FROM t") == [(5, "x")]
         assert rows(reader, "SELECT * FROM t") == [(5, "x")]

@@ -171,8 +171,9 @@ def put_in(connection: sa.Connection, type: Any, given: Any) -> None:
 
 
 def carry_out_from(connection: sa.Connection, old: Schema, new: Schema) -> None:
-    for step in engine_for(connection.dialect.name).steps(diff(old, new), old):
-        for sql in step.live(connection) if step.live else [step.sql]:
+    engine = engine_for(connection.dialect.name)
+    for step in engine.steps(diff(old, new), old):
+        for sql in engine.settle(connection, step):
             connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 

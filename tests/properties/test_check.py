@@ -49,7 +49,7 @@ def carry_out(connection: sa.Connection, work: Work) -> None:
     with engine.transaction(connection, work.steps):
         for step in work.steps:
             note(step.sql)
-            for sql in [step.sql] if step.live is None else step.live(connection):
+            for sql in engine.settle(connection, step):
                 connection.exec_driver_sql(sql)
 
 

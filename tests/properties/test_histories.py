@@ -71,7 +71,7 @@ def go(connection: sa.Connection, old: State, new: State) -> None:
         note(step.sql)
     with engine.transaction(connection, steps):
         for step in steps:
-            for statement in [step.sql] if step.live is None else step.live(connection):
+            for statement in engine.settle(connection, step):
                 connection.exec_driver_sql(statement)
 
 

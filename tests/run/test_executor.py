@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.config import Config
 from whimbrel.engines import Step, engine_for
-from whimbrel.engines.base import Lock
+from whimbrel.engines.base import Boundary, Lock
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
@@ -26,15 +26,17 @@ AT = Name(None, "t")
 
 
 def add_column(name: str) -> Step:
-    return Step(f"ALTER TABLE t ADD COLUMN {name} INTEGER", tables=((AT, Lock.ACCESS_EXCLUSIVE),))
+    return Step(
+        (f"ALTER TABLE t ADD COLUMN {name} INTEGER",), tables=((AT, Lock.ACCESS_EXCLUSIVE),)
+    )
 
 
 def index(column: str) -> Step:
     name = f"t_{column}_idx"
     return Step(
-        f"CREATE INDEX CONCURRENTLY {name} ON t ({column})",
-        transactional=False,
-        probe=f"SELECT 1 FROM pg_indexes WHERE indexname = '{name}'",
+        (f"CREATE INDEX CONCURRENTLY {name} ON t ({column})",),
+        boundary=Boundary.AUTOCOMMIT,
+        done=f"SELECT 1 FROM pg_indexes WHERE indexname = '{name}'",
     )
 
 
@@ -84,7 +86,11 @@ def run(postgresql_url: str) -> Iterator[Run]:
         ((add_column("a"), add_column("b")), False, [1, 1]),
         ((add_column("a"), index("a"), add_column("b")), True, [1, 1, 1]),
         ((add_column("a"), add_column("b"), index("a")), True, [2, 1]),
-        ((Step("CREATE TABLE u (id INTEGER)"), Step("CREATE TABLE v (id INTEGER)")), False, [2]),
+        (
+            (Step(("CREATE TABLE u (id INTEGER)",)), Step(("CREATE TABLE v (id INTEGER)",))),
+            False,
+            [2],
+        ),
     ],
 )
 def test_batches(steps: tuple[Step, ...], atomic: bool, sizes: list[int]) -> None:
@@ -99,7 +105,7 @@ def test_what_no_transaction_holds_is_carried_out_and_recorded(run: Run) -> None
 
 
 def test_what_has_happened_is_not_sent_again(run: Run) -> None:
-    todo = work(add_column("a"), index("a"), Step("NONSENSE"), atomic=False)
+    todo = work(add_column("a"), index("a"), Step(("NONSENSE",)), atomic=False)
     with pytest.raises(StepError) as caught:
         run.executor.carry_out(todo)
     assert caught.value.place == "blog.0001_index: NONSENSE"
@@ -148,6 +154,6 @@ def test_what_another_runner_has_done_meanwhile_is_not_done_again(run: Run) -> N
 
 def test_a_transaction_is_whole(run: Run) -> None:
     with pytest.raises(StepError):
-        run.executor.carry_out(work(add_column("a"), Step("NONSENSE")))
+        run.executor.carry_out(work(add_column("a"), Step(("NONSENSE",))))
     assert run.columns() == 1
     assert not run.applied()

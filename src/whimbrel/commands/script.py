@@ -9,11 +9,12 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
 from whimbrel.engines.base import Hazard
 from whimbrel.engines.sql.parameters import with_literals
+from whimbrel.engines.step import UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import Data, Part, UserStep, is_transactional
+from whimbrel.planning.items import Data, Part, is_transactional
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.work import Work, work_of
 from whimbrel.run.connect import dialect_of

@@ -6,7 +6,7 @@ that holds them is opened and closed on a connection that run/ has opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -14,66 +14,9 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from whimbrel.engines.step import Boundary, Hazard, Lock, Phase, Step
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
-
-
-class Lock(Enum):
-    """The locks that a step takes on a table, weakest first (PostgreSQL 18, 13.3.1)."""
-
-    ACCESS_SHARE = "ACCESS SHARE"
-    ROW_SHARE = "ROW SHARE"
-    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
-    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
-    SHARE = "SHARE"
-    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
-    EXCLUSIVE = "EXCLUSIVE"
-    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
-
-    @property
-    def is_strong(self) -> bool:
-        """Whether writers wait for it."""
-        return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
-
-
-class Hazard(Enum):
-    """The closed list of what a step may do to an application or to data, a sentence each."""
-
-    LOSES_DATA = "what was stored here is gone for good"
-    REWRITES_TABLE = "the whole table is rewritten while nobody can read or write it"
-    SCANS_TABLE = "the whole table is read while nobody can write it"
-    BLOCKS_WRITES = "nobody can write the table meanwhile"
-    BREAKS_OLD_CODE = "code that is still running and uses what goes or is renamed here fails"
-    MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
-    REBUILDS_TABLE = "the table is copied into a new one"
-
-
-@dataclass(frozen=True)
-class Step:
-    """A statement, and what is known of it.
-
-    sql: one statement, or for a rebuild a few with semicolons between, runnable as it stands (no
-    trailing semicolon). tables: those that it locks, with the lock; none where the database knows
-    no such locks. scans, rewrites: whether it reads, or writes anew, the whole table under that
-    lock. transactional: whether it can run in a transaction. probe: a query that gives a row once
-    the step has happened; None where only the transaction tells. live: where the database at hand
-    has a say, gives the statements to run instead of ``sql``, which then is what is known offline.
-    """
-
-    sql: str
-    change: Change | None = None
-    tables: tuple[tuple[Name, Lock], ...] = ()
-    scans: bool = False
-    rewrites: bool = False
-    transactional: bool = True
-    probe: str | None = None
-    hazards: tuple[Hazard, ...] = ()
-    live: Callable[[Connection], Iterable[str]] | None = None
-
-    @property
-    def is_locking(self) -> bool:
-        """Whether writers of some table wait for it."""
-        return any(lock.is_strong for _, lock in self.tables)
 
 
 class Ended(Enum):
@@ -166,8 +109,14 @@ class Engine(Protocol):
 
         Sees to what must be set outside of it (SQLite's pragmas) and to what must be true
         before it commits (foreign keys hold). ``lock_timeout``: seconds that a statement may wait
-        for a lock. ``rows``: whether code writes rows in it, and relies on ON DELETE. Whoever is
-        in it runs ``step.sql`` or, where there is one, ``step.live``.
+        for a lock. ``rows``: True if code writes rows in it, and relies on ON DELETE.
+        """
+
+    def settle(self, connection: Connection, step: Step) -> Iterator[str]:
+        """Yield the statements of a step for the database at hand, each run before the next is asked for.
+
+        Those of the step; where it has data to settle (``step.settling``), what the engine makes of
+        them and of what it finds. Raises `StepError` where data would be lost.
         """
 
     def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
@@ -254,3 +203,16 @@ class Engine(Protocol):
 
         `reflect` leaves them out. The tables have their database schemas, the default one too.
         """
+
+
+__all__ = [
+    "Blocker",
+    "Boundary",
+    "Ended",
+    "Engine",
+    "Hazard",
+    "Lock",
+    "Phase",
+    "RunnerLock",
+    "Step",
+]

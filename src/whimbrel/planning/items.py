@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from whimbrel.engines import Step
+from whimbrel.engines.step import Step, UserStep
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunPython
 from whimbrel.state.state import State
@@ -23,13 +23,6 @@ class Transaction(Enum):
     OWN = "one of its own"
     NONE = "none: every statement is committed at once"
     MANY = "it opens those that it needs, and knows where it was"
-
-
-@dataclass(frozen=True)
-class UserStep(Step):
-    """A statement of the user's own, of a RunSQL."""
-
-    parameters: Any = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from whimbrel.engines.sql.splitting import ends_transaction, statements
+from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import HistoryError, UnsupportedError
 from whimbrel.operations.special import RunSQL
-from whimbrel.planning.items import UserStep
 
 
 def user_steps(
@@ -21,9 +21,10 @@ def user_steps(
     """
     given = operation.given(backwards=backwards)
     chosen = _for_dialect(operation, given, dialect) if isinstance(given, Mapping) else given
+    boundary = Boundary.SHARED if atomic else Boundary.AUTOCOMMIT
     for sql, parameters in _taken_apart(operation, chosen or "", dialect):
         _refuse_transactions(operation, sql, dialect)
-        yield UserStep(sql, transactional=atomic, parameters=parameters)
+        yield UserStep((sql,), boundary=boundary, parameters=parameters)
 
 
 def _for_dialect(operation: RunSQL, given: Mapping[str, Any], dialect: str) -> Any:

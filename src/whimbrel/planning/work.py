@@ -323,7 +323,7 @@ def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: 
     """More parts, for which nothing of what went before is left to be checked at the commit."""
     settling = engine.settling()
     if migration.atomic and parts and more and is_of_rows(parts[-1]) and isinstance(more[0], Step):
-        parts += [Step(sql) for sql in settling]
+        parts += [Step((sql,)) for sql in settling]
     parts += more
 
 

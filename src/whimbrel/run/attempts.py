@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
+from whimbrel.engines.step import UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
     Data,
     Part,
     Transaction,
-    UserStep,
     is_of_rows,
     is_transactional,
     text_of,
@@ -145,7 +145,7 @@ class Attempts:
 
 #: What transactions write beside what is asked of them.
 _OWN = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
-_RECORD = Step("", tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
+_RECORD = Step((), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
 
 #: What is left of a part that failed, where its migration is not whole.
 _LEFT = {

@@ -18,13 +18,13 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
+from whimbrel.engines.step import UserStep
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
 from whimbrel.planning.items import (
     Data,
     Part,
-    UserStep,
     is_of_rows,
     is_transactional,
     text_of,
@@ -217,7 +217,7 @@ class Executor:
         if isinstance(step, UserStep):
             execute_with(self.connection, step.sql, step.parameters)
         else:
-            for sql in step.live(self.connection) if step.live else (step.sql,):
+            for sql in self.engine.settle(self.connection, step):
                 execute(self.connection, sql)
         self.tell(StepDone(step.sql, number, of, time.monotonic() - started))
 
@@ -299,9 +299,9 @@ class Executor:
     def _has_happened(self, parts: Sequence[Part]) -> bool:
         """Whether the database shows what a batch without a transaction was to do."""
         step = parts[-1]
-        if isinstance(step, Data) or step.transactional or step.probe is None:
+        if isinstance(step, Data) or step.transactional or step.done is None:
             return False
-        return execute(self.connection, step.probe).first() is not None
+        return execute(self.connection, step.done).first() is not None
 
 
 def _entry(work: Work, number: int, parts: Sequence[Part]) -> journal.Entry:

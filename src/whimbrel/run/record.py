@@ -70,7 +70,7 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
         return None
     connection.rollback()
     names = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
-    wanted = Step("", tables=tuple((Name(None, name), Lock.ACCESS_SHARE) for name in names))
+    wanted = Step((), tables=tuple((Name(None, name), Lock.ACCESS_SHARE) for name in names))
     held = "; ".join(map(str, engine.blockers(connection, [wanted])))
     return LockError(
         f"the record of what is applied stayed locked for {limit:g} s",

@@ -9,7 +9,7 @@ from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import casts, columns, counting, dependents, losses
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.engines.postgresql.type_steps import Retype, type_step
+from whimbrel.engines.postgresql.type_steps import Retype, Retyping, type_step
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
@@ -25,7 +25,7 @@ def alter_column(change: c.AlterColumn, work: Work) -> Iterator[Step]:
             change.table,
             f"ALTER COLUMN {SPELLING.quote(new.name)} DROP EXPRESSION",
             change,
-            probe=w.has_column(change.table, new.name, "attgenerated = ''"),
+            done=w.has_column(change.table, new.name, "attgenerated = ''"),
         )
         work.go_on(c.AlterColumn(change.table, old, plain))
         yield from alter_column(c.AlterColumn(change.table, plain, new), work)
@@ -112,7 +112,7 @@ def typed(
     is_looked_at = at not in work.fresh and (may_fail or lost is not None)
     lost = None if new.lossy else lost
     retype = Retype(table, old, new, action, made or name, lost, is_looked_at)
-    return type_step(step, at, [retype])
+    return type_step(step, Retyping(at, (retype,)))
 
 
 def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[Hazard]:
@@ -171,7 +171,7 @@ def _nullness(change: c.AlterColumn, work: Work) -> Iterator[Step]:
             at,
             f"ALTER COLUMN {SPELLING.quote(new.name)} DROP NOT NULL",
             change,
-            probe=w.has_column(at, new.name, "NOT attnotnull"),
+            done=w.has_column(at, new.name, "NOT attnotnull"),
         )
 
 

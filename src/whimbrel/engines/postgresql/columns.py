@@ -71,9 +71,10 @@ def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) 
         change,
         rewrites=rewrites,
         hazards=hazards,
-        probe=w.has_column(at, column.name),
+        done=w.has_column(at, column.name),
     )
-    return versions.checked(step, versions.of_column(column))
+    work.facts.require(versions.of_column(column))
+    return step
 
 
 #: Functions whose value is one for the whole statement, so that no row has to be written
@@ -115,7 +116,7 @@ def filled(
         change,
         (at, Lock.ROW_EXCLUSIVE),
         scans=True,
-        probe=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
+        done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
     )
 
 
@@ -133,7 +134,7 @@ def required(at: Name, column: Column, change: c.Change, work: Work) -> Step:
         change,
         scans=True,
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        probe=w.has_column(at, column.name, "attnotnull"),
+        done=w.has_column(at, column.name, "attnotnull"),
     )
 
 
@@ -142,7 +143,7 @@ def defaulted(at: Name, column: Column, change: c.Change, work: Work) -> Step:
     altered = f"ALTER COLUMN {SPELLING.quote(column.name)}"
     if column.default is None:
         probe = w.has_column(at, column.name, "NOT atthasdef")
-        return work.alter(at, f"{altered} DROP DEFAULT", change, probe=probe)
+        return work.alter(at, f"{altered} DROP DEFAULT", change, done=probe)
     default = SPELLING.default(column.default, column.type)
     return work.alter(at, f"{altered} SET DEFAULT {default}", change)
 
@@ -153,7 +154,7 @@ def commented(at: Name, column: Column, change: c.Change, work: Work) -> Step:
         f"COMMENT ON COLUMN {SPELLING.at(at)}.{SPELLING.quote(column.name)} IS {written}",
         change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        probe=w.has_comment(at, column.comment, column.name),
+        done=w.has_comment(at, column.comment, column.name),
     )
 
 
@@ -169,7 +170,7 @@ def drop_column(change: c.DropColumn, work: Work) -> Iterator[Step]:
         f"DROP COLUMN {SPELLING.quote(name)}",
         change,
         hazards=hazards,
-        probe=w.has_no_column(at, name),
+        done=w.has_no_column(at, name),
     )
 
 
@@ -183,7 +184,7 @@ def rename_column(change: c.RenameColumn, work: Work) -> Iterator[Step]:
         f"RENAME COLUMN {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
         change,
         hazards=(Hazard.BREAKS_OLD_CODE,),
-        probe=w.has_column(at, new),
+        done=w.has_column(at, new),
     )
     yield from _label_check_renamed(change, work)
 
@@ -256,7 +257,7 @@ def checked(column: Column, table: Table, change: c.Change, work: Work) -> Step:
         change,
         scans=True,
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        probe=w.has_constraint(at, label_check_name(column, table)),
+        done=w.has_constraint(at, label_check_name(column, table)),
     )
 
 

@@ -29,9 +29,10 @@ def added(
         *_locks(at, constraint),
         scans=not unseen,
         hazards=() if unseen else (Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        probe=w.has_constraint(at, constraint.name),
+        done=w.has_constraint(at, constraint.name),
     )
-    return versions.checked(step, versions.of_part(constraint))
+    work.facts.require(versions.of_part(constraint))
+    return step
 
 
 def _locks(at: Name, constraint: Constraint) -> w.Locks:
@@ -56,7 +57,7 @@ def dropped(at: Name, constraint: Constraint, change: c.Change | None, work: Wor
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *target,
-        probe=w.has_no_constraint(at, constraint.name),
+        done=w.has_no_constraint(at, constraint.name),
     )
 
 
@@ -67,7 +68,7 @@ def rename_constraint(change: c.RenameConstraint, work: Work) -> Iterator[Step]:
         at,
         f"RENAME CONSTRAINT {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
         change,
-        probe=w.has_constraint(at, new),
+        done=w.has_constraint(at, new),
     )
 
 

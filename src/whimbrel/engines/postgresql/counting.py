@@ -23,7 +23,7 @@ def stop(change: c.AlterColumn, work: Work) -> Iterator[Step]:
     altered = f"ALTER COLUMN {SPELLING.quote(change.old.name)}"
     if isinstance(old, Identity):
         probe = w.has_column(change.table, change.old.name, "attidentity = ''")
-        yield work.alter(change.table, f"{altered} DROP IDENTITY", change, probe=probe)
+        yield work.alter(change.table, f"{altered} DROP IDENTITY", change, done=probe)
         return
     # The default goes first, since it holds on to the sequence; then nobody remembers the name.
     sql = _drop_owned(change.table, change.old.name)
@@ -63,7 +63,7 @@ def _identity_added(change: c.AlterColumn, identity: Identity, work: Work) -> It
         f"ALTER COLUMN {SPELLING.quote(column.name)} ADD {SPELLING.identity(identity)}",
         change,
         hazards=(Hazard.MAY_FAIL_ON_ROWS,) if change.old.null else (),
-        probe=w.has_column(at, column.name, "attidentity <> ''"),
+        done=w.has_column(at, column.name, "attidentity <> ''"),
     )
     yield _moved_on(at, column, identity, change, work)
 
@@ -107,7 +107,7 @@ def _serial_added(change: c.AlterColumn, work: Work) -> Iterator[Step]:
         f"OWNED BY {SPELLING.at(at)}.{name}",
         change,
         (at, Lock.ACCESS_SHARE),
-        probe=w.exists(place),
+        done=w.exists(place),
     )
     default = f"nextval({text(sequence)}::regclass)"
     yield work.alter(at, f"ALTER COLUMN {name} SET DEFAULT {default}", change)

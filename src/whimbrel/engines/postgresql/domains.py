@@ -18,12 +18,12 @@ from whimbrel.schema.types import Type
 
 def create_domain(change: c.CreateDomain, work: Work) -> Iterator[Step]:
     name = SPELLING.type(change.domain)
-    yield Step(SPELLING.create_domain(change.domain), change, probe=w.has_type(name))
+    yield Step((SPELLING.create_domain(change.domain),), change, done=w.has_type(name))
 
 
 def drop_domain(change: c.DropDomain, work: Work) -> Iterator[Step]:
     name = SPELLING.type(change.domain)
-    yield Step(f"DROP DOMAIN {name}", change, probe=w.has_no_type(name))
+    yield Step((f"DROP DOMAIN {name}",), change, done=w.has_no_type(name))
 
 
 def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
@@ -40,22 +40,22 @@ def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
         yield from _check(change, name, old, new)
     if "default" in differing:
         default = _default(new.get("default"))
-        yield Step(f"ALTER DOMAIN {name} {default}", change)
+        yield Step((f"ALTER DOMAIN {name} {default}",), change)
     if "not_null" in differing:
         verb, hazards = ("SET", (Hazard.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
-        yield Step(f"ALTER DOMAIN {name} {verb} NOT NULL", change, hazards=hazards)
+        yield Step((f"ALTER DOMAIN {name} {verb} NOT NULL",), change, hazards=hazards)
 
 
 def _check(
     change: c.AlterDomain, name: str, old: dict[str, Any], new: dict[str, Any]
 ) -> Iterator[Step]:
     if old.get("check") is not None:
-        yield Step(_without_check(name, old), change)
+        yield Step((_without_check(name, old),), change)
     if new.get("check") is not None:
         named = new.get("constraint_name")
         words = f"CONSTRAINT {SPELLING.quote(named)} " if named else ""
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
-        yield Step(sql, change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
+        yield Step((sql,), change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
 
 
 def _without_check(name: str, old: dict[str, Any]) -> str:

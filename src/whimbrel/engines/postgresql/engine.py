@@ -26,7 +26,8 @@ from whimbrel.engines.postgresql import (
     watching,
 )
 from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.engines.postgresql.type_steps import joined
+from whimbrel.engines.postgresql.type_steps import Retyping, joined
+from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -45,7 +46,10 @@ MAKERS: Makers = {
 
 
 class PostgreSQLEngine:
-    """PostgreSQL 13 to 18. The contract is `whimbrel.engines.base.Engine`."""
+    """PostgreSQL 13 to 18. The contract is `whimbrel.engines.base.Engine`.
+
+    facts: what is known of the server; offline nothing.
+    """
 
     dialect = "postgresql"
     several_write = True
@@ -54,16 +58,17 @@ class PostgreSQLEngine:
     widest_leap: int | None = 400
     schemas: frozenset[str] | None = None
 
+    def __init__(self, facts: Facts | None = None) -> None:
+        self.facts = facts or Facts()
+
     def asked(self, connection: Connection) -> PostgreSQLEngine:
-        """Itself: what only the server tells, its steps ask for."""
-        return self
+        return PostgreSQLEngine(Facts.of(connection))
 
     def effective(self, schema: Schema) -> Schema:
         return keys.each_once(schema.on(self.dialect))
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
-        """The steps of changes; where the version of the server matters they ask it (``live``)."""
-        work = Work(changes, before)
+        work = Work(changes, before, self.facts)
         made: list[Step] = []
         for position, change in enumerate(changes):
             work.position = position
@@ -71,6 +76,12 @@ class PostgreSQLEngine:
                 made.extend(MAKERS[type(change)](change, work))
             work.go_on(change)
         return list(joined(made))
+
+    def settle(self, connection: Connection, step: Step) -> Iterator[str]:
+        if isinstance(step.settling, Retyping):
+            yield from step.settling.statements(connection)
+        else:
+            yield from step.statements
 
     def literal(self, value: object) -> str:
         return SPELLING.literal(value)

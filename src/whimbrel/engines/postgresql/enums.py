@@ -30,7 +30,7 @@ def create_enum(change: c.CreateEnum, work: Work) -> Iterator[Step]:
 def _created(enum: EnumType, change: c.Change) -> Step:
     name = SPELLING.enum_at(enum)
     sql = f"CREATE TYPE {name} AS ENUM ({SPELLING.labels(enum)})"
-    return Step(sql, change, probe=w.has_type(name))
+    return Step((sql,), change, done=w.has_type(name))
 
 
 def drop_enum(change: c.DropEnum, work: Work) -> Iterator[Step]:
@@ -40,7 +40,7 @@ def drop_enum(change: c.DropEnum, work: Work) -> Iterator[Step]:
 
 def _dropped(enum: EnumType, change: c.Change) -> Step:
     name = SPELLING.enum_at(enum)
-    return Step(f"DROP TYPE {name}", change, probe=w.has_no_type(name))
+    return Step((f"DROP TYPE {name}",), change, done=w.has_no_type(name))
 
 
 # -- another enum ----------------------------------------------------------------------------------
@@ -112,9 +112,9 @@ def _relabelled(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step
     name = SPELLING.enum_at(old)
     for before, after in rename_order(renames, _aside):
         yield Step(
-            f"ALTER TYPE {name} RENAME VALUE {text(before)} TO {text(after)}",
+            (f"ALTER TYPE {name} RENAME VALUE {text(before)} TO {text(after)}",),
             change,
-            probe=w.has_label(name, after),
+            done=w.has_label(name, after),
             hazards=(Hazard.BREAKS_OLD_CODE,),
         )
 
@@ -146,7 +146,7 @@ def _added(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
             where = f" BEFORE {text(there[0])}" if there else ""
         there.append(label)
         sql = f"ALTER TYPE {name} ADD VALUE {text(label)}{where}"
-        yield Step(sql, change, probe=w.has_label(name, label))
+        yield Step((sql,), change, done=w.has_label(name, label))
 
 
 def _moved(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
@@ -156,10 +156,10 @@ def _moved(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
         schema = SPELLING.quote(new.schema or "public")
         sql = f"ALTER TYPE {SPELLING.enum_at(here)} SET SCHEMA {schema}"
         here = replace(here, schema=new.schema)
-        yield Step(sql, change, probe=w.has_type(SPELLING.enum_at(here)))
+        yield Step((sql,), change, done=w.has_type(SPELLING.enum_at(here)))
     if old.name != new.name:
         sql = f"ALTER TYPE {SPELLING.enum_at(here)} RENAME TO {SPELLING.quote(new.name)}"
-        yield Step(sql, change, probe=w.has_type(SPELLING.enum_at(new)))
+        yield Step((sql,), change, done=w.has_type(SPELLING.enum_at(new)))
 
 
 # -- the type is exchanged -----------------------------------------------------------------------

@@ -30,9 +30,10 @@ def created(table: Table, index: Index, change: c.Change | None, work: Work) -> 
         (table.at, Lock.SHARE),
         scans=True,
         hazards=hazards,
-        probe=w.has_index(Name(table.schema, index.name)),
+        done=w.has_index(Name(table.schema, index.name)),
     )
-    return versions.checked(step, versions.of_part(index))
+    work.facts.require(versions.of_part(index))
+    return step
 
 
 def definition(table: Table, index: Index) -> str:
@@ -85,7 +86,7 @@ def dropped(at: Name, index: Index, change: c.Change | None, work: Work) -> Step
         f"DROP INDEX {SPELLING.at(place)}",
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
-        probe=w.is_gone(place),
+        done=w.is_gone(place),
     )
 
 
@@ -96,7 +97,7 @@ def rename_index(change: c.RenameIndex, work: Work) -> Iterator[Step]:
     yield work.step(
         f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
         change,
-        probe=w.has_index(Name(schema, new)),
+        done=w.has_index(Name(schema, new)),
     )
 
 

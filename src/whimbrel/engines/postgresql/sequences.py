@@ -17,7 +17,7 @@ def create_sequence(change: c.CreateSequence, work: Work) -> Iterator[Step]:
     at = change.sequence.at
     options = SPELLING.counting(change.sequence)
     sql = f"CREATE SEQUENCE {SPELLING.at(at)}"
-    yield work.step(f"{sql} {options}" if options else sql, change, probe=w.exists(at))
+    yield work.step(f"{sql} {options}" if options else sql, change, done=w.exists(at))
 
 
 def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
@@ -26,7 +26,7 @@ def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
         f"DROP SEQUENCE {SPELLING.at(at)}",
         change,
         hazards=(Hazard.LOSES_DATA,),
-        probe=w.is_gone(at),
+        done=w.is_gone(at),
     )
 
 
@@ -38,12 +38,12 @@ def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
         schema = SPELLING.quote(new.schema or "public")
         there = Name(new.schema, here.name)
         sql = f"ALTER SEQUENCE {SPELLING.at(here)} SET SCHEMA {schema}"
-        yield work.step(sql, change, probe=w.exists(there))
+        yield work.step(sql, change, done=w.exists(there))
         here = there
     if here.name != new.name:
         sql = f"ALTER SEQUENCE {SPELLING.at(here)} RENAME TO {SPELLING.quote(new.name)}"
         here = new.at
-        yield work.step(sql, change, probe=w.exists(here))
+        yield work.step(sql, change, done=w.exists(here))
     if counting := recounted(old, new):
         if {"NO MINVALUE", "NO MAXVALUE"} & set(counting):
             counting.insert(0, "AS bigint")  # whose bounds these are; it may have been made smaller

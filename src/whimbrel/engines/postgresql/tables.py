@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-
-from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import columns, constraints, indexes, options, versions
 from whimbrel.engines.postgresql import work as w
 from whimbrel.engines.postgresql.spelling import SPELLING
 from whimbrel.engines.postgresql.work import Makers, Work
-from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
@@ -35,20 +32,17 @@ def create_schema(change: c.CreateSchema, work: Work) -> Iterator[Step]:
         f"{'; '.join(made)}; END IF; END $$"
     )
 
-    def where_missing(connection: Connection) -> Iterable[str]:
-        return [] if execute(connection, _has_schema(change.name)).first() else made
-
-    yield Step(sql, change, probe=_has_schema(change.name), live=where_missing)
+    yield Step((sql,), change, done=_has_schema(change.name))
 
 
 def drop_schema(change: c.DropSchema, work: Work) -> Iterator[Step]:
     """A schema that was there before stays, and so does one that holds what others made."""
     is_made = f"{_has_schema(change.name)} AND obj_description(oid, 'pg_namespace') = {text(MADE)}"
-    yield Step(
+    sql = (
         f"DO $$ BEGIN IF EXISTS ({is_made}) THEN DROP SCHEMA {SPELLING.quote(change.name)}; END IF; "
-        "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
-        change,
+        "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
     )
+    yield Step((sql,), change)
 
 
 def _has_schema(name: str) -> str:
@@ -64,8 +58,9 @@ def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
     work.fresh.add(table.at)
     again = _said_again(table.constraints)
     first = replace(table, constraints=tuple(p for p in table.constraints if p not in again))
-    step = work.step(_create(first), change, *_targets(table), probe=w.exists(table.at))
-    yield versions.checked(step, versions.of_table(table))
+    step = work.step(_create(first), change, *_targets(table), done=w.exists(table.at))
+    work.facts.require(versions.of_table(table))
+    yield step
     for constraint in again:
         yield constraints.added(table.at, constraint, change, work, table)
     for index in table.indexes:
@@ -108,7 +103,7 @@ def drop_table(change: c.DropTable, work: Work) -> Iterator[Step]:
         (at, Lock.ACCESS_EXCLUSIVE),
         *work.partners(change.table),
         hazards=(Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE),
-        probe=w.is_gone(at),
+        done=w.is_gone(at),
     )
 
 
@@ -135,29 +130,16 @@ _RENAMED = (Hazard.BREAKS_OLD_CODE,)
 
 def _renamed(old: Name, new: str, change: c.Change, work: Work) -> Step:
     probe = w.exists(Name(old.schema, new))
-    return work.alter(
-        old, f"RENAME TO {SPELLING.quote(new)}", change, hazards=_RENAMED, probe=probe
-    )
+    return work.alter(old, f"RENAME TO {SPELLING.quote(new)}", change, hazards=_RENAMED, done=probe)
 
 
 def _moved(old: Name, schema: str | None, change: c.Change, work: Work) -> Step:
-    """``schema`` None is the connection's default one, which is `public` as far as can be told."""
-    target = SPELLING.quote(schema or "public")
-    sql = f"ALTER TABLE {SPELLING.at(old)} SET SCHEMA "
+    """``schema`` None is the connection's default one, which offline is taken for `public`."""
+    target = SPELLING.quote(schema or work.facts.default_schema or "public")
+    sql = f"ALTER TABLE {SPELLING.at(old)} SET SCHEMA {target}"
     locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in work.fresh else ()
-
-    def to_default(connection: Connection) -> Iterable[str]:
-        found = execute(connection, "SELECT quote_ident(current_schema())").scalar()
-        return [f"{sql}{found or target}"]
-
-    return Step(
-        f"{sql}{target}",
-        change,
-        locks,
-        probe=w.exists(Name(schema, old.name)),
-        hazards=_RENAMED,
-        live=to_default if schema is None else None,
-    )
+    done = w.exists(Name(schema, old.name))
+    return Step((sql,), change, locks, done=done, hazards=_RENAMED)
 
 
 def _commented(at: Name, comment: str | None, change: c.Change, work: Work) -> Step:
@@ -166,7 +148,7 @@ def _commented(at: Name, comment: str | None, change: c.Change, work: Work) -> S
         f"COMMENT ON TABLE {SPELLING.at(at)} IS {written}",
         change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        probe=w.has_comment(at, comment),
+        done=w.has_comment(at, comment),
     )
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -82,48 +81,76 @@ class Retype:
 
 
 @dataclass(frozen=True)
-class TypeStep(Step):
-    """A step that gives columns of the table ``at`` other types."""
-
-    at: Name | None = None
-    columns: tuple[Retype, ...] = ()
-
-
-def type_step(step: Step, at: Name, columns: Sequence[Retype]) -> TypeStep:
-    """Return a step that changes the types of these columns, and loses nothing by it.
+class Retyping:
+    """The columns of the table ``at`` that get other types by one statement, and lose nothing by it.
 
     Rows are looked at before; and again where PostgreSQL refuses one, without saying which.
     """
-    known: dict[str, Any] = {each.name: getattr(step, each.name) for each in fields(Step)}
-    actions = ", ".join(each.action for each in columns)
-    known["sql"] = sql = f"ALTER TABLE {SPELLING.at(at)} {actions}"
-    looked_at = [each for each in columns if each.lost is not None]
-    conditions = " OR ".join(f"({each.lost})" for each in looked_at)
-    query = f"SELECT 1 FROM {SPELLING.at(at)} WHERE {conditions} LIMIT 1"
-    settings = {name: to for each in columns for name, to in each.settings.items()}
 
-    def statements(connection: Connection) -> Iterator[str]:
-        yield f"LOCK TABLE {SPELLING.at(at)} IN ACCESS EXCLUSIVE MODE"
-        before = _settings_of(connection, settings)
-        yield from _set(settings)
+    at: Name
+    columns: tuple[Retype, ...]
+
+    @property
+    def alter(self) -> str:
+        """The statement."""
+        actions = ", ".join(each.action for each in self.columns)
+        return f"ALTER TABLE {SPELLING.at(self.at)} {actions}"
+
+    @property
+    def looked_at(self) -> list[Retype]:
+        """The columns of which a value could be lost."""
+        return [each for each in self.columns if each.lost is not None]
+
+    @property
+    def query(self) -> str:
+        """A query for a row that would lose something."""
+        conditions = " OR ".join(f"({each.lost})" for each in self.looked_at)
+        return f"SELECT 1 FROM {SPELLING.at(self.at)} WHERE {conditions} LIMIT 1"
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What must be set while values change."""
+        return {name: to for each in self.columns for name, to in each.settings.items()}
+
+    @property
+    def is_plain(self) -> bool:
+        """True if no row can be in the way."""
+        return not self.settings and not any(each.may_fail for each in self.columns)
+
+    def offline(self) -> tuple[str, ...]:
+        """The statements for whoever runs them without Whimbrel."""
+        if self.is_plain:
+            return (self.alter,)
+        guard = [_guard(self.at, self.looked_at, self.query)] if self.looked_at else []
+        set_back = dict.fromkeys(self.settings)
+        return (*_set(self.settings), *guard, self.alter, *_set(set_back))
+
+    def statements(self, connection: Connection) -> Iterator[str]:
+        """Yield the statements on a database. Raises `LossError` with a row that would lose something."""
+        if self.is_plain:
+            yield self.alter
+            return
+        yield f"LOCK TABLE {SPELLING.at(self.at)} IN ACCESS EXCLUSIVE MODE"
+        before = _settings_of(connection, self.settings)
+        yield from _set(self.settings)
+        looked_at = self.looked_at
         try:
             with connection.begin_nested():
-                is_lost = bool(looked_at) and execute(connection, query).first() is not None
+                is_lost = bool(looked_at) and execute(connection, self.query).first() is not None
                 if not is_lost:
-                    execute(connection, sql)
+                    execute(connection, self.alter)
         except (DataError, IntegrityError):
-            _refuse_failing(connection, columns)
+            _refuse_failing(connection, self.columns)
             raise
         if is_lost:
             for each in looked_at:
                 each.refuse(connection)
         yield from _set(before)
 
-    if settings or any(each.may_fail for each in columns):
-        guard = [_guard(at, looked_at, query)] if looked_at else []
-        known["live"] = statements
-        known["sql"] = ";\n".join([*_set(settings), *guard, sql, *_set(dict.fromkeys(settings))])
-    return TypeStep(**known, at=at, columns=tuple(columns))
+
+def type_step(step: Step, retyping: Retyping) -> Step:
+    """Return a step that changes the types of columns."""
+    return replace(step, statements=retyping.offline(), settling=retyping)
 
 
 def _refuse_failing(connection: Connection, columns: Sequence[Retype]) -> None:
@@ -157,16 +184,22 @@ def _guard(at: Name, columns: Sequence[Retype], query: str) -> str:
 
 def joined(steps: Sequence[Step]) -> Iterator[Step]:
     """Return steps, with those in a row that change the types of one table's columns as one."""
-    for at, group in groupby(steps, lambda each: each.at if isinstance(each, TypeStep) else None):
+    for at, group in groupby(steps, _retyped_table):
         found = list(group)
-        columns = [
-            column for each in found if isinstance(each, TypeStep) for column in each.columns
-        ]
+        columns = tuple(
+            column
+            for each in found
+            for column in (each.settling.columns if isinstance(each.settling, Retyping) else ())
+        )
         names = {column.old.name for column in columns}
         if at is None or len(found) == 1 or len(names) < len(columns):
             yield from found
         else:
-            yield type_step(_all_of(found), at, columns)
+            yield type_step(_all_of(found), Retyping(at, columns))
+
+
+def _retyped_table(step: Step) -> Name | None:
+    return step.settling.at if isinstance(step.settling, Retyping) else None
 
 
 def _all_of(steps: Sequence[Step]) -> Step:

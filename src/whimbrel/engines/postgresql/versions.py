@@ -1,16 +1,40 @@
-"""What newer servers have alone; an older one says so before it is asked for it."""
+"""Facts of a server that its steps depend on, and what newer versions have alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Step
+from whimbrel.engines.sql import execute
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.table import Column, Constraint, Index, Table, Unique
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a connection tells once. version: the major one; None: nobody knows, as offline.
+
+    default_schema: where names without a schema lead.
+    """
+
+    version: int | None = None
+    default_schema: str | None = None
+
+    @classmethod
+    def of(cls, connection: Connection) -> Facts:
+        """Read the facts from a server, in one query."""
+        query = "SELECT current_setting('server_version_num')::int / 10000, current_schema()"
+        return cls(*execute(connection, query).one())
+
+    def require(self, need: Need | None) -> None:
+        """Raises `UnsupportedError` where the server is known, and older than what is needed."""
+        if need is not None and self.version is not None and self.version < need.version:
+            raise UnsupportedError(
+                f"{need.what} needs PostgreSQL {need.version}; this server is {self.version}",
+                hint=f"{need.hint}, or migrate on a newer server.",
+            )
 
 
 class Need(NamedTuple):
@@ -39,20 +63,3 @@ def of_table(table: Table) -> Need | None:
     """The newest thing in a table's definition."""
     needs = [*map(of_column, table.columns), *map(of_part, table.constraints)]
     return max((need for need in needs if need is not None), default=None)
-
-
-def checked(step: Step, need: Need | None) -> Step:
-    """The step, which asks the server for its version first if it needs a newer one."""
-    if need is None:
-        return step
-
-    def if_it_can(connection: Connection) -> Iterable[str]:
-        at_hand = int((connection.dialect.server_version_info or (0,))[0])
-        if at_hand < need.version:
-            raise UnsupportedError(
-                f"{need.what} needs PostgreSQL {need.version}; this server is {at_hand}",
-                hint=f"{need.hint}, or migrate on a newer server.",
-            )
-        return [step.sql]
-
-    return replace(step, live=if_it_can)

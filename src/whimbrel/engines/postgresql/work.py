@@ -7,6 +7,7 @@ from typing import Any
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql.spelling import SPELLING
+from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import Standing
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
@@ -25,7 +26,8 @@ class Work:
     commit, so its locks and scans keep nobody waiting and are not reported.
     """
 
-    def __init__(self, changes: Sequence[c.Change], before: Schema) -> None:
+    def __init__(self, changes: Sequence[c.Change], before: Schema, facts: Facts) -> None:
+        self.facts = facts
         self.changes = changes
         self.position = 0
         self.standing = Standing(before)
@@ -63,7 +65,7 @@ class Work:
         hazards: Iterable[Hazard] = (),
         scans: bool = False,
         rewrites: bool = False,
-        probe: str | None = None,
+        done: str | None = None,
     ) -> Step:
         """A step, with what keeps nobody waiting left out.
 
@@ -72,7 +74,15 @@ class Work:
         felt = tuple(each for each in locks if each[0] not in self.fresh) if self.fresh else locks
         if locks and (not felt or felt[0] != locks[0]):
             scans, rewrites, hazards = False, False, ()
-        return Step(sql, change, felt, scans, rewrites, True, probe, tuple(hazards))
+        return Step(
+            (sql,),
+            change,
+            felt,
+            scans,
+            rewrites,
+            done=done,
+            hazards=tuple(hazards),
+        )
 
     def alter(self, at: Name, action: str, change: c.Change | None, **facts: object) -> Step:
         """ALTER TABLE, which takes the strongest lock for nearly everything."""

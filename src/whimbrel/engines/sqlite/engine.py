@@ -14,7 +14,7 @@ from whimbrel.engines.sqlite import reflecting, respelling, runner, session, wat
 from whimbrel.engines.sqlite.messages import explained
 from whimbrel.engines.sqlite.native import Version
 from whimbrel.engines.sqlite.plan import refuse_unattached, steps_of
-from whimbrel.engines.sqlite.rebuild import ASIDE
+from whimbrel.engines.sqlite.rebuild import ASIDE, Dropping, Rebuild
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -51,6 +51,12 @@ class SQLiteEngine:
         """Native ALTERs where the version has them, else one rebuild a table at most."""
         refuse_unattached(changes, self.schemas)
         return steps_of(changes, before, self.version)
+
+    def settle(self, connection: Connection, step: Step) -> Iterator[str]:
+        if isinstance(step.settling, Rebuild | Dropping):
+            yield from step.settling.statements(connection)
+        else:
+            yield from step.statements
 
     def literal(self, value: object) -> str:
         return SPELLING.literal(value)

@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from sqlalchemy.engine import Connection
-
 from whimbrel.engines.base import Hazard, Step
 from whimbrel.engines.sql import Standing
-from whimbrel.engines.sqlite import copying, ddl, live
+from whimbrel.engines.sqlite import copying
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.native import Altered, Version, altered
-from whimbrel.engines.sqlite.rebuild import Rebuild
+from whimbrel.engines.sqlite.rebuild import Dropping, Rebuild
 from whimbrel.engines.sqlite.spelling import SPELLING
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
@@ -127,7 +125,7 @@ class _Plan:
         self.wanted.carry_out(change)
 
     def _step(self, sql: str, change: c.Change, *hazards: Hazard) -> None:
-        self.steps.append(Step(sql, change, hazards=hazards))
+        self.steps.append(Step((sql,), change, hazards=hazards))
 
     # -- at once
 
@@ -222,12 +220,12 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
     if _may_fail(before, after):
         hazards.append(Hazard.MAY_FAIL_ON_ROWS)
     return Step(
-        sql=";\n".join(rebuild.offline()),
+        statements=rebuild.offline(),
         change=changes[0],
         scans=True,
         rewrites=True,
         hazards=tuple(hazards),
-        live=rebuild.live,
+        settling=rebuild,
     )
 
 
@@ -271,34 +269,16 @@ def _native_steps(
         standing = rest
     for column, constraints in ways.add:
         sql = f"ALTER TABLE {SPELLING.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
-        steps.append(Step(sql + constraints, _change_of(column, c.AddColumn, changes)))
+        steps.append(Step((sql + constraints,), _change_of(column, c.AddColumn, changes)))
     return steps + [_index_step(index, after, changes) for index in ways.indexes]
 
 
 def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
     at, name = SPELLING.at(before.at), SPELLING.quote(column.name)
-    sql = f"ALTER TABLE {at} DROP COLUMN {name}"
-
-    def statements(connection: Connection) -> list[str]:
-        found = live.read(connection, before.at)
-        is_used = _is_used_by_hand(found, column.name)
-        return Rebuild(before, after).live(connection) if is_used else [sql]
-
+    dropping = Dropping(Rebuild(before, after), column.name, f"ALTER TABLE {at} DROP COLUMN {name}")
     change = _change_of(column, c.DropColumn, changes)
     hazards = _hazards_of_loss(column)
-    return Step(sql, change, rewrites=True, hazards=hazards, live=statements)
-
-
-def _is_used_by_hand(table: live.LiveTable, column: str) -> bool:
-    """Whether indexes or constraints that someone made by hand stand in the way."""
-    constraints = (each for each in table.definition.all_constraints if each.mentions(column))
-    indexes = (name for name, sql in table.indexes.items() if ddl.is_on(sql, column))
-    generated = (
-        each
-        for each in table.definition.columns
-        if each.name in table.generated and ddl.mentions(each.text, column)
-    )
-    return any(True for _ in (*constraints, *indexes, *generated))
+    return Step((dropping.alter,), change, rewrites=True, hazards=hazards, settling=dropping)
 
 
 def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step:
@@ -308,7 +288,7 @@ def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step
     )
     is_new = isinstance(changes[0], c.CreateTable)
     hazards = (Hazard.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
-    return Step(t.create_index(index, table), change, scans=not is_new, hazards=hazards)
+    return Step((t.create_index(index, table),), change, scans=not is_new, hazards=hazards)
 
 
 def _change_of(

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.losses import loss
-from whimbrel.engines.sqlite import copying
+from whimbrel.engines.sqlite import copying, ddl
 from whimbrel.engines.sqlite import live as l
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.conversions import give_functions
@@ -34,12 +34,12 @@ class Rebuild:
     before: Table
     after: Table
 
-    def offline(self) -> list[str]:
+    def offline(self) -> tuple[str, ...]:
         """The statements, as far as they are known without the database."""
         indexes = [t.create_index(index, self.after) for index in self.after.indexes]
-        return list(_statements(self.before, self.after, l.ByHand((), (), tuple(indexes), ())))
+        return tuple(_statements(self.before, self.after, l.ByHand((), (), tuple(indexes), ())))
 
-    def live(self, connection: Connection) -> list[str]:
+    def statements(self, connection: Connection) -> list[str]:
         """The statements for the database at hand. Raises `StepError` where data would be lost."""
         table = l.read(connection, self.before.at)
         self._refuse_missing_columns(table)
@@ -87,6 +87,34 @@ class Rebuild:
             found = execute(connection, query).first()
             if found is not None:
                 raise loss(before, old, new, tuple(found), SPELLING)
+
+
+@dataclass(frozen=True)
+class Dropping:
+    """A column that goes by ``alter``; or by a rebuild, where something made by hand uses it."""
+
+    rebuild: Rebuild
+    column: str
+    alter: str
+
+    def statements(self, connection: Connection) -> list[str]:
+        """The statements for the database at hand. Raises `StepError` where data would be lost."""
+        found = l.read(connection, self.rebuild.before.at)
+        if _is_used_by_hand(found, self.column):
+            return self.rebuild.statements(connection)
+        return [self.alter]
+
+
+def _is_used_by_hand(table: l.LiveTable, column: str) -> bool:
+    """Whether indexes or constraints that someone made by hand stand in the way."""
+    constraints = (each for each in table.definition.all_constraints if each.mentions(column))
+    indexes = (name for name, sql in table.indexes.items() if ddl.is_on(sql, column))
+    generated = (
+        each
+        for each in table.definition.columns
+        if each.name in table.generated and ddl.mentions(each.text, column)
+    )
+    return any(True for _ in (*constraints, *indexes, *generated))
 
 
 def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:

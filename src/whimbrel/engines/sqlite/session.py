@@ -56,7 +56,7 @@ def closing(steps: Sequence[Step]) -> list[str]:
 
 
 #: Rows that code writes, in tables that nobody knows.
-_ROWS = Step("rows")
+_ROWS = Step(("rows",))
 
 
 @contextmanager

@@ -208,11 +208,7 @@ class _Scratch:
     def _carried_out(self, changes: Sequence[c.Change], before: Schema) -> bool:
         try:
             steps = self.make(changes, before)
-            statements = [
-                statement
-                for step in steps
-                for statement in (step.live(self.connection) if step.live else [step.sql])
-            ]
+            statements = [statement for step in steps for statement in step.statements]
         except WhimbrelError:
             return False
         return _tried(self.connection, statements)

@@ -1,0 +1,137 @@
+"""Steps, changes and schemas as JSON, and back: each class by its name, each field by its name.
+
+A field that has its default is left out, so that what is stored goes on being readable when a
+class gets another field. Reading makes only classes that are listed here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+from whimbrel.errors import HistoryError
+
+#: The key of an object's kind; a plain mapping has none.
+_KIND = "is"
+
+#: The modules whose frozen classes and enums can be written.
+_MODULES = (
+    "whimbrel.schema.types",
+    "whimbrel.schema.expressions",
+    "whimbrel.schema.table",
+    "whimbrel.schema.changes",
+    "whimbrel.engines.step",
+    "whimbrel.engines.postgresql.type_steps",
+    "whimbrel.engines.sqlite.rebuild",
+)
+
+#: Values of Python's own, written as text: how, and how they are read.
+_TEXTS: Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    Decimal: (str, Decimal),
+    datetime: (datetime.isoformat, datetime.fromisoformat),
+    date: (date.isoformat, date.fromisoformat),
+    time: (time.isoformat, time.fromisoformat),
+    timedelta: (lambda it: [it.days, it.seconds, it.microseconds], lambda of: timedelta(*of)),
+    UUID: (str, UUID),
+    bytes: (bytes.hex, bytes.fromhex),
+    float: (repr, float),
+    list: (lambda it: [_written(each) for each in it], lambda of: [_read(each) for each in of]),
+    frozenset: (
+        lambda it: sorted((_written(each) for each in it), key=json.dumps),
+        lambda of: frozenset(map(_read, of)),
+    ),
+    dict: (
+        lambda it: [[_written(key), _written(value)] for key, value in it.items()],
+        lambda of: {_read(key): _read(value) for key, value in of},
+    ),
+}
+
+
+def dumps(value: object) -> str:
+    """Return a value as JSON. Raises `TypeError` for what is of no class that can be read back."""
+    return json.dumps(_written(value), separators=(",", ":"))
+
+
+def loads(text: str) -> Any:
+    """Return the value that JSON of `dumps` stands for.
+
+    Raises `HistoryError` for what this version of Whimbrel does not know.
+    """
+    try:
+        return _read(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise HistoryError(
+            f"what is stored there cannot be read: {error}",
+            hint="A later version of Whimbrel wrote it: go on with that one.",
+        ) from error
+
+
+def _written(value: Any) -> Any:
+    kind = type(value)
+    if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
+        return value
+    if kind is tuple:
+        return [_written(each) for each in value]
+    if kind in _TEXTS:
+        return {_KIND: kind.__name__, "of": _TEXTS[kind][0](value)}
+    if _classes().get(kind.__name__) is not kind:
+        raise TypeError(f"{kind.__qualname__} cannot be written as JSON")
+    if isinstance(value, Enum):
+        return {_KIND: kind.__name__, "of": value.name}
+    found = {_KIND: kind.__name__}
+    for name, default in _fields(kind.__name__).items():
+        own = getattr(value, name)
+        if default is MISSING or own is not default:
+            found[name] = _written(own)
+    return found
+
+
+def _read(found: Any) -> Any:
+    if isinstance(found, list):
+        return tuple(map(_read, found))
+    if not isinstance(found, dict):
+        return found
+    name = found[_KIND]
+    for kind, (_, read) in _TEXTS.items():
+        if kind.__name__ == name:
+            return read(found["of"])
+    known = _classes()[name]
+    if issubclass(known, Enum):
+        return known[found["of"]]
+    given = {key: _read(value) for key, value in found.items() if key != _KIND}
+    if issubclass(known, tuple):
+        return known(**given)
+    # As it was: __init__ of some classes takes other things than the fields.
+    made = object.__new__(known)
+    for key, default in _fields(name).items():
+        object.__setattr__(made, key, given[key] if default is MISSING else given.get(key, default))
+    return made
+
+
+@cache
+def _fields(name: str) -> Mapping[str, Any]:
+    """The fields of a class, each with its default."""
+    kind: Any = _classes()[name]
+    if is_dataclass(kind):
+        return {each.name: each.default for each in fields(kind)}
+    return dict.fromkeys(getattr(kind, "_fields", None) or kind.__slots__, MISSING)
+
+
+@cache
+def _classes() -> Mapping[str, type]:
+    """The classes that can be written and read, by name."""
+    found: dict[str, type] = {}
+    for name in _MODULES:
+        for each in vars(import_module(name)).values():
+            if isinstance(each, type) and each.__module__ == name:
+                found[each.__name__] = each
+    return found

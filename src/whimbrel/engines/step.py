@@ -1,0 +1,113 @@
+"""A step: statements, and everything that is known of them, as a frozen value.
+
+What is run is what was shown: a step holds no function. It can be written as JSON and read back
+(`engines.serializer`), so the journal can store it, and a later version of Whimbrel go on with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from whimbrel.schema.changes import Change
+from whimbrel.schema.table import Name
+
+
+class Lock(Enum):
+    """The locks that a step takes on a table, weakest first (PostgreSQL 18, 13.3.1)."""
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    EXCLUSIVE = "EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+    @property
+    def is_strong(self) -> bool:
+        """True if writers wait for it."""
+        return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
+
+
+class Hazard(Enum):
+    """The closed list of what a step may do to an application or to data, a sentence each."""
+
+    LOSES_DATA = "what was stored here is gone for good"
+    REWRITES_TABLE = "the whole table is rewritten while nobody can read or write it"
+    SCANS_TABLE = "the whole table is read while nobody can write it"
+    BLOCKS_WRITES = "nobody can write the table meanwhile"
+    BREAKS_OLD_CODE = "code that is still running and uses what goes or is renamed here fails"
+    MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
+    REBUILDS_TABLE = "the table is copied into a new one"
+
+
+class Boundary(Enum):
+    """Where a step stands to transactions."""
+
+    SHARED = "it shares a transaction with its neighbours"
+    OWN = "it has a transaction of its own"
+    AUTOCOMMIT = "it runs in none: each statement is committed at once"
+    BATCHED = "it walks a table by key, with a transaction a batch"
+
+
+class Phase(Enum):
+    """Where a step stands to a deploy: code of before it goes on working after EXPAND alone."""
+
+    EXPAND = "old code goes on working"
+    CONTRACT = "old code must be gone"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Statements, and what is known of them.
+
+    statements: in their order, runnable as they stand (no trailing semicolon). change: what they
+    are to make. tables: those that are locked, with the lock; none where the database knows no such
+    locks. scans, rewrites: True if the whole table is read, or written anew, under that lock.
+    boundary, phase: see there. done: a query that gives a row once the step has happened; None
+    where only the transaction tells. broken: a query that gives a row where it has failed half way;
+    cleanup: what takes away what that left. settling: data from which the engine makes the
+    statements that fit the database at hand (`Engine.settle`); ``statements`` are then what is known
+    offline. id: what the step is called in its migration, "2.1" for the first of its second
+    operation; operation: that operation, for people.
+    """
+
+    statements: tuple[str, ...]
+    change: Change | None = None
+    tables: tuple[tuple[Name, Lock], ...] = ()
+    scans: bool = False
+    rewrites: bool = False
+    boundary: Boundary = Boundary.SHARED
+    phase: Phase = Phase.EXPAND
+    done: str | None = None
+    broken: str | None = None
+    cleanup: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    settling: object | None = None
+    id: str = ""
+    operation: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The statements with semicolons between, for people."""
+        return ";\n".join(self.statements)
+
+    @property
+    def transactional(self) -> bool:
+        """True if the step happens whole or not at all."""
+        return self.boundary in (Boundary.SHARED, Boundary.OWN)
+
+    @property
+    def is_locking(self) -> bool:
+        """True if writers of some table wait for it."""
+        return any(lock.is_strong for _, lock in self.tables)
+
+
+@dataclass(frozen=True)
+class UserStep(Step):
+    """A statement of the user's own, of a RunSQL. parameters: a list or a mapping; None: none."""
+
+    parameters: Any = None
