@@ -7,6 +7,7 @@ Those of tables mention columns, those of models mention fields, in attributes o
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -26,11 +27,16 @@ class SchemaItem:
 
     __slots__ = ()
 
+    @classmethod
+    @functools.cache
+    def _attributes(cls) -> tuple[str, ...]:
+        return tuple(each.name for each in dataclasses.fields(cls))  # type: ignore[arg-type]
+
     def replace(self, **changed: Any) -> Self:
         """Return the item with other attributes, which are taken as they are given."""
         made = object.__new__(type(self))
-        for each in dataclasses.fields(self):  # type: ignore[arg-type]
-            object.__setattr__(made, each.name, changed.pop(each.name, getattr(self, each.name)))
+        for name in self._attributes():
+            object.__setattr__(made, name, changed.pop(name, getattr(self, name)))
         if changed:
             raise TypeError(f"{type(self).__name__} has no attribute {', '.join(changed)}")
         return made
@@ -44,7 +50,7 @@ class SchemaItem:
             return expression(of) if isinstance(of, SQL) else name(of)
 
         changed: dict[str, Any] = {}
-        for attribute in (each.name for each in dataclasses.fields(self)):  # type: ignore[arg-type]
+        for attribute in self._attributes():
             value = getattr(self, attribute)
             if attribute in _NAMES:
                 changed[attribute] = tuple(map(name, value))

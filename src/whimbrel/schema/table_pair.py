@@ -86,7 +86,10 @@ class TablePair:
         self.remade: list[Column] = []
         self._plain: list[tuple[Column, Column]] = []
         touched = {column.name for column in self._columns.new}
+        is_plain = not (self._names or self._enums or self._domains)
         for old, new in self._columns.both:
+            if old is new and is_plain:
+                continue
             now = self._translated(self._as_plain(old, new))
             if now != new:
                 self.altered.append((now, new))

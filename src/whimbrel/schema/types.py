@@ -52,11 +52,10 @@ class Type:
         """The type that this is on a dialect."""
         return dict(self.variants).get(dialect, self)
 
-    def inside(self) -> Iterator[ColumnType]:
+    def inside(self) -> list[ColumnType]:
         """The types that it is made of: an array's items, a domain's own type; its variants."""
-        for value in (*self.args, *(each for _, each in (*self.kwargs, *self.variants))):
-            if isinstance(value, Type | EnumType):
-                yield value
+        named = [each for pairs in (self.kwargs, self.variants) for _, each in pairs]
+        return [each for each in (*self.args, *named) if isinstance(each, Type | EnumType)]
 
     def with_inside(self, by: Callable[[ColumnType], ColumnType]) -> Type:
         """The same type with what it is made of exchanged."""

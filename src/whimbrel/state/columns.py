@@ -74,11 +74,21 @@ class Columns:
         self.key_names = {each.name for each in model.primary_key}
 
     def column(self, each: ModelField) -> Column:
-        """The column of a field that has one."""
+        """Return the column of a field that has one; its field keeps it, where no other has a say."""
+        field = each.field
+        if field.relation is not None or field.computed() is not None:
+            return self._column(each)
+        known: dict[tuple[str, str, bool], Column] = field.__dict__.setdefault("_columns", {})
+        role = each.name, each.key, each.name in self.key_names
+        if role not in known:
+            known[role] = self._column(each)
+        return known[role]
+
+    def _column(self, each: ModelField) -> Column:
         field = each.field
         return Column(
             name=self.names[each.name],
-            type=self.type_of(each),
+            type=self.type_at(self.model, each),
             null=field.null and each.name not in self.key_names,
             default=field.column_default(),
             generated=field.generated(),
@@ -92,7 +102,7 @@ class Columns:
 
     def type_of(self, each: ModelField) -> ColumnType:
         """The type of one of the model's own columns."""
-        return self.type_at(self.model, each)
+        return self.column(each).type
 
     def _computed(self, field: Field) -> Computed | None:
         computed = field.computed()

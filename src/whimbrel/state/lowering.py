@@ -265,9 +265,9 @@ class _Lowering:
                 yield from self._index(part)
 
     def _index(self, part: options.Part) -> Iterator[Index]:
-        value = self._in_columns(part)
-        if isinstance(value, options.UniqueConstraint) and value.condition is None:
+        if isinstance(part.value, options.UniqueConstraint) and part.value.condition is None:
             return
+        value = self._in_columns(part)
         is_index = isinstance(value, options.Index)
         yield Index(
             name=part.name,

@@ -137,12 +137,14 @@ class Model:
     @property
     def primary_key(self) -> tuple[ModelField, ...]:
         """The fields of the primary key, in its order."""
-        declared = self.options.declared_key
-        if declared is not None:
-            return tuple(self.field(name) for name in declared.value.fields)
-        if self.options.primary_key:
-            return tuple(self.field(name) for name in self.options.primary_key)
-        return tuple(each for each in self.fields if each.field.primary_key)
+        found: tuple[ModelField, ...] | None = self.__dict__.get("_primary_key")
+        if found is None:
+            declared = self.options.declared_key
+            names = declared.value.fields if declared is not None else self.options.primary_key
+            marked = (each for each in self.fields if each.field.primary_key)
+            found = tuple(map(self.field, names) if names or declared is not None else marked)
+            self.__dict__["_primary_key"] = found
+        return found
 
     @property
     def relations(self) -> frozenset[str]:

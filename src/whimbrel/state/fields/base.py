@@ -174,6 +174,7 @@ class Field:
         made = object.__new__(builtin_type(self))
         made.__dict__.update(self.__dict__)
         made.__dict__.pop("_face", None)
+        made.__dict__.pop("_columns", None)
         made.__dict__.update(changed)
         return made
 
