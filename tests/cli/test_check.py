@@ -41,7 +41,7 @@ def add(project: Project, name: str, *operations: str, after: str = "0001_m1") -
     project.migration("blog", name, *operations, after=[("blog", after)])
 
 
-def ghost(project: Project) -> None:
+def without_file(project: Project) -> None:
     add(project, "0002_x", "migrations.RunSQL('SELECT 1', 'SELECT 1')")
     project.do("migrate")
     (project.root / "blog/migrations/0002_x.py").unlink()
@@ -132,10 +132,10 @@ ROWS: dict[str, Row] = {
         "blog/migrations/0003_y.py:None",
         "it is applied, and blog.0002_x, which it depends on, is not",
     ),
-    "a ghost": (ghost, ["ghost"], "None:None", "it was applied at "),
+    "no file": (without_file, ["no-file"], "None:None", "it was applied at "),
     "an app that is not configured": (
         unknown_app,
-        ["ghost"],
+        ["no-file"],
         "None:None",
         "the record has 2 migrations of the app 'shop', which is not among the apps",
     ),
@@ -230,13 +230,13 @@ def test_nothing_hides_anything_else(sound: Project) -> None:
     sound.configured("blog", "news", "shop")
     sound.chain("news", 1)
     sound.models("news", "class M1(models.Model):\n    number = models.CharField()\n")
-    ghost(sound)
+    without_file(sound)
     replaced(sound, "default=0", "default=1")
     sound.write("shop/models.py", "import nothing\n")
     sound.write("blog/migrations/0002_broken.py", "(\n")
     sound.write("news/migrations/0002_broken.py", "import nothing\n")
     sound.migration("news", "0003_run", RUN, after=[("news", "0002_broken"), ("blog", "0009_x")])
-    assert codes(sound) == ["load", "load", "node", "edited", "ghost", "model", "irreversible"]
+    assert codes(sound) == ["load", "load", "node", "edited", "no-file", "model", "irreversible"]
     ended = sound.run("check")
     assert ended.code == 4
     assert "not asked: state: the migration files do not hold together" in ended.err
@@ -271,7 +271,7 @@ def test_only_what_is_an_apps_own(sound: Project) -> None:
 def test_ignored_codes(sound: Project) -> None:
     add(sound, "0002_x", RUN)
     assert codes(sound, "--ignore", "irreversible") == []
-    ended = sound.run("check", "--ignore", "irreversible", "--ignore", "ghost")
+    ended = sound.run("check", "--ignore", "irreversible", "--ignore", "no-file")
     assert (ended.code, ended.err) == (0, "Nothing found, and 1 ignored.\n")
     sound.configured("blog", more='[tool.whimbrel.check]\nignore = ["irreversible"]\n')
     assert sound.do("check", "--json").json["ignored"] == 1
@@ -282,7 +282,7 @@ def test_who_shares_a_database_hears_nothing_of_the_others(sound: Project) -> No
     (found,) = findings(sound)
     assert (found["app"], found["subject"]) == ("shop", None)
     assert found["hint"].endswith("whimbrel migrate shop --prune")
-    assert codes(sound, "blog") == codes(sound, "--ignore", "ghost") == []
+    assert codes(sound, "blog") == codes(sound, "--ignore", "no-file") == []
     sound.do("migrate", "shop", "--prune")
     assert codes(sound) == []
 
@@ -309,7 +309,7 @@ def test_what_a_database_would_have_told_is_said_to_be_unasked(sound: Project, u
     assert ended.code == 5
     assert [each["code"] for each in ended.json["findings"]] == ["irreversible"]
     (unasked,) = ended.json["unasked"]
-    assert unasked["codes"] == ["edited", "inconsistent", "ghost", "half-done"]
+    assert unasked["codes"] == ["edited", "inconsistent", "no-file", "half-done"]
     assert unasked["why"]
     offline = sound.run("check", "--offline", env={"DATABASE_URL": url})
     assert offline.code == 1

@@ -473,7 +473,7 @@ def test_database_schemas(postgresql_url: str, tmp_path: Path) -> None:
 
 def test_for_machines(migrated: Project) -> None:
     nothing = migrated.do("drift", "--json").json
-    assert (nothing["drift"], nothing["ghosts"]) == ([], [])
+    assert (nothing["drift"], nothing["unknown"]) == ([], [])
     migrated.query("ALTER TABLE blog_post ADD COLUMN teaser VARCHAR(30)")
     assert migrated.run("drift", "--json").json["drift"] == [
         {

@@ -241,8 +241,8 @@ def test_a_renamed_file_is_recognised_and_one_command_records_its_name(applied: 
         assert (ended.code, command in ended.err, "Traceback" in ended.err) == (4, True, False)
     found = applied.run("check", "--json").json["findings"]
     assert [
-        (each["code"], command in each["hint"]) for each in found if each["code"] == "ghost"
-    ] == [("ghost", True)]
+        (each["code"], command in each["hint"]) for each in found if each["code"] == "no-file"
+    ] == [("no-file", True)]
     assert (
         applied.do("migrate", "--accept-rename").err == "Recorded blog.0002_m2 as blog.0002_other\n"
     )

@@ -24,11 +24,11 @@ AT = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def shown(line: str, mark: Mark = Mark.UNKNOWN) -> Shown:
-    """ "a.2 a.1": a migration and what it waits for; "a.3~" a ghost, "a.4-1,2" a hidden squash."""
+    """ "a.2 a.1": a migration and what it waits for; "a.3~" one without a file, "a.4-1,2" a hidden squash."""
     label, *waits_for = line.split()
     app, _, name = label.partition(".")
     if name.endswith("~"):
-        return Shown(app, name[:-1], Mark.GHOST, AT)
+        return Shown(app, name[:-1], Mark.NO_FILE, AT)
     name, squash, replaced = re.fullmatch(r"(\w+)([-+]?)(.*)", name).groups()  # type: ignore[union-attr]
     replaces = tuple(f"{app}.{each}" for each in replaced.split(",") if each)
     return Shown(app, name, mark, None, tuple(waits_for), replaces, in_force=squash != "-")
@@ -89,13 +89,13 @@ TEXTS = {
         ["a.1", "a.2", "a.3"],
         "● 1  (leaf)\n  ● 2  (leaf)\n● 3  (leaf)\nconflict: 3 leaves: 1, 2, 3",
     ),
-    "ghosts are beside it": (
+    "what has no file is beside it": (
         ["a.1", "a.2 a.1", "a.3~", "a.4~"],
         "● 1\n● 2  (leaf)\n"
-        "  ◌ [X] 3  (ghost: applied, and its file is gone)\n"
-        "  ◌ [X] 4  (ghost: applied, and its file is gone)",
+        "  ◌ [X] 3  (applied, and its file is gone)\n"
+        "  ◌ [X] 4  (applied, and its file is gone)",
     ),
-    "nothing but a ghost": (["a.1~"], "◌ [X] 1  (ghost: applied, and its file is gone)"),
+    "nothing that has a file": (["a.1~"], "◌ [X] 1  (applied, and its file is gone)"),
     "a squash": (
         ["a.0", "a.9+1,2,3 a.0", "a.4 a.9"],
         "● 0\n● 9  (3 squashed migrations)\n● 4  (leaf)",
@@ -163,14 +163,14 @@ def test_the_marks() -> None:
         "  ● [ ] 1  (leaf)",
         "  ● [~] 1  (half done: run migrate again; leaf)",
         "  ● [X] 1  (edited since it was applied; leaf)",
-        "  ◌ [X] 1  (ghost: applied, and its file is gone)",
+        "  ◌ [X] 1  (applied, and its file is gone)",
         "  ● 1  (leaf)",
     ]
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[str]:
-    """Migrations of one app that wait for any earlier ones, with a ghost at the end."""
+    """Migrations of one app that wait for any earlier ones, with one without a file at the end."""
     lines = []
     for number in range(draw(st.integers(1, 12))):
         before = st.sets(st.integers(0, number - 1), max_size=3) if number else st.just(set())

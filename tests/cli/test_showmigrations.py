@@ -44,7 +44,7 @@ def test_a_ghost_is_shown(three: Project) -> None:
     for name in ("0002_m2", "0003_m3"):
         (three.root / f"blog/migrations/{name}.py").unlink()
     shown = three.do("showmigrations").out
-    assert "[X] 0002_m2  (ghost: applied, and its file is gone; its source is kept)" in shown
+    assert "[X] 0002_m2  (applied, and its file is gone; its source is kept)" in shown
     said = three.do("migrate").err
     assert re.search(r"warning: blog.0002_m2 \(.* UTC\) is applied and has no file here\n", said)
 

@@ -471,7 +471,7 @@ def test_ghosts_are_pruned(old: Project) -> None:
     [
         (["--prune"], "--prune needs an app"),
         (["nowhere", "--prune"], "there is no app"),
-        (["blog", "0001", "--prune"], "blog has no ghosts"),
+        (["blog", "0001", "--prune"], "blog has none"),
         (["blog", "--prune", "--fake"], "give it alone"),
     ],
 )

@@ -413,7 +413,7 @@ def test_a_name_that_a_squash_hides(
     squashed: Path, applied: list[tuple[str, str]] | None, name: str, found: str
 ) -> None:
     offline = history(squashed, "blog", "shop")
-    here = offline if applied is None else offline.fitting(applied)
+    here = offline if applied is None else offline.resolve_squashes(applied)
     try:
         assert here.node("blog", name).name == found
     except NodeError as error:
@@ -423,9 +423,9 @@ def test_a_name_that_a_squash_hides(
 
 def test_a_history_that_fits_shares_its_modules(squashed: Path) -> None:
     offline = history(squashed, "blog", "shop")
-    here = offline.fitting([FIRST])
+    here = offline.resolve_squashes([FIRST])
     assert here.migration(THIRD) is offline.migration(THIRD)
-    assert offline.fitting([]) is offline
+    assert offline.resolve_squashes([]) is offline
     assert [node.label for node in here.recorded_with(FIRST)] == ["blog.0001_initial"]
     assert {node.name for node in offline.recorded_with(("blog", "0001_squashed_0003"))} == {
         "0001_squashed_0003",

@@ -103,14 +103,14 @@ def test_what_is_in_force(
 ) -> None:
     for turned in (files, files[::-1]):
         record = None if recorded is None else frozenset(keys(recorded))
-        settled = Squashes(turned).settled(record, keys(half))
-        assert shown(each.key for each in settled.nodes) == in_force
-        assert shown(settled.counted) == counted
-        hidden = {each.key for each in turned} - {each.key for each in settled.nodes}
-        assert hidden <= settled.standing.keys()
-        in_graph = {each.key for each in settled.nodes}
-        for standing in settled.standing.values():
-            assert in_graph.issuperset((*standing.first, *standing.last))
+        resolution = Squashes(turned).resolve(record, keys(half))
+        assert shown(each.key for each in resolution.nodes) == in_force
+        assert shown(resolution.complete) == counted
+        hidden = {each.key for each in turned} - {each.key for each in resolution.nodes}
+        assert hidden <= resolution.replacements.keys()
+        in_graph = {each.key for each in resolution.nodes}
+        for edge in resolution.replacements.values():
+            assert in_graph.issuperset((*edge.first, *edge.last))
 
 
 STANDING = [
@@ -135,8 +135,8 @@ def test_what_stands_for_what_is_hidden(
     files: list[Node], recorded: str | None, hidden: str, first: str, last: str
 ) -> None:
     record = None if recorded is None else frozenset(keys(recorded))
-    standing = Squashes(files).settled(record).standing[key(hidden)]
-    assert (shown(standing.first), shown(standing.last)) == (first, last)
+    edge = Squashes(files).resolve(record).replacements[key(hidden)]
+    assert (shown(edge.first), shown(edge.last)) == (first, last)
 
 
 REFUSED: list[tuple[list[Node], str, type[WhimbrelError], str]] = [
@@ -179,20 +179,20 @@ def test_what_cannot_be_settled(
     files: list[Node], recorded: str, error: type[WhimbrelError], words: str
 ) -> None:
     with pytest.raises(error) as caught:
-        Squashes(files).settled(frozenset(keys(recorded)))
+        Squashes(files).resolve(frozenset(keys(recorded)))
     assert words in str(caught.value)
     assert caught.value.hint
 
 
-def test_a_squash_may_be_believed_against_the_record() -> None:
-    settled = Squashes([*chain(4, 4), S]).settled(keys("a.1"), (), [S.key])
-    assert shown(each.key for each in settled.nodes) == "a.4 a.S"
+def test_a_squash_may_be_assumed_against_the_record() -> None:
+    resolution = Squashes([*chain(4, 4), S]).resolve(keys("a.1"), (), [S.key])
+    assert shown(each.key for each in resolution.nodes) == "a.4 a.S"
 
 
 def graph(files: list[Node], recorded: str | None = None) -> Graph:
     record = None if recorded is None else frozenset(keys(recorded))
-    settled = Squashes(files).settled(record)
-    return Graph(settled.nodes, ["a", "b"], settled.standing)
+    resolution = Squashes(files).resolve(record)
+    return Graph(resolution.nodes, ["a", "b"], resolution.replacements)
 
 
 PARENTS = [

@@ -61,7 +61,7 @@ def command(
         raise UsageError("--drop is for the script that --sql prints", hint="Add --sql.")
     config = call.config()
     drift = find_drift(config, apps, alias=alias)
-    for label in drift.ghosts:
+    for label in drift.unknown:
         talk(f"warning: {label} is applied and has no file: what it did shows as drift")
     if write:
         return _write(call, config, drift, apps, name)

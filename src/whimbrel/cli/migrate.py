@@ -192,13 +192,13 @@ def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, oth
 def _prune(
     call: Call, target: Target, alias: str, limit: float, *, others: bool, only_plan: bool
 ) -> int:
-    from whimbrel.commands.prune import prune_ghosts
+    from whimbrel.commands.prune import prune_unknown
 
     if others:
         raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     config = call.config()
     with _progress() as tell:
-        pruned = prune_ghosts(
+        pruned = prune_unknown(
             config,
             target.app,
             target.name,

@@ -36,7 +36,7 @@ def command(
     """Show the migrations, and which are applied.
 
     [X] is applied, [ ] is not, [~] is half done, [?] is not known (--offline). Files that were
-    edited after they were applied, and ghosts, whose file is gone, are marked.
+    edited after they were applied, and those whose file is gone, are marked.
     """
     from whimbrel.commands.show import show_migrations
     from whimbrel.report.history import history_json

@@ -15,7 +15,7 @@ from whimbrel.planning.plan import EVERYTHING, ZERO, Target
 from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, nobody
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.record import fitted, read, record_in
+from whimbrel.run.record import read, record_in, resolve_squashes
 from whimbrel.run.recording import row_of
 
 
@@ -49,7 +49,9 @@ def accept_edits(
     is not, `DatabaseError` and others where the database refuses.
     """
     database = database_of(config, alias)
-    history, record = fitted(history_for(config, target), record_in(database, lock_timeout))
+    history, record = resolve_squashes(
+        history_for(config, target), record_in(database, lock_timeout)
+    )
     chosen = history.graph.nodes
     if target.app is not None:
         chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
@@ -80,10 +82,10 @@ def accept_renames(
     """
     database = database_of(config, alias)
     files = history_for(config, target)
-    if not _of(target, renamings(*fitted(files, record_in(database)))):
+    if not _of(target, renamings(*resolve_squashes(files, record_in(database)))):
         return Renamings(database.shown, {})
     with alone(database, lock_timeout, tell) as executor:
-        found = _of(target, renamings(*fitted(files, read(executor.connection))))
+        found = _of(target, renamings(*resolve_squashes(files, read(executor.connection))))
         executor.prepare()
         executor.rename({key: row_of(node) for key, node in found.items()})
     return Renamings(database.shown, {label_of(key): node.label for key, node in found.items()})

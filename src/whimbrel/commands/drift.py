@@ -21,7 +21,7 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import Database, connected, database_of
-from whimbrel.run.record import Record, fitted, ghosts, read
+from whimbrel.run.record import Record, read, resolve_squashes, unknown_applied
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Index, Name, Schema
@@ -47,12 +47,12 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found. ``database``: without its password; ``ghosts``: labels without files."""
+    """What was found. ``database``: without its password; ``unknown``: labels of applied migrations without files."""
 
     database: str
     deviations: tuple[Deviation, ...] = ()
     comparison: Comparison | None = None
-    ghosts: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     applied: int = 0
 
     def __bool__(self) -> bool:
@@ -88,7 +88,7 @@ class _Search:
             return Drift(database.shown)
         with connected(database) as connection:
             record = read(connection)
-            history, record = fitted(history, record)
+            history, record = resolve_squashes(history, record)
             _refuse_half_done(record)
             refuse_edited(history.graph, record)
             comparison = self._compared(database.engine, connection, history, record)
@@ -117,7 +117,7 @@ class _Search:
             database.shown,
             tuple(deviations(comparison, dialect)),
             comparison,
-            tuple(label_of(key) for key in ghosts(history.graph, record.applied)),
+            tuple(label_of(key) for key in unknown_applied(history.graph, record.applied)),
             len(record.applied),
         )
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from whimbrel.commands.backup import back_up, refuse_impossible
-from whimbrel.commands.preparation import checked_plan, fitted_to
+from whimbrel.commands.preparation import checked_plan, resolve_for_target
 from whimbrel.commands.results import Done, Wishes
 from whimbrel.engines.base import Step
 from whimbrel.history.loader import History
@@ -21,7 +21,7 @@ from whimbrel.run.connect import Database, connected
 from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
 from whimbrel.run.lock import refuse_endless, runner_lock
-from whimbrel.run.record import Record, fitted, read
+from whimbrel.run.record import Record, read, resolve_squashes
 from whimbrel.run.recorder import Overtaken
 
 
@@ -61,13 +61,13 @@ class Carrying:
             if plan and self.wishes.backup is not None:
                 limit = self.wishes.lock_timeout
                 back_up(self.database, executor.connection, self.wishes.backup, limit)
-            if plan or self.history.counted:
+            if plan or self.history.complete:
                 executor.prepare()
-            while plan or self.history.counted:
+            while plan or self.history.complete:
                 try:
-                    self._count(executor, self.history)
+                    self._record_complete(executor, self.history)
                     self._do(executor, plan, works)
-                    self._count_what_is_complete(executor)
+                    self._record_newly_complete(executor)
                     break
                 except Overtaken:
                     plan, works = self._planned(executor)
@@ -80,7 +80,7 @@ class Carrying:
 
     def _planned(self, executor: Executor) -> tuple[Plan, list[Work]]:
         """The plan, with all its work: what no engine can make is refused before any is done."""
-        self.history, record = fitted_to(
+        self.history, record = resolve_for_target(
             self.history, self.target, self._record(executor), fake=self.wishes.fake
         )
         executor.history = self.history
@@ -103,18 +103,18 @@ class Carrying:
             return plan, []
         return plan, list(work_of(self.history, executor.engine, plan, record.applied))
 
-    def _count(self, executor: Executor, history: History) -> None:
+    def _record_complete(self, executor: Executor, history: History) -> None:
         """Record the squashes of which all that they replace is applied."""
-        for key in history.counted:
+        for key in history.complete:
             node = history.graph.node(key)
-            executor.count(node, history)
+            executor.record_complete(node, history)
             self.done.append(Done((node.label,), 0.0, fake=True))
 
-    def _count_what_is_complete(self, executor: Executor) -> None:
+    def _record_newly_complete(self, executor: Executor) -> None:
         """Those of which the originals have been completed just now."""
         if self.history.squashes:
-            history, _ = fitted(self.history, self._record(executor))
-            self._count(executor, history)
+            history, _ = resolve_squashes(self.history, self._record(executor))
+            self._record_complete(executor, history)
 
     def _do(self, executor: Executor, plan: Plan, works: Iterable[Work]) -> None:
         if self.wishes.fake:

@@ -18,7 +18,7 @@ class Row:
 
     ``passing``: lanes that go by. ``joined``: lanes that end in it from above, besides its own.
     ``forked``: lanes that begin in it, besides its own. ``elsewhere``: labels of what it waits for
-    in other apps. ``is_loose``: whether it hangs together with nothing, as ghosts do.
+    in other apps. ``is_loose``: whether it is joined to nothing, as a migration without a file is.
     """
 
     shown: Shown
@@ -113,7 +113,7 @@ def _rows(migrations: Iterable[Shown], edges: list[Edge]) -> Iterator[Row]:
 
 
 def _is_loose(shown: Shown) -> bool:
-    return shown.mark is Mark.GHOST or not shown.in_force
+    return shown.mark is Mark.NO_FILE or not shown.in_force
 
 
 def _children(migrations: Iterable[Shown]) -> Mapping[str, list[str]]:

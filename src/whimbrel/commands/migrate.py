@@ -85,7 +85,7 @@ class _Run:
             record = record_in(self.database, self.wishes.lock_timeout)
             run = prepared(self.config, history, self.target, record, self.wishes)
             plan, warnings = run.plan, run.warnings
-            if plan or run.is_counted:
+            if plan or run.has_complete_squashes:
                 plan = self._carried_out(run)
         except KeyboardInterrupt:
             made = self._made(plan, warnings, started)

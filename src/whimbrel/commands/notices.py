@@ -10,14 +10,14 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import Target
 from whimbrel.run.events import Listener, Noticed
-from whimbrel.run.record import Record, ghosts
+from whimbrel.run.record import Record, unknown_applied
 from whimbrel.run.recorder import Applied
 
 
 def tell_notices(
     history: History, target: Target, record: Record, tell: Listener
 ) -> tuple[Noticed, ...]:
-    """Tell, and return, what is odd. history, record: as `fitted` gives them."""
+    """Tell, and return, what is odd. history, record: as `resolve_squashes` gives them."""
     found = tuple(_notices(history, target, record))
     for notice in found:
         tell(notice)
@@ -28,7 +28,7 @@ def _notices(history: History, target: Target, record: Record) -> Iterable[Notic
     if record.passed_over is not None:
         yield of_passed_over(record.passed_over)
     graph = history.graph
-    unknown = ghosts(graph, record.applied)
+    unknown = unknown_applied(graph, record.applied)
     gone = [key for key in unknown if key[0] in graph.apps]
     renamed = renamings(history, record) if gone else {}
     for app in dict.fromkeys(key[0] for key in renamed):
@@ -58,11 +58,11 @@ def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
     return found
 
 
-def _unknown(app: str, ghosts: list[Applied], kept: bool) -> Noticed:
+def _unknown(app: str, rows: list[Applied], kept: bool) -> Noticed:
     """An app's migrations that are applied and unknown here. kept: all their sources are."""
-    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in ghosts)
-    what = "is applied and has no file" if len(ghosts) == 1 else "are applied and have no files"
-    them = "it" if len(ghosts) == 1 else "them"
+    named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in rows)
+    what = "is applied and has no file" if len(rows) == 1 else "are applied and have no files"
+    them = "it" if len(rows) == 1 else "them"
     hint = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
     if kept:
         hint += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"

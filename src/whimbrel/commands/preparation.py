@@ -17,10 +17,10 @@ from whimbrel.planning.plan import ZERO, Plan, Target, make_plan
 from whimbrel.run.events import Noticed
 from whimbrel.run.record import (
     Record,
-    fitted,
-    refuse_ghosts,
     refuse_half_done,
     refuse_inconsistent,
+    refuse_unknown_applied,
+    resolve_squashes,
 )
 
 if TYPE_CHECKING:
@@ -34,27 +34,27 @@ def history_for(config: Config, target: Target) -> History:
     return load(config.apps)
 
 
-def fitted_to(
+def resolve_for_target(
     history: History, target: Target, record: Record, *, fake: bool = False
 ) -> tuple[History, Record]:
-    """As `fitted`; where a squash is the target that is only to be recorded, it is believed."""
+    """As `resolve_squashes`; where a squash is the target that is only to be recorded, it is assumed."""
     named = (str(target.app), str(target.name))
-    believed = [named] if fake and named in history.squashes.parts else []
-    return fitted(history, record, believed)
+    assumed = [named] if fake and named in history.squashes.parts else []
+    return resolve_squashes(history, record, assumed)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run before anything is done. history, record: as `fitted` gives them.
+    """A run before anything is done. history, record: as `resolve_squashes` gives them.
 
-    is_counted: whether squashes are to be recorded of which all is applied. warnings: what was told.
+    has_complete_squashes: whether squashes are to be recorded of which all is applied. warnings: what was told.
     """
 
     history: History
     target: Target
     record: Record
     plan: Plan
-    is_counted: bool = False
+    has_complete_squashes: bool = False
     warnings: tuple[Noticed, ...] = ()
 
 
@@ -62,8 +62,8 @@ def prepared(
     config: Config, history: History, target: Target, record: Record, wishes: Wishes
 ) -> Prepared:
     """The plan of a run, after what is odd was told. Raises `HistoryError`."""
-    history, record = fitted_to(history, target, record, fake=wishes.fake)
-    is_counted = bool(history.counted)
+    history, record = resolve_for_target(history, target, record, fake=wishes.fake)
+    has_complete_squashes = bool(history.complete)
     if wishes.recorded:
         # Late, since it executes what was recorded: few ask for that.
         from whimbrel.commands.recorded import with_recorded
@@ -71,7 +71,7 @@ def prepared(
         history, target, record = with_recorded(config, history, target, record)
     warnings = tell_notices(history, target, record, wishes.tell)
     plan = checked_plan(history, target, record, leap=wishes.leap, fake=wishes.fake)
-    return Prepared(history, target, record, plan, is_counted, warnings)
+    return Prepared(history, target, record, plan, has_complete_squashes, warnings)
 
 
 def checked_plan(
@@ -79,7 +79,7 @@ def checked_plan(
 ) -> Plan:
     """The plan to a target, if files and record hold together, and there is a way.
 
-    history, record: as `fitted` gives them. fake: whether it is only to be recorded. Raises
+    history, record: as `resolve_squashes` gives them. fake: whether it is only to be recorded. Raises
     `HistoryError`.
     """
     graph = history.graph
@@ -93,11 +93,11 @@ def checked_plan(
         # Recording what was missing is what mends it.
         refuse_inconsistent(graph, record.applied.keys() | {node.key for node in plan.nodes})
     if not fake:
-        counted = (app for app, _ in history.counted)
-        refuse_renamed(history, record, {*(node.app for node in plan.nodes), *counted})
+        complete = (app for app, _ in history.complete)
+        refuse_renamed(history, record, {*(node.app for node in plan.nodes), *complete})
     refuse_half_done(record, plan, graph)
     if not fake:
-        refuse_ghosts(graph, target, plan, record)
+        refuse_unknown_applied(graph, target, plan, record)
         refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished
         refuse(history, plan)
     return plan

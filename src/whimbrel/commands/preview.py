@@ -88,7 +88,7 @@ def _completed(history: History, record: Record, plan: Plan) -> Iterator[Planned
     """The squashes that are recorded at the end, since all that they replace is applied then."""
     if history.squashes and not plan.backwards:
         applied = record.applied.keys() | {node.key for node in plan.nodes}
-        for key in history.fitting(applied).counted:
+        for key in history.resolve_squashes(applied).complete:
             yield PlannedStage((label_of(key),), (), (), fake=True)
 
 

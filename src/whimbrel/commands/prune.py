@@ -21,7 +21,7 @@ from whimbrel.history.writer import rewrite_migration
 from whimbrel.run.connect import Database, database_of
 from whimbrel.run.events import Listener, nobody
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.record import Record, fitted, ghosts, record_in
+from whimbrel.run.record import Record, record_in, resolve_squashes, unknown_applied
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _forget(
         executor.forget(keys)
 
 
-# -- ghosts ----------------------------------------------------------------------------------------
+# -- rows without a file
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class Pruned:
     labels: tuple[str, ...] = ()
 
 
-def prune_ghosts(
+def prune_unknown(
     config: Config,
     app: str | None,
     name: str | None = None,
@@ -261,7 +261,7 @@ def prune_ghosts(
     """Remove the rows of an app that have no file, and that no squash in force replaces.
 
     app: it need not be there any more. name: only this one; the beginning of its name is enough. only_plan: nothing is removed. Raises
-    `UsageError` without an app, `NodeError` for a name that is no ghost, `HistoryError` where one
+    `UsageError` without an app, `NodeError` for a name that is none of them, `HistoryError` where one
     is half done, or a squash replaces it that is not applied.
     """
     if app is None:
@@ -271,21 +271,21 @@ def prune_ghosts(
     if all(app != each for each, _ in record.applied):
         config.app(app)
     history = load(config.apps)
-    found = _ghosts_of(history, record, app, name)
+    found = _unknown_of(history, record, app, name)
     if found and not only_plan:
         from whimbrel.commands.execution import alone
         from whimbrel.run.record import read
 
         with alone(database, lock_timeout, tell) as executor:
-            found = _ghosts_of(history, read(executor.connection, lock_timeout), app, name)
+            found = _unknown_of(history, read(executor.connection, lock_timeout), app, name)
             executor.forget(found)
             executor.tidy()
     return Pruned(database.shown, tuple(map(label_of, found)))
 
 
-def _ghosts_of(history: History, record: Record, app: str, name: str | None) -> list[Key]:
-    history, record = fitted(history, record)
-    found = [key for key in ghosts(history.graph, record.applied) if key[0] == app]
+def _unknown_of(history: History, record: Record, app: str, name: str | None) -> list[Key]:
+    history, record = resolve_squashes(history, record)
+    found = [key for key in unknown_applied(history.graph, record.applied) if key[0] == app]
     if name is not None:
         found = [_named(history, found, app, name)]
     for key in found:
@@ -299,19 +299,19 @@ def _ghosts_of(history: History, record: Record, app: str, name: str | None) -> 
 
 
 def _named(history: History, found: list[Key], app: str, name: str) -> Key:
-    fitting = [key for key in found if key[1] == name] or [
+    matching = [key for key in found if key[1] == name] or [
         key for key in found if key[1].startswith(name)
     ]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
         raise NodeError(
-            f"several ghosts start with {name!r}: {', '.join(map(label_of, fitting))}",
+            f"several migrations without a file start with {name!r}: {', '.join(map(label_of, matching))}",
             hint="Give more of the name.",
         )
     names = [key[1] for key in found]
-    listed = f"Ghosts of {app}: {', '.join(names)}." if names else f"{app} has no ghosts."
+    listed = f"{app} has: {', '.join(names)}." if names else f"{app} has none."
     raise NodeError(
-        f"no ghost of {app} is called {name!r}: a ghost is recorded as applied, and has no file",
+        f"{app} has no applied migration without a file that is called {name!r}",
         hint=did_you_mean(name, names) or listed,
     )

@@ -21,7 +21,7 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.writer import rewrite_migration, write_migration
 from whimbrel.run.connect import database_of
-from whimbrel.run.record import fitted, record_in
+from whimbrel.run.record import record_in, resolve_squashes
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def rebase(plan: RebasePlan) -> None:
 def _applied(config: Config, history: History, alias: str) -> frozenset[Key]:
     """All that a database has applied, half or whole, under any name that it knows."""
     record = record_in(database_of(config, alias))
-    _, ours = fitted(history, record)
+    _, ours = resolve_squashes(history, record)
     return frozenset((*record.applied, *ours.applied, *record.half_done))
 
 

@@ -20,15 +20,15 @@ from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, migration_in
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.planning.plan import ZERO, Target, make_plan
-from whimbrel.run.record import Record, fitted
+from whimbrel.run.record import Record, resolve_squashes
 
 
 def with_recorded(
     config: Config, history: History, target: Target, record: Record
 ) -> tuple[History, Target, Record]:
-    """The history with the ghosts whose sources the record kept, and a target without them.
+    """The history with the unknown migrations whose sources the record kept, and a target without them.
 
-    The record comes in the terms of that history (see `fitted`). Raises `HistoryError` where a ghost has no source, or one that does not load, and may stand
+    The record comes in the terms of that history (see `resolve_squashes`). Raises `HistoryError` where one of them has no source, or one that does not load, and may stand
     on what is to be undone.
     """
     refuse_renamed(history, record, [target.app] if target.app else history.graph.apps)
@@ -36,18 +36,18 @@ def with_recorded(
     revived.load(key for key in record.applied if key not in history.files)
     revived.drop_squashes_of_what_is_here(history)
     revived.drop_what_stands_on_nothing(history)
-    history, record = fitted(load(config.apps, revived.loaded.values()), record)
+    history, record = resolve_squashes(load(config.apps, revived.loaded.values()), record)
     if target.app is not None and target.name not in (None, ZERO):
         target = replace(target, name=history.node(target.app, str(target.name)).name)
     wanted = {key for key in revived.loaded if target.app in (None, key[0])}
-    target = replace(target, ghosts=frozenset(wanted & history.graph.nodes.keys()))
+    target = replace(target, unknown=frozenset(wanted & history.graph.nodes.keys()))
     _refuse_lost(history, target, record, revived.lost)
     return history, target, record
 
 
 @dataclass
 class _Revived:
-    """Ghosts: ``loaded`` ones, and ``lost`` ones with what is wrong with each."""
+    """Unknown migrations: ``loaded`` ones, and ``lost`` ones with what is wrong with each."""
 
     config: Config
     record: Record
@@ -80,7 +80,7 @@ class _Revived:
         return Node.of(migration, self.record.applied[key].digest or ""), migration
 
     def drop_squashes_of_what_is_here(self, history: History) -> None:
-        """They do nothing of their own; undoing them would undo what is no ghost."""
+        """They do nothing of their own; undoing them would undo what has its file."""
         for key, (node, _) in list(self.loaded.items()):
             if any(each in history.files for each in node.replaces):
                 del self.loaded[key]
@@ -103,7 +103,7 @@ class _Revived:
             for key, (node, _) in self.loaded.items()
             for wanted in (*node.dependencies, *node.run_before)
             if wanted[1] not in (FIRST, LATEST)
-            and wanted not in history.graph.standing
+            and wanted not in history.graph.replacements
             and wanted not in replaced
             and wanted not in history.files
             and wanted not in self.loaded

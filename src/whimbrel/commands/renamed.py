@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def renamings(history: History, record: Record) -> dict[Key, Node]:
     """Return the files that do what is recorded under names without a file, by those names.
 
-    history, record: as `fitted` gives them. A file counts whose digest is the recorded one, or
+    history, record: as `resolve_squashes` gives them. A file counts whose digest is the recorded one, or
     whose text is; where several do, the one with the same text.
     """
     gone = [
@@ -52,8 +52,8 @@ def _unrecorded(history: History, record: Record) -> list[Node]:
     graph = history.graph
     own = [node for key, node in graph.nodes.items() if key not in record.applied]
     inside = [key for node in own for key in history.squashes.inside(node.key)]
-    counted = [graph.node(key) for key in history.counted]
-    return [*own, *counted, *(history.files[key] for key in inside if key in history.files)]
+    complete = [graph.node(key) for key in history.complete]
+    return [*own, *complete, *(history.files[key] for key in inside if key in history.files)]
 
 
 def refuse_renamed(history: History, record: Record, apps: Collection[str]) -> None:

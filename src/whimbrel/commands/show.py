@@ -28,13 +28,13 @@ class Mark(Enum):
     UNAPPLIED = "unapplied"
     HALF_DONE = "half done"
     EDITED = "edited"
-    GHOST = "ghost"
+    NO_FILE = "no-file"
     UNKNOWN = "unknown"
 
     @property
     def is_applied(self) -> bool:
         """Whether the record has it."""
-        return self in (Mark.APPLIED, Mark.EDITED, Mark.GHOST)
+        return self in (Mark.APPLIED, Mark.EDITED, Mark.NO_FILE)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Shown:
 
     ``replaces``: labels of what it is the squash of, the squashes in it too. ``in_force``: whether
     the database goes by it; one that goes on with the originals does not by their squash.
-    ``counted``: whether it counts as applied, and is to be recorded by the next `migrate`.
-    ``kept``: whether the record has the source of a ghost. ``walked``: how many rows backfills of
+    ``complete``: whether it counts as applied, and is to be recorded by the next `migrate`.
+    ``kept``: whether the record has the source of a migration without a file. ``walked``: how many rows backfills of
     one that is half done have committed. ``backwards``: whether one is half undone.
     """
 
@@ -55,7 +55,7 @@ class Shown:
     waits_for: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     in_force: bool = True
-    counted: bool = False
+    complete: bool = False
     kept: bool = False
     walked: int = 0
     backwards: bool = False
@@ -96,14 +96,14 @@ def show_migrations(
     history = load(config.apps)
     record, database = (None, None) if offline else _asked(config, alias)
     if record is not None:
-        history, record = _fitted(history, record)
-    shown = [*_with_hidden(history, record), *_ghosts(history.graph, record)]
+        history, record = _resolve_squashes(history, record)
+    shown = [*_with_hidden(history, record), *_unknown_in(history.graph, record)]
     if wanted:
         shown = [each for each in shown if each.app in wanted]
     conflicts = history.graph.conflicts()
     return ShownHistory(
         database=database,
-        apps=tuple(wanted) or _with_ghosts(history.graph.apps, shown),
+        apps=tuple(wanted) or _with_unknown(history.graph.apps, shown),
         migrations=tuple(shown),
         conflicts={app: tuple(node.name for node in leaves) for app, leaves in conflicts.items()},
         passed_over=record.passed_over if record is not None else None,
@@ -118,18 +118,18 @@ def _asked(config: Config, alias: str) -> tuple[Record, str]:
     return record_in(database), database.shown
 
 
-def _fitted(history: History, record: Record) -> tuple[History, Record]:
-    from whimbrel.run.record import fitted
+def _resolve_squashes(history: History, record: Record) -> tuple[History, Record]:
+    from whimbrel.run.record import resolve_squashes
 
-    return fitted(history, record)
+    return resolve_squashes(history, record)
 
 
 def _with_hidden(history: History, record: Record | None) -> list[Shown]:
     """All in force; a squash that is not comes after the last of its originals."""
     graph = history.graph
     after: dict[Key, list[Key]] = {}
-    for squash in reversed(history.dissolved):
-        last = max(graph.standing[squash].last, key=graph.position)
+    for squash in reversed(history.expanded):
+        last = max(graph.replacements[squash].last, key=graph.position)
         after.setdefault(last, []).append(squash)
     shown = []
     for node in graph.order():
@@ -157,7 +157,7 @@ def _shown(history: History, node: Node, record: Record | None) -> Shown:
         at=applied.at if applied else None,
         waits_for=tuple(parent.label for parent in graph.parents(node.key)),
         replaces=_replaced(history, node.key),
-        counted=node.key in history.counted,
+        complete=node.key in history.complete,
         walked=record.walked.get(node.key, 0) if record else 0,
         backwards=record is not None and _is_half_undone(record, node.key),
     )
@@ -178,13 +178,13 @@ def _is_half_undone(record: Record, key: Key) -> bool:
     return key in record.half_done and record.half_done[key].backwards
 
 
-def _ghosts(graph: Graph, record: Record | None) -> list[Shown]:
+def _unknown_in(graph: Graph, record: Record | None) -> list[Shown]:
     if record is None:
         return []
     gone = {key: each for key, each in record.applied.items() if key not in graph}
     kept = record.sources(list(gone)) if gone else {}
-    return [Shown(*key, Mark.GHOST, each.at, kept=key in kept) for key, each in gone.items()]
+    return [Shown(*key, Mark.NO_FILE, each.at, kept=key in kept) for key, each in gone.items()]
 
 
-def _with_ghosts(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
+def _with_unknown(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*apps, *(each.app for each in shown))))

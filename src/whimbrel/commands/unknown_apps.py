@@ -34,7 +34,7 @@ class UnknownApp:
         )
 
 
-def unknown_apps(ghosts: Iterable[Key], apps: Collection[str]) -> list[UnknownApp]:
-    """The apps of ghosts that are not among these, by name."""
-    counts = Counter(app for app, _ in ghosts if app not in apps)
+def unknown_apps(unknown: Iterable[Key], apps: Collection[str]) -> list[UnknownApp]:
+    """The apps of unknown migrations that are not among these, by name."""
+    counts = Counter(app for app, _ in unknown if app not in apps)
     return [UnknownApp(app, counts[app]) for app in sorted(counts)]

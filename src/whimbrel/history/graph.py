@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from whimbrel.errors import ConflictError, CycleError, NodeError
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.history.replacements import Standing
+from whimbrel.history.replacements import ReplacementEdge
 
 FIRST = "__first__"
 LATEST = "__latest__"
@@ -22,7 +22,7 @@ LATEST = "__latest__"
 class Graph:
     """Nodes and what each depends on, with ``__first__``, ``__latest__`` and run_before settled.
 
-    ``apps``: the apps in the order of the configuration. ``standing``: what stands for
+    ``apps``: the apps in the order of the configuration. ``replacements``: what stands for
     migrations that are hidden by squashes (see `replacing`); others may depend on those. Raises
     `NodeError` where something depends on a migration that is not there, `CycleError` where
     migrations wait for each other, `ConflictError` where ``__latest__`` could be several.
@@ -32,10 +32,10 @@ class Graph:
         self,
         nodes: Iterable[Node],
         apps: Sequence[str] = (),
-        standing: Mapping[Key, Standing] | None = None,
+        replacements: Mapping[Key, ReplacementEdge] | None = None,
     ) -> None:
         self._nodes: dict[Key, Node] = {node.key: node for node in nodes}
-        self._standing: Mapping[Key, Standing] = standing or {}
+        self._replacements: Mapping[Key, ReplacementEdge] = replacements or {}
         self._apps: dict[str, list[Node]] = {app: [] for app in apps}
         for node in sorted(self._nodes.values(), key=lambda node: node.name):
             self._apps.setdefault(node.app, []).append(node)
@@ -66,18 +66,18 @@ class Graph:
         return len(self._nodes)
 
     @property
-    def standing(self) -> Mapping[Key, Standing]:
+    def replacements(self) -> Mapping[Key, ReplacementEdge]:
         """What stands for each migration that is hidden, by a squash or as one."""
-        return self._standing
+        return self._replacements
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with more nodes, or with others in the place of its own."""
         changed = {**self._nodes, **{node.key: node for node in nodes}}
-        return Graph(changed.values(), self.apps, self._standing)
+        return Graph(changed.values(), self.apps, self._replacements)
 
     def names(self, app: str) -> list[str]:
         """All names of migrations in an app: of those that are hidden too."""
-        hidden = [name for label, name in self._standing if label == app]
+        hidden = [name for label, name in self._replacements if label == app]
         return [*(node.name for node in self.of_app(app)), *hidden]
 
     def node(self, key: Key) -> Node:
@@ -196,7 +196,7 @@ class Graph:
         return roots
 
     def _first_of(self, key: Key) -> tuple[Key, ...]:
-        return self._standing[key].first if key in self._standing else (key,)
+        return self._replacements[key].first if key in self._replacements else (key,)
 
     def _linked_within_apps(self) -> dict[Key, list[Key]]:
         """Who depends on whom inside each app: what leaves are made of."""
@@ -218,32 +218,34 @@ class Graph:
                 place=wanted_by.place,
                 hint="Name the migration that it comes after.",
             )
-        return self._settled(key, wanted_by, runs_before=runs_before)
+        return self._resolve_dependency(key, wanted_by, runs_before=runs_before)
 
     def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
         parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for own, node in self._nodes.items():
             for key in node.dependencies:
-                for parent in self._settled(key, node):
+                for parent in self._resolve_dependency(key, node):
                     parents[own][parent] = None
             for key in node.run_before:
-                for child in self._settled(key, node, runs_before=True):
+                for child in self._resolve_dependency(key, node, runs_before=True):
                     parents[child][own] = None
         for key, waited_for in parents.items():
             for parent in waited_for:
                 children[parent].append(key)
         return {key: list(found) for key, found in parents.items()}, children
 
-    def _settled(self, key: Key, wanted_by: Node, *, runs_before: bool = False) -> tuple[Key, ...]:
+    def _resolve_dependency(
+        self, key: Key, wanted_by: Node, *, runs_before: bool = False
+    ) -> tuple[Key, ...]:
         """What a dependency, or a run_before, comes to: for what is hidden, what stands for it.
 
         Remembered: ten thousand may wait for the same ``__first__``.
         """
         if key in self._nodes:
             return (key,)
-        if key in self._standing:
-            found = self._standing[key].first if runs_before else self._standing[key].last
+        if key in self._replacements:
+            found = self._replacements[key].first if runs_before else self._replacements[key].last
             if wanted_by.key in found:
                 raise _waits_for_its_own(wanted_by, key)
             return found
@@ -298,7 +300,7 @@ class Graph:
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
             return NodeError(f"{wants}{app} has no migrations", place=place, hint=first)
-        if key in self._standing:
+        if key in self._replacements:
             return self._hidden(key)
         names = [node.name for node in self._apps[app] if node != wanted_by]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
@@ -308,7 +310,7 @@ class Graph:
         )
 
     def _hidden(self, key: Key) -> NodeError:
-        first, last = self._standing[key]
+        first, last = self._replacements[key]
         if first == last and self._nodes[first[0]].replaces:
             squash = label_of(first[0])
             return NodeError(

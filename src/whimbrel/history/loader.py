@@ -12,7 +12,7 @@ from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.history.replacements import Settled, Squashes
+from whimbrel.history.replacements import Resolution, Squashes
 
 if TYPE_CHECKING:
     from whimbrel.state.state import State
@@ -94,23 +94,23 @@ class History:
     """All migrations: how they hang together, what they do, and the states that they lead to.
 
     ``graph`` has those in force: offline every squash and nothing that one replaces; of the
-    history that fits a database (`fitting`), what is in force there.
+    history that fits a database (`resolve_squashes`), what is in force there.
     """
 
     def __init__(
         self,
         directories: Mapping[str, _Directory],
         squashes: Squashes,
-        settled: Settled | None = None,
+        resolution: Resolution | None = None,
     ) -> None:
-        settled = settled or squashes.settled()
-        self.graph = Graph(settled.nodes, list(directories), settled.standing)
+        resolution = resolution or squashes.resolve()
+        self.graph = Graph(resolution.nodes, list(directories), resolution.replacements)
         self.squashes = squashes
         #: Squashes in force that count as applied, and that the record does not have yet.
-        self.counted = settled.counted
+        self.complete = resolution.complete
         #: Squashes that are not in force, since their originals are.
-        self.dissolved = settled.dissolved
-        self._settled = settled
+        self.expanded = resolution.expanded
+        self._resolution = resolution
         self._directories = directories
         #: The last state that was asked for, and how many nodes of the order lead to it.
         self._reached: tuple[int, StatePair] | None = None
@@ -120,22 +120,22 @@ class History:
         """The nodes of all files: of those that are hidden too."""
         return self.squashes.nodes
 
-    def fitting(
+    def resolve_squashes(
         self,
         applied: Collection[Key],
         half_done: Collection[Key] = (),
-        believed: Collection[Key] = (),
+        assumed: Collection[Key] = (),
     ) -> History:
-        """The history that fits a record (see `Squashes.settled`); it shares the modules.
+        """The history that fits a record (see `Squashes.resolve`); it shares the modules.
 
         Raises `HistoryError` where originals are to be in force and their files are gone.
         """
         if not self.squashes:
             return self
-        settled = self.squashes.settled(applied, half_done, believed)
-        if settled == self._settled:
+        resolution = self.squashes.resolve(applied, half_done, assumed)
+        if resolution == self._resolution:
             return self
-        return History(self._directories, self.squashes, settled)
+        return History(self._directories, self.squashes, resolution)
 
     def recorded_with(self, key: Key) -> list[Node]:
         """The nodes that are recorded when this one is: itself, and all that it replaces.
@@ -161,14 +161,14 @@ class History:
         nodes = self.graph.of_app(app)
         if name in (FIRST, LATEST) or (app, name) in self.graph:
             return self.graph.node(self.graph.resolve((app, name)))
-        if (app, name) in self.graph.standing:
-            return self._standing_for((app, name))
+        if (app, name) in self.graph.replacements:
+            return self._replacement_of((app, name))
         found = [node for node in nodes if node.name.startswith(name)]
         if len(found) == 1:
             return found[0]
         hidden = [] if found else self._hidden(app, name)
         if len(hidden) == 1:
-            return self._standing_for(hidden[0])
+            return self._replacement_of(hidden[0])
         if found or hidden:
             found = found or [Node(*key) for key in hidden]
             names = ", ".join(node.name for node in found)
@@ -183,13 +183,13 @@ class History:
 
     def _hidden(self, app: str, name: str) -> list[Key]:
         """The hidden migrations that the beginning of a name fits."""
-        standing = self.graph.standing
-        return sorted(key for key in standing if key[0] == app and key[1].startswith(name))
+        replacements = self.graph.replacements
+        return sorted(key for key in replacements if key[0] == app and key[1].startswith(name))
 
-    def _standing_for(self, key: Key) -> Node:
+    def _replacement_of(self, key: Key) -> Node:
         """What a hidden migration comes to where it is a target. Raises `NodeError`."""
-        last = self.graph.standing[key].last
-        if key in self.dissolved:
+        last = self.graph.replacements[key].last
+        if key in self.expanded:
             return self.graph.node(last[0] if len(last) == 1 else key)
         squash = self.graph.node(last[0])
         if self._ends(squash) == [key]:
@@ -253,7 +253,9 @@ class History:
         dependencies = self.files[key].dependencies if key in self.files else ()
         for each in dependencies:
             squash = (
-                self._settled.standing[each].last[0] if each in self._settled.standing else None
+                self._resolution.replacements[each].last[0]
+                if each in self._resolution.replacements
+                else None
             )
             if squash in self.squashes.parts and each not in self._ends(self.graph.node(squash)):
                 return (

@@ -17,7 +17,7 @@ from whimbrel.errors import CycleError, HistoryError
 from whimbrel.history.node import Key, Node, label_of
 
 
-class Standing(NamedTuple):
+class ReplacementEdge(NamedTuple):
     """What stands for a hidden migration: which of it comes first, and which comes last."""
 
     first: tuple[Key, ...]
@@ -25,19 +25,19 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Settled:
+class Resolution:
     """What is in force.
 
-    ``nodes``: the migrations in force. ``standing``: what stands for each hidden one, and for
-    each that a squash replaces and that has no file. ``counted``: the squashes in force that
+    ``nodes``: the migrations in force. ``replacements``: what stands for each hidden one, and for
+    each that a squash replaces and that has no file. ``complete``: the squashes in force that
     count as applied, since all that they replace is, and that the record does not have yet.
-    ``dissolved``: the squashes that are not in force since their originals are.
+    ``expanded``: the squashes that are not in force since their originals are.
     """
 
     nodes: tuple[Node, ...]
-    standing: Mapping[Key, Standing] = field(default_factory=dict)
-    counted: tuple[Key, ...] = ()
-    dissolved: tuple[Key, ...] = ()
+    replacements: Mapping[Key, ReplacementEdge] = field(default_factory=dict)
+    complete: tuple[Key, ...] = ()
+    expanded: tuple[Key, ...] = ()
 
 
 class Squashes:
@@ -85,22 +85,22 @@ class Squashes:
         """The squashes that are part of no other."""
         return [key for key in self._order if key not in self.around]
 
-    def settled(
+    def resolve(
         self,
         recorded: Collection[Key] | None = None,
         half_done: Collection[Key] = (),
-        believed: Collection[Key] = (),
-    ) -> Settled:
+        assumed: Collection[Key] = (),
+    ) -> Resolution:
         """What is in force for a database.
 
         ``recorded``: what its record has; None: offline, where every squash is in force.
-        ``half_done``: what a killed run has left. ``believed``: squashes that are taken to be in
+        ``half_done``: what a killed run has left. ``assumed``: squashes that are taken to be in
         force whatever the record says. Raises `HistoryError` where originals are to be in force
         and their files are gone.
         """
         if not self.parts:
-            return Settled(tuple(self.nodes.values()))
-        return _Settling(self, recorded, half_done, believed).settled()
+            return Resolution(tuple(self.nodes.values()))
+        return _Resolver(self, recorded, half_done, assumed).resolve()
 
     # -- what the files say
 
@@ -192,7 +192,7 @@ def _children_in_apps(nodes: Mapping[Key, Node]) -> dict[Key, list[Key]]:
     return children
 
 
-class _Found(NamedTuple):
+class _Progress(NamedTuple):
     """Of what a squash replaces: all recorded, any recorded, any half done."""
 
     done: bool
@@ -200,73 +200,73 @@ class _Found(NamedTuple):
     half: bool
 
 
-class _Settling:
-    """Settles one record."""
+class _Resolver:
+    """Resolves the squashes against one record."""
 
     def __init__(
         self,
         squashes: Squashes,
         recorded: Collection[Key] | None,
         half_done: Collection[Key],
-        believed: Collection[Key],
+        assumed: Collection[Key],
     ) -> None:
         self.squashes = squashes
         self.recorded = recorded
         self.half_done = half_done
-        self.believed = believed
-        self.found: dict[Key, _Found] = {}
-        self.standing: dict[Key, Standing] = {}
-        self.dissolved: list[Key] = []
-        self.counted: list[Key] = []
+        self.assumed = assumed
+        self.progress: dict[Key, _Progress] = {}
+        self.replacements: dict[Key, ReplacementEdge] = {}
+        self.expanded: list[Key] = []
+        self.complete: list[Key] = []
 
-    def settled(self) -> Settled:
+    def resolve(self) -> Resolution:
         order = self.squashes.inner_first()
         for squash in order:
-            self.found[squash] = self._found(squash)
+            self.progress[squash] = self._progress_of(squash)
         for squash in reversed(order):
-            if squash not in self.standing:
-                self._settle(squash)
-        hidden = self.standing.keys() | set(self.dissolved)
+            if squash not in self.replacements:
+                self._resolve_one(squash)
+        hidden = self.replacements.keys() | set(self.expanded)
         nodes = tuple(node for key, node in self.squashes.nodes.items() if key not in hidden)
-        for squash in reversed(self.dissolved):
-            self.standing[squash] = self._ends(squash)
-        return Settled(nodes, self.standing, tuple(self.counted), tuple(self.dissolved))
+        for squash in reversed(self.expanded):
+            self.replacements[squash] = self._ends(squash)
+        return Resolution(nodes, self.replacements, tuple(self.complete), tuple(self.expanded))
 
-    def _found(self, squash: Key) -> _Found:
+    def _progress_of(self, squash: Key) -> _Progress:
         parts = self.squashes.parts[squash]
         recorded = self.recorded if self.recorded is not None else ()
-        inner = [self.found[part] for part in parts if part in self.found]
-        return _Found(
+        inner = [self.progress[part] for part in parts if part in self.progress]
+        return _Progress(
             done=all(part in recorded or self._is_done_inside(part) for part in parts),
             touched=any(part in recorded for part in parts) or any(each.touched for each in inner),
             half=any(part in self.half_done for part in parts) or any(each.half for each in inner),
         )
 
     def _is_done_inside(self, part: Key) -> bool:
-        return part in self.found and self.found[part].done
+        return part in self.progress and self.progress[part].done
 
-    def _settle(self, squash: Key) -> None:
+    def _resolve_one(self, squash: Key) -> None:
         if self._is_in_force(squash):
-            alone = Standing((squash,), (squash,))
-            self.standing.update(dict.fromkeys(self.squashes.inside(squash), alone))
-            self._count(squash)
+            alone = ReplacementEdge((squash,), (squash,))
+            self.replacements.update(dict.fromkeys(self.squashes.inside(squash), alone))
+            self._note_complete(squash)
         else:
-            self.dissolved.append(squash)
+            self.expanded.append(squash)
             self._refuse_missing(squash)
 
     def _is_in_force(self, squash: Key) -> bool:
-        found = self.found[squash]
-        if self.recorded is None or squash in self.believed:
+        found = self.progress[squash]
+        if self.recorded is None or squash in self.assumed:
             return True
         if found.half:
             return False
         is_known = squash in self.recorded or squash in self.half_done
         return is_known or found.done or not found.touched
 
-    def _count(self, squash: Key) -> None:
+    def _note_complete(self, squash: Key) -> None:
         recorded = self.recorded
-        if recorded is not None and squash not in recorded and self.found[squash].done:
-            self.counted.append(squash)
+        if recorded is not None and squash not in recorded and self.progress[squash].done:
+            self.complete.append(squash)
 
     def _refuse_missing(self, squash: Key) -> None:
         """The originals are in force: what they do is needed."""
@@ -275,24 +275,26 @@ class _Settling:
         if missing:
             raise _missing(nodes[squash], missing, self.recorded or ())
 
-    def _ends(self, squash: Key) -> Standing:
-        """What comes first and last of what a dissolved squash replaces."""
-        nodes, standing = self.squashes.nodes, self.standing
-        parts = [key for key in self.squashes.inside(squash) if key not in standing]
-        own = set(parts).difference(self.dissolved)
+    def _ends(self, squash: Key) -> ReplacementEdge:
+        """What comes first and last of what an expanded squash replaces."""
+        nodes, replacements = self.squashes.nodes, self.replacements
+        parts = [key for key in self.squashes.inside(squash) if key not in replacements]
+        own = set(parts).difference(self.expanded)
         waiting: set[Key] = set()
         waited_for: set[Key] = set()
         for key in own:
-            before = _within(own, nodes[key].dependencies, standing)
-            after = _within(own, nodes[key].run_before, standing)
+            before = _within(own, nodes[key].dependencies, replacements)
+            after = _within(own, nodes[key].run_before, replacements)
             waiting |= after | ({key} if before else set())
             waited_for |= before | ({key} if after else set())
-        return Standing(tuple(sorted(own - waiting)), tuple(sorted(own - waited_for)))
+        return ReplacementEdge(tuple(sorted(own - waiting)), tuple(sorted(own - waited_for)))
 
 
-def _within(own: set[Key], keys: Iterable[Key], standing: Mapping[Key, Standing]) -> set[Key]:
+def _within(
+    own: set[Key], keys: Iterable[Key], replacements: Mapping[Key, ReplacementEdge]
+) -> set[Key]:
     """Those of these migrations that some keys lead to."""
-    found = (standing[key].last if key in standing else (key,) for key in keys)
+    found = (replacements[key].last if key in replacements else (key,) for key in keys)
     return {key for each in found for key in each if key in own}
 
 

@@ -16,13 +16,13 @@ ZERO = "zero"
 class Target:
     """Where to go. app None: all apps. name None: the app's leaf; "zero": before its first.
 
-    ghosts: migrations that are to be undone, with all that stands on them; None: none, and any
+    unknown: migrations that are to be undone, with all that stands on them; None: none, and any
     way is right. Where they are given the way leads backwards, if only from them.
     """
 
     app: str | None = None
     name: str | None = None
-    ghosts: frozenset[Key] | None = None
+    unknown: frozenset[Key] | None = None
 
 
 #: All apps, to their leaves.
@@ -68,8 +68,8 @@ def make_plan(graph: Graph, target: Target, applied: Collection[Key], *, leap: b
     ``leap``: whether an empty database may be reached in leaps. ``target.name`` is a whole
     name, or "zero". Raises `ConflictError`, `NodeError`.
     """
-    if target.ghosts is not None:
-        return Plan(_one_by_one(_without(graph, target, target.ghosts, applied)), backwards=True)
+    if target.unknown is not None:
+        return Plan(_one_by_one(_without(graph, target, target.unknown, applied)), backwards=True)
     if target.app is not None and target.name is not None:
         undone = _undone(graph, target.app, target.name, applied)
         if undone is not None:
@@ -86,15 +86,15 @@ def _undone(graph: Graph, app: str, name: str, applied: Collection[Key]) -> list
 
 
 def _without(
-    graph: Graph, target: Target, ghosts: Collection[Key], applied: Collection[Key]
+    graph: Graph, target: Target, unknown: Collection[Key], applied: Collection[Key]
 ) -> list[Node]:
-    """What is to be undone so that a target is the last of its app, and ghosts are gone."""
+    """What is to be undone so that a target is the last of its app, and the unknown ones are gone."""
     undone: list[Node] = []
     stays: set[Key] = set()
     if target.app is not None and target.name is not None:
         undone = _undone(graph, target.app, target.name, applied) or []
         stays = graph.ancestors([(target.app, target.name)]) if target.name != ZERO else stays
-    keys = {node.key for node in undone} | {key for key in ghosts if key not in stays}
+    keys = {node.key for node in undone} | {key for key in unknown if key not in stays}
     return graph.backwards(keys, applied)
 
 

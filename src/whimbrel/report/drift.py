@@ -85,7 +85,7 @@ def drift_json(drift: Drift) -> dict[str, Any]:
     return {
         "database": drift.database,
         "drift": deviations_json(drift.deviations),
-        "ghosts": list(drift.ghosts),
+        "unknown": list(drift.unknown),
     }
 
 

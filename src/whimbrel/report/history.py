@@ -12,14 +12,14 @@ _BOXES = {
     Mark.UNAPPLIED: "[ ]",
     Mark.HALF_DONE: "[~]",
     Mark.EDITED: "[X]",
-    Mark.GHOST: "[X]",
+    Mark.NO_FILE: "[X]",
     Mark.UNKNOWN: "[?]",
 }
 
 _NOTES = {
     Mark.HALF_DONE: "half done: run migrate again",
     Mark.EDITED: "edited since it was applied",
-    Mark.GHOST: "ghost: applied, and its file is gone",
+    Mark.NO_FILE: "applied, and its file is gone",
 }
 
 _HALF_UNDONE = "half undone: run migrate APP NAME again, as before"
@@ -82,7 +82,7 @@ def _of_squash(shown: Shown) -> Iterator[str]:
         yield f"{number} squashed migration{'s' if number > 1 else ''}"
     if not shown.in_force:
         yield "not in force: the originals are, until all are applied"
-    if shown.counted:
+    if shown.complete:
         yield "all are applied: the next migrate records it"
 
 

@@ -107,13 +107,13 @@ class Executor:
         self.attempts.committed(act, renames)
         self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True, renamed=len(renames)))
 
-    def count(self, squash: Node, history: History) -> None:
+    def record_complete(self, squash: Node, history: History) -> None:
         """Record a squash, if all that it replaces is applied; nothing else is changed."""
 
         def act() -> None:
             applied = recorder.applied(self.connection)
             half_done = {(entry.app, entry.name) for entry in journal.entries(self.connection)}
-            if squash.key not in history.fitting(applied.keys(), half_done).counted:
+            if squash.key not in history.resolve_squashes(applied.keys(), half_done).complete:
                 raise recorder.Overtaken
             recorder.record(self.connection, [row_of(squash)])
 

@@ -116,25 +116,25 @@ def _sources_in(database: Database, keys: Collection[Key]) -> Mapping[Key, str]:
         return _sources(connection, keys)
 
 
-def fitted(
-    history: History, record: Record, believed: Collection[Key] = ()
+def resolve_squashes(
+    history: History, record: Record, assumed: Collection[Key] = ()
 ) -> tuple[History, Record]:
     """The history that fits a record, and the record in the terms of that history.
 
     There a squash is applied where all that it replaces is, and what is hidden is left out.
-    ``believed``: see `History.fitting`. Raises `HistoryError`.
+    ``assumed``: see `History.resolve_squashes`. Raises `HistoryError`.
     """
     if not history.squashes:
         return history, record
-    history = history.fitting(record.applied.keys(), record.half_done.keys(), believed)
-    hidden = history.graph.standing.keys()
+    history = history.resolve_squashes(record.applied.keys(), record.half_done.keys(), assumed)
+    hidden = history.graph.replacements.keys()
     applied = {key: each for key, each in record.applied.items() if key not in hidden}
-    for key in history.counted:
-        applied[key] = _counted(history, record, key)
+    for key in history.complete:
+        applied[key] = _complete_row(history, record, key)
     return history, replace(record, applied=applied)
 
 
-def _counted(history: History, record: Record, key: Key) -> Applied:
+def _complete_row(history: History, record: Record, key: Key) -> Applied:
     """What a record would say of a squash of which all that it replaces is applied."""
     parts = [
         record.applied[each] for each in history.squashes.inside(key) if each in record.applied
@@ -142,8 +142,8 @@ def _counted(history: History, record: Record, key: Key) -> Applied:
     return Applied(*key, max(each.at for each in parts), None)
 
 
-def ghosts(graph: Graph, applied: Iterable[Key]) -> list[Key]:
-    """What is recorded as applied, and has no file."""
+def unknown_applied(graph: Graph, applied: Iterable[Key]) -> list[Key]:
+    """Return what is recorded as applied, and has no file."""
     return [key for key in applied if key not in graph]
 
 
@@ -171,15 +171,15 @@ def inconsistencies(graph: Graph, applied: Iterable[Key]) -> Iterator[HistoryErr
                 )
 
 
-def refuse_ghosts(graph: Graph, target: Target, plan: Plan, record: Record) -> None:
-    """Raises `HistoryError` where the way back would undo what a ghost may stand on.
+def refuse_unknown_applied(graph: Graph, target: Target, plan: Plan, record: Record) -> None:
+    """Raises `HistoryError` where the way back would undo what an unknown migration may stand on.
 
-    What a ghost depended on went with its file: any of the same app may be it.
+    What that one depended on went with its file: any of the same app may be it.
     """
     if not plan.backwards:
         return
     touched = {node.app for node in plan.nodes} | {target.app if target.name == ZERO else None}
-    found = sorted(key for key in ghosts(graph, record.applied) if key[0] in touched)
+    found = sorted(key for key in unknown_applied(graph, record.applied) if key[0] in touched)
     if found:
         app, name = found[0]
         raise HistoryError(

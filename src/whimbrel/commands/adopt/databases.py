@@ -32,7 +32,7 @@ from whimbrel.planning.work import Work
 from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.events import nobody
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.record import Record, fitted, read
+from whimbrel.run.record import Record, read, resolve_squashes
 from whimbrel.run.recorder import Overtaken
 from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
@@ -166,7 +166,7 @@ class _Looking:
 
     def adopted(self) -> AdoptedDatabase:
         with connected(self.database) as connection:
-            self.history, record = fitted(self.history, read(connection))
+            self.history, record = resolve_squashes(self.history, read(connection))
             self.versions = versions_in(connection, self.adoption.project.version_table)
             todo = self._initial(record)
             unready = self._unready(todo)

@@ -14,11 +14,11 @@ from whimbrel.commands.check.finders import (
     node_labelled,
     of_classes,
     of_edit,
-    of_ghost,
     of_half_done,
     of_missing,
     of_operations,
     of_questions,
+    of_unknown,
     of_unknown_app,
     of_unmigrated,
     without_what_is_missing,
@@ -277,15 +277,15 @@ class _Checking:
         unknown, apps = self._gone(record), {app.label for app in self.config.apps}
         gone = [key for key in unknown if key[0] in apps]
         kept = record.sources(gone) if gone else {}
-        history, fitted = self._fitted(record)
+        history, resolved = self._resolve_squashes(record)
         if history is not None and history is not self.history and self.state is not None:
             self._steps(history)  # the originals of a squash, which go on in this database
-        renamed = renamings(history, fitted) if history is not None and gone else {}
+        renamed = renamings(history, resolved) if history is not None and gone else {}
         self.found += [
-            of_ghost(key, record.applied[key], key in kept, renamed.get(key)) for key in gone
+            of_unknown(key, record.applied[key], key in kept, renamed.get(key)) for key in gone
         ]
         self.found += map(of_unknown_app, unknown_apps(unknown, apps))
-        record = fitted
+        record = resolved
         nodes = history.graph.nodes if history is not None else self._nodes()
         for edit in edits_of(edited(nodes, record.applied), record):
             self.found.append(of_edit(edit))
@@ -297,14 +297,14 @@ class _Checking:
         for error in inconsistencies(history.graph, record.applied):
             self._add("inconsistent", error, node_labelled(history.graph.order(), error))
 
-    def _fitted(self, record: Record) -> tuple[History | None, Record]:
+    def _resolve_squashes(self, record: Record) -> tuple[History | None, Record]:
         """The history as it is in force for a record."""
-        from whimbrel.run.record import fitted
+        from whimbrel.run.record import resolve_squashes
 
         if self.history is None:
             return None, record
         try:
-            return fitted(self.history, record)
+            return resolve_squashes(self.history, record)
         except HistoryError as error:
             self._add("squash", error, node_labelled(self.loaded.nodes, error))
             return None, record

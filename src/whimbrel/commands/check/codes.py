@@ -14,7 +14,7 @@ CODES = {
     "state": "an operation that does not fit the state before it",
     "edited": "an applied migration whose file does something else now",
     "inconsistent": "an applied migration that depends on what is not applied",
-    "ghost": "an applied migration without a file",
+    "no-file": "an applied migration without a file",
     "half-done": "a migration that was not finished",
     "model": "models that do not import, or that no database could hold",
     "unmigrated": "models with changes that no migration has",
@@ -30,7 +30,7 @@ OF_HISTORY = frozenset(
 )
 
 #: Those that only a database can tell.
-OF_DATABASE = ("edited", "inconsistent", "ghost", "half-done")
+OF_DATABASE = ("edited", "inconsistent", "no-file", "half-done")
 
 
 @dataclass(frozen=True)

@@ -162,24 +162,24 @@ def of_edit(edit: Edit) -> Finding:
     return Finding("edited", message, mending([edit]), node.app, node.label, edit.file)
 
 
-def of_ghost(key: Key, applied: Applied, kept: bool, renamed: Node | None = None) -> Finding:
+def of_unknown(key: Key, applied: Applied, kept: bool, renamed: Node | None = None) -> Finding:
     """An applied migration without a file.
 
     kept: whether the record has its source. renamed: the file that does the same.
     """
     if renamed is not None:
-        finding = Finding("ghost", said(key), advice({key: renamed}), key[0], renamed.label)
+        finding = Finding("no-file", said(key), advice({key: renamed}), key[0], renamed.label)
         return replace(finding, file=renamed.place)
     hint = "Bring its file back, or go to the branch that has it and undo it there."
     if kept:
         hint += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
     message = f"it was applied at {applied.at:%Y-%m-%d %H:%M:%S} UTC, and has no file here"
-    return Finding("ghost", message, hint, key[0], label_of(key))
+    return Finding("no-file", message, hint, key[0], label_of(key))
 
 
 def of_unknown_app(unknown: UnknownApp) -> Finding:
     """The applied migrations of an app that the configuration does not have: one finding."""
-    return Finding("ghost", unknown.message, unknown.hint, unknown.app)
+    return Finding("no-file", unknown.message, unknown.hint, unknown.app)
 
 
 def of_half_done(entry: Entry, node: Node | None) -> Finding:

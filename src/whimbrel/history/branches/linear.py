@@ -161,7 +161,7 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
     graph = history.graph
     changed = {node.key: line.node(node) for node in (*line.moved, *line.pointing)}
     nodes = [changed.get(key, node) for key, node in graph.nodes.items()]
-    after = Graph(nodes, graph.apps, graph.standing)
+    after = Graph(nodes, graph.apps, graph.replacements)
     old = {made.key: graph.node(key) for key, made in changed.items()}
     common = set.intersection(*(graph.ancestors([leaf.key]) for leaf in fork.leaves))
     elsewhere = _of_other_forks(after, fork.app) - after.ancestors(line.names.values())

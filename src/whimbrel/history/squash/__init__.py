@@ -215,5 +215,5 @@ def _graph(history: History, made: Mapping[Key, Squash]) -> Graph:
         )
         for (app, name), each in made.items()
     ]
-    settled = Squashes([*history.files.values(), *new]).settled()
-    return Graph(settled.nodes, history.graph.apps, settled.standing)
+    resolution = Squashes([*history.files.values(), *new]).resolve()
+    return Graph(resolution.nodes, history.graph.apps, resolution.replacements)

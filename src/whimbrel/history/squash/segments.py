@@ -123,5 +123,5 @@ def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set
 
 def _in_force(graph: Graph, key: Key) -> Key:
     """What stands for a migration; offline that is one, since all squashes are in force."""
-    standing = graph.standing.get(key)
-    return standing.last[0] if standing else graph.resolve(key)
+    edge = graph.replacements.get(key)
+    return edge.last[0] if edge else graph.resolve(key)
