@@ -1,0 +1,191 @@
+"""Commands in forks of one process that has imported Whimbrel and SQLAlchemy.
+
+Each command is a process of its own, with its own directory, environment, streams and exit code. Only
+the imports are saved: nine tenths of the time that a short command takes. WHIMBREL_TEST_FORKS=0 starts
+a fresh interpreter for each command instead.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+#: What a command imports when it first needs it; a driver that is not installed is left out.
+LIBRARIES = (
+    "rich.console",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "sqlalchemy.orm",
+    "psycopg",
+)
+
+#: The longest request: arguments, directory and environment, as JSON.
+LONGEST = 1 << 20
+
+#: The answer of a fork server: an exit code, below zero for a signal.
+ANSWER = 8
+
+
+class ForkServer:
+    """The process, and this side of the socket on which it takes requests. It ends with this process."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Python reads these when it starts, for the whole life of a process.
+        self._fixed = _fixed(os.environ)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the process. Commands that it runs are waited for."""
+        self._requests.close()
+        self._process.wait()
+
+    def can_run(self, environment: Mapping[str, str]) -> bool:
+        """True if Python itself would start alike in this environment."""
+        return _fixed(environment) == self._fixed
+
+    def run(
+        self, args: Sequence[str], cwd: Path, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m whimbrel`` with these arguments; as `subprocess.run` with nothing on stdin."""
+        request = json.dumps([list(args), str(cwd), dict(environment)]).encode()
+        ours, theirs = socket.socketpair()
+        with ours, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            with theirs:
+                streams = [theirs.fileno(), out.fileno(), err.fileno()]
+                socket.send_fds(self._requests, [request], streams)
+            answer = ours.recv(ANSWER)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(list(args), int(answer), out.read(), err.read())
+
+
+@functools.cache
+def fork_server() -> ForkServer | None:
+    """Return the server of this process, started when first asked for; None where none is wanted."""
+    wanted = os.environ.get("WHIMBREL_TEST_FORKS", "1") != "0"
+    return ForkServer() if wanted and sys.platform.startswith("linux") else None
+
+
+def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that Python reads at its start."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(("PYTHON", "LC_")) or name in ("LANG", "LANGUAGE")
+    }
+
+
+# -- the other process
+
+
+def serve(requests: socket.socket) -> None:
+    """Answer requests until nobody can send any more."""
+    _import_all()
+    gc.collect()
+    gc.freeze()
+    while True:
+        message, streams, *_ = socket.recv_fds(requests, LONGEST, 3)
+        if not message:
+            break
+        if os.fork() == 0:
+            requests.close()
+            _run_and_answer(message, streams)
+        for stream in streams:
+            os.close(stream)
+        _reap(os.WNOHANG)
+    _reap(0)
+
+
+def _import_all() -> None:
+    import whimbrel
+
+    modules = [each.name for each in pkgutil.walk_packages(whimbrel.__path__, "whimbrel.")]
+    for name in (*modules, *LIBRARIES):
+        if not name.endswith("__main__"):
+            with suppress(ModuleNotFoundError):
+                importlib.import_module(name)
+
+
+def _reap(options: int) -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
+
+
+def _run_and_answer(message: bytes, streams: list[int]) -> None:
+    """Run a command in a fork of this fork, which waits for its end. Returns in that fork alone."""
+    answer, out, err = streams
+    command = os.fork()
+    if command == 0:
+        os.close(answer)
+        _become(message, out, err)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, status = os.waitpid(command, 0)
+    os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _become(message: bytes, out: int, err: int) -> NoReturn:
+    """Be the command, to the end of this process."""
+    args, cwd, environment = json.loads(message)
+    for stream, standard in ((out, 1), (err, 2)):
+        os.dup2(stream, standard)
+        os.close(stream)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv, sys.path[0] = ["whimbrel", *args], cwd
+    raise _Command
+
+
+class _Command(BaseException):
+    """Leaves the server's frames in the fork that is to be a command."""
+
+
+def main(requests: socket.socket) -> None:
+    try:
+        return serve(requests)
+    except _Command:
+        pass
+    try:
+        runpy.run_module("whimbrel", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            _end(end.code or 0)
+        raise
+
+
+def _end(code: int) -> NoReturn:
+    """End as Python does, but free no memory: it would all be copied first."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
