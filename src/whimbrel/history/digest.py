@@ -84,6 +84,9 @@ class _Form:
         _, args, kwargs = value.deconstruct()
         named = dict(zip((each.name for each in fields(value)), args, strict=False)) | kwargs
         form = {name: self.of(_normal(name, each)) for name, each in named.items()}
+        if type(value).__module__ == self.module:
+            code = (vars(type(value)).get(name) for name in ("apply", "execute", "undo"))
+            form["code"] = [self._body(Body(each)) for each in code]
         return {self._operation_name(value): form}
 
     def _operation_name(self, value: Operation) -> str:

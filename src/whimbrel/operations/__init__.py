@@ -1,7 +1,7 @@
 """The verbs of a migration. Each is an immutable value, and a pure function from state to state."""
 
 from whimbrel.operations.backfill import Backfill
-from whimbrel.operations.base import Operation, replay
+from whimbrel.operations.base import Operation, OperationContext, replay
 from whimbrel.operations.fields import (
     AddField,
     AlterField,
@@ -45,6 +45,7 @@ __all__ = [
     "KeepIdentities",
     "MoveModel",
     "Operation",
+    "OperationContext",
     "RemoveConstraint",
     "RemoveField",
     "RemoveIndex",

@@ -78,6 +78,7 @@ class Backfill(Operation):
     parallel: int = 1
     elidable: bool = False
     barrier: ClassVar[bool] = True
+    batched: ClassVar[bool] = True
     noop: ClassVar[Callable[[Any], None]] = staticmethod(noop)
 
     def __post_init__(self) -> None:
@@ -125,7 +126,6 @@ class Backfill(Operation):
             )
 
     def refuse_misfits(self, app: str, state: State) -> None:
-        """Raises `StateError` for a constant that its field cannot have."""
         model = model_in(state, app, self.model_name, self)
         for name, value in self._values():
             self._refuse_misfit(model, name, value)
@@ -154,6 +154,10 @@ class Backfill(Operation):
         if backwards and self.is_undone_by_itself:
             return None
         return self.where
+
+    @property
+    def is_opaque(self) -> bool:
+        return self.function is not None
 
     @property
     def is_undone_by_itself(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,26 +26,86 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Operation(ABC):
-    """A pure function from a state to a state; it holds no SQL."""
+class OperationContext:
+    """What an operation is executed with.
 
-    #: Whether no leap may cross it: it does what no difference of states can tell.
+    app: the label of its migration's app. apps: the models as the database has them then.
+    schema_editor: the database. Both are what a function of RunPython is given.
+    """
+
+    app: str
+    apps: Any
+    schema_editor: Any
+
+    def get_model(self, name: str) -> Any:
+        """Return a model of the migration's own app."""
+        return self.apps.get_model(self.app, name)
+
+
+@dataclass(frozen=True)
+class Operation(ABC):
+    """A pure function from a state to a state; what it does beyond that is in `execute`.
+
+    A user's own operation is a subclass, and a frozen dataclass, that defines `describe`, and
+    `apply` or `execute` or both. What it does not say is taken to be the safest there is.
+    """
+
+    #: True: no leap crosses it and no squash takes it apart. With `execute` it always is.
     barrier: ClassVar[bool] = False
-    #: Whether `deconstruct` gives the arguments after the first by name.
+    #: True: it is executed in transactions of its own, and goes on where it was.
+    batched: ClassVar[bool] = False
+    #: How many arguments `deconstruct` gives without their names.
     positional: ClassVar[int] = 1
 
-    @abstractmethod
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.barrier = cls.barrier or cls.execute is not Operation.execute
+
     def apply(self, app: str, state: State) -> State:
-        """The state after it, for a migration of ``app``. Raises `StateError` where it does not fit."""
+        """Return the state after it, for a migration of ``app``: as it is, where nothing is said.
+
+        Raises `StateError` where it does not fit.
+        """
+        return state
 
     @abstractmethod
     def describe(self) -> str:
-        """One line for people: "Add field slug to post"."""
+        """Return a line for people: "Add field slug to post"."""
 
     @property
-    @abstractmethod
     def fragment(self) -> str:
         """What a file's name says of it: "post_slug"."""
+        return "_".join(re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", type(self).__name__)).lower()
+
+    # -- in the database, where no difference of states tells what is to be done
+
+    def execute(self, context: OperationContext) -> Any:  # noqa: B027
+        """Do in the database what it is for, all of it: also what `apply` says of the models."""
+
+    def undo(self, context: OperationContext) -> Any:  # noqa: B027
+        """Undo what `execute` has done."""
+
+    @property
+    def is_executed(self) -> bool:
+        """True if code of its own works in the database, and not the difference of two states."""
+        return self.batched or type(self).execute is not Operation.execute
+
+    @property
+    def is_opaque(self) -> bool:
+        """True if nothing tells what it does."""
+        return self.is_executed
+
+    def get_function(self, *, backwards: bool) -> Callable[..., Any] | None:
+        """Return the code of a direction, by which errors name it; None for nothing to be done."""
+        return self.undo if backwards else self.execute
+
+    def describe_reverse(self) -> str:
+        """Return a line for people, for the way back."""
+        return f"undo: {self.describe()}"
+
+    def left_when_elided(self) -> Sequence[Operation]:
+        """Return what a squash keeps of an operation that it may leave out (``elidable``)."""
+        return ()
 
     def models(self, app: str) -> frozenset[str]:
         """The labels, in small letters, of the models that it names."""
@@ -83,13 +144,21 @@ class Operation(ABC):
         before = self._fit(app, states)
         yield Transition(self, before, self.apply_to_both(app, before))
 
+    def refuse_misfits(self, app: str, state: State) -> None:  # noqa: B027
+        """Raise `StateError` for a value that no row could have, as a default of another type."""
+
     def unfinished(self) -> str | None:
         """What people have still to say before it can be applied; None where it is whole."""
         return None
 
     def missing_reverse(self) -> str | None:
         """What is to be added so that it can be undone; None where it can be."""
-        return None
+        if not self.is_executed or type(self).undo is not Operation.undo:
+            return None
+        return (
+            f"Give the class {type(self).__name__} a method undo(self, context), which undoes "
+            "what execute does; one that does nothing, where nothing is to be undone."
+        )
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """How to write it: class name in `whimbrel.migrations`, arguments, keyword arguments."""

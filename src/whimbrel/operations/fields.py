@@ -21,6 +21,7 @@ from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State, bound
+from whimbrel.state.suiting import refuse_unfit_default
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class AddField(_FieldOperation):
         if labels is None:
             return state.with_models(changed)
         return with_shared(state, changed, self.name, labels)
+
+    def refuse_misfits(self, app: str, state: State) -> None:
+        refuse_unfit_default(self.name, self.field, self.describe())
 
     def describe(self) -> str:
         return f"Add field {self.name} to {self.model_name}"
@@ -137,6 +141,9 @@ class AlterField(_FieldOperation):
                 place=self.describe(),
                 hint=_instead(model, old, new),
             )
+
+    def refuse_misfits(self, app: str, state: State) -> None:
+        refuse_unfit_default(self.name, self.field, self.describe())
 
     def describe(self) -> str:
         return f"Alter field {self.name} of {self.model_name}"

@@ -14,6 +14,7 @@ from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 from whimbrel.state.state import State
+from whimbrel.state.suiting import refuse_unfit_default
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class CreateModel(Operation):
         bases = [full_label(base, app, self.name) for base in self.bases]
         made = state.with_new_model(app, self.name, self.fields, self.options, bases)
         return _with_enums_shared(state, made, f"{app}.{self.name}")
+
+    def refuse_misfits(self, app: str, state: State) -> None:
+        for name, field in self.fields:
+            refuse_unfit_default(name, field, self.describe())
 
     def describe(self) -> str:
         return f"Create model {self.name}"

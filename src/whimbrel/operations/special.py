@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from whimbrel.errors import UsageError
-from whimbrel.operations.base import Operation, Transition, assumed
+from whimbrel.operations.base import Operation, OperationContext, Transition, assumed
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -44,7 +44,6 @@ class RunPython(Operation):
     reverse_code: Callable[[Any, Any], Any] | None = None
     atomic: bool | None = None
     elidable: bool = False
-    barrier: ClassVar[bool] = True
     noop: ClassVar[Callable[[Any, Any], None]] = staticmethod(noop)
 
     def __post_init__(self) -> None:
@@ -56,15 +55,18 @@ class RunPython(Operation):
                     hint="Write def forwards(apps, schema_editor): ... and RunPython(forwards).",
                 )
 
-    def apply(self, app: str, state: State) -> State:
-        return state
-
     def models(self, app: str) -> frozenset[str]:
         return frozenset()
 
-    def function(self, *, backwards: bool) -> Callable[[Any, Any], Any] | None:
-        """What is called in a direction."""
-        return self.reverse_code if backwards else self.code
+    def execute(self, context: OperationContext) -> Any:
+        return self.code(context.apps, context.schema_editor)
+
+    def undo(self, context: OperationContext) -> Any:
+        return (self.reverse_code or noop)(context.apps, context.schema_editor)
+
+    def get_function(self, *, backwards: bool) -> Callable[..., Any] | None:
+        found = self.reverse_code if backwards else self.code
+        return None if found is noop else found
 
     def missing_reverse(self) -> str | None:
         if self.reverse_code is not None:
@@ -81,6 +83,9 @@ class RunPython(Operation):
 
     def describe(self) -> str:
         return f"Run Python function {name_of(self.code)}"
+
+    def describe_reverse(self) -> str:
+        return f"undo: Run Python function {name_of(self.reverse_code or self.code)}"
 
     @property
     def fragment(self) -> str:
@@ -124,6 +129,13 @@ class RunSQL(Operation):
 
     def models(self, app: str) -> frozenset[str]:
         return _models_of(app, self.state_operations or ())
+
+    @property
+    def is_opaque(self) -> bool:
+        return self.state_operations is None
+
+    def left_when_elided(self) -> Sequence[Operation]:
+        return self.state_operations or ()
 
     def given(self, *, backwards: bool) -> SQLOf | None:
         """The SQL of a direction, as it was given."""
@@ -189,7 +201,9 @@ class SeparateDatabaseAndState(Operation):
             for transition in operation.transitions(app, inner):
                 yield transition
                 inner = transition.after
-        if self.database_operations and all(map(_is_opaque, self.database_operations)):
+        if self.database_operations and all(
+            each.is_opaque and not each.batched for each in self.database_operations
+        ):
             after = assumed(app, self.state_operations, states)
         else:
             after = StatePair(self.apply(app, states.models), inner.database).join()
@@ -197,6 +211,10 @@ class SeparateDatabaseAndState(Operation):
 
     def models(self, app: str) -> frozenset[str]:
         return _models_of(app, (*self.database_operations, *self.state_operations))
+
+    @property
+    def is_opaque(self) -> bool:
+        return all(each.is_opaque for each in (*self.database_operations, *self.state_operations))
 
     def missing_reverse(self) -> str | None:
         missing = (operation.missing_reverse() for operation in self.database_operations)
@@ -210,13 +228,6 @@ class SeparateDatabaseAndState(Operation):
     def fragment(self) -> str:
         inner = [*self.state_operations, *self.database_operations]
         return inner[0].fragment if inner else "separate"
-
-
-def _is_opaque(operation: Operation) -> bool:
-    """Whether nothing tells what an operation does to the schema."""
-    if isinstance(operation, RunSQL):
-        return operation.state_operations is None
-    return isinstance(operation, RunPython)
 
 
 def _models_of(app: str, operations: Sequence[Operation]) -> frozenset[str]:

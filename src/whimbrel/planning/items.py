@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from whimbrel.engines.step import Step, UserStep
 from whimbrel.operations.base import Operation
-from whimbrel.operations.special import RunPython
 from whimbrel.state.state import State
 
 
@@ -43,9 +42,7 @@ class Data:
     def title(self) -> str:
         """What it does, for people."""
         operation = self.operation
-        if self.backwards and isinstance(operation, RunPython) and operation.reverse_code:
-            operation = RunPython(operation.reverse_code)
-        return f"undo: {operation.describe()}" if self.backwards else operation.describe()
+        return operation.describe_reverse() if self.backwards else operation.describe()
 
 
 Part: TypeAlias = Step | Data
@@ -53,10 +50,10 @@ Part: TypeAlias = Step | Data
 
 def transaction_of(operation: Operation, *, atomic: bool) -> Transaction:
     """Where an operation stands that is no step. ``atomic``: whether its migration is."""
-    if not isinstance(operation, RunPython):
+    if operation.batched:
         return Transaction.MANY
-    wanted = atomic if operation.atomic is None else operation.atomic
-    if not wanted:
+    wanted: bool | None = getattr(operation, "atomic", None)
+    if not (atomic if wanted is None else wanted):
         return Transaction.NONE
     return Transaction.SHARED if atomic else Transaction.OWN
 

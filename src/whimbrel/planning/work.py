@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from whimbrel.engines import Engine, Step
-from whimbrel.errors import StateError, WhimbrelError
+from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
-from whimbrel.operations.backfill import Backfill
 from whimbrel.operations.base import Operation, Transition
-from whimbrel.operations.fields import AddField, AlterField
-from whimbrel.operations.models import CreateModel
+from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.planning.diffs import gathered
 from whimbrel.planning.items import (
@@ -34,7 +32,6 @@ from whimbrel.schema.types import enum_types
 from whimbrel.state.rows import Cuts
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
-from whimbrel.state.suiting import unfit_default
 
 
 @dataclass(frozen=True)
@@ -184,31 +181,9 @@ def _way(history: History, key: Key, states: StatePair) -> list[Transition]:
         with _named(migration, operation, history):
             made = list(operation.transitions(migration.app, way[-1].after if way else states))
             for transition in made:
-                _refuse_unfit(migration.app, transition)
+                transition.operation.refuse_misfits(migration.app, transition.before.models)
             way += made
     return way
-
-
-def _refuse_unfit(app: str, transition: Transition) -> None:
-    """Raises `StateError` for a value that no row could have: a new field's default, a constant."""
-    match transition.operation:
-        case AddField(name=name, field=field) | AlterField(name=name, field=field):
-            fields = [(name, field)]
-        case CreateModel(fields=several):
-            fields = list(several)
-        case Backfill() as operation:
-            operation.refuse_misfits(app, transition.before.models)
-            return
-        case _:
-            return
-    for name, field in fields:
-        option, why = unfit_default(field) or ("", "")
-        if why:
-            raise StateError(
-                f"the {option} of {name}: {why}",
-                place=transition.operation.describe(),
-                hint=f"Give {name} another {option}.",
-            )
 
 
 @contextmanager
@@ -335,7 +310,7 @@ def _span(transition: Transition, backwards: bool) -> Span:
 def _of_barrier(
     engine: Engine, migration: Migration, transition: Transition, backwards: bool
 ) -> tuple[Part, ...]:
-    operation, before, _ = transition
+    operation, before, after = transition
     if isinstance(operation, SeparateDatabaseAndState):
         return ()  # what it is made of has gone before
     if isinstance(operation, RunSQL):
@@ -343,8 +318,12 @@ def _of_barrier(
             return tuple(
                 user_steps(operation, engine.dialect, backwards=backwards, atomic=migration.atomic)
             )
+    if not operation.is_executed:
+        with _placed([migration.label]):
+            return _steps(engine, [_span(transition, backwards)], backwards)
     transaction = transaction_of(operation, atomic=migration.atomic)
-    return (Data(operation, migration.app, migration.label, before.models, backwards, transaction),)
+    there = after.models if backwards else before.models
+    return (Data(operation, migration.app, migration.label, there, backwards, transaction),)
 
 
 def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> tuple[Step, ...]:

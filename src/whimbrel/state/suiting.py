@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from whimbrel.errors import StateError
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.families import family_of, integer_bytes
 from whimbrel.schema.types import ColumnType, EnumType
@@ -28,6 +29,15 @@ def misfit(field: Field, value: Any) -> str | None:
     if field.relation is not None or isinstance(value, SQL | Expression):
         return None
     return unwritable(value) or _misfit_of_type(field.column_type(), field.stored(value))
+
+
+def refuse_unfit_default(name: str, field: Field, place: str) -> None:
+    """Raise `StateError` for a constant default that a field, which is given a name, cannot have."""
+    option, why = unfit_default(field) or ("", "")
+    if why:
+        raise StateError(
+            f"the {option} of {name}: {why}", place=place, hint=f"Give {name} another {option}."
+        )
 
 
 def unfit_default(field: Field) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from whimbrel.history.branches.collisions import Act, collisions_between
 from whimbrel.history.branches.commutation import Unfit, replayed, what_order_decides
-from whimbrel.history.branches.effects import is_opaque, touched_by
+from whimbrel.history.branches.effects import touched_by
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
@@ -132,7 +132,7 @@ def _notes(history: History, branches: Iterable[Branch]) -> Iterator[str]:
     nodes = {node.key: node for branch in branches for node in branch.nodes}
     for key in sorted(nodes):
         for operation in history.migration(key).operations:
-            if is_opaque(operation):
+            if operation.is_opaque:
                 yield f"{nodes[key].label}: {operation.describe()}"
 
 

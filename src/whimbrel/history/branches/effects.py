@@ -28,7 +28,6 @@ from whimbrel.operations import (
     RenameField,
     RenameIndex,
     RenameModel,
-    RunPython,
     RunSQL,
     SeparateDatabaseAndState,
 )
@@ -37,7 +36,7 @@ from whimbrel.schema.table import PrimaryKey, Schema, Table, Unique
 from whimbrel.state.difference import schemas_of
 from whimbrel.state.fields.relations import full_label
 from whimbrel.state.model import Model
-from whimbrel.state.options import ForeignKeyConstraint, Index
+from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Index
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -60,19 +59,6 @@ def touched_by(app: str, operation: Operation, before: StatePair, after: StatePa
         except WhimbrelError:
             continue  # whoever replays it says what does not fit
     return [*found, *_names_taken(before, after)]
-
-
-def is_opaque(operation: Operation) -> bool:
-    """Whether it does what nothing tells: code, or SQL, of which no models are named."""
-    match operation:
-        case RunSQL():
-            return not operation.state_operations
-        case SeparateDatabaseAndState():
-            inner = (*operation.database_operations, *operation.state_operations)
-            return all(map(is_opaque, inner))
-        case Backfill():
-            return operation.function is not None
-    return isinstance(operation, RunPython)
 
 
 def _inner(app: str, operation: Operation, states: StatePair) -> Iterator[tuple[Operation, State]]:
@@ -117,8 +103,40 @@ def _touched(app: str, operation: Operation, state: State) -> Iterator[Touch]:
         case MoveModel(name=name, from_app=old):
             yield _model(state.model(f"{old}.{name}"), "rename")
             yield _label(app, name)
+        case _ if not type(operation).__module__.startswith("whimbrel."):
+            yield from _difference(state, operation.apply(app, state))
         case _:
             yield from _inside(app, operation, state)
+
+
+def _difference(before: State, after: State) -> Iterator[Touch]:
+    """What differs between two states: what an operation of the user's own has touched."""
+    was, now = ({model.key: model for model in state} for state in (before, after))
+    for key, model in (was | now).items():
+        old, new = was.get(key), now.get(key)
+        if old is None or new is None:
+            yield _model(model, "create" if old is None else "delete")
+        elif old is not new:
+            yield _model(model, "use" if old.label == new.label else "rename")
+            yield from _differing_parts(old, new)
+        if new is not None and (old is None or old.label != new.label):
+            yield _label(new.app, new.name)
+            yield from _pointing(after, new.relations - {new.label.lower()})
+
+
+def _differing_parts(old: Model, new: Model) -> Iterator[Touch]:
+    was, now = ({each.key: each for each in model.fields} for model in (old, new))
+    for key, each in (was | now).items():
+        if was.get(key) != now.get(key):
+            how = "add" if key not in was else "alter" if key in now else "remove"
+            how = "rename" if how == "alter" and was[key].name != each.name else how
+            yield Touch("field", (key,), how, f"the field {new.label}.{each.name}")
+    for name in PLAIN_OPTIONS:
+        if getattr(old.options, name) != getattr(new.options, name):
+            yield Touch("option", (new.key, name), "set", f"the option {name} of {new.label}")
+    parts = old.options.parts, new.options.parts
+    for part in (each for each in sum(parts, ()) if not all(each in one for one in parts)):
+        yield Touch("part", (part.key,), "change", f"{part.name} of {new.label}")
 
 
 def _inside(app: str, operation: Operation, state: State) -> Iterator[Touch]:

@@ -17,7 +17,6 @@ from whimbrel.history.squash.answers import Identities
 from whimbrel.history.squash.equivalence import first_difference, given_to_rows, keeps_rows
 from whimbrel.operations.base import Operation, replay
 from whimbrel.operations.identities import identities_needed
-from whimbrel.operations.special import RunSQL
 from whimbrel.state.state_pair import StatePair
 
 
@@ -92,9 +91,7 @@ def _spans(originals: Iterable[Original]) -> Iterator[list[Operation] | Original
 
 def _plain(operation: Operation) -> Sequence[Operation]:
     """An operation; of one that may be left out, what it says of the models."""
-    if not operation.barrier:
-        return [operation]
-    return list(operation.state_operations or ()) if isinstance(operation, RunSQL) else []
+    return operation.left_when_elided() if operation.barrier else [operation]
 
 
 def _shortened(app: str, span: list[Operation], before: StatePair) -> list[Operation] | str:

@@ -1,9 +1,8 @@
-"""Carrying out what no step can say: a row of functions, by the kind of operation.
+"""Carrying out what no step can say: an operation's own code (`Operation.execute`), or a backfill.
 
-To add a kind of operation: a barrier that `planning.work` makes a `Data` part of, its relation to
-transactions in `planning.items.transaction_of`, and its function here. One whose transaction is
-MANY opens its own with ``site.engine.transaction``, and must go on where it was when it is called
-again: the journal says only that it has begun.
+An operation that is ``batched`` needs a function of its own here. It opens its transactions with
+``site.engine.transaction``, and must go on where it was when it is called again: the journal says
+only that it has begun.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines import Engine
 from whimbrel.operations.backfill import Backfill
-from whimbrel.operations.special import RunPython
 from whimbrel.planning.items import Data
 from whimbrel.run.events import Listener, nobody
 from whimbrel.run.lock import LIMIT
@@ -37,14 +35,11 @@ class Site:
 
 def carry_out(data: Data, site: Site) -> None:
     """Do what an operation does. Raises `DataError` and others."""
-    match data.operation:
-        case RunPython():
-            from whimbrel.run.data.python import run_python
+    if isinstance(data.operation, Backfill):
+        from whimbrel.run.data.backfill import backfill
 
-            run_python(data, data.operation, site)
-        case Backfill():
-            from whimbrel.run.data.backfill import backfill
+        backfill(data, data.operation, site)
+    else:
+        from whimbrel.run.data.python import run_code
 
-            backfill(data, data.operation, site)
-        case _:
-            raise TypeError(f"nothing carries out {data.operation!r}")
+        run_code(data, site)

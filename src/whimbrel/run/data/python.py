@@ -1,4 +1,4 @@
-"""RunPython: a function called with the models of its time, and what is said where it fails."""
+"""Code of an operation's own: a function called with the models of its time, and what is said where it fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import whimbrel
 from whimbrel.errors import DataError, WhimbrelError, place
-from whimbrel.operations.special import RunPython, name_of
+from whimbrel.operations.base import OperationContext
+from whimbrel.operations.special import name_of
 from whimbrel.planning.items import Data
 from whimbrel.run.data.context import Site
 from whimbrel.run.data.editor import SchemaEditor
@@ -26,15 +27,17 @@ from whimbrel.run.data.watching import around
 from whimbrel.state.state import State
 
 
-def run_python(data: Data, operation: RunPython, site: Site) -> None:
-    """Call the function of a direction.
+def run_code(data: Data, site: Site) -> None:
+    """Call an operation's own code of a direction.
 
     Raises `DataError` with the line of the user's that failed. What a database says of locks, or
     of a connection that is lost, goes through as it is: the transaction is tried again.
     """
-    function = operation.function(backwards=data.backwards)
-    if function is None or function is RunPython.noop:
+    operation = data.operation
+    function = operation.get_function(backwards=data.backwards)
+    if function is None:
         return
+    code = operation.undo if data.backwards else operation.execute
     apps = AppsWhenAsked(data.state, site)
     editor = SchemaEditor(site, data.transaction)
     try:
@@ -45,7 +48,7 @@ def run_python(data: Data, operation: RunPython, site: Site) -> None:
             calling(function, site),
             within(editor),
         ):
-            finish(function(apps, editor))
+            finish(code(OperationContext(data.app, apps, editor)))
             editor.close()
     finally:
         apps.dispose()
@@ -74,7 +77,7 @@ class AppsWhenAsked:
 
 @contextlib.contextmanager
 def calling(function: Callable[..., Any], site: Site) -> Iterator[None]:
-    """A scope in which a function of the user's is called; see `run_python` for what it raises."""
+    """A scope in which a function of the user's is called; see `run_code` for what it raises."""
     try:
         yield
     except KeyboardInterrupt:
