@@ -7,9 +7,11 @@ batch by batch; after a crash the journal and the steps' probes tell where to go
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby, islice
 
 from sqlalchemy.engine import Connection
 
@@ -193,23 +195,45 @@ class Executor:
         self._record(work.stage, work.backwards)
 
     def _run(self, work: Work, parts: Sequence[Part], offset: int = 0) -> None:
-        for number, part in enumerate(parts, start=offset + 1):
-            self.attempts.part = part
-            if not is_of_rows(part):
-                self._set_session_back()
-            elif self._session is None:
-                self._session = self.engine.keep_session(self.connection)
-            if isinstance(part, Data):
-                self._run_data(part, number, len(work.parts))
-            else:
-                self._run_step(part, number, len(work.parts))
+        of = len(work.parts)
+        for together, group in groupby(enumerate(parts, start=offset + 1), _is_sent_with_others):
+            if together:
+                self._run_together(
+                    [(number, part) for number, part in group if isinstance(part, Step)], of
+                )
+                continue
+            for number, part in group:
+                self.attempts.part = part
+                self._prepare_session(part)
+                if isinstance(part, Data):
+                    self._run_data(part, number, of)
+                else:
+                    self._run_step(part, number, of)
         self.attempts.part = None
+
+    def _prepare_session(self, part: Part) -> None:
+        if not is_of_rows(part):
+            self._set_session_back()
+        elif self._session is None:
+            self._session = self.engine.keep_session(self.connection)
 
     def _set_session_back(self) -> None:
         """What is ours follows upon code that may have changed where names lead, and who we are."""
         if self._session is not None:
             self._session()
             self._session = None
+
+    def _run_together(self, numbered: Sequence[tuple[int, Step]], of: int) -> None:
+        """Run steps in one round trip, where the driver can. One that fails is known nevertheless."""
+        self._set_session_back()
+        statements = [sql for _, step in numbered for sql in step.statements]
+        done = self.engine.execute_all(self.connection, statements)
+        for number, step in numbered:
+            started = time.monotonic()
+            self.attempts.part = step
+            self.tell(StepStarted(step.sql, number, of))
+            deque(islice(done, len(step.statements)), maxlen=0)
+            self.tell(StepDone(step.sql, number, of, time.monotonic() - started))
 
     def _run_step(self, step: Step, number: int, of: int) -> None:
         started = time.monotonic()
@@ -302,6 +326,14 @@ class Executor:
         if isinstance(step, Data) or step.transactional or step.done is None:
             return False
         return execute(self.connection, step.done).first() is not None
+
+
+def _is_sent_with_others(numbered: tuple[int, Part]) -> bool:
+    """Return whether a step is short, and no answer to it is needed; a long one is to be seen at work."""
+    _, part = numbered
+    if isinstance(part, Data | UserStep) or part.settling is not None:
+        return False
+    return part.transactional and not (part.scans or part.rewrites)
 
 
 def _entry(work: Work, number: int, parts: Sequence[Part]) -> journal.Entry:

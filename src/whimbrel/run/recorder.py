@@ -98,10 +98,13 @@ def _text(value: Any) -> str:
 
 def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
     """How many of these migrations are applied."""
-    if len(keys) != 1:
+    if len(keys) > _FEW:
         return len(applied(connection).keys() & set(keys))
-    query = sa.select(sa.func.count()).select_from(_RECORD).where(_is(*next(iter(keys))))
-    return int(connection.execute(query).scalar_one())
+    apps, names = {app for app, _ in keys}, {name for _, name in keys}
+    query = sa.select(_RECORD.c.app, _RECORD.c.name).where(
+        _RECORD.c.app.in_(apps), _RECORD.c.name.in_(names)
+    )
+    return len({(app, name) for app, name in connection.execute(query)} & set(keys))
 
 
 def refuse_overtaken(

@@ -37,6 +37,8 @@ def _in_pipeline(connection: Connection, statements: Sequence[str]) -> Iterator[
     cursors = [driver.cursor() for _ in statements]
     error = _send(driver, zip(cursors, statements, strict=True))
     done = sum(cursor.pgresult is not None for cursor in cursors)
+    if error is not None:
+        done = min(done, len(statements) - 1)  # none failed by itself: what ended them was the last
     yield from [None] * done
     if isinstance(error, UnicodeError):
         running.execute(connection, statements[done])  # which says what is wrong with its text
