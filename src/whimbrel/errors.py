@@ -35,6 +35,7 @@ mends it; ``code`` names the kind of mishap for machines and for the documentati
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -285,3 +286,11 @@ class DataError(DatabaseError):
     """A function of a data migration failed. ``place`` has the line of its code."""
 
     code = "data"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint at the known name that is nearest to one, before what else there is to say."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*known], n=1)
+    return f"Did you mean {near[0]!r}? {otherwise}" if near else otherwise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.engine import Connection
 
-from whimbrel.errors import MissingModel, NotALabel
+from whimbrel.errors import MissingModel, NotALabel, did_you_mean
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
 
 
 class Apps:
-    """What a data migration is given as ``apps``.
+    """The models of one point of history: a data migration's ``apps``.
 
     ``get_model("blog", "BlogPost")`` gives the model as it was at this point of history: a
     mapped class of SQLAlchemy's with ``.objects``. Only models that are asked for are built,
@@ -85,7 +85,7 @@ class Apps:
         return AppConfig(self, app_label)
 
     def is_installed(self, app_label: str) -> bool:
-        """Whether an app has models at this point of history."""
+        """True if an app has models at this point of history."""
         return any(model.app == app_label for model in self.state)
 
     def dispose(self) -> None:
@@ -116,7 +116,7 @@ class Apps:
         return found
 
     def built_infos(self) -> dict[str, Any]:
-        """What was built so far, by label in small letters."""
+        """The builders' knowledge of the classes that are there, by lowercase label."""
         return {label: model._meta.info for label, model in self._built.items()}
 
     def add_link_model(self, model: Model) -> None:
@@ -124,7 +124,7 @@ class Apps:
         self._link_models.setdefault(model.label.lower(), model)
 
     def _join_to_others(self, new: Any) -> None:
-        """Foreign keys between the tables that there are by now: ``select(A).join(B)`` wants them."""
+        """Make foreign keys between the tables that are there: ``select(A).join(B)`` wants them."""
         for model in self._built.values():
             model._meta.constrain(new)
             if model._meta is not new:
@@ -134,30 +134,22 @@ class Apps:
 
     def _missing_error(self, label: str) -> MissingModel:
         app, _, name = label.partition(".")
-        there = [model.name for model in self.state.of_app(app)]
-        apps = sorted({model.app for model in self.state})
+        there = {model.name.lower(): model.name for model in self.state.of_app(app)}
         if not there:
+            apps = sorted({model.app for model in self.state})
             listed = f"There are: {', '.join(apps)}." if apps else "There are no models at all."
-            near = difflib.get_close_matches(app, apps, n=1)
             return MissingModel(
                 f"there is no app {app!r} with models at this point of history",
-                hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+                hint=did_you_mean(app, apps, listed),
             )
-        return MissingModel(
-            f"there is no model {label} at this point of history",
-            hint=" ".join(
-                [*self._suggestions(label, name, there), f"{app} has: {', '.join(there)}."]
-            ),
-        )
-
-    def _suggestions(self, label: str, name: str, there: list[str]) -> Iterator[str]:
+        listed = f"{app} has: {', '.join(there.values())}."
         elsewhere = [model.label for model in self.state if model.name.lower() == name.lower()]
-        by_name = {each.lower(): each for each in there}
-        near = difflib.get_close_matches(name.lower(), by_name, n=1)
+        near = difflib.get_close_matches(name.lower(), there, n=1)
         if near:
-            yield f"Did you mean {by_name[near[0]]!r}?"
+            listed = f"Did you mean {there[near[0]]!r}? {listed}"
         elif elsewhere:
-            yield f"Did you mean {elsewhere[0]}?"
+            listed = f"Did you mean {elsewhere[0]}? {listed}"
+        return MissingModel(f"there is no model {label} at this point of history", hint=listed)
 
 
 @dataclass(frozen=True)

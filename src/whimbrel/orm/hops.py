@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.referrers import Reverse
@@ -26,7 +26,7 @@ class Through:
 
 @dataclass(frozen=True, eq=False)
 class Hop:
-    """From a model's rows to others: where ``source.local == target.remote``, or by ``between``.
+    """From a model's rows to others: where ``source.local == target.remote``, or ``through`` a table.
 
     many: one row may lead to several. null: a row may lead to none. field, field_name and
     owner: the relation that this is, whichever way it is gone. reverse: against its direction.
@@ -47,7 +47,7 @@ class Hop:
 
 
 def find_hop(meta: Meta, name: str) -> Hop | None:
-    """Where a relation leads, by its name here or on the other side; None for no relation."""
+    """Return the hop of a relation, by its name here or on the other side; None for no relation."""
     if name not in meta.hops:
         meta.hops[name] = _make_hop(meta, name)
     found: Hop | None = meta.hops[name]
@@ -55,7 +55,7 @@ def find_hop(meta: Meta, name: str) -> Hop | None:
 
 
 def hop_of(meta: Meta, name: str) -> Hop:
-    """Where a name leads that is known to be a relation's."""
+    """Return the hop of a name that is known to be a relation's."""
     hop = find_hop(meta, name)
     assert hop is not None
     return hop
@@ -71,10 +71,7 @@ def _make_hop(meta: Meta, name: str) -> Hop | None:
     reverse = meta.reverses.get(name) or _by_query_name(meta, name)
     if reverse is None:
         return find_hop(meta.parent, name) if meta.parent else None
-    owner = meta_of(meta.apps, reverse.label)
-    if isinstance(reverse.field, ForeignKey):
-        return _against_key(meta, owner, reverse)
-    return _against_many_to_many(meta, owner, reverse)
+    return _turn(hop_of(meta_of(meta.apps, reverse.label), reverse.field_name), reverse)
 
 
 def _by_query_name(meta: Meta, name: str) -> Reverse | None:
@@ -101,39 +98,20 @@ def _along_key(here: Meta, name: str, field: ForeignKey) -> Hop:
     )
 
 
-def _against_key(here: Meta, owner: Meta, reverse: Reverse) -> Hop:
-    forward = hop_of(owner, reverse.field_name)
-    return Hop(
+def _turn(hop: Hop, reverse: Reverse) -> Hop:
+    """The way back of a hop."""
+    through = hop.through
+    return replace(
+        hop,
         name=reverse.accessor,
-        source=here,
-        target=owner,
-        local=forward.remote,
-        remote=forward.local,
+        source=hop.target,
+        target=hop.source,
+        local=hop.remote,
+        remote=hop.local,
         many=reverse.many,
         null=True,
         reverse=True,
-        owner=owner,
-        field_name=reverse.field_name,
-        field=reverse.field,
-    )
-
-
-def _against_many_to_many(here: Meta, owner: Meta, reverse: Reverse) -> Hop:
-    assert isinstance(reverse.field, ManyToManyField)
-    through = _find_through(owner, reverse.field_name, reverse.field, here)
-    return Hop(
-        name=reverse.accessor,
-        source=here,
-        target=owner,
-        local=here.pk.attname,
-        remote=owner.pk.attname,
-        many=True,
-        null=True,
-        reverse=True,
-        owner=owner,
-        field_name=reverse.field_name,
-        field=reverse.field,
-        through=Through(through.meta, through.far, through.near),
+        through=Through(through.meta, through.far, through.near) if through else None,
     )
 
 

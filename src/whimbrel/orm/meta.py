@@ -1,16 +1,14 @@
-"""What is known of a historical model: its fields, and how it hangs together with others."""
+"""``_meta`` of a historical model: its names, its fields, and the relations that point at it."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.errors import MissingField, QueryAttributeError, QueryError
+from whimbrel.errors import MissingField, QueryAttributeError, QueryError, did_you_mean
 from whimbrel.orm.apps import Apps
 from whimbrel.orm.referrers import Reverse, find_reverses, python_names
 from whimbrel.sources.declaration import Info
@@ -49,14 +47,13 @@ class BoundField:
 
     @property
     def is_relation(self) -> bool:
-        """Whether it points at a model."""
+        """True if it points at a model."""
         return self.field.relation is not None
 
     @property
     def table_column(self) -> sa.Column[Any]:
         """SQLAlchemy's column of it."""
-        column: sa.Column[Any] = self.meta.table.c[self.column]
-        return column
+        return self.meta.table.c[self.column]
 
     def __getattr__(self, name: str) -> Any:
         if name in _INSTEAD_OF_FIELD:
@@ -69,7 +66,7 @@ class BoundField:
         return f"<{self.meta.label}.{self.name}: {type(self.field).__name__}>"
 
 
-#: What to write for what a field, and a model's ``_meta``, have in Django.
+#: Hints for names that a field, and a model's ``_meta``, have in Django.
 _INSTEAD_OF_FIELD = {
     "get_internal_type": "type(field.field).__name__ is the name of its kind.",
     "remote_field": "field.related_model is what it points at, field.is_relation whether it does.",
@@ -137,7 +134,7 @@ class Meta:
 
     @property
     def managed(self) -> bool:
-        """Whether migrations make its table."""
+        """True if migrations make its table."""
         return self.value.options.managed
 
     @property
@@ -204,21 +201,21 @@ class Meta:
 
     def get_field(self, field_name: str) -> BoundField:
         """The field of a name. Raises `MissingField`, naming those that there are."""
-        found = self.fields_by_name.get(field_name) or next(
-            (each for each in self.many_to_many if each.name == field_name), None
-        )
-        if found is None:
-            raise self.unknown_field(field_name)
-        return found
+        if field_name in self.fields_by_name:
+            return self.fields_by_name[field_name]
+        for each in self.many_to_many:
+            if each.name == field_name:
+                return each
+        raise self.unknown_field(field_name)
 
     @cached_property
     def fields_by_name(self) -> dict[str, BoundField]:
         """Fields with columns by their names, by those of their attributes, and "pk"."""
-        found = {each.attname: each for each in self.fields}
-        found.update({each.name: each for each in self.fields})
+        fields = {each.attname: each for each in self.fields}
+        fields |= {each.name: each for each in self.fields}
         if len(self.primary_key) == 1:
-            found.setdefault("pk", self.primary_key[0])
-        return found
+            fields.setdefault("pk", self.primary_key[0])
+        return fields
 
     @cached_property
     def primary_key(self) -> tuple[BoundField, ...]:
@@ -268,24 +265,22 @@ class Meta:
 
     @cached_property
     def reverses(self) -> dict[str, Reverse]:
-        """How others point at it, by the name of the accessor. Nothing is built for it."""
+        """The relations that point at it, by the name of the accessor. Nothing is built for it."""
         taken = {*self.info.fields, *(each.attname for each in self.own_fields)}
         return find_reverses(self.apps.state, self.value, taken)
 
     def lookup_names(self) -> list[str]:
-        """What a lookup may begin with."""
+        """The names that a lookup may begin with."""
         reverse = [each.query_name for meta in self.lineage for each in meta.reverses.values()]
         return list(dict.fromkeys([*(each.name for each in self.get_fields()), *reverse]))
 
-    def unknown_field(self, name: str, more: Iterator[str] | tuple[str, ...] = ()) -> MissingField:
+    def unknown_field(self, name: str) -> MissingField:
         """The error for a name that is neither a field nor a relation."""
-        there = [*self.lookup_names(), *more]
-        near = difflib.get_close_matches(name, there, n=1)
-        listed = f"It has: {', '.join(there)}."
+        there = self.lookup_names()
         return MissingField(
             f"{self.label} has no field {name!r} at this point of history",
             place=self.value.place,
-            hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+            hint=did_you_mean(name, there, f"It has: {', '.join(there)}."),
         )
 
     # -- SQLAlchemy's side

@@ -23,22 +23,22 @@ class Reverse:
 
     @property
     def many(self) -> bool:
-        """Whether it leads to several rows."""
+        """True if it leads to several rows."""
         return not (isinstance(self.field, ForeignKey) and self.field.unique)
 
 
 def python_names(model: Model) -> dict[str, str]:
-    """What fields are called in Python: a key that was born as its column is so without "_id".
+    """The names of fields in Python, by their own: a key named as its column loses its "_id".
 
     Models read from SQLAlchemy have a field "author_id" of the column "author_id": an instance
     keeps the value there, and "author" is the row that it leads to, as it is everywhere.
     """
-    found: dict[str, str] | None = model.__dict__.get("_python_names")
-    if found is None:
+    names: dict[str, str] | None = model.__dict__.get("_python_names")
+    if names is None:
         taken = {each.name for each in model.fields}
-        found = {each.name: _python_name(each, taken) for each in model.fields}
-        model.__dict__["_python_names"] = found
-    return found
+        names = {each.name: _python_name(each, taken) for each in model.fields}
+        model.__dict__["_python_names"] = names
+    return names
 
 
 def _python_name(each: ModelField, taken: set[str]) -> str:
@@ -52,7 +52,7 @@ def _python_name(each: ModelField, taken: set[str]) -> str:
 
 
 def find_referrers(state: State, model: Model) -> Iterator[tuple[str, str, RelationField]]:
-    """What points at a model: the label, the field's name in Python, the field."""
+    """Yield the relations that point at a model: the label, the field's name in Python, the field."""
     for other in state.pointing_at([model.label.lower()]):
         for each in other.fields:
             field = each.field
@@ -62,15 +62,15 @@ def find_referrers(state: State, model: Model) -> Iterator[tuple[str, str, Relat
 
 def find_reverses(state: State, model: Model, taken: Iterable[str]) -> dict[str, Reverse]:
     """The relations that point at a model, by accessor; none for those that asked for none."""
-    found: dict[str, Reverse] = {}
+    reverses: dict[str, Reverse] = {}
     names = set(taken)
     for label, name, field in find_referrers(state, model):
         plain = label.rpartition(".")[2].lower()
         accessor = _accessor_name(plain, name, field, names)
         if accessor is not None:
             names.add(accessor)
-            found[accessor] = Reverse(accessor, field.related_name or plain, label, name, field)
-    return found
+            reverses[accessor] = Reverse(accessor, field.related_name or plain, label, name, field)
+    return reverses
 
 
 def _accessor_name(other: str, name: str, field: RelationField, taken: set[str]) -> str | None:

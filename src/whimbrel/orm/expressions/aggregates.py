@@ -16,7 +16,7 @@ Element = sa.sql.ColumnElement[Any]
 class Aggregate(Expression):
     """One value of the rows of a group. Text names a field.
 
-    distinct: each value once. filter: a `Q` that the rows must meet. default: what no rows give.
+    distinct: each value once. filter: a `Q` that the rows must meet. default: the value of no rows.
     """
 
     function: ClassVar[str] = ""
@@ -39,7 +39,7 @@ class Aggregate(Expression):
 
     @property
     def default_alias(self) -> str:
-        """What it is called where it has no name: "price__sum"."""
+        """The name where none is given: "price__sum"."""
         name = getattr(self.expression, "name", "expression")
         return f"{name}__{type(self).__name__.lower()}"
 
@@ -47,48 +47,44 @@ class Aggregate(Expression):
         return (self.expression, self.filter) if self.filter is not None else (self.expression,)
 
     def resolve(self, scope: Resolver) -> Element:
-        of = self.resolve_operand(scope)
-        type = resolve_type(self.output_field) or resolve_type(self.output) or of.type
-        made: Any = self.build_call(of, type)
+        call: Any = self.resolve_in_window(scope)
         if self.filter is not None:
-            made = made.filter(scope.resolve_condition(self.filter))
+            call = call.filter(scope.resolve_condition(self.filter))
         if self.default is not None:
-            made = sa.func.coalesce(made, scope.resolve_value(self.default, made), type_=type)
-        return self.finish(made, type)
+            default = scope.resolve_value(self.default, call)
+            call = sa.func.coalesce(call, default, type_=call.type)
+        return self.finish(call)
 
     def resolve_in_window(self, scope: Resolver) -> Element:
         """The call alone, for a window."""
-        of = self.resolve_operand(scope)
-        return self.build_call(
-            of, resolve_type(self.output_field) or resolve_type(self.output) or of.type
-        )
+        operand = self.resolve_operand(scope)
+        type = resolve_type(self.output_field) or resolve_type(self.output)
+        return self.build_call(operand, type or operand.type)
 
     def resolve_operand(self, scope: Resolver) -> Element:
-        """What it is taken of."""
+        """The values that one is made of."""
         return scope.resolve_value(self.expression)
 
-    def build_call(self, of: Element, type: Any) -> Element:
-        """The call."""
-        found: Element = getattr(sa.func, self.function)(
-            sa.distinct(of) if self.distinct else of, type_=type
-        )
-        return found
+    def build_call(self, operand: Element, type: Any) -> Element:
+        """The call of the function."""
+        argument = sa.distinct(operand) if self.distinct else operand
+        call: Element = getattr(sa.func, self.function)(argument, type_=type)
+        return call
 
-    def finish(self, made: Element, type: Any) -> Element:
-        """What it is in the end."""
-        return made
+    def finish(self, call: Element) -> Element:
+        """The call with what is done to its value."""
+        return call
 
 
 class Count(Aggregate):
-    """How many values are not NULL; ``Count("*")``: how many rows."""
+    """The number of values that are not NULL; ``Count("*")``: the number of rows."""
 
     function = "count"
     output = sa.Integer
 
     def resolve_operand(self, scope: Resolver) -> Element:
-        if self.expression == F("*"):
-            return sa.literal_column("*")
-        return super().resolve_operand(scope)
+        is_star = self.expression == F("*")
+        return sa.literal_column("*") if is_star else super().resolve_operand(scope)
 
 
 class Sum(Aggregate):
@@ -96,10 +92,9 @@ class Sum(Aggregate):
 
     function = "sum"
 
-    def finish(self, made: Element, type: Any) -> Element:
+    def finish(self, call: Element) -> Element:
         # PostgreSQL gives numeric for the sum of bigint.
-        whole = isinstance(type, sa.Integer)
-        return sa.cast(made, sa.BigInteger()) if whole else made
+        return sa.cast(call, sa.BigInteger()) if isinstance(call.type, sa.Integer) else call
 
 
 class Min(Aggregate):
@@ -119,6 +114,6 @@ class Avg(Aggregate):
 
     function = "avg"
 
-    def build_call(self, of: Element, type: Any) -> Element:
-        exact = isinstance(type, sa.Numeric) and not isinstance(type, sa.Float)
-        return super().build_call(of, type if exact else sa.Float())
+    def build_call(self, operand: Element, type: Any) -> Element:
+        is_exact = isinstance(type, sa.Numeric) and not isinstance(type, sa.Float)
+        return super().build_call(operand, type if is_exact else sa.Float())

@@ -1,4 +1,4 @@
-"""Expressions of queries: what the database reckons, written in terms of fields."""
+"""Expressions of queries: values that the database computes, in terms of fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Element = sa.sql.ColumnElement[Any]
 
 
 class Resolver(Protocol):
-    """What makes SQLAlchemy's elements of expressions: the scope of the statement that they are in."""
+    """Makes SQLAlchemy's elements of expressions; `Scope` is one."""
 
     @property
     def outer(self) -> Resolver | None:
@@ -41,22 +41,22 @@ class Resolver(Protocol):
         """A condition."""
 
     def resolve_order(self, given: Any) -> Element:
-        """What rows are put in order by."""
+        """A key to order rows by: "name", "-name", "?", or an expression."""
 
 
 class Expression(Combinable):
     """An expression: `F`, `Value`, a function, an aggregate, a subquery.
 
-    ``output_field`` gives the type of what it gives: a field of `whimbrel.models`, or a type of
+    ``output_field`` gives the type of its value: a field of `whimbrel.models`, or a type of
     SQLAlchemy's.
     """
 
     _call: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Expression:
-        made = super().__new__(cls)
-        made._call = (args, kwargs)
-        return made
+        expression = super().__new__(cls)
+        expression._call = (args, kwargs)
+        return expression
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """The call that makes it: the class's name in `whimbrel.models`, and its arguments."""
@@ -74,11 +74,11 @@ class Expression(Combinable):
         return hash(repr(self))
 
     def resolve(self, scope: Resolver) -> Element:
-        """It as SQLAlchemy's, in a scope."""
+        """The expression as an element of SQLAlchemy's."""
         raise NotImplementedError
 
     def children(self) -> Iterable[Any]:
-        """The expressions that it is made of."""
+        """The expressions inside of this one."""
         return ()
 
     def __and__(self, other: Any) -> Q:
@@ -119,7 +119,7 @@ class Value(Expression):
         return make_literal(self.value, resolve_type(self.output_field))
 
     def resolve_like(self, scope: Resolver, like: Any) -> Element:
-        """It with the type of what it is written to, or compared with."""
+        """The element, of the type of ``like`` where the value has none of its own."""
         return make_literal(self.value, resolve_type(self.output_field) or like.type)
 
 
@@ -134,10 +134,8 @@ class ExpressionWrapper(Expression):
         return (self.expression,)
 
     def resolve(self, scope: Resolver) -> Element:
-        made: Element = sa.type_coerce(
-            scope.resolve_value(self.expression), resolve_type(self.output_field)
-        )
-        return made
+        element = scope.resolve_value(self.expression)
+        return sa.type_coerce(element, resolve_type(self.output_field))
 
 
 class When(Expression):
@@ -154,7 +152,7 @@ class When(Expression):
 
 
 class Case(Expression):
-    """The first of several branches whose condition is met: ``Case(When(...), default=...)``."""
+    """The value of the first branch whose condition is met: ``Case(When(...), default=...)``."""
 
     def __init__(self, *branches: When, default: Any = None, output_field: Any = None) -> None:
         self.branches = branches
@@ -168,7 +166,7 @@ class Case(Expression):
         return self.resolve_like(scope, None)
 
     def resolve_like(self, scope: Resolver, like: Any) -> Element:
-        """It with plain values of the type of the column that it is written to."""
+        """The element, with plain values of the type of ``like``."""
         values = [branch.then for branch in self.branches]
         like = like if like is not None else self._example(scope, [*values, self.default])
         default = scope.resolve_value(self.default, like)
@@ -208,6 +206,8 @@ class Func(Expression):
     arg_joiner: str = ", "
     arity: int | None = None
     output: Any = None
+    #: Makes the call in place of ``function``.
+    element: Any = None
 
     def __init__(self, *expressions: Any, output_field: Any = None, **extra: Any) -> None:
         if self.arity is not None and len(expressions) != self.arity:
@@ -226,48 +226,45 @@ class Func(Expression):
         return [scope.resolve_argument(each) for each in self.expressions]
 
     def type(self, arguments: list[Element]) -> Any:
-        """The type of what it gives."""
-        given = resolve_type(self.output_field)
-        if given is not None:
-            return given
-        if self.output is not None:
-            return resolve_type(self.output)
-        return arguments[0].type if arguments else sa.types.NullType()
+        """The type of the function's value."""
+        own = resolve_type(self.output_field) or resolve_type(self.output)
+        return own or (arguments[0].type if arguments else sa.types.NullType())
 
     def resolve(self, scope: Resolver) -> Element:
         arguments = self.arguments(scope)
         return self.build(arguments, self.type(arguments))
 
     def build(self, arguments: list[Element], type: Any) -> Element:
-        """The call."""
+        """The call of the function on the arguments."""
         name = self.extra.get("function", self.function)
         template = self.extra.get("template", self.template)
-        if template == Func.template and name and name.isidentifier():
-            found: Element = getattr(sa.func, name)(*arguments, type_=type)
-            return found
-        return _fill_template(
-            arguments, template, {"function": name, **self.extra}, self._joiner, type
-        )
+        if name is None and self.element is not None:
+            call: Element = self.element(*arguments, type_=type)
+        elif template == Func.template and name and name.isidentifier():
+            call = getattr(sa.func, name)(*arguments, type_=type)
+        else:
+            joiner = self.extra.get("arg_joiner", self.arg_joiner)
+            words = {"function": name, **self.extra}
+            call = sa.type_coerce(_fill_template(arguments, template, words, joiner), type)
+        return call
 
-    @property
-    def _joiner(self) -> str:
-        return str(self.extra.get("arg_joiner", self.arg_joiner))
+
+def define_function(name: str, doc: str, base: type[Func] = Func, **attributes: Any) -> type[Func]:
+    """Return a class of functions that has these attributes of its own."""
+    return type(name, (base,), {**attributes, "__doc__": doc})
 
 
 def _fill_template(
-    arguments: list[Element], template: str, words: dict[str, Any], joiner: str, type: Any
-) -> Element:
+    arguments: list[Element], template: str, words: dict[str, Any], joiner: str
+) -> _SQLPieces:
     """A call by a template of the user's."""
     marks = [f"\0{at}\0" for at in range(len(arguments))]
-    text = template % {**words, "expressions": joiner.join(marks)}
-    parts: list[Any] = []
-    pieces = text.split("\0")
-    for at, piece in enumerate(pieces):
-        parts.append(
-            arguments[int(piece)] if at % 2 else sa.literal_column(piece) if piece else None
-        )
-    made: Element = sa.type_coerce(_SQLPieces([part for part in parts if part is not None]), type)
-    return made
+    pieces = (template % {**words, "expressions": joiner.join(marks)}).split("\0")
+    return _SQLPieces(
+        arguments[int(piece)] if at % 2 else sa.literal_column(piece)
+        for at, piece in enumerate(pieces)
+        if piece
+    )
 
 
 class _SQLPieces(FunctionElement[Any]):
@@ -276,7 +273,7 @@ class _SQLPieces(FunctionElement[Any]):
     inherit_cache = True
     name = "pieces"
 
-    def __init__(self, pieces: list[Any]) -> None:
+    def __init__(self, pieces: Iterable[Any]) -> None:
         super().__init__(*pieces)
 
 
@@ -290,7 +287,7 @@ def _compile_pieces(element: _SQLPieces, compiler: Any, **options: Any) -> str:
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """An expression and all that it is made of, but for what is inside of subqueries."""
+    """Yield an expression and all expressions inside of it, but not those inside of subqueries."""
     yield value
     if isinstance(value, Combined):
         inside: Iterable[Any] = (value.left, value.right)

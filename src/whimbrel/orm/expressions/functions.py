@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.orm.expressions import elements, lookups
-from whimbrel.orm.expressions.expression import Expression, Func, Resolver, Value
+from whimbrel.orm.expressions.expression import Expression, Func, Resolver, Value, define_function
 from whimbrel.orm.expressions.value_types import JSON, AwareDateTime
 from whimbrel.schema.expressions import Combinable
 
@@ -23,50 +24,45 @@ def _as_values(*given: Any) -> tuple[Any, ...]:
     )
 
 
-def _resolve_alike(scope: Resolver, given: tuple[Any, ...]) -> list[Element]:
-    """Arguments, plain values among them of the type of the first that has one."""
-    made = [None if isinstance(each, Value) else scope.resolve_argument(each) for each in given]
-    like = next((each for each in made if each is not None), None)
-    return [
-        element if element is not None else scope.resolve_value(value.value, like)
-        for element, value in zip(made, given, strict=True)
-    ]
-
-
-class Coalesce(Func):
-    """The first that is not NULL."""
-
-    function = "coalesce"
+class _Alike(Func):
+    """A function whose plain arguments have the type of the first that is none."""
 
     def arguments(self, scope: Resolver) -> list[Element]:
-        return _resolve_alike(scope, self.expressions)
+        resolved = [
+            None if isinstance(each, Value) else scope.resolve_argument(each)
+            for each in self.expressions
+        ]
+        like = next((each for each in resolved if each is not None), None)
+        return [
+            element if element is not None else scope.resolve_value(value.value, like)
+            for element, value in zip(resolved, self.expressions, strict=True)
+        ]
 
 
-class Greatest(Func):
-    """The greatest of several; on SQLite NULL where one of them is."""
-
-    def arguments(self, scope: Resolver) -> list[Element]:
-        return _resolve_alike(scope, self.expressions)
-
-    def build(self, arguments: list[Element], type: Any) -> Element:
-        return elements.greatest(*arguments, type_=type)
-
-
-class Least(Greatest):
-    """The least of several; on SQLite NULL where one of them is."""
-
-    def build(self, arguments: list[Element], type: Any) -> Element:
-        return elements.least(*arguments, type_=type)
+Coalesce = define_function(
+    "Coalesce", "The first value that is not NULL.", _Alike, function="coalesce"
+)
+Greatest = define_function(
+    "Greatest", "The greatest; on SQLite NULL where one is.", _Alike, element=elements.greatest
+)
+Least = define_function(
+    "Least", "The least; on SQLite NULL where one is.", _Alike, element=elements.least
+)
+NullIf = define_function(
+    "NullIf", "NULL where two are equal, else the first.", _Alike, function="nullif", arity=2
+)
 
 
-class NullIf(Func):
-    """NULL where two are equal, else the first."""
+# -- text
 
-    function = "nullif"
-    arity = 2
-
-    def arguments(self, scope: Resolver) -> list[Element]:
-        return _resolve_alike(scope, self.expressions)
+Lower = define_function("Lower", "Text in lowercase.", function="lower", arity=1)
+Upper = define_function("Upper", "Text in capital letters.", function="upper", arity=1)
+Trim = define_function("Trim", "Text without spaces at its ends.", function="trim", arity=1)
+LTrim = define_function("LTrim", "Text without spaces at its start.", function="ltrim", arity=1)
+RTrim = define_function("RTrim", "Text without spaces at its end.", function="rtrim", arity=1)
+Length = define_function(
+    "Length", "The number of characters.", function="length", arity=1, output=sa.Integer
+)
 
 
 class Concat(Func):
@@ -75,54 +71,8 @@ class Concat(Func):
     output = sa.Text
 
     def build(self, arguments: list[Element], type: Any) -> Element:
-        texts = [sa.func.coalesce(sa.cast(each, sa.Text()), "") for each in arguments]
-        joined: Any = texts[0]
-        for each in texts[1:]:
-            joined = joined.concat(each)
-        return sa.type_coerce(joined, type)
-
-
-class Lower(Func):
-    """Text in small letters."""
-
-    function = "lower"
-    arity = 1
-
-
-class Upper(Func):
-    """Text in capital letters."""
-
-    function = "upper"
-    arity = 1
-
-
-class Trim(Func):
-    """Text without spaces at its ends."""
-
-    function = "trim"
-    arity = 1
-
-
-class LTrim(Func):
-    """Text without spaces at its start."""
-
-    function = "ltrim"
-    arity = 1
-
-
-class RTrim(Func):
-    """Text without spaces at its end."""
-
-    function = "rtrim"
-    arity = 1
-
-
-class Length(Func):
-    """The number of characters."""
-
-    function = "length"
-    arity = 1
-    output = sa.Integer
+        first, *others = (sa.func.coalesce(sa.cast(each, sa.Text()), "") for each in arguments)
+        return sa.type_coerce(reduce(operator.add, others, first), type)
 
 
 class Replace(Func):
@@ -147,51 +97,42 @@ class Substr(Func):
 class Left(Func):
     """The first characters of a text."""
 
+    element = elements.left_of
+
     def __init__(self, expression: Any, length: Any, **options: Any) -> None:
         super().__init__(expression, *_as_values(length), **options)
-
-    def build(self, arguments: list[Element], type: Any) -> Element:
-        return elements.left_of(*arguments, type_=type)
 
 
 class Right(Left):
     """The last characters of a text."""
 
-    def build(self, arguments: list[Element], type: Any) -> Element:
-        return elements.right_of(*arguments, type_=type)
+    element = elements.right_of
 
 
 class StrIndex(Func):
-    """Where a text stands in another, from 1; 0 for nowhere."""
+    """The place of a text in another, from 1; 0 where it is not there."""
 
+    element = elements.position_of
     output = sa.Integer
 
     def __init__(self, expression: Any, text: Any, **options: Any) -> None:
         super().__init__(expression, *_as_values(text), **options)
 
+
+# -- numbers
+
+Abs = define_function("Abs", "A number without its sign.", function="abs", arity=1)
+Ceil = define_function("Ceil", "The least integer that is not less.", function="ceil", arity=1)
+Floor = define_function("Floor", "The greatest integer not greater.", function="floor", arity=1)
+
+
+class Mod(Func):
+    """The rest of a division."""
+
+    arity = 2
+
     def build(self, arguments: list[Element], type: Any) -> Element:
-        return elements.position_of(*arguments, type_=type)
-
-
-class Abs(Func):
-    """A number without its sign."""
-
-    function = "abs"
-    arity = 1
-
-
-class Ceil(Func):
-    """The least whole number that is not less."""
-
-    function = "ceil"
-    arity = 1
-
-
-class Floor(Func):
-    """The greatest whole number that is not greater."""
-
-    function = "floor"
-    arity = 1
+        return arguments[0] % arguments[1]
 
 
 class Round(Func):
@@ -201,15 +142,6 @@ class Round(Func):
 
     def __init__(self, expression: Any, precision: Any = 0, **options: Any) -> None:
         super().__init__(expression, *_as_values(precision), **options)
-
-
-class Mod(Func):
-    """What is left of a division."""
-
-    arity = 2
-
-    def build(self, arguments: list[Element], type: Any) -> Element:
-        return arguments[0] % arguments[1]
 
 
 class Cast(Func):
@@ -248,70 +180,68 @@ class Extract(Func):
         return lookups.apply_transforms(arguments[0], (self.lookup,), self.lookup)
 
 
-def _make_extract(name: str, part: str) -> type[Extract]:
-    return type(name, (Extract,), {"part": part, "__doc__": f"The {part} of a moment, in UTC."})
-
-
-ExtractYear = _make_extract("ExtractYear", "year")
-ExtractMonth = _make_extract("ExtractMonth", "month")
-ExtractDay = _make_extract("ExtractDay", "day")
-ExtractHour = _make_extract("ExtractHour", "hour")
-ExtractMinute = _make_extract("ExtractMinute", "minute")
-ExtractSecond = _make_extract("ExtractSecond", "second")
-ExtractWeek = _make_extract("ExtractWeek", "week")
-ExtractWeekDay = _make_extract("ExtractWeekDay", "week_day")
-ExtractQuarter = _make_extract("ExtractQuarter", "quarter")
-TruncDate = _make_extract("TruncDate", "date")
-TruncTime = _make_extract("TruncTime", "time")
+ExtractYear = define_function("ExtractYear", "The year of a moment, in UTC.", Extract, part="year")
+ExtractQuarter = define_function(
+    "ExtractQuarter", "The quarter of a moment, in UTC.", Extract, part="quarter"
+)
+ExtractMonth = define_function(
+    "ExtractMonth", "The month of a moment, in UTC.", Extract, part="month"
+)
+ExtractWeek = define_function("ExtractWeek", "The week of a moment, in UTC.", Extract, part="week")
+ExtractWeekDay = define_function(
+    "ExtractWeekDay", "The week day of a moment, in UTC.", Extract, part="week_day"
+)
+ExtractDay = define_function("ExtractDay", "The day of a moment, in UTC.", Extract, part="day")
+ExtractHour = define_function("ExtractHour", "The hour of a moment, in UTC.", Extract, part="hour")
+ExtractMinute = define_function(
+    "ExtractMinute", "The minute of a moment, in UTC.", Extract, part="minute"
+)
+ExtractSecond = define_function(
+    "ExtractSecond", "The second of a moment, in UTC.", Extract, part="second"
+)
+TruncDate = define_function("TruncDate", "The date of a moment, in UTC.", Extract, part="date")
+TruncTime = define_function("TruncTime", "The time of a moment, in UTC.", Extract, part="time")
 
 
 class Trunc(Func):
-    """A moment, or a date, cut off in UTC: ``Trunc("made", "month")``."""
+    """A moment, or a date, truncated in UTC: ``Trunc("made", "month")``."""
 
     kind = ""
 
     def __init__(self, expression: Any, kind: str | None = None, **options: Any) -> None:
-        self.cut = kind or self.kind
+        self.unit = kind or self.kind
         super().__init__(expression, **options)
 
     def build(self, arguments: list[Element], type: Any) -> Element:
-        dates = isinstance(arguments[0].type, sa.Date)
-        spellings: dict[str, Callable[..., Element]] = (
-            elements.DATE_TRUNCATIONS if dates else elements.TRUNCATIONS
-        )
-        return spellings[self.cut](arguments[0], type_=type)
+        is_date = isinstance(arguments[0].type, sa.Date)
+        truncations = elements.DATE_TRUNCATIONS if is_date else elements.TRUNCATIONS
+        return truncations[self.unit](arguments[0], type_=type)
 
 
-def _make_trunc(name: str, kind: str) -> type[Trunc]:
-    return type(name, (Trunc,), {"kind": kind, "__doc__": f"A moment cut off to its {kind}."})
-
-
-TruncYear = _make_trunc("TruncYear", "year")
-TruncMonth = _make_trunc("TruncMonth", "month")
-TruncDay = _make_trunc("TruncDay", "day")
-TruncHour = _make_trunc("TruncHour", "hour")
+TruncYear = define_function("TruncYear", "A moment truncated to its year.", Trunc, kind="year")
+TruncMonth = define_function("TruncMonth", "A moment truncated to its month.", Trunc, kind="month")
+TruncDay = define_function("TruncDay", "A moment truncated to its day.", Trunc, kind="day")
+TruncHour = define_function("TruncHour", "A moment truncated to its hour.", Trunc, kind="hour")
 
 
 # -- JSON
 
 
 class KeyTransform(Expression):
-    """What stands under a key of a JSON field."""
+    """The JSON under a key of a JSON field."""
 
     def __init__(self, key: Any, expression: Any) -> None:
         self.key = key
         self.expression = expression
 
     def resolve(self, scope: Resolver) -> Element:
-        return elements.JsonValueAt(
-            scope.resolve_argument(self.expression), (self.key,), type_=JSON
-        )
+        column = scope.resolve_argument(self.expression)
+        return elements.JsonValueAt(column, (self.key,), type_=JSON)
 
 
 class KeyTextTransform(KeyTransform):
-    """The text that stands under a key of a JSON field."""
+    """The text under a key of a JSON field."""
 
     def resolve(self, scope: Resolver) -> Element:
-        return elements.JsonTextAt(
-            scope.resolve_argument(self.expression), (self.key,), type_=sa.Text()
-        )
+        column = scope.resolve_argument(self.expression)
+        return elements.JsonTextAt(column, (self.key,), type_=sa.Text())

@@ -1,10 +1,11 @@
-"""Lookups: what ``field__lookup=value`` says, and the transforms that may stand between."""
+"""Lookups: the conditions of ``field__lookup=value``, and the transforms that may stand between."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,20 +26,21 @@ def compare(
     value: Any,
     name: str,
 ) -> Element:
-    """The condition of a lookup. ``rest``: what of its name follows the field's."""
+    """The condition of a lookup. ``rest``: the transforms and the lookup behind the field's name."""
     if _is_json(column):
         return _compare_json(scope, column, rest, value, name)
-    lookup = rest[-1] if rest and rest[-1] in LOOKUPS else "exact"
-    between = rest[:-1] if rest and rest[-1] in LOOKUPS else rest
-    made = apply_transforms(column, between, name)
+    lookup, transforms = ("exact", rest)
+    if rest and rest[-1] in LOOKUPS:
+        lookup, transforms = rest[-1], rest[:-1]
+    transformed = apply_transforms(column, transforms, name)
     if value is None:
         if lookup not in ("exact", "iexact"):
             raise QueryError(
                 f"{name}=None asks for nothing",
                 hint=f"Ask for NULL: {name.rpartition('__')[0]}__isnull=True.",
             )
-        return made.is_(None)
-    return LOOKUPS[lookup](scope, made, value)
+        return transformed.is_(None)
+    return LOOKUPS[lookup](scope, transformed, value)
 
 
 # -- transforms
@@ -104,21 +106,19 @@ def _unknown_lookup(
 # -- lookups
 
 
-def _comparison(operator: Callable[[Element, Element], Element]) -> Callable[..., Element]:
-    return lambda scope, column, value: operator(column, scope.resolve_value(value, column))
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[..., Element]:
+    return lambda scope, column, value: compare(column, scope.resolve_value(value, column))
 
 
-def _comparison_rounding_up(
-    operator: Callable[[Element, Element], Element],
-) -> Callable[..., Element]:
-    """A comparison of whole numbers with a fraction, which is cut off for every other."""
+def _comparison_rounding_up(compare: Callable[[Any, Any], Any]) -> Callable[..., Element]:
+    """A comparison of integers with a fraction, which is cut off for every other."""
 
-    def made(scope: Resolver, column: Element, value: Any) -> Element:
+    def lookup(scope: Resolver, column: Element, value: Any) -> Any:
         if isinstance(column.type, sa.Integer) and isinstance(value, float):
             value = math.ceil(value)
-        return operator(column, scope.resolve_value(value, column))
+        return compare(column, scope.resolve_value(value, column))
 
-    return made
+    return lookup
 
 
 def _text(column: Element) -> Element:
@@ -127,17 +127,17 @@ def _text(column: Element) -> Element:
     return column if isinstance(column.type, sa.String) else sa.cast(column, sa.Text())
 
 
-def _text_search(spell: Callable[..., Element], folded: bool) -> Callable[..., Element]:
-    """Text in text. ``folded``: small and capital letters are the same."""
+def _text_search(search: Callable[..., Element], folded: bool) -> Callable[..., Element]:
+    """A lookup of text in text. ``folded``: small and capital letters are the same."""
 
-    def made(scope: Resolver, column: Element, value: Any) -> Element:
+    def lookup(scope: Resolver, column: Element, value: Any) -> Element:
         left = _text(column)
         right = _text(scope.resolve_value(value, left))
         if folded:
             left, right = sa.func.lower(left), sa.func.lower(right)
-        return spell(left, right, type_=sa.Boolean())
+        return search(left, right, type_=sa.Boolean())
 
-    return made
+    return lookup
 
 
 def _iexact(scope: Resolver, column: Element, value: Any) -> Element:
@@ -174,19 +174,22 @@ def _is_null(scope: Resolver, column: Element, value: Any) -> Element:
 
 
 def _regex(start: str) -> Callable[..., Element]:
-    def made(scope: Resolver, column: Element, value: Any) -> Element:
-        return _text(column).regexp_match(f"{start}{value}")
-
-    return made
+    return lambda scope, column, value: _text(column).regexp_match(f"{start}{value}")
 
 
+_ORDERS: dict[str, Callable[[Any, Any], Element]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
 LOOKUPS: dict[str, Callable[[Any, Element, Any], Element]] = {
-    "exact": _comparison(lambda left, right: left == right),
+    "exact": _comparison(operator.eq),
     "iexact": _iexact,
-    "gt": _comparison(lambda left, right: left > right),
-    "gte": _comparison_rounding_up(lambda left, right: left >= right),
-    "lt": _comparison_rounding_up(lambda left, right: left < right),
-    "lte": _comparison(lambda left, right: left <= right),
+    "gt": _comparison(operator.gt),
+    "gte": _comparison_rounding_up(operator.ge),
+    "lt": _comparison_rounding_up(operator.lt),
+    "lte": _comparison(operator.le),
     "in": _in,
     "range": _range,
     "isnull": _is_null,
@@ -240,7 +243,8 @@ def _compare_json(
         there = elements.JsonKindAt(column, path, type_=sa.String()) if path else column
         return _is_null(scope, there, value)
     if lookup == "contains" and not isinstance(value, str):
-        return elements.JsonContains(_json_value_at(column, path), value)
+        whole = elements.JsonValueAt(column, path, type_=JSON) if path else column
+        return elements.JsonContains(whole, value)
     if lookup == "in":
         return sa.or_(
             sa.false(), *(_json_equals(scope, column, path, _unwrap(each)) for each in value)
@@ -250,20 +254,8 @@ def _compare_json(
     if lookup in ("gt", "gte", "lt", "lte") and not isinstance(value, str):
         text = sa.literal(json.dumps(value))
         there = elements.JsonComparableAt(column, path)
-        return _ORDER[lookup](there, elements.comparable_json(text))
+        return _ORDERS[lookup](there, elements.comparable_json(text))
     return LOOKUPS[lookup](scope, elements.JsonTextAt(column, path, type_=sa.Text()), value)
-
-
-_ORDER: dict[str, Callable[[Any, Any], Element]] = {
-    "gt": lambda left, right: left > right,
-    "gte": lambda left, right: left >= right,
-    "lt": lambda left, right: left < right,
-    "lte": lambda left, right: left <= right,
-}
-
-
-def _json_value_at(column: Element, path: tuple[Any, ...]) -> Element:
-    return elements.JsonValueAt(column, path, type_=JSON) if path else column
 
 
 def _has_keys(column: Element, path: tuple[Any, ...], lookup: str, value: Any) -> Element:
@@ -285,7 +277,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def _json_equals(scope: Resolver, column: Element, path: tuple[Any, ...], value: Any) -> Element:
-    """Whether the JSON at a path is a value. None is JSON's null.
+    """A condition: the JSON at a path is a value. None is JSON's null.
 
     Of a column that holds JSON's null for None, as SQLAlchemy's own do, it is NULL too.
     """

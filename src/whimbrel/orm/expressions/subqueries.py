@@ -35,17 +35,17 @@ class Subquery(Expression):
         self.output_field = output_field
 
     def resolve(self, scope: Resolver) -> Element:
-        made: Element = self.queryset.select_in(scope).scalar_subquery()
+        value: Element = self.queryset.select_in(scope).scalar_subquery()
         type = resolve_type(self.output_field)
-        return sa.type_coerce(made, type) if type is not None else made
+        return sa.type_coerce(value, type) if type is not None else value
 
     def select_in(self, scope: Resolver, like: Any = None) -> Any:
-        """It as the right side of IN."""
+        """The query as the right side of IN."""
         return self.queryset.select_in(scope, like)
 
 
 class Exists(Expression):
-    """Whether a query gives any row: ``filter(Exists(...))``, ``annotate(has=Exists(...))``."""
+    """True if a query gives any row: ``filter(Exists(...))``, ``annotate(has=Exists(...))``."""
 
     def __init__(self, queryset: Any) -> None:
         self.queryset = queryset

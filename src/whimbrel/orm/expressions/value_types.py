@@ -1,4 +1,4 @@
-"""Values on their way in and out: what people write for a column's value, and moments.
+"""Types of historical models' columns, and the conversion of values that are written to them.
 
 A value of another type than the column's is converted as Django's fields convert it, on every
 database alike; what cannot be is refused.
@@ -65,35 +65,34 @@ class Address(sa.types.TypeDecorator[str]):
         return None if value is None else str(value)
 
 
-#: What stands in a column of JSON: None is NULL.
+#: The type of JSON where None is NULL.
 JSON = sa.JSON(none_as_null=True)
 
 
 def variant_for(type: TypeEngine[Any], dialects: Set[str]) -> TypeEngine[Any]:
-    """What a type with variants is to the one dialect that there is; with several, itself."""
+    """The variant of a type for the one dialect that there is; with several, the type itself."""
     dialect = next(iter(dialects)) if len(dialects) == 1 else ""
     return type._variant_mapping.get(dialect, type)
 
 
 def historical_type(type: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type that a historical model's column has for a type of the schema's."""
-    plain = isinstance(type, sa.DateTime) and type.timezone
-    return AwareDateTime() if plain and not isinstance(type, sa.types.TypeDecorator) else type
+    return AwareDateTime() if isinstance(type, sa.DateTime) and type.timezone else type
 
 
-_OF_ONE_VALUE = (
+_IMMUTABLE = (
     *(sa.Integer, sa.String, sa.Numeric, sa.Boolean, sa.Uuid, sa.Interval),
     *(sa.DateTime, sa.Date, sa.Time, AwareDateTime),
 )
 
 
 def is_mutable(type: TypeEngine[Any]) -> bool:
-    """Whether values of a type may be such as change in place."""
-    return not isinstance(type, _OF_ONE_VALUE)
+    """True if values of a type may be changed in place."""
+    return not isinstance(type, _IMMUTABLE)
 
 
 def is_expression(value: Any) -> bool:
-    """Whether a value stands for what the database finds out."""
+    """True if a value is an expression, which the database computes."""
     return (
         isinstance(value, Combinable | Q | SQL | Ordered | sa.sql.ClauseElement)
         or hasattr(type(value), "resolve")
@@ -104,7 +103,7 @@ def is_expression(value: Any) -> bool:
 def convert(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
     """A value as the column's type takes it: text for a date is read, a member is its value.
 
-    Raises `QueryError` for what is no value of the type; ``of``: what it says that it is for.
+    Raises `QueryError` for what is no value of the type; ``of``: the column, as the error calls it.
     """
     if isinstance(value, enum.Enum) and not (isinstance(type, sa.Enum) and type.enum_class):
         value = value.value
@@ -114,10 +113,10 @@ def convert(value: Any, type: TypeEngine[Any], of: str = "a column") -> Any:
         type, AwareDateTime | sa.Interval
     ):
         return value  # a third party's type knows what it takes
-    for kind, reader in _CONVERTERS:
+    for kind, converter in _CONVERTERS:
         if isinstance(type, kind):
             try:
-                return reader(value, type)
+                return converter(value, type)
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise QueryError(
                     f"{value!r} is no value for {of} of {type!r}", hint=str(error) or None
@@ -136,12 +135,12 @@ def make_literal(value: Any, of: TypeEngine[Any] | None = None) -> sa.sql.Column
 
 def convert_for_column(value: Any, type: TypeEngine[Any], of: str) -> Any:
     """A value as a column of the type keeps it: a decimal with as many places as it has."""
-    made = convert(value, type, of)
+    converted = convert(value, type, of)
     scale = getattr(type, "scale", None)
-    if isinstance(made, decimal.Decimal) and isinstance(scale, int) and made.is_finite():
+    if isinstance(converted, decimal.Decimal) and isinstance(scale, int) and converted.is_finite():
         places = decimal.Decimal(1).scaleb(-scale)
-        return made.quantize(places, decimal.ROUND_HALF_UP, decimal.Context(prec=200))
-    return made
+        return converted.quantize(places, decimal.ROUND_HALF_UP, decimal.Context(prec=200))
+    return converted
 
 
 def _to_datetime(value: Any, type: Any) -> Any:

@@ -1,8 +1,8 @@
-"""From a query to a SELECT of SQLAlchemy's, and to how its rows are read."""
+"""The compiler: from a query to a SELECT of SQLAlchemy's, with a description of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,9 +15,9 @@ from whimbrel.orm.expressions.aggregates import Aggregate
 from whimbrel.orm.expressions.windows import Window
 from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import BoundField, Meta
-from whimbrel.orm.query.conditions import split
-from whimbrel.orm.query.query import Annotation, Filter, Query
+from whimbrel.orm.query.query import Filter, Query
 from whimbrel.orm.query.scope import Scope, find_joined_columns
+from whimbrel.schema.expressions import Q
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -37,7 +37,7 @@ class RowPart:
 
 @dataclass
 class CompiledQuery:
-    """A SELECT, with the labels of its columns. ``part``: where instances are; None for values."""
+    """A SELECT, with the labels of its columns. ``part``: that of instances; None for values."""
 
     select: Any
     labels: list[str]
@@ -46,7 +46,7 @@ class CompiledQuery:
 
 
 class QueryCompiler:
-    """Makes the SELECT of one query. ``outer``: the scope that it is in."""
+    """Compiles one query. ``outer``: the scope of the query around."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class QueryCompiler:
         self.where: list[Element] = []
         self.having: list[Element] = []
         self.after: list[Element] = []
-        #: Columns of other tables that conditions on groups speak of.
+        #: Columns of other tables in conditions on groups.
         self.grouping: list[Element] = []
         self.columns: list[tuple[str, Element]] = []
         self._take_steps()
@@ -68,34 +68,32 @@ class QueryCompiler:
     def _take_steps(self) -> None:
         for number, step in enumerate(self.query.steps, start=1):
             if isinstance(step, Filter):
-                self._filter(step, number)
+                self.scope.call = number
+                self._filter(step.condition)
+                self.scope.call = None
             else:
-                self._annotate(step)
+                self.scope.annotations[step.name] = self.scope.resolve_value(step.expression)
 
-    def _filter(self, step: Filter, number: int) -> None:
-        self.scope.call = number
-        if self.query.has(Window, step.condition):
-            self.after.append(self.scope.resolve_condition(step.condition))
-        else:
-            of_rows, of_groups = split(step.condition, partial(self.query.has, Aggregate))
-            if of_rows:
-                self.where.append(self.scope.resolve_condition(of_rows))
-            if of_groups:
-                self.having.append(self.scope.resolve_condition(of_groups))
-                self.grouping += find_joined_columns(self.scope, of_groups)
-        self.scope.call = None
-
-    def _annotate(self, step: Annotation) -> None:
-        self.scope.annotations[step.name] = self.scope.resolve_value(step.expression)
+    def _filter(self, condition: Q) -> None:
+        if self.query.has(Window, condition):
+            self.after.append(self.scope.resolve_condition(condition))
+            return
+        of_rows, of_groups = _split(condition, partial(self.query.has, Aggregate))
+        if of_rows:
+            self.where.append(self.scope.resolve_condition(of_rows))
+        if of_groups:
+            self.having.append(self.scope.resolve_condition(of_groups))
+            self.grouping += find_joined_columns(self.scope, of_groups)
 
     # -- columns
 
     def add_instance_columns(self) -> RowPart:
-        """Take the columns of whole rows, of related ones too, and of the annotations."""
+        """Add the columns of whole rows, of related ones too, and of the annotations."""
         part = self._add_part(self.query.meta, (), self._choose_fields())
         for name in self.query.related:
             self._add_related(part, name.split("__"), ())
-        self._add_annotations()
+        for name in self.query.visible:
+            self.columns.append((name, self.scope.annotations[name]))
         return part
 
     def _choose_fields(self) -> list[BoundField]:
@@ -140,12 +138,8 @@ class QueryCompiler:
             hint=f"Use prefetch_related({name!r}).",
         )
 
-    def _add_annotations(self) -> None:
-        for name in self.query.visible:
-            self.columns.append((name, self.scope.annotations[name]))
-
     def add_value_columns(self) -> None:
-        """Take the columns that values() names."""
+        """Add the columns that values() names."""
         for label, expression in self.query.fields or ():
             self.columns.append((label, self.scope.resolve_argument(expression)))
 
@@ -154,58 +148,52 @@ class QueryCompiler:
     def select(self, columns: Iterable[Element] | None = None) -> Any:
         """The SELECT of the columns that were taken, or of others."""
         orders = [self.scope.resolve_order(each) for each in self.query.ordering]
-        chosen = list(columns) if columns is not None else self._labelled()
+        labelled = (element.label(label) for label, element in self.columns)
+        chosen: list[Any] = list(columns if columns is not None else labelled)
         if self.query.is_picked:
             return apply_slice(self._select_picked(chosen, orders), self.query)
         if self.query.distinct and columns is None:
             chosen += self._order_columns(orders)
-        made = self._plain_select(chosen, orders)
-        made = made.distinct() if self.query.distinct else made
-        made = made.order_by(*orders)
+        select = self._plain_select(chosen, orders)
+        select = select.distinct() if self.query.distinct else select
+        select = select.order_by(*orders)
         if self.query.lock is not None:
-            made = made.with_for_update(**dict(self.query.lock))
-        return apply_slice(made, self.query)
+            select = select.with_for_update(**dict(self.query.lock))
+        return apply_slice(select, self.query)
 
     def _plain_select(self, columns: list[Any], orders: list[Element]) -> Any:
-        made = self.scope.select(columns).where(*self.where)
-        groups = self._group_columns(orders)
-        if groups:
-            made = made.group_by(*groups)
-        if self.having:
-            made = made.having(*self.having)
-        return made.where(sa.false()) if self.query.empty else made
+        select = self.scope.select(columns).where(*self.where)
+        select = select.group_by(*self._group_columns(orders)).having(*self.having)
+        return select.where(sa.false()) if self.query.empty else select
 
     def _select_picked(self, columns: list[Any], orders: list[Any]) -> Any:
-        """The rows that conditions on windows pick, of a SELECT that has reckoned the windows.
+        """A SELECT of the rows that conditions on windows pick, from one with the windows' values.
 
         DISTINCT ON is one of them: a row is picked that is the first of its like.
         """
-        met = list(self.after)
+        conditions = list(self.after)
         if self.query.distinct_on:
             alike = [self.scope.resolve_name(name) for name in self.query.distinct_on]
             first = sa.func.row_number().over(
                 partition_by=alike, order_by=[*orders, *self.scope.key_columns()]
             )
-            met.append(first == 1)
+            conditions.append(first == 1)
         named = [
             each if isinstance(each, sa.Label) else each.label(f"column_{at}")
             for at, each in enumerate(columns)
         ]
-        picks = [each.label(f"picked_{at}") for at, each in enumerate(met)]
+        picks = [each.label(f"picked_{at}") for at, each in enumerate(conditions)]
         by = [_unwrap_order(each).label(f"order_{at}") for at, each in enumerate(orders)]
         rows = self._plain_select([*named, *picks, *by], orders).subquery()
-        made = sa.select(*(rows.c[each.name] for each in named))
-        made = made.where(*(rows.c[each.name].is_(sa.true()) for each in picks))
-        made = made.distinct() if self.query.distinct else made
-        return made.order_by(
+        select = sa.select(*(rows.c[each.name] for each in named))
+        select = select.where(*(rows.c[each.name].is_(sa.true()) for each in picks))
+        select = select.distinct() if self.query.distinct else select
+        return select.order_by(
             *(_wrap_like(order, rows.c[each.name]) for order, each in zip(orders, by, strict=True))
         )
 
-    def _labelled(self) -> list[Any]:
-        return [element.label(label) for label, element in self.columns]
-
     def _order_columns(self, orders: list[Any]) -> list[Any]:
-        """SELECT DISTINCT is put in order by columns that it has: others come along, unread."""
+        """The columns that DISTINCT needs to order its rows by; they come along, unread."""
         taken = [element for _, element in self.columns]
         plain = [_unwrap_order(each) for each in orders]
         return [
@@ -219,18 +207,19 @@ class QueryCompiler:
             return []
         if self.query.group is not None:
             return [self.scope.resolve_argument(each) for each in self.query.group]
-        keys = [key for each in self.scope.tables for key in _keys(each)]
         own = [
             self.scope.annotations[name]
             for name, each in self.query.annotations.items()
             if not self.query.has(Aggregate, each.expression)
             and not self.query.has(Window, each.expression)
         ]
-        keys = self.scope.key_columns() if not self.query.related else keys
+        keys = self.scope.key_columns()
+        if self.query.related:
+            keys = [key for each in self.scope.tables for key in each.primary_key]
         return [*keys, *own, *self.grouping, *self._ungrouped_orders(orders)]
 
     def _ungrouped_orders(self, orders: list[Any]) -> list[Element]:
-        """What the rows are put in order by, other than aggregates."""
+        """The keys of the order, other than aggregates."""
         return [
             _unwrap_order(element)
             for element, given in zip(orders, self.query.ordering, strict=True)
@@ -240,8 +229,27 @@ class QueryCompiler:
         ]
 
 
+def _split(given: Any, is_of_groups: Callable[[Any], bool], negated: bool = False) -> tuple[Q, Q]:
+    """Return a condition on single rows and one on groups of them; both must be met.
+
+    Alternatives of which one is about groups stay together.
+    """
+    whole = Q._of((given,), Q.AND)
+    if not is_of_groups(whole):
+        return whole, Q()
+    inside = isinstance(given, Q) and negated ^ given.negated
+    if not isinstance(given, Q) or given.connector != (Q.OR if inside else Q.AND):
+        return Q(), whole
+    parts = [_split(child, is_of_groups, inside) for child in given.children]
+    of_rows, of_groups = (
+        Q._of(tuple(each for each in side if each), given.connector, given.negated)
+        for side in zip(*parts, strict=True)
+    )
+    return of_rows, of_groups
+
+
 def _unwrap_order(order: Any) -> Any:
-    """What rows are put in order by, without DESC and NULLS LAST."""
+    """A key of an order without DESC and NULLS LAST."""
     while getattr(order, "modifier", None) is not None:
         order = order.element
     return order
@@ -252,10 +260,6 @@ def _wrap_like(order: Any, column: Any) -> Any:
     if getattr(order, "modifier", None) is None:
         return column
     return UnaryExpression(_wrap_like(order.element, column), modifier=order.modifier)
-
-
-def _keys(table: Any) -> Iterable[Element]:
-    return list(table.primary_key)
 
 
 def apply_slice(select: Any, query: Query) -> Any:
@@ -290,23 +294,14 @@ _COMPOUNDS = {
 def _compile_compound(query: Query, outer: Scope | None) -> CompiledQuery:
     assert query.combined is not None
     kind, queries = query.combined
-    parts = [compile_query(_inside(each), outer) for each in queries]
+    inside = [each if each.is_sliced else each.replace(order=()) for each in queries]
+    parts = [compile_query(each, outer) for each in inside]
     first = parts[0]
-    made = _COMPOUNDS[kind](
-        *(_enclose(part, each) for part, each in zip(parts, queries, strict=True))
-    )
-    rows = made.subquery()
-    orders = [_compound_order(rows, given, first.labels) for given in _given_order(query)]
+    rows = _COMPOUNDS[kind](*map(_enclose, parts, queries)).subquery()
+    order = query.ordering if query.order is not None else ()
+    orders = [_compound_order(rows, given, first.labels) for given in order]
     select = sa.select(*(rows.c[label] for label in first.labels)).order_by(*orders)
     return CompiledQuery(apply_slice(select, query), first.labels, first.part, first.annotations)
-
-
-def _given_order(query: Query) -> tuple[Any, ...]:
-    return query.ordering if query.order is not None else ()
-
-
-def _inside(query: Query) -> Query:
-    return query if query.is_sliced else query.replace(order=())
 
 
 def _enclose(part: CompiledQuery, query: Query) -> Any:

@@ -1,4 +1,4 @@
-"""A scope: what names, expressions and conditions mean in one SELECT, UPDATE or DELETE.
+"""A scope: the meaning of names, expressions and conditions in one SELECT, UPDATE or DELETE.
 
 A condition is a `Q` with Django's meaning of NOT for what is NULL. SQL's NOT leaves what is unknown
 unknown. A lookup of a field that is NULL, under an odd number of NOTs, is taken for untrue:
@@ -10,9 +10,11 @@ own: whether there is a row that meets the lookup.
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +26,6 @@ from whimbrel.orm.expressions.lookups import apply_transforms, compare
 from whimbrel.orm.expressions.value_types import is_expression, make_literal
 from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.meta import Meta
-from whimbrel.orm.query.conditions import join_conditions
 from whimbrel.orm.query.joins import JoinedTable, Joins
 from whimbrel.orm.query.paths import Path, path_of
 from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
@@ -43,19 +44,19 @@ class Scope(Joins):
 
     @classmethod
     def without_own_table(cls, meta: Meta) -> Scope:
-        """A scope for one value of a row of the statement around: what joins bring, and nothing
-        of the row itself, which is there already."""
-        made = cls(meta, outer=cls(meta))
-        made.aliased = False
-        made.root = JoinedTable(meta, meta.table)
-        made.from_clause = sa.select(sa.literal(1).label("one")).subquery()
-        made.tables = [made.from_clause]
-        return made
+        """A scope for one value of a row of the statement around: of the tables of joins alone, as
+        the row itself is there already."""
+        scope = cls(meta, outer=cls(meta))
+        scope.aliased = False
+        scope.root = JoinedTable(meta, meta.table)
+        scope.from_clause = sa.select(sa.literal(1).label("one")).subquery()
+        scope.tables = [scope.from_clause]
+        return scope
 
     # -- names
 
     def find_column(self, name: str) -> tuple[Element, tuple[str, ...], Path | None]:
-        """The column that a name means, what of the name is left, and the way to it."""
+        """The column of a name, the lookups and transforms behind it, and the path to it."""
         first, _, rest = name.partition("__")
         if first in self.annotations:
             return self.annotations[first], tuple(rest.split("__")) if rest else (), None
@@ -75,8 +76,7 @@ class Scope(Joins):
         if not is_expression(value):
             return make_literal(value, like.type if like is not None else None)
         if like is not None and hasattr(type(value), "resolve_like"):
-            made: Element = value.resolve_like(self, like)
-            return made
+            return value.resolve_like(self, like)  # type: ignore[no-any-return]
         return self.resolve_expression(value)
 
     def resolve_argument(self, value: Any) -> Element:
@@ -98,8 +98,7 @@ class Scope(Joins):
             case Ordered():
                 return self.resolve_expression(value.of)
         if hasattr(type(value), "resolve"):
-            made: Element = value.resolve(self)
-            return made
+            return value.resolve(self)  # type: ignore[no-any-return]
         return self._adapt(value)
 
     def _adapt(self, value: Any) -> Element:
@@ -124,29 +123,24 @@ class Scope(Joins):
 
     def resolve_condition(self, given: Any) -> Element:
         """A condition; one that says nothing is true."""
-        made = _resolve_signed(self, given)
-        return sa.true() if made is None else made
+        condition = _resolve_signed(self, given)
+        return sa.true() if condition is None else condition
 
     # -- order
 
     def resolve_order(self, given: Any) -> Element:
-        """What rows are put in order by: "name", "-name", "?", or an expression."""
+        """A key to order rows by: "name", "-name", "?", or an expression."""
         if isinstance(given, str):
-            return self._named_order(given)
+            if given == "?":
+                return sa.func.random()
+            given = Ordered(F(given.lstrip("+-")), given.startswith("-"))
         if not isinstance(given, Ordered):
             return self.resolve_value(given)
-        made = self.resolve_argument(given.of)
-        made = made.desc() if given.descending else made.asc()
+        key = self.resolve_argument(given.of)
+        key = key.desc() if given.descending else key.asc()
         if given.nulls == "first":
-            return made.nulls_first()
-        return made.nulls_last() if given.nulls == "last" else made
-
-    def _named_order(self, name: str) -> Element:
-        if name == "?":
-            return sa.func.random()
-        plain = name.lstrip("+-")
-        made = self.resolve_name(plain)
-        return made.desc() if name.startswith("-") else made.asc()
+            return key.nulls_first()
+        return key.nulls_last() if given.nulls == "last" else key
 
 
 def _operand_type(value: Any, other: Any) -> Any:
@@ -159,27 +153,45 @@ def _operand_type(value: Any, other: Any) -> Any:
 
 @dataclass(frozen=True)
 class Sign:
-    """Where a condition stands. ``negated``: under an odd number of NOTs; ``below``: under any."""
+    """The NOTs around a condition. ``negated``: their number is odd; ``below``: there is any."""
 
     negated: bool = False
     below: bool = False
 
     def inside(self, condition: Q) -> Sign:
-        """Where its children stand."""
+        """The sign of a condition's children."""
         return Sign(self.negated ^ condition.negated, self.below or condition.negated)
 
 
 def _resolve_signed(scope: Scope, given: Any, sign: Sign = Sign()) -> Element | None:
-    """A condition as SQLAlchemy's; None for one that says nothing, whose negation says nothing too."""
+    """An element for a condition; None for an empty one, whose negation is empty too."""
     if not isinstance(given, Q):
         return _resolve_lookup(scope, given, sign)
     inside = sign.inside(given)
-    made = (_resolve_signed(scope, child, inside) for child in given.children)
-    parts = [each for each in made if each is not None]
+    resolved = (_resolve_signed(scope, child, inside) for child in given.children)
+    parts = [each for each in resolved if each is not None]
     if not parts:
         return None
-    joined = join_conditions(given.connector, parts)
+    joined = _join(given.connector, parts)
     return sa.not_(joined) if given.negated else joined
+
+
+def _join(connector: str, parts: list[Element]) -> Element:
+    """Conditions joined by AND, OR or XOR."""
+    if connector == Q.XOR:
+        return _is_odd(parts)
+    return sa.and_(*parts) if connector == Q.AND else sa.or_(*parts)
+
+
+def _is_odd(parts: list[Element]) -> Element:
+    """A condition: an odd number of conditions is met. One that is unknown is not."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers = (
+        sa.case((each, sa.literal_column("1")), else_=sa.literal_column("0")) for each in parts
+    )
+    met: Element = reduce(operator.add, numbers)
+    return met % sa.literal_column("2") == sa.literal_column("1")
 
 
 def _resolve_lookup(scope: Scope, child: Any, sign: Sign) -> Element:
@@ -187,7 +199,7 @@ def _resolve_lookup(scope: Scope, child: Any, sign: Sign) -> Element:
         return scope.resolve_expression(child)
     name, lookup, value = child
     full = name if lookup == "exact" else f"{name}__{lookup}"
-    path = None if name.partition("__")[0] in scope.annotations else path_of(scope.meta, full)
+    path = _find_path(scope, full)
     if sign.below and path is not None and path.many:
         return _resolve_exists(scope, path, full, value)
     column, rest, path = scope.find_column(full)
@@ -199,7 +211,7 @@ def _resolve_lookup(scope: Scope, child: Any, sign: Sign) -> Element:
 def _null_guards(
     scope: Scope, column: Element, rest: tuple[str, ...], value: Any, path: Path
 ) -> Iterator[Element]:
-    """What must be there for a lookup to be true."""
+    """Yield conditions that are false where a NULL makes a lookup unknown."""
     if value is None or rest[-1:] == ("isnull",):
         return
     if path.field.field.null or path.hops:
@@ -230,30 +242,29 @@ def _rows_to_keys(value: Any, path: Path | None) -> Any:
 
 
 def find_joined_columns(scope: Scope, given: Q, sign: Sign = Sign()) -> Iterator[Element]:
-    """The columns of other tables that a condition's lookups speak of row by row."""
+    """Yield the columns of other tables that a condition's lookups compare row by row."""
     inside = sign.inside(given)
     for child in given.children:
         if isinstance(child, Q):
             yield from find_joined_columns(scope, child, inside)
         elif isinstance(child, tuple):
-            yield from _find_joined_column(scope, child[0], inside)
-            if isinstance(child[2], F):
-                yield from _find_joined_column(scope, child[2].name, Sign())
+            names = [(child[0], inside)]
+            names += [(child[2].name, Sign())] if isinstance(child[2], F) else []
+            for name, of in names:
+                path = _find_path(scope, name)
+                if path is not None and path.hops and not (of.below and path.many):
+                    yield scope.find_column(name)[0]
 
 
-def _find_joined_column(scope: Scope, name: str, sign: Sign) -> Iterator[Element]:
-    """The column of a name, if it is another table's and is spoken of here."""
-    if name.partition("__")[0] not in scope.annotations:
-        path = path_of(scope.meta, name)
-        if path.hops and not (sign.below and path.many):
-            yield scope.find_column(name)[0]
+def _find_path(scope: Scope, name: str) -> Path | None:
+    return None if name.partition("__")[0] in scope.annotations else path_of(scope.meta, name)
 
 
-# -- what leads to several rows
+# -- relations to several rows
 
 
 def _resolve_exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
-    """Whether any of the rows that a name leads to meets a lookup.
+    """A condition: one of the rows that a name leads to meets a lookup.
 
     Where the same filter() has joined them already, it is asked of the row that was joined.
     """
