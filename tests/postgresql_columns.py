@@ -35,14 +35,7 @@ from tables import (
     varchar,
 )
 from whimbrel.schema.expressions import SQL, Constant
-from whimbrel.schema.table import (
-    Column,
-    Computed,
-    Identity,
-    Schema,
-    Serial,
-    Unique,
-)
+from whimbrel.schema.table import Column, Computed, Identity, Schema, Serial, Unique
 from whimbrel.schema.types import ColumnType
 
 

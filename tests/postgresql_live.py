@@ -9,30 +9,12 @@ from sqlalchemy.engine import Connection
 from catalog import catalog
 from lawful import shown
 from postgresql_cases import AUTHOR, linked
-from tables import (
-    BIG,
-    INTEGER,
-    array,
-    column,
-    enum,
-    index,
-    schema,
-    table,
-    varchar,
-)
+from tables import BIG, INTEGER, array, column, enum, index, schema, table, varchar
 from whimbrel.engines.postgresql import ENGINE
 from whimbrel.engines.sql import execute
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
-from whimbrel.schema.table import (
-    Check,
-    Column,
-    Computed,
-    Identity,
-    Schema,
-    Sequence,
-    Unique,
-)
+from whimbrel.schema.table import Check, Column, Computed, Identity, Schema, Sequence, Unique
 from whimbrel.schema.types import ColumnType, describe, make_type
 from whimbrel.sources.words import DatabaseType
 

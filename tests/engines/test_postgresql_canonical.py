@@ -21,15 +21,7 @@ from sqlalchemy.engine import Connection
 from created import create_all
 from lawful import shown
 from postgresql_cases import AUTHOR, CASES, linked
-from postgresql_live import (
-    MOOD,
-    WANTED,
-    assert_lawful,
-    differences,
-    own,
-    places,
-    wanted_beside,
-)
+from postgresql_live import MOOD, WANTED, assert_lawful, differences, own, places, wanted_beside
 from servers import PostgresServer
 from steps import carry_out
 from strategies import states

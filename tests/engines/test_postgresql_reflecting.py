@@ -11,12 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from postgresql_cases import AUTHOR
-from postgresql_live import (
-    assert_lawful,
-    has_extension,
-    own,
-    spelled,
-)
+from postgresql_live import assert_lawful, has_extension, own, spelled
 from steps import carry_out
 from tables import (
     BIG,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_kit import fresh
-from whimbrel.engines.sqlite.ddl import tokens
-from whimbrel.engines.sqlite.expressions import default, normal
+from whimbrel.engines.sqlite.reflect.ddl import tokens
+from whimbrel.engines.sqlite.reflect.expressions import default, normal
 
 COLUMNS = {"a": "a", "b": "b", "order": '"order"', "x y": '"x y"'}
 

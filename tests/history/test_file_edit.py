@@ -9,12 +9,7 @@ import pytest
 
 from history.projects import history, migration, model, write
 from whimbrel.errors import WriteError
-from whimbrel.history.file_edit import (
-    edited,
-    with_dependencies,
-    with_dependency,
-    without_replaces,
-)
+from whimbrel.history.file_edit import edited, with_dependencies, with_dependency, without_replaces
 from whimbrel.history.node import Key
 from whimbrel.history.writer import rewrite_migration
 

@@ -27,12 +27,7 @@ from strategies import histories
 from whimbrel import migrations, models
 from whimbrel.errors import UsageError, WriteError
 from whimbrel.history.digest import digest
-from whimbrel.history.writer import (
-    render_migration,
-    rewrite_migration,
-    source_of,
-    write_migration,
-)
+from whimbrel.history.writer import render_migration, rewrite_migration, source_of, write_migration
 from whimbrel.operations import Operation
 from whimbrel.schema.types import describe
 

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import click
 
-from whimbrel.cli.call import (
-    Call,
-    data,
-    database_option,
-    json_option,
-    pass_call,
-    print_json,
-    talk,
-)
+from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json, talk
 
 
 @click.command("check")

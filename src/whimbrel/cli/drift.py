@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from whimbrel.cli.call import (
-    Call,
-    data,
-    database_option,
-    json_option,
-    pass_call,
-    print_json,
-    talk,
-)
+from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json, talk
 
 if TYPE_CHECKING:
     from whimbrel.commands.drift import Drift

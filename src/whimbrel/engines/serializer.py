@@ -30,8 +30,8 @@ _MODULES = (
     "whimbrel.schema.table",
     "whimbrel.schema.changes",
     "whimbrel.engines.step",
-    "whimbrel.engines.postgresql.type_steps",
-    "whimbrel.engines.sqlite.rebuild",
+    "whimbrel.engines.postgresql.steps.type_steps",
+    "whimbrel.engines.sqlite.steps.rebuild",
 )
 
 #: Values of Python's own, written as text: how, and how they are read.

@@ -16,14 +16,7 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
 from whimbrel.engines.step import UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
-from whimbrel.planning.items import (
-    Data,
-    Part,
-    Transaction,
-    is_of_rows,
-    is_transactional,
-    text_of,
-)
+from whimbrel.planning.items import Data, Part, Transaction, is_of_rows, is_transactional, text_of
 from whimbrel.run import journal, recorder
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.watching import TransactionEnded

@@ -24,13 +24,7 @@ from whimbrel.engines.step import UserStep
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
-from whimbrel.planning.items import (
-    Data,
-    Part,
-    is_of_rows,
-    is_transactional,
-    text_of,
-)
+from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional, text_of
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.work import Work
 from whimbrel.run import journal, recorder

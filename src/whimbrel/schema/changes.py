@@ -12,15 +12,7 @@ from functools import singledispatch
 from typing import TypeVar
 
 from whimbrel.schema.domains import name_of, replace_domains
-from whimbrel.schema.table import (
-    Column,
-    Constraint,
-    Index,
-    Name,
-    Schema,
-    Sequence,
-    Table,
-)
+from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Sequence, Table
 from whimbrel.schema.types import EnumType, Type, replace_enums
 
 

@@ -13,13 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.commands.adopt.project import AlembicProject
-from whimbrel.commands.comparison import (
-    Comparison,
-    compare,
-    covering,
-    strangers,
-    without_strangers,
-)
+from whimbrel.commands.comparison import Comparison, compare, covering, strangers, without_strangers
 from whimbrel.commands.drift import Deviation, deviations, is_of_names
 from whimbrel.commands.execution import alone
 from whimbrel.commands.make import MigrationFile

@@ -8,27 +8,21 @@ from contextlib import AbstractContextManager
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
-from whimbrel.engines.postgresql import (
+from whimbrel.engines.postgresql import errors, keys, pipeline, reflect, runner, session, watching
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps import (
     altering,
     columns,
     constraints,
     domains,
     enums,
     indexes,
-    keys,
-    live,
-    mishaps,
-    pipeline,
-    runner,
     sequences,
-    session,
     tables,
-    watching,
 )
-from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.engines.postgresql.type_steps import Retyping, joined
+from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.steps.type_steps import Retyping, joined
 from whimbrel.engines.postgresql.versions import Facts
-from whimbrel.engines.postgresql.work import Makers, Work
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -124,10 +118,10 @@ class PostgreSQLEngine:
         return watching.watch(connection)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
-        return mishaps.is_lock_timeout(error)
+        return errors.is_lock_timeout(error)
 
     def is_lost(self, error: BaseException) -> bool:
-        return mishaps.is_lost(error)
+        return errors.is_lost(error)
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection, name)
@@ -145,7 +139,7 @@ class PostgreSQLEngine:
         return session.seconds_behind(connection)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
-        return mishaps.explain(error, step)
+        return errors.explain(error, step)
 
     def reflect(
         self,
@@ -153,10 +147,10 @@ class PostgreSQLEngine:
         schemas: Collection[str | None] = (None,),
         names: Collection[Name] | None = None,
     ) -> Schema:
-        return live.reflect(connection, schemas, names)
+        return reflect.reflect(connection, schemas, names)
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
-        return live.canonical(connection, self.effective(schema), self.steps)
+        return reflect.canonical(connection, self.effective(schema), self.steps)
 
     def respelled(self, found: Schema, wanted: Schema) -> Schema:
         """Capitals are part of a name."""
@@ -165,5 +159,5 @@ class PostgreSQLEngine:
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """What is NOT VALID, and indexes whose building failed."""
         return frozenset(
-            (Name(row["schema"], row["table"]), row["name"]) for row in live.invalid(connection)
+            (Name(row["schema"], row["table"]), row["name"]) for row in reflect.invalid(connection)
         )

@@ -9,8 +9,8 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Lock, Step
-from whimbrel.engines.postgresql.spelling import SPELLING
-from whimbrel.engines.postgresql.work import oid
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps.builder import oid
 from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Name
 

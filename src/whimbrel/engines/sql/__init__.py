@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from whimbrel.engines.sql.compiler import Spelling
 from whimbrel.engines.sql.running import execute
-from whimbrel.engines.sql.spelling import Spelling
-from whimbrel.engines.sql.standing import Standing
+from whimbrel.engines.sql.tracker import Standing
 
 __all__ = ["Spelling", "Standing", "execute"]

@@ -10,7 +10,7 @@ from whimbrel.schema.expressions import F, Q
 from whimbrel.schema.table import Column, Table
 
 if TYPE_CHECKING:
-    from whimbrel.engines.sql.spelling import Spelling
+    from whimbrel.engines.sql.compiler import Spelling
 
 _OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 

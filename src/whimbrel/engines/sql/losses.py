@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from whimbrel.engines.sql.spelling import Spelling
+from whimbrel.engines.sql.compiler import Spelling
 from whimbrel.errors import LossError
 from whimbrel.schema.narrowing import cut, is_loosened
 from whimbrel.schema.table import Column, Table

@@ -10,12 +10,13 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.sql import execute, running
-from whimbrel.engines.sqlite import reflecting, respelling, runner, session, watching
-from whimbrel.engines.sqlite.messages import explained
-from whimbrel.engines.sqlite.native import Version
-from whimbrel.engines.sqlite.plan import refuse_unattached, steps_of
-from whimbrel.engines.sqlite.rebuild import ASIDE, Dropping, Rebuild
-from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.engines.sqlite import runner, session, watching
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.errors import explained
+from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
+from whimbrel.engines.sqlite.steps.native import Version
+from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
+from whimbrel.engines.sqlite.steps.rebuild import ASIDE, Dropping, Rebuild
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -140,7 +141,7 @@ class SQLiteEngine:
         return reflecting.canonical(self.effective(schema))
 
     def respelled(self, found: Schema, wanted: Schema) -> Schema:
-        return respelling.respelled(found, wanted)
+        return identifier_case.respelled(found, wanted)
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """SQLite has no such thing."""

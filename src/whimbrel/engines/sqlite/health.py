@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError as DriverError
 from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sqlite.ddl import quoted
+from whimbrel.engines.sqlite.reflect.ddl import quoted
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
 

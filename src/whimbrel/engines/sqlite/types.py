@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.engines.sqlite.ddl import joined
-from whimbrel.engines.sqlite.spelling import SPELLING
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.reflect.ddl import joined
 from whimbrel.schema.types import ColumnType, describe, in_sql
 
 _CALL = re.compile(r"(?P<word>[\w ]+?)\s*(?:\((?P<numbers>\s*\d+(?:\s*,\s*\d+)?\s*)\))?")

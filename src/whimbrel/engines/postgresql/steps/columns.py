@@ -1,0 +1,268 @@
+"""Steps for columns that come, go and get another name."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import versions
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps import builder as w
+from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.sql.literals import text
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL, Constant, Default
+from whimbrel.schema.table import Column, Name, Table
+from whimbrel.state.naming import shortened
+
+# -- a column comes ----------------------------------------------------------------------------
+
+
+def add_column(change: c.AddColumn, work: Work) -> Iterator[Step]:
+    """In one statement where a default can fill the rows; else nullable, filled, then NOT NULL."""
+    at, column = change.table, change.column
+    table = work.table(at)
+    fill = fill_of(column)
+    if fill is None or fill == column.default:
+        yield added(at, column, table, change, work)
+    elif is_default(fill, table):
+        yield added(at, replace(column, default=fill), table, change, work)
+        yield defaulted(at, column, change, work)
+    else:
+        yield added(at, replace(column, null=True), table, change, work)
+        yield filled(at, column, fill, table, change, work)
+        yield from settled(at, change, work)
+        if not column.null:
+            yield required(at, column, change, work)
+    yield from _label_check(at, column, change, work)
+    if column.comment is not None:
+        yield commented(at, column, change, work)
+
+
+def fill_of(column: Column) -> Default | None:
+    """What rows that are there already get, if anything."""
+    if column.computed is not None or column.generated is not None or column.fill == Constant(None):
+        return None
+    return column.fill
+
+
+def is_default(fill: Default, table: Table) -> bool:
+    """Whether a fill can stand as a DEFAULT: it speaks of no column and asks no other table."""
+    if isinstance(fill, Constant):
+        return True
+    said = fill.on("postgresql")
+    known = frozenset(column.name for column in table.columns)
+    return not SQL(said).columns(known) and not re.search(r"\bselect\b", said, re.IGNORECASE)
+
+
+def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) -> Step:
+    """ADD COLUMN; ``table`` is the table as it stands without it."""
+    with_it = replace(table, columns=(*table.columns, column))
+    rewrites = _fills_row_by_row(column)
+    hazards = [Hazard.REWRITES_TABLE] if rewrites else []
+    if not column.null and column.default is None and not rewrites and column.computed is None:
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    step = work.alter(
+        at,
+        f"ADD COLUMN {SPELLING.column(column, with_it)}",
+        change,
+        rewrites=rewrites,
+        hazards=hazards,
+        done=w.has_column(at, column.name),
+    )
+    work.facts.require(versions.of_column(column))
+    return step
+
+
+#: Functions whose value is one for the whole statement, so that no row has to be written
+#: (PostgreSQL 18, 36.7, and pg_proc.provolatile).
+_STABLE_NAMES = """
+    now transaction_timestamp statement_timestamp current_setting current_date localtimestamp
+    lower upper coalesce nullif length concat make_date make_interval to_timestamp date_trunc
+    current_timestamp current_time localtime current_schema abs round timezone decode encode md5
+    greatest least array row varchar char numeric decimal timestamp time bit float interval
+"""
+_STABLE = frozenset(_STABLE_NAMES.split())
+
+
+def _fills_row_by_row(column: Column) -> bool:
+    if column.computed is not None:
+        return column.computed.stored
+    if column.generated is not None:
+        return True
+    return isinstance(column.default, SQL) and is_volatile(column.default.on("postgresql"))
+
+
+def is_volatile(sql: str) -> bool:
+    """Whether an expression may be another value for each row: it calls a function not known better."""
+    without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
+    called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
+    return any(name.lower() not in _STABLE for name in called)
+
+
+def filled(
+    at: Name, column: Column, fill: Default, table: Table, change: c.Change, work: Work
+) -> Step:
+    """Rows without a value get one. It writes row by row, and readers do not wait."""
+    with_it = table if any(each.name == column.name for each in table.columns) else None
+    with_it = with_it or replace(table, columns=(*table.columns, column))
+    name = SPELLING.quote(column.name)
+    return work.step(
+        f"UPDATE {SPELLING.at(at)} SET {name} = {SPELLING.default(fill, column.type)} "
+        f"WHERE {name} IS NULL",
+        change,
+        (at, Lock.ROW_EXCLUSIVE),
+        scans=True,
+        done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
+    )
+
+
+def settled(at: Name, change: c.Change, work: Work) -> Iterator[Step]:
+    """Deferred constraints have their say now: a table with pending ones cannot be altered."""
+    if any(getattr(each, "deferrable", None) for each in work.table(at).constraints):
+        yield work.step("SET CONSTRAINTS ALL IMMEDIATE", change)
+
+
+def required(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """SET NOT NULL: every row is looked at."""
+    return work.alter(
+        at,
+        f"ALTER COLUMN {SPELLING.quote(column.name)} SET NOT NULL",
+        change,
+        scans=True,
+        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        done=w.has_column(at, column.name, "attnotnull"),
+    )
+
+
+def defaulted(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """The column's own default from now on, or none."""
+    altered = f"ALTER COLUMN {SPELLING.quote(column.name)}"
+    if column.default is None:
+        probe = w.has_column(at, column.name, "NOT atthasdef")
+        return work.alter(at, f"{altered} DROP DEFAULT", change, done=probe)
+    default = SPELLING.default(column.default, column.type)
+    return work.alter(at, f"{altered} SET DEFAULT {default}", change)
+
+
+def commented(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    written = text(column.comment) if column.comment is not None else "NULL"
+    return work.step(
+        f"COMMENT ON COLUMN {SPELLING.at(at)}.{SPELLING.quote(column.name)} IS {written}",
+        change,
+        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
+        done=w.has_comment(at, column.comment, column.name),
+    )
+
+
+# -- a column goes -----------------------------------------------------------------------------
+
+
+def drop_column(change: c.DropColumn, work: Work) -> Iterator[Step]:
+    at, name = change.table, change.column.name
+    computed = change.column.computed is not None
+    hazards = (Hazard.BREAKS_OLD_CODE,) if computed else (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+    yield work.alter(
+        at,
+        f"DROP COLUMN {SPELLING.quote(name)}",
+        change,
+        hazards=hazards,
+        done=w.has_no_column(at, name),
+    )
+
+
+# -- another name ------------------------------------------------------------------------------
+
+
+def rename_column(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+    at, old, new = change.table, change.old, change.new
+    yield work.alter(
+        at,
+        f"RENAME COLUMN {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+        change,
+        hazards=(Hazard.BREAKS_OLD_CODE,),
+        done=w.has_column(at, new),
+    )
+    yield from _label_check_renamed(change, work)
+
+
+def _label_check_renamed(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+    """A check that is called by its column follows it."""
+    table = work.table(change.table)
+    column = next((each for each in table.columns if each.name == change.old), None)
+    if column is None or SPELLING.checked_enum(column) is None:
+        return
+    before, after = _by_column(change.old), _by_column(change.new)
+    if label_check_name(column, table) == before:
+        sql = f"RENAME CONSTRAINT {SPELLING.quote(before)} TO {SPELLING.quote(after)}"
+        yield work.alter(change.table, sql, change)
+
+
+# -- the check of an enum that is no type of its own --------------------------------------------
+
+
+def label_check_name(column: Column, table: Table) -> str:
+    """The name of the check that a VARCHAR holds one of an enum's labels: the enum's, as SQLAlchemy's.
+
+    Columns that share an enum have one each, and the first of them that name.
+    """
+    enum = SPELLING.checked_enum(column)
+    if enum is None or not enum.name:
+        return _by_column(column.name)
+    name = enum.name
+    others = (SPELLING.checked_enum(each) for each in _before(column.name, table))
+    taken = {each.name for each in others if each is not None}
+    taken.update(each.name for each in table.constraints)
+    return name if name not in taken else _by_column(column.name)
+
+
+def _by_column(name: str) -> str:
+    return shortened(f"{name}_labels_check")
+
+
+def _before(name: str, table: Table) -> Iterator[Column]:
+    return itertools.takewhile(lambda each: each.name != name, table.columns)
+
+
+def label_check(column: Column, table: Table) -> str | None:
+    """That check, with its name; None where the column needs none."""
+    check = SPELLING.enum_check(column)
+    if not check:
+        return None
+    return f"CONSTRAINT {SPELLING.quote(label_check_name(column, table))} {check}"
+
+
+def label_check_dropped(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+    """The check goes, also where it has the name that the column gave it once."""
+    table = work.table(at)
+    names = dict.fromkeys((label_check_name(column, table), _by_column(column.name)))
+    drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {SPELLING.quote(name)}" for name in names)
+    return work.alter(at, drops, change)
+
+
+def _label_check(at: Name, column: Column, change: c.Change, work: Work) -> Iterator[Step]:
+    if label_check(column, work.table(at)):
+        yield checked(column, work.table(at), change, work)
+
+
+def checked(column: Column, table: Table, change: c.Change, work: Work) -> Step:
+    """The check of a column is added to its table."""
+    at, check = table.at, label_check(column, table)
+    return work.alter(
+        at,
+        f"ADD {check}",
+        change,
+        scans=True,
+        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        done=w.has_constraint(at, label_check_name(column, table)),
+    )
+
+
+STEPS: Makers = {
+    c.AddColumn: add_column,
+    c.DropColumn: drop_column,
+    c.RenameColumn: rename_column,
+}

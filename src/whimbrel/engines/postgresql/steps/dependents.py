@@ -1,0 +1,111 @@
+"""What stands in the way of a column's new type: it goes before, and comes back after.
+
+PostgreSQL keeps checks, predicates and expressions with their constants' types in them. Where
+the column's type is another one, those no longer fit ("operator does not exist: b = a").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from whimbrel.engines.base import Step
+from whimbrel.engines.postgresql.steps import constraints, indexes
+from whimbrel.engines.postgresql.steps.builder import Work
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index, Name, Table
+
+
+@dataclass(frozen=True)
+class Held:
+    """A constraint or an index that must step aside. ``stays``: it comes back."""
+
+    at: Name
+    part: Constraint | Index
+    stays: bool
+
+
+def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
+    """Whether a constraint or an index is made of one of these columns."""
+    return any(part.columns_among(frozenset({column})) for column in columns)
+
+
+def of_columns(
+    table: Table, columns: Collection[str], work: Work, *, every: bool = False
+) -> list[Held]:
+    """What must step aside for new types of some columns of a table.
+
+    ``every``: all that is made of them, since the columns themselves go for a while.
+    """
+    parts = [
+        part
+        for part in (*table.indexes, *table.constraints)
+        if (every or _is_in_the_way(part)) and mentions(part, columns)
+    ]
+    return [Held(table.at, part, not _goes_later(table.at, part, work)) for part in parts]
+
+
+def _is_in_the_way(part: Constraint | Index) -> bool:
+    """Checks and exclusions; indexes with an expression, a predicate or an operator class."""
+    if isinstance(part, Index):
+        return part.where is not None or any(
+            isinstance(each.of, SQL) or each.opclass for each in part.parts
+        )
+    return isinstance(part, Check | Exclude)
+
+
+def keys_between(tables: Mapping[Name, Collection[str]], work: Work) -> list[Held]:
+    """Foreign keys from or to columns that change their types together."""
+    return [
+        Held(table.at, key, not _goes_later(table.at, key, work))
+        for table in work.standing.tables()
+        for key in table.foreign_keys
+        if not set(tables.get(table.at, ())).isdisjoint(key.columns)
+        or not set(tables.get(key.target, ())).isdisjoint(key.target_columns)
+    ]
+
+
+def _goes_later(at: Name, part: Constraint | Index, work: Work) -> bool:
+    """Whether the batch drops it anyway; then that is done now, and not again."""
+    for number, change in enumerate(work.later, work.position + 1):
+        match change:
+            case c.DropIndex(table, gone) | c.DropConstraint(table, gone):
+                if (table, type(gone), gone.name) == (at, type(part), part.name):
+                    work.done.add(number)
+                    return True
+            case _:
+                pass
+    return False
+
+
+def column_goes_later(at: Name, column: str, work: Work) -> bool:
+    """Whether the batch drops a column anyway; then that is done now, and not again."""
+    for number, change in enumerate(work.later, work.position + 1):
+        if isinstance(change, c.DropColumn) and (change.table, change.column.name) == (at, column):
+            work.done.add(number)
+            return True
+    return False
+
+
+def away(held: list[Held], change: c.Change, work: Work) -> Iterator[Step]:
+    """They step aside, foreign keys first."""
+    for each in sorted(held, key=lambda each: not isinstance(each.part, ForeignKey)):
+        if isinstance(each.part, Index):
+            yield indexes.dropped(each.at, each.part, change, work)
+        else:
+            yield constraints.dropped(each.at, each.part, change, work)
+
+
+def back(
+    held: list[Held], tables: Mapping[Name, Table], change: c.Change, work: Work
+) -> Iterator[Step]:
+    """Those that stay come back, on the tables as they are now; foreign keys last."""
+    for each in sorted(held, key=lambda each: isinstance(each.part, ForeignKey)):
+        table = tables.get(each.at) or work.table(each.at)
+        if not each.stays:
+            continue
+        if isinstance(each.part, Index):
+            yield indexes.created(table, each.part, change, work)
+        else:
+            yield constraints.added(each.at, each.part, change, work, table)

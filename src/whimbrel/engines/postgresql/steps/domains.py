@@ -1,0 +1,91 @@
+"""Steps for domains: made before the columns that use them, altered in place, dropped after the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps import builder as w
+from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.sql.literals import text
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.domains import said
+from whimbrel.schema.types import Type
+
+
+def create_domain(change: c.CreateDomain, work: Work) -> Iterator[Step]:
+    name = SPELLING.type(change.domain)
+    yield Step((SPELLING.create_domain(change.domain),), change, done=w.has_type(name))
+
+
+def drop_domain(change: c.DropDomain, work: Work) -> Iterator[Step]:
+    name = SPELLING.type(change.domain)
+    yield Step((f"DROP DOMAIN {name}",), change, done=w.has_no_type(name))
+
+
+def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
+    """Another default, NOT NULL or CHECK. Raises `UnsupportedError` for another type."""
+    old, new = said(change.old), said(change.new)
+    name = SPELLING.type(change.new)
+    differing = {key for key in (*old, *new) if old.get(key) != new.get(key)}
+    if differing - {"check", "constraint_name", "default", "not_null"}:
+        raise UnsupportedError(
+            f"the domain {name} gets another type or collation, which PostgreSQL cannot do in place",
+            hint="Give the domain another name: its columns are converted to the new one.",
+        )
+    if differing & {"check", "constraint_name"}:
+        yield from _check(change, name, old, new)
+    if "default" in differing:
+        default = _default(new.get("default"))
+        yield Step((f"ALTER DOMAIN {name} {default}",), change)
+    if "not_null" in differing:
+        verb, hazards = ("SET", (Hazard.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
+        yield Step((f"ALTER DOMAIN {name} {verb} NOT NULL",), change, hazards=hazards)
+
+
+def _check(
+    change: c.AlterDomain, name: str, old: dict[str, Any], new: dict[str, Any]
+) -> Iterator[Step]:
+    if old.get("check") is not None:
+        yield Step((_without_check(name, old),), change)
+    if new.get("check") is not None:
+        named = new.get("constraint_name")
+        words = f"CONSTRAINT {SPELLING.quote(named)} " if named else ""
+        sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
+        yield Step((sql,), change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
+
+
+def _without_check(name: str, old: dict[str, Any]) -> str:
+    check, named = old["check"].args[0], old.get("constraint_name")
+    own = named or f"{old['name']}_check"  # PostgreSQL's own name for one without a name.
+    if not named and " AND " in check:
+        return _CHECKS_TOLD_AS_ONE.format(text(name), text(own), text(check))
+    return f"ALTER DOMAIN {name} DROP CONSTRAINT {SPELLING.quote(own)}"
+
+
+# Several checks of a database are told as one. Of any others, which somebody added to the one of a
+# model, none goes. A tag of its own, since a name may have $$.
+_CHECKS_TOLD_AS_ONE = """DO $checks$ DECLARE one text; BEGIN
+    FOR one IN WITH k AS (SELECT * FROM pg_constraint WHERE contypid = {0}::regtype AND contype = 'c')
+        SELECT conname FROM k WHERE conname = {1} OR {2} =
+            (SELECT string_agg(pg_get_expr(conbin, 0), ' AND ' ORDER BY conname) FROM k)
+    LOOP
+        EXECUTE format('ALTER DOMAIN %s DROP CONSTRAINT %I', {0}::regtype, one);
+    END LOOP;
+END $checks$"""
+
+
+def _default(of: Any) -> str:
+    if of is None:
+        return "DROP DEFAULT"
+    return f"SET DEFAULT {of.args[0] if isinstance(of, Type) else text(str(of))}"
+
+
+STEPS: Makers = {
+    c.CreateDomain: create_domain,
+    c.DropDomain: drop_domain,
+    c.AlterDomain: alter_domain,
+}

@@ -1,0 +1,176 @@
+"""All columns of an enum type on their way to another one, with all that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from whimbrel.engines.base import Lock, Step
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps import altering, columns, dependents, usage
+from whimbrel.engines.postgresql.steps.builder import Work
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql.tracker import is_using
+from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import Constant, Default
+from whimbrel.schema.table import Column, Name, Table
+from whimbrel.schema.types import ColumnType, EnumType, enum_types, replace_enums
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """A computed column that is made of a column of the type. ``stays``: it comes back."""
+
+    column: Column
+    stays: bool
+
+
+class Retyping:
+    """``made``: the new type under the name that it has while the columns change.
+
+    ``renamed``: labels that have another name now. Rows of a type of its own have followed by
+    themselves; those of a VARCHAR are written.
+    """
+
+    def __init__(
+        self, change: c.AlterEnum, made: EnumType, renamed: dict[str, str], work: Work
+    ) -> None:
+        self.change, self.work = change, work
+        self.old, self.made, self.new = change.old, made, change.new
+        self.renamed = renamed
+        self.tables = work.standing.using(self.old)
+        names = {table.at: [column.name for column in self._of(table)] for table in self.tables}
+        self.computed = {
+            table.at: [
+                _Computed(column, not dependents.column_goes_later(table.at, column.name, work))
+                for column in table.columns
+                if column.computed is not None
+                and column.computed.expression.columns(frozenset(names[table.at]))
+            ]
+            for table in self.tables
+        }
+        self.held = self._in_the_way(names)
+
+    def _of(self, table: Table) -> list[Column]:
+        """The columns of the enum type, or of arrays of it."""
+        return [column for column in table.columns if is_using(Table("", (column,)), self.old)]
+
+    def _in_the_way(self, names: dict[Name, list[str]]) -> list[dependents.Held]:
+        held = [*dependents.keys_between(names, self.work)]
+        for table in self.tables:
+            held += dependents.of_columns(table, names[table.at], self.work)
+            computed = [each.column.name for each in self.computed[table.at]]
+            held += dependents.of_columns(table, computed, self.work, every=True)
+        return list(dict.fromkeys(held))
+
+    # -- before: they change --------------------------------------------------------------------
+
+    def steps_before(self) -> Iterator[Step]:
+        yield from dependents.away(self.held, self.change, self.work)
+        for table in self.tables:
+            for each in self.computed[table.at]:
+                name = SPELLING.quote(each.column.name)
+                yield self.work.alter(table.at, f"DROP COLUMN {name}", self.change)
+            for column in self._of(table):
+                yield from self._retyped(table, column)
+
+    def _retyped(self, table: Table, column: Column) -> Iterator[Step]:
+        made = _exchange(column.type, self.old, self.made)
+        now = replace(column, type=made, lossy=False)
+        if columns.label_check(column, table) is not None:
+            yield columns.label_check_dropped(table.at, column, self.change, self.work)
+        changes = self._changes_type(column)
+        if changes and column.default is not None:
+            name = SPELLING.quote(column.name)
+            yield self.work.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT", self.change)
+        typed = (
+            [altering.typed(table.at, column, now, self.change, self.work, has_keys=False)]
+            if changes
+            else []
+        )
+        written = list(self._rewritten(table, column))
+        # A VARCHAR grows before longer labels come; what takes less takes new labels only.
+        grows = not SPELLING.has_type_of(self.new) and self.new.width >= self.old.width
+        yield from [*typed, *written] if grows else [*written, *typed]
+
+    def _changes_type(self, column: Column) -> bool:
+        after = _exchange(column.type, self.old, self.made)
+        return SPELLING.type(column.type) != SPELLING.type(after)
+
+    def _rewritten(self, table: Table, column: Column) -> Iterator[Step]:
+        """Renamed labels in the rows of a VARCHAR."""
+        if not self.renamed or SPELLING.has_type_of(self.old):
+            return
+        name = SPELLING.quote(column.name)
+        cases = " ".join(
+            f"WHEN {text(before)} THEN {text(after)}" for before, after in self.renamed.items()
+        )
+        yield self.work.step(
+            f"UPDATE {SPELLING.at(table.at)} SET {name} = CASE {name} {cases} END "
+            f"WHERE {name} IN ({', '.join(map(text, self.renamed))})",
+            self.change,
+            (table.at, Lock.ROW_EXCLUSIVE),
+            scans=True,
+        )
+
+    # -- after: what is made of them comes back -------------------------------------------------
+
+    def steps_after(self) -> Iterator[Step]:
+        now = {table.at: self._after(table) for table in self.tables}
+        for table in self.tables:
+            for column in self._of(table):
+                yield from self._restored(column, now[table.at])
+            for each in self.computed[table.at]:
+                if each.stays:
+                    yield from self._computed_again(table.at, each.column, now[table.at])
+        yield from dependents.back(self.held, now, self.change, self.work)
+
+    def _restored(self, before: Column, table: Table) -> Iterator[Step]:
+        at, after = table.at, table.column(before.name)
+        later = usage.default_goes(self.work.later, at, before.name)
+        has_other = before.default != after.default or self._changes_type(before)
+        if after.default is not None and has_other and not later:
+            yield columns.defaulted(at, after, self.change, self.work)
+        if columns.label_check(after, table):
+            yield columns.checked(after, table, self.change, self.work)
+
+    def _computed_again(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
+        yield columns.added(at, column, table, self.change, self.work)
+        if column.comment is not None:
+            yield columns.commented(at, column, self.change, self.work)
+
+    def _after(self, table: Table) -> Table:
+        """The table with the new type, and defaults under their labels' new names."""
+        mine = {column.name for column in self._of(table)}
+        return replace(
+            table,
+            columns=tuple(
+                self._column_after(column) if column.name in mine else column
+                for column in table.columns
+            ),
+        )
+
+    def _column_after(self, column: Column) -> Column:
+        return replace(
+            column,
+            type=_exchange(column.type, self.old, self.new),
+            default=self._default(column.default),
+        )
+
+    def _default(self, default: Default | None) -> Default | None:
+        if not isinstance(default, Constant):
+            return default
+        return Constant(_renamed(default.value, self.renamed))
+
+
+def _renamed(value: object, renamed: dict[str, str]) -> object:
+    if isinstance(value, list | tuple):
+        return type(value)(_renamed(each, renamed) for each in value)
+    return renamed.get(value, value) if isinstance(value, str) else value
+
+
+def _exchange(type: ColumnType, old: EnumType, new: EnumType) -> ColumnType:
+    """The type with the enum in it exchanged, by name."""
+    at = old.at
+    by = {each: new for each in enum_types(type) if each.at == at}
+    return replace_enums(type, by)

@@ -1,0 +1,109 @@
+"""Steps for indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.postgresql import versions
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.steps import builder as w
+from whimbrel.engines.postgresql.steps import options
+from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.errors import ModelError
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Index, Name, Table
+
+
+def add_index(change: c.AddIndex, work: Work) -> Iterator[Step]:
+    yield created(work.table(change.table), change.index, change, work)
+
+
+def created(table: Table, index: Index, change: c.Change | None, work: Work) -> Step:
+    """CREATE INDEX: writers wait while it is built."""
+    hazards = [Hazard.BLOCKS_WRITES, Hazard.SCANS_TABLE]
+    if index.unique:
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    step = work.step(
+        definition(table, index),
+        change,
+        (table.at, Lock.SHARE),
+        scans=True,
+        hazards=hazards,
+        done=w.has_index(Name(table.schema, index.name)),
+    )
+    work.facts.require(versions.of_part(index))
+    return step
+
+
+def definition(table: Table, index: Index) -> str:
+    """CREATE INDEX, in the order of its clauses (PostgreSQL 18, CREATE INDEX)."""
+    if not index.parts:
+        raise ModelError(
+            f"the index {index.name} of {table.at} has no columns",
+            hint="Give it a column or an expression.",
+        )
+    unique = "UNIQUE " if index.unique else ""
+    method = f" USING {index.method}" if index.method else ""
+    parts = ", ".join(map(SPELLING.index_part, index.parts))
+    include = f" INCLUDE ({SPELLING.names(index.include)})" if index.include else ""
+    nulls = " NULLS NOT DISTINCT" if index.nulls_not_distinct else ""
+    where = f" WHERE {SPELLING.expression(index.where, table)}" if index.where is not None else ""
+    return (
+        f"CREATE {unique}INDEX {SPELLING.quote(index.name)} ON {SPELLING.at(table.at)}{method} "
+        f"({parts}){include}{nulls}{_storage(index)}{where}"
+    )
+
+
+def _storage(index: Index) -> str:
+    """Storage parameters and a tablespace; what belongs to other dialects is left out."""
+    parameters: dict[str, Any] = {}
+    tablespace = None
+    for name, value in index.options:
+        short = name.removeprefix(options.PREFIX)
+        if short == "with":
+            parameters.update(options.pairs(value))
+        elif short == "tablespace":
+            tablespace = str(value)
+        elif short not in ("concurrently", "ops", "using") and not _is_foreign(name):
+            parameters[short] = value
+    written = f" WITH ({options.storage(parameters)})" if parameters else ""
+    return written + (f" TABLESPACE {SPELLING.quote(tablespace)}" if tablespace else "")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_"))
+
+
+def drop_index(change: c.DropIndex, work: Work) -> Iterator[Step]:
+    yield dropped(change.table, change.index, change, work)
+
+
+def dropped(at: Name, index: Index, change: c.Change | None, work: Work) -> Step:
+    """DROP INDEX; an index is always in its table's schema."""
+    place = Name(at.schema, index.name)
+    return work.step(
+        f"DROP INDEX {SPELLING.at(place)}",
+        change,
+        (at, Lock.ACCESS_EXCLUSIVE),
+        done=w.is_gone(place),
+    )
+
+
+def rename_index(change: c.RenameIndex, work: Work) -> Iterator[Step]:
+    """It locks the index alone, and weakly."""
+    schema = change.table.schema
+    old, new = change.old.name, change.new.name
+    yield work.step(
+        f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
+        change,
+        done=w.has_index(Name(schema, new)),
+    )
+
+
+STEPS: Makers = {
+    c.AddIndex: add_index,
+    c.DropIndex: drop_index,
+    c.RenameIndex: rename_index,
+}

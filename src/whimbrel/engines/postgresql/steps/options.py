@@ -1,0 +1,61 @@
+"""PostgreSQL's options of tables and indexes, by SQLAlchemy's names for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.sql.literals import text
+from whimbrel.schema.table import Name
+
+PREFIX = "postgresql_"
+
+
+def own(options: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """PostgreSQL's options without their prefix; other dialects' are left out."""
+    return {name.removeprefix(PREFIX): value for name, value in options if name.startswith(PREFIX)}
+
+
+def is_unlogged(options: Iterable[tuple[str, Any]]) -> bool:
+    """Return whether a table is to be left out of the write-ahead log (SQLAlchemy: a prefix)."""
+    return bool(own(options).get("unlogged"))
+
+
+def pairs(value: Any) -> dict[str, Any]:
+    """Storage parameters, given as a mapping or as pairs."""
+    return dict(value) if isinstance(value, Mapping) else dict(value or ())
+
+
+def storage(parameters: Mapping[str, Any]) -> str:
+    """``fillfactor = 70, autovacuum_enabled = off``, sorted by name."""
+    return ", ".join(f"{name} = {_setting(value)}" for name, value in sorted(parameters.items()))
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) if isinstance(value, int | float) else text(str(value))
+
+
+def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
+    """What stands after the columns in CREATE TABLE, in the order that PostgreSQL wants."""
+    said = own(options)
+    clauses = []
+    if inherits := said.get("inherits"):
+        clauses.append(f"INHERITS ({', '.join(map(SPELLING.at, parents(inherits)))})")
+    if partition := said.get("partition_by"):
+        clauses.append(f"PARTITION BY {partition}")
+    if using := said.get("using"):
+        clauses.append(f"USING {using}")
+    if parameters := pairs(said.get("with")):
+        clauses.append(f"WITH ({storage(parameters)})")
+    if tablespace := said.get("tablespace"):
+        clauses.append(f"TABLESPACE {SPELLING.quote(str(tablespace))}")
+    return "".join(f" {clause}" for clause in clauses)
+
+
+def parents(inherits: Any) -> list[Name]:
+    """The tables that a table inherits from."""
+    names = (inherits,) if isinstance(inherits, str) else tuple(inherits)
+    return [Name.read(str(each)) for each in names]

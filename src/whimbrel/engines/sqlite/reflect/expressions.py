@@ -1,0 +1,151 @@
+"""An expression in one spelling, whoever wrote it: what is compared, and read by people.
+
+SQLite keeps expressions as they were typed, but for names that it quotes when it renames
+something. So quotes, capitals, blanks, comments and parentheses around the whole say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.reflect.ddl import closing, folded, is_name, tokens, unquoted
+
+#: The words of expressions (lang_expr.html). Other words are names, or functions.
+_KEYWORDS = frozenset(
+    (
+        *("ALL", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COLLATE", "DESC"),
+        *("DISTINCT", "ELSE", "END", "ESCAPE", "EXISTS", "FILTER", "FROM", "GLOB", "IN", "IS"),
+        *("ISNULL", "LIKE", "MATCH", "NOT", "NOTNULL", "OR", "ORDER", "OVER", "REGEXP", "SELECT"),
+        *("THEN", "WHEN", "WHERE"),
+    )
+)
+_CONSTANTS = frozenset(
+    ("NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP")
+)
+
+
+def normal(of: Sequence[str], columns: Mapping[str, str], table: str = "") -> str:
+    """Tokens of an expression as text.
+
+    ``columns``: how the table spells its columns, by their names in small letters.
+    """
+    bare = without_parentheses(of)
+    return _spaced(_named(bare, columns, folded(table)))
+
+
+def default(of: Sequence[str]) -> str | None:
+    """What stands after DEFAULT as text; None for NULL, which is what a column has without one."""
+    bare = without_parentheses(of)
+    if len(bare) == 1 and is_name(bare[0]):
+        word = bare[0].upper()
+        if word in ("TRUE", "FALSE"):
+            return "1" if word == "TRUE" else "0"  # what they are (lang_expr.html, 15)
+        if word == "NULL":
+            return None
+        # Any other name is a string (parse.y, ccons ::= DEFAULT id).
+        return word if word in _CONSTANTS else text(unquoted(bare[0]))
+    return normal(bare, {})
+
+
+_NUMBER = re.compile(r"'([+-]?)0*(\d{1,15})(\.\d{1,15})?'")
+
+
+def number_in(default: str) -> str:
+    """The number that a string is kept as in a column of numbers (datatype3.html, 3); else itself."""
+    found = _NUMBER.fullmatch(default)
+    if found is None:
+        return default
+    sign, whole, rest = found.groups()
+    return f"{'-' if sign == '-' else ''}{whole}{rest or ''}"
+
+
+def without_parentheses(of: Sequence[str]) -> list[str]:
+    """Tokens without the parentheses around all of them."""
+    bare = list(of)
+    while len(bare) > 2 and bare[0] == "(" and closing(bare, 0) == len(bare) - 1:
+        if bare[1].upper() == "SELECT":
+            break
+        bare = bare[1:-1]
+    return bare
+
+
+def collation(token: str) -> str:
+    """A collation's name; SQLite minds no capitals in it."""
+    return unquoted(token).upper()
+
+
+# -- names -----------------------------------------------------------------------------------
+
+
+def _named(of: Sequence[str], columns: Mapping[str, str], table: str) -> list[str]:
+    found: list[str] = []
+    place = 0
+    while place < len(of):
+        after = of[place + 1] if place + 1 < len(of) else ""
+        if after == "." and is_name(of[place]) and folded(unquoted(of[place])) == table:
+            place += 2  # the table's own name before a column's
+            continue
+        before = found[-1] if found else ""
+        found.append(_token(of[place], before, after, columns))
+        place += 1
+    return found
+
+
+def _token(token: str, before: str, after: str, columns: Mapping[str, str]) -> str:
+    if not is_name(token):
+        return token
+    name = unquoted(token)
+    if before == "COLLATE":
+        return SPELLING.collation(name.upper())
+    if token == name:
+        return _word(token, after, columns)
+    if folded(name) in columns:
+        return columns[folded(name)]
+    # In double quotes: perhaps a string, where there is no such column (quirks.html, 8).
+    return token if token[0] == '"' else SPELLING.quote(name)
+
+
+def _word(word: str, after: str, columns: Mapping[str, str]) -> str:
+    if word.upper() in _KEYWORDS or (word.upper() in _CONSTANTS and folded(word) not in columns):
+        return word.upper()
+    return word.lower() if after == "(" else columns.get(folded(word), word)
+
+
+# -- blanks ----------------------------------------------------------------------------------
+
+
+def _spaced(of: Sequence[str]) -> str:
+    written = ""
+    for place, token in enumerate(of):
+        written += token if place == 0 or _is_glued(of, place) else f" {token}"
+    return written
+
+
+def _is_glued(of: Sequence[str], place: int) -> bool:
+    before, token = of[place - 1], of[place]
+    if token == "(":
+        return before in ("(", "CAST") or _is_operand(before, is_call=True)
+    if token == ".":
+        return _is_operand(before)
+    if _is_sign(of, place - 1):
+        return token not in ("-", "+")  # two of them would begin a comment
+    return token in (",", ")") or before in ("(", ".")
+
+
+def _is_operand(token: str, *, is_call: bool = False) -> bool:
+    """Whether an operand may end with a token; ``is_call``: whether it may be a function's name."""
+    if token in _KEYWORDS or not token:
+        return False
+    return is_name(token) or (not is_call and (token[-1] in ")'" or token[-1].isalnum()))
+
+
+def _is_sign(of: Sequence[str], place: int) -> bool:
+    """Whether a token belongs to the number or name after it."""
+    before = of[place - 1] if place else ""
+    return of[place] in ("-", "+", "~") and not _is_operand(before)
+
+
+__all__ = ["collation", "default", "normal", "tokens", "without_parentheses"]

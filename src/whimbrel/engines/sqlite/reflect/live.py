@@ -1,0 +1,232 @@
+"""A table as the database at hand has it, with what people made by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.reflect import ddl
+from whimbrel.engines.sqlite.reflect import expressions as e
+from whimbrel.engines.sqlite.steps import tables as t
+from whimbrel.errors import StepError
+from whimbrel.schema.table import Name, Table
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    """A table in ``sqlite_master``: its definition, and the SQL of its indexes and triggers.
+
+    ``generated``: the names of its generated columns; ``nullable``: of those that take NULL.
+    """
+
+    at: Name
+    sql: str
+    definition: ddl.LiveDefinition
+    indexes: dict[str, str]
+    triggers: dict[str, str]
+    generated: frozenset[str]
+    nullable: frozenset[str]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.definition.columns]
+
+    def has(self, column: str) -> bool:
+        """Whether it has a column; SQLite minds no capitals."""
+        return column.lower() in (name.lower() for name in self.column_names)
+
+
+def read(connection: Connection, at: Name) -> LiveTable:
+    """The table of a name. Raises `StepError` where it is not there."""
+    master = _master(at.schema)
+    where = f"lower(tbl_name) = lower({text(at.name)}) AND sql IS NOT NULL"
+    rows = execute(
+        connection, f"SELECT type, name, sql FROM {master} WHERE {where} ORDER BY rowid"
+    ).all()
+    sql = next((row.sql for row in rows if row.type == "table"), None)
+    if sql is None:
+        raise StepError(
+            "the table is not in the database",
+            place=str(at),
+            hint="Was it dropped or renamed by hand? Bring it back as the migrations left it.",
+        )
+    return LiveTable(
+        at=at,
+        sql=sql,
+        definition=ddl.taken_apart(sql),
+        indexes={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "index"},
+        triggers={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "trigger"},
+        **_columns(connection, at),
+    )
+
+
+def kind_of(connection: Connection, at: Name) -> str | None:
+    """Whether a name is that of a table, a view, an index or a trigger; None for none of them."""
+    where = f"lower(name) = lower({text(at.name)})"
+    found = execute(connection, f"SELECT type FROM {_master(at.schema)} WHERE {where}").first()
+    return str(found[0]) if found is not None else None
+
+
+def _master(schema: str | None) -> str:
+    return f"{SPELLING.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+
+
+_CREATE = re.compile(r"CREATE (UNIQUE INDEX|INDEX|TRIGGER) ")
+
+
+def _inside(sql: str, schema: str | None) -> str:
+    """A statement from ``sqlite_master``, which holds none of the schema's name."""
+    if schema is None:
+        return sql
+    return _CREATE.sub(lambda match: f"{match[0]}{SPELLING.quote(schema)}.", sql, count=1)
+
+
+def _columns(connection: Connection, at: Name) -> dict[str, frozenset[str]]:
+    prefix = f"{SPELLING.quote(at.schema)}." if at.schema else ""
+    rows = execute(connection, f"PRAGMA {prefix}table_xinfo({text(at.name)})").all()
+    return {
+        # hidden: 2 for a virtual generated column, 3 for a stored one (pragma.html).
+        "generated": frozenset(row.name for row in rows if row.hidden in (2, 3)),
+        "nullable": frozenset(row.name for row in rows if not row.notnull),
+    }
+
+
+# -- what the state does not know ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What is in the database and not in the state, and outlives a rebuild of the table.
+
+    columns: those to copy. definitions: what stands in CREATE TABLE for columns, also generated
+    ones, and for constraints. indexes, triggers: statements that make them again.
+    """
+
+    columns: tuple[str, ...]
+    definitions: tuple[str, ...]
+    indexes: tuple[str, ...]
+    triggers: tuple[str, ...]
+
+
+def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:
+    """What of a live table the state before knows nothing of, as far as it fits the table after."""
+    known = {column.name.lower() for column in before.columns}
+    unknown = [column for column in live.definition.columns if column.name.lower() not in known]
+    _refuse_clashes(unknown, after)
+    _refuse_what_is_made_of_gone(unknown, before, after)
+    generated = {name.lower() for name in live.generated}
+    gone = columns_gone(before, after)
+    return ByHand(
+        columns=tuple(each.name for each in unknown if each.name.lower() not in generated),
+        definitions=(
+            *(each.text for each in unknown),
+            *(each.text for each in unknown_constraints(live, before) if _fits(each, gone)),
+        ),
+        indexes=tuple(_indexes(live, before, after)),
+        triggers=tuple(live.triggers.values()),
+    )
+
+
+def _refuse_clashes(unknown: list[ddl.LiveColumn], after: Table) -> None:
+    """A column made by hand must not be lost in one of the same name that a model asks for."""
+    names = {column.name.lower() for column in after.columns}
+    for column in unknown:
+        if column.name.lower() in names:
+            raise StepError(
+                f"the database has a column {column.name!r} that no migration made",
+                place=str(after.at),
+                hint="Rename or drop it by hand, or add it with migrate --fake.",
+            )
+
+
+def _refuse_what_is_made_of_gone(
+    unknown: list[ddl.LiveColumn], before: Table, after: Table
+) -> None:
+    """A generated column made by hand, or a check in it, may need a column that goes."""
+    for column in unknown:
+        for name in columns_gone(before, after):
+            if ddl.mentions(column.text, name):
+                at = SPELLING.at(before.at)
+                raise StepError(
+                    f"the column {column.name}, which no migration made, is made of {name}, which goes",
+                    place=str(before.at),
+                    hint="Drop it before this change, and create it again after if it is still "
+                    f"wanted: RunSQL('ALTER TABLE {at} DROP COLUMN {SPELLING.quote(column.name)}').",
+                )
+
+
+def columns_gone(before: Table, after: Table) -> list[str]:
+    """The names of the columns that are not in the table after."""
+    names = {column.name.lower() for column in after.columns}
+    return [column.name for column in before.columns if column.name.lower() not in names]
+
+
+def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveConstraint]:
+    """The constraints that the table before does not ask for: neither by name, nor by what they say."""
+    asked = ddl.taken_apart(t.create_table(before)).all_constraints
+    names = {each.name for each in asked if each.name is not None}
+    faces = {_said(each, before) for each in asked}
+    known = {column.name.lower() for column in before.columns}
+    inner = (
+        each
+        for column in live.definition.columns
+        if column.name.lower() in known
+        for each in column.constraints
+    )
+    for each in (*live.definition.constraints, *inner):
+        if each.kind != "PRIMARY" and each.name not in names and _said(each, before) not in faces:
+            yield each
+
+
+def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
+    """What a constraint says; a condition in the one spelling in which drift compares it."""
+    if constraint.kind != "CHECK":
+        return constraint.face
+    body = ddl.tokens(constraint.text)
+    start = body.index("(")
+    columns = {ddl.folded(column.name): SPELLING.quote(column.name) for column in table.columns}
+    return e.normal(body[start : ddl.closing(body, start) + 1], columns, table.name)
+
+
+def _fits(constraint: ddl.LiveConstraint, gone: list[str]) -> bool:
+    return not any(constraint.mentions(name) for name in gone)
+
+
+def _indexes(live: LiveTable, before: Table, after: Table) -> Iterator[str]:
+    """The indexes to make again, as they are: those whose columns stay.
+
+    One that the state knows and the database lacks was dropped by hand, and stays dropped.
+    """
+    gone = columns_gone(before, after)
+    for sql in live.indexes.values():
+        if not any(ddl.is_on(sql, column) for column in gone):
+            yield sql
+
+
+def as_it_is(table: Table, live: LiveTable, before: Table) -> Table:
+    """The table after, with STRICT, WITHOUT ROWID and AUTOINCREMENT that were given by hand."""
+    given = {
+        "sqlite_strict": (True, "STRICT" in live.definition.tail, t.is_strict(before)),
+        "sqlite_with_rowid": (
+            False,
+            "WITHOUT ROWID" in live.definition.tail,
+            not t.has_rowid(before),
+        ),
+        "sqlite_autoincrement": (True, is_counting(live), t.autoincrement(before)),
+    }
+    by_hand = {
+        name: value for name, (value, is_live, known) in given.items() if is_live and not known
+    }
+    merged = {**dict(table.options), **by_hand}
+    return replace(table, options=tuple(sorted(merged.items()))) if by_hand else table
+
+
+def is_counting(live: LiveTable) -> bool:
+    """Whether the table has AUTOINCREMENT."""
+    return ddl.mentions(live.sql, "AUTOINCREMENT")

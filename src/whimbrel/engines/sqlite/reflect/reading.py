@@ -1,0 +1,284 @@
+"""CREATE TABLE and CREATE INDEX read as a table: what a database has, or would have.
+
+All is in the text that SQLite keeps, constraints' names, collations and what an index is made of
+too, which no pragma tells; so what would be made of a schema can be told without making it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from whimbrel.engines.sqlite import types
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.reflect import ddl
+from whimbrel.engines.sqlite.reflect import expressions as e
+from whimbrel.engines.sqlite.steps.tables import affinity
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import (
+    Check,
+    Column,
+    Computed,
+    Constraint,
+    ForeignKey,
+    Identity,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Serial,
+    Table,
+    Unique,
+)
+from whimbrel.schema.types import ColumnType, in_sql
+
+
+@dataclass(frozen=True)
+class TableText:
+    """The statements of a table, as SQLite keeps them; of its indexes by name."""
+
+    at: Name
+    sql: str
+    indexes: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def definition(self) -> ddl.LiveDefinition:
+        """The CREATE TABLE, taken apart."""
+        return ddl.taken_apart(self.sql)
+
+    @cached_property
+    def spelled(self) -> dict[str, str]:
+        """The columns' names as they are declared, by their names in small letters."""
+        return {ddl.folded(column.name): column.name for column in self.definition.columns}
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """The columns' names as they stand in an expression, by their names in small letters."""
+        return {name: SPELLING.quote(spelled) for name, spelled in self.spelled.items()}
+
+    @cached_property
+    def key(self) -> ddl.LiveConstraint | None:
+        """The primary key."""
+        constraints = self.definition.all_constraints
+        return next((each for each in constraints if each.kind == "PRIMARY"), None)
+
+    @cached_property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return self.columns(self.key.columns) if self.key is not None else ()
+
+    def columns(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Columns as they are declared: SQLite minds no capitals."""
+        return tuple(self.spelled.get(ddl.folded(name), name) for name in names)
+
+
+#: The table of a name in the same file, if it is there.
+Neighbour = Callable[[str], TableText | None]
+
+
+def table_of(text: TableText, neighbour: Neighbour) -> Table:
+    """The table that statements make."""
+    columns = tuple(_column(column, text) for column in text.definition.columns)
+    collations = {column.name: column.collation for column in columns}
+    return Table(
+        name=text.at.name,
+        schema=text.at.schema,
+        columns=columns,
+        constraints=tuple(_each_once(_constraints(text, neighbour))),
+        indexes=tuple(_index(name, sql, text, collations) for name, sql in text.indexes.items()),
+        options=tuple(_options(text)),
+    )
+
+
+def _options(text: TableText) -> Iterator[tuple[str, bool]]:
+    if "STRICT" in text.definition.tail:
+        yield "sqlite_strict", True
+    if "WITHOUT ROWID" in text.definition.tail:
+        yield "sqlite_with_rowid", False
+
+
+# -- columns ---------------------------------------------------------------------------------
+
+_Clauses = dict[str, tuple[str, ...]]
+
+
+def _column(column: ddl.LiveColumn, text: TableText) -> Column:
+    clauses = _by_word(column.clauses[1:])
+    word = types.word_of(column.clauses[0])
+    if "STRICT" in text.definition.tail:
+        word = word.upper()  # one of six, which are not spelled any other way here
+    alone = text.key_columns == (column.name,) and "WITHOUT ROWID" not in text.definition.tail
+    counts = alone and word.upper() == "INTEGER" and not _is_descending(clauses)
+    if alone and not counts and word.upper() in ("INT", "INTEGER"):
+        # Spelled INTEGER it would be the rowid (lang_createtable.html, 5).
+        type_: ColumnType = in_sql("INT")
+    else:
+        type_ = types.column_type(word)
+    default = e.default(clauses["DEFAULT"]) if "DEFAULT" in clauses else None
+    if default is not None and word.upper() != "ANY" and affinity(word) not in ("TEXT", "BLOB"):
+        default = e.number_in(default)
+    return Column(
+        name=column.name,
+        type=type_,
+        null="NOT" not in clauses and column.name not in text.key_columns,
+        default=SQL(default) if default is not None else None,
+        generated=_counter(clauses, text) if counts else None,
+        computed=_computed(clauses, text),
+        collation=_collation(clauses.get("COLLATE")),
+    )
+
+
+def _by_word(clauses: Iterable[tuple[str, ...]]) -> _Clauses:
+    """The clauses of a column by their first word, which is left out; the last of two counts."""
+    found: _Clauses = {}
+    for clause in clauses:
+        word = clause[0].upper()
+        if word == "NOT" and clause[1:2] and clause[1].upper() != "NULL":
+            continue  # NOT DEFERRABLE, which is what a key is by itself
+        found["AS" if word == "GENERATED" else word] = clause[1:]
+    return found
+
+
+def _is_descending(clauses: _Clauses) -> bool:
+    return "DESC" in (token.upper() for token in clauses.get("PRIMARY", ()))
+
+
+def _counter(clauses: _Clauses, text: TableText) -> Identity | Serial:
+    table = ddl.tokens(text.key.text) if text.key is not None else ()
+    words = {token.upper() for token in (*clauses.get("PRIMARY", ()), *table)}
+    return Identity() if "AUTOINCREMENT" in words else Serial()
+
+
+def _computed(clauses: _Clauses, text: TableText) -> Computed | None:
+    clause = clauses.get("AS")
+    if clause is None:
+        return None
+    start = clause.index("(")
+    end = ddl.closing(clause, start)
+    expression = e.normal(clause[start : end + 1], text.written, text.at.name)
+    stored = "STORED" in (token.upper() for token in clause[end + 1 :])
+    return Computed(SQL(expression), stored)
+
+
+def _collation(clause: Sequence[str] | None) -> str | None:
+    """BINARY is what a column has by itself."""
+    name = e.collation(clause[0]) if clause else "BINARY"
+    return None if name == "BINARY" else name
+
+
+# -- constraints -----------------------------------------------------------------------------
+
+
+def _each_once(constraints: Iterable[Constraint]) -> Iterator[Constraint]:
+    """The constraints, without those that an earlier one says in the same words, its name too."""
+    known: list[Constraint] = []
+    for each in constraints:
+        if not each.name or each not in known:
+            known.append(each)
+            yield each
+
+
+def _constraints(text: TableText, neighbour: Neighbour) -> Iterator[Constraint]:
+    for each in text.definition.all_constraints:
+        name, columns = each.name or "", text.columns(each.columns)
+        match each.kind:
+            case "PRIMARY":
+                yield PrimaryKey(name, columns)
+            case "UNIQUE":
+                yield Unique(name, columns)
+            case "CHECK":
+                yield Check(name, SQL(_condition(each, text)))
+            case "FOREIGN":
+                yield _foreign_key(name, columns, ddl.tokens(each.text), text, neighbour)
+
+
+def _condition(check: ddl.LiveConstraint, text: TableText) -> str:
+    body = ddl.tokens(check.text)
+    start = body.index("(")
+    return e.normal(body[start : ddl.closing(body, start) + 1], text.written, text.at.name)
+
+
+def _foreign_key(
+    name: str, columns: tuple[str, ...], body: list[str], text: TableText, neighbour: Neighbour
+) -> ForeignKey:
+    words = [token.upper() for token in body]
+    place = words.index("REFERENCES") + 1
+    target, rest = ddl.unquoted(body[place]), body[place + 1 :]
+    named: tuple[str, ...] = ()
+    if rest[:1] == ["("]:
+        end = ddl.closing(rest, 0)
+        named = tuple(ddl.unquoted(part[0]) for part in ddl.split(rest[1:end]))
+        rest = rest[end + 1 :]
+    said = " ".join(rest).upper()
+    there = text if ddl.folded(target) == ddl.folded(text.at.name) else neighbour(target)
+    return ForeignKey(
+        name,
+        columns,
+        Name(text.at.schema, there.at.name if there is not None else target),
+        (there.columns(named) or there.key_columns) if there is not None else named,
+        on_delete=_action("ON DELETE ", said),
+        on_update=_action("ON UPDATE ", said),
+        deferrable=_deferrable(said),
+        match=_match(said),
+    )
+
+
+def _action(word: str, said: str) -> str | None:
+    rest = said.partition(word)[2]
+    known = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT")
+    return next((action for action in known if rest.startswith(action)), None)
+
+
+def _deferrable(said: str) -> str | None:
+    if "DEFERRABLE" not in said or "NOT DEFERRABLE" in said:
+        return None
+    return "deferred" if "INITIALLY DEFERRED" in said else "immediate"
+
+
+def _match(said: str) -> str | None:
+    word = said.partition("MATCH ")[2].partition(" ")[0]
+    return None if word in ("", "SIMPLE") else word
+
+
+# -- indexes ---------------------------------------------------------------------------------
+
+
+def _index(name: str, sql: str, text: TableText, collations: dict[str, str | None]) -> Index:
+    body = ddl.tokens(sql)
+    start = body.index("(")
+    end = ddl.closing(body, start)
+    where = body[end + 2 :]
+    return Index(
+        name=name,
+        parts=tuple(_part(each, text, collations) for each in ddl.split(body[start + 1 : end])),
+        unique=body[1].upper() == "UNIQUE",
+        where=SQL(e.normal(where, text.written, text.at.name)) if where else None,
+    )
+
+
+def _part(of: list[str], text: TableText, collations: dict[str, str | None]) -> IndexPart:
+    descending = of[-1].upper() == "DESC"
+    if of[-1].upper() in ("ASC", "DESC"):
+        of = of[:-1]
+    collation = None
+    if len(of) > 2 and of[-2].upper() == "COLLATE" and _is_one_thing(of[:-2]):
+        of, collation = of[:-2], e.collation(of[-1])
+    bare = e.without_parentheses(of)
+    column = text.spelled.get(ddl.folded(ddl.unquoted(bare[0]))) if len(bare) == 1 else None
+    if column is not None:
+        own = collations[column] or "BINARY"
+        return IndexPart(column, descending, collation=None if collation == own else collation)
+    expression = e.normal(of, text.written, text.at.name)
+    if collation is not None and not _is_one_thing(bare):
+        expression = f"({expression})"
+    return IndexPart(SQL(expression), descending, collation=collation)
+
+
+def _is_one_thing(of: list[str]) -> bool:
+    """Whether COLLATE after these tokens is about all of them: a name, a call, parentheses."""
+    start = 1 if len(of) > 1 and ddl.is_name(of[0]) else 0
+    return len(of) == 1 or (of[start] == "(" and ddl.closing(of, start) == len(of) - 1)
+
+
+__all__ = ["TableText", "table_of"]

@@ -1,0 +1,1 @@
+"""Steps of changes in SQLite: native ALTERs where the library has them, else a rebuild."""

@@ -1,0 +1,304 @@
+"""Changes in, steps out: what can be done at once, and one transformation a table for the rest.
+
+With foreign keys off nothing about one table minds the order in which others change, but for
+names. So drops and renames are carried out where they stand, and all else that concerns one
+table is put off to the end: what came and went in between costs nothing, and there is one
+rebuild at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.sql import Standing
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.steps import copying
+from whimbrel.engines.sqlite.steps import tables as t
+from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
+from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
+from whimbrel.errors import StateError, UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.attached import unattached
+from whimbrel.schema.narrowing import is_loosened
+from whimbrel.schema.table import Column, Index, Name, Schema, Table
+
+
+def steps_of(changes: Sequence[c.Change], before: Schema, version: Version) -> list[Step]:
+    """The steps of changes. Raises `UnsupportedError` for what SQLite does not have."""
+    plan = _Plan(before, version)
+    for change in changes:
+        plan.take(change)
+    for at in list(plan.pending):
+        plan.carry_out(at)
+    return plan.steps
+
+
+#: SQLite has none of these: schemas are attached files, enums are VARCHAR.
+_NOTHING = (
+    c.CreateSchema,
+    c.DropSchema,
+    c.CreateEnum,
+    c.DropEnum,
+    c.CreateDomain,
+    c.DropDomain,
+    c.AlterDomain,
+    c.CreateSequence,
+    c.DropSequence,
+    c.AlterSequence,
+)
+
+
+def refuse_unattached(changes: Sequence[c.Change], schemas: frozenset[str] | None) -> None:
+    """Raises `UnsupportedError` for a table in a file that is not attached; None: nobody knows."""
+    for change in changes if schemas is not None else ():
+        at = None if isinstance(change, (*_NOTHING, c.AlterEnum)) else _concerned(change)
+        if at is not None and at.schema and at.schema.lower() not in (schemas or ()):
+            what, hint = unattached(at.schema)
+            raise UnsupportedError(what, place=str(at), hint=hint)
+
+
+def _concerned(change: c.Change) -> Name:
+    """The table that a change concerns."""
+    match change:
+        case c.CreateTable(table=table) | c.DropTable(table=table) | c.AlterTable(new=table):
+            return table.at
+        case c.RenameTable(old=at) | c.TableChange(table=at):
+            return at
+    raise TypeError(f"no such change: {change!r}")
+
+
+class _Plan:
+    """``real``: the tables after the steps so far; ``wanted``: after the changes so far.
+
+    ``pending``: the changes of each table that have no step yet.
+    """
+
+    def __init__(self, before: Schema, version: Version) -> None:
+        self.real, self.wanted = Standing(before), Standing(before)
+        self.version = version
+        self.pending: dict[Name, list[c.Change]] = {}
+        self.steps: list[Step] = []
+
+    def take(self, change: c.Change) -> None:
+        """Make steps of a change, or put it off."""
+        match change:
+            case c.DropTable(table=table):
+                self._drop(change, table)
+            case c.RenameTable(old=here, new=there):
+                self._rename_table(change, here, there)
+            case c.RenameColumn(table=at, old=old, new=new):
+                self._rename_column(change, at, old, new)
+            case c.DropIndex(table=at, index=index):
+                self._drop_index(change, at, index)
+            case c.RenameIndex(table=at, old=gone, new=index):
+                self._drop_index(c.DropIndex(at, gone), at, gone)
+                self._put_off(c.AddIndex(at, index), at)
+            case c.AlterColumn(table=at):
+                self._put_off(self._with_fill(change), at)
+            case c.AlterEnum(old=enum):
+                for table in self.wanted.using(enum):
+                    self.pending.setdefault(table.at, []).append(change)
+                self.wanted.carry_out(change)
+            case _:
+                if not isinstance(change, _NOTHING):
+                    self._put_off(change, _concerned(change))
+
+    def _put_off(self, change: c.Change, at: Name) -> None:
+        if not isinstance(change, c.CreateTable) and not self.wanted.knows(at):
+            raise StateError(f"a change concerns the table {at}, which is not there: {change}")
+        self.pending.setdefault(at, []).append(change)
+        self.wanted.carry_out(change)
+
+    def _with_fill(self, change: c.AlterColumn) -> c.AlterColumn:
+        """What a change put off before fills a column with holds, where this one says nothing."""
+        columns = self.wanted.table(change.table).columns
+        fill = next((each.fill for each in columns if each.name == change.old.name), None)
+        if change.new.fill is not None or fill is None or change.table not in self.pending:
+            return change
+        return replace(change, new=replace(change.new, fill=fill))
+
+    def _both(self, change: c.Change) -> None:
+        self.real.carry_out(change)
+        self.wanted.carry_out(change)
+
+    def _step(self, sql: str, change: c.Change, *hazards: Hazard) -> None:
+        self.steps.append(Step((sql,), change, hazards=hazards))
+
+    # -- at once
+
+    def _drop(self, change: c.Change, table: Table) -> None:
+        self.pending.pop(table.at, None)
+        if self.real.knows(table.at) or not self.wanted.knows(table.at):
+            self._step(f"DROP TABLE {SPELLING.at(table.at)}", change, *_GONE)
+        self._both(change)
+
+    def _rename_table(self, change: c.Change, old: Name, new: Name) -> None:
+        if old.schema != new.schema:
+            raise UnsupportedError(
+                f"SQLite cannot move a table from one database file to another ({old} to {new})",
+                place=str(old),
+                hint="Copy it with RunSQL, inside SeparateDatabaseAndState.",
+            )
+        if old in self.pending:
+            self.pending[new] = self.pending.pop(old)
+        if self.real.knows(old):
+            aside = old._replace(name=f"{old.name}_whimbrel")
+            # A table's own name with other capitals counts as taken.
+            way = [old, aside, new] if old.name.lower() == new.name.lower() else [old, new]
+            for start, end in pairwise(way):
+                sql = f"ALTER TABLE {SPELLING.at(start)} RENAME TO {SPELLING.quote(end.name)}"
+                self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+        self._both(change)
+
+    def _rename_column(self, change: c.Change, at: Name, old: str, new: str) -> None:
+        """Natively, since views and triggers follow only then."""
+        if self._has(at, new) and old.lower() != new.lower():
+            self.carry_out(at)
+        if self._has(at, old):
+            sql = (
+                f"ALTER TABLE {SPELLING.at(at)} RENAME COLUMN"
+                f" {SPELLING.quote(old)} TO {SPELLING.quote(new)}"
+            )
+            self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+            self._both(change)
+        else:
+            self._put_off(change, at)
+
+    def _has(self, at: Name, column: str) -> bool:
+        columns = self.real.table(at).columns if self.real.knows(at) else ()
+        return column.lower() in (each.name.lower() for each in columns)
+
+    def _drop_index(self, change: c.Change, at: Name, index: Index) -> None:
+        """At once, since the name of an index may be wanted for another table."""
+        if any(each.name == index.name for each in self.real.table(at).indexes):
+            self._step(f"DROP INDEX {SPELLING.at(Name(at.schema, index.name))}", change)
+        self._both(change)
+
+    # -- in the end
+
+    def carry_out(self, at: Name) -> None:
+        """Make the steps of what was put off for a table."""
+        changes = self.pending.pop(at, [])
+        if not changes:
+            return
+        wanted = self.wanted.table(at)
+        if self.real.knows(at):
+            self.steps += _transformation(self.real.table(at), wanted, changes, self.version)
+            self.real.carry_out(c.DropTable(wanted))
+        else:
+            self._step(t.create_table(wanted), changes[0])
+            self.steps += [_index_step(index, wanted, changes) for index in wanted.indexes]
+        self.real.carry_out(c.CreateTable(wanted))
+
+
+# -- one table -------------------------------------------------------------------------------
+
+
+def _transformation(
+    before: Table, after: Table, changes: Sequence[c.Change], version: Version
+) -> list[Step]:
+    ways = altered(before, after, version)
+    if ways is None:
+        return [_rebuild_step(before, after, changes)]
+    return _native_steps(before, after, ways, changes)
+
+
+def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> Step:
+    rebuild = Rebuild(before, after)
+    hazards = [Hazard.REBUILDS_TABLE]
+    stayed = {old.name for old, _ in copying.column_pairs(before, after)}
+    gone = [_hazards_of_loss(each) for each in before.columns if each.name not in stayed]
+    hazards += dict.fromkeys(hazard for each in gone for hazard in each)
+    if any(
+        new.lossy and is_loosened(old.type, new.type)
+        for old, new in copying.column_pairs(before, after)
+    ):
+        hazards = list(dict.fromkeys([*hazards, Hazard.LOSES_DATA]))
+    if _may_fail(before, after):
+        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    return Step(
+        statements=rebuild.offline(),
+        change=changes[0],
+        scans=True,
+        rewrites=True,
+        hazards=tuple(hazards),
+        settling=rebuild,
+    )
+
+
+#: What may come of a column or table that is gone.
+_GONE = (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+
+
+def _hazards_of_loss(column: Column) -> tuple[Hazard, ...]:
+    """A computed column holds nothing that is not elsewhere."""
+    return _GONE if column.computed is None else (Hazard.BREAKS_OLD_CODE,)
+
+
+def _may_fail(before: Table, after: Table) -> bool:
+    """Whether rows that are there may not fit: values, NULLs, or a new constraint."""
+    was, now = t.definition(before), t.definition(after)
+    paired = copying.column_pairs(before, after)
+    stricter = any(
+        old.null and not new.null and new.fill is None and new.default is None
+        for old, new in paired
+    )
+    kept = {new.name for _, new in paired}
+    bare = any(_is_bare(column) for column in after.columns if column.name not in kept)
+    misfit = next(copying.misfits(before, after), None) is not None
+    unique = {index for index in after.indexes if index.unique} - set(before.indexes)
+    return stricter or bare or misfit or bool(unique) or not now.texts <= was.texts
+
+
+def _is_bare(column: Column) -> bool:
+    """A new column that must have a value, and gets none."""
+    empty = column.default is None and column.fill is None
+    return empty and not column.null and column.computed is None and column.generated is None
+
+
+def _native_steps(
+    before: Table, after: Table, ways: Altered, changes: Sequence[c.Change]
+) -> list[Step]:
+    steps, standing = [], before
+    for column in ways.drop:
+        rest = standing.with_column(column.name, None)
+        steps.append(_drop_step(standing, rest, column, changes))
+        standing = rest
+    for column, constraints in ways.add:
+        sql = f"ALTER TABLE {SPELLING.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
+        steps.append(Step((sql + constraints,), _change_of(column, c.AddColumn, changes)))
+    return steps + [_index_step(index, after, changes) for index in ways.indexes]
+
+
+def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
+    at, name = SPELLING.at(before.at), SPELLING.quote(column.name)
+    dropping = Dropping(Rebuild(before, after), column.name, f"ALTER TABLE {at} DROP COLUMN {name}")
+    change = _change_of(column, c.DropColumn, changes)
+    hazards = _hazards_of_loss(column)
+    return Step((dropping.alter,), change, rewrites=True, hazards=hazards, settling=dropping)
+
+
+def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step:
+    change = next(
+        (each for each in changes if isinstance(each, c.AddIndex) and each.index == index),
+        changes[0],
+    )
+    is_new = isinstance(changes[0], c.CreateTable)
+    hazards = (Hazard.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
+    return Step((t.create_index(index, table),), change, scans=not is_new, hazards=hazards)
+
+
+def _change_of(
+    column: Column, kind: type[c.AddColumn | c.DropColumn], changes: Sequence[c.Change]
+) -> c.Change:
+    """The change that asked for a column to come or go."""
+    return next(
+        (each for each in changes if isinstance(each, kind) and each.column.name == column.name),
+        changes[0],
+    )
+
+
+__all__ = ["steps_of"]

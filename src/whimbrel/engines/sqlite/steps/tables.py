@@ -1,0 +1,272 @@
+"""Tables and indexes in SQLite's words, as SQLAlchemy's ``create_all`` would make them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema.expressions import SQL, Default
+from whimbrel.schema.table import (
+    Column,
+    Constraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Name,
+    PrimaryKey,
+    Table,
+)
+from whimbrel.schema.types import EnumType, Type
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A constraint in a table's definition. ``of``: what it says, or the column whose type asks for it."""
+
+    text: str
+    of: Constraint | Column
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What stands in CREATE TABLE: columns by name, constraints, and what follows the parenthesis."""
+
+    columns: dict[str, str]
+    clauses: tuple[Clause, ...]
+    tail: str
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The constraints' texts."""
+        return frozenset(clause.text for clause in self.clauses)
+
+
+def definition(table: Table) -> Definition:
+    """The definition of a table. Raises `UnsupportedError` for what SQLite does not have."""
+    counter = autoincrement(table)
+    try:
+        columns = {column.name: column_text(column, table) for column in table.columns}
+    except UnsupportedError as error:
+        raise UnsupportedError(error.message, place=str(table.at), hint=error.hint) from error
+    clauses = [
+        Clause(SPELLING.constraint(each, table), each)
+        for each in table.constraints
+        if not (counter and isinstance(each, PrimaryKey)) and not _leaves_the_file(each, table)
+    ]
+    return Definition(columns, (*clauses, *_type_checks(table)), _tail(table))
+
+
+def _leaves_the_file(constraint: Constraint, table: Table) -> bool:
+    """A schema is a database file here, and no foreign key can point out of one."""
+    return isinstance(constraint, ForeignKey) and constraint.target.schema != table.schema
+
+
+def create_table(table: Table, under: str | None = None, more: Sequence[str] = ()) -> str:
+    """CREATE TABLE. ``under``: another name; ``more``: definitions that only the database knows."""
+    if not table.columns:
+        raise UnsupportedError(
+            "SQLite has no tables without columns",
+            place=str(table.at),
+            hint="Let it have one, a key for one; or remove the model.",
+        )
+    made = definition(table)
+    columns = [text for text in more if not _starts_constraint(text)]
+    constraints = [text for text in more if _starts_constraint(text)]
+    lines = [
+        *made.columns.values(),
+        *columns,
+        *(clause.text for clause in made.clauses),
+        *constraints,
+    ]
+    inside = ",\n".join(f"    {line}" for line in lines)
+    at = SPELLING.at(Name(table.schema, under or table.name))
+    return f"CREATE TABLE {at} (\n{inside}\n){made.tail}"
+
+
+def _starts_constraint(text: str) -> bool:
+    return bool(re.match(r"(CONSTRAINT|PRIMARY|UNIQUE|CHECK|FOREIGN)\b", text, re.IGNORECASE))
+
+
+def create_index(index: Index, table: Table) -> str:
+    """CREATE INDEX. Method, INCLUDE and storage parameters say nothing here."""
+    unique = "UNIQUE " if index.unique else ""
+    parts = ", ".join(SPELLING.index_part(part) for part in index.parts)
+    where = f" WHERE {SPELLING.expression(index.where, table)}" if index.where is not None else ""
+    at = SPELLING.at(Name(table.schema, index.name))
+    return f"CREATE {unique}INDEX {at} ON {SPELLING.quote(table.name)} ({parts}){where}"
+
+
+# -- columns -------------------------------------------------------------------------------
+
+
+def column_text(column: Column, table: Table) -> str:
+    """A column's definition, without constraints that are the table's."""
+    parts = [SPELLING.quote(column.name), column_type(column, table)]
+    if column.collation:
+        parts.append(SPELLING.collate(column.collation).strip())
+    if column.default is not None and column.computed is None:
+        parts.append(f"DEFAULT {default_text(column.default, column)}")
+    if not column.null:
+        parts.append("NOT NULL")
+    if column.name == key_column(table) and autoincrement(table):
+        parts.append(f"{_named(table.primary_key)}PRIMARY KEY AUTOINCREMENT")
+    if column.computed is not None:
+        expression = SPELLING.expression(column.computed.expression, table)
+        kind = "STORED" if column.computed.stored else "VIRTUAL"
+        parts.append(f"GENERATED ALWAYS AS ({expression}) {kind}")
+    return " ".join(parts)
+
+
+def _named(key: PrimaryKey | None) -> str:
+    return f"CONSTRAINT {SPELLING.quote(key.name)} " if key is not None and key.name else ""
+
+
+def column_type(column: Column, table: Table) -> str:
+    """A column's type. What counts by itself must be spelled INTEGER (autoinc.html)."""
+    is_key = column.generated is not None and column.name == key_column(table)
+    if is_key and has_rowid(table):
+        return "INTEGER"
+    spelled = SPELLING.type(column.type)
+    return _strict(spelled) if is_strict(table) else spelled
+
+
+_PLAIN = re.compile(r"[\w]*")
+
+
+def default_text(default: Default, column: Column) -> str:
+    """What stands after DEFAULT: an expression needs parentheses."""
+    text = SPELLING.default(default, column.type)
+    if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
+        return text
+    return (
+        text if text.startswith("(") and text.endswith(")") and _closes_last(text) else f"({text})"
+    )
+
+
+def _closes_last(text: str) -> bool:
+    """Whether the first parenthesis is closed by the last one."""
+    depth = 0
+    for place, character in enumerate(re.sub(r"'(?:[^']|'')*'", lambda m: "." * len(m[0]), text)):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
+_CONSTANT = re.compile(
+    r"""\s*\(?\s*(NULL|TRUE|FALSE|[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|x?'(?:[^']|'')*')\s*\)?\s*""",
+    re.IGNORECASE,
+)
+
+
+def is_constant(text: str) -> bool:
+    """Whether a default is a literal, which ADD COLUMN takes (lang_altertable.html, 4)."""
+    return bool(_CONSTANT.fullmatch(text)) and not text.strip().startswith("(")
+
+
+# -- types that ask for a CHECK --------------------------------------------------------------
+
+
+def _type_checks(table: Table) -> Iterator[Clause]:
+    for column in table.columns:
+        check = SPELLING.enum_check(column) or _boolean_check(column)
+        if check is not None:
+            name = _check_name(column)
+            named = f"CONSTRAINT {SPELLING.quote(name)} " if name else ""
+            yield Clause(named + check, column)
+
+
+def _boolean_check(column: Column) -> str | None:
+    of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
+    asks = isinstance(of, Type) and of.path == "sqlalchemy:Boolean"
+    if asks and isinstance(of, Type) and dict(of.kwargs).get("create_constraint"):
+        return f"CHECK ({SPELLING.quote(column.name)} IN (0, 1))"
+    return None
+
+
+def _check_name(column: Column) -> str | None:
+    of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
+    name = of.name if isinstance(of, EnumType) else dict(of.kwargs).get("name")
+    return str(name) if name else None
+
+
+# -- the table as a whole --------------------------------------------------------------------
+
+
+def option(table: Table, name: str, default: bool) -> bool:
+    """A dialect option that SQLite minds, by SQLAlchemy's name."""
+    return next((bool(value) for each, value in table.options if each == name), default)
+
+
+def is_strict(table: Table) -> bool:
+    return option(table, "sqlite_strict", False)
+
+
+def has_rowid(table: Table) -> bool:
+    return option(table, "sqlite_with_rowid", True)
+
+
+def _tail(table: Table) -> str:
+    words = [
+        *([] if has_rowid(table) else ["WITHOUT ROWID"]),
+        *(["STRICT"] if is_strict(table) else []),
+    ]
+    return " " + ", ".join(words) if words else ""
+
+
+def key_column(table: Table) -> str | None:
+    """The column that is the primary key by itself."""
+    key = table.primary_key
+    return key.columns[0] if key is not None and len(key.columns) == 1 else None
+
+
+def autoincrement(table: Table) -> bool:
+    """Whether numbers are never given twice: fields that count by themselves, or where the table asks for it."""
+    alias = rowid_alias(table)
+    if alias is None:
+        return False
+    asked = option(table, "sqlite_autoincrement", False)
+    generated = table.column(alias).generated
+    return asked or (isinstance(generated, Identity) and not generated.plain)
+
+
+def rowid_alias(table: Table) -> str | None:
+    """The column that is the rowid: a primary key of one column, spelled INTEGER."""
+    name = key_column(table)
+    column = next((each for each in table.columns if each.name == name), None)
+    if column is None or not has_rowid(table):
+        return None
+    return name if column_type(column, table).upper() == "INTEGER" else None
+
+
+_STRICT_TYPES = {"INT": "INT", "ANY": "ANY", "BOOLEAN": "INTEGER"}
+
+
+def _strict(spelled: str) -> str:
+    """The nearest of the six types that a STRICT table knows (stricttables.html, 2)."""
+    name, collate, collation = spelled.partition(" COLLATE ")
+    return _STRICT_TYPES.get(name.upper(), _strict_by_affinity(name)) + collate + collation
+
+
+def _strict_by_affinity(name: str) -> str:
+    found = affinity(name)
+    if found != "NUMERIC":
+        return found
+    return "TEXT" if re.match(r"DATE|TIME|JSON", name.upper()) else "ANY"
+
+
+def affinity(spelled: str) -> str:
+    """What SQLite makes of a type's name (datatype3.html, 3.1)."""
+    name = spelled.upper()
+    if "INT" in name:
+        return "INTEGER"
+    if any(word in name for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if "BLOB" in name or not name:
+        return "BLOB"
+    if any(word in name for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
