@@ -271,7 +271,7 @@ def _table(draw: st.DrawFn, state: State) -> Made:
 
 
 def _delete(draw: st.DrawFn, state: State) -> Made:
-    free = [m for m in state if not any(o is not m for o in state.pointing_at([m.label.lower()]))]
+    free = [m for m in state if not any(o is not m for o in state.referrers([m.label.lower()]))]
     if not free:
         return None
     model = draw(st.sampled_from(free))

@@ -25,7 +25,7 @@ from whimbrel.schema.types import (
     make_type,
     names_classes,
 )
-from whimbrel.state.naming import identity, part_name, shortened, type_name
+from whimbrel.state.naming import identity, item_name, shorten, type_name
 
 pytestmark = pytest.mark.reduced
 
@@ -236,13 +236,13 @@ def test_equal_constants_have_one_hash(left: Constant, right: Constant) -> None:
 
 
 NAMES = [
-    (part_name("blog.Post", ["blog.Post.title"], "idx"), "blog_post_title_idx"),
-    (part_name("blog.Post", [], "pk"), "blog_post_pk"),
-    (part_name("blog.Post", ["blog.Post.a", "blog.Post.b"], "uniq", 2), "blog_post_a_b_uniq2"),
+    (item_name("blog.Post", ["blog.Post.title"], "idx"), "blog_post_title_idx"),
+    (item_name("blog.Post", [], "pk"), "blog_post_pk"),
+    (item_name("blog.Post", ["blog.Post.a", "blog.Post.b"], "uniq", 2), "blog_post_a_b_uniq2"),
     (type_name("blog.Post.kind"), "blog_post_kind_enum"),
     (identity("blog.Post", 1), "blog.Post"),
     (identity("blog.Post", 2), "blog.Post#2"),
-    (shortened("x" * 63), "x" * 63),
+    (shorten("x" * 63), "x" * 63),
 ]
 
 
@@ -252,15 +252,15 @@ def test_names_come_from_identities(made: str, name: str) -> None:
 
 
 def test_a_second_birth_has_names_of_its_own() -> None:
-    first = part_name("blog.Post", ["blog.Post.title"], "idx")
-    assert part_name("blog.Post#2", ["blog.Post#2.title"], "idx") != first
-    assert part_name("blog.Post", ["blog.Post.title#2"], "idx") != first
+    first = item_name("blog.Post", ["blog.Post.title"], "idx")
+    assert item_name("blog.Post#2", ["blog.Post#2.title"], "idx") != first
+    assert item_name("blog.Post", ["blog.Post.title#2"], "idx") != first
 
 
 @pytest.mark.parametrize("name", ["x" * 64, "é" * 40, "名" * 30])
 def test_a_long_name_is_cut_to_what_postgresql_takes(name: str) -> None:
-    assert len(shortened(name).encode()) <= 63
-    assert shortened(name) != shortened(name + "y")
+    assert len(shorten(name).encode()) <= 63
+    assert shorten(name) != shorten(name + "y")
 
 
 RENAME_ORDERS = [

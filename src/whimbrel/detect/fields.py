@@ -25,7 +25,7 @@ from whimbrel.detect.plan import (
 )
 from whimbrel.detect.questions import OneOff, ReplaceQuestion, SafeSteps
 from whimbrel.detect.references import (
-    apps_pointing_at,
+    apps_of_referrers,
     enums_in,
     fields_pointed_at,
     labels_of,
@@ -113,7 +113,7 @@ def freed_by(model: Model, field: Field, old: State) -> Iterator[Token]:
 def _add(work: Work, model: Model, each: ModelField) -> None:
     answer = filled(work, model, each)
     if isinstance(answer, OneOff):
-        field = each.field.but(default=answer.value)
+        field = each.field.replace(default=answer.value)
         work.add(new_field_task(work, model, each, field, preserve_default=False))
     elif isinstance(answer, SafeSteps):
         first = new_field_task(work, model, each, nullable_first(each.field))
@@ -155,14 +155,14 @@ def _loose(first: Task, model: Model, each: ModelField) -> Task:
 def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
     before = old.field(each.name)
     answer = filled(work, new, each, before.field)
-    field = each.field.but(default=answer.value) if isinstance(answer, OneOff) else each.field
+    field = each.field.replace(default=answer.value) if isinstance(answer, OneOff) else each.field
     lossy = may_be_cut(work, new, each, before.field)
     if not isinstance(answer, SafeSteps):
         preserve = not isinstance(answer, OneOff)
         operation = AlterField(new.name, each.name, field, preserve, lossy)
         work.add(_altering_task(work, old, new, each, operation))
         return
-    loose = each.field.but(null=True, primary_key=False)
+    loose = each.field.replace(null=True, primary_key=False)
     if loose != before.field:
         operation = AlterField(new.name, each.name, loose, lossy=lossy)
         work.add(_loose(_altering_task(work, old, new, each, operation), new, each))
@@ -215,7 +215,7 @@ def _altering_task(
         frozenset(provides),
         needs,
         frozenset(wishes),
-        after=apps_pointing_at(work.state, old.label, each.name),
+        after=apps_of_referrers(work.state, old.label, each.name),
     )
 
 

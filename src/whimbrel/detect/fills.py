@@ -40,7 +40,7 @@ def may_be_cut(work: Work, model: Model, each: ModelField, before: Field) -> boo
 def nullable_first(field: Field) -> Field:
     """The first of the safe steps: the field as a column that takes NULL, and has no key yet."""
     default = NOT_PROVIDED if callable(field.default) else field.default
-    return field.but(null=True, unique=False, primary_key=False, default=default)
+    return field.replace(null=True, unique=False, primary_key=False, default=default)
 
 
 def _why_new(field: Field) -> Why | None:

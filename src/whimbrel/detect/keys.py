@@ -30,8 +30,8 @@ def is_exchanged(work: Work, old: Model, new: Model) -> bool:
     after = {each.name for each in new.primary_key}
     if before <= after or after <= before or _is_declared(old) or _is_declared(new):
         return False
-    pointing = next(work.state.pointing_at([old.label.lower()]), None)
-    return pointing is not None or any(map(old.between, old.fields))
+    referrers = next(work.state.referrers([old.label.lower()]), None)
+    return referrers is not None or any(map(old.between, old.fields))
 
 
 def _is_declared(model: Model) -> bool:
@@ -66,7 +66,7 @@ def _rewritten(task: Task, old: Model, new: Model) -> Task:
     if not _is_of(task, new):
         return task
     if isinstance(operation, AddField) and operation.field.primary_key:
-        plain = replace(operation, field=operation.field.but(primary_key=False))
+        plain = replace(operation, field=operation.field.replace(primary_key=False))
         provides = frozenset({takes_null(new.label, operation.name)})
         return replace(task, operation=plain, provides=provides)
     if not _flips(operation, old):

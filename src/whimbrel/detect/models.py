@@ -41,7 +41,7 @@ from whimbrel.schema.types import enum_types
 from whimbrel.state.columns import column_types
 from whimbrel.state.fields import ForeignKey
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, Options, Part
+from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, NamedItem, Options
 from whimbrel.state.state import State
 
 
@@ -70,7 +70,7 @@ class _Cut:
 
     model: Model
     fields: set[str] = made_with(default_factory=set)
-    parts: list[Part] = made_with(default_factory=list)
+    parts: list[NamedItem] = made_with(default_factory=list)
     groups: list[tuple[str, ...]] = made_with(default_factory=list)
 
 
@@ -137,7 +137,7 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
         return None
     cut = _Cut(model, {each.name for each in model.fields if labels_of(each.field) & others})
     cut.fields = _with_what_is_made_of(model, cut.fields)
-    for part in model.options.parts:
+    for part in model.options.items:
         to = part.value.to.lower() if isinstance(part.value, ForeignKeyConstraint) else ""
         if to in others or fields_in(model, part) & cut.fields:
             cut.parts.append(part)
@@ -155,7 +155,7 @@ def _create(work: Work, whole: _Cut) -> None:
     cut, stand_ins = _with_columns(whole, work.new)
     model = cut.model
     fields = [each for each in model.fields if each.name not in cut.fields]
-    parts = [part for part in model.options.parts if part not in cut.parts]
+    parts = [part for part in model.options.items if part not in cut.parts]
     operation = CreateModel(
         model.name,
         [(each.name, each.field) for each in fields],
@@ -223,7 +223,7 @@ def _add_groups(work: Work, model: Model) -> None:
     work.add(Task(model.app, operation, OPTIONS, frozenset({has_key(model.label)}), needs))
 
 
-def _options(model: Model, parts: list[Part], cut: _Cut) -> dict[str, Any] | None:
+def _options(model: Model, parts: list[NamedItem], cut: _Cut) -> dict[str, Any] | None:
     """The options that are not as a model has them anyway."""
     plain, own = Options(), model.options
     found = {
@@ -257,7 +257,7 @@ def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
 
 
 def _needed(
-    work: Work, model: Model, fields: list[ModelField], parts: list[Part]
+    work: Work, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
     for each in fields:
@@ -268,7 +268,7 @@ def _needed(
 
 
 def _wished(
-    work: Work, model: Model, fields: list[ModelField], parts: list[Part]
+    work: Work, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
     needed = _needed(work, model, fields, parts)
@@ -299,7 +299,7 @@ def _delete(work: Work, cut: _Cut) -> None:
     )
     provides.update(unreferenced_model(base) for base in model.bases)
     provides.update(free_table(table) for table in model.tables())
-    provides.update(free_name(part.name) for part in model.options.parts)
+    provides.update(free_name(part.name) for part in model.options.items)
     provides.update(token for each in model.fields for token in enums_in(each.field))
     needs = {unreferenced_model(model.label), *(no_field(model.label, name) for name in cut.fields)}
     provides -= needs

@@ -43,7 +43,7 @@ def hand_over(work: Work, old: Model, new: Model) -> None:
         return
     options = replace(now.options, managed=new.options.managed)
     operation = AlterModelOptions(now.name, alterable_options(options))
-    after = _apps_pointing_at(work, now)
+    after = _apps_of_referrers(work, now)
     work.rename(now.app, operation, {has_model(now.label)}, after=after)
 
 
@@ -109,7 +109,7 @@ def _put_aside(work: Work, model: Model, names: set[str]) -> None:
     aside = put_aside(work, model.app, model.name, names)
     operation = RenameModel(model.name, aside)
     work.rename(
-        model.app, operation, needs={has_model(model.label)}, after=_apps_pointing_at(work, model)
+        model.app, operation, needs={has_model(model.label)}, after=_apps_of_referrers(work, model)
     )
     _let_go_of_table(work, f"{model.app}.{aside}")
 
@@ -158,7 +158,7 @@ def _apply_renames(work: Work, app: str, renamed: dict[str, str]) -> None:
 def _rename(work: Work, old: Model, new: Model) -> None:
     hand_over(work, old, new)
     operation = RenameModel(old.name, new.name)
-    after = _apps_pointing_at(work, old)
+    after = _apps_of_referrers(work, old)
     work.rename(old.app, operation, _provided(new), {has_model(old.label)}, after)
     _let_go_of_table(work, new.label)
 
@@ -168,9 +168,9 @@ def _provided(new: Model) -> set[Token]:
     return {has_model(new.label), has_key(new.label), *fields}
 
 
-def _apps_pointing_at(work: Work, model: Model) -> set[str]:
+def _apps_of_referrers(work: Work, model: Model) -> set[str]:
     """Apps whose files know the model by its old label, and must come before it has another."""
-    return {other.app for other in work.state.pointing_at([model.label.lower()])}
+    return {other.app for other in work.state.referrers([model.label.lower()])}
 
 
 # -- moves
@@ -194,6 +194,6 @@ def _apply_moves(work: Work, moved: dict[str, str]) -> None:
         if f"{app}.{old.name}" not in work.state:
             new = work.new.model(f"{app}.{old.name}")
             hand_over(work, old, new)
-            after = {old.app, *_apps_pointing_at(work, old)}
+            after = {old.app, *_apps_of_referrers(work, old)}
             operation = MoveModel(old.name, old.app)
             work.rename(app, operation, _provided(new), {has_model(old.label)}, after)

@@ -7,7 +7,7 @@ from functools import partial
 
 from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import RenameQuestion, Subject
-from whimbrel.detect.references import apps_pointing_at
+from whimbrel.detect.references import apps_of_referrers
 from whimbrel.detect.renames import Choice, Gone, field_score
 from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
 from whimbrel.detect.work import Work
@@ -75,7 +75,7 @@ def _taken_over(work: Work, label: str) -> None:
         there = model.find(now)
         if there is not None:
             aside = put_aside(work, new.label, now, {*names[0], *names[1]})
-            field = there.field.but(db_column=there.field.db_column and aside)
+            field = there.field.replace(db_column=there.field.db_column and aside)
             _rename(work, label, there, there._replace(name=aside, field=field))
         place = work.whereabouts(f"{new.label}.{was}")
         before = work.state.model(label).field(place.rpartition(".")[2])
@@ -164,7 +164,7 @@ def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> No
         _pin(work, model, before, _column(before))
     elif before.field.has_column and _is_there(work, label, before, after.name):
         _pin(work, model, before, _free_column(work, label, before, after))
-    others = apps_pointing_at(work.state, label, before.name)
+    others = apps_of_referrers(work.state, label, before.name)
     operation = RenameField(model.name, before.name, after.name)
     work.rename(model.app, operation, provides, needs, others)
     if before.field.db_column is not None and _is_anothers(_column(before), after.name, model):
@@ -208,6 +208,6 @@ def _is_anothers(column: str, name: str, model: Model) -> bool:
 def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:
     """Write the column's name into the field, so that it stays when the field is renamed."""
     if before.field.db_column != column:
-        field = before.field.but(db_column=column)
+        field = before.field.replace(db_column=column)
         operation = AlterField(model.name, before.name, field)
         work.rename(model.app, operation, needs={has_model(model.label)})

@@ -30,7 +30,7 @@ from whimbrel.operations import (
 )
 from whimbrel.operations.parts import is_said_by_fields
 from whimbrel.state.model import Model
-from whimbrel.state.options import ForeignKeyConstraint, Index, Part, PrimaryKeyConstraint
+from whimbrel.state.options import ForeignKeyConstraint, Index, NamedItem, PrimaryKeyConstraint
 
 _KINDS = ("indexes", "constraints")
 
@@ -49,17 +49,17 @@ def rename_parts(work: Work) -> None:
                     work.rename(new.app, RenameConstraint(new.name, before.name))
 
 
-def _loses_its_name(old: Model, new: Model, part: Part) -> bool:
+def _loses_its_name(old: Model, new: Model, part: NamedItem) -> bool:
     """Whether a part is the primary key, of which the fields alone speak from now on."""
     declared = new.options.declared_key
     return declared is None and is_said_by_fields(old, part) and is_said_by_fields(new, part)
 
 
-def _renamed(before: Part, come: list[Part]) -> Part | None:
+def _renamed(before: NamedItem, come: list[NamedItem]) -> NamedItem | None:
     return next((part for part in come if body(part) == body(before)), None)
 
 
-def _rename(work: Work, model: Model, before: Part, after: Part) -> None:
+def _rename(work: Work, model: Model, before: NamedItem, after: NamedItem) -> None:
     kind = RenameIndex if isinstance(before.value, Index) else RenameConstraint
     work.rename(model.app, kind(model.name, before.name, after.value.name))
 
@@ -75,7 +75,7 @@ def change_parts(work: Work) -> None:
                 add_part(work, new, part)
 
 
-def remove_part(work: Work, model: Model, part: Part) -> None:
+def remove_part(work: Work, model: Model, part: NamedItem) -> None:
     """The task that removes an index or a constraint."""
     remove = RemoveIndex if isinstance(part.value, Index) else RemoveConstraint
     provides = {no_part(model.label, part.name), free_name(part.name)}
@@ -97,7 +97,7 @@ def remove_part(work: Work, model: Model, part: Part) -> None:
     )
 
 
-def add_part(work: Work, model: Model, part: Part) -> None:
+def add_part(work: Work, model: Model, part: NamedItem) -> None:
     """The task that adds an index or a constraint."""
     value = part.value
     operation = (
@@ -124,7 +124,9 @@ def add_part(work: Work, model: Model, part: Part) -> None:
     )
 
 
-def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], list[Part]]:
+def _unmatched(
+    olds: Iterable[NamedItem], news: Iterable[NamedItem]
+) -> tuple[list[NamedItem], list[NamedItem]]:
     """Those of either side that the other does not have, the same name and all."""
     come = list(news)
     gone = []
@@ -139,11 +141,13 @@ def _unmatched(olds: Iterable[Part], news: Iterable[Part]) -> tuple[list[Part], 
 
 def _shared(*models: Model) -> set[str]:
     """The names that several indexes or constraints have, each on dialects of its own."""
-    names = [[part.name for part in model.options.parts] for model in models]
+    names = [[part.name for part in model.options.items] for model in models]
     return {name for each in names for name in each if each.count(name) > 1}
 
 
-def _with_namesakes(olds: Sequence[Part], news: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+def _with_namesakes(
+    olds: Sequence[NamedItem], news: Sequence[NamedItem]
+) -> tuple[list[NamedItem], list[NamedItem]]:
     """As `_unmatched`; what has the name of something that goes, goes and comes with it."""
     gone, come = _unmatched(olds, news)
     names = {part.name for part in gone}
@@ -152,12 +156,12 @@ def _with_namesakes(olds: Sequence[Part], news: Sequence[Part]) -> tuple[list[Pa
     return gone, come
 
 
-def same_part(old: Part, new: Part) -> bool:
+def same_part(old: NamedItem, new: NamedItem) -> bool:
     """Whether two are equal; a name that nobody gave comes from identity, and does not count."""
     return bool(old.value.name == new.value.name and body(old) == body(new))
 
 
-def body(part: Part) -> Any:
+def body(part: NamedItem) -> Any:
     """An index or constraint without its name."""
     changed: dict[str, Any] = {"name": None}
     if isinstance(part.value, ForeignKeyConstraint):

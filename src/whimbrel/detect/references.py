@@ -12,7 +12,7 @@ from whimbrel.state.model import Model
 from whimbrel.state.options import (
     ForeignKeyConstraint,
     Index,
-    Part,
+    NamedItem,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
@@ -51,10 +51,10 @@ def fields_pointed_at(model: Model, field: Field, state: State) -> Iterator[tupl
         yield from ((field.through, name) for name in field.through_fields or ())
 
 
-def apps_pointing_at(state: State, label: str, name: str) -> frozenset[str]:
+def apps_of_referrers(state: State, label: str, name: str) -> frozenset[str]:
     """The apps whose keys point at this field: their files know it as it was."""
     target = (label.lower(), name)
-    models = state.pointing_at([label.lower()])
+    models = state.referrers([label.lower()])
     return frozenset(model.app for model in models if target in _keys_of(model, state))
 
 
@@ -90,13 +90,13 @@ def _in_expression(model: Model, expression: Expression) -> frozenset[str]:
     return frozenset(names[column] for column in expression.columns(frozenset(names)))
 
 
-def fields_in(model: Model, part: Part) -> frozenset[str]:
+def fields_in(model: Model, part: NamedItem) -> frozenset[str]:
     """The fields of the model that an index or constraint names or mentions."""
     names, expressions = part.value.mentions()
     return frozenset(names.union(*(_in_expression(model, each) for each in expressions)))
 
 
-def needs_of_part(model: Model, part: Part) -> frozenset[Token]:
+def needs_of_part(model: Model, part: NamedItem) -> frozenset[Token]:
     """What must be there before an index or constraint can be."""
     tokens = {has_field(model.label, name) for name in fields_in(model, part)}
     value = part.value
@@ -106,7 +106,7 @@ def needs_of_part(model: Model, part: Part) -> frozenset[Token]:
     return frozenset(tokens - {has_model(model.label)})
 
 
-def is_key(part: Part) -> bool:
+def is_key(part: NamedItem) -> bool:
     """Whether a foreign key may point at what it is made of."""
     value = part.value
     return isinstance(value, UniqueConstraint | PrimaryKeyConstraint) or (

@@ -33,7 +33,7 @@ def _drawn_along(old: State, new: State, chosen: set[str]) -> set[str]:
             missing = [label for label in model.relations if label not in old]
             found.update(new.model(label).app for label in missing if label in new)
     gone = [label for label, each in old.models.items() if each.app in chosen and label not in new]
-    found.update(model.app for model in old.pointing_at(gone))
+    found.update(model.app for model in old.referrers(gone))
     found.update(_by_fields(old, new, chosen))
     found.update(_by_enums(old, new, chosen))
     return found | _moved_along(old, new, chosen)

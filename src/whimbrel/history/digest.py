@@ -114,10 +114,10 @@ class _Form:
 
     def _field(self, value: Field) -> Any:
         value = value.frozen() if self.frozen else value.naming_classes()
-        plain = value.but(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
+        plain = value.replace(default=NOT_PROVIDED, db_default=NOT_PROVIDED)
         called = value.default if callable(value.default) else None
         default = value.column_default()
-        return {"field": [self.of(plain.face()), self.of(default), self.of(called)]}
+        return {"field": [self.of(plain.equality_key()), self.of(default), self.of(called)]}
 
     def _sqlalchemy(self, value: Any) -> Any:
         return self.of(describe(value) if self.frozen else _described(value))

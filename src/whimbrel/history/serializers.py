@@ -25,7 +25,7 @@ from whimbrel.state.options import (
     ExclusionConstraint,
     ForeignKeyConstraint,
     Index,
-    Part,
+    NamedItem,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
@@ -152,7 +152,7 @@ def _enum_type(self: Values, value: EnumType) -> Code:
 # -- indexes and constraints --------------------------------------------------------------------
 
 
-def _part(self: Values, value: Part) -> Code:
+def _part(self: Values, value: NamedItem) -> Code:
     return self.write(value.value)
 
 
@@ -321,7 +321,7 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
     (NotProvided, _not_provided),
     (OnDelete, _on_delete),
     (Type | EnumType, _column_type),
-    (Part, _part),
+    (NamedItem, _part),
     (Index, _index),
     (
         UniqueConstraint

@@ -184,7 +184,7 @@ def replay(app: str, operations: Iterable[Operation], states: StatePair) -> Stat
     return states
 
 
-def assumed(app: str, operations: Iterable[Operation], states: StatePair) -> StatePair:
+def assume(app: str, operations: Iterable[Operation], states: StatePair) -> StatePair:
     """The states after operations that only say what something else does in the database."""
     for operation in operations:
         states = operation.apply_to_both(app, states)

@@ -8,12 +8,12 @@ from typing import Any
 
 from whimbrel.schema.expressions import Constant, Q
 from whimbrel.schema.table import Name
-from whimbrel.state.enums import born_labels, enum_labels, with_labels
+from whimbrel.state.enums import assign_identities, enum_labels, with_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.lowering import enum_names, enums_of
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import Part
+from whimbrel.state.options import NamedItem
 from whimbrel.state.state import State
 
 
@@ -40,7 +40,7 @@ class Labels:
         if not self.renamed:
             return given
         fill = given.fill
-        return given.but(
+        return given.replace(
             default=self._followed(given, given.default),
             db_default=self._followed(given, given.db_default),
             fill=Constant(self._followed(given, fill.value))
@@ -92,7 +92,7 @@ def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str,
                 condition = condition.with_values(name, renamed)
         return condition
 
-    def part(given: Part) -> Part:
+    def part(given: NamedItem) -> NamedItem:
         condition = getattr(given.value, "condition", None)
         if not isinstance(condition, Q):
             return given
@@ -101,7 +101,7 @@ def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str,
     def computed(each: ModelField) -> ModelField:
         if not isinstance(each.field, GeneratedField):
             return each
-        return each._replace(field=each.field.but(expression=followed(each.field.expression)))
+        return each._replace(field=each.field.replace(expression=followed(each.field.expression)))
 
     options = model.options
     return replace(
@@ -125,7 +125,7 @@ def labels_at_birth(state: State, each: ModelField) -> Labels | None:
         return Labels.of(each.field)
     old, new = enum_labels(there), enum_labels(each.field)
     labels = new if set(old) <= set(new) else tuple(dict.fromkeys((*old, *new)))
-    return Labels.of(born_labels(with_labels(each.field, labels, {}), there.label_keys))
+    return Labels.of(assign_identities(with_labels(each.field, labels, {}), there.label_keys))
 
 
 def _field_of(state: State, names: frozenset[Name], but_key: str) -> Field | None:

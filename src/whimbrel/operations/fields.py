@@ -10,12 +10,12 @@ from whimbrel.operations.base import Operation, model_in
 from whimbrel.operations.enums import Labels, labels_at_birth, with_shared
 from whimbrel.operations.following import (
     made_of,
-    pointing_renamed,
-    renamed_in,
-    with_targets_renamed,
+    rename_field_in,
+    rename_target_field,
+    rename_targets_in,
 )
 from whimbrel.schema.expressions import SQL, Default
-from whimbrel.state.enums import born_labels, enum_labels
+from whimbrel.state.enums import assign_identities, enum_labels
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
@@ -65,14 +65,14 @@ def _with_fill(field: Field, preserve_default: bool) -> Field:
     """The field as it stays, with what rows that are there already get."""
     fill = fill_of(field)
     if preserve_default:
-        return field.but(fill=fill)
-    return field.but(fill=fill, default=NOT_PROVIDED)
+        return field.replace(fill=fill)
+    return field.replace(fill=fill, default=NOT_PROVIDED)
 
 
 def fill_of(field: Field) -> Default | None:
     """What rows that are there already get: the field's default, called once if it is callable."""
     if field.default is not NOT_PROVIDED and callable(field.default):
-        return field.but(default=NOT_PROVIDED, db_default=field.default()).column_default()
+        return field.replace(default=NOT_PROVIDED, db_default=field.default()).column_default()
     if isinstance(field.default, SQL):
         return field.default
     return field.column_default()
@@ -119,9 +119,9 @@ class AlterField(_FieldOperation):
         model = model_in(state, app, self.model_name, self)
         old = model.field(self.name)
         new = bound(_with_fill(self.field, self.preserve_default), app, model.name)
-        new = born_labels(new, old.field.label_keys).but(lossy=self.lossy)
+        new = assign_identities(new, old.field.label_keys).replace(lossy=self.lossy)
         entry = ModelField(old.name, new, old.key)
-        changed = renamed_in(model, old, entry)
+        changed = rename_field_in(model, old, entry)
         is_other = enum_names(entry) != enum_names(old)
         labels = labels_at_birth(state, entry) if is_other else Labels.of(new)
         if labels is None or not labels.labels:
@@ -196,12 +196,17 @@ class RenameField(_FieldOperation):
             raise StateError(
                 f"{model.label} has a field {self.new_name!r} already", place=self.describe()
             )
-        renamed = renamed_in(model, old, ModelField(self.new_name, old.field, old.key))
-        births = {**renamed.births, self.new_name: renamed.births.get(self.new_name, 0) + 1}
-        renamed = with_targets_renamed(
-            replace(renamed, births=births), model.label.lower(), self.name, self.new_name
+        renamed = rename_field_in(model, old, ModelField(self.new_name, old.field, old.key))
+        name_counts = {
+            **renamed.name_counts,
+            self.new_name: renamed.name_counts.get(self.new_name, 0) + 1,
+        }
+        renamed = rename_targets_in(
+            replace(renamed, name_counts=name_counts), model.label.lower(), self.name, self.new_name
         )
-        return state.with_models(renamed, *pointing_renamed(state, model, self.name, self.new_name))
+        return state.with_models(
+            renamed, *rename_target_field(state, model, self.name, self.new_name)
+        )
 
     def describe(self) -> str:
         return f"Rename field {self.name} of {self.model_name} to {self.new_name}"

@@ -9,7 +9,7 @@ from whimbrel.schema.expressions import SQL, Q
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import ForeignKeyConstraint, Options, Part
+from whimbrel.state.options import ForeignKeyConstraint, NamedItem, Options
 from whimbrel.state.state import State
 
 # -- what is made of a field -----------------------------------------------------------------
@@ -20,7 +20,7 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
 
     What SQL text mentions is not counted: a word in it may be a column, or something else.
     """
-    found = [part.name for part in model.options.parts if each.name in part.value.names()]
+    found = [part.name for part in model.options.items if each.name in part.value.names()]
     for option in ("unique_together", "primary_key"):
         given = getattr(model.options, option)
         if any(each.name in group for group in (given if option == "unique_together" else [given])):
@@ -32,13 +32,13 @@ def made_of(state: State, model: Model, each: ModelField) -> list[str]:
         and isinstance(other.field.expression, Q)
         and each.name in other.field.expression.names()
     ]
-    return found + list(_pointing_names(state, model, each.name))
+    return found + list(_referring_keys(state, model, each.name))
 
 
-def _pointing_names(state: State, model: Model, name: str) -> Iterator[str]:
+def _referring_keys(state: State, model: Model, name: str) -> Iterator[str]:
     """The keys, of this model and of others, that name a field as what they point at."""
     label = model.label.lower()
-    for other in state.pointing_at([label]):
+    for other in state.referrers([label]):
         yield from (
             f"{other.label}.{each.name}"
             for each in other.fields
@@ -58,7 +58,7 @@ def _pointing_names(state: State, model: Model, name: str) -> Iterator[str]:
 # -- what follows ----------------------------------------------------------------------------
 
 
-def renamed_in(model: Model, old: ModelField, new: ModelField) -> Model:
+def rename_field_in(model: Model, old: ModelField, new: ModelField) -> Model:
     """The model with a field exchanged, and with what speaks of its name or its column following."""
     names = {old.name: new.name} if old.name != new.name else {}
     columns = _column_renames(old, new)
@@ -83,7 +83,7 @@ def _generated_renamed(
         return each
     said = each.field.expression  # SQL speaks of columns, a Q of fields
     expression = said.rename(columns if isinstance(said, SQL) else names)
-    return each._replace(field=each.field.but(expression=expression))
+    return each._replace(field=each.field.replace(expression=expression))
 
 
 def _options_renamed(
@@ -97,7 +97,7 @@ def _options_renamed(
             f"-{names.get(name[1:], name[1:])}" if name.startswith("-") else names.get(name, name)
         )
 
-    def parts(given: tuple[Part, ...]) -> tuple[Part, ...]:
+    def parts(given: tuple[NamedItem, ...]) -> tuple[NamedItem, ...]:
         return tuple(
             replace(part, value=part.value.rename(names, in_sql=columns)) for part in given
         )
@@ -112,15 +112,15 @@ def _options_renamed(
     )
 
 
-def pointing_renamed(state: State, model: Model, old: str, new: str) -> list[Model]:
+def rename_target_field(state: State, model: Model, old: str, new: str) -> list[Model]:
     """The other models whose keys name the renamed field as what they point at."""
     label = model.label.lower()
-    others = (each for each in state.pointing_at([label]) if each.label.lower() != label)
-    changed = ((other, with_targets_renamed(other, label, old, new)) for other in others)
+    others = (each for each in state.referrers([label]) if each.label.lower() != label)
+    changed = ((other, rename_targets_in(other, label, old, new)) for other in others)
     return [after for before, after in changed if after is not before]
 
 
-def with_targets_renamed(model: Model, label: str, old: str, new: str) -> Model:
+def rename_targets_in(model: Model, label: str, old: str, new: str) -> Model:
     """The model, whose keys to the model of that label name a field of it, after a rename."""
     fields = tuple(_to_field_renamed(each, label, old, new) for each in model.fields)
     options = replace(
@@ -137,18 +137,18 @@ def with_targets_renamed(model: Model, label: str, old: str, new: str) -> Model:
 def _to_field_renamed(each: ModelField, label: str, old: str, new: str) -> ModelField:
     field = each.field
     if isinstance(field, ForeignKey) and field.to.lower() == label and field.to_field == old:
-        return each._replace(field=field.but(to_field=new))
+        return each._replace(field=field.replace(to_field=new))
     if (
         isinstance(field, ManyToManyField)
         and (field.through or "").lower() == label
         and field.through_fields
     ):
         names = tuple(new if name == old else name for name in field.through_fields)
-        return each._replace(field=field.but(through_fields=names))
+        return each._replace(field=field.replace(through_fields=names))
     return each
 
 
-def _to_fields_renamed(part: Part, label: str, old: str, new: str) -> Part:
+def _to_fields_renamed(part: NamedItem, label: str, old: str, new: str) -> NamedItem:
     value = part.value
     if not isinstance(value, ForeignKeyConstraint) or value.to.lower() != label:
         return part

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from whimbrel.operations.base import Operation, model_in, replay
-from whimbrel.state.model import Kept, Model
+from whimbrel.state.model import Model, PinnedIdentity
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -39,30 +39,30 @@ class KeepIdentities(Operation):
             for name, number in self.births.items()
             if "." not in name
         }
-        kept = {name.lower(): kept for name, kept in self._by_model().items()}
-        there = {name: kept for name, kept in kept.items() if f"{app}.{name}" in state}
-        coming = {f"{app}.{name}": kept for name, kept in kept.items() if name not in there}
+        by_model = {name.lower(): pinned for name, pinned in self._by_model().items()}
+        there = {name: each for name, each in by_model.items() if f"{app}.{name}" in state}
+        coming = {f"{app}.{name}": each for name, each in by_model.items() if name not in there}
         models = [
-            model_in(state, app, name, self).keeping(kept.fields, kept.births)
-            for name, kept in there.items()
+            model_in(state, app, name, self).pin(pinned.fields, pinned.name_counts)
+            for name, pinned in there.items()
         ]
-        counted = state.keeping(births, coming)
+        counted = state.pin(births, coming)
         return counted.with_models(*models).as_one_step(state, counted) if models else counted
 
-    def _by_model(self) -> dict[str, Kept]:
+    def _by_model(self) -> dict[str, PinnedIdentity]:
         """What is said of each model, by its name here."""
-        found: dict[str, Kept] = {}
+        found: dict[str, PinnedIdentity] = {}
         for name, key in self.identities.items():
             model, _, own = name.partition(".")
-            kept = found.get(model, Kept())
-            found[model] = (
-                kept._replace(fields={**kept.fields, own: key}) if own else kept._replace(key=key)
-            )
+            pinned = found.get(model, PinnedIdentity())
+            changed = {"fields": {**pinned.fields, own: key}} if own else {"key": key}
+            found[model] = pinned._replace(**changed)
         for name, number in self.births.items():
             model, _, own = name.partition(".")
-            kept = found.get(model, Kept())
+            pinned = found.get(model, PinnedIdentity())
             if own:
-                found[model] = kept._replace(births={**kept.births, own: number})
+                counts = {**pinned.name_counts, own: number}
+                found[model] = pinned._replace(name_counts=counts)
         return found
 
     def models(self, app: str) -> frozenset[str]:
@@ -102,7 +102,11 @@ def _after(app: str, state: State, operations: Sequence[Operation]) -> State:
 def differing_identities(made: State, wanted: State) -> list[str]:
     """The names of models and fields, in both states, that do not count as the same things."""
     labels = {*made.models, *wanted.models}
-    found = [label for label in labels if made.births.get(label, 0) != wanted.births.get(label, 0)]
+    found = [
+        label
+        for label in labels
+        if made.name_counts.get(label, 0) != wanted.name_counts.get(label, 0)
+    ]
     for label in labels:
         one, other = made.find(label), wanted.find(label)
         if one is None or other is None or one.key != other.key:
@@ -132,8 +136,8 @@ def _identities(names: Mapping[str, str], made: State, wanted: State) -> Iterato
 def _births(
     app: str, names: Mapping[str, str], made: State, wanted: State
 ) -> Iterator[tuple[str, int]]:
-    for label in sorted({*made.births, *wanted.births}):
-        number = wanted.births.get(label, 0) - made.births.get(label, 0)
+    for label in sorted({*made.name_counts, *wanted.name_counts}):
+        number = wanted.name_counts.get(label, 0) - made.name_counts.get(label, 0)
         if number and label.partition(".")[0] == app.lower():
             yield label.partition(".")[2], number
     for name, model, was in _pairs(names, made, wanted):
@@ -167,4 +171,6 @@ def _born_as(key: str) -> str:
 
 def _counted(model: Model) -> dict[str, int]:
     """The births that names come from: not those of parts under names of their own."""
-    return {name: number for name, number in model.births.items() if number and ":" not in name}
+    return {
+        name: number for name, number in model.name_counts.items() if number and ":" not in name
+    }

@@ -63,10 +63,10 @@ class DeleteModel(Operation):
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.name, self)
         label = model.label.lower()
-        pointing = [other.label for other in state.pointing_at([label]) if other is not model]
-        if pointing:
+        referrers = [other.label for other in state.referrers([label]) if other is not model]
+        if referrers:
             raise StateError(
-                f"{model.label} cannot be deleted while {', '.join(pointing)} points at it",
+                f"{model.label} cannot be deleted while {', '.join(referrers)} points at it",
                 place=self.describe(),
                 hint="Remove the fields that point at it before, in this migration or one that it depends on.",
             )
@@ -90,7 +90,7 @@ class RenameModel(Operation):
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.old_name, self)
-        return relabelled(state, model, replace(model, name=self.new_name))
+        return relabel(state, model, replace(model, name=self.new_name))
 
     def models(self, app: str) -> frozenset[str]:
         return frozenset({f"{app}.{self.old_name}".lower(), f"{app}.{self.new_name}".lower()})
@@ -116,7 +116,7 @@ class MoveModel(Operation):
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, self.from_app, self.name, self)
-        return relabelled(state, model, replace(model, app=app))
+        return relabel(state, model, replace(model, app=app))
 
     def models(self, app: str) -> frozenset[str]:
         return frozenset({f"{app}.{self.name}".lower(), f"{self.from_app}.{self.name}".lower()})
@@ -129,11 +129,11 @@ class MoveModel(Operation):
         return f"move_{self.name.lower()}"
 
 
-def relabelled(state: State, old: Model, new: Model) -> State:
+def relabel(state: State, old: Model, new: Model) -> State:
     """The state after a model got another label: whatever points at it points at the new one."""
-    pointing = [model for model in state.pointing_at([old.label.lower()]) if model is not old]
-    others = [_following(model, old.label, new.label) for model in pointing]
-    return state.relabelled(old.label, _following(new, old.label, new.label), others)
+    referrers = [model for model in state.referrers([old.label.lower()]) if model is not old]
+    others = [_following(model, old.label, new.label) for model in referrers]
+    return state.relabel(old.label, _following(new, old.label, new.label), others)
 
 
 def _following(model: Model, old: str, new: str) -> Model:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
-from whimbrel.state.model import Model, part_members
-from whimbrel.state.options import Index, ModelConstraint, Part, PrimaryKeyConstraint
-from whimbrel.state.state import State, bound_part
+from whimbrel.state.model import Model, item_members
+from whimbrel.state.options import Index, ModelConstraint, NamedItem, PrimaryKeyConstraint
+from whimbrel.state.state import State, bind_item
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class _PartOperation(Operation):
     noun: ClassVar[str] = "index"
     positional: ClassVar[int] = 2
 
-    def _parts(self, model: Model) -> tuple[Part, ...]:
-        parts: tuple[Part, ...] = getattr(model.options, self.option)
+    def _parts(self, model: Model) -> tuple[NamedItem, ...]:
+        parts: tuple[NamedItem, ...] = getattr(model.options, self.option)
         return parts
 
-    def _find(self, model: Model, name: str) -> list[Part]:
+    def _find(self, model: Model, name: str) -> list[NamedItem]:
         """What is called so: one thing, or one for each of several dialects."""
         found = [part for part in self._parts(model) if part.name == name]
         if found:
@@ -41,7 +41,7 @@ class _PartOperation(Operation):
 
     def _added(self, app: str, state: State, value: Any) -> State:
         model = model_in(state, app, self.model_name, self)
-        model, part = model.new_part(bound_part(value, app, model.name))
+        model, part = model.add_item(bind_item(value, app, model.name))
         if any(_collide(each, part) for each in self._parts(model)):
             raise StateError(
                 f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
@@ -60,11 +60,11 @@ class _PartOperation(Operation):
         return state.with_models(model.with_options(**{self.option: parts}))
 
 
-def _renamed(part: Part, name: str | None) -> Part | None:
+def _renamed(part: NamedItem, name: str | None) -> NamedItem | None:
     return replace(part, name=name, value=part.value.replace(name=name)) if name else None
 
 
-def _collide(one: Part, other: Part) -> bool:
+def _collide(one: NamedItem, other: NamedItem) -> bool:
     """Whether two things of one name would meet in some database."""
     apart = one.value.dialects and other.value.dialects
     if apart and not {*one.value.dialects} & {*other.value.dialects}:
@@ -195,7 +195,7 @@ class RenameConstraint(_OfConstraint, _Rename):
         return super().fragment if self.new_name else f"rename_{self.old_name}".lower()
 
 
-def is_said_by_fields(model: Model, part: Part) -> bool:
+def is_said_by_fields(model: Model, part: NamedItem) -> bool:
     """Whether a constraint is the primary key that fields say themselves, under its own name."""
     key = [each.name for each in model.fields if each.field.primary_key]
     is_key = isinstance(part.value, PrimaryKeyConstraint) and not part.value.dialects
@@ -206,5 +206,5 @@ def _title(value: Any) -> str:
     """The name of an index or constraint, or what it is made of."""
     if value.name:
         return str(value.name)
-    members, kind = part_members(value)
+    members, kind = item_members(value)
     return "_".join((*members, kind))

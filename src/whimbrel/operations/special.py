@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from whimbrel.errors import UsageError
-from whimbrel.operations.base import Operation, OperationContext, Transition, assumed
+from whimbrel.operations.base import Operation, OperationContext, Transition, assume
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -122,7 +122,7 @@ class RunSQL(Operation):
         return state
 
     def apply_to_both(self, app: str, states: StatePair) -> StatePair:
-        return assumed(app, self.state_operations or (), states)
+        return assume(app, self.state_operations or (), states)
 
     def transitions(self, app: str, states: StatePair) -> Iterator[Transition]:
         yield Transition(self, states, self.apply_to_both(app, states))
@@ -204,7 +204,7 @@ class SeparateDatabaseAndState(Operation):
         if self.database_operations and all(
             each.is_opaque and not each.batched for each in self.database_operations
         ):
-            after = assumed(app, self.state_operations, states)
+            after = assume(app, self.state_operations, states)
         else:
             after = StatePair(self.apply(app, states.models), inner.database).join()
         yield Transition(self, inner, after)

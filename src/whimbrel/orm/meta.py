@@ -92,7 +92,7 @@ class Meta:
         self.info = info
         self.value = value
         self.parent = parent
-        #: Kept by `find_hop`.
+        #: PinnedIdentity by `find_hop`.
         self.hops: dict[str, Any] = {}
 
     # -- names

@@ -53,7 +53,7 @@ def _python_name(each: ModelField, taken: set[str]) -> str:
 
 def find_referrers(state: State, model: Model) -> Iterator[tuple[str, str, RelationField]]:
     """Yield the relations that point at a model: the label, the field's name in Python, the field."""
-    for other in state.pointing_at([model.label.lower()]):
+    for other in state.referrers([model.label.lower()]):
         for each in other.fields:
             field = each.field
             if isinstance(field, RelationField) and field.to.lower() == model.label.lower():

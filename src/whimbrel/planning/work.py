@@ -29,7 +29,7 @@ from whimbrel.planning.statements import user_steps
 from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.types import enum_types
-from whimbrel.state.rows import Cuts
+from whimbrel.state.rows import LeapSplitter
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -125,29 +125,29 @@ def _pieces(
     """
     nodes: list[Node] = []
     spans: list[Span] = []
-    cuts = Cuts(filled)
+    splitter = LeapSplitter(filled)
     for node in stage.nodes:
         nodes.append(node)
         for transition in _way(history, node.key, states):
             states = transition.after
-            spans = _stretched(spans, transition, cuts)
+            spans = _stretched(spans, transition, splitter)
         if widest is not None and spans and _width(spans) >= widest:
             yield Stage(tuple(nodes)), spans
             nodes, spans = [], []
-            cuts.restart()
+            splitter.restart()
     if nodes:
         yield Stage(tuple(nodes)), spans
 
 
-def _stretched(spans: list[Span], transition: Transition, cuts: Cuts) -> list[Span]:
+def _stretched(spans: list[Span], transition: Transition, splitter: LeapSplitter) -> list[Span]:
     """Spans with one more transition in the last, unless rows would get something else of that.
 
     Nor where the database was found to be another than it was.
     """
     is_other = bool(spans) and spans[-1][1].database is not transition.before.database
     if is_other:
-        cuts.restart()
-    is_cut = cuts.is_needed_before(transition.before.database, transition.after.database)
+        splitter.restart()
+    is_cut = splitter.is_needed_before(transition.before.database, transition.after.database)
     if is_cut or is_other or not spans:
         return [*spans, (transition.before, transition.after)]
     return [*spans[:-1], (spans[-1][0], transition.after)]
@@ -285,10 +285,10 @@ def _runs(spans: Sequence[Span]) -> list[list[Span]]:
     """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
     if len(spans) < 2:
         return [list(spans)]
-    cuts = Cuts(_keys(*spans[0][0]))
+    splitter = LeapSplitter(_keys(*spans[0][0]))
     runs: list[list[Span]] = []
     for before, after in spans:
-        if cuts.is_needed_before(before.database, after.database) or not runs:
+        if splitter.is_needed_before(before.database, after.database) or not runs:
             runs.append([])
         runs[-1].append((before, after))
     return runs

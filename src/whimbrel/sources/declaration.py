@@ -203,7 +203,7 @@ def _substituted(value: Field, info: Info) -> Field:
     """A relation of an abstract model, with "%(class)s" in its related_name filled in."""
     if info.abstract or not isinstance(value, RelationField) or not value.related_name:
         return value
-    return value.but(related_name=value.related_name % _words(info))
+    return value.replace(related_name=value.related_name % _words(info))
 
 
 def _add_key(info: Info) -> None:

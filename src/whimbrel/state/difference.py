@@ -117,19 +117,21 @@ def _with_what_follows(touched: Iterable[str], before: State, after: State) -> l
     labels = dict.fromkeys(sorted(touched))
     fresh = list(labels)
     while fresh:
-        seen_otherwise = [label for label in fresh if _face(before, label) != _face(after, label)]
-        pointing = {
+        seen_otherwise = [
+            label for label in fresh if _key_view(before, label) != _key_view(after, label)
+        ]
+        referrers = {
             model.label.lower()
             for state in (before, after)
-            for model in (state.pointing_at(seen_otherwise) if seen_otherwise else ())
+            for model in (state.referrers(seen_otherwise) if seen_otherwise else ())
         }
-        fresh = sorted(pointing - labels.keys())
+        fresh = sorted(referrers - labels.keys())
         labels.update(dict.fromkeys(fresh))
     labels.update(dict.fromkeys(_sharing_enums(labels, before, after)))
     return list(labels)
 
 
-def _face(state: State, label: str) -> object:
+def _key_view(state: State, label: str) -> object:
     """What a foreign key can see of a model: where its table is, its keys and their columns."""
     model = state.models.get(label)
     if model is None:
@@ -172,7 +174,7 @@ def _users(state: State, names: set[Name]) -> set[str]:
     fresh = {model.label.lower() for model in state if not names.isdisjoint(enums_of(model))}
     while fresh:
         found |= fresh
-        fresh = {model.label.lower() for model in state.pointing_at(fresh)} - found
+        fresh = {model.label.lower() for model in state.referrers(fresh)} - found
     return found
 
 

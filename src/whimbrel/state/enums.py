@@ -27,16 +27,16 @@ def enum_labels(field: Field) -> tuple[str, ...]:
 def with_labels(field: Field, labels: tuple[str, ...], keys: Mapping[str, str]) -> Field:
     """The field with other labels, of these identities."""
     if isinstance(field, EnumField):
-        return field.but(values=labels, enum_class=None, label_keys=keys)
+        return field.replace(values=labels, enum_class=None, label_keys=keys)
     if isinstance(field, ArrayField):
-        return field.but(base_field=with_labels(field.base_field, labels, {}), label_keys=keys)
+        return field.replace(base_field=with_labels(field.base_field, labels, {}), label_keys=keys)
     declared = field.__dict__["type"]
     values = tuple(EnumValue(label) for label in labels)
     by = {enum: replace(enum, values=values) for enum in enum_types(declared)}
-    return field.but(type=replace_enums(declared, by), label_keys=keys)
+    return field.replace(type=replace_enums(declared, by), label_keys=keys)
 
 
-def born_labels(field: Field, before: Mapping[str, str] | None = None) -> Field:
+def assign_identities(field: Field, before: Mapping[str, str] | None = None) -> Field:
     """An enum field whose labels have identities: those they had before, else new ones."""
     labels = enum_labels(field)
     if not labels:
@@ -50,4 +50,4 @@ def born_labels(field: Field, before: Mapping[str, str] | None = None) -> Field:
             key, times = (candidate if candidate not in taken else None), times + 1
         keys[label] = key
         taken.add(key)
-    return field.but(label_keys=keys)
+    return field.replace(label_keys=keys)

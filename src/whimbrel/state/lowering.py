@@ -154,7 +154,7 @@ class _Lowering:
             yield from self._constraint(part)
 
     def _name(self, keys: AbstractSequence[str], kind: str) -> str:
-        return naming.part_name(self.model.key, keys, kind)
+        return naming.item_name(self.model.key, keys, kind)
 
     def _primary_key(self) -> Iterator[PrimaryKey]:
         fields = self.model.primary_key
@@ -194,7 +194,7 @@ class _Lowering:
             key=f"{each.key}:fk",
         )
 
-    def _constraint(self, part: options.Part) -> Iterator[Constraint]:
+    def _constraint(self, part: options.NamedItem) -> Iterator[Constraint]:
         value = self._in_columns(part)
         match value:
             case options.UniqueConstraint() if value.condition is None:
@@ -225,12 +225,12 @@ class _Lowering:
             case options.ForeignKeyConstraint():
                 yield self._composite_key(part, value)
 
-    def _in_columns(self, part: options.Part) -> Any:
+    def _in_columns(self, part: options.NamedItem) -> Any:
         """Return an index or a constraint of the model with columns where it has fields."""
         return part.value.replace_mentions(self.columns.name_of, self.columns.in_columns)
 
     def _composite_key(
-        self, part: options.Part, value: options.ForeignKeyConstraint
+        self, part: options.NamedItem, value: options.ForeignKeyConstraint
     ) -> ForeignKeyValue:
         target = self.columns.target(self.model, value.to, value.to_fields, part.name)
         return ForeignKeyValue(
@@ -260,11 +260,11 @@ class _Lowering:
             ):
                 parts = (IndexPart(self.columns.names[each.name]),)
                 yield Index(self._name([each.key], "idx"), parts, key=f"{each.key}:idx")
-        for part in self.model.options.parts:
+        for part in self.model.options.items:
             if isinstance(part.value, options.Index | options.UniqueConstraint):
                 yield from self._index(part)
 
-    def _index(self, part: options.Part) -> Iterator[Index]:
+    def _index(self, part: options.NamedItem) -> Iterator[Index]:
         if isinstance(part.value, options.UniqueConstraint) and part.value.condition is None:
             return
         value = self._in_columns(part)
@@ -311,7 +311,7 @@ class _Lowering:
             constraints=tuple(self._through_constraints(key, names, ends, field)),
             indexes=tuple(
                 Index(
-                    naming.part_name(key, [f"{key}.{side}"], "idx"),
+                    naming.item_name(key, [f"{key}.{side}"], "idx"),
                     (IndexPart(name),),
                     key=f"{key}.{side}:idx",
                 )
@@ -327,12 +327,12 @@ class _Lowering:
         ends: tuple[tuple[str, Target], ...],
         field: ManyToManyField,
     ) -> Iterator[Constraint]:
-        yield PrimaryKey(naming.part_name(key, [], "pk"), ("id",), key=f"{key}:pk")
-        yield Unique(naming.part_name(key, [], "uniq"), names, key=f"{key}:uniq")
+        yield PrimaryKey(naming.item_name(key, [], "pk"), ("id",), key=f"{key}:pk")
+        yield Unique(naming.item_name(key, [], "uniq"), names, key=f"{key}:uniq")
         for name, (side, end) in zip(names, ends, strict=True):
             if field.db_constraint:
                 yield ForeignKeyValue(
-                    name=naming.part_name(key, [f"{key}.{side}"], "fk"),
+                    name=naming.item_name(key, [f"{key}.{side}"], "fk"),
                     columns=(name,),
                     target=end.model.at,
                     target_columns=end.columns,

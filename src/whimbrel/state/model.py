@@ -11,14 +11,14 @@ from whimbrel.errors import StateError
 from whimbrel.schema.table import Name
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import ManyToManyField
-from whimbrel.state.naming import identity, part_name, table_name, through_table_name
+from whimbrel.state.naming import identity, item_name, table_name, through_table_name
 from whimbrel.state.options import (
     CheckConstraint,
     ExclusionConstraint,
     ForeignKeyConstraint,
     Index,
+    NamedItem,
     Options,
-    Part,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
@@ -32,24 +32,24 @@ class ModelField(NamedTuple):
     key: str
 
 
-class Kept(NamedTuple):
+class PinnedIdentity(NamedTuple):
     """What a model is that is born again: a squash makes what once was made under other names.
 
     ``key``: its identity; ``fields``: those of fields, by the names they are born with now;
-    ``births``: see `Model`.
+    ``name_counts``: see `Model`.
     """
 
     key: str | None = None
     fields: Mapping[str, str] = MappingProxyType({})
-    births: Mapping[str, int] = MappingProxyType({})
+    name_counts: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model. ``births`` counts how often a name was given to a field or a part of it.
+    """A model. ``name_counts`` counts how often a name was given to a field or a part of it.
 
     ``key`` is its identity; ``bases`` the labels of its parents; ``place`` where its code is;
-    ``kept`` the identities of fields that are yet to be born, by name (see `Kept`).
+    ``pinned`` the identities of fields that are yet to be born, by name (see `PinnedIdentity`).
     """
 
     app: str
@@ -58,9 +58,9 @@ class Model:
     fields: tuple[ModelField, ...] = ()
     options: Options = field(default_factory=Options)
     bases: tuple[str, ...] = ()
-    births: Mapping[str, int] = field(default_factory=dict)
+    name_counts: Mapping[str, int] = field(default_factory=dict)
     place: str | None = None
-    kept: Mapping[str, str] = field(default_factory=dict)
+    pinned: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -114,19 +114,23 @@ class Model:
         """The model with a field that is born now. Raises `StateError` where the name is taken."""
         if self.find(name) is not None:
             raise StateError(f"{self.label} has a field {name!r} already", place=self.place)
-        births = self.births.get(name, 0) + 1
-        key = key or self.kept.get(name) or f"{self.key}.{identity(name, births)}"
+        count = self.name_counts.get(name, 0) + 1
+        key = key or self.pinned.get(name) or f"{self.key}.{identity(name, count)}"
         return replace(
             self,
             fields=(*self.fields, ModelField(name, value, key)),
-            births={**self.births, name: births},
-            kept={other: each for other, each in self.kept.items() if other != name},
+            name_counts={**self.name_counts, name: count},
+            pinned={other: each for other, each in self.pinned.items() if other != name},
         )
 
-    def keeping(self, fields: Mapping[str, str], births: Mapping[str, int]) -> Model:
+    def pin(self, fields: Mapping[str, str], name_counts: Mapping[str, int]) -> Model:
         """The model with names counted on, and the identities of fields born from now on."""
-        counted = {name: self.births.get(name, 0) + number for name, number in births.items()}
-        return replace(self, births={**self.births, **counted}, kept={**self.kept, **fields})
+        counted = {
+            name: self.name_counts.get(name, 0) + number for name, number in name_counts.items()
+        }
+        return replace(
+            self, name_counts={**self.name_counts, **counted}, pinned={**self.pinned, **fields}
+        )
 
     def with_field(self, old: str, new: ModelField | None) -> Model:
         """The model with a field exchanged, or (None) taken out."""
@@ -169,21 +173,21 @@ class Model:
 
     # -- indexes and constraints
 
-    def new_part(self, value: Any) -> tuple[Model, Part]:
+    def add_item(self, value: Any) -> tuple[Model, NamedItem]:
         """An index or constraint that is born now, and the model that has counted it."""
         kind, members = self._kind_and_members(value)
-        plain = part_name(self.key, members, kind)
-        number = self.births.get(plain, 0) + 1
-        name = value.name or part_name(self.key, members, kind, number)
+        plain = item_name(self.key, members, kind)
+        number = self.name_counts.get(plain, 0) + 1
+        name = value.name or item_name(self.key, members, kind, number)
         key = f"{self.key}:{value.name or plain}"
-        times = self.births.get(key, 0) + 1
-        counted = {**self.births, key: times}
+        times = self.name_counts.get(key, 0) + 1
+        counted = {**self.name_counts, key: times}
         if not value.name:
             counted[plain] = number
-        return replace(self, births=counted), Part(value, name, identity(key, times))
+        return replace(self, name_counts=counted), NamedItem(value, name, identity(key, times))
 
     def _kind_and_members(self, value: Any) -> tuple[str, list[str]]:
-        names, kind = part_members(value)
+        names, kind = item_members(value)
         return kind, [self.field(name).key for name in names]
 
     def with_options(self, **changed: Any) -> Model:
@@ -191,7 +195,7 @@ class Model:
         return replace(self, options=replace(self.options, **changed))
 
 
-def part_members(value: Any) -> tuple[tuple[str, ...], str]:
+def item_members(value: Any) -> tuple[tuple[str, ...], str]:
     """The fields that an index or constraint is named after, and the kind in its name.
 
     The kinds are not those of what a field brings with it ("idx", "uniq", "fk"): a field that

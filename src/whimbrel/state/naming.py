@@ -16,19 +16,19 @@ from collections.abc import Sequence
 LONGEST = 63
 
 
-def identity(name: str, births: int) -> str:
+def identity(name: str, count: int) -> str:
     """The identity of a thing that is born for the nth time under a name."""
-    return name if births == 1 else f"{name}#{births}"
+    return name if count == 1 else f"{name}#{count}"
 
 
 def table_name(app: str, model: str) -> str:
     """The table's name where a model names none."""
-    return shortened(f"{app}_{model.lower()}")
+    return shorten(f"{app}_{model.lower()}")
 
 
 def through_table_name(table: str, field: str) -> str:
     """The name of a many-to-many field's own table."""
-    return shortened(f"{table}_{field}")
+    return shorten(f"{table}_{field}")
 
 
 def through_columns(model: str, target: str) -> tuple[str, str]:
@@ -37,7 +37,7 @@ def through_columns(model: str, target: str) -> tuple[str, str]:
     return (f"from_{own}_id", f"to_{other}_id") if own == other else (f"{own}_id", f"{other}_id")
 
 
-def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
+def item_name(model_key: str, member_keys: Sequence[str], kind: str, number: int = 1) -> str:
     """The name of a constraint or an index. ``kind``: what of ("idx", "fk", ...).
 
     ``number`` tells those apart that are made of the same fields. Where the parts of a name
@@ -49,7 +49,7 @@ def part_name(model_key: str, member_keys: Sequence[str], kind: str, number: int
         plain += str(number)
     if "#" in plain or _runs_together(model_key, members, kind):
         plain = f"{plain.replace('#', '_')}_{_hash(model_key, *member_keys, kind)}"
-    return shortened(plain)
+    return shorten(plain)
 
 
 def _runs_together(model_key: str, members: Sequence[str], kind: str) -> bool:
@@ -67,10 +67,10 @@ def type_name(field_key: str) -> str:
     Not that of a many-to-many table: on PostgreSQL tables and types share their names.
     """
     plain = f"{field_key.replace('.', '_').lower()}_enum"
-    return shortened(f"{plain.replace('#', '_')}_{_hash(field_key)}" if "#" in plain else plain)
+    return shorten(f"{plain.replace('#', '_')}_{_hash(field_key)}" if "#" in plain else plain)
 
 
-def shortened(name: str) -> str:
+def shorten(name: str) -> str:
     """A name of at most 63 bytes; what is cut off stands in a hash at the end."""
     raw = name.encode(errors="surrogatepass")
     if len(raw) <= LONGEST:

@@ -276,7 +276,7 @@ def _set(made: object, **values: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class NamedItem:
     """An index or constraint of a model, with its identity and the name that it lowers to."""
 
     value: Any  # Index | ModelConstraint
@@ -300,17 +300,17 @@ class Options:
     ordering: tuple[str, ...] = ()
     unique_together: tuple[tuple[str, ...], ...] = ()
     primary_key: tuple[str, ...] = ()
-    indexes: tuple[Part, ...] = ()
-    constraints: tuple[Part, ...] = ()
+    indexes: tuple[NamedItem, ...] = ()
+    constraints: tuple[NamedItem, ...] = ()
     dialect: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def items(self) -> tuple[NamedItem, ...]:
         """The indexes, then the constraints."""
         return (*self.indexes, *self.constraints)
 
     @property
-    def declared_key(self) -> Part | None:
+    def declared_key(self) -> NamedItem | None:
         """The constraint that says what the primary key is, whatever fields say."""
         return next(
             (p for p in self.constraints if isinstance(p.value, PrimaryKeyConstraint)), None

@@ -2,7 +2,7 @@
 
 A difference knows only where it begins and where it ends. A field that is added with one default
 and then gets another has the first one in the rows that were there; the difference of both steps
-together would fill in the second one. `Rows` tells what rows have; `Cuts` where a way may not be
+together would fill in the second one. `RowProvenance` tells what rows have; `LeapSplitter` where a way may not be
 taken as one difference.
 """
 
@@ -23,12 +23,12 @@ from whimbrel.state.model import Model
 from whimbrel.state.state import State
 
 #: What a value is made of, from the first to the last; () where it is as it was.
-Content: TypeAlias = tuple[tuple[Any, ...], ...]
+Origin: TypeAlias = tuple[tuple[Any, ...], ...]
 
 #: What a row has that got nothing.
-NOTHING: Content = (("given", None),)
+NOTHING: Origin = (("given", None),)
 #: What the database computes of other columns.
-COMPUTED: Content = (("computed",),)
+COMPUTED: Origin = (("computed",),)
 
 
 class Column(NamedTuple):
@@ -45,16 +45,16 @@ class Column(NamedTuple):
 Columns: TypeAlias = Mapping[str, Column]
 
 
-class Rows:
+class RowProvenance:
     """The rows that are in the tables of some models, as the way goes on.
 
-    ``models``: the identities of those models. ``contents``: by the identity of a field, what
+    ``models``: the identities of those models. ``origins``: by the identity of a field, what
     its value is made of; a field that is not in it has what it had.
     """
 
     def __init__(self, models: Collection[str]) -> None:
         self.models = models
-        self.contents: dict[str, Content] = {}
+        self.origins: dict[str, Origin] = {}
         #: The fields that took no NULL at some time: there is none in their rows.
         self._full: set[str] = set()
         #: The columns of each model where the way has come to, with the model as it is there.
@@ -68,7 +68,7 @@ class Rows:
                 others = {key for key, column in now.items() if _is_other(was.get(key), column)}
                 self._full |= {key for key, column in was.items() if not column.null}
                 made = {key: self._made(key, was, now[key]) for key in others}
-                self.contents.update(made)
+                self.origins.update(made)
                 yield new, was, now, others
 
     def _known(self, state: State, model: Model, *, anew: bool = False) -> Columns:
@@ -83,27 +83,27 @@ class Rows:
         for _ in self.go(before, after):
             pass
 
-    def kept(self, state: State) -> dict[str, Content]:
-        """The contents of what a state has, where they are not as they were.
+    def kept(self, state: State) -> dict[str, Origin]:
+        """The origins of what a state has, where they are not as they were.
 
         What is computed in the end is what the rest makes it.
         """
         columns = {key for model in state for key in _columns(state, model)}
         return {
-            key: content
-            for key, content in self.contents.items()
-            if key in columns and content not in ((), COMPUTED)
+            key: origin
+            for key, origin in self.origins.items()
+            if key in columns and origin not in ((), COMPUTED)
         }
 
-    def _made(self, key: str, was: Columns, column: Column) -> Content:
-        beside = {other: self.contents[other] for other in was if self.contents.get(other)}
+    def _made(self, key: str, was: Columns, column: Column) -> Origin:
+        beside = {other: self.origins[other] for other in was if self.origins.get(other)}
         old = was.get(key)
         if old is not None and key in self._full:
             old = old._replace(null=False)
-        return content_after(self.contents.get(key, ()), old, column, beside)
+        return origin_after(self.origins.get(key, ()), old, column, beside)
 
 
-class Cuts:
+class LeapSplitter:
     """Where a way must be cut so that rows get of its pieces what they get step by step.
 
     ``models``: the identities of those models in whose tables may be rows. What only a single
@@ -116,7 +116,7 @@ class Cuts:
 
     def restart(self) -> None:
         """What went before is carried out by itself, and a piece begins."""
-        self._rows = Rows(self.models)
+        self._rows = RowProvenance(self.models)
         self._first: dict[str, Columns] = {}
         self._stands_alone = False
 
@@ -140,8 +140,8 @@ class Cuts:
         is_one = True
         for model, was, now, others in self._rows.go(before, after):
             first = self._first.setdefault(model.key, was)
-            at_once = {key: content_after((), first.get(key), now[key]) for key in others}
-            is_one &= all(self._rows.contents[key] == content for key, content in at_once.items())
+            at_once = {key: origin_after((), first.get(key), now[key]) for key in others}
+            is_one &= all(self._rows.origins[key] == origin for key, origin in at_once.items())
         return is_one
 
 
@@ -175,10 +175,10 @@ def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
     seen = {new.key for _, new in exchanged}
     fresh = [new.label.lower() for old, new in exchanged if _keys(old) != _keys(new)]
     while fresh:
-        pointing = [model for model in after.pointing_at(fresh) if model.key not in seen]
-        seen.update(model.key for model in pointing)
-        yield from ((model, model) for model in pointing if before.find(model.label) is model)
-        fresh = [model.label.lower() for model in pointing]
+        referrers = [model for model in after.referrers(fresh) if model.key not in seen]
+        seen.update(model.key for model in referrers)
+        yield from ((model, model) for model in referrers if before.find(model.label) is model)
+        fresh = [model.label.lower() for model in referrers]
 
 
 def _has_other_columns(old: Model, new: Model) -> bool:
@@ -229,21 +229,21 @@ def _is_other(old: Column | None, new: Column) -> bool:
     return old.field is not new.field or (old.type, old.null) != (new.type, new.null)
 
 
-# -- contents ----------------------------------------------------------------------------------
+# -- origins ----------------------------------------------------------------------------------
 
 
-def content_after(
-    content: Content,
+def origin_after(
+    origin: Origin,
     old: Column | None,
     new: Column,
-    beside: Mapping[str, Content] | None = None,
-) -> Content:
+    beside: Mapping[str, Origin] | None = None,
+) -> Origin:
     """What a value is made of after a step from one column (None: it is new) to another.
 
-    beside: the contents of the table's other columns, where they are not as they were.
+    beside: the origins of the table's other columns, where they are not as they were.
     """
     if isinstance(new.field, ManyToManyField):
-        return _as_type(content, old.type, new.type) if old is not None else NOTHING
+        return _as_type(origin, old.type, new.type) if old is not None else NOTHING
     if new.field.computed() is not None:
         return COMPUTED
     if old is None:
@@ -252,21 +252,21 @@ def content_after(
     if computed is not None:
         # A stored one turns plain as it stands, before anything else changes in its table.
         made = ("computed", computed.expression, dict(beside or {}))
-        content = (made,) if computed.stored else _given(new.field)
-    if new.field.lossy and old.type != new.type and content != NOTHING:
-        content = (*content, ("cut", old.type, new.type))
+        origin = (made,) if computed.stored else _given(new.field)
+    if new.field.lossy and old.type != new.type and origin != NOTHING:
+        origin = (*origin, ("cut", old.type, new.type))
     else:
-        content = _as_type(content, old.type, new.type)
-    return _filled(content, new.field) if old.null and not new.null else content
+        origin = _as_type(origin, old.type, new.type)
+    return _filled(origin, new.field) if old.null and not new.null else origin
 
 
-def given_in(content: Content) -> Default | None:
+def given_in(origin: Origin) -> Default | None:
     """What a row got, where it had nothing, or NULL; None where it got no one value."""
-    values = (part[1] for part in content if part[0] in ("given", "filled"))
+    values = (part[1] for part in origin if part[0] in ("given", "filled"))
     return next(values, None)
 
 
-def _given(field: Field) -> Content:
+def _given(field: Field) -> Origin:
     """What a row gets that is there when a field comes."""
     if callable(field.default):
         return (("called", repr(field.default)),)
@@ -276,23 +276,23 @@ def _given(field: Field) -> Content:
     return NOTHING if value == Constant(None) else (("given", value),)
 
 
-def _filled(content: Content, field: Field) -> Content:
-    """The content of a column that takes NULL no longer."""
+def _filled(origin: Origin, field: Field) -> Origin:
+    """The origin of a column that takes NULL no longer."""
     given = _given(field)
     if given == NOTHING or given[0][0] == "counted":
-        return content
-    if content == NOTHING:
+        return origin
+    if origin == NOTHING:
         return given
-    if any(part[0] in ("given", "called", "counted", "filled") for part in content):
-        return content
+    if any(part[0] in ("given", "called", "counted", "filled") for part in origin):
+        return origin
     kind, value = given[0]
-    return (*content, ("filled" if kind == "given" else kind, value))
+    return (*origin, ("filled" if kind == "given" else kind, value))
 
 
-def _as_type(content: Content, old: Any, new: Any) -> Content:
-    if old == new or content == NOTHING or _keeps_values(old, new):
-        return content
-    return (*content, ("as", old, new))
+def _as_type(origin: Origin, old: Any, new: Any) -> Origin:
+    if old == new or origin == NOTHING or _keeps_values(old, new):
+        return origin
+    return (*origin, ("as", old, new))
 
 
 def _keeps_values(old: Any, new: Any) -> bool:

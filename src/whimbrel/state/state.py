@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from whimbrel.errors import StateError
-from whimbrel.state.enums import born_labels
+from whimbrel.state.enums import assign_identities
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
-from whimbrel.state.model import Kept, Model
+from whimbrel.state.model import Model, PinnedIdentity
 from whimbrel.state.naming import identity
 from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 
@@ -22,21 +22,21 @@ class State:
     two neighbours costs what was touched, not what there is.
     """
 
-    __slots__ = ("_births", "_from", "_kept", "_models", "_pointing", "_serial", "_touched")
+    __slots__ = ("_from", "_models", "_name_counts", "_pinned", "_referrers", "_serial", "_touched")
 
     def __init__(
         self,
         models: Mapping[str, Model] | None = None,
-        births: Mapping[str, int] | None = None,
-        kept: Mapping[str, Kept] | None = None,
+        name_counts: Mapping[str, int] | None = None,
+        pinned: Mapping[str, PinnedIdentity] | None = None,
     ) -> None:
         self._models = models if models is not None else {}
-        self._births = births if births is not None else {}
-        self._kept = kept if kept is not None else {}
+        self._name_counts = name_counts if name_counts is not None else {}
+        self._pinned = pinned if pinned is not None else {}
         self._serial = object()
         self._from: object | None = None
         self._touched: frozenset[str] = frozenset()
-        self._pointing: Mapping[str, frozenset[str]] | None = None
+        self._referrers: Mapping[str, frozenset[str]] | None = None
 
     def __repr__(self) -> str:
         shown = (
@@ -75,11 +75,11 @@ class State:
         """The models of one app, in the order of their birth."""
         return [model for model in self if model.app == app]
 
-    def pointing_at(self, labels: Iterable[str]) -> Iterator[Model]:
+    def referrers(self, labels: Iterable[str]) -> Iterator[Model]:
         """The models that point at one of these labels (in small letters)."""
-        if self._pointing is None:
-            self._pointing = _pointing_after({}, {}, self._models)
-        found = {other for label in labels for other in self._pointing.get(label, ())}
+        if self._referrers is None:
+            self._referrers = _referrers_after({}, {}, self._models)
+        found = {other for label in labels for other in self._referrers.get(label, ())}
         return (self._models[label] for label in sorted(found))
 
     def touched_since(self, before: State) -> frozenset[str] | None:
@@ -91,62 +91,69 @@ class State:
     # -- making another
 
     def _made(
-        self, models: Mapping[str, Model], births: Mapping[str, int], touched: Iterable[str]
+        self, models: Mapping[str, Model], name_counts: Mapping[str, int], touched: Iterable[str]
     ) -> State:
-        made = State(models, births, self._kept)
+        made = State(models, name_counts, self._pinned)
         made._from = self._serial
         made._touched = frozenset(touched)
-        if self._pointing is not None:
-            made._pointing = _pointing_after(self._pointing, *_where_relations_differ(self, made))
+        if self._referrers is not None:
+            made._referrers = _referrers_after(
+                self._referrers, *_where_relations_differ(self, made)
+            )
         return made
 
     def as_one_step(self, before: State, between: State) -> State:
         """This state as if one step had made it: ``before`` made ``between``, and that this."""
-        made = State(self._models, self._births, self._kept)
+        made = State(self._models, self._name_counts, self._pinned)
         made._from = before._serial
         made._touched = between._touched | self._touched
-        made._pointing = self._pointing
+        made._referrers = self._referrers
         return made
 
     def with_models(self, *models: Model) -> State:
         """The state with models put in, or exchanged for those of the same label."""
         labels = {model.label.lower(): model for model in models}
-        return self._made({**self._models, **labels}, self._births, labels)
+        return self._made({**self._models, **labels}, self._name_counts, labels)
 
     def without(self, label: str) -> State:
         """The state without a model. Raises `StateError` where there is none."""
         gone = self.model(label).label.lower()
         rest = {key: model for key, model in self._models.items() if key != gone}
-        return self._made(rest, self._births, [gone])
+        return self._made(rest, self._name_counts, [gone])
 
-    def adopting(self, models: Iterable[Model], left: Iterable[str], of: State) -> State:
+    def adopt(self, models: Iterable[Model], left: Iterable[str], of: State) -> State:
         """The state with models of another state as they are there, and without those at ``left``."""
         gone = frozenset(left)
         come = {model.label.lower(): model for model in models}
         rest = {label: model for label, model in self._models.items() if label not in gone}
-        births = {**self._births, **{label: of._births.get(label, 1) for label in come}}
-        return self._made({**rest, **come}, births, gone | come.keys())
+        name_counts = {
+            **self._name_counts,
+            **{label: of._name_counts.get(label, 1) for label in come},
+        }
+        return self._made({**rest, **come}, name_counts, gone | come.keys())
 
-    def has_births_of(self, other: State) -> bool:
+    def has_name_counts_of(self, other: State) -> bool:
         """Whether what is born next gets the same identity in both."""
-        return (self._births, self._kept) == (other._births, other._kept)
+        return (self._name_counts, self._pinned) == (other._name_counts, other._pinned)
 
     @property
-    def births(self) -> Mapping[str, int]:
+    def name_counts(self) -> Mapping[str, int]:
         """How often a label (in small letters) was given to a model."""
-        return self._births
+        return self._name_counts
 
-    def keeping(self, births: Mapping[str, int], kept: Mapping[str, Kept]) -> State:
+    def pin(self, name_counts: Mapping[str, int], pinned: Mapping[str, PinnedIdentity]) -> State:
         """The state with labels counted on, and what models are that are born from now on.
 
         By label in small letters.
         """
-        counted = {label: self._births.get(label, 0) + number for label, number in births.items()}
-        made = self._made(self._models, {**self._births, **counted}, ())
-        made._kept = {**self._kept, **kept}
+        counted = {
+            label: self._name_counts.get(label, 0) + number for label, number in name_counts.items()
+        }
+        made = self._made(self._models, {**self._name_counts, **counted}, ())
+        made._pinned = {**self._pinned, **pinned}
         return made
 
-    def relabelled(self, old: str, model: Model, others: Iterable[Model]) -> State:
+    def relabel(self, old: str, model: Model, others: Iterable[Model]) -> State:
         """The state with a model under a new label in its old place, and ``others`` exchanged."""
         old = old.lower()
         new = model.label.lower()
@@ -159,7 +166,7 @@ class State:
         models = {
             (new if key == old else key): by.get(key, value) for key, value in self._models.items()
         }
-        return self._made(models, self._births, {old, new, *(key for key in by if key != old)})
+        return self._made(models, self._name_counts, {old, new, *(key for key in by if key != old)})
 
     def with_new_model(
         self,
@@ -174,13 +181,15 @@ class State:
         label = f"{app}.{name}"
         if label in self:
             raise StateError(f"there is a model {label} already")
-        label, known = label.lower(), self._kept.get(label.lower(), Kept())
-        births = self._births.get(label, 0) + 1
-        key = known.key or identity(f"{app}.{name}", births)
+        label, known = label.lower(), self._pinned.get(label.lower(), PinnedIdentity())
+        count = self._name_counts.get(label, 0) + 1
+        key = known.key or identity(f"{app}.{name}", count)
         model = new_model(app, name, key, fields, options or {}, bases, place, known)
-        made = self._made({**self._models, label: model}, {**self._births, label: births}, [label])
-        if label in self._kept:
-            made._kept = {other: each for other, each in self._kept.items() if other != label}
+        made = self._made(
+            {**self._models, label: model}, {**self._name_counts, label: count}, [label]
+        )
+        if label in self._pinned:
+            made._pinned = {other: each for other, each in self._pinned.items() if other != label}
         return made
 
 
@@ -200,13 +209,13 @@ def _where_relations_differ(old: State, new: State) -> tuple[dict[str, Model], d
     )
 
 
-def _pointing_after(
-    pointing: Mapping[str, frozenset[str]], gone: Mapping[str, Model], come: Mapping[str, Model]
+def _referrers_after(
+    referrers: Mapping[str, frozenset[str]], gone: Mapping[str, Model], come: Mapping[str, Model]
 ) -> Mapping[str, frozenset[str]]:
     """Who points at whom, label to labels, after models went and came. Shared if none did."""
     if not gone and not come:
-        return pointing
-    found = dict(pointing)
+        return referrers
+    found = dict(referrers)
     for label, model in gone.items():
         for target in model.relations:
             found[target] = found[target] - {label}
@@ -224,19 +233,19 @@ def new_model(
     options: Mapping[str, Any],
     bases: Iterable[str] = (),
     place: str | None = None,
-    kept: Kept | None = None,
+    pinned: PinnedIdentity | None = None,
 ) -> Model:
-    """A model with all that is in it born together. ``kept``: what of it was there before."""
+    """A model with all that is in it born together. ``pinned``: what of it was there before."""
     given = normal_options(options)
     parts = {kind: tuple(given.pop(kind, ())) for kind in ("indexes", "constraints")}
     model = Model(app, name, key, options=Options(**given), bases=tuple(bases), place=place)
-    if kept is not None:
-        model = model.keeping(kept.fields, kept.births)
+    if pinned is not None:
+        model = model.pin(pinned.fields, pinned.name_counts)
     for field_name, field in fields:
         model = model.with_new_field(field_name, bound(field, app, name))
     for kind, values in parts.items():
         for value in values:
-            model, part = model.new_part(bound_part(value, app, name))
+            model, part = model.add_item(bind_item(value, app, name))
             model = model.with_options(**{kind: (*getattr(model.options, kind), part)})
     return model
 
@@ -245,10 +254,10 @@ def bound(field: Field, app: str, model: str) -> Field:
     """A field with the full labels of what it points at, and identities for its labels."""
     if isinstance(field, RelationField):
         field = field.bound_to(app, model)
-    return born_labels(field)
+    return assign_identities(field)
 
 
-def bound_part(value: Any, app: str, model: str) -> Any:
+def bind_item(value: Any, app: str, model: str) -> Any:
     """An index or constraint with the full label of what it points at."""
     if isinstance(value, ForeignKeyConstraint):
         return value.replace(to=full_label(value.to, app, model))

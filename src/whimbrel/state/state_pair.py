@@ -41,7 +41,7 @@ class StatePair(NamedTuple):
             return self
         if any(each is not database.models[label] for label, each in models.models.items()):
             return self
-        return StatePair.of(models) if models.has_births_of(database) else self
+        return StatePair.of(models) if models.has_name_counts_of(database) else self
 
     def adopt(self, labels: Iterable[str]) -> StatePair:
         """Return the pair with a database in which some models are what the models' state says of them."""
@@ -59,7 +59,7 @@ class StatePair(NamedTuple):
             for label, model in database.models.items()
             if label not in models.models and (label in wanted or model.at in tables)
         ]
-        adopted = database.adopting([each for each in wanted.values() if each], left, models)
+        adopted = database.adopt([each for each in wanted.values() if each], left, models)
         return self._replace(database=adopted)
 
     def _with_targets(self, labels: Iterable[str]) -> list[str]:

@@ -134,7 +134,7 @@ def _differing_parts(old: Model, new: Model) -> Iterator[Touch]:
     for name in PLAIN_OPTIONS:
         if getattr(old.options, name) != getattr(new.options, name):
             yield Touch("option", (new.key, name), "set", f"the option {name} of {new.label}")
-    parts = old.options.parts, new.options.parts
+    parts = old.options.items, new.options.items
     for part in (each for each in sum(parts, ()) if not all(each in one for one in parts)):
         yield Touch("part", (part.key,), "change", f"{part.name} of {new.label}")
 

@@ -14,7 +14,7 @@ from whimbrel.schema.expressions import Default
 from whimbrel.schema.table import Schema
 from whimbrel.state.lowering import lower
 from whimbrel.state.model import Model
-from whimbrel.state.rows import Content, Rows, given_in
+from whimbrel.state.rows import Origin, RowProvenance, given_in
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
@@ -46,7 +46,7 @@ def _differences(made: State, wanted: State) -> Iterator[str]:
 
 
 def _counted(state: State) -> dict[str, int]:
-    return {label: number for label, number in state.births.items() if number}
+    return {label: number for label, number in state.name_counts.items() if number}
 
 
 def _parts(made: Model, wanted: Model) -> Iterator[str]:
@@ -104,9 +104,9 @@ def _is_called(app: str, operations: Sequence[Operation], at: StatePair) -> bool
     )
 
 
-def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Content]:
+def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Origin]:
     """What rows have in the end that are there before: by the identity of the field."""
-    rows = Rows({model.key for model in at.database})
+    rows = RowProvenance({model.key for model in at.database})
     states = at
     for operation in operations:
         for transition in operation.transitions(app, states):
@@ -118,5 +118,5 @@ def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict
 def given_to_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:
     """What rows got where they had nothing, or NULL: by the identity of the field."""
     found = rows_after(app, operations, at).items()
-    given = {key: given_in(content) for key, content in found}
+    given = {key: given_in(origin) for key, origin in found}
     return {key: value for key, value in given.items() if value is not None}

@@ -142,7 +142,7 @@ def _with_one_function(state: State, modules: set[str]) -> State:
     changed = []
     for model in state:
         fields = tuple(
-            each._replace(field=each.field.but(default=_one_function))
+            each._replace(field=each.field.replace(default=_one_function))
             if getattr(each.field.default, "__module__", None) in modules
             else each
             for each in model.fields

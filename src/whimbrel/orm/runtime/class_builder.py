@@ -96,7 +96,7 @@ def _make_info(value: Model, made: type[Any], parent: Meta | None) -> Info:
 def _name_column(name: str, field: Field, names: dict[str, str]) -> Field:
     """The field, with its column named where it is called otherwise in Python."""
     field = field.frozen()
-    return field if names[name] == name else field.but(db_column=field.column_name(name))
+    return field if names[name] == name else field.replace(db_column=field.column_name(name))
 
 
 def _make_options(options: Options, names: dict[str, str]) -> dict[str, Any]:

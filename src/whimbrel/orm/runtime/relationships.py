@@ -22,7 +22,7 @@ def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
         ),
         "+",
     )
-    bound = hop.field.but(related_name=accessor)
+    bound = hop.field.replace(related_name=accessor)
     with _WithoutDescriptors((owner.model, hop.field_name), (other.model, accessor)):
         relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.built_infos())
         owner.apps.registry.configure()

@@ -42,7 +42,7 @@ def with_parts(
     model is left out. before: adds to a part of a name what was said of other dialects.
     """
     parts = list(parts)
-    found: dict[str, list[options.Part]] = {"indexes": [], "constraints": []}
+    found: dict[str, list[options.NamedItem]] = {"indexes": [], "constraints": []}
     for live in sorted(parts, key=lambda each: not isinstance(each, Index)):
         value = value_of(live, place, there)
         if value is not None:
@@ -66,12 +66,12 @@ def beside_others(value: Any, was: Any, dialect: str) -> Any:
     return value.replace(**changed)
 
 
-def _born(model: Model, value: Any, name: str) -> tuple[Model, options.Part]:
+def _born(model: Model, value: Any, name: str) -> tuple[Model, options.NamedItem]:
     """The part, without a name where it gets this one by itself, or the database has none."""
-    made, part = model.new_part(value)
+    made, part = model.add_item(value)
     if name in ("", part.name):
         return made, part
-    return model.new_part(value.replace(name=name))
+    return model.add_item(value.replace(name=name))
 
 
 def value_of(part: Constraint | Index, place: Place, there: Places) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column
 from whimbrel.sources.live.field_inference import default_of, field_of
-from whimbrel.state.enums import born_labels
+from whimbrel.state.enums import assign_identities
 from whimbrel.state.fields import (
     NOT_PROVIDED,
     BigIntegerField,
@@ -37,7 +37,7 @@ def changed(
         changes["db_collation"] = live.collation
     if expected.default != live.default:
         changes |= _other_default(field, default_of(live, dialect))
-    return field.but(**changes)
+    return field.replace(**changes)
 
 
 def _is_of_another_kind(expected: Column, live: Column) -> bool:
@@ -58,8 +58,8 @@ def _remade(
         kept += ["default", "db_default"]
     elif callable(field.default) and live.computed is None:
         kept += ["default"]
-    new = new.but(**{name: getattr(field, name) for name in kept})
-    return born_labels(new, field.label_keys)
+    new = new.replace(**{name: getattr(field, name) for name in kept})
+    return assign_identities(new, field.label_keys)
 
 
 def _other_default(field: Field, value: Any) -> dict[str, Any]:
@@ -83,4 +83,4 @@ def without_check(field: Field) -> Field:
     """A kind that brings a CHECK, without it."""
     kind = _UNCHECKED[getattr(field, "type_name", "Integer")]
     plain = kind(**field.deconstruct()[2])
-    return plain.but(label_keys=field.label_keys)
+    return plain.replace(label_keys=field.label_keys)

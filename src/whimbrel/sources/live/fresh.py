@@ -108,7 +108,7 @@ class _Reading:
 
     def _name(self, fields: Iterable[str], kind: str) -> str:
         """What a part that fields bring with them is called by itself."""
-        return naming.part_name(self.key, [f"{self.key}.{each}" for each in fields], kind)
+        return naming.item_name(self.key, [f"{self.key}.{each}" for each in fields], kind)
 
     # -- fields
 

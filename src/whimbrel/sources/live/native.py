@@ -62,9 +62,9 @@ def _field(
     values: Values, model: Model, name: str, field: Field, accessors: Mapping[str, str]
 ) -> str:
     if isinstance(field, RelationField):
-        field = field.but(to=_in_short(field.to, model))
+        field = field.replace(to=_in_short(field.to, model))
         accessor = accessors.get(f"{model.label}.{name}")
-        field = field.but(related_name=accessor) if accessor else field
+        field = field.replace(related_name=accessor) if accessor else field
     return _assigned(name, values.named(name, field), INDENT)
 
 

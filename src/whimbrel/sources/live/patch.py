@@ -29,12 +29,12 @@ from whimbrel.sources.live.renaming import (
     places_of,
     places_of_models,
 )
-from whimbrel.state.enums import born_labels
+from whimbrel.state.enums import assign_identities
 from whimbrel.state.fields import Field, ManyToManyField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import Part, PrimaryKeyConstraint
+from whimbrel.state.options import NamedItem, PrimaryKeyConstraint
 from whimbrel.state.state import State
 
 
@@ -205,7 +205,7 @@ class _ModelPatch:
     def _beside_others(self, name: str, value: Any) -> Any:
         """A part that the database has otherwise: other databases have what they had."""
         options = self.model.options
-        lost = (part for part in options.parts if part.key in self.lost)
+        lost = (part for part in options.items if part.key in self.lost)
         was = next((part.value for part in lost if part.name == name), None)
         return value if was is None else beside_others(value, was, self.patch.dialect)
 
@@ -251,7 +251,7 @@ class _ModelPatch:
             return field
         found = self.patch.live.sequences.get(field.sequence.at)
         same = found == self.patch.expected.sequences.get(field.sequence.at)
-        return field if same else field.but(sequence=found)
+        return field if same else field.replace(sequence=found)
 
     def _flags(self, each: ModelField, field: Field) -> Field:
         """Without the parts that the field brings, and the database has not."""
@@ -261,7 +261,7 @@ class _ModelPatch:
             field = without_check(field)
         elif check in self.kept and field.check("x") is None:
             self.left.append(self.kept.pop(check))
-        return field.but(**off) if off else field
+        return field.replace(**off) if off else field
 
     def _off(self, each: ModelField) -> dict[str, bool]:
         """What a field asks for and has not; a unique field that is no more may ask for an index."""
@@ -279,7 +279,7 @@ class _ModelPatch:
         if f"{each.key}:fk" in self.lost:
             changes["db_constraint"] = self._other_name_of_key(each)
         if self._is_of_others(field):
-            return field.but(**changes) if changes else field
+            return field.replace(**changes) if changes else field
         target = self._target(field)
         if target is None:
             return self._plain(each, field, live)
@@ -288,7 +288,7 @@ class _ModelPatch:
             changes["to_field"] = place.fields[column.name]
         if not self._has_type(field, live, place.table, column):
             changes["type"] = live.type
-        return field.but(**changes) if changes else field
+        return field.replace(**changes) if changes else field
 
     def _other_name_of_key(self, each: ModelField) -> str | bool:
         """The name that the database has for a field's key; False where it has no such key."""
@@ -345,7 +345,7 @@ class _ModelPatch:
         for column in self.live.columns:
             if column.name not in known:
                 name = self.place.fields[column.name]
-                model = model.with_new_field(name, born_labels(self._new_field(column, name)))
+                model = model.with_new_field(name, assign_identities(self._new_field(column, name)))
         return model
 
     def _new_field(self, column: Column, name: str) -> Field:
@@ -377,7 +377,7 @@ class _ModelPatch:
             constraints=tuple(self._kept(options.constraints)),
         )
 
-    def _kept(self, parts: tuple[Part, ...]) -> Iterator[Part]:
+    def _kept(self, parts: tuple[NamedItem, ...]) -> Iterator[NamedItem]:
         for part in parts:
             if isinstance(part.value, PrimaryKeyConstraint):
                 if f"{self.model.key}:pk" not in self.lost:
@@ -407,7 +407,9 @@ class _ModelPatch:
             if each.field.primary_key != is_key:
                 changes["primary_key"] = is_key
             if changes:
-                model = model.with_field(each.name, each._replace(field=each.field.but(**changes)))
+                model = model.with_field(
+                    each.name, each._replace(field=each.field.replace(**changes))
+                )
         return model
 
     def _free(self, each: ModelField) -> None:

@@ -165,11 +165,13 @@ class Field:
         object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a field does not change; make another with field.but({name}=...)")
+        raise AttributeError(
+            f"a field does not change; make another with field.replace({name}=...)"
+        )
 
     # -- what it says
 
-    def but(self: Self, **changed: Any) -> Self:
+    def replace(self: Self, **changed: Any) -> Self:
         """The same field with other options (or ``fill``, ``label_keys``)."""
         made = object.__new__(builtin_type(self))
         made.__dict__.update(self.__dict__)
@@ -237,7 +239,7 @@ class Field:
         if self.given is None:
             return self
         constants = {name: self.stored(getattr(self, name)) for name in ("default", "db_default")}
-        return self.but(given=None, **constants)
+        return self.replace(given=None, **constants)
 
     def naming_classes(self: Self) -> Self:
         """The same field with its type as the call that made it, as digests have always counted it."""
@@ -245,7 +247,7 @@ class Field:
             named = describe_call(self.given) if self.given is not None else None
         except ModelError:  # it never stood in a file that loads
             return self
-        return self if named is None else self.but(type=named, given=None)
+        return self if named is None else self.replace(type=named, given=None)
 
     def rel_type(self) -> ColumnType:
         """The type of a column that points at this field."""
@@ -301,7 +303,7 @@ class Field:
 
     # -- equality
 
-    def face(self) -> tuple[Any, ...]:
+    def equality_key(self) -> tuple[Any, ...]:
         """All that takes part in equality."""
         return (
             self._type_face(),
@@ -326,7 +328,7 @@ class Field:
     def _cached_face(self) -> tuple[Any, ...]:
         found: tuple[Any, ...] | None = self.__dict__.get("_face")
         if found is None:
-            found = self.face()
+            found = self.equality_key()
             self.__dict__["_face"] = found
         return found
 

@@ -37,8 +37,8 @@ class _MomentField(NamedField):
             }
         )
 
-    def face(self) -> tuple[Any, ...]:
-        return (*super().face(), self.auto_now, self.auto_now_add)
+    def equality_key(self) -> tuple[Any, ...]:
+        return (*super().equality_key(), self.auto_now, self.auto_now_add)
 
 
 class DateField(_MomentField):

@@ -40,4 +40,4 @@ def _seen_as(kind: Any, field: Field) -> Field:
 
 def _plain(field: Field) -> Field:
     """The field by its type alone."""
-    return _seen_as(Field, field).but(type=field.column_type(), label_keys={})
+    return _seen_as(Field, field).replace(type=field.column_type(), label_keys={})

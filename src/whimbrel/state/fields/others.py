@@ -135,10 +135,10 @@ class ArrayField(Field):
         self._set("base_field", base_field)
 
     def frozen(self) -> ArrayField:
-        return self.but(base_field=self.base_field.frozen())
+        return self.replace(base_field=self.base_field.frozen())
 
     def naming_classes(self) -> ArrayField:
-        return self.but(base_field=self.base_field.naming_classes())
+        return self.replace(base_field=self.base_field.naming_classes())
 
     def column_type(self) -> ColumnType:
         inner = self._with_label_keys(self.base_field.column_type())
@@ -176,10 +176,10 @@ class GeneratedField(Field):
             )
 
     def frozen(self) -> GeneratedField:
-        return self.but(output_field=self.output_field.frozen())
+        return self.replace(output_field=self.output_field.frozen())
 
     def naming_classes(self) -> GeneratedField:
-        return self.but(output_field=self.output_field.naming_classes())
+        return self.replace(output_field=self.output_field.naming_classes())
 
     def column_type(self) -> ColumnType:
         return self.output_field.column_type()

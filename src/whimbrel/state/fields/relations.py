@@ -60,11 +60,11 @@ class RelationField(Field):
 
     def bound_to(self: Self, app: str, model: str) -> Self:
         """The same relation with full labels, for a field of that model."""
-        return self.but(to=full_label(self.to, app, model))
+        return self.replace(to=full_label(self.to, app, model))
 
     def renamed(self: Self, old: str, new: str) -> Self:
         """The same relation after a model got another label."""
-        return self.but(to=new) if self.to.lower() == old.lower() else self
+        return self.replace(to=new) if self.to.lower() == old.lower() else self
 
 
 def full_label(to: str, app: str, model: str) -> str:
@@ -163,9 +163,9 @@ class ForeignKey(RelationField):
     def _type_face(self) -> Any:
         return self.type
 
-    def face(self) -> tuple[Any, ...]:
+    def equality_key(self) -> tuple[Any, ...]:
         return (
-            *super().face(),
+            *super().equality_key(),
             self.to.lower(),
             self.to_field,
             self.on_delete.action,
@@ -235,18 +235,18 @@ class ManyToManyField(RelationField):
 
     def bound_to(self, app: str, model: str) -> ManyToManyField:
         through = full_label(self.through, app, model) if self.through else None
-        return super().bound_to(app, model).but(through=through)
+        return super().bound_to(app, model).replace(through=through)
 
     def renamed(self, old: str, new: str) -> ManyToManyField:
         followed = super().renamed(old, new)
         if self.through and self.through.lower() == old.lower():
-            return followed.but(through=new)
+            return followed.replace(through=new)
         return followed
 
     def _type_face(self) -> Any:
         return "many to many"
 
-    def face(self) -> tuple[Any, ...]:
+    def equality_key(self) -> tuple[Any, ...]:
         through = self.through.lower() if self.through else None
         return (
             "many to many",

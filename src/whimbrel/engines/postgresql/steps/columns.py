@@ -16,7 +16,7 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL, Constant, Default
 from whimbrel.schema.table import Column, Name, Table
-from whimbrel.state.naming import shortened
+from whimbrel.state.naming import shorten
 
 # -- a column comes ----------------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ def label_check_name(column: Column, table: Table) -> str:
 
 
 def _by_column(name: str) -> str:
-    return shortened(f"{name}_labels_check")
+    return shorten(f"{name}_labels_check")
 
 
 def _before(name: str, table: Table) -> Iterator[Column]:

@@ -19,7 +19,7 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import rename_order
 from whimbrel.schema.types import EnumType, EnumValue
-from whimbrel.state.naming import shortened
+from whimbrel.state.naming import shorten
 
 
 def create_enum(change: c.CreateEnum, work: Work) -> Iterator[Step]:
@@ -120,7 +120,7 @@ def _relabelled(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step
 
 
 def _aside(label: str) -> str:
-    return shortened(f"{label}_whimbrel")
+    return shorten(f"{label}_whimbrel")
 
 
 def _can_stay(change: c.AlterEnum, fates: _Fates, work: Work) -> bool:
@@ -168,7 +168,7 @@ def _moved(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
 def _exchanged(change: c.AlterEnum, fates: _Fates, work: Work) -> Iterator[Step]:
     """A new type under a name for the time being; the columns go over; it takes the old one's name."""
     old, new = change.old, change.new
-    made = replace(new, name=shortened(f"{new.name}_whimbrel"))
+    made = replace(new, name=shorten(f"{new.name}_whimbrel"))
     after = Retyping(change, made, fates.renamed, work)
     yield _created(made, change)
     yield from after.steps_before()

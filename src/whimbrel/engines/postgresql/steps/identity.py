@@ -12,7 +12,7 @@ from whimbrel.engines.postgresql.steps.sequences import kept_in_bounds, recounte
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Column, Identity, Name, Serial
-from whimbrel.state.naming import shortened
+from whimbrel.state.naming import shorten
 
 
 def stop(change: c.AlterColumn, work: Work) -> Iterator[Step]:
@@ -100,7 +100,7 @@ def _identity_altered(
 
 def _serial_added(change: c.AlterColumn, work: Work) -> Iterator[Step]:
     at, column = change.table, change.new
-    place = Name(at.schema, shortened(f"{at.name}_{column.name}_seq"))
+    place = Name(at.schema, shorten(f"{at.name}_{column.name}_seq"))
     sequence, name = SPELLING.at(place), SPELLING.quote(column.name)
     yield work.step(
         f"CREATE SEQUENCE {sequence} AS {SPELLING.type(column.type)} "
