@@ -8,7 +8,7 @@ import pytest
 
 from history.projects import history, migration, write
 from whimbrel import migrations, models
-from whimbrel.detect.plan import LATEST, AppMigration, Dependency
+from whimbrel.detect.tasks import LATEST, AppMigration, Dependency
 from whimbrel.errors import ConflictError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.names import given_name, migration_name, next_number

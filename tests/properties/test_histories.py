@@ -24,7 +24,7 @@ from whimbrel.operations import Operation
 from whimbrel.schema.table import Column, Table
 from whimbrel.state.difference import changes_between, schemas_of
 from whimbrel.state.lowering import lower
-from whimbrel.state.rows import Cuts
+from whimbrel.state.provenance import Cuts
 from whimbrel.state.state import State
 
 pytestmark = pytest.mark.reduced

@@ -20,7 +20,7 @@ from whimbrel.config import Config, load_config
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import load
 from whimbrel.planning.plan import EVERYTHING, make_plan
-from whimbrel.state.rows import Cuts
+from whimbrel.state.provenance import Cuts
 
 pytestmark = pytest.mark.reduced
 

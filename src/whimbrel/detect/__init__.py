@@ -12,21 +12,21 @@ from collections.abc import Iterable, Mapping
 
 from whimbrel.detect.check import assert_equal
 from whimbrel.detect.enums import rename_enum_values
+from whimbrel.detect.field_renames import rename_fields
 from whimbrel.detect.fields import change_fields
 from whimbrel.detect.flags import FlagQuestioner, Flags
+from whimbrel.detect.items import change_parts, rename_parts
 from whimbrel.detect.keys import exchange_keys
+from whimbrel.detect.model_renames import rename_and_move_models
 from whimbrel.detect.models import create_models, delete_models
-from whimbrel.detect.moves import rename_and_move_models
-from whimbrel.detect.names import rename_fields
 from whimbrel.detect.options import change_options
 from whimbrel.detect.ordering import ordered
-from whimbrel.detect.parts import change_parts, rename_parts
-from whimbrel.detect.plan import AppMigration, Task
 from whimbrel.detect.sanity import assert_sound, assert_types_stay
 from whimbrel.detect.scope import limited
 from whimbrel.detect.splitting import split
 from whimbrel.detect.tables import ask_for_doubtful, ask_for_taken_tables
-from whimbrel.detect.work import Work
+from whimbrel.detect.tasks import AppMigration, Task
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AlterField
 from whimbrel.state.state import State
 

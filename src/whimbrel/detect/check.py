@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.detect.parts import same_part
+from whimbrel.detect.items import same_part
 from whimbrel.errors import StateError
 from whimbrel.state.model import Model
 from whimbrel.state.options import PLAIN_OPTIONS

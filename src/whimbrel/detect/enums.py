@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from whimbrel.detect.plan import has_model
 from whimbrel.detect.questions import RenameQuestion, Subject
-from whimbrel.detect.renames import Choice, Gone, name_score
+from whimbrel.detect.similarity import Choice, Gone, name_score
 from whimbrel.detect.takeovers import put_aside, taken_names
-from whimbrel.detect.work import Work
+from whimbrel.detect.tasks import has_model
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import RenameEnumValue
 from whimbrel.state.enums import enum_labels
 from whimbrel.state.model import Model

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from whimbrel.detect.fills import filled, may_be_cut, nullable_first
-from whimbrel.detect.plan import (
+from whimbrel.detect.questions import OneOff, ReplaceQuestion, SafeSteps
+from whimbrel.detect.references import (
+    apps_of_referrers,
+    enums_in,
+    fields_pointed_at,
+    labels_of,
+    made_of,
+    needs_of_field,
+)
+from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
+from whimbrel.detect.tasks import (
     FIELDS_CHANGE,
     FIELDS_COME,
     FIELDS_GO,
@@ -23,17 +33,7 @@ from whimbrel.detect.plan import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.questions import OneOff, ReplaceQuestion, SafeSteps
-from whimbrel.detect.references import (
-    apps_of_referrers,
-    enums_in,
-    fields_pointed_at,
-    labels_of,
-    made_of,
-    needs_of_field,
-)
-from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey
 from whimbrel.state.fields.relations import alterable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.schema.narrowing import cut
 from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
 from whimbrel.state.model import Model, ModelField

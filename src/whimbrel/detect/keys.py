@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whimbrel.detect.options import alterable_options
-from whimbrel.detect.plan import (
+from whimbrel.detect.tasks import (
     FIELDS_CHANGE,
     OPTIONS,
     Task,
@@ -19,7 +19,7 @@ from whimbrel.detect.plan import (
     takes_null,
     unused_field,
 )
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AddField, AlterField, AlterModelOptions, Operation, RemoveField
 from whimbrel.state.model import Model
 

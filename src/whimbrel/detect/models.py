@@ -8,8 +8,16 @@ from dataclasses import field as made_with
 from typing import Any
 
 from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task, points_task
-from whimbrel.detect.parts import add_part, remove_part
-from whimbrel.detect.plan import (
+from whimbrel.detect.items import add_part, remove_part
+from whimbrel.detect.references import (
+    enums_in,
+    fields_in,
+    labels_of,
+    made_of,
+    needs_of_field,
+    needs_of_part,
+)
+from whimbrel.detect.tasks import (
     CREATE,
     DELETE,
     FIELDS_GO,
@@ -27,15 +35,7 @@ from whimbrel.detect.plan import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.references import (
-    enums_in,
-    fields_in,
-    labels_of,
-    made_of,
-    needs_of_field,
-    needs_of_part,
-)
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.schema.types import enum_types
 from whimbrel.state.columns import column_types

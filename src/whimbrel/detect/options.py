@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.detect.plan import (
+from whimbrel.detect.tasks import (
     OPTIONS,
     PARTS_GO,
     Task,
@@ -15,7 +15,7 @@ from whimbrel.detect.plan import (
     has_primary_key,
     unused_field,
 )
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.errors import ModelError
 from whimbrel.operations import (
     AlterModelOptions,

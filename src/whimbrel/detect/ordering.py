@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from graphlib import CycleError, TopologicalSorter
 
-from whimbrel.detect.plan import Task, Token
+from whimbrel.detect.tasks import Task, Token
 from whimbrel.errors import StateError
 
 

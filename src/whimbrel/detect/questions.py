@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from whimbrel.state.fields import Field
-from whimbrel.state.suiting import misfit
+from whimbrel.state.value_checks import misfit
 
 
 class Subject(enum.Enum):

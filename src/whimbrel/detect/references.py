@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.detect.plan import Token, has_field, has_model, has_primary_key
 from whimbrel.detect.sanity import enum_name
+from whimbrel.detect.tasks import Token, has_field, has_model, has_primary_key
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
 from whimbrel.state.model import Model

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.detect.plan import (
+from whimbrel.detect.questions import SafeSteps
+from whimbrel.detect.references import needs_of_field
+from whimbrel.detect.tasks import (
     BACKFILLS,
     FIELDS_CHANGE,
     TURNS_NOT_NULL,
@@ -16,9 +18,7 @@ from whimbrel.detect.plan import (
     is_filled,
     takes_null,
 )
-from whimbrel.detect.questions import SafeSteps
-from whimbrel.detect.references import needs_of_field
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AlterField, Backfill
 from whimbrel.schema.expressions import Q
 from whimbrel.state.fields import Field

@@ -7,7 +7,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from whimbrel.detect.ordering import providers_of
-from whimbrel.detect.plan import LATEST, AppMigration, Dependency, Task
+from whimbrel.detect.tasks import LATEST, AppMigration, Dependency, Task
 from whimbrel.operations import MoveModel
 from whimbrel.state.state import State
 

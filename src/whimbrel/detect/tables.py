@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from whimbrel.detect.questions import GoneQuestion, TableQuestion
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.schema.table import Name
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField

@@ -12,8 +12,8 @@ from functools import partial
 from itertools import count
 
 from whimbrel.detect.questions import RenameQuestion, Subject
-from whimbrel.detect.renames import Choice, Gone
-from whimbrel.detect.work import Work
+from whimbrel.detect.similarity import Choice, Gone
+from whimbrel.detect.working_state import Work
 
 #: How much an old thing is like a new one; 0 where one cannot become the other.
 Score = Callable[[str, str], float]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whimbrel.detect.plan import AppMigration
+from whimbrel.detect.tasks import AppMigration
 from whimbrel.history.graph import LATEST, Graph
 from whimbrel.history.names import given_name, migration_name, next_number
 from whimbrel.history.node import Key

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from whimbrel.detect.plan import LATEST, AppMigration
+from whimbrel.detect.tasks import LATEST, AppMigration
 from whimbrel.history.loader import History
 from whimbrel.operations import (
     DeleteModel,

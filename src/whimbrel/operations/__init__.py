@@ -10,6 +10,14 @@ from whimbrel.operations.fields import (
     RenameField,
 )
 from whimbrel.operations.identities import KeepIdentities
+from whimbrel.operations.items import (
+    AddConstraint,
+    AddIndex,
+    RemoveConstraint,
+    RemoveIndex,
+    RenameConstraint,
+    RenameIndex,
+)
 from whimbrel.operations.models import (
     AlterModelOptions,
     AlterModelTable,
@@ -19,14 +27,6 @@ from whimbrel.operations.models import (
     DeleteModel,
     MoveModel,
     RenameModel,
-)
-from whimbrel.operations.parts import (
-    AddConstraint,
-    AddIndex,
-    RemoveConstraint,
-    RemoveIndex,
-    RenameConstraint,
-    RenameIndex,
 )
 from whimbrel.operations.special import RunPython, RunSQL, SeparateDatabaseAndState
 

@@ -12,7 +12,7 @@ from whimbrel.operations.special import Body, name_of
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
-from whimbrel.state.suiting import is_constant, misfit
+from whimbrel.state.value_checks import is_constant, misfit
 
 #: Values by field, or a function that is called with each batch as a queryset.
 Content: TypeAlias = Mapping[str, Any] | Callable[[Any], Any]

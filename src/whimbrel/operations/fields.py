@@ -21,7 +21,7 @@ from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State, bound
-from whimbrel.state.suiting import refuse_unfit_default
+from whimbrel.state.value_checks import refuse_unfit_default
 
 
 @dataclass(frozen=True)

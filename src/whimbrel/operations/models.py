@@ -14,7 +14,7 @@ from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 from whimbrel.state.state import State
-from whimbrel.state.suiting import refuse_unfit_default
+from whimbrel.state.value_checks import refuse_unfit_default
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from whimbrel.planning.statements import user_steps
 from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.types import enum_types
-from whimbrel.state.rows import LeapSplitter
+from whimbrel.state.provenance import LeapSplitter
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 

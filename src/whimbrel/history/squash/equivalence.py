@@ -14,7 +14,7 @@ from whimbrel.schema.expressions import Default
 from whimbrel.schema.table import Schema
 from whimbrel.state.lowering import lower
 from whimbrel.state.model import Model
-from whimbrel.state.rows import Origin, RowProvenance, given_in
+from whimbrel.state.provenance import Origin, RowProvenance, given_in
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 

@@ -13,7 +13,7 @@ from whimbrel.state.lowering import sequences_of
 from whimbrel.state.model import Model
 from whimbrel.state.naming import LONGEST
 from whimbrel.state.state import State
-from whimbrel.state.suiting import unfit_default
+from whimbrel.state.value_checks import unfit_default
 
 
 def _key_is_not_null(model: Model, scope: CheckScope) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from whimbrel.sources.checks.scope import CheckScope, Problem, repeated
 from whimbrel.sources.expressions import dialect_of
 from whimbrel.sources.types import build
 from whimbrel.state.naming import LONGEST
-from whimbrel.state.suiting import unwritable
+from whimbrel.state.value_checks import unwritable
 
 
 def _index_without_columns(table: Table, scope: CheckScope) -> Iterator[Problem]:

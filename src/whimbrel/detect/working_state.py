@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from whimbrel.detect.flags import FlagQuestioner
-from whimbrel.detect.plan import RENAME, Task, Token
+from whimbrel.detect.tasks import RENAME, Task, Token
 from whimbrel.operations import Operation
 from whimbrel.state.model import Model
 from whimbrel.state.state import State

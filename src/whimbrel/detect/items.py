@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from whimbrel.detect.plan import (
+from whimbrel.detect.references import fields_in, is_key, needs_of_part
+from whimbrel.detect.tasks import (
     PARTS_COME,
     PARTS_GO,
     Task,
@@ -18,8 +19,7 @@ from whimbrel.detect.plan import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.references import fields_in, is_key, needs_of_part
-from whimbrel.detect.work import Work
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import (
     AddConstraint,
     AddIndex,
@@ -28,7 +28,7 @@ from whimbrel.operations import (
     RenameConstraint,
     RenameIndex,
 )
-from whimbrel.operations.parts import is_said_by_fields
+from whimbrel.operations.items import is_said_by_fields
 from whimbrel.state.model import Model
 from whimbrel.state.options import ForeignKeyConstraint, Index, NamedItem, PrimaryKeyConstraint
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import partial
 
-from whimbrel.detect.plan import has_field, has_model
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.references import apps_of_referrers
-from whimbrel.detect.renames import Choice, Gone, field_score
+from whimbrel.detect.similarity import Choice, Gone, field_score
 from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
-from whimbrel.detect.work import Work
+from whimbrel.detect.tasks import has_field, has_model
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
 from whimbrel.state.fields.relations import alterable

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from whimbrel.detect.options import alterable_options
-from whimbrel.detect.plan import Token, has_field, has_key, has_model
 from whimbrel.detect.questions import MoveQuestion, RenameQuestion, Subject
-from whimbrel.detect.renames import Choice, Gone, model_score
+from whimbrel.detect.similarity import Choice, Gone, model_score
 from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
-from whimbrel.detect.work import Work
+from whimbrel.detect.tasks import Token, has_field, has_key, has_model
+from whimbrel.detect.working_state import Work
 from whimbrel.operations import AlterModelOptions, AlterModelTable, MoveModel, RenameModel
 from whimbrel.state.model import Model
 
