@@ -27,7 +27,7 @@ from whimbrel import models as our_models
 from whimbrel.engines import engine_for
 from whimbrel.errors import DataError
 from whimbrel.planning.items import Data
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.python import run_python
 
 Function = Callable[[Any, Any, Any], Any]
@@ -117,7 +117,7 @@ class Whimbrel:
 
     def run(self, function: Function, keep: bool = False) -> Any:
         """What a function gives."""
-        site = Site(engine_for(self.connection.dialect.name), self.connection)
+        context = ExecutionContext(engine_for(self.connection.dialect.name), self.connection)
         found: list[Any] = []
 
         def called(apps: Any, editor: Any) -> None:
@@ -127,9 +127,9 @@ class Whimbrel:
         data = Data(operation, "blog", "blog.0002", self.state)
         with (
             suppress(_TakenBack),
-            site.engine.transaction(self.connection, (), rows=True),
+            context.engine.transaction(self.connection, (), rows=True),
         ):
-            _with_its_own_errors(lambda: run_python(data, operation, site))
+            _with_its_own_errors(lambda: run_python(data, operation, context))
             if not keep:
                 raise _TakenBack
         return found[0]

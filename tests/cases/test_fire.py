@@ -230,7 +230,7 @@ def test_a_backup_is_never_overwritten(with_dumps: Rows) -> None:
     fire.until((project.root / "begun").exists)
     kept = copy.read_bytes()
     copy.rename(project.root / "away")  # so that nothing stops the second at its start
-    second = fire.start(project, backup=Path("copy"), tell=touch_waiting)
+    second = fire.start(project, backup=Path("copy"), emit=touch_waiting)
     fire.until((project.root / "waiting").exists)
     (project.root / "away").rename(copy)
     (project.root / "go").touch()

@@ -74,7 +74,7 @@ class Rows:
     ) -> MigrateResult:
         """To the newest migration, or to one by name."""
         target = Target("blog", name) if name else Target()
-        options = {"tell": self.events.append, **options}
+        options = {"emit": self.events.append, **options}
         return migrate(self.config(url), target, **options)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

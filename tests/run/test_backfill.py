@@ -33,7 +33,7 @@ from whimbrel.planning.plan import EVERYTHING, Target
 from whimbrel.report.run import moved
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.data import key_codec
-from whimbrel.run.data.batch_size import AIM, FIRST, LARGEST, SMALLEST, Pace
+from whimbrel.run.data.batch_size import AIM, FIRST, LARGEST, SMALLEST, BatchSize
 from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
 from whimbrel.schema.table import Name
@@ -73,11 +73,11 @@ def add(project: Project, *operations: str, before: str = "") -> None:
     file.write_text(file.read_text().replace("\nclass ", f"\nimport uuid\n\n{before}\n\nclass "))
 
 
-def run(project: Project, target: Target = EVERYTHING, **wishes: Any) -> list[Event]:
+def run(project: Project, target: Target = EVERYTHING, **options: Any) -> list[Event]:
     """Migrate in this process; gives what was told."""
     events: list[Event] = []
     config = replace(load_config(project.root), databases={"default": project.url})
-    migrate(config, target, tell=events.append, **wishes)
+    migrate(config, target, emit=events.append, **options)
     return events
 
 
@@ -417,10 +417,10 @@ def test_a_key_of_two_columns(tmp_path: Path, database_url: str, parallel: int) 
     ],
 )
 def test_a_batch_is_as_large_as_its_time_allows(seconds: list[float], size: int) -> None:
-    pace = Pace()
+    batch_size = BatchSize()
     for each in seconds:
-        pace.took(each)
-    assert pace.size == size
+        batch_size.took(each)
+    assert batch_size.size == size
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -56,7 +56,7 @@ def test_what_was_rolled_back_whole_is_called_again(rows: Rows) -> None:
             if isinstance(event, WaitingForLock):
                 other.commit()
 
-        rows.go(tell=listen)
+        rows.go(emit=listen)
     assert rows.numbers() == [2, 7]
     assert calls() == [1, 1], "the second call finds nothing of the first"
     assert [event.attempt for event in rows.events if isinstance(event, WaitingForLock)] == [1]

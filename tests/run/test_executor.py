@@ -98,7 +98,7 @@ def test_batches(steps: tuple[Step, ...], atomic: bool, sizes: list[int]) -> Non
 
 
 def test_what_no_transaction_holds_is_carried_out_and_recorded(run: Run) -> None:
-    run.executor.carry_out(work(add_column("a"), index("a"), add_column("b")))
+    run.executor.execute(work(add_column("a"), index("a"), add_column("b")))
     assert run.applied()
     assert run.columns() == 3
     assert journal.entries(run.connection) == []
@@ -107,13 +107,13 @@ def test_what_no_transaction_holds_is_carried_out_and_recorded(run: Run) -> None
 def test_what_has_happened_is_not_sent_again(run: Run) -> None:
     todo = work(add_column("a"), index("a"), Step(("NONSENSE",)), atomic=False)
     with pytest.raises(StepError) as caught:
-        run.executor.carry_out(todo)
+        run.executor.execute(todo)
     assert caught.value.place == "blog.0001_index: NONSENSE"
     assert not run.applied()
     assert [entry.done for entry in journal.entries(run.connection)] == [True, True, False]
     run.sent.clear()
     with pytest.raises(StepError):
-        run.executor.carry_out(todo)
+        run.executor.execute(todo)
     assert run.sent == ["NONSENSE"]
 
 
@@ -128,7 +128,7 @@ def test_a_probe_tells_whether_a_step_without_a_mark_has_happened(
     digest = journal.digest_of([index("id").sql])
     journal.start(run.connection, journal.Entry(*KEY, 0, False, digest, done=False))
     run.connection.commit()
-    run.executor.carry_out(todo)
+    run.executor.execute(todo)
     assert run.sent == sent
     assert run.applied()
 
@@ -146,14 +146,14 @@ def test_what_another_runner_has_done_meanwhile_is_not_done_again(run: Run) -> N
                 journal.start(other, entry)
                 journal.finish(other, entry)
 
-    run.executor.tell = overtake
-    run.executor.carry_out(todo)
+    run.executor.emit = overtake
+    run.executor.execute(todo)
     assert run.sent == [index("id").sql]
     assert run.applied()
 
 
 def test_a_transaction_is_whole(run: Run) -> None:
     with pytest.raises(StepError):
-        run.executor.carry_out(work(add_column("a"), Step(("NONSENSE",))))
+        run.executor.execute(work(add_column("a"), Step(("NONSENSE",))))
     assert run.columns() == 1
     assert not run.applied()

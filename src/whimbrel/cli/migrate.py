@@ -162,8 +162,8 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
 
     if others:
         raise click.UsageError("--accept-edit records, and does nothing else: give it alone.")
-    with _progress() as tell:
-        accepted = accept_edits(call.config(), target, alias=alias, lock_timeout=limit, tell=tell)
+    with _progress() as emit:
+        accepted = accept_edits(call.config(), target, alias=alias, lock_timeout=limit, emit=emit)
     if call.json:
         print_json({"database": accepted.database, "accepted": list(accepted.labels)})
     for label in accepted.labels:
@@ -178,8 +178,8 @@ def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, oth
 
     if others:
         raise click.UsageError("--accept-rename records, and does nothing else: give it alone.")
-    with _progress() as tell:
-        made = accept_renames(call.config(), target, alias=alias, lock_timeout=limit, tell=tell)
+    with _progress() as emit:
+        made = accept_renames(call.config(), target, alias=alias, lock_timeout=limit, emit=emit)
     if call.json:
         print_json({"database": made.database, "renamed": dict(made.labels)})
     for old, new in made.labels.items():
@@ -197,7 +197,7 @@ def _prune(
     if others:
         raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     config = call.config()
-    with _progress() as tell:
+    with _progress() as emit:
         pruned = prune_unknown(
             config,
             target.app,
@@ -205,7 +205,7 @@ def _prune(
             alias=alias,
             only_plan=only_plan,
             lock_timeout=limit,
-            tell=tell,
+            emit=emit,
         )
     if call.json:
         print_json({"database": pruned.database, "pruned": list(pruned.labels)})
@@ -219,8 +219,8 @@ def _prune(
 def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     from whimbrel.commands.migrate import unapplied
 
-    with _progress() as tell:
-        labels = unapplied(call.config(), target, alias=alias, recorded=recorded, tell=tell)
+    with _progress() as emit:
+        labels = unapplied(call.config(), target, alias=alias, recorded=recorded, emit=emit)
     if call.json:
         print_json({"unapplied": labels})
     else:
@@ -233,8 +233,8 @@ def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> in
     from whimbrel.commands.preview import plan_migrate
     from whimbrel.report.run import plan_json, plan_text
 
-    with _progress() as tell:
-        plan = plan_migrate(call.config(), target, alias=alias, tell=tell, **options)
+    with _progress() as emit:
+        plan = plan_migrate(call.config(), target, alias=alias, emit=emit, **options)
     if call.json:
         print_json(plan_json(plan))
     elif plan.stages:
@@ -253,8 +253,8 @@ def _migrate(
 
     config = call.config()
     try:
-        with _progress(verbose) as tell:
-            result = migrate(config, target, alias=alias, tell=tell, **options)
+        with _progress(verbose) as emit:
+            result = migrate(config, target, alias=alias, emit=emit, **options)
     except Interrupted as error:
         raise KeyboardInterrupt(stopped_text(error.result)) from None
     if call.json:

@@ -13,7 +13,7 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.planning.plan import EVERYTHING, ZERO, Target
 from whimbrel.run.connect import database_of
-from whimbrel.run.events import Listener, nobody
+from whimbrel.run.events import Listener, null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import read, record_in, resolve_squashes
 from whimbrel.run.recording import row_of
@@ -41,7 +41,7 @@ def accept_edits(
     *,
     alias: str = DEFAULT_ALIAS,
     lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> Accepted:
     """Record what edited files do now; nothing else is changed.
 
@@ -60,7 +60,7 @@ def accept_edits(
         chosen = {node.key: node}
     if not edited(chosen, record.applied):
         return Accepted(database.shown)
-    with alone(database, lock_timeout, tell) as executor:
+    with alone(database, lock_timeout, emit) as executor:
         nodes = edited(chosen, read(executor.connection, lock_timeout).applied)
         executor.prepare()
         executor.renew(nodes)
@@ -73,7 +73,7 @@ def accept_renames(
     *,
     alias: str = DEFAULT_ALIAS,
     lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> Renamings:
     """Record the new names of applied migrations; nothing else is changed.
 
@@ -84,7 +84,7 @@ def accept_renames(
     files = history_for(config, target)
     if not _of(target, renamings(*resolve_squashes(files, record_in(database)))):
         return Renamings(database.shown, {})
-    with alone(database, lock_timeout, tell) as executor:
+    with alone(database, lock_timeout, emit) as executor:
         found = _of(target, renamings(*resolve_squashes(files, read(executor.connection))))
         executor.prepare()
         executor.rename({key: row_of(node) for key, node in found.items()})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from whimbrel.commands.backup import back_up, refuse_impossible
 from whimbrel.commands.preparation import checked_plan, resolve_for_target
-from whimbrel.commands.results import Done, Wishes
+from whimbrel.commands.results import MigrateOptions, StageResult
 from whimbrel.engines.base import Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
@@ -26,16 +26,16 @@ from whimbrel.run.recorder import Overtaken
 
 
 @contextmanager
-def alone(database: Database, limit: float, tell: Listener) -> Iterator[Executor]:
+def alone(database: Database, limit: float, emit: Listener) -> Iterator[Executor]:
     """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
     refuse_endless(limit)
     engine = database.engine
     with (
         connected(database) as connection,
-        runner_lock(engine, connection, limit, tell) as lock,
+        runner_lock(engine, connection, limit, emit) as lock,
     ):
         engine = engine.asked(connection)
-        yield Executor(engine, connection, tell, limit, database.alias, lock=lock)
+        yield Executor(engine, connection, emit, limit, database.alias, lock=lock)
 
 
 @dataclass
@@ -45,22 +45,22 @@ class Carrying:
     database: Database
     history: History
     target: Target
-    wishes: Wishes
-    done: list[Done] = field(default_factory=list)
+    options: MigrateOptions
+    done: list[StageResult] = field(default_factory=list)
     #: The initial migrations that the database has already: they are only recorded, after steps
     #: that give names.
     _there: Mapping[Key, Sequence[Step]] = field(default_factory=dict, init=False)
 
     def carried_out(self) -> Plan:
         """The plan is made anew once this is the only runner: another may have done its part."""
-        if self.wishes.backup is not None:
-            refuse_impossible(self.database, self.wishes.backup)
-        with alone(self.database, self.wishes.lock_timeout, self.wishes.tell) as executor:
+        if self.options.backup is not None:
+            refuse_impossible(self.database, self.options.backup)
+        with alone(self.database, self.options.lock_timeout, self.options.emit) as executor:
             plan, works = self._planned(executor)
-            self.wishes.tell(PlanMade(len(plan.nodes)))
-            if plan and self.wishes.backup is not None:
-                limit = self.wishes.lock_timeout
-                back_up(self.database, executor.connection, self.wishes.backup, limit)
+            self.options.emit(PlanMade(len(plan.nodes)))
+            if plan and self.options.backup is not None:
+                limit = self.options.lock_timeout
+                back_up(self.database, executor.connection, self.options.backup, limit)
             if plan or self.history.complete:
                 executor.prepare()
             while plan or self.history.complete:
@@ -76,18 +76,18 @@ class Carrying:
         return plan
 
     def _record(self, executor: Executor) -> Record:
-        return read(executor.connection, self.wishes.lock_timeout)
+        return read(executor.connection, self.options.lock_timeout)
 
     def _planned(self, executor: Executor) -> tuple[Plan, list[Work]]:
         """The plan, with all its work: what no engine can make is refused before any is done."""
         self.history, record = resolve_for_target(
-            self.history, self.target, self._record(executor), fake=self.wishes.fake
+            self.history, self.target, self._record(executor), fake=self.options.fake
         )
         executor.history = self.history
         plan = checked_plan(
-            self.history, self.target, record, leap=self.wishes.leap, fake=self.wishes.fake
+            self.history, self.target, record, leap=self.options.leap, fake=self.options.fake
         )
-        if self.wishes.fake_initial and not plan.backwards:
+        if self.options.fake_initial and not plan.backwards:
             # Late, since few runs look at the tables that are there.
             from whimbrel.commands.initial import there_already
 
@@ -97,9 +97,9 @@ class Carrying:
                 executor.connection,
                 plan,
                 record,
-                rename=self.wishes.rename,
+                rename=self.options.rename,
             )
-        if self.wishes.fake:
+        if self.options.fake:
             return plan, []
         return plan, list(work_of(self.history, executor.engine, plan, record.applied))
 
@@ -108,7 +108,7 @@ class Carrying:
         for key in history.complete:
             node = history.graph.node(key)
             executor.record_complete(node, history)
-            self.done.append(Done((node.label,), 0.0, fake=True))
+            self.done.append(StageResult((node.label,), 0.0, fake=True))
 
     def _record_newly_complete(self, executor: Executor) -> None:
         """Those of which the originals have been completed just now."""
@@ -117,16 +117,16 @@ class Carrying:
             self._record_complete(executor, history)
 
     def _do(self, executor: Executor, plan: Plan, works: Iterable[Work]) -> None:
-        if self.wishes.fake:
+        if self.options.fake:
             for stage in plan.stages:
                 executor.fake(stage, backwards=plan.backwards)
-                self.done.append(Done(stage.labels, 0.0))
+                self.done.append(StageResult(stage.labels, 0.0))
             return
         for work in works:
             keys = [node.key for node in work.stage.nodes]
             if self._there.keys() >= set(keys):
                 renames = [step for key in keys for step in self._there[key]]
                 executor.fake(work.stage, backwards=False, renames=renames)
-                self.done.append(Done(work.stage.labels, 0.0, fake=True))
+                self.done.append(StageResult(work.stage.labels, 0.0, fake=True))
             else:
-                self.done.append(Done(work.stage.labels, executor.carry_out(work)))
+                self.done.append(StageResult(work.stage.labels, executor.execute(work)))

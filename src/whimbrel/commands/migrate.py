@@ -7,13 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from whimbrel.commands.preparation import Prepared, history_for, prepared
-from whimbrel.commands.results import Done, HalfDone, Interrupted, MigrateResult, Wishes
+from whimbrel.commands.results import (
+    HalfDone,
+    Interrupted,
+    MigrateOptions,
+    MigrateResult,
+    StageResult,
+)
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.node import label_of
 from whimbrel.planning.plan import EVERYTHING, Plan, Target
 from whimbrel.run.connect import database_of
-from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import record_in
 
@@ -30,7 +36,7 @@ def migrate(
     leap: bool = True,
     backup: Path | None = None,
     lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> MigrateResult:
     """Bring a database to a target.
 
@@ -44,10 +50,10 @@ def migrate(
     Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
     others where the database refuses; `Interrupted` for Ctrl-C.
     """
-    wishes = Wishes(
-        fake, recorded, leap and not fake_initial, backup, lock_timeout, tell, fake_initial, rename
+    options = MigrateOptions(
+        fake, recorded, leap and not fake_initial, backup, lock_timeout, emit, fake_initial, rename
     )
-    return _Run(config, alias, target, wishes).result()
+    return _Run(config, alias, target, options).result()
 
 
 def unapplied(
@@ -56,12 +62,12 @@ def unapplied(
     *,
     alias: str = DEFAULT_ALIAS,
     recorded: bool = False,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> list[str]:
     """The labels of what `migrate` would apply or undo."""
     record = record_in(database_of(config, alias))
-    wishes = Wishes(recorded=recorded, tell=tell)
-    run = prepared(config, history_for(config, target), target, record, wishes)
+    options = MigrateOptions(recorded=recorded, emit=emit)
+    run = prepared(config, history_for(config, target), target, record, options)
     return [node.label for node in run.plan.nodes]
 
 
@@ -72,18 +78,18 @@ class _Run:
     config: Config
     alias: str
     target: Target
-    wishes: Wishes
-    _done: list[Done] = field(default_factory=list, init=False)
+    options: MigrateOptions
+    _done: list[StageResult] = field(default_factory=list, init=False)
 
     def result(self) -> MigrateResult:
         started = time.monotonic()
         self.database = database_of(self.config, self.alias)
         history = history_for(self.config, self.target)
-        warnings: tuple[Noticed, ...] = ()
+        warnings: tuple[RunWarning, ...] = ()
         plan = Plan()
         try:
-            record = record_in(self.database, self.wishes.lock_timeout)
-            run = prepared(self.config, history, self.target, record, self.wishes)
+            record = record_in(self.database, self.options.lock_timeout)
+            run = prepared(self.config, history, self.target, record, self.options)
             plan, warnings = run.plan, run.warnings
             if plan or run.has_complete_squashes:
                 plan = self._carried_out(run)
@@ -111,11 +117,11 @@ class _Run:
             return ()
         return tuple(HalfDone(label_of(key), record.walked.get(key, 0)) for key in record.half_done)
 
-    def _made(self, plan: Plan, warnings: tuple[Noticed, ...], started: float) -> MigrateResult:
+    def _made(self, plan: Plan, warnings: tuple[RunWarning, ...], started: float) -> MigrateResult:
         return MigrateResult(
             database=self.database.shown,
             backwards=plan.backwards,
-            fake=self.wishes.fake,
+            fake=self.options.fake,
             done=tuple(self._done),
             seconds=time.monotonic() - started,
             warnings=warnings,
@@ -125,5 +131,5 @@ class _Run:
         # Late, since a run with nothing to do needs none of it.
         from whimbrel.commands.execution import Carrying
 
-        carrying = Carrying(self.database, run.history, run.target, self.wishes, self._done)
+        carrying = Carrying(self.database, run.history, run.target, self.options, self._done)
         return carrying.carried_out()

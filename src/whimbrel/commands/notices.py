@@ -9,22 +9,22 @@ from whimbrel.commands.unknown_apps import unknown_apps
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import Target
-from whimbrel.run.events import Listener, Noticed
+from whimbrel.run.events import Listener, RunWarning
 from whimbrel.run.record import Record, unknown_applied
 from whimbrel.run.recorder import Applied
 
 
-def tell_notices(
-    history: History, target: Target, record: Record, tell: Listener
-) -> tuple[Noticed, ...]:
+def emit_warnings(
+    history: History, target: Target, record: Record, emit: Listener
+) -> tuple[RunWarning, ...]:
     """Tell, and return, what is odd. history, record: as `resolve_squashes` gives them."""
     found = tuple(_notices(history, target, record))
     for notice in found:
-        tell(notice)
+        emit(notice)
     return found
 
 
-def _notices(history: History, target: Target, record: Record) -> Iterable[Noticed]:
+def _notices(history: History, target: Target, record: Record) -> Iterable[RunWarning]:
     if record.passed_over is not None:
         yield of_passed_over(record.passed_over)
     graph = history.graph
@@ -39,12 +39,12 @@ def _notices(history: History, target: Target, record: Record) -> Iterable[Notic
     kept = record.sources(lost) if lost else {}
     for app, keys in _by_app(lost).items():
         yield _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
-    yield from (Noticed(each.message, each.hint) for each in unknown_apps(unknown, graph.apps))
+    yield from (RunWarning(each.message, each.hint) for each in unknown_apps(unknown, graph.apps))
 
 
-def of_passed_over(schema: str) -> Noticed:
+def of_passed_over(schema: str) -> RunWarning:
     """A record in a schema that others come before."""
-    return Noticed(
+    return RunWarning(
         f"the record in the schema {schema} is passed over: another comes before it in search_path, "
         "and has none",
         f"Each schema has a record of its own. If {schema} is meant, put it first in search_path.",
@@ -58,7 +58,7 @@ def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
     return found
 
 
-def _unknown(app: str, rows: list[Applied], kept: bool) -> Noticed:
+def _unknown(app: str, rows: list[Applied], kept: bool) -> RunWarning:
     """An app's migrations that are applied and unknown here. kept: all their sources are."""
     named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in rows)
     what = "is applied and has no file" if len(rows) == 1 else "are applied and have no files"
@@ -66,4 +66,4 @@ def _unknown(app: str, rows: list[Applied], kept: bool) -> Noticed:
     hint = f"Another branch may have {them}: go there and undo {them} there, or bring {them} here."
     if kept:
         hint += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"
-    return Noticed(f"{named} {what} here", hint)
+    return RunWarning(f"{named} {what} here", hint)

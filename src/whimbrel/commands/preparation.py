@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from whimbrel.commands.edits import refuse_edited
-from whimbrel.commands.notices import tell_notices
+from whimbrel.commands.notices import emit_warnings
 from whimbrel.commands.renamed import refuse_renamed
-from whimbrel.commands.results import Wishes
+from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.planning.plan import ZERO, Plan, Target, make_plan
-from whimbrel.run.events import Noticed
+from whimbrel.run.events import RunWarning
 from whimbrel.run.record import (
     Record,
     refuse_half_done,
@@ -55,22 +55,22 @@ class Prepared:
     record: Record
     plan: Plan
     has_complete_squashes: bool = False
-    warnings: tuple[Noticed, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def prepared(
-    config: Config, history: History, target: Target, record: Record, wishes: Wishes
+    config: Config, history: History, target: Target, record: Record, options: MigrateOptions
 ) -> Prepared:
     """The plan of a run, after what is odd was told. Raises `HistoryError`."""
-    history, record = resolve_for_target(history, target, record, fake=wishes.fake)
+    history, record = resolve_for_target(history, target, record, fake=options.fake)
     has_complete_squashes = bool(history.complete)
-    if wishes.recorded:
+    if options.recorded:
         # Late, since it executes what was recorded: few ask for that.
         from whimbrel.commands.recorded import with_recorded
 
         history, target, record = with_recorded(config, history, target, record)
-    warnings = tell_notices(history, target, record, wishes.tell)
-    plan = checked_plan(history, target, record, leap=wishes.leap, fake=wishes.fake)
+    warnings = emit_warnings(history, target, record, options.emit)
+    plan = checked_plan(history, target, record, leap=options.leap, fake=options.fake)
     return Prepared(history, target, record, plan, has_complete_squashes, warnings)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whimbrel.commands.preparation import history_for, prepared
-from whimbrel.commands.results import Wishes
+from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Engine, Hazard, Step
 from whimbrel.history.loader import History
@@ -14,7 +14,7 @@ from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import EVERYTHING, Plan, Target
 from whimbrel.planning.work import Work, work_of
 from whimbrel.run.connect import Database, connected, database_of, engine_of_new
-from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.record import Record, record_in
 
 
@@ -47,7 +47,7 @@ class PlannedRun:
     database: str
     backwards: bool = False
     stages: tuple[PlannedStage, ...] = ()
-    warnings: tuple[Noticed, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def plan_migrate(
@@ -59,13 +59,13 @@ def plan_migrate(
     recorded: bool = False,
     fake_initial: bool = False,
     rename: bool = False,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> PlannedRun:
     """What `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     asked = record_in(database)
-    wishes = Wishes(recorded=recorded, leap=leap and not fake_initial, tell=tell)
-    run = prepared(config, history_for(config, target), target, asked, wishes)
+    options = MigrateOptions(recorded=recorded, leap=leap and not fake_initial, emit=emit)
+    run = prepared(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     works = work_of(history, _engine(database), plan, record.applied)

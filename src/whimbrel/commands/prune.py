@@ -19,7 +19,7 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, label_of
 from whimbrel.history.writer import rewrite_migration
 from whimbrel.run.connect import Database, database_of
-from whimbrel.run.events import Listener, nobody
+from whimbrel.run.events import Listener, null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import Record, record_in, resolve_squashes, unknown_applied
 
@@ -86,7 +86,7 @@ def plan_prune(config: Config, apps: Iterable[str] = ()) -> PrunePlan:
 
 
 def prune(
-    config: Config, plan: PrunePlan, *, lock_timeout: float = LIMIT, tell: Listener = nobody
+    config: Config, plan: PrunePlan, *, lock_timeout: float = LIMIT, emit: Listener = null_listener
 ) -> None:
     """Carry a plan out: dependencies, then rows, then files, the ``replaces`` last.
 
@@ -98,7 +98,7 @@ def prune(
     for file in plan.pointing:
         rewrite_migration(file.path, file.after)
     for alias, keys in plan.rows.items():
-        _forget(database_of(config, alias), plan.keys, keys, lock_timeout, tell)
+        _forget(database_of(config, alias), plan.keys, keys, lock_timeout, emit)
     for path in plan.deleted:
         path.unlink(missing_ok=True)
     for file in plan.unsquashed:
@@ -219,14 +219,14 @@ def _forget(
     squashes: Iterable[Key],
     keys: Iterable[Key],
     limit: float,
-    tell: Listener,
+    emit: Listener,
 ) -> None:
     """Take rows out of a record, if it still has the squashes."""
     # Late, since a plan needs none of it.
     from whimbrel.commands.execution import alone
     from whimbrel.run.record import read
 
-    with alone(database, limit, tell) as executor:
+    with alone(database, limit, emit) as executor:
         lost = set(squashes) - read(executor.connection, limit).applied.keys()
         if lost:
             raise HistoryError(
@@ -256,7 +256,7 @@ def prune_unknown(
     alias: str = DEFAULT_ALIAS,
     only_plan: bool = False,
     lock_timeout: float = LIMIT,
-    tell: Listener = nobody,
+    emit: Listener = null_listener,
 ) -> Pruned:
     """Remove the rows of an app that have no file, and that no squash in force replaces.
 
@@ -276,7 +276,7 @@ def prune_unknown(
         from whimbrel.commands.execution import alone
         from whimbrel.run.record import read
 
-        with alone(database, lock_timeout, tell) as executor:
+        with alone(database, lock_timeout, emit) as executor:
             found = _unknown_of(history, read(executor.connection, lock_timeout), app, name)
             executor.forget(found)
             executor.tidy()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.errors import HistoryError
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.run.events import Noticed
+from whimbrel.run.events import RunWarning
 from whimbrel.run.recording import source_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def advice(found: Mapping[Key, Node]) -> str:
     )
 
 
-def notice_of(found: Mapping[Key, Node]) -> Noticed:
+def notice_of(found: Mapping[Key, Node]) -> RunWarning:
     """The warning for an app's renamed files."""
     names = ", ".join(f"{node.label}: {said(key)}" for key, node in found.items())
-    return Noticed(names, advice(found))
+    return RunWarning(names, advice(found))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from whimbrel.run.events import Listener, Noticed, nobody
+from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.lock import LIMIT
 
 
 @dataclass(frozen=True)
-class Wishes:
+class MigrateOptions:
     """How a run is to go; see `whimbrel.commands.migrate.migrate`."""
 
     fake: bool = False
@@ -18,13 +18,13 @@ class Wishes:
     leap: bool = True
     backup: Path | None = None
     lock_timeout: float = LIMIT
-    tell: Listener = nobody
+    emit: Listener = null_listener
     fake_initial: bool = False
     rename: bool = False
 
 
 @dataclass(frozen=True)
-class Done:
+class StageResult:
     """A stage that was carried out: the labels of its migrations, and how long it took.
 
     fake: whether it was only recorded.
@@ -53,9 +53,9 @@ class MigrateResult:
     database: str
     backwards: bool = False
     fake: bool = False
-    done: tuple[Done, ...] = ()
+    done: tuple[StageResult, ...] = ()
     seconds: float = 0.0
-    warnings: tuple[Noticed, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
     half_done: tuple[HalfDone, ...] = ()
 
     @property

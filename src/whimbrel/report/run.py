@@ -12,7 +12,7 @@ from whimbrel.run.events import (
     BackfillWaiting,
     Event,
     MigrationDone,
-    Noticed,
+    RunWarning,
     WaitingForLock,
     WaitingForRunner,
 )
@@ -57,7 +57,7 @@ def line_of(event: Event) -> str | None:
                 renamed = f", after {event.renamed} renames" if event.renamed else ""
                 return f"Recorded {title(event.labels)}{renamed}"
             return f"{did} {title(event.labels)} in {duration(event.seconds)}"
-        case Noticed():
+        case RunWarning():
             return warning(event)
         case WaitingForRunner():
             return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
@@ -69,7 +69,7 @@ def line_of(event: Event) -> str | None:
     return None
 
 
-def warning(of: Noticed) -> str:
+def warning(of: RunWarning) -> str:
     """What is odd and stops nothing, with what to do about it below."""
     return "\n  ".join([f"warning: {of.message}", *(of.hint or "").splitlines()])
 
@@ -170,7 +170,7 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
     }
 
 
-def _warnings(found: Iterable[Noticed]) -> list[dict[str, str | None]]:
+def _warnings(found: Iterable[RunWarning]) -> list[dict[str, str | None]]:
     return [{"message": each.message, "hint": each.hint} for each in found]
 
 

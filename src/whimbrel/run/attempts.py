@@ -42,7 +42,7 @@ class Attempts:
 
     engine: Engine
     connection: Connection
-    tell: Listener
+    emit: Listener
     limit: float
     lock: RunnerLock
     part: Part | None = field(default=None, init=False)
@@ -108,7 +108,7 @@ class Attempts:
                 hint=_who(blockers) + "What was tried was rolled back. Run the command again when "
                 "they are done, or give more time: --lock-timeout SECONDS.",
             )
-        self.tell(WaitingForLock(title, blockers, attempt, pause))
+        self.emit(WaitingForLock(title, blockers, attempt, pause))
         time.sleep(pause)
 
     def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:

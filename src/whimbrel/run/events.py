@@ -101,7 +101,7 @@ class WaitingForLock(Event):
 
 
 @dataclass(frozen=True)
-class Noticed(Event):
+class RunWarning(Event):
     """Something about the history that a person should know; ``hint`` says what to do."""
 
     message: str
@@ -136,5 +136,5 @@ class BackfillWaiting(Event):
 Listener: TypeAlias = Callable[[Event], None]
 
 
-def nobody(event: Event) -> None:
+def null_listener(event: Event) -> None:
     """A listener that does nothing."""

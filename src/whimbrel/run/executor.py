@@ -30,7 +30,7 @@ from whimbrel.planning.work import Work
 from whimbrel.run import journal, recorder
 from whimbrel.run.attempts import Attempts
 from whimbrel.run.data import checkpoint
-from whimbrel.run.data.context import Site, carry_out
+from whimbrel.run.data.context import ExecutionContext, execute_data
 from whimbrel.run.events import (
     DataDone,
     DataStarted,
@@ -39,7 +39,7 @@ from whimbrel.run.events import (
     MigrationStarted,
     StepDone,
     StepStarted,
-    nobody,
+    null_listener,
 )
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.recording import row_of
@@ -55,7 +55,7 @@ class Executor:
 
     engine: Engine
     connection: Connection
-    tell: Listener = nobody
+    emit: Listener = null_listener
     limit: float = LIMIT
     alias: str = DEFAULT_ALIAS
     history: History | None = None
@@ -64,23 +64,23 @@ class Executor:
     _session: Callable[[], object] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.attempts = Attempts(self.engine, self.connection, self.tell, self.limit, self.lock)
+        self.attempts = Attempts(self.engine, self.connection, self.emit, self.limit, self.lock)
 
-    def carry_out(self, work: Work) -> float:
+    def execute(self, work: Work) -> float:
         """Do all of a stage, and record it. Gives the seconds that it took.
 
         Raises `StepError` where the database refuses a step, `LockError` where a table stays
         locked, `DatabaseError` where the connection is lost.
         """
         started = time.monotonic()
-        self.tell(MigrationStarted(work.stage.labels, work.backwards))
+        self.emit(MigrationStarted(work.stage.labels, work.backwards))
         self.attempts.is_whole = not work.is_journalled
         if work.is_journalled:
             self._by_batches(work)
         else:
             self.attempts.committed(lambda: self._run_and_record(work), work.parts, _title(work))
         seconds = time.monotonic() - started
-        self.tell(MigrationDone(work.stage.labels, seconds, work.backwards))
+        self.emit(MigrationDone(work.stage.labels, seconds, work.backwards))
         return seconds
 
     def fake(self, stage: Stage, *, backwards: bool, renames: Sequence[Step] = ()) -> None:
@@ -101,7 +101,7 @@ class Executor:
                 self._forget_way(node)
 
         self.attempts.committed(act, renames)
-        self.tell(MigrationDone(stage.labels, 0.0, backwards, fake=True, renamed=len(renames)))
+        self.emit(MigrationDone(stage.labels, 0.0, backwards, fake=True, renamed=len(renames)))
 
     def record_complete(self, squash: Node, history: History) -> None:
         """Record a squash, if all that it replaces is applied; nothing else is changed."""
@@ -114,7 +114,7 @@ class Executor:
             recorder.record(self.connection, [row_of(squash)])
 
         self.attempts.committed(act)
-        self.tell(MigrationDone((squash.label,), 0.0, backwards=False, fake=True))
+        self.emit(MigrationDone((squash.label,), 0.0, backwards=False, fake=True))
 
     def prepare(self) -> None:
         """Make the table of the record where it is missing."""
@@ -225,27 +225,30 @@ class Executor:
         for number, step in numbered:
             started = time.monotonic()
             self.attempts.part = step
-            self.tell(StepStarted(step.sql, number, of))
+            self.emit(StepStarted(step.sql, number, of))
             deque(islice(done, len(step.statements)), maxlen=0)
-            self.tell(StepDone(step.sql, number, of, time.monotonic() - started))
+            self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
 
     def _run_step(self, step: Step, number: int, of: int) -> None:
         started = time.monotonic()
-        self.tell(StepStarted(step.sql, number, of))
+        self.emit(StepStarted(step.sql, number, of))
         if isinstance(step, UserStep):
             execute_with(self.connection, step.sql, step.parameters)
         else:
             for sql in self.engine.settle(self.connection, step):
                 execute(self.connection, sql)
-        self.tell(StepDone(step.sql, number, of, time.monotonic() - started))
+        self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
 
     def _run_data(self, data: Data, number: int, of: int) -> None:
         started = time.monotonic()
-        self.tell(DataStarted(data.title, number, of))
-        carry_out(
-            data, Site(self.engine, self.connection, self.alias, self.tell, self.limit, number)
+        self.emit(DataStarted(data.title, number, of))
+        execute_data(
+            data,
+            ExecutionContext(
+                self.engine, self.connection, self.alias, self.emit, self.limit, number
+            ),
         )
-        self.tell(DataDone(data.title, number, of, time.monotonic() - started))
+        self.emit(DataDone(data.title, number, of, time.monotonic() - started))
 
     # -- many batches
 

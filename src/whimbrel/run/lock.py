@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.errors import LockError, UsageError
 from whimbrel.run import recorder
-from whimbrel.run.events import Listener, WaitingForRunner, nobody
+from whimbrel.run.events import Listener, WaitingForRunner, null_listener
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
@@ -28,14 +28,14 @@ _LONGEST_PAUSE = 1.0
 
 @contextmanager
 def runner_lock(
-    engine: Engine, connection: Connection, limit: float = LIMIT, tell: Listener = nobody
+    engine: Engine, connection: Connection, limit: float = LIMIT, emit: Listener = null_listener
 ) -> Iterator[RunnerLock]:
     """Be the one runner on a database while in this scope.
 
     The lock goes when the process dies, however it dies. Raises `LockError` where another runner
     is still at work after ``limit`` seconds.
     """
-    lock = _taken(engine, connection, what_is_locked(connection), limit, tell)
+    lock = _taken(engine, connection, what_is_locked(connection), limit, emit)
     try:
         yield lock
     finally:
@@ -69,13 +69,13 @@ def what_is_locked(connection: Connection) -> str:
 
 
 def _taken(
-    engine: Engine, connection: Connection, name: str, limit: float, tell: Listener
+    engine: Engine, connection: Connection, name: str, limit: float, emit: Listener
 ) -> RunnerLock:
     deadline = time.monotonic() + limit
     pause = _PAUSE
     while (lock := engine.runner_lock(connection, name)) is None:
         if pause == _PAUSE:
-            tell(WaitingForRunner(limit))
+            emit(WaitingForRunner(limit))
         if time.monotonic() + pause > deadline:
             raise LockError(
                 f"another runner is still at work on this database after {limit:g} s",

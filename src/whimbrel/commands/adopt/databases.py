@@ -24,7 +24,7 @@ from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.work import Work
 from whimbrel.run.connect import Database, connected, database_of
-from whimbrel.run.events import nobody
+from whimbrel.run.events import null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import Record, read, resolve_squashes
 from whimbrel.run.recorder import Overtaken
@@ -227,11 +227,11 @@ class _Looking:
     def _record(self, todo: Sequence[Node], found: Comparison) -> bool:
         """Record the initial migrations, in the transaction that renames; False if others have."""
         renames = diff(found.live, found.expected)
-        with alone(self.database, LIMIT, nobody) as executor:
+        with alone(self.database, LIMIT, null_listener) as executor:
             steps = executor.engine.steps(renames, found.live)
             executor.prepare()
             try:
-                executor.carry_out(Work(Stage(tuple(todo)), False, True, (), tuple(steps)))
+                executor.execute(Work(Stage(tuple(todo)), False, True, (), tuple(steps)))
             except Overtaken:
                 return False
         return True

@@ -24,13 +24,13 @@ from whimbrel.orm import apps_at
 from whimbrel.planning.items import Data
 from whimbrel.run import recorder
 from whimbrel.run.data import checkpoint
-from whimbrel.run.data.batch_size import Pace
+from whimbrel.run.data.batch_size import BatchSize
 from whimbrel.run.data.checkpoint import Checkpoint, Place
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.data.progress import Progress
 from whimbrel.run.data.python import calling, finish
-from whimbrel.run.data.throttle import Yielding
+from whimbrel.run.data.throttle import Throttle
 from whimbrel.run.data.watching import within
 from whimbrel.schema.table import Name
 
@@ -38,39 +38,39 @@ from whimbrel.schema.table import Name
 _WALKS = 3
 
 
-def backfill(data: Data, operation: Backfill, site: Site) -> None:
-    """Carry a backfill out, or what is left of it; the site's connection is in no transaction.
+def backfill(data: Data, operation: Backfill, context: ExecutionContext) -> None:
+    """Carry a backfill out, or what is left of it; the context's connection is in no transaction.
 
     Raises `StepError` where the database refuses, `DataError` where a function fails, `LockError`
     where rows stay locked, `DatabaseError` where the connection is lost.
     """
     if operation.content(backwards=data.backwards) is None:
         return
-    run = _Run(data, operation, site)
+    run = _Run(data, operation, context)
     try:
         # stdout is for the data of commands.
         with contextlib.redirect_stdout(sys.stderr):
-            run.carry_out()
+            run.execute()
     finally:
         run.rows.apps.dispose()
 
 
 @dataclass(eq=False)
 class _Rows:
-    """The model's rows, seen through a site's connection."""
+    """The model's rows, seen through a context's connection."""
 
     data: Data
     operation: Backfill
-    site: Site
+    context: ExecutionContext
 
     def __post_init__(self) -> None:
-        data, operation, site = self.data, self.operation, self.site
-        self.apps = apps_at(data.state, site.connection, site.alias)
+        data, operation, context = self.data, self.operation, self.context
+        self.apps = apps_at(data.state, context.connection, context.alias)
         self.model: Any = self.apps.get_model(data.app, operation.model_name)
         self.keys = Keys([each.table_column for each in self.model._meta.primary_key])
         self.content: Any = operation.content(backwards=data.backwards)
         self.where = operation.chosen(backwards=data.backwards)
-        self.place = Place(data.app, data.label.removeprefix(f"{data.app}."), site.number)
+        self.place = Place(data.app, data.label.removeprefix(f"{data.app}."), context.number)
 
     def chosen(self, span: Span | None = None) -> Any:
         """The rows that it is about, of a span, as a queryset."""
@@ -83,7 +83,7 @@ class _Rows:
         """Give the rows of a span what they are to get."""
         rows = self.chosen(span)
         if callable(self.content):
-            with within(self.site, self.data.title), calling(self.content, self.site):
+            with within(self.context, self.data.title), calling(self.content, self.context):
                 finish(self.content(rows))
             return
         try:
@@ -103,7 +103,7 @@ class _Rows:
         for name, value in self.content.items():
             makes = callable(value)
             given = makes and takes_row(value)
-            with calling(value, self.site) if makes else contextlib.nullcontext():
+            with calling(value, self.context) if makes else contextlib.nullcontext():
                 made = [(value(row) if given else value()) if makes else value for row in found]
             for row, each in zip(found, made, strict=True):
                 setattr(row, name, each)
@@ -120,18 +120,18 @@ class _Run:
 
     data: Data
     operation: Backfill
-    site: Site
+    context: ExecutionContext
 
     def __post_init__(self) -> None:
-        self.engine, self.connection = self.site.engine, self.site.connection
-        self.rows = _Rows(self.data, self.operation, self.site)
+        self.engine, self.connection = self.context.engine, self.context.connection
+        self.rows = _Rows(self.data, self.operation, self.context)
         self.place = self.rows.place
         self.stopped = Flag()
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         """To its end, with the proof."""
         parts = self._begun()
-        self.progress = Progress(self.data.title, self.site.tell, self._total(), parts)
+        self.progress = Progress(self.data.title, self.context.emit, self._total(), parts)
         for walk in range(1, _WALKS + 1):
             self._walk([part for part in parts if not part.done])
             if self._is_proven(last=walk == _WALKS):
@@ -142,7 +142,7 @@ class _Run:
     # -- beginning
 
     def _transaction(self) -> contextlib.AbstractContextManager[None]:
-        return self.engine.transaction(self.connection, (), self.site.limit, rows=True)
+        return self.engine.transaction(self.connection, (), self.context.limit, rows=True)
 
     def _begun(self) -> list[Checkpoint]:
         """The parts as they stand; they are made where there are none."""
@@ -189,7 +189,9 @@ class _Run:
         """A part on a connection of its own. Where one part fails, all stop."""
         try:
             with self.connection.engine.connect() as connection:
-                rows = _Rows(self.data, self.operation, replace(self.site, connection=connection))
+                rows = _Rows(
+                    self.data, self.operation, replace(self.context, connection=connection)
+                )
                 try:
                     self._worker(rows).walk(part)
                 finally:
@@ -247,9 +249,9 @@ class _Worker:
     stopped: Flag
 
     def __post_init__(self) -> None:
-        self.site = self.rows.site
-        self.pace = Pace()
-        self.yielding = Yielding(self.site, self.rows.data.title)
+        self.context = self.rows.context
+        self.batch_size = BatchSize()
+        self.throttle = Throttle(self.context, self.rows.data.title)
 
     def walk(self, part: Checkpoint) -> None:
         """To the end of the part."""
@@ -260,26 +262,28 @@ class _Worker:
 
     def _batch(self, part: int) -> Checkpoint:
         """One batch, tried again with fewer rows while others hold locks."""
-        for timeout in self.yielding.tries():
+        for timeout in self.throttle.tries():
             started = time.monotonic()
             try:
-                with self.site.engine.transaction(self.site.connection, (), timeout, rows=True):
+                with self.context.engine.transaction(
+                    self.context.connection, (), timeout, rows=True
+                ):
                     before, after = self._moved(part)
             except SQLAlchemyError as error:
-                if not self.site.engine.is_lock_timeout(error):
+                if not self.context.engine.is_lock_timeout(error):
                     raise
-                self.pace.stuck()
+                self.batch_size.stuck()
                 continue
-            self.pace.took(time.monotonic() - started)
-            self.progress.moved(after.rows - before.rows, self.pace.size)
+            self.batch_size.took(time.monotonic() - started)
+            self.progress.moved(after.rows - before.rows, self.batch_size.size)
             break
         return after
 
     def _moved(self, part: int) -> tuple[Checkpoint, Checkpoint]:
         """What is to be in one transaction. The end is reached where no row is left to walk."""
-        connection, place = self.site.connection, self.rows.place
+        connection, place = self.context.connection, self.rows.place
         before = checkpoint.locked(connection, place, part)
-        end, count = self.rows.keys.end(connection, before.left, self.pace.size)
+        end, count = self.rows.keys.end(connection, before.left, self.batch_size.size)
         if end is None:
             after = replace(before, done=True)
         else:

@@ -13,7 +13,7 @@ _SLOWER, _FASTER = 0.4, 1.7
 
 
 @dataclass
-class Pace:
+class BatchSize:
     """How many rows the next batch has."""
 
     size: int = FIRST

@@ -13,7 +13,7 @@ from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.sql.splitting import ends_transaction, statements
 from whimbrel.errors import QueryAttributeError
 from whimbrel.planning.items import Transaction
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.cursor import Cursor
 from whimbrel.run.data.watching import ending_refused
 
@@ -92,18 +92,18 @@ class MigrationConnection(Connection):
 class SchemaEditor:
     """The database, as it is in the middle of a migration."""
 
-    def __init__(self, site: Site, transaction: Transaction) -> None:
-        self._site = site
+    def __init__(self, context: ExecutionContext, transaction: Transaction) -> None:
+        self._context = context
         self.in_transaction = transaction is not Transaction.NONE
         self._sessions: list[Session] = []
         self.connection = MigrationConnection.seen(
-            site.connection, site.alias, is_borrowed=self.in_transaction
+            context.connection, context.alias, is_borrowed=self.in_transaction
         )
 
     @property
     def dialect(self) -> str:
         """The database's kind, as SQLAlchemy calls it: "postgresql", "sqlite"."""
-        return self._site.engine.dialect
+        return self._context.engine.dialect
 
     def quote_name(self, name: str) -> str:
         """A name in quotes, whatever is in it."""
@@ -148,7 +148,7 @@ class SchemaEditor:
             with self.connection.begin_nested():
                 yield
             return
-        with self._site.engine.transaction(self._site.connection, (), rows=True):
+        with self._context.engine.transaction(self._context.connection, (), rows=True):
             yield
 
     def close(self) -> None:

@@ -16,8 +16,8 @@ _EVERY = 1.0
 class Progress:
     """Adds up what all connections have walked. ``total``: about how many rows there are."""
 
-    def __init__(self, title: str, tell: Listener, total: int, parts: Iterable[Checkpoint]) -> None:
-        self._title, self._tell, self._total = title, tell, total
+    def __init__(self, title: str, emit: Listener, total: int, parts: Iterable[Checkpoint]) -> None:
+        self._title, self._emit, self._total = title, emit, total
         self._before = self._rows = sum(part.rows for part in parts)
         self._started = time.monotonic()
         self._told = self._started
@@ -31,13 +31,13 @@ class Progress:
             self._batch = batch
             if time.monotonic() - self._told >= _EVERY:
                 self._told = time.monotonic()
-                self._tell(self._event())
+                self._emit(self._event())
 
     def end(self) -> None:
         """All rows are done."""
         with self._lock:
             self._total = self._rows
-            self._tell(self._event())
+            self._emit(self._event())
 
     def _event(self) -> BackfillMoved:
         seconds = max(time.monotonic() - self._started, 1e-6)

@@ -20,14 +20,14 @@ from whimbrel.errors import DataError, WhimbrelError, place
 from whimbrel.operations.base import OperationContext
 from whimbrel.operations.special import name_of
 from whimbrel.planning.items import Data
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.editor import SchemaEditor
 from whimbrel.run.data.transaction import within
 from whimbrel.run.data.watching import around
 from whimbrel.state.state import State
 
 
-def run_code(data: Data, site: Site) -> None:
+def run_code(data: Data, context: ExecutionContext) -> None:
     """Call an operation's own code of a direction.
 
     Raises `DataError` with the line of the user's that failed. What a database says of locks, or
@@ -38,14 +38,14 @@ def run_code(data: Data, site: Site) -> None:
     if function is None:
         return
     code = operation.undo if data.backwards else operation.execute
-    apps = AppsWhenAsked(data.state, site)
-    editor = SchemaEditor(site, data.transaction)
+    apps = AppsWhenAsked(data.state, context)
+    editor = SchemaEditor(context, data.transaction)
     try:
         # stdout is for the data of commands.
         with (
             contextlib.redirect_stdout(sys.stderr),
-            around(data, site),
-            calling(function, site),
+            around(data, context),
+            calling(function, context),
             within(editor),
         ):
             finish(code(OperationContext(data.app, apps, editor)))
@@ -57,16 +57,16 @@ def run_code(data: Data, site: Site) -> None:
 class AppsWhenAsked:
     """The models of a state, made once one is asked for: many functions only send SQL."""
 
-    def __init__(self, state: State, site: Site) -> None:
+    def __init__(self, state: State, context: ExecutionContext) -> None:
         self._state = state
-        self._site = site
+        self._context = context
         self._apps: Any = None
 
     def __getattr__(self, name: str) -> Any:
         if self._apps is None:
             from whimbrel.orm import apps_at
 
-            self._apps = apps_at(self._state, self._site.connection, self._site.alias)
+            self._apps = apps_at(self._state, self._context.connection, self._context.alias)
         return getattr(self._apps, name)
 
     def dispose(self) -> None:
@@ -76,16 +76,16 @@ class AppsWhenAsked:
 
 
 @contextlib.contextmanager
-def calling(function: Callable[..., Any], site: Site) -> Iterator[None]:
+def calling(function: Callable[..., Any], context: ExecutionContext) -> Iterator[None]:
     """A scope in which a function of the user's is called; see `run_code` for what it raises."""
     try:
         yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too: nothing would be applied, and nothing said
-        if _is_of_the_connection(error, site):
+        if _is_of_the_connection(error, context):
             raise
-        raise _explained(error, function, site) from error
+        raise _explained(error, function, context) from error
 
 
 def finish(result: Any) -> None:
@@ -117,26 +117,28 @@ async def _awaited(result: Awaitable[Any]) -> None:
 # -- errors ------------------------------------------------------------------------------------
 
 
-def _is_of_the_connection(error: BaseException, site: Site) -> bool:
-    engine = site.engine
+def _is_of_the_connection(error: BaseException, context: ExecutionContext) -> bool:
+    engine = context.engine
     return isinstance(error, SQLAlchemyError) and (
         engine.is_lock_timeout(error) or engine.is_lost(error)
     )
 
 
-def _explained(error: BaseException, function: Callable[..., Any], site: Site) -> WhimbrelError:
+def _explained(
+    error: BaseException, function: Callable[..., Any], context: ExecutionContext
+) -> WhimbrelError:
     where = _line_of(error, function)
     if isinstance(error, WhimbrelError):
         error.place = f"{where[0]}: {error.place}" if error.place else where[0]
         error.hint = _joined(where[1], error.hint)
         return error
-    message, hint = _said(error, site)
+    message, hint = _said(error, context)
     return DataError(message, place=where[0], hint=_joined(where[1], hint))
 
 
-def _said(error: BaseException, site: Site) -> tuple[str, str | None]:
+def _said(error: BaseException, context: ExecutionContext) -> tuple[str, str | None]:
     if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
-        what, _ = site.engine.explain(error, None)
+        what, _ = context.engine.explain(error, None)
         return f"{type(error).__name__}: {what}", None
     text = str(error)
     name = type(error).__name__

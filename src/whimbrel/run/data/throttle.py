@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from whimbrel.errors import LockError
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.events import BackfillWaiting
 
 #: Seconds that a batch waits for a lock, try by try: others wait for what it holds meanwhile.
@@ -21,10 +21,10 @@ _REST = 1.0
 
 
 @dataclass(eq=False)
-class Yielding:
-    """Gives way for one connection; after the site's ``limit`` a batch is given up."""
+class Throttle:
+    """Gives way for one connection; after the context's ``limit`` a batch is given up."""
 
-    site: Site
+    context: ExecutionContext
     title: str
     _looked: float = field(default=0.0, init=False)
 
@@ -34,19 +34,19 @@ class Yielding:
         Raises `LockError` when they are used up.
         """
         self._wait_for_replicas()
-        deadline = time.monotonic() + self.site.limit
+        deadline = time.monotonic() + self.context.limit
         for attempt in count(1):
             timeout = _LADDER[min(attempt, len(_LADDER)) - 1]
             yield timeout
             pause = timeout * 2 ** min(attempt, 4) * random.uniform(0.5, 1.0)
             if time.monotonic() + pause > deadline:
                 raise self._given_up(attempt)
-            self.site.tell(BackfillWaiting(self.title, "rows are locked by others", pause))
+            self.context.emit(BackfillWaiting(self.title, "rows are locked by others", pause))
             time.sleep(pause)
 
     def _given_up(self, attempts: int) -> LockError:
         return LockError(
-            f"rows stayed locked for {self.site.limit:g} s; the batch was tried {attempts} times",
+            f"rows stayed locked for {self.context.limit:g} s; the batch was tried {attempts} times",
             place=self.title,
             hint="What was done before it is kept. Run the command again when they are free, or "
             "give more time: --lock-timeout SECONDS.",
@@ -55,8 +55,10 @@ class Yielding:
     def _wait_for_replicas(self) -> None:
         if time.monotonic() - self._looked < _LOOK:
             return
-        while (behind := self.site.engine.seconds_behind(self.site.connection) or 0.0) > _BEHIND:
+        while (
+            behind := self.context.engine.seconds_behind(self.context.connection) or 0.0
+        ) > _BEHIND:
             reason = f"a replica is {behind:.1f} s behind"
-            self.site.tell(BackfillWaiting(self.title, reason, _REST))
+            self.context.emit(BackfillWaiting(self.title, reason, _REST))
             time.sleep(_REST)
         self._looked = time.monotonic()

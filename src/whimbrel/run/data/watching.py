@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from whimbrel.engines.base import Ended
 from whimbrel.errors import DataError, WhimbrelError
 from whimbrel.planning.items import Data, is_transactional
-from whimbrel.run.data.context import Site
+from whimbrel.run.data.context import ExecutionContext
 
 #: What to write instead.
 MEND = (
@@ -36,18 +36,18 @@ def ending_refused(what: str) -> DataError:
     return DataError(f"{what} would end the migration's transaction", hint=MEND)
 
 
-def around(data: Data, site: Site) -> AbstractContextManager[None]:
+def around(data: Data, context: ExecutionContext) -> AbstractContextManager[None]:
     """The scope of a function of the user's, by what its part is to transactions."""
-    return within(site, data.title) if is_transactional(data) else outside(site, data.title)
+    return within(context, data.title) if is_transactional(data) else outside(context, data.title)
 
 
 @contextmanager
-def within(site: Site, title: str) -> Iterator[None]:
+def within(context: ExecutionContext, title: str) -> Iterator[None]:
     """A scope at whose end the transaction must be open that was so at its beginning.
 
     Raises `TransactionEnded`, also where the function failed after that.
     """
-    ended = site.engine.watch(site.connection)
+    ended = context.engine.watch(context.connection)
     try:
         yield
     except (WhimbrelError, SQLAlchemyError) as error:
@@ -59,10 +59,10 @@ def within(site: Site, title: str) -> Iterator[None]:
 
 
 @contextmanager
-def outside(site: Site, title: str) -> Iterator[None]:
+def outside(context: ExecutionContext, title: str) -> Iterator[None]:
     """A scope at whose end no transaction may be open. Raises `DataError`."""
     yield
-    if site.engine.is_in_transaction(site.connection):
+    if context.engine.is_in_transaction(context.connection):
         raise DataError(
             "it left a transaction open: what it did in there is rolled back",
             place=title,
