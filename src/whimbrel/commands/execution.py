@@ -15,8 +15,9 @@ from whimbrel.commands.results import MigrateOptions, StageResult
 from whimbrel.engines.base import Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
+from whimbrel.planning.cache import remembered_work
 from whimbrel.planning.plan import Plan, Target
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
@@ -101,7 +102,7 @@ class Carrying:
             )
         if self.options.fake:
             return plan, []
-        return plan, list(work_of(self.history, executor.engine, plan, record.applied))
+        return plan, remembered_work(self.history, executor.engine, plan, record.applied)
 
     def _record_complete(self, executor: Executor, history: History) -> None:
         """Record the squashes of which all that they replace is applied."""

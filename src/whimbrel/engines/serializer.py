@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,8 @@ from whimbrel.errors import HistoryError
 
 #: The key of an object's kind; a plain mapping has none.
 _KIND = "is"
+#: What JSON says of values that are made of others.
+_NESTED = (list, dict)
 
 #: The modules whose frozen classes and enums can be written.
 _MODULES = (
@@ -96,24 +98,32 @@ def _written(value: Any) -> Any:
 
 
 def _read(found: Any) -> Any:
-    if isinstance(found, list):
-        return tuple(map(_read, found))
-    if not isinstance(found, dict):
-        return found
-    name = found[_KIND]
-    for kind, (_, read) in _TEXTS.items():
-        if kind.__name__ == name:
-            return read(found["of"])
-    known = _classes()[name]
+    kind = type(found)
+    if kind is list:
+        return tuple([_read(each) for each in found])
+    return _reader(found[_KIND])(found) if kind is dict else found
+
+
+@cache
+def _reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    """What reads values of a kind: a text, a member of an enum, a named tuple, or a frozen class."""
+    texts = {kind.__name__: read for kind, (_, read) in _TEXTS.items()}
+    if name in texts:
+        return lambda found: texts[name](found["of"])
+    known: Any = _classes()[name]
     if issubclass(known, Enum):
-        return known[found["of"]]
-    given = {key: _read(value) for key, value in found.items() if key != _KIND}
+        return lambda found: known[found["of"]]
     if issubclass(known, tuple):
-        return known(**given)
+        return lambda found: known(**{k: _read(each) for k, each in found.items() if k != _KIND})
+    return partial(_read_object, known, tuple(_fields(name).items()))
+
+
+def _read_object(kind: Any, attributes: Iterable[tuple[str, Any]], found: Mapping[str, Any]) -> Any:
     # As it was: __init__ of some classes takes other things than the fields.
-    made = object.__new__(known)
-    for key, default in _fields(name).items():
-        object.__setattr__(made, key, given[key] if default is MISSING else given.get(key, default))
+    made = object.__new__(kind)
+    for name, default in attributes:
+        value = found[name] if default is MISSING else found.get(name, default)
+        object.__setattr__(made, name, _read(value) if type(value) in _NESTED else value)
     return made
 
 

@@ -78,23 +78,32 @@ class Cache:
 
 def proven(directory: Path) -> str | None:
     """What `remember_proven` wrote for this directory, by this version."""
-    try:
-        content = json.loads(_proof(directory).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    is_ours = isinstance(content, dict) and content.get("stamp") == _STAMP
-    return str(content.get("proven")) if is_ours else None
+    return read_beside(directory, "proven")
 
 
 def remember_proven(directory: Path, print_: str) -> None:
     """Remember up to which migration a history was found to apply."""
+    write_beside(directory, "proven", "", print_)
+
+
+def read_beside(directory: Path, name: str, stamp: str = "") -> str | None:
+    """Return what `write_beside` wrote for this directory under a name, if it has this stamp."""
+    try:
+        first, _, text = _path_beside(directory, name).read_text("utf-8").partition("\n")
+    except (OSError, ValueError):
+        return None
+    return text if first == f"{_STAMP} {stamp}" else None
+
+
+def write_beside(directory: Path, name: str, stamp: str, text: str) -> None:
+    """Keep a text beside the migrations of a directory, for this version of Whimbrel."""
     if not sys.dont_write_bytecode:
-        with contextlib.suppress(OSError):
-            _write(_proof(directory), json.dumps({"stamp": _STAMP, "proven": print_}))
+        with contextlib.suppress(OSError, UnicodeError):
+            _write(_path_beside(directory, name), f"{_STAMP} {stamp}\n{text}")
 
 
-def _proof(directory: Path) -> Path:
-    return _path_for(directory).with_suffix(".proven.json")
+def _path_beside(directory: Path, name: str) -> Path:
+    return _path_for(directory).with_suffix(f".{name}.json")
 
 
 def _path_for(directory: Path) -> Path:

@@ -231,6 +231,15 @@ def both_ways(
     return way[-1].after if way else states
 
 
+def data_of(history: History, engine: Engine, key: Key, states: StatePair) -> Iterator[Data]:
+    """What of a migration is code, on its way forwards from these states."""
+    migration = history.migration(key)
+    for transition in _way(history, key, states):
+        if transition.operation.barrier and transition.operation.is_executed:
+            found = _of_barrier(engine, migration, transition, backwards=False)
+            yield from (part for part in found if isinstance(part, Data))
+
+
 # -- parts -------------------------------------------------------------------------------------
 
 

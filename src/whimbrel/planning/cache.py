@@ -1,0 +1,194 @@
+"""The work of a plan, remembered beside the migrations: a second database costs no planning.
+
+It counts for the very same text of all files, the same plan on the same applied migrations, and an
+engine that knows the same of its database. Only the last one of a dialect is kept. What is broken,
+foreign or not writable is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from whimbrel.engines import Engine, serializer
+from whimbrel.engines.step import Step
+from whimbrel.errors import HistoryError
+from whimbrel.history.cache import read_beside, write_beside
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key
+from whimbrel.planning.items import Data
+from whimbrel.planning.plan import Plan, Stage
+from whimbrel.planning.work import Work, data_of, work_of
+
+#: Plans of fewer migrations are made in no time.
+_WORTHWHILE = 20
+
+#: Modules that say the same to a migration on every day, whatever the machine and the project.
+_STEADY = frozenset(
+    [
+        "__future__",
+        "base64",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "fractions",
+        "functools",
+        "hashlib",
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "operator",
+        "re",
+        "sqlalchemy",
+        "string",
+        "textwrap",
+        "typing",
+        "uuid",
+        "whimbrel",
+        "zoneinfo",
+    ]
+)
+#: Wherever it stands: what only looks like an import costs no more than being remembered.
+_IMPORTS = re.compile(rb"\bfrom\s+([\w.]+)\s+import\b|\bimport\s+(.+)|\b(__import__)\b")
+_NAME = re.compile(rb"\s*(\w*)")
+
+#: The work of a stage as it is kept: migrations, atomic, operations, parts (None: code).
+_Kept = tuple[tuple[Key, ...], bool, tuple[str, ...], tuple[Step | None, ...]]
+
+
+def remembered_work(
+    history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
+) -> list[Work]:
+    """Return the work of a plan as `work_of` makes it; it is made only where it is not remembered."""
+    applied = frozenset(applied)
+    sources = _sources(history, applied) if _is_worthwhile(plan) else None
+    if sources is None:
+        return list(work_of(history, engine, plan, applied))
+    place = Path(str(plan.nodes[0].file)).parent
+    name = f"plan-{engine.dialect}"
+    stamp = _stamp(history, engine, plan, applied, sources)
+    found = _restored(history, engine, applied, read_beside(place, name, stamp))
+    if found is None:
+        found = list(work_of(history, engine, plan, applied))
+        if all(map(_is_steady, sources)):
+            _remember(place, name, stamp, found)
+    return found
+
+
+def _is_worthwhile(plan: Plan) -> bool:
+    return not plan.backwards and len(plan.nodes) >= _WORTHWHILE
+
+
+def _sources(history: History, applied: Iterable[Key]) -> list[bytes] | None:
+    """The texts of all files, in order; None where one is missing."""
+    graph = history.graph
+    if not graph.nodes.keys() >= set(applied):
+        return None
+    found = []
+    for node in graph.order():
+        try:
+            found.append(Path(str(node.file)).read_bytes())
+        except OSError:
+            return None
+    return found
+
+
+def _is_steady(source: bytes) -> bool:
+    """Return whether what a migration does depends on its text alone."""
+    said = (part for found in _IMPORTS.findall(source) for part in found if part)
+    names = {_first_name(each) for part in said for each in re.split(rb"[,;]", part)}
+    return names <= _STEADY
+
+
+def _first_name(text: bytes) -> str:
+    found = _NAME.match(text)
+    return found[1].decode() if found else ""
+
+
+def _stamp(
+    history: History,
+    engine: Engine,
+    plan: Plan,
+    applied: frozenset[Key],
+    sources: Sequence[bytes],
+) -> str:
+    """All that the work is made of, as one short value."""
+    known = sorted(
+        (name, sorted(value) if isinstance(value, frozenset) else value)
+        for name, value in vars(engine).items()
+    )
+    library = sys.modules["sqlalchemy"].__version__
+    stages = [[node.key for node in stage.nodes] for stage in plan.stages]
+    order = [node.key for node in history.graph.order()]
+    said = repr((library, engine.dialect, known, order, stages, sorted(applied)))
+    made = hashlib.sha256(said.encode(errors="surrogatepass"))
+    for source in sources:
+        made.update(hashlib.sha256(source).digest())
+    return made.hexdigest()
+
+
+def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None:
+    kept: tuple[_Kept, ...] = tuple(
+        (
+            tuple(node.key for node in work.stage.nodes),
+            work.atomic,
+            work.operations,
+            tuple(None if isinstance(part, Data) else part for part in work.parts),
+        )
+        for work in works
+    )
+    try:
+        text = serializer.dumps(kept)
+    except TypeError:
+        return  # parameters of a RunSQL may be anything
+    write_beside(place, name, stamp, text)
+
+
+def _restored(
+    history: History, engine: Engine, applied: frozenset[Key], text: str | None
+) -> list[Work] | None:
+    """The work as it was made; None where it cannot be read."""
+    if text is None:
+        return None
+    try:
+        kept: tuple[_Kept, ...] = serializer.loads(text)
+        stages = [Stage(tuple(map(history.graph.node, keys))) for keys, *_ in kept]
+        data = _data(history, engine, applied, stages, [None in parts for *_, parts in kept])
+        return [
+            Work(
+                stage,
+                backwards=False,
+                atomic=atomic,
+                operations=operations,
+                parts=tuple(next(data) if part is None else part for part in parts),
+            )
+            for stage, (_, atomic, operations, parts) in zip(stages, kept, strict=True)
+        ]
+    except (HistoryError, TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _data(
+    history: History,
+    engine: Engine,
+    applied: frozenset[Key],
+    stages: Sequence[Stage],
+    wanted: Sequence[bool],
+) -> Iterator[Any]:
+    """What of the stages is code, with the models there: nothing is replayed that none of it needs."""
+    states = history.states_of(applied) if any(wanted) else None
+    for number, stage in enumerate(stages):
+        if states is None or not any(wanted[number:]):
+            return
+        for node in stage.nodes:
+            if wanted[number]:
+                yield from data_of(history, engine, node.key, states)
+            states = history.apply(node.key, states)

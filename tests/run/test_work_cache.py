@@ -1,0 +1,215 @@
+"""Work that is remembered: for the very same plan only, and never where more than files have a say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from projects import CREATE, Project
+from whimbrel.config import load_config
+from whimbrel.engines import Engine, engine_for
+from whimbrel.engines.postgresql.engine import PostgreSQLEngine
+from whimbrel.engines.postgresql.versions import Facts
+from whimbrel.history import cache as files
+from whimbrel.history.loader import load
+from whimbrel.planning import cache
+from whimbrel.planning.items import Data
+from whimbrel.planning.plan import EVERYTHING, Target, make_plan
+from whimbrel.planning.work import Work, work_of
+
+pytestmark = pytest.mark.reduced
+
+LONG = cache._WORTHWHILE + 1
+DATA = "migrations.RunPython(migrations.RunPython.noop)"
+SQL = 'migrations.RunSQL([("UPDATE blog_m1 SET number = %s", [1])])'
+
+
+class Planner:
+    """A project with a long history. ``made``: how often its work was made."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.made = 0
+
+    def work(
+        self,
+        engine: Engine | None = None,
+        target: Target = EVERYTHING,
+        applied: int = 0,
+        leap: bool = True,
+    ) -> list[Work]:
+        history = load(load_config(self.project.root).apps)
+        there = [node.key for node in history.graph.order()[:applied]]
+        plan = make_plan(history.graph, target, there, leap=leap)
+        return cache.remembered_work(history, engine or engine_for("sqlite"), plan, there)
+
+    def file(self, number: int) -> Path:
+        return self.project.root / "blog" / "migrations" / f"{number:04d}_m{number}.py"
+
+    def kept(self) -> list[Path]:
+        return list(self.project.root.rglob("*.plan-*.json"))
+
+
+@pytest.fixture
+def planner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
+    project = Project(tmp_path, "sqlite://").configured("blog")
+    for number in range(1, LONG + 1):
+        own = {5: DATA, 9: SQL, 12: f"{CREATE.format(name='X')}, {DATA}"}
+        after = [("blog", f"{number - 1:04d}_m{number - 1}")] if number > 1 else []
+        operation = own.get(number, CREATE.format(name=f"M{number}"))
+        project.migration("blog", f"{number:04d}_m{number}", operation, after=after)
+    planner = Planner(project)
+
+    def counted(*arguments: object) -> object:
+        planner.made += 1
+        return work_of(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cache, "work_of", counted)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    return planner
+
+
+def shown(works: list[Work]) -> object:
+    """All that is said of work; of models, what they lower to is not asked here."""
+    return [
+        (
+            work.stage.labels,
+            work.backwards,
+            work.atomic,
+            work.operations,
+            [
+                (
+                    part.title,
+                    part.label,
+                    part.transaction,
+                    sorted(model.label for model in part.state),
+                )
+                if isinstance(part, Data)
+                else part
+                for part in work.parts
+            ],
+        )
+        for work in works
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("leap", [True, False])
+@pytest.mark.parametrize("applied", [0, 3, 7])
+def test_what_is_remembered_is_what_was_made(
+    planner: Planner, dialect: str, leap: bool, applied: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_WORTHWHILE", 5)
+    first, second = (
+        planner.work(engine_for(dialect), applied=applied, leap=leap) for _ in range(2)
+    )
+    assert shown(first) == shown(second)
+    assert planner.made == 1
+
+
+def edit(planner: Planner) -> None:
+    path = planner.file(7)
+    path.write_text(path.read_text().replace("M7", "N7"))
+
+
+def truncate(planner: Planner) -> None:
+    (path,) = planner.kept()
+    path.write_text(path.read_text()[:-40])
+
+
+def garble(planner: Planner) -> None:
+    (path,) = planner.kept()
+    path.write_text(path.read_text().replace('"is":"Step"', '"is":"Leap"'))
+
+
+def fill_with_bytes(planner: Planner) -> None:
+    (path,) = planner.kept()
+    path.write_bytes(b"\xff\x00")
+
+
+@pytest.mark.parametrize("spoil", [edit, truncate, garble, fill_with_bytes])
+def test_what_is_another_or_broken_is_made_anew(
+    planner: Planner, spoil: Callable[[Planner], None]
+) -> None:
+    planner.work()
+    spoil(planner)
+    found = planner.work()
+    assert planner.made == 2
+    history = load(load_config(planner.project.root).apps)
+    plan = make_plan(history.graph, EVERYTHING, [])
+    assert shown(found) == shown(list(work_of(history, engine_for("sqlite"), plan, [])))
+
+
+OTHERS: dict[str, dict[str, object]] = {
+    "another engine": {"engine": engine_for("postgresql")},
+    "another server": {"engine": PostgreSQLEngine(Facts(13, "public"))},
+    "another target": {"target": Target("blog", f"{LONG - 1:04d}_m{LONG - 1}")},
+    "something applied": {"applied": 1},
+    "no leap": {"leap": False},
+}
+
+
+@pytest.mark.parametrize("asked", OTHERS.values(), ids=OTHERS)
+def test_another_plan_is_made_by_itself(planner: Planner, asked: dict[str, object]) -> None:
+    planner.work(PostgreSQLEngine(Facts(18, "public")))
+    planner.work()
+    planner.work(**asked)  # type: ignore[arg-type]
+    assert planner.made == 3
+
+
+def test_another_version_of_whimbrel_makes_it_anew(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner.work()
+    monkeypatch.setattr(files, "_STAMP", "another")
+    planner.work()
+    assert planner.made == 2
+
+
+IMPORTS = {
+    "import shop": False,
+    "import os, shop": False,
+    "from . import shop": False,
+    "from shop.helpers import NAME": False,
+    "if True:\n    import shop as json": False,
+    "shop = __import__('json')": False,
+    "import importlib": False,
+    "import json; import shop": False,
+    "x = 1; import shop": False,
+    "import json, \\\n    shop": False,
+    "import os": False,
+    "import datetime, json as j": True,
+    "from collections.abc import (\n    Sequence,\n)": True,
+    "from sqlalchemy.dialects import postgresql": True,
+    "": True,
+}
+
+
+@pytest.mark.parametrize(("line", "is_steady"), IMPORTS.items(), ids=map(repr, IMPORTS))
+def test_more_than_the_text_of_a_file_may_have_no_say(line: str, is_steady: bool) -> None:
+    source = f"from whimbrel import migrations, models\n{line}\n"
+    assert cache._is_steady(source.encode()) is is_steady
+
+
+def test_a_file_that_asks_others_is_not_remembered(planner: Planner) -> None:
+    path = planner.file(3)
+    path.write_text(f"import os\n{path.read_text()}")
+    planner.work()
+    assert planner.kept() == []
+
+
+def test_a_short_plan_and_the_way_back_are_not_remembered(planner: Planner) -> None:
+    planner.work(applied=3)
+    planner.work(target=Target("blog", "zero"), applied=LONG)
+    assert planner.kept() == []
+
+
+def test_nothing_is_written_where_no_bytecode_is(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    planner.work()
+    assert planner.kept() == []
