@@ -145,7 +145,7 @@ def test_a_lock_that_is_not_given_is_told_from_other_errors(
 def test_a_lost_connection_is_told_from_other_errors(connection: Connection) -> None:
     number, error = done(connection, [A, "SELECT pg_terminate_backend(pg_backend_pid())", B])
     assert isinstance(error, sa.exc.DBAPIError)
-    assert ENGINE.is_lost(error)
+    assert ENGINE.is_disconnect(error)
     assert number <= 1
     assert connection.invalidated
 

@@ -109,7 +109,7 @@ def test_a_statement_waits_for_a_lock_no_longer_than_it_may(
     with pytest.raises(sa.exc.OperationalError) as caught, ENGINE.transaction(connection, [], 0.01):
         execute(connection, "ALTER TABLE post ADD COLUMN x int")
     assert ENGINE.is_lock_timeout(caught.value)
-    assert not ENGINE.is_lost(caught.value)
+    assert not ENGINE.is_disconnect(caught.value)
     assert execute(connection, "SHOW lock_timeout").scalar() == "0"
 
 
@@ -130,7 +130,7 @@ def test_a_lost_connection_is_told_from_an_error(connection: Connection, other: 
     terminate(other, process)
     with pytest.raises(sa.exc.DBAPIError) as caught:
         execute(connection, "SELECT 1")
-    assert ENGINE.is_lost(caught.value)
+    assert ENGINE.is_disconnect(caught.value)
     assert not ENGINE.is_lock_timeout(caught.value)
 
 

@@ -273,7 +273,7 @@ CONDITIONS = [
 @pytest.mark.parametrize(("condition", "expected"), CONDITIONS)
 def test_conditions_say_the_same_as_elsewhere(condition: Any, expected: list[Any]) -> None:
     made = table("t", ident(), column("s", TEXT), column("n"), column("m"))
-    written = tables.SPELLING.expression(condition, made)
+    written = tables.COMPILER.expression(condition, made)
     with fresh() as connection:
         go(connection, Schema(), schema(made))
         script(

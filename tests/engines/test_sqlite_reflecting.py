@@ -276,9 +276,9 @@ def test_capitals_say_nothing(one: str, other: str) -> None:
         script(second, other)
         here, there = NEW.reflect(connection), NEW.reflect(second)
         assert diff(here, there) != []
-        assert diff(here, NEW.respelled(there, here)) == []
-        assert diff(there, NEW.respelled(here, there)) == []
-        assert NEW.respelled(here, Schema()) == here
+        assert diff(here, NEW.match_identifier_case(there, here)) == []
+        assert diff(there, NEW.match_identifier_case(here, there)) == []
+        assert NEW.match_identifier_case(here, Schema()) == here
 
 
 def test_tables_can_be_asked_for_by_name() -> None:

@@ -145,7 +145,7 @@ def test_another_writer_is_waited_for_and_told_from_other_errors(sqlite_url: str
         with pytest.raises(sa.exc.OperationalError) as other:
             one.exec_driver_sql("SELECT * FROM nowhere")
         assert not NEW.is_lock_timeout(other.value)
-        assert not NEW.is_lost(other.value)
+        assert not NEW.is_disconnect(other.value)
 
 
 def test_a_closed_connection_is_lost(sqlite_url: str) -> None:
@@ -153,7 +153,7 @@ def test_a_closed_connection_is_lost(sqlite_url: str) -> None:
         connection.connection.driver_connection.close()  # type: ignore[union-attr]
         with pytest.raises(sa.exc.ProgrammingError) as caught:
             connection.exec_driver_sql("SELECT 1")
-        assert NEW.is_lost(caught.value)
+        assert NEW.is_disconnect(caught.value)
 
 
 @pytest.mark.parametrize("is_memory", [False, True])

@@ -463,8 +463,8 @@ def test_how_many_rows_there_are(blog: Project, analysed: bool) -> None:
     config = Config(Path("/"), databases={"default": blog.url})
     database = database_of(config)
     with connected(database) as connection:
-        assert database.engine.about_how_many(connection, Name(None, "blog_post")) == 10
-        assert database.engine.seconds_behind(connection) is None
+        assert database.engine.estimate_rows(connection, Name(None, "blog_post")) == 10
+        assert database.engine.replication_lag(connection) is None
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def back_up(database: Database, connection: Connection, file: Path, limit: float
             hint="Nothing was migrated. Give the URL of the server itself, or of a pooler in session "
             "mode; or leave --backup out.",
         )
-    files = (database.engine.asked(connection).schemas or frozenset()) - {"main", "temp"}
+    files = (database.engine.with_facts(connection).schemas or frozenset()) - {"main", "temp"}
     if files:
         raise UnsupportedError(
             f"a backup is of one file, and others are attached: {', '.join(sorted(files))}",

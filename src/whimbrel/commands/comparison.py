@@ -118,7 +118,7 @@ def compare(
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
     default = connection.dialect.default_schema_name
     expected, found = (called_as(each, whole, default) for each in (expected, found))
-    found = engine.respelled(found, _and_rest(expected, whole, covers))
+    found = engine.match_identifier_case(found, _and_rest(expected, whole, covers))
     invalid = invalid_parts(engine, connection, expected)
     connection.rollback()
     found, invalid = as_asked(found, expected, invalid)

@@ -35,7 +35,7 @@ def alone(database: Database, limit: float, emit: Listener) -> Iterator[Executor
         connected(database) as connection,
         runner_lock(engine, connection, limit, emit) as lock,
     ):
-        engine = engine.asked(connection)
+        engine = engine.with_facts(connection)
         yield Executor(engine, connection, emit, limit, database.alias, lock=lock)
 
 

@@ -106,7 +106,7 @@ class _Made:
         live = engine.reflect(connection, names=list(self.wanted.tables))
         default = connection.dialect.default_schema_name
         expected, live = (called_as(each, self.wanted, default) for each in (expected, live))
-        live = engine.respelled(live, expected)
+        live = engine.match_identifier_case(live, expected)
         invalid = invalid_parts(engine, connection, expected)
         live, invalid = as_asked(live, expected, invalid)
         words = Words(connection.dialect, expected, live, invalid)

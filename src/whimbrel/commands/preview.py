@@ -81,7 +81,7 @@ def _engine(database: Database) -> Engine:
     if database.is_missing:
         return engine_of_new(database.dialect)
     with connected(database) as connection:
-        return database.engine.asked(connection)
+        return database.engine.with_facts(connection)
 
 
 def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:

@@ -60,13 +60,13 @@ class Engine(Protocol):
     #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
     dialect: str
     #: Whether several connections can write at a time.
-    several_write: bool
+    concurrent_writers: bool
     #: How many tables one transaction of a leap may make; None: any number.
-    widest_leap: int | None
+    max_tables_in_transaction: int | None
     #: The database schemas that there can be; None: any, or nobody knows.
     schemas: frozenset[str] | None
 
-    def asked(self, connection: Connection) -> Engine:
+    def with_facts(self, connection: Connection) -> Engine:
         """The engine with what only a connection tells."""
 
     def effective(self, schema: Schema) -> Schema:
@@ -146,7 +146,7 @@ class Engine(Protocol):
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Whether a statement failed since it could not get a lock in time, or by deadlock."""
 
-    def is_lost(self, error: BaseException) -> bool:
+    def is_disconnect(self, error: BaseException) -> bool:
         """Whether the connection is gone."""
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
@@ -162,10 +162,10 @@ class Engine(Protocol):
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Who holds locks that steps would wait for."""
 
-    def about_how_many(self, connection: Connection, table: Name) -> int:
+    def estimate_rows(self, connection: Connection, table: Name) -> int:
         """How many rows a table has; where counting takes long, an estimate."""
 
-    def seconds_behind(self, connection: Connection) -> float | None:
+    def replication_lag(self, connection: Connection) -> float | None:
         """How far the slowest replica is behind; None where there is none, or nobody tells."""
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
@@ -195,7 +195,7 @@ class Engine(Protocol):
         the database refuses to make. Leaves nothing behind, with or without an open transaction.
         """
 
-    def respelled(self, found: Schema, wanted: Schema) -> Schema:
+    def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
         """What was reflected, with names as ``wanted`` spells them, where capitals say nothing."""
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:

@@ -88,7 +88,9 @@ def _forwards(
     filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
-            for piece, spans in _pieces(history, stage, states, filled, engine.widest_leap):
+            for piece, spans in _pieces(
+                history, stage, states, filled, engine.max_tables_in_transaction
+            ):
                 states = spans[-1][1] if spans else states
                 migrations = [history.migration(node.key) for node in piece.nodes]
                 with _placed(piece.labels):

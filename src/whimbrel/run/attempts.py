@@ -125,7 +125,7 @@ class Attempts:
 
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
         place = _place(title, self.part)
-        if self.engine.is_lost(error):
+        if self.engine.is_disconnect(error):
             return DatabaseError(
                 "the connection was lost; the database rolls back what was not committed",
                 place=place,

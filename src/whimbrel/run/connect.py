@@ -134,7 +134,7 @@ def engine_of_new(dialect: str) -> Engine:
     engine = engine_of(dialect)
     if dialect == "sqlite":
         with suppress(Exception), connected(Database("", make_url("sqlite://"))) as connection:
-            return engine.asked(connection)
+            return engine.with_facts(connection)
     return engine
 
 
@@ -299,7 +299,7 @@ def _arguments(database: Database) -> dict[str, Any]:
 
 
 def _failed(database: Database, error: DBAPIError) -> DatabaseError:
-    if database.engine.is_lost(error):
+    if database.engine.is_disconnect(error):
         return DatabaseError("the connection was lost", place=database.shown)
     what, hint = database.engine.explain(error, None)
     return DatabaseError(what, place=database.shown, hint=hint)

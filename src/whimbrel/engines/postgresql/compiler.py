@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.dialects.postgresql import Range, named_types
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from whimbrel.engines.sql import Spelling
+from whimbrel.engines.sql import SQLCompiler
 from whimbrel.engines.sql.literals import Literals, seconds, text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.table import Column, Exclude, Identity, Serial, Table, Unique
@@ -57,7 +57,7 @@ class PostgreSQLLiterals(Literals):
         return super().other(value)
 
 
-class PostgreSQLSpelling(Spelling):
+class PostgreSQLCompiler(SQLCompiler):
     """The pieces of PostgreSQL's statements."""
 
     longest_name = 63
@@ -166,4 +166,4 @@ class PostgreSQLSpelling(Spelling):
         return ", ".join(map(text, enum.labels))
 
 
-SPELLING = PostgreSQLSpelling()
+COMPILER = PostgreSQLCompiler()

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.postgresql import errors, keys, pipeline, reflect, runner, session, watching
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import (
     altering,
     columns,
@@ -20,8 +20,8 @@ from whimbrel.engines.postgresql.steps import (
     sequences,
     tables,
 )
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
-from whimbrel.engines.postgresql.steps.type_steps import Retyping, joined
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.postgresql.steps.type_steps import TypeChange, join_type_steps
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -46,39 +46,39 @@ class PostgreSQLEngine:
     """
 
     dialect = "postgresql"
-    several_write = True
+    concurrent_writers = True
     #: Each new table holds some seven locks until the commit, and there is room for 6,400
     #: (max_locks_per_transaction × max_connections, by default).
-    widest_leap: int | None = 400
+    max_tables_in_transaction: int | None = 400
     schemas: frozenset[str] | None = None
 
     def __init__(self, facts: Facts | None = None) -> None:
         self.facts = facts or Facts()
 
-    def asked(self, connection: Connection) -> PostgreSQLEngine:
+    def with_facts(self, connection: Connection) -> PostgreSQLEngine:
         return PostgreSQLEngine(Facts.of(connection))
 
     def effective(self, schema: Schema) -> Schema:
         return keys.each_once(schema.on(self.dialect))
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
-        work = Work(changes, before, self.facts)
+        builder = Builder(changes, before, self.facts)
         made: list[Step] = []
         for position, change in enumerate(changes):
-            work.position = position
-            if position not in work.done:
-                made.extend(MAKERS[type(change)](change, work))
-            work.go_on(change)
-        return list(joined(made))
+            builder.position = position
+            if position not in builder.done:
+                made.extend(MAKERS[type(change)](change, builder))
+            builder.advance(change)
+        return list(join_type_steps(made))
 
     def settle(self, connection: Connection, step: Step) -> Iterator[str]:
-        if isinstance(step.settling, Retyping):
+        if isinstance(step.settling, TypeChange):
             yield from step.settling.statements(connection)
         else:
             yield from step.statements
 
     def literal(self, value: object) -> str:
-        return SPELLING.literal(value)
+        return COMPILER.literal(value)
 
     def opening(self, steps: Sequence[Step]) -> list[str]:
         return ["BEGIN"] if all(step.transactional for step in steps) else []
@@ -120,8 +120,8 @@ class PostgreSQLEngine:
     def is_lock_timeout(self, error: BaseException) -> bool:
         return errors.is_lock_timeout(error)
 
-    def is_lost(self, error: BaseException) -> bool:
-        return errors.is_lost(error)
+    def is_disconnect(self, error: BaseException) -> bool:
+        return errors.is_disconnect(error)
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection, name)
@@ -132,11 +132,11 @@ class PostgreSQLEngine:
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         return session.blockers(connection, steps)
 
-    def about_how_many(self, connection: Connection, table: Name) -> int:
-        return session.about_how_many(connection, table)
+    def estimate_rows(self, connection: Connection, table: Name) -> int:
+        return session.estimate_rows(connection, table)
 
-    def seconds_behind(self, connection: Connection) -> float | None:
-        return session.seconds_behind(connection)
+    def replication_lag(self, connection: Connection) -> float | None:
+        return session.replication_lag(connection)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         return errors.explain(error, step)
@@ -152,7 +152,7 @@ class PostgreSQLEngine:
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         return reflect.canonical(connection, self.effective(schema), self.steps)
 
-    def respelled(self, found: Schema, wanted: Schema) -> Schema:
+    def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
         """Capitals are part of a name."""
         return found
 

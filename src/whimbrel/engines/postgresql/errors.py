@@ -76,7 +76,7 @@ def is_lock_timeout(error: BaseException) -> bool:
     return state_of(error) in ("55P03", "40P01")
 
 
-def is_lost(error: BaseException) -> bool:
+def is_disconnect(error: BaseException) -> bool:
     """Whether the server ended the connection, or it broke."""
     state = state_of(error)
     if getattr(error, "connection_invalidated", False):

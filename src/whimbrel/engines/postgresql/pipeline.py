@@ -68,9 +68,9 @@ def _wrap(connection: Connection, sql: str, error: Exception) -> Exception:
     """A driver's error as SQLAlchemy raises it; a connection that is lost is given up."""
     dialect = connection.dialect
     base: Any = dialect.loaded_dbapi.Error
-    is_lost = isinstance(error, base) and dialect.is_disconnect(error, None, None)
-    if is_lost:
+    is_disconnect = isinstance(error, base) and dialect.is_disconnect(error, None, None)
+    if is_disconnect:
         connection.invalidate(error)
     return DBAPIError.instance(
-        sql, None, error, base, connection_invalidated=is_lost, dialect=dialect
+        sql, None, error, base, connection_invalidated=is_disconnect, dialect=dialect
     )

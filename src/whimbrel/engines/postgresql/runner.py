@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.base import RunnerLock
-from whimbrel.engines.postgresql.session import asked
+from whimbrel.engines.postgresql.session import query_scalar
 from whimbrel.engines.sql import execute
 
 _WHO = "SELECT pg_backend_pid()"
@@ -30,15 +30,15 @@ def lock(connection: Connection, name: str) -> RunnerLock | None:
     key = _key(name)
     if is_pooled(connection):
         return _locked_apart(connection, key)
-    if not asked(connection, f"SELECT pg_try_advisory_lock({key})"):
+    if not query_scalar(connection, f"SELECT pg_try_advisory_lock({key})"):
         return None
-    return RunnerLock(partial(asked, connection, f"SELECT pg_advisory_unlock({key})"))
+    return RunnerLock(partial(query_scalar, connection, f"SELECT pg_advisory_unlock({key})"))
 
 
 def is_pooled(connection: Connection) -> bool:
     """Whether who answers is another than whom the driver was told of: a pooler is between."""
     told = getattr(connection.connection.driver_connection, "info", None)
-    return asked(connection, _WHO) != getattr(told, "backend_pid", None)
+    return query_scalar(connection, _WHO) != getattr(told, "backend_pid", None)
 
 
 def shares_sessions(connection: Connection) -> bool:
@@ -49,9 +49,9 @@ def shares_sessions(connection: Connection) -> bool:
     """
     if not is_pooled(connection):
         return False
-    mine = asked(connection, _WHO)
+    mine = query_scalar(connection, _WHO)
     with connection.engine.connect() as other:
-        return execute(other, _WHO).scalar() == mine or asked(connection, _WHO) != mine
+        return execute(other, _WHO).scalar() == mine or query_scalar(connection, _WHO) != mine
 
 
 def _key(name: str) -> int:

@@ -9,8 +9,8 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Lock, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps.builder import oid
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Name
 
@@ -66,13 +66,13 @@ def keep(connection: Connection) -> Callable[[], object]:
     asked_for = ", ".join(f"current_setting('{name}')" for name in _KEPT)
     before = execute(connection, f"SELECT {asked_for}").one()
     set_back = ", ".join(
-        f"set_config('{name}', {SPELLING.literal(value)}, false)"
+        f"set_config('{name}', {COMPILER.literal(value)}, false)"
         for name, value in zip(_KEPT, before, strict=True)
     )
     return partial(execute, connection, f"SELECT {set_back}")
 
 
-def asked(connection: Connection, sql: str) -> object:
+def query_scalar(connection: Connection, sql: str) -> object:
     """Ask, and leave no transaction open behind if there was none."""
     was_in = connection.in_transaction()
     answer = execute(connection, sql).scalar()
@@ -84,18 +84,18 @@ def asked(connection: Connection, sql: str) -> object:
 # -- what a long walk through a table asks ------------------------------------------------------
 
 
-def about_how_many(connection: Connection, table: Name) -> int:
+def estimate_rows(connection: Connection, table: Name) -> int:
     """What the planner thinks; a table that was never analysed is counted."""
-    estimate = asked(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
+    estimate = query_scalar(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
     if estimate is not None and float(str(estimate)) > 0:
         return int(float(str(estimate)))
-    return int(str(asked(connection, f"SELECT count(*) FROM {SPELLING.at(table)}")))
+    return int(str(query_scalar(connection, f"SELECT count(*) FROM {COMPILER.at(table)}")))
 
 
-def seconds_behind(connection: Connection) -> float | None:
+def replication_lag(connection: Connection) -> float | None:
     """The longest ``replay_lag``, which only members of pg_read_all_stats are told (18, 27.2.4)."""
     longest = "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication"
-    found = asked(connection, longest)
+    found = query_scalar(connection, longest)
     return float(str(found)) if found is not None else None
 
 

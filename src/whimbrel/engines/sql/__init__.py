@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from whimbrel.engines.sql.compiler import Spelling
+from whimbrel.engines.sql.compiler import SQLCompiler
 from whimbrel.engines.sql.running import execute
-from whimbrel.engines.sql.tracker import Standing
+from whimbrel.engines.sql.tracker import SchemaTracker
 
-__all__ = ["Spelling", "Standing", "execute"]
+__all__ = ["SQLCompiler", "SchemaTracker", "execute"]

@@ -44,7 +44,7 @@ _LOCALE = re.compile(
 )
 
 
-class Spelling:
+class SQLCompiler:
     """The pieces of statements in one dialect. A dialect's own ways are in a subclass.
 
     ``dialect`` must not double a ``%``: what is made here is printed, and run as it stands.
@@ -90,12 +90,12 @@ class Spelling:
         try:
             known = self._types.get(type)
         except TypeError:  # an argument that has no hash
-            return self._spelled(type)
+            return self._compile_type(type)
         if known is None:
-            known = self._types[type] = self._spelled(type)
+            known = self._types[type] = self._compile_type(type)
         return known
 
-    def _spelled(self, type: ColumnType) -> str:
+    def _compile_type(self, type: ColumnType) -> str:
         made = build(type)
         try:
             return str(self.dialect.type_compiler_instance.process(made))
@@ -120,13 +120,13 @@ class Spelling:
             return self.literals.of(value)
         if isinstance(type, EnumType):
             return text(str(value.value if isinstance(value, Enum) else value))
-        return self._typed(value, build(type))
+        return self._compile_value(value, build(type))
 
-    def _typed(self, value: Any, made: TypeEngine[Any]) -> str:
+    def _compile_value(self, value: Any, made: TypeEngine[Any]) -> str:
         impl = made.dialect_impl(self.dialect)
         try:
             if made._has_bind_expression:
-                return self._compiled(value, made)
+                return self._compile_bound(value, made)
             process = impl.bind_processor(self.dialect)
             value = _in_utc(value, impl)
             return self.literals.of(process(value) if process else value)
@@ -139,7 +139,7 @@ class Spelling:
         ) as error:
             raise refused(value, f"the type {made!r} does not take it ({error})") from error
 
-    def _compiled(self, value: Any, made: TypeEngine[Any]) -> str:
+    def _compile_bound(self, value: Any, made: TypeEngine[Any]) -> str:
         return str(
             sa.literal(value, made).compile(
                 dialect=self.dialect, compile_kwargs={"literal_binds": True}
@@ -156,7 +156,7 @@ class Spelling:
         """A condition or another expression in terms of a table's columns."""
         if isinstance(expression, SQL):
             return expression.on(self.dialect.name)
-        return conditions.written(expression, table, self)
+        return conditions.compile_condition(expression, table, self)
 
     def starts_with(self, column: str, value: str) -> str:
         """The condition that a column starts with a string, by case."""
@@ -264,4 +264,4 @@ def like(value: str) -> str:
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-__all__ = ["Spelling", "like"]
+__all__ = ["SQLCompiler", "like"]

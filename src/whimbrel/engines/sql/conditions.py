@@ -10,17 +10,17 @@ from whimbrel.schema.expressions import F, Q
 from whimbrel.schema.table import Column, Table
 
 if TYPE_CHECKING:
-    from whimbrel.engines.sql.compiler import Spelling
+    from whimbrel.engines.sql.compiler import SQLCompiler
 
 _OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def written(condition: Q, table: Table, spelling: Spelling) -> str:
+def compile_condition(condition: Q, table: Table, compiler: SQLCompiler) -> str:
     """The condition in SQL. Raises `ModelError` where it names a column that is not there."""
     parts = [
-        written(child, table, spelling)
+        compile_condition(child, table, compiler)
         if isinstance(child, Q)
-        else _compared(child, table, spelling)
+        else _compared(child, table, compiler)
         for child in condition.children
     ]
     if not parts:
@@ -41,45 +41,45 @@ def _column(name: str, table: Table) -> Column:
         ) from None
 
 
-def _compared(child: tuple[str, str, Any], table: Table, spelling: Spelling) -> str:
+def _compared(child: tuple[str, str, Any], table: Table, compiler: SQLCompiler) -> str:
     name, lookup, value = child
     column = _column(name, table)
-    left = spelling.quote(name)
+    left = compiler.quote(name)
 
     def right(value: Any) -> str:
         if isinstance(value, F):
-            return spelling.quote(_column(value.name, table).name)
-        return spelling.literal(value, column.type)
+            return compiler.quote(_column(value.name, table).name)
+        return compiler.literal(value, column.type)
 
     if lookup in _OPERATORS:
         if value is None and lookup == "exact":
             return f"{left} IS NULL"
         return f"{left} {_OPERATORS[lookup]} {right(value)}"
-    return _LOOKUPS[lookup](left, value, right, spelling)
+    return _LOOKUPS[lookup](left, value, right, compiler)
 
 
 _Right = Callable[[Any], str]
 
 
-def _in(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+def _in(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
     # An empty list has no row, on every database.
     return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
 
 
-def _is_null(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+def _is_null(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
     return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
 
 
-def _range(left: str, value: Any, right: _Right, spelling: Spelling) -> str:
+def _range(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
     low, high = value
     return f"{left} BETWEEN {right(low)} AND {right(high)}"
 
 
-_LOOKUPS: dict[str, Callable[[str, Any, _Right, Spelling], str]] = {
+_LOOKUPS: dict[str, Callable[[str, Any, _Right, SQLCompiler], str]] = {
     "in": _in,
     "isnull": _is_null,
     "range": _range,
-    "startswith": lambda left, value, right, spelling: spelling.starts_with(left, value),
-    "endswith": lambda left, value, right, spelling: spelling.ends_with(left, value),
-    "contains": lambda left, value, right, spelling: spelling.contains(left, value),
+    "startswith": lambda left, value, right, compiler: compiler.starts_with(left, value),
+    "endswith": lambda left, value, right, compiler: compiler.ends_with(left, value),
+    "contains": lambda left, value, right, compiler: compiler.contains(left, value),
 }

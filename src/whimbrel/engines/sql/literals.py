@@ -1,6 +1,6 @@
 """Python values as SQL literals, by the kind of value.
 
-What a value is to its column's type has been settled before (see `Spelling.literal`): here are
+What a value is to its column's type has been settled before (see `SQLCompiler.literal`): here are
 strings, numbers, bytes and moments only.
 """
 

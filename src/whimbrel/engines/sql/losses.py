@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from whimbrel.engines.sql.compiler import Spelling
+from whimbrel.engines.sql.compiler import SQLCompiler
 from whimbrel.errors import LossError
 from whimbrel.schema.narrowing import cut, is_loosened
 from whimbrel.schema.table import Column, Table
@@ -14,7 +14,7 @@ from whimbrel.sources.types import build
 
 
 def loss(
-    table: Table, old: Column, new: Column, row: Sequence[Any], spelling: Spelling
+    table: Table, old: Column, new: Column, row: Sequence[Any], compiler: SQLCompiler
 ) -> LossError:
     """Return the error for a row: the value that does not fit, and the other columns of its key."""
     value, *key = row
@@ -22,7 +22,7 @@ def loss(
     names = [column for column in columns if column != old.name]
     pairs = ", ".join(f"{name} = {each!r}" for name, each in zip(names, key, strict=False))
     where = f" (the row {pairs})" if pairs else ""
-    update = f"UPDATE {spelling.at(table.at)} SET {spelling.quote(old.name)} = ..."
+    update = f"UPDATE {compiler.at(table.at)} SET {compiler.quote(old.name)} = ..."
     hint = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
     loosened = is_loosened(old.type, new.type) and not new.lossy
     allowed = f", or let them be {_how(old, new)}: AlterField(..., lossy=True)" if loosened else ""

@@ -9,7 +9,7 @@ from whimbrel.schema.table import Name, Schema, Table
 from whimbrel.schema.types import EnumType, enum_types
 
 
-class Standing:
+class SchemaTracker:
     """The tables as they stand while changes are carried out one after the other.
 
     `apply` gives a new schema for each change; here a change to one table touches that table
@@ -34,7 +34,7 @@ class Standing:
     def tables(self) -> Iterable[Table]:
         return tuple(self._tables.values())
 
-    def carry_out(self, change: c.Change) -> None:
+    def apply(self, change: c.Change) -> None:
         """Go on to how things stand after a change."""
         match change:
             case c.CreateTable(table):
@@ -48,13 +48,13 @@ class Standing:
             case c.AlterEnum():
                 self._tables = dict(c.apply(change, Schema(self._tables)).tables)
             case c.AlterTable(new=new):
-                self._alone(change, new.at)
+                self._apply_to(change, new.at)
             case c.TableChange(table=at):
-                self._alone(change, at)
+                self._apply_to(change, at)
             case _:
                 pass
 
-    def _alone(self, change: c.Change, at: Name) -> None:
+    def _apply_to(self, change: c.Change, at: Name) -> None:
         if at in self._tables:
             self._tables[at] = c.apply(change, Schema({at: self._tables[at]})).tables[at]
 

@@ -7,7 +7,7 @@ import re
 
 from sqlalchemy.dialects import sqlite
 
-from whimbrel.engines.sql import Spelling
+from whimbrel.engines.sql import SQLCompiler
 from whimbrel.engines.sql.literals import Literals, text
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import ForeignKey, IndexPart
@@ -27,7 +27,7 @@ class SQLiteLiterals(Literals):
         return text(value.isoformat(sep=" ", timespec="microseconds"))
 
 
-class SQLiteSpelling(Spelling):
+class SQLiteCompiler(SQLCompiler):
     """The pieces of statements in SQLite."""
 
     def __init__(self) -> None:
@@ -71,4 +71,4 @@ def _glob(value: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", value)
 
 
-SPELLING = SQLiteSpelling()
+COMPILER = SQLiteCompiler()

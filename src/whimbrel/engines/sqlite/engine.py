@@ -10,9 +10,8 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.sql import execute, running
-from whimbrel.engines.sqlite import runner, session, watching
-from whimbrel.engines.sqlite.compiler import SPELLING
-from whimbrel.engines.sqlite.errors import explained
+from whimbrel.engines.sqlite import errors, runner, session, watching
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
@@ -31,8 +30,8 @@ class SQLiteEngine:
     """
 
     dialect = "sqlite"
-    several_write = False
-    widest_leap: int | None = None
+    concurrent_writers = False
+    max_tables_in_transaction: int | None = None
 
     def __init__(
         self, version: Version | None = None, schemas: frozenset[str] | None = None
@@ -40,7 +39,7 @@ class SQLiteEngine:
         self.version = version or sqlite3.sqlite_version_info
         self.schemas = schemas
 
-    def asked(self, connection: Connection) -> SQLiteEngine:
+    def with_facts(self, connection: Connection) -> SQLiteEngine:
         """With the files that the connection has attached: SQLite makes no schemas."""
         listed = execute(connection, "PRAGMA database_list")
         return SQLiteEngine(self.version, frozenset(str(row.name).lower() for row in listed))
@@ -60,7 +59,7 @@ class SQLiteEngine:
             yield from step.statements
 
     def literal(self, value: object) -> str:
-        return SPELLING.literal(value)
+        return COMPILER.literal(value)
 
     def opening(self, steps: Sequence[Step]) -> list[str]:
         return session.opening(steps)
@@ -103,8 +102,8 @@ class SQLiteEngine:
     def is_lock_timeout(self, error: BaseException) -> bool:
         return session.is_busy(error)
 
-    def is_lost(self, error: BaseException) -> bool:
-        return session.is_lost(error)
+    def is_disconnect(self, error: BaseException) -> bool:
+        return session.is_disconnect(error)
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection)
@@ -116,16 +115,16 @@ class SQLiteEngine:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
 
-    def about_how_many(self, connection: Connection, table: Name) -> int:
-        return int(execute(connection, f"SELECT count(*) FROM {SPELLING.at(table)}").scalar_one())
+    def estimate_rows(self, connection: Connection, table: Name) -> int:
+        return int(execute(connection, f"SELECT count(*) FROM {COMPILER.at(table)}").scalar_one())
 
-    def seconds_behind(self, connection: Connection) -> float | None:
+    def replication_lag(self, connection: Connection) -> float | None:
         """None: a file has no replicas that it knows of."""
         return None
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)
-        return explained(said.replace(ASIDE, ""))
+        return errors.explain(said.replace(ASIDE, ""))
 
     def reflect(
         self,
@@ -140,8 +139,8 @@ class SQLiteEngine:
         """From the statements that would make the tables: nothing is asked of the connection."""
         return reflecting.canonical(self.effective(schema))
 
-    def respelled(self, found: Schema, wanted: Schema) -> Schema:
-        return identifier_case.respelled(found, wanted)
+    def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
+        return identifier_case.match_identifier_case(found, wanted)
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """SQLite has no such thing."""

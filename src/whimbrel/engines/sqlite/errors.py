@@ -82,7 +82,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def explained(message: str) -> tuple[str, str | None]:
+def explain(message: str) -> tuple[str, str | None]:
     """What is wrong, and what mends it (None where that is not known)."""
     schema = re.search(r"unknown database (.+)", message)
     if schema:

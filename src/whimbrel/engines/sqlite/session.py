@@ -202,7 +202,7 @@ def is_busy(error: BaseException) -> bool:
     return code is not None and code & 0xFF in _BUSY
 
 
-def is_lost(error: BaseException) -> bool:
+def is_disconnect(error: BaseException) -> bool:
     """Whether the connection is gone: here, that somebody closed it."""
     invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
     return invalidated or "closed database" in str(error)

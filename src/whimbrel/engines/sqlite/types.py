@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect.ddl import joined
 from whimbrel.schema.types import ColumnType, describe, in_sql
 
@@ -45,7 +45,7 @@ def _known(word: str) -> sa.types.TypeEngine[Any] | None:
         return None
     try:
         made = kind(*map(int, (match["numbers"] or "").split(",") if match["numbers"] else ()))
-        spelled = str(SPELLING.dialect.type_compiler_instance.process(made))
+        spelled = str(COMPILER.dialect.type_compiler_instance.process(made))
     except (TypeError, sa.exc.SQLAlchemyError):
         return None
     return made if spelled.upper() == word.upper() else None
@@ -53,5 +53,5 @@ def _known(word: str) -> sa.types.TypeEngine[Any] | None:
 
 def _kind(word: str) -> Any:
     """The class of a type: SQLAlchemy's general one where there is one."""
-    found = SPELLING.dialect.ischema_names.get(word) or _MORE.get(word)  # type: ignore[attr-defined]
+    found = COMPILER.dialect.ischema_names.get(word) or _MORE.get(word)  # type: ignore[attr-defined]
     return getattr(sa, found.__name__, found) if found is not None else None

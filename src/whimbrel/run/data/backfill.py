@@ -153,7 +153,7 @@ class _Run:
             if not parts:
                 mine = [(place.app, place.name)]
                 recorder.refuse_overtaken(self.connection, mine, self.data.backwards)
-                workers = self.operation.parallel if self.engine.several_write else 1
+                workers = self.operation.parallel if self.engine.concurrent_writers else 1
                 spans = self.rows.keys.parted(self.connection, workers)
                 checkpoint.start(self.connection, place, spans)
                 parts = checkpoint.parts(self.connection, place)
@@ -168,7 +168,7 @@ class _Run:
         meta = self.rows.model._meta
         with self._transaction():
             at = Name(meta.table.schema, meta.table.name)
-            return self.engine.about_how_many(self.connection, at)
+            return self.engine.estimate_rows(self.connection, at)
 
     # -- walking
 

@@ -120,7 +120,7 @@ async def _awaited(result: Awaitable[Any]) -> None:
 def _is_of_the_connection(error: BaseException, context: ExecutionContext) -> bool:
     engine = context.engine
     return isinstance(error, SQLAlchemyError) and (
-        engine.is_lock_timeout(error) or engine.is_lost(error)
+        engine.is_lock_timeout(error) or engine.is_disconnect(error)
     )
 
 

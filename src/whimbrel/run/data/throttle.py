@@ -56,7 +56,7 @@ class Throttle:
         if time.monotonic() - self._looked < _LOOK:
             return
         while (
-            behind := self.context.engine.seconds_behind(self.context.connection) or 0.0
+            behind := self.context.engine.replication_lag(self.context.connection) or 0.0
         ) > _BEHIND:
             reason = f"a replica is {behind:.1f} s behind"
             self.context.emit(BackfillWaiting(self.title, reason, _REST))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect.columns import counting
 from whimbrel.engines.postgresql.reflect.types import array_of, known_type
 from whimbrel.engines.postgresql.steps import options
@@ -21,7 +21,7 @@ def plain(schema: Schema) -> Schema:
     """The schema with what has only one form in that form, and nothing of other dialects."""
     tables = [_table(table, schema) for table in schema.tables.values()]
     sequences = [_sequence(each) for each in schema.sequences.values()]
-    enums = [native(enum) for enum in schema.enums.values() if SPELLING.has_type_of(enum)]
+    enums = [native(enum) for enum in schema.enums.values() if COMPILER.has_type_of(enum)]
     return Schema(
         {table.at: table for table in tables},
         {enum.at: enum for enum in enums},
@@ -182,7 +182,7 @@ def guessed(table: Table) -> Table:
 def _guessed_column(column: Column) -> Column:
     default = column.default
     if isinstance(default, Constant):
-        default = SQL(_cast(SPELLING.default(default, column.type), column.type))
+        default = SQL(_cast(COMPILER.default(default, column.type), column.type))
     return replace(column, type=_guessed(column.type), default=default)
 
 
@@ -198,7 +198,7 @@ def _cast(literal: str, of: ColumnType) -> str:
 
 
 def _guessed(of: ColumnType) -> ColumnType:
-    if isinstance(of, EnumType) and SPELLING.has_type_of(of):
+    if isinstance(of, EnumType) and COMPILER.has_type_of(of):
         return native(of)
     if isinstance(of, Type) and (item := dict(of.kwargs).get("item_type")):
         return array_of(_guessed(item))
@@ -208,8 +208,8 @@ def _guessed(of: ColumnType) -> ColumnType:
 
 def _spelled(of: ColumnType) -> str:
     """A type in the words of ``format_type``."""
-    if isinstance(of, EnumType) and SPELLING.has_type_of(of):
-        return SPELLING.type(of)
-    spelled = SPELLING.bare_type(of).lower().replace(", ", ",")
+    if isinstance(of, EnumType) and COMPILER.has_type_of(of):
+        return COMPILER.type(of)
+    spelled = COMPILER.bare_type(of).lower().replace(", ", ",")
     word = spelled.partition("(")[0]
     return spelled.replace(word, _ALIASES.get(word, word), 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect import normal
 from whimbrel.schema.table import Check, Column, Constraint, ForeignKey, Index, Table
 from whimbrel.schema.types import EnumType, enum_types, replace_enums
@@ -47,7 +47,7 @@ def _column(given: Column, read: Column) -> Column:
 
 
 def _told(enum: EnumType) -> EnumType:
-    return normal.native(enum) if SPELLING.has_type_of(enum) else enum
+    return normal.native(enum) if COMPILER.has_type_of(enum) else enum
 
 
 def _constraints(given: Table, read: Table) -> tuple[Constraint, ...]:

@@ -19,7 +19,7 @@ from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.reflect import catalog, normal, reflecting
 from whimbrel.engines.postgresql.reflect.reflecting import Surroundings
 from whimbrel.engines.postgresql.reflect.rejoining import rejoined
-from whimbrel.engines.postgresql.reflect.scratch_types import TEMPORARY, StandIns
+from whimbrel.engines.postgresql.reflect.scratch_types import TEMPORARY, ScratchTypes
 from whimbrel.engines.postgresql.steps import options as opts
 from whimbrel.engines.sql import execute
 from whimbrel.errors import WhimbrelError
@@ -103,17 +103,17 @@ def _read(
     if not schema.tables or not _may_make(connection):
         return {}, {}
     execute(connection, _SETTINGS)
-    stand_ins = StandIns.needed(connection, schema, around)
-    for statement in stand_ins.statements():
+    scratch_types = ScratchTypes.needed(connection, schema, around)
+    for statement in scratch_types.statements():
         _tried(connection, [statement])
-    made = [name for name, sql in stand_ins.of_domains() if _tried(connection, [sql])]
-    stand_ins = stand_ins.with_domains(made)
-    domains = stand_ins.read_domains(connection, around) if made else {}
-    if stand_ins.enums:
+    made = [name for name, sql in scratch_types.of_domains() if _tried(connection, [sql])]
+    scratch_types = scratch_types.with_domains(made)
+    domains = scratch_types.read_domains(connection, around) if made else {}
+    if scratch_types.enums:
         # With the default schema as it was: the temporary one is first now.
         again = replace(around, enums=around.enum_types(connection))
-        around = stand_ins.known(again)
-    scratch = _Scratch(connection, around, stand_ins, make)
+        around = scratch_types.known(again)
+    scratch = _Scratch(connection, around, scratch_types, make)
     found: dict[Name, Table] = {}
     for group in _groups(schema.tables.values()):
         with _rolled_back(connection):
@@ -156,10 +156,10 @@ def _parents(table: Table) -> list[Name]:
 
 class _Scratch:
     def __init__(
-        self, connection: Connection, around: Surroundings, stand_ins: StandIns, make: Make
+        self, connection: Connection, around: Surroundings, scratch_types: ScratchTypes, make: Make
     ) -> None:
         self.connection, self.around = connection, around
-        self.stand_ins, self.make = stand_ins, make
+        self.scratch_types, self.make = scratch_types, make
 
     def there_and_back(self, group: list[Table]) -> dict[Name, Table]:
         """All tables of one database schema, at once if that works."""
@@ -173,13 +173,13 @@ class _Scratch:
         which = f"{catalog.SCRATCH} AND c.relname = ANY({names})"
         read = reflecting.tables(self.connection, self.around, which)
         schema = group[0].schema
-        return {Name(schema, each.name): self.stand_ins.taken_out(each) for each in read}
+        return {Name(schema, each.name): self.scratch_types.taken_out(each) for each in read}
 
     def _temporary(self, table: Table, there: Collection[Name]) -> Table:
         """The table as it is made in the temporary schema. ``there``: what else is made there."""
         indexes = (replace(each, options=_here(each.options)) for each in table.indexes)
         constraints = (each for each in table.constraints if not isinstance(each, ForeignKey))
-        return self.stand_ins.put_in(
+        return self.scratch_types.put_in(
             replace(
                 table,
                 schema=TEMPORARY,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect import catalog, columns
 from whimbrel.engines.postgresql.reflect.normal import native
 from whimbrel.engines.postgresql.reflect.reflecting import Surroundings
-from whimbrel.engines.postgresql.steps.builder import oid
+from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.domains import domains_in, in_place, name_of, replace_domains, said
@@ -30,7 +30,7 @@ TEMPORARY = "pg_temp"
 
 
 @dataclass(frozen=True)
-class StandIns:
+class ScratchTypes:
     """``enums`` and ``sequences`` by their names in the temporary schema: what they stand for."""
 
     enums: dict[str, EnumType]
@@ -41,7 +41,7 @@ class StandIns:
     default: str | None
 
     @classmethod
-    def needed(cls, connection: Connection, schema: Schema, around: Surroundings) -> StandIns:
+    def needed(cls, connection: Connection, schema: Schema, around: Surroundings) -> ScratchTypes:
         there = {(at, enum.name): enum.labels for at, enum in around.enums.values()}
         wanted = {enum.name: enum for enum in _all_enums(schema)}
         enums = {
@@ -56,17 +56,17 @@ class StandIns:
     def statements(self) -> Iterator[str]:
         """What makes them."""
         for enum in self.enums.values():
-            name = SPELLING.at(Name(TEMPORARY, enum.name))
-            yield f"CREATE TYPE {name} AS ENUM ({SPELLING.labels(enum)})"
+            name = COMPILER.at(Name(TEMPORARY, enum.name))
+            yield f"CREATE TYPE {name} AS ENUM ({COMPILER.labels(enum)})"
         for name in self.sequences:
-            yield f"CREATE SEQUENCE {SPELLING.at(Name(TEMPORARY, name))}"
+            yield f"CREATE SEQUENCE {COMPILER.at(Name(TEMPORARY, name))}"
 
     def of_domains(self) -> Iterator[tuple[str, str]]:
         """What makes each domain, what one is made of before it."""
         for name, domain in self.domains.items():
-            yield name, SPELLING.create_domain(self._temporary(domain))
+            yield name, COMPILER.create_domain(self._temporary(domain))
 
-    def with_domains(self, names: Collection[str]) -> StandIns:
+    def with_domains(self, names: Collection[str]) -> ScratchTypes:
         """With those domains alone that could be made."""
         return replace(self, domains={name: self.domains[name] for name in names})
 
@@ -114,7 +114,7 @@ class StandIns:
         """A domain that was read, in the place that is meant, as is what it is made of."""
         named = (*(each.at for each in self.enums.values()), *map(name_of, self.domains.values()))
         full = {
-            in_sql(SPELLING.quote(at.name)): in_sql(SPELLING.at(at))
+            in_sql(COMPILER.quote(at.name)): in_sql(COMPILER.at(at))
             for at in named
             if at.schema not in (None, self.default)
         }
@@ -145,17 +145,17 @@ class StandIns:
         domains = map(name_of, self.domains.values())
         for at in (*(each.at for each in self.enums.values()), *domains, *self.sequences.values()):
             if at.schema is not None:
-                there = SPELLING.at(Name(TEMPORARY, at.name))
-                expression = _exchanged(expression, _word(SPELLING.at(at)), there)
+                there = COMPILER.at(Name(TEMPORARY, at.name))
+                expression = _exchanged(expression, _word(COMPILER.at(at)), there)
         return expression
 
     def _outwards(self, expression: str) -> str:
         enums = (each.at for each in self.enums.values())
         for at in (*enums, *map(name_of, self.domains.values())):
-            name, full = SPELLING.quote(at.name), SPELLING.at(at)
+            name, full = COMPILER.quote(at.name), COMPILER.at(at)
             expression = _exchanged(expression, "(?<=::)" + _word(name), full)
         for at in self.sequences.values():
-            short, full = text(SPELLING.quote(at.name)), text(SPELLING.at(at))
+            short, full = text(COMPILER.quote(at.name)), text(COMPILER.at(at))
             expression = expression.replace(f"{short}::regclass", f"{full}::regclass")
         return expression
 
@@ -172,7 +172,7 @@ def _all_enums(schema: Schema) -> Iterator[EnumType]:
         for enum in enum_types(column.type)
     )
     for enum in (*schema.enums.values(), *of_columns):
-        if SPELLING.has_type_of(enum):
+        if COMPILER.has_type_of(enum):
             yield native(enum)
 
 
@@ -211,4 +211,4 @@ def rewritten(table: Table, by: Callable[[str], str]) -> Table:
     )
 
 
-__all__ = ["TEMPORARY", "StandIns", "rewritten"]
+__all__ = ["TEMPORARY", "ScratchTypes", "rewritten"]

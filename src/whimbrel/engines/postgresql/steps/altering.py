@@ -6,113 +6,118 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps import casts, columns, dependents, identity, losses
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
-from whimbrel.engines.postgresql.steps.type_steps import Retype, Retyping, type_step
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import casts, columns, dependents, identity, losses, probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
+from whimbrel.engines.postgresql.steps.type_steps import ColumnTypeChange, TypeChange, type_step
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Column, Name, Serial, Table
 
 
-def alter_column(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     """Anything but the name, in an order in which each statement finds what it needs."""
     old, new = change.old, change.new
     if old.computed is not None and old.computed.stored and new.computed is None:
         plain = replace(old, computed=None)
-        yield work.alter(
+        yield builder.alter(
             change.table,
-            f"ALTER COLUMN {SPELLING.quote(new.name)} DROP EXPRESSION",
+            f"ALTER COLUMN {COMPILER.quote(new.name)} DROP EXPRESSION",
             change,
-            done=w.has_column(change.table, new.name, "attgenerated = ''"),
+            done=probes.has_column(change.table, new.name, "attgenerated = ''"),
         )
-        work.go_on(c.AlterColumn(change.table, old, plain))
-        yield from alter_column(c.AlterColumn(change.table, plain, new), work)
+        builder.advance(c.AlterColumn(change.table, old, plain))
+        yield from alter_column(c.AlterColumn(change.table, plain, new), builder)
         return
     if old.computed != new.computed:
         raise UnsupportedError(
             f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
             hint="Remove the column and add it anew.",
         )
-    typed = is_typed_otherwise(old, new)
-    yield from identity.stop(change, work)
-    yield from _type_and_default(change, typed, work)
-    yield from _nullness(change, work)
-    yield from identity.start(change, work)
-    yield from _label_checks(change, work)
+    typed = changes_type(old, new)
+    yield from identity.stop(change, builder)
+    yield from _type_and_default(change, typed, builder)
+    yield from _nullness(change, builder)
+    yield from identity.start(change, builder)
+    yield from _label_checks(change, builder)
     if old.comment != new.comment:
-        yield columns.commented(change.table, new, change, work)
+        yield columns.comment_on(change.table, new, change, builder)
 
 
-def is_typed_otherwise(old: Column, new: Column) -> bool:
+def changes_type(old: Column, new: Column) -> bool:
     """Whether PostgreSQL would tell the types apart, or the collations."""
-    written = [(SPELLING.type(each.type), each.collation) for each in (old, new)]
+    written = [(COMPILER.type(each.type), each.collation) for each in (old, new)]
     return written[0] != written[1]
 
 
 # -- type and default ----------------------------------------------------------------------------
 
 
-def _type_and_default(change: c.AlterColumn, typed: bool, work: Work) -> Iterator[Step]:
+def _type_and_default(change: c.AlterColumn, typed: bool, builder: Builder) -> Iterator[Step]:
     old, new = change.old, change.new
     had = old.default is not None and old.generated is None and old.computed is None
     has = new.default is not None and new.generated is None and new.computed is None
-    name = SPELLING.quote(old.name)
+    name = COMPILER.quote(old.name)
     if typed:
         if had:
-            yield work.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
-        yield from _typed_with_dependents(change, work)
+            yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+        yield from _set_type_with_dependents(change, builder)
         if has:
-            yield columns.defaulted(change.table, new, change, work)
+            yield columns.set_default(change.table, new, change, builder)
     elif had and not has and not isinstance(new.generated, Serial):
-        yield work.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+        yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
     elif has and (not had or old.default != new.default):
-        yield columns.defaulted(change.table, new, change, work)
+        yield columns.set_default(change.table, new, change, builder)
 
 
-def _typed_with_dependents(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+def _set_type_with_dependents(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     """Expressions over the column are parsed anew where the new type is of another family."""
     before, after = casts.shape(change.old.type), casts.shape(change.new.type)
     if before.family == after.family and not before.is_enum and not after.is_enum:
-        yield typed(change.table, change.old, change.new, change, work)
+        yield set_type(change.table, change.old, change.new, change, builder)
         return
-    table = work.table(change.table)
-    held = dependents.of_columns(table, {change.old.name}, work)
-    yield from dependents.away(held, change, work)
-    yield typed(change.table, change.old, change.new, change, work)
+    table = builder.table(change.table)
+    found = dependents.of_columns(table, {change.old.name}, builder)
+    yield from dependents.drop(found, change, builder)
+    yield set_type(change.table, change.old, change.new, change, builder)
     now = table.with_column(change.old.name, change.new)
-    yield from dependents.back(held, {table.at: now}, change, work)
+    yield from dependents.recreate(found, {table.at: now}, change, builder)
 
 
-def typed(
-    at: Name, old: Column, new: Column, change: c.Change, work: Work, *, has_keys: bool = True
+def set_type(
+    at: Name,
+    old: Column,
+    new: Column,
+    change: c.Change,
+    builder: Builder,
+    *,
+    has_keys: bool = True,
 ) -> Step:
     """ALTER COLUMN ... TYPE. ``has_keys`` False: foreign keys have stepped aside before."""
     before, after = casts.shape(old.type), casts.shape(new.type)
-    name = SPELLING.quote(old.name)
+    name = COMPILER.quote(old.name)
     made = casts.cut(name, before, after) if new.lossy else casts.using(name, before, after)
     using = f" USING {made}" if made else ""
     may_fail = before != after and casts.may_fail(before, after)
-    collate = SPELLING.collate(new.collation)
+    collate = COMPILER.collate(new.collation)
     rewrites = casts.rewrites(before, after)
-    table = work.table(at)
+    table = builder.table(at)
     scans = not rewrites and _is_read_for_indexes(table, old, new)
-    action = f"ALTER COLUMN {name} TYPE {SPELLING.type(new.type)}{collate}{using}"
-    lost = None if at in work.fresh else losses.lost(name, before, after)
-    step = work.step(
+    action = f"ALTER COLUMN {name} TYPE {COMPILER.type(new.type)}{collate}{using}"
+    lost = None if at in builder.fresh else losses.lost(name, before, after)
+    step = builder.step(
         action,
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
-        *(_key_partners(table, old.name, work) if has_keys else ()),
+        *(_key_partners(table, old.name, builder) if has_keys else ()),
         scans=scans,
         rewrites=rewrites,
         hazards=_hazards(rewrites, scans, may_fail, loses=new.lossy and lost is not None),
     )
-    is_looked_at = at not in work.fresh and (may_fail or lost is not None)
+    is_looked_at = at not in builder.fresh and (may_fail or lost is not None)
     lost = None if new.lossy else lost
-    retype = Retype(table, old, new, action, made or name, lost, is_looked_at)
-    return type_step(step, Retyping(at, (retype,)))
+    retype = ColumnTypeChange(table, old, new, action, made or name, lost, is_looked_at)
+    return type_step(step, TypeChange(at, (retype,)))
 
 
 def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[Hazard]:
@@ -132,7 +137,7 @@ _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}
 def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     """Whether indexes are built anew though the rows stay: another order, or expressions."""
     indexed = [index for index in table.indexes if dependents.mentions(index, {old.name})]
-    if (old.collation, SPELLING.type(old.type)) == (new.collation, SPELLING.type(new.type)):
+    if (old.collation, COMPILER.type(old.type)) == (new.collation, COMPILER.type(new.type)):
         return False
     bases = {casts.shape(each.type).base for each in (old, new)}
     if old.collation != new.collation or bases == _MOMENTS:
@@ -143,12 +148,12 @@ def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     )
 
 
-def _key_partners(table: Table, column: str, work: Work) -> w.Locks:
+def _key_partners(table: Table, column: str, builder: Builder) -> Locks:
     """A foreign key on the column, or to it, is made anew: its other end is locked as strongly."""
-    ends = [at for at, _ in work.partners(table, [column])]
+    ends = [at for at, _ in builder.partners(table, [column])]
     ends += [
         other.at
-        for other in work.standing.tables()
+        for other in builder.tracker.tables()
         for key in other.foreign_keys
         if key.target == table.at and column in key.target_columns and other.at != table.at
     ]
@@ -158,42 +163,42 @@ def _key_partners(table: Table, column: str, work: Work) -> w.Locks:
 # -- NULL ------------------------------------------------------------------------------------------
 
 
-def _nullness(change: c.AlterColumn, work: Work) -> Iterator[Step]:
+def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     at, old, new = change.table, change.old, change.new
     if old.null and not new.null:
         fill = columns.fill_of(new)
         if fill is not None:
-            yield columns.filled(at, new, fill, work.table(at), change, work)
-            yield from columns.settled(at, change, work)
-        yield columns.required(at, new, change, work)
+            yield columns.fill_rows(at, new, fill, builder.table(at), change, builder)
+            yield from columns.flush_deferred(at, change, builder)
+        yield columns.set_not_null(at, new, change, builder)
     elif new.null and not old.null:
-        yield work.alter(
+        yield builder.alter(
             at,
-            f"ALTER COLUMN {SPELLING.quote(new.name)} DROP NOT NULL",
+            f"ALTER COLUMN {COMPILER.quote(new.name)} DROP NOT NULL",
             change,
-            done=w.has_column(at, new.name, "NOT attnotnull"),
+            done=probes.has_column(at, new.name, "NOT attnotnull"),
         )
 
 
 # -- the check of an enum that is no type of its own -----------------------------------------------
 
 
-def _label_checks(change: c.AlterColumn, work: Work) -> Iterator[Step]:
-    yield from label_checks(change.table, change.old, change.new, change, work)
+def _label_checks(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
+    yield from label_checks(change.table, change.old, change.new, change, builder)
 
 
 def label_checks(
-    at: Name, old: Column, new: Column, change: c.Change, work: Work
+    at: Name, old: Column, new: Column, change: c.Change, builder: Builder
 ) -> Iterator[Step]:
     """The check of the labels, where it differs."""
-    table = work.table(at)
+    table = builder.table(at)
     before, after = columns.label_check(old, table), columns.label_check(new, table)
     if before == after:
         return
     if before is not None:
-        yield columns.label_check_dropped(at, old, change, work)
+        yield columns.drop_label_check(at, old, change, builder)
     if after is not None:
-        yield columns.checked(new, table, change, work)
+        yield columns.add_label_check(new, table, change, builder)
 
 
 STEPS: Makers = {c.AlterColumn: alter_column}

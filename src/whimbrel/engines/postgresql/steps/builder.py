@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from whimbrel.engines.base import Hazard, Lock, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.versions import Facts
-from whimbrel.engines.sql import Standing
-from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql import SchemaTracker
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table
 
 Locks = tuple[tuple[Name, Lock], ...]
 
-#: Kind of change to the function that makes its steps: ``maker(change, work)``.
-Makers = dict[type[c.Change], Callable[[Any, "Work"], Iterator[Step]]]
+#: Kind of change to the function that makes its steps: ``maker(change, builder)``.
+Makers = dict[type[c.Change], Callable[[Any, "Builder"], Iterator[Step]]]
 
 
-class Work:
+class Builder:
     """One batch of changes on its way to steps.
 
     A table that the batch itself creates is *fresh*: nobody else sees it before the
@@ -30,7 +29,7 @@ class Work:
         self.facts = facts
         self.changes = changes
         self.position = 0
-        self.standing = Standing(before)
+        self.tracker = SchemaTracker(before)
         self.fresh: set[Name] = set()
         #: Changes that were carried out earlier than their turn.
         self.done: set[int] = set()
@@ -41,11 +40,11 @@ class Work:
         return self.changes[self.position + 1 :]
 
     def table(self, at: Name) -> Table:
-        return self.standing.table(at)
+        return self.tracker.table(at)
 
-    def go_on(self, change: c.Change) -> None:
+    def advance(self, change: c.Change) -> None:
         """Stand where the change has been carried out."""
-        self.standing.carry_out(change)
+        self.tracker.apply(change)
         match change:
             case c.CreateTable(table):
                 self.fresh.add(table.at)
@@ -87,7 +86,7 @@ class Work:
     def alter(self, at: Name, action: str, change: c.Change | None, **facts: object) -> Step:
         """ALTER TABLE, which takes the strongest lock for nearly everything."""
         return self.step(
-            f"ALTER TABLE {SPELLING.at(at)} {action}",
+            f"ALTER TABLE {COMPILER.at(at)} {action}",
             change,
             (at, Lock.ACCESS_EXCLUSIVE),
             **facts,  # type: ignore[arg-type]
@@ -107,80 +106,3 @@ class Work:
 def target_lock(key: ForeignKey, at: Name, lock: Lock) -> Locks:
     """The lock on a foreign key's target, unless that is the table itself."""
     return ((key.target, lock),) if key.target != at else ()
-
-
-# -- probes: a row, once it has happened ---------------------------------------------------------
-
-
-def oid(at: Name) -> str:
-    """The oid of a table, an index or a sequence by name; NULL where there is none."""
-    return f"to_regclass({text(SPELLING.at(at))})"
-
-
-def exists(at: Name) -> str:
-    return f"SELECT 1 WHERE {oid(at)} IS NOT NULL"
-
-
-def is_gone(at: Name) -> str:
-    return f"SELECT 1 WHERE {oid(at)} IS NULL"
-
-
-def _attribute(at: Name, column: str) -> str:
-    return (
-        f"SELECT 1 FROM pg_attribute WHERE attrelid = {oid(at)} AND attname = {text(column)} "
-        "AND NOT attisdropped"
-    )
-
-
-def has_column(at: Name, column: str, condition: str = "") -> str:
-    """``condition``: more that must be true of its row in pg_attribute."""
-    return _attribute(at, column) + (f" AND {condition}" if condition else "")
-
-
-def has_no_column(at: Name, column: str) -> str:
-    return f"SELECT 1 WHERE NOT EXISTS ({_attribute(at, column)})"
-
-
-def _constraint(at: Name, name: str) -> str:
-    return f"SELECT 1 FROM pg_constraint WHERE conrelid = {oid(at)} AND conname = {text(name)}"
-
-
-def has_constraint(at: Name, name: str) -> str:
-    return f"{_constraint(at, name)} AND convalidated"
-
-
-def has_no_constraint(at: Name, name: str) -> str:
-    return f"SELECT 1 WHERE NOT EXISTS ({_constraint(at, name)})"
-
-
-def has_index(at: Name) -> str:
-    """A valid one: one that was left half built does not count."""
-    return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND indisvalid"
-
-
-def has_type(name: str) -> str:
-    """``name``: quoted, with its schema."""
-    return f"SELECT 1 WHERE to_regtype({text(name)}) IS NOT NULL"
-
-
-def has_no_type(name: str) -> str:
-    return f"SELECT 1 WHERE to_regtype({text(name)}) IS NULL"
-
-
-def has_label(name: str, label: str) -> str:
-    return (
-        f"SELECT 1 FROM pg_enum WHERE enumtypid = to_regtype({text(name)}) "
-        f"AND enumlabel = {text(label)}"
-    )
-
-
-def has_comment(at: Name, comment: str | None, column: str | None = None) -> str:
-    """A table's comment, or a column's, is just this."""
-    found = f"obj_description({oid(at)}, 'pg_class')"
-    if column is not None:
-        number = (
-            f"(SELECT attnum FROM pg_attribute WHERE attrelid = {oid(at)} "
-            f"AND attname = {text(column)})"
-        )
-        found = f"col_description({oid(at)}, {number})"
-    return f"SELECT 1 WHERE {found} IS NOT DISTINCT FROM {text(comment) if comment else 'NULL'}"

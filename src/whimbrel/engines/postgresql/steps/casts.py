@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Uuid
 
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.schema.families import family_named
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.types import build
@@ -47,8 +47,8 @@ class Shape:
 
 def shape(type: ColumnType) -> Shape:
     """The shape of a column type."""
-    text = SPELLING.bare_type(type)
-    if isinstance(type, EnumType) and SPELLING.has_type_of(type):
+    text = COMPILER.bare_type(type)
+    if isinstance(type, EnumType) and COMPILER.has_type_of(type):
         return Shape(text, text, is_enum=True)
     found = _SHAPE.fullmatch(text)
     if found is None:

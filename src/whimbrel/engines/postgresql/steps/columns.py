@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import versions
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL, Constant, Default
@@ -21,25 +21,25 @@ from whimbrel.state.naming import shorten
 # -- a column comes ----------------------------------------------------------------------------
 
 
-def add_column(change: c.AddColumn, work: Work) -> Iterator[Step]:
+def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
     """In one statement where a default can fill the rows; else nullable, filled, then NOT NULL."""
     at, column = change.table, change.column
-    table = work.table(at)
+    table = builder.table(at)
     fill = fill_of(column)
     if fill is None or fill == column.default:
-        yield added(at, column, table, change, work)
+        yield add(at, column, table, change, builder)
     elif is_default(fill, table):
-        yield added(at, replace(column, default=fill), table, change, work)
-        yield defaulted(at, column, change, work)
+        yield add(at, replace(column, default=fill), table, change, builder)
+        yield set_default(at, column, change, builder)
     else:
-        yield added(at, replace(column, null=True), table, change, work)
-        yield filled(at, column, fill, table, change, work)
-        yield from settled(at, change, work)
+        yield add(at, replace(column, null=True), table, change, builder)
+        yield fill_rows(at, column, fill, table, change, builder)
+        yield from flush_deferred(at, change, builder)
         if not column.null:
-            yield required(at, column, change, work)
-    yield from _label_check(at, column, change, work)
+            yield set_not_null(at, column, change, builder)
+    yield from _maybe_label_check(at, column, change, builder)
     if column.comment is not None:
-        yield commented(at, column, change, work)
+        yield comment_on(at, column, change, builder)
 
 
 def fill_of(column: Column) -> Default | None:
@@ -58,22 +58,22 @@ def is_default(fill: Default, table: Table) -> bool:
     return not SQL(said).columns(known) and not re.search(r"\bselect\b", said, re.IGNORECASE)
 
 
-def added(at: Name, column: Column, table: Table, change: c.Change, work: Work) -> Step:
+def add(at: Name, column: Column, table: Table, change: c.Change, builder: Builder) -> Step:
     """ADD COLUMN; ``table`` is the table as it stands without it."""
     with_it = replace(table, columns=(*table.columns, column))
     rewrites = _fills_row_by_row(column)
     hazards = [Hazard.REWRITES_TABLE] if rewrites else []
     if not column.null and column.default is None and not rewrites and column.computed is None:
         hazards.append(Hazard.MAY_FAIL_ON_ROWS)
-    step = work.alter(
+    step = builder.alter(
         at,
-        f"ADD COLUMN {SPELLING.column(column, with_it)}",
+        f"ADD COLUMN {COMPILER.column(column, with_it)}",
         change,
         rewrites=rewrites,
         hazards=hazards,
-        done=w.has_column(at, column.name),
+        done=probes.has_column(at, column.name),
     )
-    work.facts.require(versions.of_column(column))
+    builder.facts.require(versions.of_column(column))
     return step
 
 
@@ -103,102 +103,102 @@ def is_volatile(sql: str) -> bool:
     return any(name.lower() not in _STABLE for name in called)
 
 
-def filled(
-    at: Name, column: Column, fill: Default, table: Table, change: c.Change, work: Work
+def fill_rows(
+    at: Name, column: Column, fill: Default, table: Table, change: c.Change, builder: Builder
 ) -> Step:
     """Rows without a value get one. It writes row by row, and readers do not wait."""
     with_it = table if any(each.name == column.name for each in table.columns) else None
     with_it = with_it or replace(table, columns=(*table.columns, column))
-    name = SPELLING.quote(column.name)
-    return work.step(
-        f"UPDATE {SPELLING.at(at)} SET {name} = {SPELLING.default(fill, column.type)} "
+    name = COMPILER.quote(column.name)
+    return builder.step(
+        f"UPDATE {COMPILER.at(at)} SET {name} = {COMPILER.default(fill, column.type)} "
         f"WHERE {name} IS NULL",
         change,
         (at, Lock.ROW_EXCLUSIVE),
         scans=True,
-        done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {SPELLING.at(at)} WHERE {name} IS NULL)",
+        done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {COMPILER.at(at)} WHERE {name} IS NULL)",
     )
 
 
-def settled(at: Name, change: c.Change, work: Work) -> Iterator[Step]:
+def flush_deferred(at: Name, change: c.Change, builder: Builder) -> Iterator[Step]:
     """Deferred constraints have their say now: a table with pending ones cannot be altered."""
-    if any(getattr(each, "deferrable", None) for each in work.table(at).constraints):
-        yield work.step("SET CONSTRAINTS ALL IMMEDIATE", change)
+    if any(getattr(each, "deferrable", None) for each in builder.table(at).constraints):
+        yield builder.step("SET CONSTRAINTS ALL IMMEDIATE", change)
 
 
-def required(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+def set_not_null(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
     """SET NOT NULL: every row is looked at."""
-    return work.alter(
+    return builder.alter(
         at,
-        f"ALTER COLUMN {SPELLING.quote(column.name)} SET NOT NULL",
+        f"ALTER COLUMN {COMPILER.quote(column.name)} SET NOT NULL",
         change,
         scans=True,
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        done=w.has_column(at, column.name, "attnotnull"),
+        done=probes.has_column(at, column.name, "attnotnull"),
     )
 
 
-def defaulted(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+def set_default(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
     """The column's own default from now on, or none."""
-    altered = f"ALTER COLUMN {SPELLING.quote(column.name)}"
+    altered = f"ALTER COLUMN {COMPILER.quote(column.name)}"
     if column.default is None:
-        probe = w.has_column(at, column.name, "NOT atthasdef")
-        return work.alter(at, f"{altered} DROP DEFAULT", change, done=probe)
-    default = SPELLING.default(column.default, column.type)
-    return work.alter(at, f"{altered} SET DEFAULT {default}", change)
+        probe = probes.has_column(at, column.name, "NOT atthasdef")
+        return builder.alter(at, f"{altered} DROP DEFAULT", change, done=probe)
+    default = COMPILER.default(column.default, column.type)
+    return builder.alter(at, f"{altered} SET DEFAULT {default}", change)
 
 
-def commented(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+def comment_on(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
     written = text(column.comment) if column.comment is not None else "NULL"
-    return work.step(
-        f"COMMENT ON COLUMN {SPELLING.at(at)}.{SPELLING.quote(column.name)} IS {written}",
+    return builder.step(
+        f"COMMENT ON COLUMN {COMPILER.at(at)}.{COMPILER.quote(column.name)} IS {written}",
         change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        done=w.has_comment(at, column.comment, column.name),
+        done=probes.has_comment(at, column.comment, column.name),
     )
 
 
 # -- a column goes -----------------------------------------------------------------------------
 
 
-def drop_column(change: c.DropColumn, work: Work) -> Iterator[Step]:
+def drop_column(change: c.DropColumn, builder: Builder) -> Iterator[Step]:
     at, name = change.table, change.column.name
     computed = change.column.computed is not None
     hazards = (Hazard.BREAKS_OLD_CODE,) if computed else (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
-    yield work.alter(
+    yield builder.alter(
         at,
-        f"DROP COLUMN {SPELLING.quote(name)}",
+        f"DROP COLUMN {COMPILER.quote(name)}",
         change,
         hazards=hazards,
-        done=w.has_no_column(at, name),
+        done=probes.has_no_column(at, name),
     )
 
 
 # -- another name ------------------------------------------------------------------------------
 
 
-def rename_column(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+def rename_column(change: c.RenameColumn, builder: Builder) -> Iterator[Step]:
     at, old, new = change.table, change.old, change.new
-    yield work.alter(
+    yield builder.alter(
         at,
-        f"RENAME COLUMN {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+        f"RENAME COLUMN {COMPILER.quote(old)} TO {COMPILER.quote(new)}",
         change,
         hazards=(Hazard.BREAKS_OLD_CODE,),
-        done=w.has_column(at, new),
+        done=probes.has_column(at, new),
     )
-    yield from _label_check_renamed(change, work)
+    yield from _label_check_renamed(change, builder)
 
 
-def _label_check_renamed(change: c.RenameColumn, work: Work) -> Iterator[Step]:
+def _label_check_renamed(change: c.RenameColumn, builder: Builder) -> Iterator[Step]:
     """A check that is called by its column follows it."""
-    table = work.table(change.table)
+    table = builder.table(change.table)
     column = next((each for each in table.columns if each.name == change.old), None)
-    if column is None or SPELLING.checked_enum(column) is None:
+    if column is None or COMPILER.checked_enum(column) is None:
         return
     before, after = _by_column(change.old), _by_column(change.new)
     if label_check_name(column, table) == before:
-        sql = f"RENAME CONSTRAINT {SPELLING.quote(before)} TO {SPELLING.quote(after)}"
-        yield work.alter(change.table, sql, change)
+        sql = f"RENAME CONSTRAINT {COMPILER.quote(before)} TO {COMPILER.quote(after)}"
+        yield builder.alter(change.table, sql, change)
 
 
 # -- the check of an enum that is no type of its own --------------------------------------------
@@ -209,11 +209,11 @@ def label_check_name(column: Column, table: Table) -> str:
 
     Columns that share an enum have one each, and the first of them that name.
     """
-    enum = SPELLING.checked_enum(column)
+    enum = COMPILER.checked_enum(column)
     if enum is None or not enum.name:
         return _by_column(column.name)
     name = enum.name
-    others = (SPELLING.checked_enum(each) for each in _before(column.name, table))
+    others = (COMPILER.checked_enum(each) for each in _before(column.name, table))
     taken = {each.name for each in others if each is not None}
     taken.update(each.name for each in table.constraints)
     return name if name not in taken else _by_column(column.name)
@@ -229,35 +229,37 @@ def _before(name: str, table: Table) -> Iterator[Column]:
 
 def label_check(column: Column, table: Table) -> str | None:
     """That check, with its name; None where the column needs none."""
-    check = SPELLING.enum_check(column)
+    check = COMPILER.enum_check(column)
     if not check:
         return None
-    return f"CONSTRAINT {SPELLING.quote(label_check_name(column, table))} {check}"
+    return f"CONSTRAINT {COMPILER.quote(label_check_name(column, table))} {check}"
 
 
-def label_check_dropped(at: Name, column: Column, change: c.Change, work: Work) -> Step:
+def drop_label_check(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
     """The check goes, also where it has the name that the column gave it once."""
-    table = work.table(at)
+    table = builder.table(at)
     names = dict.fromkeys((label_check_name(column, table), _by_column(column.name)))
-    drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {SPELLING.quote(name)}" for name in names)
-    return work.alter(at, drops, change)
+    drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {COMPILER.quote(name)}" for name in names)
+    return builder.alter(at, drops, change)
 
 
-def _label_check(at: Name, column: Column, change: c.Change, work: Work) -> Iterator[Step]:
-    if label_check(column, work.table(at)):
-        yield checked(column, work.table(at), change, work)
+def _maybe_label_check(
+    at: Name, column: Column, change: c.Change, builder: Builder
+) -> Iterator[Step]:
+    if label_check(column, builder.table(at)):
+        yield add_label_check(column, builder.table(at), change, builder)
 
 
-def checked(column: Column, table: Table, change: c.Change, work: Work) -> Step:
+def add_label_check(column: Column, table: Table, change: c.Change, builder: Builder) -> Step:
     """The check of a column is added to its table."""
     at, check = table.at, label_check(column, table)
-    return work.alter(
+    return builder.alter(
         at,
         f"ADD {check}",
         change,
         scans=True,
         hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        done=w.has_constraint(at, label_check_name(column, table)),
+        done=probes.has_constraint(at, label_check_name(column, table)),
     )
 
 

@@ -6,69 +6,73 @@ from collections.abc import Iterator
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import versions
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers, target_lock
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 
 
-def add_constraint(change: c.AddConstraint, work: Work) -> Iterator[Step]:
-    yield added(change.table, change.constraint, change, work)
+def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
+    yield add(change.table, change.constraint, change, builder)
 
 
-def added(
-    at: Name, constraint: Constraint, change: c.Change, work: Work, table: Table | None = None
+def add(
+    at: Name,
+    constraint: Constraint,
+    change: c.Change,
+    builder: Builder,
+    table: Table | None = None,
 ) -> Step:
     """ADD CONSTRAINT: the rows that are there are looked at, unless it is NOT VALID."""
-    written = SPELLING.constraint(constraint, table or work.table(at))
+    written = COMPILER.constraint(constraint, table or builder.table(at))
     unseen = isinstance(constraint, Check | ForeignKey) and constraint.not_valid
-    step = work.step(
-        f"ALTER TABLE {SPELLING.at(at)} ADD {written}{' NOT VALID' if unseen else ''}",
+    step = builder.step(
+        f"ALTER TABLE {COMPILER.at(at)} ADD {written}{' NOT VALID' if unseen else ''}",
         change,
         *_locks(at, constraint),
         scans=not unseen,
         hazards=() if unseen else (Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
-        done=w.has_constraint(at, constraint.name),
+        done=probes.has_constraint(at, constraint.name),
     )
-    work.facts.require(versions.of_part(constraint))
+    builder.facts.require(versions.of_part(constraint))
     return step
 
 
-def _locks(at: Name, constraint: Constraint) -> w.Locks:
+def _locks(at: Name, constraint: Constraint) -> Locks:
     """A foreign key stops the writers of both ends; any other, everybody."""
     if not isinstance(constraint, ForeignKey):
         return ((at, Lock.ACCESS_EXCLUSIVE),)
     lock = Lock.SHARE_ROW_EXCLUSIVE
-    return ((at, lock), *w.target_lock(constraint, at, lock))
+    return ((at, lock), *target_lock(constraint, at, lock))
 
 
-def drop_constraint(change: c.DropConstraint, work: Work) -> Iterator[Step]:
-    yield dropped(change.table, change.constraint, change, work)
+def drop_constraint(change: c.DropConstraint, builder: Builder) -> Iterator[Step]:
+    yield drop(change.table, change.constraint, change, builder)
 
 
-def dropped(at: Name, constraint: Constraint, change: c.Change | None, work: Work) -> Step:
+def drop(at: Name, constraint: Constraint, change: c.Change | None, builder: Builder) -> Step:
     """DROP CONSTRAINT; that of a foreign key locks its target just as strongly."""
-    target: w.Locks = ()
+    target: Locks = ()
     if isinstance(constraint, ForeignKey):
-        target = w.target_lock(constraint, at, Lock.ACCESS_EXCLUSIVE)
-    return work.step(
-        f"ALTER TABLE {SPELLING.at(at)} DROP CONSTRAINT {SPELLING.quote(constraint.name)}",
+        target = target_lock(constraint, at, Lock.ACCESS_EXCLUSIVE)
+    return builder.step(
+        f"ALTER TABLE {COMPILER.at(at)} DROP CONSTRAINT {COMPILER.quote(constraint.name)}",
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *target,
-        done=w.has_no_constraint(at, constraint.name),
+        done=probes.has_no_constraint(at, constraint.name),
     )
 
 
-def rename_constraint(change: c.RenameConstraint, work: Work) -> Iterator[Step]:
+def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[Step]:
     at = change.table
     old, new = change.old.name, change.new.name
-    yield work.alter(
+    yield builder.alter(
         at,
-        f"RENAME CONSTRAINT {SPELLING.quote(old)} TO {SPELLING.quote(new)}",
+        f"RENAME CONSTRAINT {COMPILER.quote(old)} TO {COMPILER.quote(new)}",
         change,
-        done=w.has_constraint(at, new),
+        done=probes.has_constraint(at, new),
     )
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.steps import constraints, indexes
-from whimbrel.engines.postgresql.steps.builder import Work
+from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index, Name, Table
 
 
 @dataclass(frozen=True)
-class Held:
+class Dependent:
     """A constraint or an index that must step aside. ``stays``: it comes back."""
 
     at: Name
@@ -32,8 +32,8 @@ def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
 
 
 def of_columns(
-    table: Table, columns: Collection[str], work: Work, *, every: bool = False
-) -> list[Held]:
+    table: Table, columns: Collection[str], builder: Builder, *, every: bool = False
+) -> list[Dependent]:
     """What must step aside for new types of some columns of a table.
 
     ``every``: all that is made of them, since the columns themselves go for a while.
@@ -43,7 +43,7 @@ def of_columns(
         for part in (*table.indexes, *table.constraints)
         if (every or _is_in_the_way(part)) and mentions(part, columns)
     ]
-    return [Held(table.at, part, not _goes_later(table.at, part, work)) for part in parts]
+    return [Dependent(table.at, part, not _goes_later(table.at, part, builder)) for part in parts]
 
 
 def _is_in_the_way(part: Constraint | Index) -> bool:
@@ -55,57 +55,57 @@ def _is_in_the_way(part: Constraint | Index) -> bool:
     return isinstance(part, Check | Exclude)
 
 
-def keys_between(tables: Mapping[Name, Collection[str]], work: Work) -> list[Held]:
+def keys_between(tables: Mapping[Name, Collection[str]], builder: Builder) -> list[Dependent]:
     """Foreign keys from or to columns that change their types together."""
     return [
-        Held(table.at, key, not _goes_later(table.at, key, work))
-        for table in work.standing.tables()
+        Dependent(table.at, key, not _goes_later(table.at, key, builder))
+        for table in builder.tracker.tables()
         for key in table.foreign_keys
         if not set(tables.get(table.at, ())).isdisjoint(key.columns)
         or not set(tables.get(key.target, ())).isdisjoint(key.target_columns)
     ]
 
 
-def _goes_later(at: Name, part: Constraint | Index, work: Work) -> bool:
+def _goes_later(at: Name, part: Constraint | Index, builder: Builder) -> bool:
     """Whether the batch drops it anyway; then that is done now, and not again."""
-    for number, change in enumerate(work.later, work.position + 1):
+    for number, change in enumerate(builder.later, builder.position + 1):
         match change:
             case c.DropIndex(table, gone) | c.DropConstraint(table, gone):
                 if (table, type(gone), gone.name) == (at, type(part), part.name):
-                    work.done.add(number)
+                    builder.done.add(number)
                     return True
             case _:
                 pass
     return False
 
 
-def column_goes_later(at: Name, column: str, work: Work) -> bool:
+def column_goes_later(at: Name, column: str, builder: Builder) -> bool:
     """Whether the batch drops a column anyway; then that is done now, and not again."""
-    for number, change in enumerate(work.later, work.position + 1):
+    for number, change in enumerate(builder.later, builder.position + 1):
         if isinstance(change, c.DropColumn) and (change.table, change.column.name) == (at, column):
-            work.done.add(number)
+            builder.done.add(number)
             return True
     return False
 
 
-def away(held: list[Held], change: c.Change, work: Work) -> Iterator[Step]:
+def drop(found: list[Dependent], change: c.Change, builder: Builder) -> Iterator[Step]:
     """They step aside, foreign keys first."""
-    for each in sorted(held, key=lambda each: not isinstance(each.part, ForeignKey)):
+    for each in sorted(found, key=lambda each: not isinstance(each.part, ForeignKey)):
         if isinstance(each.part, Index):
-            yield indexes.dropped(each.at, each.part, change, work)
+            yield indexes.drop(each.at, each.part, change, builder)
         else:
-            yield constraints.dropped(each.at, each.part, change, work)
+            yield constraints.drop(each.at, each.part, change, builder)
 
 
-def back(
-    held: list[Held], tables: Mapping[Name, Table], change: c.Change, work: Work
+def recreate(
+    found: list[Dependent], tables: Mapping[Name, Table], change: c.Change, builder: Builder
 ) -> Iterator[Step]:
     """Those that stay come back, on the tables as they are now; foreign keys last."""
-    for each in sorted(held, key=lambda each: isinstance(each.part, ForeignKey)):
-        table = tables.get(each.at) or work.table(each.at)
+    for each in sorted(found, key=lambda each: isinstance(each.part, ForeignKey)):
+        table = tables.get(each.at) or builder.table(each.at)
         if not each.stays:
             continue
         if isinstance(each.part, Index):
-            yield indexes.created(table, each.part, change, work)
+            yield indexes.create(table, each.part, change, builder)
         else:
-            yield constraints.added(each.at, each.part, change, work, table)
+            yield constraints.add(each.at, each.part, change, builder, table)

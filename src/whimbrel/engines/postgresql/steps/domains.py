@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
@@ -16,20 +16,20 @@ from whimbrel.schema.domains import said
 from whimbrel.schema.types import Type
 
 
-def create_domain(change: c.CreateDomain, work: Work) -> Iterator[Step]:
-    name = SPELLING.type(change.domain)
-    yield Step((SPELLING.create_domain(change.domain),), change, done=w.has_type(name))
+def create_domain(change: c.CreateDomain, builder: Builder) -> Iterator[Step]:
+    name = COMPILER.type(change.domain)
+    yield Step((COMPILER.create_domain(change.domain),), change, done=probes.has_type(name))
 
 
-def drop_domain(change: c.DropDomain, work: Work) -> Iterator[Step]:
-    name = SPELLING.type(change.domain)
-    yield Step((f"DROP DOMAIN {name}",), change, done=w.has_no_type(name))
+def drop_domain(change: c.DropDomain, builder: Builder) -> Iterator[Step]:
+    name = COMPILER.type(change.domain)
+    yield Step((f"DROP DOMAIN {name}",), change, done=probes.has_no_type(name))
 
 
-def alter_domain(change: c.AlterDomain, work: Work) -> Iterator[Step]:
+def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:
     """Another default, NOT NULL or CHECK. Raises `UnsupportedError` for another type."""
     old, new = said(change.old), said(change.new)
-    name = SPELLING.type(change.new)
+    name = COMPILER.type(change.new)
     differing = {key for key in (*old, *new) if old.get(key) != new.get(key)}
     if differing - {"check", "constraint_name", "default", "not_null"}:
         raise UnsupportedError(
@@ -53,7 +53,7 @@ def _check(
         yield Step((_without_check(name, old),), change)
     if new.get("check") is not None:
         named = new.get("constraint_name")
-        words = f"CONSTRAINT {SPELLING.quote(named)} " if named else ""
+        words = f"CONSTRAINT {COMPILER.quote(named)} " if named else ""
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
         yield Step((sql,), change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
 
@@ -63,7 +63,7 @@ def _without_check(name: str, old: dict[str, Any]) -> str:
     own = named or f"{old['name']}_check"  # PostgreSQL's own name for one without a name.
     if not named and " AND " in check:
         return _CHECKS_TOLD_AS_ONE.format(text(name), text(own), text(check))
-    return f"ALTER DOMAIN {name} DROP CONSTRAINT {SPELLING.quote(own)}"
+    return f"ALTER DOMAIN {name} DROP CONSTRAINT {COMPILER.quote(own)}"
 
 
 # Several checks of a database are told as one. Of any others, which somebody added to the one of a

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from whimbrel.engines.base import Lock, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import altering, columns, dependents, usage
-from whimbrel.engines.postgresql.steps.builder import Work
+from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.tracker import is_using
 from whimbrel.schema import changes as c
@@ -25,7 +25,7 @@ class _Computed:
     stays: bool
 
 
-class Retyping:
+class EnumExchange:
     """``made``: the new type under the name that it has while the columns change.
 
     ``renamed``: labels that have another name now. Rows of a type of its own have followed by
@@ -33,80 +33,80 @@ class Retyping:
     """
 
     def __init__(
-        self, change: c.AlterEnum, made: EnumType, renamed: dict[str, str], work: Work
+        self, change: c.AlterEnum, made: EnumType, renamed: dict[str, str], builder: Builder
     ) -> None:
-        self.change, self.work = change, work
+        self.change, self.builder = change, builder
         self.old, self.made, self.new = change.old, made, change.new
         self.renamed = renamed
-        self.tables = work.standing.using(self.old)
+        self.tables = builder.tracker.using(self.old)
         names = {table.at: [column.name for column in self._of(table)] for table in self.tables}
         self.computed = {
             table.at: [
-                _Computed(column, not dependents.column_goes_later(table.at, column.name, work))
+                _Computed(column, not dependents.column_goes_later(table.at, column.name, builder))
                 for column in table.columns
                 if column.computed is not None
                 and column.computed.expression.columns(frozenset(names[table.at]))
             ]
             for table in self.tables
         }
-        self.held = self._in_the_way(names)
+        self.dependents = self._in_the_way(names)
 
     def _of(self, table: Table) -> list[Column]:
         """The columns of the enum type, or of arrays of it."""
         return [column for column in table.columns if is_using(Table("", (column,)), self.old)]
 
-    def _in_the_way(self, names: dict[Name, list[str]]) -> list[dependents.Held]:
-        held = [*dependents.keys_between(names, self.work)]
+    def _in_the_way(self, names: dict[Name, list[str]]) -> list[dependents.Dependent]:
+        found = [*dependents.keys_between(names, self.builder)]
         for table in self.tables:
-            held += dependents.of_columns(table, names[table.at], self.work)
+            found += dependents.of_columns(table, names[table.at], self.builder)
             computed = [each.column.name for each in self.computed[table.at]]
-            held += dependents.of_columns(table, computed, self.work, every=True)
-        return list(dict.fromkeys(held))
+            found += dependents.of_columns(table, computed, self.builder, every=True)
+        return list(dict.fromkeys(found))
 
     # -- before: they change --------------------------------------------------------------------
 
     def steps_before(self) -> Iterator[Step]:
-        yield from dependents.away(self.held, self.change, self.work)
+        yield from dependents.drop(self.dependents, self.change, self.builder)
         for table in self.tables:
             for each in self.computed[table.at]:
-                name = SPELLING.quote(each.column.name)
-                yield self.work.alter(table.at, f"DROP COLUMN {name}", self.change)
+                name = COMPILER.quote(each.column.name)
+                yield self.builder.alter(table.at, f"DROP COLUMN {name}", self.change)
             for column in self._of(table):
-                yield from self._retyped(table, column)
+                yield from self._retype(table, column)
 
-    def _retyped(self, table: Table, column: Column) -> Iterator[Step]:
+    def _retype(self, table: Table, column: Column) -> Iterator[Step]:
         made = _exchange(column.type, self.old, self.made)
         now = replace(column, type=made, lossy=False)
         if columns.label_check(column, table) is not None:
-            yield columns.label_check_dropped(table.at, column, self.change, self.work)
+            yield columns.drop_label_check(table.at, column, self.change, self.builder)
         changes = self._changes_type(column)
         if changes and column.default is not None:
-            name = SPELLING.quote(column.name)
-            yield self.work.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT", self.change)
+            name = COMPILER.quote(column.name)
+            yield self.builder.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT", self.change)
         typed = (
-            [altering.typed(table.at, column, now, self.change, self.work, has_keys=False)]
+            [altering.set_type(table.at, column, now, self.change, self.builder, has_keys=False)]
             if changes
             else []
         )
-        written = list(self._rewritten(table, column))
+        written = list(self._rename_labels(table, column))
         # A VARCHAR grows before longer labels come; what takes less takes new labels only.
-        grows = not SPELLING.has_type_of(self.new) and self.new.width >= self.old.width
+        grows = not COMPILER.has_type_of(self.new) and self.new.width >= self.old.width
         yield from [*typed, *written] if grows else [*written, *typed]
 
     def _changes_type(self, column: Column) -> bool:
         after = _exchange(column.type, self.old, self.made)
-        return SPELLING.type(column.type) != SPELLING.type(after)
+        return COMPILER.type(column.type) != COMPILER.type(after)
 
-    def _rewritten(self, table: Table, column: Column) -> Iterator[Step]:
+    def _rename_labels(self, table: Table, column: Column) -> Iterator[Step]:
         """Renamed labels in the rows of a VARCHAR."""
-        if not self.renamed or SPELLING.has_type_of(self.old):
+        if not self.renamed or COMPILER.has_type_of(self.old):
             return
-        name = SPELLING.quote(column.name)
+        name = COMPILER.quote(column.name)
         cases = " ".join(
             f"WHEN {text(before)} THEN {text(after)}" for before, after in self.renamed.items()
         )
-        yield self.work.step(
-            f"UPDATE {SPELLING.at(table.at)} SET {name} = CASE {name} {cases} END "
+        yield self.builder.step(
+            f"UPDATE {COMPILER.at(table.at)} SET {name} = CASE {name} {cases} END "
             f"WHERE {name} IN ({', '.join(map(text, self.renamed))})",
             self.change,
             (table.at, Lock.ROW_EXCLUSIVE),
@@ -119,25 +119,25 @@ class Retyping:
         now = {table.at: self._after(table) for table in self.tables}
         for table in self.tables:
             for column in self._of(table):
-                yield from self._restored(column, now[table.at])
+                yield from self._restore(column, now[table.at])
             for each in self.computed[table.at]:
                 if each.stays:
-                    yield from self._computed_again(table.at, each.column, now[table.at])
-        yield from dependents.back(self.held, now, self.change, self.work)
+                    yield from self._recreate_computed(table.at, each.column, now[table.at])
+        yield from dependents.recreate(self.dependents, now, self.change, self.builder)
 
-    def _restored(self, before: Column, table: Table) -> Iterator[Step]:
+    def _restore(self, before: Column, table: Table) -> Iterator[Step]:
         at, after = table.at, table.column(before.name)
-        later = usage.default_goes(self.work.later, at, before.name)
+        later = usage.default_goes(self.builder.later, at, before.name)
         has_other = before.default != after.default or self._changes_type(before)
         if after.default is not None and has_other and not later:
-            yield columns.defaulted(at, after, self.change, self.work)
+            yield columns.set_default(at, after, self.change, self.builder)
         if columns.label_check(after, table):
-            yield columns.checked(after, table, self.change, self.work)
+            yield columns.add_label_check(after, table, self.change, self.builder)
 
-    def _computed_again(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
-        yield columns.added(at, column, table, self.change, self.work)
+    def _recreate_computed(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
+        yield columns.add(at, column, table, self.change, self.builder)
         if column.comment is not None:
-            yield columns.commented(at, column, self.change, self.work)
+            yield columns.comment_on(at, column, self.change, self.builder)
 
     def _after(self, table: Table) -> Table:
         """The table with the new type, and defaults under their labels' new names."""

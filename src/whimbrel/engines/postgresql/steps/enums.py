@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps import usage
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
-from whimbrel.engines.postgresql.steps.enum_columns import Retyping
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes, usage
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.postgresql.steps.enum_columns import EnumExchange
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import rename_order
@@ -22,42 +21,42 @@ from whimbrel.schema.types import EnumType, EnumValue
 from whimbrel.state.naming import shorten
 
 
-def create_enum(change: c.CreateEnum, work: Work) -> Iterator[Step]:
-    if SPELLING.has_type_of(change.enum):
-        yield _created(change.enum, change)
+def create_enum(change: c.CreateEnum, builder: Builder) -> Iterator[Step]:
+    if COMPILER.has_type_of(change.enum):
+        yield _create(change.enum, change)
 
 
-def _created(enum: EnumType, change: c.Change) -> Step:
-    name = SPELLING.enum_at(enum)
-    sql = f"CREATE TYPE {name} AS ENUM ({SPELLING.labels(enum)})"
-    return Step((sql,), change, done=w.has_type(name))
+def _create(enum: EnumType, change: c.Change) -> Step:
+    name = COMPILER.enum_at(enum)
+    sql = f"CREATE TYPE {name} AS ENUM ({COMPILER.labels(enum)})"
+    return Step((sql,), change, done=probes.has_type(name))
 
 
-def drop_enum(change: c.DropEnum, work: Work) -> Iterator[Step]:
-    if SPELLING.has_type_of(change.enum):
-        yield _dropped(change.enum, change)
+def drop_enum(change: c.DropEnum, builder: Builder) -> Iterator[Step]:
+    if COMPILER.has_type_of(change.enum):
+        yield _drop(change.enum, change)
 
 
-def _dropped(enum: EnumType, change: c.Change) -> Step:
-    name = SPELLING.enum_at(enum)
-    return Step((f"DROP TYPE {name}",), change, done=w.has_no_type(name))
+def _drop(enum: EnumType, change: c.Change) -> Step:
+    name = COMPILER.enum_at(enum)
+    return Step((f"DROP TYPE {name}",), change, done=probes.has_no_type(name))
 
 
 # -- another enum ----------------------------------------------------------------------------------
 
 
-def alter_enum(change: c.AlterEnum, work: Work) -> Iterator[Step]:
+def alter_enum(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
     old, new = change.old, change.new
-    if not (SPELLING.has_type_of(old) and SPELLING.has_type_of(new)):
-        yield from _without_a_type(change, work)
+    if not (COMPILER.has_type_of(old) and COMPILER.has_type_of(new)):
+        yield from _alter_text(change, builder)
         return
     fates = _fates(old, new)
-    yield from _relabelled(old, fates, change)
-    if _can_stay(change, fates, work):
-        yield from _added(old, fates, change)
-        yield from _moved(replace(old, values=new.values), new, change)
+    yield from _rename_labels(old, fates, change)
+    if _can_stay(change, fates, builder):
+        yield from _add_labels(old, fates, change)
+        yield from _move(replace(old, values=new.values), new, change)
     else:
-        yield from _exchanged(change, fates, work)
+        yield from _exchange_type(change, fates, builder)
 
 
 @dataclass(frozen=True)
@@ -103,27 +102,27 @@ def _same_label(old: EnumValue | None, new: EnumValue) -> EnumValue | None:
     return old if old is not None and (old.key is None or new.key is None) else None
 
 
-def _relabelled(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
+def _rename_labels(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
     """RENAME VALUE; a label that goes makes room for one that takes its name."""
     renames = dict(fates.renamed)
     for label in fates.removed:
         if label in fates.order:
-            renames[label] = _aside(label)
-    name = SPELLING.enum_at(old)
-    for before, after in rename_order(renames, _aside):
+            renames[label] = _temporary(label)
+    name = COMPILER.enum_at(old)
+    for before, after in rename_order(renames, _temporary):
         yield Step(
             (f"ALTER TYPE {name} RENAME VALUE {text(before)} TO {text(after)}",),
             change,
-            done=w.has_label(name, after),
+            done=probes.has_label(name, after),
             hazards=(Hazard.BREAKS_OLD_CODE,),
         )
 
 
-def _aside(label: str) -> str:
+def _temporary(label: str) -> str:
     return shorten(f"{label}_whimbrel")
 
 
-def _can_stay(change: c.AlterEnum, fates: _Fates, work: Work) -> bool:
+def _can_stay(change: c.AlterEnum, fates: _Fates, builder: Builder) -> bool:
     """Whether labels are only added, and none of them is used before the commit.
 
     A new label is not to be used in the transaction that adds it (55P04; PostgreSQL 18,
@@ -131,11 +130,11 @@ def _can_stay(change: c.AlterEnum, fates: _Fates, work: Work) -> bool:
     """
     if fates.removed or not fates.are_in_order:
         return False
-    return not any(usage.uses(later, label) for later in work.later for label in fates.added)
+    return not any(usage.uses(later, label) for later in builder.later for label in fates.added)
 
 
-def _added(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
-    name = SPELLING.enum_at(old)
+def _add_labels(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
+    name = COMPILER.enum_at(old)
     there = list(fates.kept)
     for number, label in enumerate(fates.order):
         if label in there:
@@ -146,48 +145,48 @@ def _added(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
             where = f" BEFORE {text(there[0])}" if there else ""
         there.append(label)
         sql = f"ALTER TYPE {name} ADD VALUE {text(label)}{where}"
-        yield Step((sql,), change, done=w.has_label(name, label))
+        yield Step((sql,), change, done=probes.has_label(name, label))
 
 
-def _moved(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
+def _move(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
     """Another schema or name; columns follow by themselves."""
     here = old
     if old.schema != new.schema:
-        schema = SPELLING.quote(new.schema or "public")
-        sql = f"ALTER TYPE {SPELLING.enum_at(here)} SET SCHEMA {schema}"
+        schema = COMPILER.quote(new.schema or "public")
+        sql = f"ALTER TYPE {COMPILER.enum_at(here)} SET SCHEMA {schema}"
         here = replace(here, schema=new.schema)
-        yield Step((sql,), change, done=w.has_type(SPELLING.enum_at(here)))
+        yield Step((sql,), change, done=probes.has_type(COMPILER.enum_at(here)))
     if old.name != new.name:
-        sql = f"ALTER TYPE {SPELLING.enum_at(here)} RENAME TO {SPELLING.quote(new.name)}"
-        yield Step((sql,), change, done=w.has_type(SPELLING.enum_at(new)))
+        sql = f"ALTER TYPE {COMPILER.enum_at(here)} RENAME TO {COMPILER.quote(new.name)}"
+        yield Step((sql,), change, done=probes.has_type(COMPILER.enum_at(new)))
 
 
 # -- the type is exchanged -----------------------------------------------------------------------
 
 
-def _exchanged(change: c.AlterEnum, fates: _Fates, work: Work) -> Iterator[Step]:
+def _exchange_type(change: c.AlterEnum, fates: _Fates, builder: Builder) -> Iterator[Step]:
     """A new type under a name for the time being; the columns go over; it takes the old one's name."""
     old, new = change.old, change.new
     made = replace(new, name=shorten(f"{new.name}_whimbrel"))
-    after = Retyping(change, made, fates.renamed, work)
-    yield _created(made, change)
+    after = EnumExchange(change, made, fates.renamed, builder)
+    yield _create(made, change)
     yield from after.steps_before()
-    yield _dropped(old, change)
-    yield from _moved(made, new, change)
+    yield _drop(old, change)
+    yield from _move(made, new, change)
     yield from after.steps_after()
 
 
-def _without_a_type(change: c.AlterEnum, work: Work) -> Iterator[Step]:
+def _alter_text(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
     """The enum is a VARCHAR before, after, or both."""
     old, new = change.old, change.new
-    had, has = SPELLING.has_type_of(old), SPELLING.has_type_of(new)
+    had, has = COMPILER.has_type_of(old), COMPILER.has_type_of(new)
     if has:
-        yield _created(new, change)
-    retyping = Retyping(change, new, _fates(old, new).renamed, work)
-    yield from retyping.steps_before()
+        yield _create(new, change)
+    exchange = EnumExchange(change, new, _fates(old, new).renamed, builder)
+    yield from exchange.steps_before()
     if had:
-        yield _dropped(old, change)
-    yield from retyping.steps_after()
+        yield _drop(old, change)
+    yield from exchange.steps_after()
 
 
 STEPS: Makers = {

@@ -7,33 +7,32 @@ from typing import Any
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import versions
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps import options
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import options, probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.errors import ModelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Index, Name, Table
 
 
-def add_index(change: c.AddIndex, work: Work) -> Iterator[Step]:
-    yield created(work.table(change.table), change.index, change, work)
+def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
+    yield create(builder.table(change.table), change.index, change, builder)
 
 
-def created(table: Table, index: Index, change: c.Change | None, work: Work) -> Step:
+def create(table: Table, index: Index, change: c.Change | None, builder: Builder) -> Step:
     """CREATE INDEX: writers wait while it is built."""
     hazards = [Hazard.BLOCKS_WRITES, Hazard.SCANS_TABLE]
     if index.unique:
         hazards.append(Hazard.MAY_FAIL_ON_ROWS)
-    step = work.step(
+    step = builder.step(
         definition(table, index),
         change,
         (table.at, Lock.SHARE),
         scans=True,
         hazards=hazards,
-        done=w.has_index(Name(table.schema, index.name)),
+        done=probes.has_index(Name(table.schema, index.name)),
     )
-    work.facts.require(versions.of_part(index))
+    builder.facts.require(versions.of_part(index))
     return step
 
 
@@ -46,12 +45,12 @@ def definition(table: Table, index: Index) -> str:
         )
     unique = "UNIQUE " if index.unique else ""
     method = f" USING {index.method}" if index.method else ""
-    parts = ", ".join(map(SPELLING.index_part, index.parts))
-    include = f" INCLUDE ({SPELLING.names(index.include)})" if index.include else ""
+    parts = ", ".join(map(COMPILER.index_part, index.parts))
+    include = f" INCLUDE ({COMPILER.names(index.include)})" if index.include else ""
     nulls = " NULLS NOT DISTINCT" if index.nulls_not_distinct else ""
-    where = f" WHERE {SPELLING.expression(index.where, table)}" if index.where is not None else ""
+    where = f" WHERE {COMPILER.expression(index.where, table)}" if index.where is not None else ""
     return (
-        f"CREATE {unique}INDEX {SPELLING.quote(index.name)} ON {SPELLING.at(table.at)}{method} "
+        f"CREATE {unique}INDEX {COMPILER.quote(index.name)} ON {COMPILER.at(table.at)}{method} "
         f"({parts}){include}{nulls}{_storage(index)}{where}"
     )
 
@@ -69,36 +68,36 @@ def _storage(index: Index) -> str:
         elif short not in ("concurrently", "ops", "using") and not _is_foreign(name):
             parameters[short] = value
     written = f" WITH ({options.storage(parameters)})" if parameters else ""
-    return written + (f" TABLESPACE {SPELLING.quote(tablespace)}" if tablespace else "")
+    return written + (f" TABLESPACE {COMPILER.quote(tablespace)}" if tablespace else "")
 
 
 def _is_foreign(name: str) -> bool:
     return name.startswith(("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_"))
 
 
-def drop_index(change: c.DropIndex, work: Work) -> Iterator[Step]:
-    yield dropped(change.table, change.index, change, work)
+def drop_index(change: c.DropIndex, builder: Builder) -> Iterator[Step]:
+    yield drop(change.table, change.index, change, builder)
 
 
-def dropped(at: Name, index: Index, change: c.Change | None, work: Work) -> Step:
+def drop(at: Name, index: Index, change: c.Change | None, builder: Builder) -> Step:
     """DROP INDEX; an index is always in its table's schema."""
     place = Name(at.schema, index.name)
-    return work.step(
-        f"DROP INDEX {SPELLING.at(place)}",
+    return builder.step(
+        f"DROP INDEX {COMPILER.at(place)}",
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
-        done=w.is_gone(place),
+        done=probes.is_gone(place),
     )
 
 
-def rename_index(change: c.RenameIndex, work: Work) -> Iterator[Step]:
+def rename_index(change: c.RenameIndex, builder: Builder) -> Iterator[Step]:
     """It locks the index alone, and weakly."""
     schema = change.table.schema
     old, new = change.old.name, change.new.name
-    yield work.step(
-        f"ALTER INDEX {SPELLING.at(Name(schema, old))} RENAME TO {SPELLING.quote(new)}",
+    yield builder.step(
+        f"ALTER INDEX {COMPILER.at(Name(schema, old))} RENAME TO {COMPILER.quote(new)}",
         change,
-        done=w.has_index(Name(schema, new)),
+        done=probes.has_index(Name(schema, new)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.table import Name
 
@@ -43,7 +43,7 @@ def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
     said = own(options)
     clauses = []
     if inherits := said.get("inherits"):
-        clauses.append(f"INHERITS ({', '.join(map(SPELLING.at, parents(inherits)))})")
+        clauses.append(f"INHERITS ({', '.join(map(COMPILER.at, parents(inherits)))})")
     if partition := said.get("partition_by"):
         clauses.append(f"PARTITION BY {partition}")
     if using := said.get("using"):
@@ -51,7 +51,7 @@ def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
     if parameters := pairs(said.get("with")):
         clauses.append(f"WITH ({storage(parameters)})")
     if tablespace := said.get("tablespace"):
-        clauses.append(f"TABLESPACE {SPELLING.quote(str(tablespace))}")
+        clauses.append(f"TABLESPACE {COMPILER.quote(str(tablespace))}")
     return "".join(f" {clause}" for clause in clauses)
 
 

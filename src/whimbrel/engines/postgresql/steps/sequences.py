@@ -5,51 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Identity, Name, Sequence
 
 
-def create_sequence(change: c.CreateSequence, work: Work) -> Iterator[Step]:
+def create_sequence(change: c.CreateSequence, builder: Builder) -> Iterator[Step]:
     at = change.sequence.at
-    options = SPELLING.counting(change.sequence)
-    sql = f"CREATE SEQUENCE {SPELLING.at(at)}"
-    yield work.step(f"{sql} {options}" if options else sql, change, done=w.exists(at))
+    options = COMPILER.counting(change.sequence)
+    sql = f"CREATE SEQUENCE {COMPILER.at(at)}"
+    yield builder.step(f"{sql} {options}" if options else sql, change, done=probes.exists(at))
 
 
-def drop_sequence(change: c.DropSequence, work: Work) -> Iterator[Step]:
+def drop_sequence(change: c.DropSequence, builder: Builder) -> Iterator[Step]:
     at = change.sequence.at
-    yield work.step(
-        f"DROP SEQUENCE {SPELLING.at(at)}",
+    yield builder.step(
+        f"DROP SEQUENCE {COMPILER.at(at)}",
         change,
         hazards=(Hazard.LOSES_DATA,),
-        done=w.is_gone(at),
+        done=probes.is_gone(at),
     )
 
 
-def alter_sequence(change: c.AlterSequence, work: Work) -> Iterator[Step]:
+def alter_sequence(change: c.AlterSequence, builder: Builder) -> Iterator[Step]:
     """Another schema, another name, another way to count. Where it stands now stays."""
     old, new = change.old, change.new
     here = old.at
     if old.schema != new.schema:
-        schema = SPELLING.quote(new.schema or "public")
+        schema = COMPILER.quote(new.schema or "public")
         there = Name(new.schema, here.name)
-        sql = f"ALTER SEQUENCE {SPELLING.at(here)} SET SCHEMA {schema}"
-        yield work.step(sql, change, done=w.exists(there))
+        sql = f"ALTER SEQUENCE {COMPILER.at(here)} SET SCHEMA {schema}"
+        yield builder.step(sql, change, done=probes.exists(there))
         here = there
     if here.name != new.name:
-        sql = f"ALTER SEQUENCE {SPELLING.at(here)} RENAME TO {SPELLING.quote(new.name)}"
+        sql = f"ALTER SEQUENCE {COMPILER.at(here)} RENAME TO {COMPILER.quote(new.name)}"
         here = new.at
-        yield work.step(sql, change, done=w.exists(here))
+        yield builder.step(sql, change, done=probes.exists(here))
     if counting := recounted(old, new):
         if {"NO MINVALUE", "NO MAXVALUE"} & set(counting):
             counting.insert(0, "AS bigint")  # whose bounds these are; it may have been made smaller
-        altered = f"ALTER SEQUENCE {SPELLING.at(here)} {' '.join(counting)}"
-        named = f"{text(SPELLING.at(here))}::regclass"
-        yield work.step(kept_in_bounds(altered, named, old, new), change)
+        altered = f"ALTER SEQUENCE {COMPILER.at(here)} {' '.join(counting)}"
+        named = f"{text(COMPILER.at(here))}::regclass"
+        yield builder.step(kept_in_bounds(altered, named, old, new), change)
 
 
 def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from whimbrel.engines.base import Hazard, Lock, Step
 from whimbrel.engines.postgresql import versions
-from whimbrel.engines.postgresql.compiler import SPELLING
-from whimbrel.engines.postgresql.steps import builder as w
-from whimbrel.engines.postgresql.steps import columns, constraints, indexes, options
-from whimbrel.engines.postgresql.steps.builder import Makers, Work
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import columns, constraints, indexes, options, probes
+from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
@@ -24,9 +23,9 @@ from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 MADE = "Made by Whimbrel: it goes with the last model in it."
 
 
-def create_schema(change: c.CreateSchema, work: Work) -> Iterator[Step]:
+def create_schema(change: c.CreateSchema, builder: Builder) -> Iterator[Step]:
     """The schema, with a note that it was not there before; nothing, where it was."""
-    name = SPELLING.quote(change.name)
+    name = COMPILER.quote(change.name)
     made = (f"CREATE SCHEMA {name}", f"COMMENT ON SCHEMA {name} IS {text(MADE)}")
     sql = (
         f"DO $$ BEGIN IF NOT EXISTS ({_has_schema(change.name)}) THEN "
@@ -36,11 +35,11 @@ def create_schema(change: c.CreateSchema, work: Work) -> Iterator[Step]:
     yield Step((sql,), change, done=_has_schema(change.name))
 
 
-def drop_schema(change: c.DropSchema, work: Work) -> Iterator[Step]:
+def drop_schema(change: c.DropSchema, builder: Builder) -> Iterator[Step]:
     """A schema that was there before stays, and so does one that holds what others made."""
     is_made = f"{_has_schema(change.name)} AND obj_description(oid, 'pg_namespace') = {text(MADE)}"
     sql = (
-        f"DO $$ BEGIN IF EXISTS ({is_made}) THEN DROP SCHEMA {SPELLING.quote(change.name)}; END IF; "
+        f"DO $$ BEGIN IF EXISTS ({is_made}) THEN DROP SCHEMA {COMPILER.quote(change.name)}; END IF; "
         "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
     )
     yield Step((sql,), change)
@@ -53,27 +52,27 @@ def _has_schema(name: str) -> str:
 # -- tables ----------------------------------------------------------------------------------------
 
 
-def create_table(change: c.CreateTable, work: Work) -> Iterator[Step]:
+def create_table(change: c.CreateTable, builder: Builder) -> Iterator[Step]:
     """The table with its constraints; then its indexes and comments."""
     table = change.table
-    work.fresh.add(table.at)
-    again = _said_again(table.constraints)
-    first = replace(table, constraints=tuple(p for p in table.constraints if p not in again))
-    step = work.step(_create(first), change, *_targets(table), done=w.exists(table.at))
-    work.facts.require(versions.of_table(table))
+    builder.fresh.add(table.at)
+    repeated = _repeated_keys(table.constraints)
+    first = replace(table, constraints=tuple(p for p in table.constraints if p not in repeated))
+    step = builder.step(_create(first), change, *_targets(table), done=probes.exists(table.at))
+    builder.facts.require(versions.of_table(table))
     yield step
-    for constraint in again:
-        yield constraints.added(table.at, constraint, change, work, table)
+    for constraint in repeated:
+        yield constraints.add(table.at, constraint, change, builder, table)
     for index in table.indexes:
-        yield indexes.created(table, index, change, work)
+        yield indexes.create(table, index, change, builder)
     if table.comment is not None:
-        yield _commented(table.at, table.comment, change, work)
+        yield _comment_on(table.at, table.comment, change, builder)
     for column in table.columns:
         if column.comment is not None:
-            yield columns.commented(table.at, column, change, work)
+            yield columns.comment_on(table.at, column, change, builder)
 
 
-def _said_again(parts: tuple[Constraint, ...]) -> list[Constraint]:
+def _repeated_keys(parts: tuple[Constraint, ...]) -> list[Constraint]:
     """The keys over columns that another key is over: CREATE TABLE would leave them out unasked."""
     keys = [part for part in parts if isinstance(part, PrimaryKey | Unique)]
     known: dict[tuple[str, ...], Constraint] = {}
@@ -81,34 +80,34 @@ def _said_again(parts: tuple[Constraint, ...]) -> list[Constraint]:
 
 
 def _create(table: Table) -> str:
-    parts = [SPELLING.column(column, table) for column in table.columns]
-    parts += [SPELLING.constraint(each, table) for each in table.constraints]
+    parts = [COMPILER.column(column, table) for column in table.columns]
+    parts += [COMPILER.constraint(each, table) for each in table.constraints]
     parts += [check for column in table.columns if (check := columns.label_check(column, table))]
     within = ",\n    ".join(parts)
     body = f"(\n    {within}\n)" if parts else "()"
     kind = "UNLOGGED TABLE" if options.is_unlogged(table.options) else "TABLE"
-    return f"CREATE {kind} {SPELLING.at(table.at)} {body}{options.table_clauses(table.options)}"
+    return f"CREATE {kind} {COMPILER.at(table.at)} {body}{options.table_clauses(table.options)}"
 
 
-def _targets(table: Table) -> w.Locks:
+def _targets(table: Table) -> Locks:
     """A new foreign key puts triggers on its target, which keeps its writers waiting."""
     ends = dict.fromkeys(key.target for key in table.foreign_keys if key.target != table.at)
     return tuple((at, Lock.SHARE_ROW_EXCLUSIVE) for at in ends)
 
 
-def drop_table(change: c.DropTable, work: Work) -> Iterator[Step]:
+def drop_table(change: c.DropTable, builder: Builder) -> Iterator[Step]:
     at = change.table.at
-    yield work.step(
-        f"DROP TABLE {SPELLING.at(at)}",
+    yield builder.step(
+        f"DROP TABLE {COMPILER.at(at)}",
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
-        *work.partners(change.table),
+        *builder.partners(change.table),
         hazards=(Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE),
-        done=w.is_gone(at),
+        done=probes.is_gone(at),
     )
 
 
-def rename_table(change: c.RenameTable, work: Work) -> Iterator[Step]:
+def rename_table(change: c.RenameTable, builder: Builder) -> Iterator[Step]:
     """To another name, another schema, or both.
 
     Then under a name for a while: the schemas may hold tables of either name that no change
@@ -119,74 +118,76 @@ def rename_table(change: c.RenameTable, work: Work) -> Iterator[Step]:
     if old.schema != new.schema:
         if old.name != new.name:
             here = Name(old.schema, aside(new.name))
-            yield _renamed(old, here.name, change, work)
-        yield _moved(here, new.schema, change, work)
+            yield _rename(old, here.name, change, builder)
+        yield _move(here, new.schema, change, builder)
         here = Name(new.schema, here.name)
     if here.name != new.name:
-        yield _renamed(here, new.name, change, work)
+        yield _rename(here, new.name, change, builder)
 
 
 _RENAMED = (Hazard.BREAKS_OLD_CODE,)
 
 
-def _renamed(old: Name, new: str, change: c.Change, work: Work) -> Step:
-    probe = w.exists(Name(old.schema, new))
-    return work.alter(old, f"RENAME TO {SPELLING.quote(new)}", change, hazards=_RENAMED, done=probe)
+def _rename(old: Name, new: str, change: c.Change, builder: Builder) -> Step:
+    probe = probes.exists(Name(old.schema, new))
+    return builder.alter(
+        old, f"RENAME TO {COMPILER.quote(new)}", change, hazards=_RENAMED, done=probe
+    )
 
 
-def _moved(old: Name, schema: str | None, change: c.Change, work: Work) -> Step:
+def _move(old: Name, schema: str | None, change: c.Change, builder: Builder) -> Step:
     """``schema`` None is the connection's default one, which offline is taken for `public`."""
-    target = SPELLING.quote(schema or work.facts.default_schema or "public")
-    sql = f"ALTER TABLE {SPELLING.at(old)} SET SCHEMA {target}"
-    locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in work.fresh else ()
-    done = w.exists(Name(schema, old.name))
+    target = COMPILER.quote(schema or builder.facts.default_schema or "public")
+    sql = f"ALTER TABLE {COMPILER.at(old)} SET SCHEMA {target}"
+    locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in builder.fresh else ()
+    done = probes.exists(Name(schema, old.name))
     return Step((sql,), change, locks, done=done, hazards=_RENAMED)
 
 
-def _commented(at: Name, comment: str | None, change: c.Change, work: Work) -> Step:
+def _comment_on(at: Name, comment: str | None, change: c.Change, builder: Builder) -> Step:
     written = text(comment) if comment is not None else "NULL"
-    return work.step(
-        f"COMMENT ON TABLE {SPELLING.at(at)} IS {written}",
+    return builder.step(
+        f"COMMENT ON TABLE {COMPILER.at(at)} IS {written}",
         change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        done=w.has_comment(at, comment),
+        done=probes.has_comment(at, comment),
     )
 
 
 # -- options ---------------------------------------------------------------------------------------
 
 
-def alter_table(change: c.AlterTable, work: Work) -> Iterator[Step]:
+def alter_table(change: c.AlterTable, builder: Builder) -> Iterator[Step]:
     """Another comment or other options."""
     old, new = change.old, change.new
     if old.comment != new.comment:
-        yield _commented(new.at, new.comment, change, work)
+        yield _comment_on(new.at, new.comment, change, builder)
     before, after = options.own(old.options), options.own(new.options)
     if before.get("partition_by") != after.get("partition_by"):
         raise UnsupportedError(
             f"PostgreSQL cannot change how {new.at} is partitioned",
             hint="Create a new table, copy the rows, and drop the old one.",
         )
-    yield from _storage(change, before, after, work)
-    yield from _inheritance(change, before, after, work)
-    yield from _whereabouts(change, before, after, work)
+    yield from _storage(change, before, after, builder)
+    yield from _inheritance(change, before, after, builder)
+    yield from _rewriting_options(change, before, after, builder)
 
 
 def _storage(
-    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], builder: Builder
 ) -> Iterator[Step]:
     old, new = options.pairs(before.get("with")), options.pairs(after.get("with"))
     at = change.new.at
     lock = (at, Lock.SHARE_UPDATE_EXCLUSIVE)
     if changed := {name: value for name, value in new.items() if old.get(name) != value}:
-        sql = f"ALTER TABLE {SPELLING.at(at)} SET ({options.storage(changed)})"
-        yield work.step(sql, change, lock)
+        sql = f"ALTER TABLE {COMPILER.at(at)} SET ({options.storage(changed)})"
+        yield builder.step(sql, change, lock)
     if gone := sorted(old.keys() - new.keys()):
-        yield work.step(f"ALTER TABLE {SPELLING.at(at)} RESET ({', '.join(gone)})", change, lock)
+        yield builder.step(f"ALTER TABLE {COMPILER.at(at)} RESET ({', '.join(gone)})", change, lock)
 
 
 def _inheritance(
-    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], builder: Builder
 ) -> Iterator[Step]:
     old = options.parents(before.get("inherits") or ())
     new = options.parents(after.get("inherits") or ())
@@ -194,28 +195,28 @@ def _inheritance(
     turns = [("NO INHERIT", parent) for parent in old if parent not in new]
     turns += [("INHERIT", parent) for parent in new if parent not in old]
     for verb, parent in turns:
-        yield work.step(
-            f"ALTER TABLE {SPELLING.at(at)} {verb} {SPELLING.at(parent)}",
+        yield builder.step(
+            f"ALTER TABLE {COMPILER.at(at)} {verb} {COMPILER.at(parent)}",
             change,
             (at, Lock.ACCESS_EXCLUSIVE),
             (parent, Lock.SHARE_UPDATE_EXCLUSIVE),
         )
 
 
-def _whereabouts(
-    change: c.AlterTable, before: dict[str, object], after: dict[str, object], work: Work
+def _rewriting_options(
+    change: c.AlterTable, before: dict[str, object], after: dict[str, object], builder: Builder
 ) -> Iterator[Step]:
     """Another tablespace, access method or persistence: the table is written anew."""
     rewritten = {"rewrites": True, "hazards": (Hazard.REWRITES_TABLE,)}
     if before.get("unlogged") != after.get("unlogged"):
         logged = "UNLOGGED" if after.get("unlogged") else "LOGGED"
-        yield work.alter(change.new.at, f"SET {logged}", change, **rewritten)
+        yield builder.alter(change.new.at, f"SET {logged}", change, **rewritten)
     if before.get("tablespace") != after.get("tablespace"):
-        place = SPELLING.quote(str(after.get("tablespace") or "pg_default"))
-        yield work.alter(change.new.at, f"SET TABLESPACE {place}", change, **rewritten)
+        place = COMPILER.quote(str(after.get("tablespace") or "pg_default"))
+        yield builder.alter(change.new.at, f"SET TABLESPACE {place}", change, **rewritten)
     if before.get("using") != after.get("using"):
         method = after.get("using") or "heap"
-        yield work.alter(change.new.at, f"SET ACCESS METHOD {method}", change, **rewritten)
+        yield builder.alter(change.new.at, f"SET ACCESS METHOD {method}", change, **rewritten)
 
 
 STEPS: Makers = {

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from whimbrel.engines.base import Step
-from whimbrel.engines.postgresql.compiler import SPELLING
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import casts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
@@ -24,7 +24,7 @@ from whimbrel.schema.table import Column, Name, Table
 
 
 @dataclass(frozen=True)
-class Retype:
+class ColumnTypeChange:
     """A column of a table that gets another type by an action of ALTER TABLE.
 
     ``made``: the expression of the new value. ``lost``: the condition on rows that would lose
@@ -54,14 +54,14 @@ class Retype:
 
         A function catches it (PostgreSQL 13, 42.6.8); an assignment there is one as ALTER makes.
         """
-        column, old = SPELLING.quote(self.old.name), SPELLING.bare_type(self.old.type)
+        column, old = COMPILER.quote(self.old.name), COMPILER.bare_type(self.old.type)
         nested = connection.begin_nested()
         try:
             execute(
                 connection,
                 f"CREATE FUNCTION pg_temp.whimbrel_loses({column} {old}) RETURNS boolean "
                 "LANGUAGE plpgsql AS $whimbrel$ "
-                f"DECLARE whimbrel_made {SPELLING.bare_type(self.new.type)}; "
+                f"DECLARE whimbrel_made {COMPILER.bare_type(self.new.type)}; "
                 f"BEGIN whimbrel_made := {self.made}; RETURN {self.lost or 'false'}; "
                 "EXCEPTION WHEN data_exception OR integrity_constraint_violation "
                 "THEN RETURN true; END $whimbrel$",
@@ -72,32 +72,32 @@ class Retype:
 
     def _refuse_where(self, connection: Connection, condition: str) -> None:
         key = self.table.primary_key.columns if self.table.primary_key is not None else ()
-        names = [SPELLING.quote(column) for column in key if column != self.old.name]
-        chosen = ", ".join([f"{SPELLING.quote(self.old.name)}::text", *names])
-        at = SPELLING.at(self.table.at)
+        names = [COMPILER.quote(column) for column in key if column != self.old.name]
+        chosen = ", ".join([f"{COMPILER.quote(self.old.name)}::text", *names])
+        at = COMPILER.at(self.table.at)
         row = execute(connection, f"SELECT {chosen} FROM {at} WHERE {condition} LIMIT 1").first()
         if row is not None:
-            raise loss(self.table, self.old, self.new, tuple(row), SPELLING)
+            raise loss(self.table, self.old, self.new, tuple(row), COMPILER)
 
 
 @dataclass(frozen=True)
-class Retyping:
+class TypeChange:
     """The columns of the table ``at`` that get other types by one statement, and lose nothing by it.
 
     Rows are looked at before; and again where PostgreSQL refuses one, without saying which.
     """
 
     at: Name
-    columns: tuple[Retype, ...]
+    columns: tuple[ColumnTypeChange, ...]
 
     @property
     def alter(self) -> str:
         """The statement."""
         actions = ", ".join(each.action for each in self.columns)
-        return f"ALTER TABLE {SPELLING.at(self.at)} {actions}"
+        return f"ALTER TABLE {COMPILER.at(self.at)} {actions}"
 
     @property
-    def looked_at(self) -> list[Retype]:
+    def looked_at(self) -> list[ColumnTypeChange]:
         """The columns of which a value could be lost."""
         return [each for each in self.columns if each.lost is not None]
 
@@ -105,7 +105,7 @@ class Retyping:
     def query(self) -> str:
         """A query for a row that would lose something."""
         conditions = " OR ".join(f"({each.lost})" for each in self.looked_at)
-        return f"SELECT 1 FROM {SPELLING.at(self.at)} WHERE {conditions} LIMIT 1"
+        return f"SELECT 1 FROM {COMPILER.at(self.at)} WHERE {conditions} LIMIT 1"
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -130,30 +130,30 @@ class Retyping:
         if self.is_plain:
             yield self.alter
             return
-        yield f"LOCK TABLE {SPELLING.at(self.at)} IN ACCESS EXCLUSIVE MODE"
+        yield f"LOCK TABLE {COMPILER.at(self.at)} IN ACCESS EXCLUSIVE MODE"
         before = _settings_of(connection, self.settings)
         yield from _set(self.settings)
         looked_at = self.looked_at
         try:
             with connection.begin_nested():
-                is_lost = bool(looked_at) and execute(connection, self.query).first() is not None
-                if not is_lost:
+                loses = bool(looked_at) and execute(connection, self.query).first() is not None
+                if not loses:
                     execute(connection, self.alter)
         except (DataError, IntegrityError):
             _refuse_failing(connection, self.columns)
             raise
-        if is_lost:
+        if loses:
             for each in looked_at:
                 each.refuse(connection)
         yield from _set(before)
 
 
-def type_step(step: Step, retyping: Retyping) -> Step:
+def type_step(step: Step, change: TypeChange) -> Step:
     """Return a step that changes the types of columns."""
-    return replace(step, statements=retyping.offline(), settling=retyping)
+    return replace(step, statements=change.offline(), settling=change)
 
 
-def _refuse_failing(connection: Connection, columns: Sequence[Retype]) -> None:
+def _refuse_failing(connection: Connection, columns: Sequence[ColumnTypeChange]) -> None:
     """Raises `LossError` for a row that PostgreSQL refuses, if it lets us look for that."""
     for each in columns:
         with suppress(SQLAlchemyError):
@@ -175,31 +175,31 @@ def _set(settings: Mapping[str, str | None]) -> list[str]:
     ]
 
 
-def _guard(at: Name, columns: Sequence[Retype], query: str) -> str:
+def _guard(at: Name, columns: Sequence[ColumnTypeChange], query: str) -> str:
     """The statement that looks at the rows where it is not Whimbrel that runs what follows."""
     names = ", ".join(each.old.name for each in columns)
     said = text(f"{at} has rows that would lose something: look at {names}")
     return f"DO $$ BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION '%', {said}; END IF; END $$"
 
 
-def joined(steps: Sequence[Step]) -> Iterator[Step]:
+def join_type_steps(steps: Sequence[Step]) -> Iterator[Step]:
     """Return steps, with those in a row that change the types of one table's columns as one."""
-    for at, group in groupby(steps, _retyped_table):
+    for at, group in groupby(steps, _changed_table):
         found = list(group)
         columns = tuple(
             column
             for each in found
-            for column in (each.settling.columns if isinstance(each.settling, Retyping) else ())
+            for column in (each.settling.columns if isinstance(each.settling, TypeChange) else ())
         )
         names = {column.old.name for column in columns}
         if at is None or len(found) == 1 or len(names) < len(columns):
             yield from found
         else:
-            yield type_step(_all_of(found), Retyping(at, columns))
+            yield type_step(_all_of(found), TypeChange(at, columns))
 
 
-def _retyped_table(step: Step) -> Name | None:
-    return step.settling.at if isinstance(step.settling, Retyping) else None
+def _changed_table(step: Step) -> Name | None:
+    return step.settling.at if isinstance(step.settling, TypeChange) else None
 
 
 def _all_of(steps: Sequence[Step]) -> Step:

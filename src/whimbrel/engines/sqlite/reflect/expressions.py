@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect.ddl import closing, folded, is_name, tokens, unquoted
 
 #: The words of expressions (lang_expr.html). Other words are names, or functions.
@@ -99,13 +99,13 @@ def _token(token: str, before: str, after: str, columns: Mapping[str, str]) -> s
         return token
     name = unquoted(token)
     if before == "COLLATE":
-        return SPELLING.collation(name.upper())
+        return COMPILER.collation(name.upper())
     if token == name:
         return _word(token, after, columns)
     if folded(name) in columns:
         return columns[folded(name)]
     # In double quotes: perhaps a string, where there is no such column (quirks.html, 8).
-    return token if token[0] == '"' else SPELLING.quote(name)
+    return token if token[0] == '"' else COMPILER.quote(name)
 
 
 def _word(word: str, after: str, columns: Mapping[str, str]) -> str:

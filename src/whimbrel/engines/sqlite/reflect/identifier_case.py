@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
 from whimbrel.engines.sqlite.steps.tables import key_column
@@ -16,7 +16,7 @@ from whimbrel.schema.table import Column, Constraint, ForeignKey, Index, Name, S
 Item = TypeVar("Item", Constraint, Index)
 
 
-def respelled(found: Schema, wanted: Schema) -> Schema:
+def match_identifier_case(found: Schema, wanted: Schema) -> Schema:
     """A schema with its tables, columns, constraints and indexes spelled as another's."""
     known = {_folded(at): table for at, table in wanted.tables.items()}
     words = {
@@ -37,7 +37,7 @@ def _counting(found: Table, wanted: Table | None) -> Table:
     if wanted is None or key is None or key != key_column(wanted):
         return found
     own, asked = found.column(key), wanted.column(key)
-    declared = SPELLING.type(own.type).upper()
+    declared = COMPILER.type(own.type).upper()
     if asked.generated is None or own.generated or declared not in ("BIGINT", "SMALLINT"):
         return found
     columns = (asked if each is own else each for each in found.columns)
@@ -82,7 +82,7 @@ class _Words:
     def expression(self, of: Expression) -> Expression:
         if not isinstance(of, SQL):
             return of
-        written = {name: SPELLING.quote(column) for name, column in self.columns.items()}
+        written = {name: COMPILER.quote(column) for name, column in self.columns.items()}
         return SQL(e.normal(ddl.tokens(of.text), written))
 
     # -- what has names in it
@@ -117,4 +117,4 @@ class _Words:
         )
 
 
-__all__ = ["respelled"]
+__all__ = ["match_identifier_case"]

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
 from whimbrel.engines.sqlite.steps import tables as t
@@ -74,7 +74,7 @@ def kind_of(connection: Connection, at: Name) -> str | None:
 
 
 def _master(schema: str | None) -> str:
-    return f"{SPELLING.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+    return f"{COMPILER.quote(schema)}.sqlite_master" if schema else "sqlite_master"
 
 
 _CREATE = re.compile(r"CREATE (UNIQUE INDEX|INDEX|TRIGGER) ")
@@ -84,11 +84,11 @@ def _inside(sql: str, schema: str | None) -> str:
     """A statement from ``sqlite_master``, which holds none of the schema's name."""
     if schema is None:
         return sql
-    return _CREATE.sub(lambda match: f"{match[0]}{SPELLING.quote(schema)}.", sql, count=1)
+    return _CREATE.sub(lambda match: f"{match[0]}{COMPILER.quote(schema)}.", sql, count=1)
 
 
 def _columns(connection: Connection, at: Name) -> dict[str, frozenset[str]]:
-    prefix = f"{SPELLING.quote(at.schema)}." if at.schema else ""
+    prefix = f"{COMPILER.quote(at.schema)}." if at.schema else ""
     rows = execute(connection, f"PRAGMA {prefix}table_xinfo({text(at.name)})").all()
     return {
         # hidden: 2 for a virtual generated column, 3 for a stored one (pragma.html).
@@ -152,12 +152,12 @@ def _refuse_what_is_made_of_gone(
     for column in unknown:
         for name in columns_gone(before, after):
             if ddl.mentions(column.text, name):
-                at = SPELLING.at(before.at)
+                at = COMPILER.at(before.at)
                 raise StepError(
                     f"the column {column.name}, which no migration made, is made of {name}, which goes",
                     place=str(before.at),
                     hint="Drop it before this change, and create it again after if it is still "
-                    f"wanted: RunSQL('ALTER TABLE {at} DROP COLUMN {SPELLING.quote(column.name)}').",
+                    f"wanted: RunSQL('ALTER TABLE {at} DROP COLUMN {COMPILER.quote(column.name)}').",
                 )
 
 
@@ -190,7 +190,7 @@ def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
         return constraint.face
     body = ddl.tokens(constraint.text)
     start = body.index("(")
-    columns = {ddl.folded(column.name): SPELLING.quote(column.name) for column in table.columns}
+    columns = {ddl.folded(column.name): COMPILER.quote(column.name) for column in table.columns}
     return e.normal(body[start : ddl.closing(body, start) + 1], columns, table.name)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from whimbrel.engines.sqlite import types
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
 from whimbrel.engines.sqlite.steps.tables import affinity
@@ -55,7 +55,7 @@ class TableText:
     @cached_property
     def written(self) -> dict[str, str]:
         """The columns' names as they stand in an expression, by their names in small letters."""
-        return {name: SPELLING.quote(spelled) for name, spelled in self.spelled.items()}
+        return {name: COMPILER.quote(spelled) for name, spelled in self.spelled.items()}
 
     @cached_property
     def key(self) -> ddl.LiveConstraint | None:

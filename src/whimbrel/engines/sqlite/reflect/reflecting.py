@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect.reading import TableText, table_of
 from whimbrel.engines.sqlite.steps import tables as t
@@ -66,7 +66,7 @@ def reflect(
 
 
 def _texts(connection: Connection, schema: str | None) -> Iterator[TableText]:
-    master = f"{SPELLING.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+    master = f"{COMPILER.quote(schema)}.sqlite_master" if schema else "sqlite_master"
     rows = execute(
         connection,
         f"SELECT type, name, tbl_name, sql FROM {master}"

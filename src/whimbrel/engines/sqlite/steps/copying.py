@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.engines.sqlite.steps.conversions import conversion, is_needed
 from whimbrel.schema.families import is_text, length
@@ -64,7 +64,7 @@ def _copied(before: Table, old: Column | None, after: Table, new: Column) -> Cop
 def source(table: Table, column: str) -> str:
     """A column of the old table. With the table before it: else, were the column not there,
     SQLite would take the quoted name for a string (quirks.html, 8)."""
-    return f"{SPELLING.quote(table.name)}.{SPELLING.quote(column)}"
+    return f"{COMPILER.quote(table.name)}.{COMPILER.quote(column)}"
 
 
 def rowid(table: Table) -> str:
@@ -160,5 +160,5 @@ def misfits(before: Table, after: Table) -> Iterator[tuple[Column, Column, str]]
             keys = [source(before, name) for name in key if name != each.old.name]
             # NULL for a value that is no date: that is no fit either.
             wrong = f"{value} IS NOT NULL AND COALESCE(NOT ({each.fits}), 1)"
-            chosen, at = ", ".join([value, *keys]), SPELLING.at(before.at)
+            chosen, at = ", ".join([value, *keys]), COMPILER.at(before.at)
             yield each.old, each.new, f"SELECT {chosen} FROM {at} WHERE {wrong} LIMIT 1"

@@ -13,8 +13,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from whimbrel.engines.base import Hazard, Step
-from whimbrel.engines.sql import Standing
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sql import SchemaTracker
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
 from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
@@ -32,7 +32,7 @@ def steps_of(changes: Sequence[c.Change], before: Schema, version: Version) -> l
     for change in changes:
         plan.take(change)
     for at in list(plan.pending):
-        plan.carry_out(at)
+        plan.finish(at)
     return plan.steps
 
 
@@ -77,7 +77,7 @@ class _Plan:
     """
 
     def __init__(self, before: Schema, version: Version) -> None:
-        self.real, self.wanted = Standing(before), Standing(before)
+        self.real, self.wanted = SchemaTracker(before), SchemaTracker(before)
         self.version = version
         self.pending: dict[Name, list[c.Change]] = {}
         self.steps: list[Step] = []
@@ -101,7 +101,7 @@ class _Plan:
             case c.AlterEnum(old=enum):
                 for table in self.wanted.using(enum):
                     self.pending.setdefault(table.at, []).append(change)
-                self.wanted.carry_out(change)
+                self.wanted.apply(change)
             case _:
                 if not isinstance(change, _NOTHING):
                     self._put_off(change, _concerned(change))
@@ -110,7 +110,7 @@ class _Plan:
         if not isinstance(change, c.CreateTable) and not self.wanted.knows(at):
             raise StateError(f"a change concerns the table {at}, which is not there: {change}")
         self.pending.setdefault(at, []).append(change)
-        self.wanted.carry_out(change)
+        self.wanted.apply(change)
 
     def _with_fill(self, change: c.AlterColumn) -> c.AlterColumn:
         """What a change put off before fills a column with holds, where this one says nothing."""
@@ -121,8 +121,8 @@ class _Plan:
         return replace(change, new=replace(change.new, fill=fill))
 
     def _both(self, change: c.Change) -> None:
-        self.real.carry_out(change)
-        self.wanted.carry_out(change)
+        self.real.apply(change)
+        self.wanted.apply(change)
 
     def _step(self, sql: str, change: c.Change, *hazards: Hazard) -> None:
         self.steps.append(Step((sql,), change, hazards=hazards))
@@ -132,7 +132,7 @@ class _Plan:
     def _drop(self, change: c.Change, table: Table) -> None:
         self.pending.pop(table.at, None)
         if self.real.knows(table.at) or not self.wanted.knows(table.at):
-            self._step(f"DROP TABLE {SPELLING.at(table.at)}", change, *_GONE)
+            self._step(f"DROP TABLE {COMPILER.at(table.at)}", change, *_GONE)
         self._both(change)
 
     def _rename_table(self, change: c.Change, old: Name, new: Name) -> None:
@@ -149,18 +149,18 @@ class _Plan:
             # A table's own name with other capitals counts as taken.
             way = [old, aside, new] if old.name.lower() == new.name.lower() else [old, new]
             for start, end in pairwise(way):
-                sql = f"ALTER TABLE {SPELLING.at(start)} RENAME TO {SPELLING.quote(end.name)}"
+                sql = f"ALTER TABLE {COMPILER.at(start)} RENAME TO {COMPILER.quote(end.name)}"
                 self._step(sql, change, Hazard.BREAKS_OLD_CODE)
         self._both(change)
 
     def _rename_column(self, change: c.Change, at: Name, old: str, new: str) -> None:
         """Natively, since views and triggers follow only then."""
         if self._has(at, new) and old.lower() != new.lower():
-            self.carry_out(at)
+            self.finish(at)
         if self._has(at, old):
             sql = (
-                f"ALTER TABLE {SPELLING.at(at)} RENAME COLUMN"
-                f" {SPELLING.quote(old)} TO {SPELLING.quote(new)}"
+                f"ALTER TABLE {COMPILER.at(at)} RENAME COLUMN"
+                f" {COMPILER.quote(old)} TO {COMPILER.quote(new)}"
             )
             self._step(sql, change, Hazard.BREAKS_OLD_CODE)
             self._both(change)
@@ -174,12 +174,12 @@ class _Plan:
     def _drop_index(self, change: c.Change, at: Name, index: Index) -> None:
         """At once, since the name of an index may be wanted for another table."""
         if any(each.name == index.name for each in self.real.table(at).indexes):
-            self._step(f"DROP INDEX {SPELLING.at(Name(at.schema, index.name))}", change)
+            self._step(f"DROP INDEX {COMPILER.at(Name(at.schema, index.name))}", change)
         self._both(change)
 
     # -- in the end
 
-    def carry_out(self, at: Name) -> None:
+    def finish(self, at: Name) -> None:
         """Make the steps of what was put off for a table."""
         changes = self.pending.pop(at, [])
         if not changes:
@@ -187,11 +187,11 @@ class _Plan:
         wanted = self.wanted.table(at)
         if self.real.knows(at):
             self.steps += _transformation(self.real.table(at), wanted, changes, self.version)
-            self.real.carry_out(c.DropTable(wanted))
+            self.real.apply(c.DropTable(wanted))
         else:
             self._step(t.create_table(wanted), changes[0])
             self.steps += [_index_step(index, wanted, changes) for index in wanted.indexes]
-        self.real.carry_out(c.CreateTable(wanted))
+        self.real.apply(c.CreateTable(wanted))
 
 
 # -- one table -------------------------------------------------------------------------------
@@ -268,13 +268,13 @@ def _native_steps(
         steps.append(_drop_step(standing, rest, column, changes))
         standing = rest
     for column, constraints in ways.add:
-        sql = f"ALTER TABLE {SPELLING.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
+        sql = f"ALTER TABLE {COMPILER.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
         steps.append(Step((sql + constraints,), _change_of(column, c.AddColumn, changes)))
     return steps + [_index_step(index, after, changes) for index in ways.indexes]
 
 
 def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
-    at, name = SPELLING.at(before.at), SPELLING.quote(column.name)
+    at, name = COMPILER.at(before.at), COMPILER.quote(column.name)
     dropping = Dropping(Rebuild(before, after), column.name, f"ALTER TABLE {at} DROP COLUMN {name}")
     change = _change_of(column, c.DropColumn, changes)
     hazards = _hazards_of_loss(column)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.losses import loss
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import live as l
 from whimbrel.engines.sqlite.steps import copying
@@ -87,7 +87,7 @@ class Rebuild:
         for old, new, query in copying.misfits(before, after):
             found = execute(connection, query).first()
             if found is not None:
-                raise loss(before, old, new, tuple(found), SPELLING)
+                raise loss(before, old, new, tuple(found), COMPILER)
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]
     yield t.create_table(after, under=aside.name, more=by_hand.definitions)
     yield _copy(before, after, aside, by_hand.columns)
     yield from _counter(before, after, aside)
-    yield f"DROP TABLE {SPELLING.at(before.at)}"
+    yield f"DROP TABLE {COMPILER.at(before.at)}"
     # Else RENAME would look into views and triggers, which miss the table just now.
     yield "PRAGMA legacy_alter_table = ON"
-    yield f"ALTER TABLE {SPELLING.at(aside)} RENAME TO {SPELLING.quote(after.name)}"
+    yield f"ALTER TABLE {COMPILER.at(aside)} RENAME TO {COMPILER.quote(after.name)}"
     yield "PRAGMA legacy_alter_table = OFF"
     yield from by_hand.indexes
     yield from by_hand.triggers
@@ -135,17 +135,17 @@ def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]
 def _copy(before: Table, after: Table, aside: Name, more: tuple[str, ...]) -> str:
     """INSERT ... SELECT with every column named; with the rowid where nothing else keeps it."""
     pairs = [
-        (SPELLING.quote(each.new.name), each.expression) for each in copying.copied(before, after)
+        (COMPILER.quote(each.new.name), each.expression) for each in copying.copied(before, after)
     ]
-    pairs += [(SPELLING.quote(name), copying.source(before, name)) for name in more]
+    pairs += [(COMPILER.quote(name), copying.source(before, name)) for name in more]
     if t.has_rowid(before) and t.has_rowid(after) and t.rowid_alias(after) is None:
         pairs.insert(0, (copying.rowid_name(before, after), copying.rowid(before)))
     if not pairs:  # nothing is left of a row but that it is there
-        pairs = [(SPELLING.quote(after.columns[0].name), "NULL")]
+        pairs = [(COMPILER.quote(after.columns[0].name), "NULL")]
     into = ", ".join(name for name, _ in pairs)
     values = ", ".join(expression for _, expression in pairs)
     return (
-        f"INSERT INTO {SPELLING.at(aside)} ({into}) SELECT {values} FROM {SPELLING.at(before.at)}"
+        f"INSERT INTO {COMPILER.at(aside)} ({into}) SELECT {values} FROM {COMPILER.at(before.at)}"
     )
 
 
@@ -153,7 +153,7 @@ def _counter(before: Table, after: Table, aside: Name) -> Iterator[str]:
     """AUTOINCREMENT goes on where it was: numbers of rows that are gone are not given again."""
     if t.autoincrement(before) and t.autoincrement(after):
         sequence = (
-            f"{SPELLING.quote(after.schema)}.sqlite_sequence" if after.schema else "sqlite_sequence"
+            f"{COMPILER.quote(after.schema)}.sqlite_sequence" if after.schema else "sqlite_sequence"
         )
         yield f"DELETE FROM {sequence} WHERE name = {text(aside.name)}"
         yield (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from whimbrel.engines.sqlite.compiler import SPELLING
+from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.expressions import SQL, Default
 from whimbrel.schema.table import (
@@ -52,7 +52,7 @@ def definition(table: Table) -> Definition:
     except UnsupportedError as error:
         raise UnsupportedError(error.message, place=str(table.at), hint=error.hint) from error
     clauses = [
-        Clause(SPELLING.constraint(each, table), each)
+        Clause(COMPILER.constraint(each, table), each)
         for each in table.constraints
         if not (counter and isinstance(each, PrimaryKey)) and not _leaves_the_file(each, table)
     ]
@@ -82,7 +82,7 @@ def create_table(table: Table, under: str | None = None, more: Sequence[str] = (
         *constraints,
     ]
     inside = ",\n".join(f"    {line}" for line in lines)
-    at = SPELLING.at(Name(table.schema, under or table.name))
+    at = COMPILER.at(Name(table.schema, under or table.name))
     return f"CREATE TABLE {at} (\n{inside}\n){made.tail}"
 
 
@@ -93,10 +93,10 @@ def _starts_constraint(text: str) -> bool:
 def create_index(index: Index, table: Table) -> str:
     """CREATE INDEX. Method, INCLUDE and storage parameters say nothing here."""
     unique = "UNIQUE " if index.unique else ""
-    parts = ", ".join(SPELLING.index_part(part) for part in index.parts)
-    where = f" WHERE {SPELLING.expression(index.where, table)}" if index.where is not None else ""
-    at = SPELLING.at(Name(table.schema, index.name))
-    return f"CREATE {unique}INDEX {at} ON {SPELLING.quote(table.name)} ({parts}){where}"
+    parts = ", ".join(COMPILER.index_part(part) for part in index.parts)
+    where = f" WHERE {COMPILER.expression(index.where, table)}" if index.where is not None else ""
+    at = COMPILER.at(Name(table.schema, index.name))
+    return f"CREATE {unique}INDEX {at} ON {COMPILER.quote(table.name)} ({parts}){where}"
 
 
 # -- columns -------------------------------------------------------------------------------
@@ -104,9 +104,9 @@ def create_index(index: Index, table: Table) -> str:
 
 def column_text(column: Column, table: Table) -> str:
     """A column's definition, without constraints that are the table's."""
-    parts = [SPELLING.quote(column.name), column_type(column, table)]
+    parts = [COMPILER.quote(column.name), column_type(column, table)]
     if column.collation:
-        parts.append(SPELLING.collate(column.collation).strip())
+        parts.append(COMPILER.collate(column.collation).strip())
     if column.default is not None and column.computed is None:
         parts.append(f"DEFAULT {default_text(column.default, column)}")
     if not column.null:
@@ -114,14 +114,14 @@ def column_text(column: Column, table: Table) -> str:
     if column.name == key_column(table) and autoincrement(table):
         parts.append(f"{_named(table.primary_key)}PRIMARY KEY AUTOINCREMENT")
     if column.computed is not None:
-        expression = SPELLING.expression(column.computed.expression, table)
+        expression = COMPILER.expression(column.computed.expression, table)
         kind = "STORED" if column.computed.stored else "VIRTUAL"
         parts.append(f"GENERATED ALWAYS AS ({expression}) {kind}")
     return " ".join(parts)
 
 
 def _named(key: PrimaryKey | None) -> str:
-    return f"CONSTRAINT {SPELLING.quote(key.name)} " if key is not None and key.name else ""
+    return f"CONSTRAINT {COMPILER.quote(key.name)} " if key is not None and key.name else ""
 
 
 def column_type(column: Column, table: Table) -> str:
@@ -129,7 +129,7 @@ def column_type(column: Column, table: Table) -> str:
     is_key = column.generated is not None and column.name == key_column(table)
     if is_key and has_rowid(table):
         return "INTEGER"
-    spelled = SPELLING.type(column.type)
+    spelled = COMPILER.type(column.type)
     return _strict(spelled) if is_strict(table) else spelled
 
 
@@ -138,7 +138,7 @@ _PLAIN = re.compile(r"[\w]*")
 
 def default_text(default: Default, column: Column) -> str:
     """What stands after DEFAULT: an expression needs parentheses."""
-    text = SPELLING.default(default, column.type)
+    text = COMPILER.default(default, column.type)
     if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
         return text
     return (
@@ -172,10 +172,10 @@ def is_constant(text: str) -> bool:
 
 def _type_checks(table: Table) -> Iterator[Clause]:
     for column in table.columns:
-        check = SPELLING.enum_check(column) or _boolean_check(column)
+        check = COMPILER.enum_check(column) or _boolean_check(column)
         if check is not None:
             name = _check_name(column)
-            named = f"CONSTRAINT {SPELLING.quote(name)} " if name else ""
+            named = f"CONSTRAINT {COMPILER.quote(name)} " if name else ""
             yield Clause(named + check, column)
 
 
@@ -183,7 +183,7 @@ def _boolean_check(column: Column) -> str | None:
     of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
     asks = isinstance(of, Type) and of.path == "sqlalchemy:Boolean"
     if asks and isinstance(of, Type) and dict(of.kwargs).get("create_constraint"):
-        return f"CHECK ({SPELLING.quote(column.name)} IN (0, 1))"
+        return f"CHECK ({COMPILER.quote(column.name)} IN (0, 1))"
     return None
 
 

@@ -1,0 +1,81 @@
+"""Probes: queries that give a row once a step has happened."""
+
+from __future__ import annotations
+
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.sql.literals import text
+from whimbrel.schema.table import Name
+
+
+def oid(at: Name) -> str:
+    """The oid of a table, an index or a sequence by name; NULL where there is none."""
+    return f"to_regclass({text(COMPILER.at(at))})"
+
+
+def exists(at: Name) -> str:
+    return f"SELECT 1 WHERE {oid(at)} IS NOT NULL"
+
+
+def is_gone(at: Name) -> str:
+    return f"SELECT 1 WHERE {oid(at)} IS NULL"
+
+
+def _attribute(at: Name, column: str) -> str:
+    return (
+        f"SELECT 1 FROM pg_attribute WHERE attrelid = {oid(at)} AND attname = {text(column)} "
+        "AND NOT attisdropped"
+    )
+
+
+def has_column(at: Name, column: str, condition: str = "") -> str:
+    """``condition``: more that must be true of its row in pg_attribute."""
+    return _attribute(at, column) + (f" AND {condition}" if condition else "")
+
+
+def has_no_column(at: Name, column: str) -> str:
+    return f"SELECT 1 WHERE NOT EXISTS ({_attribute(at, column)})"
+
+
+def _constraint(at: Name, name: str) -> str:
+    return f"SELECT 1 FROM pg_constraint WHERE conrelid = {oid(at)} AND conname = {text(name)}"
+
+
+def has_constraint(at: Name, name: str) -> str:
+    return f"{_constraint(at, name)} AND convalidated"
+
+
+def has_no_constraint(at: Name, name: str) -> str:
+    return f"SELECT 1 WHERE NOT EXISTS ({_constraint(at, name)})"
+
+
+def has_index(at: Name) -> str:
+    """A valid one: one that was left half built does not count."""
+    return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND indisvalid"
+
+
+def has_type(name: str) -> str:
+    """``name``: quoted, with its schema."""
+    return f"SELECT 1 WHERE to_regtype({text(name)}) IS NOT NULL"
+
+
+def has_no_type(name: str) -> str:
+    return f"SELECT 1 WHERE to_regtype({text(name)}) IS NULL"
+
+
+def has_label(name: str, label: str) -> str:
+    return (
+        f"SELECT 1 FROM pg_enum WHERE enumtypid = to_regtype({text(name)}) "
+        f"AND enumlabel = {text(label)}"
+    )
+
+
+def has_comment(at: Name, comment: str | None, column: str | None = None) -> str:
+    """A table's comment, or a column's, is just this."""
+    found = f"obj_description({oid(at)}, 'pg_class')"
+    if column is not None:
+        number = (
+            f"(SELECT attnum FROM pg_attribute WHERE attrelid = {oid(at)} "
+            f"AND attname = {text(column)})"
+        )
+        found = f"col_description({oid(at)}, {number})"
+    return f"SELECT 1 WHERE {found} IS NOT DISTINCT FROM {text(comment) if comment else 'NULL'}"
