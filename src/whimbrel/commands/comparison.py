@@ -26,7 +26,7 @@ from whimbrel.run import journal, recorder
 from whimbrel.run.data import checkpoint
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
-from whimbrel.schema.domains import in_place, name_of, replace_domains
+from whimbrel.schema.domains import in_schema, name_of, replace_domains
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Schema, Table
 from whimbrel.schema.types import EnumType, Type, replace_enums
 from whimbrel.sources.live import patched
@@ -241,7 +241,7 @@ class _Naming:
         return replace(enum, schema=self.name(enum.at).schema)
 
     def domain(self, domain: Type) -> Type:
-        return in_place(domain, self.name(name_of(domain)).schema)
+        return in_schema(domain, self.name(name_of(domain)).schema)
 
 
 def _renamed(

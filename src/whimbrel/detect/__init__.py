@@ -15,18 +15,18 @@ from whimbrel.detect.enums import rename_enum_values
 from whimbrel.detect.field_renames import rename_fields
 from whimbrel.detect.fields import change_fields
 from whimbrel.detect.flags import FlagQuestioner, Flags
-from whimbrel.detect.items import change_parts, rename_parts
+from whimbrel.detect.items import change_items, rename_items
 from whimbrel.detect.keys import exchange_keys
 from whimbrel.detect.model_renames import rename_and_move_models
 from whimbrel.detect.models import create_models, delete_models
 from whimbrel.detect.options import change_options
-from whimbrel.detect.ordering import ordered
+from whimbrel.detect.ordering import sort_tasks
 from whimbrel.detect.sanity import assert_sound, assert_types_stay
-from whimbrel.detect.scope import limited
+from whimbrel.detect.scope import limit_to_apps
 from whimbrel.detect.splitting import split
 from whimbrel.detect.tables import ask_for_doubtful, ask_for_taken_tables
 from whimbrel.detect.tasks import AppMigration, Task
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterField
 from whimbrel.state.state import State
 
@@ -50,8 +50,8 @@ def detect(
     questioner = questioner or FlagQuestioner()
     assert_sound(new)
     assert_types_stay(old, new)
-    wanted = new if apps is None else limited(old, new, apps)
-    work = Work(old, wanted, questioner, old)
+    wanted = new if apps is None else limit_to_apps(old, new, apps)
+    work = WorkingState(old, wanted, questioner, old)
     _find_renames(work)
     ask_for_doubtful(work, doubtful or {})
     _find_changes(work)
@@ -59,39 +59,39 @@ def detect(
     return _least_split(work)
 
 
-def _least_split(work: Work) -> list[AppMigration]:
+def _least_split(work: WorkingState) -> list[AppMigration]:
     """Where apps are entangled, whole apps one after the other may take fewer migrations."""
     changes = list(work.tasks)
     create_models(work)
-    migrations = split(_applied(work), work.old)
+    migrations = split(_apply_tasks(work), work.old)
     if max(Counter(each.app for each in migrations).values(), default=0) <= 2:
         return migrations
     work.tasks = changes
     create_models(work, app_by_app=True)
-    return min(migrations, split(_applied(work), work.old), key=len)
+    return min(migrations, split(_apply_tasks(work), work.old), key=len)
 
 
-def _find_renames(work: Work) -> None:
+def _find_renames(work: WorkingState) -> None:
     """Tables before columns, columns before what is made of them."""
     rename_and_move_models(work)
     rename_fields(work)
     rename_enum_values(work)
-    rename_parts(work)
+    rename_items(work)
 
 
-def _find_changes(work: Work) -> None:
+def _find_changes(work: WorkingState) -> None:
     ask_for_taken_tables(work)
-    change_parts(work)
+    change_items(work)
     change_fields(work)
     change_options(work)
     exchange_keys(work)
     delete_models(work)
 
 
-def _applied(work: Work) -> list[Task]:
+def _apply_tasks(work: WorkingState) -> list[Task]:
     """All tasks in order, without those that turn out to change nothing; they keep the law."""
     state, tasks = work.state, list(work.renames)
-    for task in ordered(work.tasks):
+    for task in sort_tasks(work.tasks):
         if isinstance(task.operation, AlterField) and _is_done(task, state):
             continue
         state = task.operation.apply(task.app, state)

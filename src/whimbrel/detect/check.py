@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.detect.items import same_part
+from whimbrel.detect.items import is_same_item
 from whimbrel.errors import StateError
 from whimbrel.state.model import Model
 from whimbrel.state.options import PLAIN_OPTIONS
@@ -46,7 +46,7 @@ def _of_models(one: Model, other: Model) -> Iterator[str]:
     for option in ("indexes", "constraints"):
         before, after = getattr(one.options, option), list(getattr(other.options, option))
         for part in before:
-            same = next((each for each in after if same_part(part, each)), None)
+            same = next((each for each in after if is_same_item(part, each)), None)
             if same is None:
                 yield f"{one.label}: {part.value!r} should not be there"
             else:

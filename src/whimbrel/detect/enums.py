@@ -6,22 +6,22 @@ from functools import partial
 
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.similarity import Choice, Gone, name_score
-from whimbrel.detect.takeovers import put_aside, taken_names
+from whimbrel.detect.takeovers import give_temporary_name, taken_names
 from whimbrel.detect.tasks import has_model
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import RenameEnumValue
 from whimbrel.state.enums import enum_labels
 from whimbrel.state.model import Model
 
 
-def rename_enum_values(work: Work) -> None:
+def rename_enum_values(work: WorkingState) -> None:
     """Apply the renames of labels, after asking; fields that share the type follow the first."""
     for _, new in work.kept:
         for name in [each.name for each in new.fields]:
             _ask(work, new.label, name)
 
 
-def _ask(work: Work, label: str, name: str) -> None:
+def _ask(work: WorkingState, label: str, name: str) -> None:
     _take_over(work, label, name)
     choice = Choice(work.questioner.ask, partial(RenameQuestion, Subject.ENUM_VALUE))
     for choose in (choice.by_flags, choice.by_asking):
@@ -31,12 +31,12 @@ def _ask(work: Work, label: str, name: str) -> None:
             _rename(work, model, name, was, now)
 
 
-def _rename(work: Work, model: Model, name: str, was: str, now: str) -> None:
+def _rename(work: WorkingState, model: Model, name: str, was: str, now: str) -> None:
     operation = RenameEnumValue(model.name, name, was, now)
     work.rename(model.app, operation, needs={has_model(model.label)})
 
 
-def _take_over(work: Work, label: str, name: str) -> None:
+def _take_over(work: WorkingState, label: str, name: str) -> None:
     """Labels that have the name of another that was there, which makes room for them."""
     olds, news = _labels(work, label, name)
     place = f"{label}.{name}"
@@ -50,13 +50,13 @@ def _take_over(work: Work, label: str, name: str) -> None:
 
     for was, now in taken_names(work, Subject.ENUM_VALUE, place, [*olds], [*news], score):
         if now in _labels(work, label, name)[0]:
-            _rename(work, model, name, now, put_aside(work, place, now, {*olds, *news}))
+            _rename(work, model, name, now, give_temporary_name(work, place, now, {*olds, *news}))
         _rename(
             work, model, name, work.whereabouts(f"{place}.{was}").removeprefix(f"{place}."), now
         )
 
 
-def _labels(work: Work, label: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _labels(work: WorkingState, label: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels of a field before and after; none where it has none, or is not there."""
     before, after = work.state.model(label).find(name), work.new.model(label).find(name)
     if before is None or after is None:
@@ -64,7 +64,7 @@ def _labels(work: Work, label: str, name: str) -> tuple[tuple[str, ...], tuple[s
     return enum_labels(before.field), enum_labels(after.field)
 
 
-def _renameable(work: Work, label: str, name: str) -> list[Gone]:
+def _renameable(work: WorkingState, label: str, name: str) -> list[Gone]:
     """The labels of a field that are gone, with those that are new."""
     olds, news = _labels(work, label, name)
     born = [each for each in news if each not in olds]

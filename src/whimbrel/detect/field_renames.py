@@ -8,27 +8,27 @@ from functools import partial
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.references import apps_of_referrers
 from whimbrel.detect.similarity import Choice, Gone, field_score
-from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
+from whimbrel.detect.takeovers import give_temporary_name, taken_names, unused_name
 from whimbrel.detect.tasks import has_field, has_model
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterField, RenameField
 from whimbrel.state.fields import ForeignKey
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
 
 
-def rename_fields(work: Work) -> None:
+def rename_fields(work: WorkingState) -> None:
     """Apply the renames of fields of models that stay, after asking."""
     for label in [new.label for _, new in work.kept]:
-        _chained(work, label)
-        _taken_over(work, label)
-        _of_same_parent(work, label)
-        _of_same_column(work, label)
+        _rename_chained(work, label)
+        _take_over(work, label)
+        _match_by_parent(work, label)
+        _match_by_column(work, label)
         _ask(work, label)
         _let_go_of_columns(work, label)
 
 
-def _chained(work: Work, label: str) -> None:
+def _rename_chained(work: WorkingState, label: str) -> None:
     """Fields that flags rename although a field has their name again: the last of a chain first."""
     old, new = work.state.model(label), work.new.model(label)
     _, born = _gone_and_born(work, label)
@@ -36,13 +36,13 @@ def _chained(work: Work, label: str) -> None:
         if new.find(before.name) is None:
             continue
         names = (each.name for each in born if alterable(before.field, each.field))
-        name = work.questioner.said(f"{new.label}.{before.name}", names)
+        name = work.questioner.name_by_flag(f"{new.label}.{before.name}", names)
         if name is not None:
             _rename(work, label, before, new.field(name))
-            return _chained(work, label)
+            return _rename_chained(work, label)
 
 
-def _taken_over(work: Work, label: str) -> None:
+def _take_over(work: WorkingState, label: str) -> None:
     """Fields that have the name of another that was there, which makes room for them."""
     old, new = work.state.model(label), work.new.model(label)
     names = [each.name for each in old.fields], [each.name for each in new.fields]
@@ -74,7 +74,7 @@ def _taken_over(work: Work, label: str) -> None:
         model = work.state.model(label)
         there = model.find(now)
         if there is not None:
-            aside = put_aside(work, new.label, now, {*names[0], *names[1]})
+            aside = give_temporary_name(work, new.label, now, {*names[0], *names[1]})
             field = there.field.replace(db_column=there.field.db_column and aside)
             _rename(work, label, there, there._replace(name=aside, field=field))
         place = work.whereabouts(f"{new.label}.{was}")
@@ -82,7 +82,7 @@ def _taken_over(work: Work, label: str) -> None:
         _rename(work, label, before, new.field(now))
 
 
-def _of_same_parent(work: Work, label: str) -> None:
+def _match_by_parent(work: WorkingState, label: str) -> None:
     """A key to the same parent is the same key, called after the parent: there is nothing to ask."""
     gone, born = _gone_and_born(work, label)
     keys: dict[str | None, ModelField] = {_parent_of(each): each for each in born}
@@ -99,7 +99,7 @@ def _parent_of(each: ModelField) -> str | None:
     return field.to.lower() if isinstance(field, ForeignKey) and field.parent_link else None
 
 
-def _of_same_column(work: Work, label: str) -> None:
+def _match_by_column(work: WorkingState, label: str) -> None:
     """A new field on the very column of one that is gone is that one: there is nothing to ask."""
     gone, born = _gone_and_born(work, label)
     columns = {_column(each): each for each in born if each.field.has_column}
@@ -113,7 +113,7 @@ def _column(each: ModelField) -> str:
     return each.field.column_name(each.name)
 
 
-def _ask(work: Work, label: str) -> None:
+def _ask(work: WorkingState, label: str) -> None:
     choice = Choice(work.questioner.ask, partial(RenameQuestion, Subject.FIELD))
     for choose in (choice.by_flags, choice.by_asking):
         renamed = choose(_renameable(work, label), set())
@@ -122,14 +122,14 @@ def _ask(work: Work, label: str) -> None:
             _rename(work, label, before, work.new.model(label).field(name))
 
 
-def _gone_and_born(work: Work, label: str) -> tuple[list[ModelField], list[ModelField]]:
+def _gone_and_born(work: WorkingState, label: str) -> tuple[list[ModelField], list[ModelField]]:
     old, new = work.state.model(label), work.new.model(label)
     gone = [each for each in old.fields if new.find(each.name) is None]
     born = [each for each in new.fields if old.find(each.name) is None]
     return gone, born
 
 
-def _renameable(work: Work, label: str) -> list[Gone]:
+def _renameable(work: WorkingState, label: str) -> list[Gone]:
     """The fields that are gone, with the new ones that could be them."""
     gone, born = _gone_and_born(work, label)
     old, new = work.state.model(label), work.new.model(label)
@@ -156,7 +156,7 @@ def _kept_before(model: Model, field: ModelField, other: Model) -> int:
     return sum(other.find(each.name) is not None for each in before)
 
 
-def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> None:
+def _rename(work: WorkingState, label: str, before: ModelField, after: ModelField) -> None:
     model = work.new.model(label)
     needs, provides = {has_model(label)}, {has_field(label, after.name)}
     if before.field.has_column and _column(after) == _column(before):
@@ -172,7 +172,7 @@ def _rename(work: Work, label: str, before: ModelField, after: ModelField) -> No
         _pin(work, model, work.state.model(label).field(after.name), _column(after))
 
 
-def _let_go_of_columns(work: Work, label: str) -> None:
+def _let_go_of_columns(work: WorkingState, label: str) -> None:
     """Fields that keep their names make room where each is to have the column of another."""
     model = work.new.model(label)
     for each in work.state.model(label).fields:
@@ -186,12 +186,12 @@ def _let_go_of_columns(work: Work, label: str) -> None:
             _pin(work, model, each, _free_column(work, label, each, after))
 
 
-def _is_there(work: Work, label: str, before: ModelField, name: str) -> bool:
+def _is_there(work: WorkingState, label: str, before: ModelField, name: str) -> bool:
     """Whether another field has, for now, the column that a field would get with a name."""
     return _is_anothers(before.field.column_name(name), before.name, work.state.model(label))
 
 
-def _free_column(work: Work, label: str, before: ModelField, after: ModelField) -> str:
+def _free_column(work: WorkingState, label: str, before: ModelField, after: ModelField) -> str:
     """The column that a field has in the end, or, while another has it, one that nobody has."""
     models = work.state.model(label), work.new.model(label)
     there, wanted = ({_column(each).lower() for each in model.fields} for model in models)
@@ -205,7 +205,7 @@ def _is_anothers(column: str, name: str, model: Model) -> bool:
     return column.lower() in (each.lower() for each in others)
 
 
-def _pin(work: Work, model: Model, before: ModelField, column: str) -> None:
+def _pin(work: WorkingState, model: Model, before: ModelField, column: str) -> None:
     """Write the column's name into the field, so that it stays when the field is renamed."""
     if before.field.db_column != column:
         field = before.field.replace(db_column=column)

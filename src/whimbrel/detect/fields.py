@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.detect.fills import filled, may_be_cut, nullable_first
+from whimbrel.detect.fills import ask_for_fill, may_be_cut, nullable_first
 from whimbrel.detect.questions import OneOff, ReplaceQuestion, SafeSteps
 from whimbrel.detect.references import (
     apps_of_referrers,
@@ -33,7 +33,7 @@ from whimbrel.detect.tasks import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AddField, AlterField, RemoveField
 from whimbrel.state.fields import Field, ForeignKey
 from whimbrel.state.fields.relations import alterable
@@ -41,7 +41,7 @@ from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State
 
 
-def change_fields(work: Work) -> None:
+def change_fields(work: WorkingState) -> None:
     """Tasks for the fields of models that stay."""
     for old, new in work.kept:
         for each in old.fields:
@@ -64,7 +64,7 @@ def change_fields(work: Work) -> None:
 # -- removing
 
 
-def _ask_to_replace(work: Work, old: Model, new: Model, each: ModelField) -> None:
+def _ask_to_replace(work: WorkingState, old: Model, new: Model, each: ModelField) -> None:
     """Nothing that holds data goes, for something of the same name, without a word."""
     holder = _holder(old, each)
     if holder is not None and old.options.managed and new.options.managed:
@@ -75,16 +75,16 @@ def _holder(model: Model, each: ModelField) -> str | None:
     """What a field keeps its data in: None where that is nothing of its own."""
     if each.field.has_column:
         return None if each.field.computed() is not None else "column"
-    return "table" if model.between(each) else None
+    return "table" if model.through_table(each) else None
 
 
-def _remove(work: Work, model: Model, each: ModelField) -> None:
+def _remove(work: WorkingState, model: Model, each: ModelField) -> None:
     operation = RemoveField(model.name, each.name)
     work.add(Task(model.app, operation, FIELDS_GO, *gone_field_tokens(work, model, each)))
 
 
 def gone_field_tokens(
-    work: Work, model: Model, each: ModelField
+    work: WorkingState, model: Model, each: ModelField
 ) -> tuple[frozenset[Token], frozenset[Token]]:
     """What the removal of a field brings about, and what it needs."""
     provides = {no_field(model.label, each.name), *freed_by(model, each.field, work.state)}
@@ -92,7 +92,7 @@ def gone_field_tokens(
     provides.update(enums_in(each.field))
     if each.field.primary_key:
         provides.add(has_primary_key(model.label))
-    table = model.between(each)
+    table = model.through_table(each)
     if table is not None:
         provides.add(free_table(table))
     needs = {unused_field(model.label, each.name), unreferenced_field(model.label, each.name)}
@@ -110,8 +110,8 @@ def freed_by(model: Model, field: Field, old: State) -> Iterator[Token]:
 # -- adding
 
 
-def _add(work: Work, model: Model, each: ModelField) -> None:
-    answer = filled(work, model, each)
+def _add(work: WorkingState, model: Model, each: ModelField) -> None:
+    answer = ask_for_fill(work, model, each)
     if isinstance(answer, OneOff):
         field = each.field.replace(default=answer.value)
         work.add(new_field_task(work, model, each, field, preserve_default=False))
@@ -124,13 +124,13 @@ def _add(work: Work, model: Model, each: ModelField) -> None:
 
 
 def new_field_task(
-    work: Work, model: Model, each: ModelField, field: Field, preserve_default: bool = True
+    work: WorkingState, model: Model, each: ModelField, field: Field, preserve_default: bool = True
 ) -> Task:
     """The task that adds a field."""
     needs = needs_of_field(model, each.name, work.new)
     wishes = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
     wishes.update(enums_in(field))
-    table = model.between(each)
+    table = model.through_table(each)
     if table is not None:
         wishes.add(free_table(table))
     return Task(
@@ -152,9 +152,9 @@ def _loose(first: Task, model: Model, each: ModelField) -> Task:
 # -- changing
 
 
-def _alter(work: Work, old: Model, new: Model, each: ModelField) -> None:
+def _alter(work: WorkingState, old: Model, new: Model, each: ModelField) -> None:
     before = old.field(each.name)
-    answer = filled(work, new, each, before.field)
+    answer = ask_for_fill(work, new, each, before.field)
     field = each.field.replace(default=answer.value) if isinstance(answer, OneOff) else each.field
     lossy = may_be_cut(work, new, each, before.field)
     if not isinstance(answer, SafeSteps):
@@ -175,7 +175,7 @@ def _is_declared_instead(model: Model, before: Field, after: Field) -> bool:
     return declared and before.primary_key and not after.primary_key
 
 
-def points_task(work: Work, plain: Model, model: Model, each: ModelField) -> Task:
+def points_task(work: WorkingState, plain: Model, model: Model, each: ModelField) -> Task:
     """The task that makes a key of a plain column of a new model."""
     return _altering_task(work, plain, model, each, AlterField(model.name, each.name, each.field))
 
@@ -188,7 +188,7 @@ def _keeps_target(before: Field, after: Field) -> bool:
 
 
 def _altering_task(
-    work: Work, old: Model, new: Model, each: ModelField, operation: AlterField
+    work: WorkingState, old: Model, new: Model, each: ModelField, operation: AlterField
 ) -> Task:
     before, after = old.field(each.name).field, each.field
     provides = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.schema.narrowing import cut
 from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
 from whimbrel.state.model import Model, ModelField
 
 
-def filled(
-    work: Work, model: Model, each: ModelField, before: Field | None = None
+def ask_for_fill(
+    work: WorkingState, model: Model, each: ModelField, before: Field | None = None
 ) -> Answer | None:
     """The answer to what the rows get; None where there is nothing to ask."""
     if not model.options.managed or not each.field.has_column:
@@ -22,7 +22,7 @@ def filled(
     return work.questioner.ask(FillQuestion(place, why, _suggested(each.field), field=each.field))
 
 
-def may_be_cut(work: Work, model: Model, each: ModelField, before: Field) -> bool:
+def may_be_cut(work: WorkingState, model: Model, each: ModelField, before: Field) -> bool:
     """Whether rows may lose what the field's new type does not hold, as somebody says."""
     field = each.field
     plain = model.options.managed and before.has_column and field.has_column

@@ -184,7 +184,7 @@ class FlagQuestioner:
         self.open.append(question)
         return _neutral(question)
 
-    def said(self, place: str, names: Iterable[str]) -> str | None:
+    def name_by_flag(self, place: str, names: Iterable[str]) -> str | None:
         """Which of these names a flag says that something has now, about which nobody would ask."""
         name = self._flags.renames.get(place)
         if name is None or name not in names or ("--rename", place) in self._used:

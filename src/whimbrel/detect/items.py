@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from whimbrel.detect.references import fields_in, is_key, needs_of_part
+from whimbrel.detect.references import fields_in, is_key, needs_of_item
 from whimbrel.detect.tasks import (
-    PARTS_COME,
-    PARTS_GO,
+    ITEMS_COME,
+    ITEMS_GO,
     Task,
     declared_key,
     free_name,
     has_key,
     has_primary_key,
-    no_part,
+    no_item,
     unreferenced_field,
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import (
     AddConstraint,
     AddIndex,
@@ -35,11 +35,11 @@ from whimbrel.state.options import ForeignKeyConstraint, Index, NamedItem, Prima
 _KINDS = ("indexes", "constraints")
 
 
-def rename_parts(work: Work) -> None:
+def rename_items(work: WorkingState) -> None:
     """Indexes and constraints that are equal but for the name. Nothing is lost: nobody is asked."""
     for old, new in work.kept:
         for kind in _KINDS:
-            gone, come = _unmatched(getattr(old.options, kind), getattr(new.options, kind))
+            gone, come = _find_unmatched(getattr(old.options, kind), getattr(new.options, kind))
             for before in gone:
                 after = _renamed(before, come)
                 if after is not None and after.value.name and before.name not in _shared(old, new):
@@ -59,26 +59,26 @@ def _renamed(before: NamedItem, come: list[NamedItem]) -> NamedItem | None:
     return next((part for part in come if body(part) == body(before)), None)
 
 
-def _rename(work: Work, model: Model, before: NamedItem, after: NamedItem) -> None:
+def _rename(work: WorkingState, model: Model, before: NamedItem, after: NamedItem) -> None:
     kind = RenameIndex if isinstance(before.value, Index) else RenameConstraint
     work.rename(model.app, kind(model.name, before.name, after.value.name))
 
 
-def change_parts(work: Work) -> None:
+def change_items(work: WorkingState) -> None:
     """Tasks for indexes and constraints of models that stay; one that is another goes and comes."""
     for old, new in work.kept:
         for kind in _KINDS:
             gone, come = _with_namesakes(getattr(old.options, kind), getattr(new.options, kind))
             for part in {part.name: part for part in gone}.values():
-                remove_part(work, old, part)
+                remove_item(work, old, part)
             for part in come:
-                add_part(work, new, part)
+                add_item(work, new, part)
 
 
-def remove_part(work: Work, model: Model, part: NamedItem) -> None:
+def remove_item(work: WorkingState, model: Model, part: NamedItem) -> None:
     """The task that removes an index or a constraint."""
     remove = RemoveIndex if isinstance(part.value, Index) else RemoveConstraint
-    provides = {no_part(model.label, part.name), free_name(part.name)}
+    provides = {no_item(model.label, part.name), free_name(part.name)}
     provides.update(unused_field(model.label, name) for name in fields_in(model, part))
     wishes = set()
     if isinstance(part.value, ForeignKeyConstraint):
@@ -92,12 +92,12 @@ def remove_part(work: Work, model: Model, part: NamedItem) -> None:
     operation = remove(model.name, part.name)
     work.add(
         Task(
-            model.app, operation, PARTS_GO, frozenset(provides), wishes=frozenset(wishes - provides)
+            model.app, operation, ITEMS_GO, frozenset(provides), wishes=frozenset(wishes - provides)
         )
     )
 
 
-def add_part(work: Work, model: Model, part: NamedItem) -> None:
+def add_item(work: WorkingState, model: Model, part: NamedItem) -> None:
     """The task that adds an index or a constraint."""
     value = part.value
     operation = (
@@ -111,12 +111,12 @@ def add_part(work: Work, model: Model, part: NamedItem) -> None:
     wishes = {free_name(part.name)}
     if isinstance(value, ForeignKeyConstraint):
         wishes.add(has_key(value.to))
-    needs = {*needs_of_part(model, part), no_part(model.label, part.name)}
+    needs = {*needs_of_item(model, part), no_item(model.label, part.name)}
     work.add(
         Task(
             model.app,
             operation,
-            PARTS_COME,
+            ITEMS_COME,
             frozenset(provides),
             frozenset(needs),
             frozenset(wishes - provides),
@@ -124,14 +124,14 @@ def add_part(work: Work, model: Model, part: NamedItem) -> None:
     )
 
 
-def _unmatched(
+def _find_unmatched(
     olds: Iterable[NamedItem], news: Iterable[NamedItem]
 ) -> tuple[list[NamedItem], list[NamedItem]]:
     """Those of either side that the other does not have, the same name and all."""
     come = list(news)
     gone = []
     for old in olds:
-        same = next((new for new in come if same_part(old, new)), None)
+        same = next((new for new in come if is_same_item(old, new)), None)
         if same is None:
             gone.append(old)
         else:
@@ -148,15 +148,15 @@ def _shared(*models: Model) -> set[str]:
 def _with_namesakes(
     olds: Sequence[NamedItem], news: Sequence[NamedItem]
 ) -> tuple[list[NamedItem], list[NamedItem]]:
-    """As `_unmatched`; what has the name of something that goes, goes and comes with it."""
-    gone, come = _unmatched(olds, news)
+    """As `_find_unmatched`; what has the name of something that goes, goes and comes with it."""
+    gone, come = _find_unmatched(olds, news)
     names = {part.name for part in gone}
     gone += [part for part in olds if part.name in names and part not in gone]
     come += [part for part in news if part.name in names and part not in come]
     return gone, come
 
 
-def same_part(old: NamedItem, new: NamedItem) -> bool:
+def is_same_item(old: NamedItem, new: NamedItem) -> bool:
     """Whether two are equal; a name that nobody gave comes from identity, and does not count."""
     return bool(old.value.name == new.value.name and body(old) == body(new))
 

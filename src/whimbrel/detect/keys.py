@@ -19,19 +19,19 @@ from whimbrel.detect.tasks import (
     takes_null,
     unused_field,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AddField, AlterField, AlterModelOptions, Operation, RemoveField
 from whimbrel.state.model import Model
 
 
-def is_exchanged(work: Work, old: Model, new: Model) -> bool:
+def is_exchanged(work: WorkingState, old: Model, new: Model) -> bool:
     """Whether fields give up being the primary key to others while something points at it."""
     before = {each.name for each in old.primary_key}
     after = {each.name for each in new.primary_key}
     if before <= after or after <= before or _is_declared(old) or _is_declared(new):
         return False
     referrers = next(work.state.referrers([old.label.lower()]), None)
-    return referrers is not None or any(map(old.between, old.fields))
+    return referrers is not None or any(map(old.through_table, old.fields))
 
 
 def _is_declared(model: Model) -> bool:
@@ -39,11 +39,11 @@ def _is_declared(model: Model) -> bool:
     return bool(model.options.primary_key) or model.options.declared_key is not None
 
 
-def exchange_keys(work: Work) -> None:
+def exchange_keys(work: WorkingState) -> None:
     """Rewrite the tasks of models whose primary key is exchanged."""
     for old, new in work.kept:
         if is_exchanged(work, old, new):
-            work.tasks = [_rewritten(task, old, new) for task in work.tasks if not _ends(task, new)]
+            work.tasks = [_rewrite(task, old, new) for task in work.tasks if not _ends(task, new)]
             work.tasks += [_begin(old, new), *_says_so_itself(work, new), _end(new)]
 
 
@@ -60,7 +60,7 @@ def _begin(old: Model, new: Model) -> Task:
     )
 
 
-def _rewritten(task: Task, old: Model, new: Model) -> Task:
+def _rewrite(task: Task, old: Model, new: Model) -> Task:
     """A field of the key comes as a plain one; what else makes or unmakes it waits for the option."""
     operation = task.operation
     if not _is_of(task, new):
@@ -92,7 +92,7 @@ def _ends(task: Task, model: Model) -> bool:
     return isinstance(task.operation, AlterModelOptions) and _is_of(task, model)
 
 
-def _says_so_itself(work: Work, model: Model) -> list[Task]:
+def _says_so_itself(work: WorkingState, model: Model) -> list[Task]:
     """New fields of the key say that they are it, once the option has made them so."""
     needs, settled = frozenset({_exchanged(model)}), _settled(model)
     old = work.state.model(model.label)

@@ -8,14 +8,14 @@ from functools import partial
 from whimbrel.detect.options import alterable_options
 from whimbrel.detect.questions import MoveQuestion, RenameQuestion, Subject
 from whimbrel.detect.similarity import Choice, Gone, model_score
-from whimbrel.detect.takeovers import put_aside, taken_names, unused_name
+from whimbrel.detect.takeovers import give_temporary_name, taken_names, unused_name
 from whimbrel.detect.tasks import Token, has_field, has_key, has_model
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterModelOptions, AlterModelTable, MoveModel, RenameModel
 from whimbrel.state.model import Model
 
 
-def rename_and_move_models(work: Work) -> None:
+def rename_and_move_models(work: WorkingState) -> None:
     """Apply the renames and moves of models, after asking. Tables come before columns."""
     _rename_chained(work)
     for app in dict.fromkeys(old.app for old, _ in work.kept):
@@ -32,7 +32,7 @@ def rename_and_move_models(work: Work) -> None:
             _let_go_of_table(work, new.label)
 
 
-def hand_over(work: Work, old: Model, new: Model) -> None:
+def hand_over(work: WorkingState, old: Model, new: Model) -> None:
     """A model turns managed, or unmanaged, before all else.
 
     So what changes along with it is done in the database where the table is ours from now on,
@@ -47,7 +47,7 @@ def hand_over(work: Work, old: Model, new: Model) -> None:
     work.rename(now.app, operation, {has_model(now.label)}, after=after)
 
 
-def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
+def _of_same_table(work: WorkingState) -> list[tuple[Model, Model]]:
     """A new model on the very table of one that is gone is that one: there is nothing to ask."""
     born = {(new.app, new.at): new for new in work.born}
     pairs = []
@@ -58,7 +58,7 @@ def _of_same_table(work: Work) -> list[tuple[Model, Model]]:
     return pairs
 
 
-def _ask(work: Work) -> None:
+def _ask(work: WorkingState) -> None:
     """Flags first, so that nobody is asked what they say; then moves, then renames."""
     renames = Choice(work.questioner.ask, partial(RenameQuestion, Subject.MODEL))
     moves = Choice(work.questioner.ask, MoveQuestion)
@@ -70,18 +70,18 @@ def _ask(work: Work) -> None:
         _apply_renames(work, app, renames.by_asking(_renameable(work, app), set()))
 
 
-def _apps(work: Work) -> list[str]:
+def _apps(work: WorkingState) -> list[str]:
     return list(dict.fromkeys(model.app for model in work.gone))
 
 
-def _passing(work: Work) -> frozenset[str]:
+def _passing(work: WorkingState) -> frozenset[str]:
     return frozenset(model.label.lower() for model in (*work.gone, *work.born))
 
 
 # -- renames
 
 
-def _take_over(work: Work, app: str) -> None:
+def _take_over(work: WorkingState, app: str) -> None:
     """Models that have the name of another that was there, which makes room for them."""
     olds = {model.name: model for model in work.state.of_app(app)}
     news = {model.name: model for model in work.new.of_app(app)}
@@ -95,7 +95,7 @@ def _take_over(work: Work, app: str) -> None:
 
     for was, now in taken_names(work, Subject.MODEL, app, [*olds], [*news], score, same):
         if f"{app}.{now}" in work.state:
-            _put_aside(work, work.state.model(f"{app}.{now}"), {*olds, *news})
+            _give_temporary_name(work, work.state.model(f"{app}.{now}"), {*olds, *news})
         _rename(work, work.state.model(work.whereabouts(f"{app}.{was}")), news[now])
 
 
@@ -105,8 +105,8 @@ def _is_same(old: Model, new: Model) -> bool:
     return old.at == new.at and fields[0] == fields[1]
 
 
-def _put_aside(work: Work, model: Model, names: set[str]) -> None:
-    aside = put_aside(work, model.app, model.name, names)
+def _give_temporary_name(work: WorkingState, model: Model, names: set[str]) -> None:
+    aside = give_temporary_name(work, model.app, model.name, names)
     operation = RenameModel(model.name, aside)
     work.rename(
         model.app, operation, needs={has_model(model.label)}, after=_apps_of_referrers(work, model)
@@ -114,7 +114,7 @@ def _put_aside(work: Work, model: Model, names: set[str]) -> None:
     _let_go_of_table(work, f"{model.app}.{aside}")
 
 
-def _let_go_of_table(work: Work, label: str) -> None:
+def _let_go_of_table(work: WorkingState, label: str) -> None:
     """A table that a model has by name, and another is to have, is out of its way at once."""
     model, after = work.state.model(label), work.new.find(label)
     takers = [each for each in work.new if each is not after and each.at == model.at]
@@ -129,17 +129,17 @@ def _let_go_of_table(work: Work, label: str) -> None:
     work.rename(model.app, AlterModelTable(model.name, name, schema), needs={has_model(label)})
 
 
-def _rename_chained(work: Work) -> None:
+def _rename_chained(work: WorkingState) -> None:
     """Models that flags rename although a model has their name again: the last of a chain first."""
     for old, _ in work.kept:
         names = [model.name for model in work.born if model.app == old.app]
-        name = work.questioner.said(old.label, names)
+        name = work.questioner.name_by_flag(old.label, names)
         if name is not None:
             _apply_renames(work, old.app, {old.label: name})
             return _rename_chained(work)
 
 
-def _renameable(work: Work, app: str) -> list[Gone]:
+def _renameable(work: WorkingState, app: str) -> list[Gone]:
     """The models of an app that are gone, with those that are new in it."""
     passing = _passing(work)
     born = [model for model in work.born if model.app == app]
@@ -150,12 +150,12 @@ def _renameable(work: Work, app: str) -> list[Gone]:
     ]
 
 
-def _apply_renames(work: Work, app: str, renamed: dict[str, str]) -> None:
+def _apply_renames(work: WorkingState, app: str, renamed: dict[str, str]) -> None:
     for place, name in renamed.items():
         _rename(work, work.state.model(work.whereabouts(place)), work.new.model(f"{app}.{name}"))
 
 
-def _rename(work: Work, old: Model, new: Model) -> None:
+def _rename(work: WorkingState, old: Model, new: Model) -> None:
     hand_over(work, old, new)
     operation = RenameModel(old.name, new.name)
     after = _apps_of_referrers(work, old)
@@ -168,7 +168,7 @@ def _provided(new: Model) -> set[Token]:
     return {has_model(new.label), has_key(new.label), *fields}
 
 
-def _apps_of_referrers(work: Work, model: Model) -> set[str]:
+def _apps_of_referrers(work: WorkingState, model: Model) -> set[str]:
     """Apps whose files know the model by its old label, and must come before it has another."""
     return {other.app for other in work.state.referrers([model.label.lower()])}
 
@@ -176,7 +176,7 @@ def _apps_of_referrers(work: Work, model: Model) -> set[str]:
 # -- moves
 
 
-def _movable(work: Work) -> list[Gone]:
+def _movable(work: WorkingState) -> list[Gone]:
     """The models that are gone, with the apps that have a new one of the same name."""
     passing = _passing(work)
     found = []
@@ -188,7 +188,7 @@ def _movable(work: Work) -> list[Gone]:
     return found
 
 
-def _apply_moves(work: Work, moved: dict[str, str]) -> None:
+def _apply_moves(work: WorkingState, moved: dict[str, str]) -> None:
     for place, app in moved.items():
         old = work.state.model(place)
         if f"{app}.{old.name}" not in work.state:

@@ -8,21 +8,21 @@ from dataclasses import field as made_with
 from typing import Any
 
 from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task, points_task
-from whimbrel.detect.items import add_part, remove_part
+from whimbrel.detect.items import add_item, remove_item
 from whimbrel.detect.references import (
     enums_in,
     fields_in,
     labels_of,
     made_of,
     needs_of_field,
-    needs_of_part,
+    needs_of_item,
 )
 from whimbrel.detect.tasks import (
     CREATE,
     DELETE,
     FIELDS_GO,
+    ITEMS_GO,
     OPTIONS,
-    PARTS_GO,
     Task,
     Token,
     free_name,
@@ -35,7 +35,7 @@ from whimbrel.detect.tasks import (
     unreferenced_model,
     unused_field,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.schema.types import enum_types
 from whimbrel.state.columns import column_types
@@ -45,7 +45,7 @@ from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, NamedIte
 from whimbrel.state.state import State
 
 
-def create_models(work: Work, app_by_app: bool = False) -> None:
+def create_models(work: WorkingState, app_by_app: bool = False) -> None:
     """Tasks that create the new models, and add what had to wait for others of them.
 
     ``app_by_app``: all of an app before any of the next, however many keys that cuts off.
@@ -55,7 +55,7 @@ def create_models(work: Work, app_by_app: bool = False) -> None:
         _create(work, cut)
 
 
-def delete_models(work: Work) -> None:
+def delete_models(work: WorkingState) -> None:
     """Tasks that delete the models that are gone, after what points at them."""
     for cut in _cuts([work.gone]):
         _delete(work, cut)
@@ -150,7 +150,7 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
 # -- creating
 
 
-def _create(work: Work, whole: _Cut) -> None:
+def _create(work: WorkingState, whole: _Cut) -> None:
     """A key to what comes later has its column at once, in its place; what it points at is said later."""
     cut, stand_ins = _with_columns(whole, work.new)
     model = cut.model
@@ -178,7 +178,7 @@ def _create(work: Work, whole: _Cut) -> None:
         elif each.name in stand_ins:
             work.add(points_task(work, model, whole.model, each))
     for part in cut.parts:
-        add_part(work, model, part)
+        add_item(work, model, part)
     if cut.groups:
         _add_groups(work, model)
 
@@ -216,7 +216,7 @@ def _with_what_is_made_of(model: Model, names: set[str]) -> set[str]:
     return names | {each.name for each in model.fields if made_of(model, each.field) & names}
 
 
-def _add_groups(work: Work, model: Model) -> None:
+def _add_groups(work: WorkingState, model: Model) -> None:
     groups = model.options.unique_together
     needs = frozenset(has_field(model.label, name) for group in groups for name in group)
     operation = AlterUniqueTogether(model.name, groups)
@@ -257,24 +257,24 @@ def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
 
 
 def _needed(
-    work: Work, model: Model, fields: list[ModelField], parts: list[NamedItem]
+    work: WorkingState, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
     for each in fields:
         yield from (t for t in needs_of_field(model, each.name, work.new) if t[1] != own)
     for part in parts:
-        yield from (t for t in needs_of_part(model, part) if t[1] != own)
+        yield from (t for t in needs_of_item(model, part) if t[1] != own)
     yield from (has_model(base) for base in model.bases)
 
 
 def _wished(
-    work: Work, model: Model, fields: list[ModelField], parts: list[NamedItem]
+    work: WorkingState, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
     needed = _needed(work, model, fields, parts)
     yield from (has_key(token[1]) for token in needed if token[1] != own)
     yield from (
-        free_table(table) for table in (model.at, *filter(None, map(model.between, fields)))
+        free_table(table) for table in (model.at, *filter(None, map(model.through_table, fields)))
     )
     yield from (free_name(part.name) for part in parts)
     yield from (token for each in fields for token in sorted(enums_in(each.field)))
@@ -283,7 +283,7 @@ def _wished(
 # -- deleting
 
 
-def _delete(work: Work, cut: _Cut) -> None:
+def _delete(work: WorkingState, cut: _Cut) -> None:
     model = cut.model
     _take_off(work, cut)
     provides = {
@@ -307,15 +307,15 @@ def _delete(work: Work, cut: _Cut) -> None:
     work.add(Task(model.app, operation, DELETE, frozenset(provides), frozenset(needs)))
 
 
-def _take_off(work: Work, cut: _Cut) -> None:
+def _take_off(work: WorkingState, cut: _Cut) -> None:
     """What had to be cut goes first: it points at models that can only go before this one."""
     model = cut.model
     for part in cut.parts:
-        remove_part(work, model, part)
+        remove_item(work, model, part)
     if cut.groups:
         rest = [group for group in model.options.unique_together if group not in cut.groups]
         freed = frozenset(unused_field(model.label, name) for group in cut.groups for name in group)
-        work.add(Task(model.app, AlterUniqueTogether(model.name, rest), PARTS_GO, freed))
+        work.add(Task(model.app, AlterUniqueTogether(model.name, rest), ITEMS_GO, freed))
     for each in model.fields:
         if each.name in cut.fields:
             operation = RemoveField(model.name, each.name)

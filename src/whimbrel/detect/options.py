@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from whimbrel.detect.tasks import (
+    ITEMS_GO,
     OPTIONS,
-    PARTS_GO,
     Task,
     free_table,
     has_field,
@@ -15,7 +15,7 @@ from whimbrel.detect.tasks import (
     has_primary_key,
     unused_field,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.errors import ModelError
 from whimbrel.operations import (
     AlterModelOptions,
@@ -28,7 +28,7 @@ from whimbrel.state.model import Model
 from whimbrel.state.options import Options
 
 
-def change_options(work: Work) -> None:
+def change_options(work: WorkingState) -> None:
     """Tasks that give the models that stay their new options."""
     for old, new in work.kept:
         _refuse_other_parents(old, new)
@@ -72,7 +72,7 @@ def _together(old: Model, new: Model) -> Iterator[Task]:
         freed = frozenset(
             unused_field(old.label, name) for group in before - after for name in group
         )
-        yield Task(new.app, AlterUniqueTogether(new.name, tuple(sorted(kept))), PARTS_GO, freed)
+        yield Task(new.app, AlterUniqueTogether(new.name, tuple(sorted(kept))), ITEMS_GO, freed)
     yield _final_groups(old, new, early=bool(gone) and not after - before)
 
 
@@ -94,7 +94,7 @@ def _final_groups(old: Model, new: Model, early: bool) -> Task:
     return Task(
         new.app,
         AlterUniqueTogether(new.name, groups),
-        PARTS_GO if early else OPTIONS,
+        ITEMS_GO if early else OPTIONS,
         frozenset({*provides, has_key(new.label)}),
         frozenset(() if early else needs),
     )

@@ -11,7 +11,7 @@ from whimbrel.detect.tasks import Task, Token
 from whimbrel.errors import StateError
 
 
-def ordered(tasks: list[Task]) -> list[Task]:
+def sort_tasks(tasks: list[Task]) -> list[Task]:
     """The tasks in an order in which they apply, the same every time."""
     try:
         return _sorted(tasks, lambda task: task.needs | task.wishes)

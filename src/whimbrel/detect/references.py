@@ -96,7 +96,7 @@ def fields_in(model: Model, part: NamedItem) -> frozenset[str]:
     return frozenset(names.union(*(_in_expression(model, each) for each in expressions)))
 
 
-def needs_of_part(model: Model, part: NamedItem) -> frozenset[Token]:
+def needs_of_item(model: Model, part: NamedItem) -> frozenset[Token]:
     """What must be there before an index or constraint can be."""
     tokens = {has_field(model.label, name) for name in fields_in(model, part)}
     value = part.value

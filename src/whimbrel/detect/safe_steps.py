@@ -18,14 +18,16 @@ from whimbrel.detect.tasks import (
     is_filled,
     takes_null,
 )
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterField, Backfill
 from whimbrel.schema.expressions import Q
 from whimbrel.state.fields import Field
 from whimbrel.state.model import Model, ModelField
 
 
-def add_last_safe_steps(work: Work, model: Model, each: ModelField, answer: SafeSteps) -> None:
+def add_last_safe_steps(
+    work: WorkingState, model: Model, each: ModelField, answer: SafeSteps
+) -> None:
     """Tasks for a field that takes NULL by now."""
     work.add(_backfill(model, each, answer))
     work.add(_turns_not_null(work, model, each))
@@ -57,7 +59,7 @@ def _value(field: Field, answer: SafeSteps) -> Any:
     return field.default if callable(field.default) else ...
 
 
-def _turns_not_null(work: Work, model: Model, each: ModelField) -> Task:
+def _turns_not_null(work: WorkingState, model: Model, each: ModelField) -> Task:
     return Task(
         model.app,
         AlterField(model.name, each.name, each.field),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.types import EnumType, said_in
+from whimbrel.schema.types import EnumType, database_types_in
 from whimbrel.state.enums import enum_labels
 from whimbrel.state.fields import EnumField, Field
 from whimbrel.state.lowering import domains_of, enums_of
@@ -35,7 +35,7 @@ def assert_types_stay(old: State, new: State) -> None:
     for model in new if gone else ():
         for each in model.fields:
             plain = each.field.has_column and each.field.relation is None
-            for words in said_in(each.field.column_type()) if plain else ():
+            for words in database_types_in(each.field.column_type()) if plain else ():
                 if words.replace('"', "") in gone:
                     raise ModelError(
                         f"{model.label}.{each.name} leaves the type {words} to others, "

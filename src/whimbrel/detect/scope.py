@@ -9,7 +9,7 @@ from whimbrel.detect.sanity import enum_name
 from whimbrel.state.state import State
 
 
-def limited(old: State, new: State, apps: Iterable[str]) -> State:
+def limit_to_apps(old: State, new: State, apps: Iterable[str]) -> State:
     """The new state with the models of all other apps as they were.
 
     Apps come along whose models the chosen ones point at and which are not there yet, apps whose

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from whimbrel.detect.questions import GoneQuestion, TableQuestion
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 from whimbrel.schema.table import Name
 from whimbrel.state.fields.relations import alterable
 from whimbrel.state.model import Model, ModelField
 
 
-def ask_for_taken_tables(work: Work) -> None:
+def ask_for_taken_tables(work: WorkingState) -> None:
     """Ask before a table is dropped to be made anew: a model's for one between two, for one."""
     takers = dict(_coming(work))
     for table, place in dict(_going(work)).items():
@@ -19,7 +19,7 @@ def ask_for_taken_tables(work: Work) -> None:
             work.questioner.ask(TableQuestion(work.origin(place), table.name, takers[table]))
 
 
-def ask_for_doubtful(work: Work, doubtful: Mapping[str, str]) -> None:
+def ask_for_doubtful(work: WorkingState, doubtful: Mapping[str, str]) -> None:
     """Ask for models that are gone, and may only have been forgotten; an app's all at once."""
     waiting: dict[tuple[str, str], list[str]] = {}
     for model in work.gone:
@@ -34,7 +34,7 @@ def ask_for_doubtful(work: Work, doubtful: Mapping[str, str]) -> None:
         work.questioner.ask(GoneQuestion(place, tuple(labels), why))
 
 
-def _going(work: Work) -> Iterator[tuple[Name, str]]:
+def _going(work: WorkingState) -> Iterator[tuple[Name, str]]:
     """The tables that go, with the places of what has them."""
     for model in work.gone:
         yield from _all_of(model)
@@ -42,7 +42,7 @@ def _going(work: Work) -> Iterator[tuple[Name, str]]:
         yield from _between(old, (each for each in old.fields if new.find(each.name) is None))
 
 
-def _coming(work: Work) -> Iterator[tuple[Name, str]]:
+def _coming(work: WorkingState) -> Iterator[tuple[Name, str]]:
     """The tables that come, or get another name, with the places of what will have them."""
     for model in work.born:
         yield from _all_of(model)
@@ -66,6 +66,6 @@ def _all_of(model: Model) -> Iterator[tuple[Name, str]]:
 def _between(model: Model, fields: Iterable[ModelField]) -> Iterator[tuple[Name, str]]:
     """The tables of many-to-many fields that have one of their own."""
     for each in fields if model.options.managed else ():
-        table = model.between(each)
+        table = model.through_table(each)
         if table is not None:
             yield table, f"{model.label}.{each.name}"

@@ -13,7 +13,7 @@ from itertools import count
 
 from whimbrel.detect.questions import RenameQuestion, Subject
 from whimbrel.detect.similarity import Choice, Gone
-from whimbrel.detect.working_state import Work
+from whimbrel.detect.working_state import WorkingState
 
 #: How much an old thing is like a new one; 0 where one cannot become the other.
 Score = Callable[[str, str], float]
@@ -24,7 +24,7 @@ Kinds = tuple[Mapping[str, Hashable], Mapping[str, Hashable]]
 
 
 def taken_names(
-    work: Work,
+    work: WorkingState,
     subject: Subject,
     parent: str,
     olds: list[str],
@@ -45,7 +45,7 @@ def taken_names(
     for old in olds:
         place = f"{parent}.{old}"
         possible = (n for n in there.both if n != old and score(old, n))
-        said = work.questioner.said(place, possible)
+        said = work.questioner.name_by_flag(place, possible)
         if said is not None:
             found[place] = said
         elif old not in same and not work.questioner.is_renamed(place):
@@ -109,10 +109,10 @@ class _There:
         return self._scores[kinds]
 
 
-def put_aside(work: Work, parent: str, name: str, used: Iterable[str]) -> str:
+def give_temporary_name(work: WorkingState, parent: str, name: str, used: Iterable[str]) -> str:
     """Return the name under which something makes room; questions go on to call it as it was."""
     aside = unused_name(name, used)
-    work.asides[f"{parent}.{aside}"] = f"{parent}.{name}"
+    work.temporary_names[f"{parent}.{aside}"] = f"{parent}.{name}"
     work.questioner.let_go(f"{parent}.{name}")
     return aside
 

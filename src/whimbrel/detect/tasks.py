@@ -75,7 +75,7 @@ class Task:
 BACKFILLS, TURNS_NOT_NULL = 1, 2
 
 # The phases, in the order that reads best where nothing else decides.
-RENAME, PARTS_GO, FIELDS_GO, CREATE, FIELDS_COME, FIELDS_CHANGE, OPTIONS, PARTS_COME, DELETE = (
+RENAME, ITEMS_GO, FIELDS_GO, CREATE, FIELDS_COME, FIELDS_CHANGE, OPTIONS, ITEMS_COME, DELETE = (
     range(9)
 )
 
@@ -135,7 +135,7 @@ def unreferenced_model(label: str) -> Token:
     return ("unreferenced", label.lower())
 
 
-def no_part(label: str, name: str) -> Token:
+def no_item(label: str, name: str) -> Token:
     """The model has no index or constraint of this name any more."""
     return ("no part", label.lower(), name)
 

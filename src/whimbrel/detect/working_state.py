@@ -13,7 +13,7 @@ from whimbrel.state.state import State
 
 
 @dataclass
-class Work:
+class WorkingState:
     """A detection under way.
 
     Renames and moves are applied to ``state`` as they are found, so that everything after is
@@ -27,15 +27,17 @@ class Work:
     renames: list[Task] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     #: The places of what made room for another of its name, with what they were before.
-    asides: dict[str, str] = field(default_factory=dict)
+    temporary_names: dict[str, str] = field(default_factory=dict)
 
     def origin(self, place: str) -> str:
         """Return the place that people know something by."""
-        return self.asides.get(place, place)
+        return self.temporary_names.get(place, place)
 
     def whereabouts(self, origin: str) -> str:
         """Return the place in the state of what people know by another."""
-        return next((place for place, known in self.asides.items() if known == origin), origin)
+        return next(
+            (place for place, known in self.temporary_names.items() if known == origin), origin
+        )
 
     def rename(
         self,

@@ -27,7 +27,7 @@ from typing import Any
 from whimbrel.errors import ModelError
 from whimbrel.history.node import DIGEST_VERSION, comparable
 from whimbrel.operations.base import Operation
-from whimbrel.operations.special import Body
+from whimbrel.operations.special import FunctionBody
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.schema.types import ColumnType, describe, describe_call, is_sqlalchemy_type
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
@@ -86,20 +86,20 @@ class _Form:
         form = {name: self.of(_normal(name, each)) for name, each in named.items()}
         if type(value).__module__ == self.module:
             code = (vars(type(value)).get(name) for name in ("apply", "execute", "undo"))
-            form["code"] = [self._body(Body(each)) for each in code]
+            form["code"] = [self._body(FunctionBody(each)) for each in code]
         return {self._operation_name(value): form}
 
     def _operation_name(self, value: Operation) -> str:
         ours = type(value).__module__.startswith("whimbrel.")
         return type(value).__name__ if ours else self.path(type(value))
 
-    def _body(self, value: Body) -> Any:
+    def _body(self, value: FunctionBody) -> Any:
         """A function of the migration's own file: its code too."""
         function = value.function
         if isinstance(function, functools.partial):
             return {
                 "partial": [
-                    self._body(Body(function.func)),
+                    self._body(FunctionBody(function.func)),
                     *map(self.of, function.args),
                     self.of(function.keywords),
                 ]
@@ -237,7 +237,7 @@ def _sort_key(form: Any) -> str:
 _FORMS: tuple[tuple[Any, Callable[[_Form, Any], Any]], ...] = (
     (enum.Enum, _Form._member),
     (Operation, _Form._operation),
-    (Body, _Form._body),
+    (FunctionBody, _Form._body),
     (Field, _Form._field),
     (Q, _Form._q),
     (SQL, _Form._sql),

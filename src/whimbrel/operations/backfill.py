@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from whimbrel.errors import ModelError, StateError
 from whimbrel.operations.base import Operation, model_in
-from whimbrel.operations.special import Body, name_of
+from whimbrel.operations.special import FunctionBody, name_of
 from whimbrel.schema.expressions import SQL, Q
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
@@ -211,7 +211,7 @@ class Backfill(Operation):
 
     def digest_form(self) -> Any:
         """What it does, for the digest: not how fast, nor whether it can be left out."""
-        contents = [_bodies(self.function or self.set), _bodies(self.reverse)]
+        contents = [_function_bodies(self.function or self.set), _function_bodies(self.reverse)]
         return [self.model_name.lower(), *contents, self.where]
 
     def describe(self) -> str:
@@ -230,8 +230,10 @@ class Backfill(Operation):
         return f"backfill_{self.model_name}_{what}".lower()
 
 
-def _bodies(content: Content | None) -> Any:
+def _function_bodies(content: Content | None) -> Any:
     """Values, or a function, for the digest: functions with their code."""
     if content is None or callable(content):
-        return Body(content)
-    return {name: Body(value) if callable(value) else value for name, value in content.items()}
+        return FunctionBody(content)
+    return {
+        name: FunctionBody(value) if callable(value) else value for name, value in content.items()
+    }

@@ -56,7 +56,7 @@ class Labels:
         return self.renamed.get(plain, value) if isinstance(plain, str) else value
 
 
-def with_shared(state: State, model: Model, name: str, labels: Labels) -> State:
+def share_labels(state: State, model: Model, name: str, labels: Labels) -> State:
     """The state with a model in it, and with labels for every field of the enum type of one field."""
     names = enum_names(model.field(name))
     others = (each for each in state if each.label != model.label)
@@ -115,7 +115,7 @@ def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str,
     )
 
 
-def labels_at_birth(state: State, each: ModelField) -> Labels | None:
+def initial_labels(state: State, each: ModelField) -> Labels | None:
     """The labels of a new field's enum type: if others have it already, none of theirs is lost."""
     if not enum_labels(each.field):
         return None

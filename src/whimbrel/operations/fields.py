@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
-from whimbrel.operations.enums import Labels, labels_at_birth, with_shared
+from whimbrel.operations.enums import Labels, initial_labels, share_labels
 from whimbrel.operations.following import (
     made_of,
     rename_field_in,
@@ -20,7 +20,7 @@ from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.fields.relations import ManyToManyField, alterable
 from whimbrel.state.lowering import enum_names
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.state import State, bound
+from whimbrel.state.state import State, bind
 from whimbrel.state.value_checks import refuse_unfit_default
 
 
@@ -43,12 +43,12 @@ class AddField(_FieldOperation):
 
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.model_name, self)
-        field = bound(_with_fill(self.field, self.preserve_default), app, model.name)
+        field = bind(_with_fill(self.field, self.preserve_default), app, model.name)
         changed = model.with_new_field(self.name, field)
-        labels = labels_at_birth(state, changed.field(self.name))
+        labels = initial_labels(state, changed.field(self.name))
         if labels is None:
             return state.with_models(changed)
-        return with_shared(state, changed, self.name, labels)
+        return share_labels(state, changed, self.name, labels)
 
     def refuse_misfits(self, app: str, state: State) -> None:
         refuse_unfit_default(self.name, self.field, self.describe())
@@ -118,22 +118,22 @@ class AlterField(_FieldOperation):
     def apply(self, app: str, state: State) -> State:
         model = model_in(state, app, self.model_name, self)
         old = model.field(self.name)
-        new = bound(_with_fill(self.field, self.preserve_default), app, model.name)
+        new = bind(_with_fill(self.field, self.preserve_default), app, model.name)
         new = assign_identities(new, old.field.label_keys).replace(lossy=self.lossy)
         entry = ModelField(old.name, new, old.key)
         changed = rename_field_in(model, old, entry)
         is_other = enum_names(entry) != enum_names(old)
-        labels = labels_at_birth(state, entry) if is_other else Labels.of(new)
+        labels = initial_labels(state, entry) if is_other else Labels.of(new)
         if labels is None or not labels.labels:
             return state.with_models(changed)
-        return with_shared(state, changed, old.name, labels)
+        return share_labels(state, changed, old.name, labels)
 
     def refuse(self, app: str, state: State) -> None:
         model = state.find(f"{app}.{self.model_name}")
         old = model.find(self.name) if model is not None else None
         if model is None or old is None or not model.options.managed:
             return
-        new = bound(self.field, app, model.name)
+        new = bind(self.field, app, model.name)
         if not alterable(old.field, new):
             raise StateError(
                 f"{model.label}.{old.name} is {_what(old.field)} and cannot be altered to "
@@ -171,7 +171,7 @@ def _instead(model: Model, old: ModelField, new: Field) -> str:
         f"RemoveField({model.name!r}, {name!r}), they go."
     )
     if isinstance(old.field, ManyToManyField) and isinstance(new, ManyToManyField):
-        table = model.between(old)
+        table = model.through_table(old)
         if new.through is not None and table is not None:
             lines += (
                 f" Where {new.through} is to have the table that is there (db_table={table.name!r}), "
@@ -240,7 +240,7 @@ class RenameEnumValue(_FieldOperation):
             {by.get(label, label): key for label, key in field.label_keys.items()},
             by,
         )
-        return with_shared(state, model, self.name, renamed)
+        return share_labels(state, model, self.name, renamed)
 
     def describe(self) -> str:
         return f"Rename value {self.old} of {self.model_name}.{self.name} to {self.new}"

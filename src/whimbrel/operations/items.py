@@ -14,7 +14,7 @@ from whimbrel.state.state import State, bind_item
 
 
 @dataclass(frozen=True)
-class _PartOperation(Operation):
+class _ItemOperation(Operation):
     """An operation on an index or constraint of the model ``model_name``."""
 
     model_name: str
@@ -23,39 +23,39 @@ class _PartOperation(Operation):
     noun: ClassVar[str] = "index"
     positional: ClassVar[int] = 2
 
-    def _parts(self, model: Model) -> tuple[NamedItem, ...]:
+    def _items(self, model: Model) -> tuple[NamedItem, ...]:
         parts: tuple[NamedItem, ...] = getattr(model.options, self.option)
         return parts
 
     def _find(self, model: Model, name: str) -> list[NamedItem]:
         """What is called so: one thing, or one for each of several dialects."""
-        found = [part for part in self._parts(model) if part.name == name]
+        found = [part for part in self._items(model) if part.name == name]
         if found:
             return found
-        known = ", ".join(part.name for part in self._parts(model)) or "none"
+        known = ", ".join(part.name for part in self._items(model)) or "none"
         raise StateError(
             f"{model.label} has no {self.noun} {name!r}",
             place=self.describe(),
             hint=f"It has: {known}.",
         )
 
-    def _added(self, app: str, state: State, value: Any) -> State:
+    def _add(self, app: str, state: State, value: Any) -> State:
         model = model_in(state, app, self.model_name, self)
         model, part = model.add_item(bind_item(value, app, model.name))
-        if any(_collide(each, part) for each in self._parts(model)):
+        if any(_collide(each, part) for each in self._items(model)):
             raise StateError(
                 f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
             )
-        return state.with_models(model.with_options(**{self.option: (*self._parts(model), part)}))
+        return state.with_models(model.with_options(**{self.option: (*self._items(model), part)}))
 
-    def _exchanged(self, app: str, state: State, name: str, new_name: str | None) -> State:
+    def _exchange(self, app: str, state: State, name: str, new_name: str | None) -> State:
         model = model_in(state, app, self.model_name, self)
         old = self._find(model, name)
-        if new_name != name and any(part.name == new_name for part in self._parts(model)):
+        if new_name != name and any(part.name == new_name for part in self._items(model)):
             raise StateError(
                 f"{model.label} has the {self.noun} {new_name!r} already", place=self.describe()
             )
-        exchanged = (_renamed(p, new_name) if p in old else p for p in self._parts(model))
+        exchanged = (_renamed(p, new_name) if p in old else p for p in self._items(model))
         parts = tuple(part for part in exchanged if part is not None)
         return state.with_models(model.with_options(**{self.option: parts}))
 
@@ -72,7 +72,7 @@ def _collide(one: NamedItem, other: NamedItem) -> bool:
     return one.name == other.name
 
 
-class _Add(_PartOperation):
+class _Add(_ItemOperation):
     """A new one."""
 
     @property
@@ -81,7 +81,7 @@ class _Add(_PartOperation):
         """What is added."""
 
     def apply(self, app: str, state: State) -> State:
-        return self._added(app, state, self.value)
+        return self._add(app, state, self.value)
 
     def describe(self) -> str:
         return f"Create {self.noun} {_title(self.value)} on {self.model_name}"
@@ -92,13 +92,13 @@ class _Add(_PartOperation):
 
 
 @dataclass(frozen=True)
-class _Remove(_PartOperation):
+class _Remove(_ItemOperation):
     """One goes; its name is the one that the user gave, or that its identity gave it."""
 
     name: str
 
     def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.name, None)
+        return self._exchange(app, state, self.name, None)
 
     def describe(self) -> str:
         return f"Remove {self.noun} {self.name} from {self.model_name}"
@@ -109,7 +109,7 @@ class _Remove(_PartOperation):
 
 
 @dataclass(frozen=True)
-class _Rename(_PartOperation):
+class _Rename(_ItemOperation):
     """One gets another name."""
 
     old_name: str
@@ -117,7 +117,7 @@ class _Rename(_PartOperation):
     positional: ClassVar[int] = 3
 
     def apply(self, app: str, state: State) -> State:
-        return self._exchanged(app, state, self.old_name, self.new_name)
+        return self._exchange(app, state, self.old_name, self.new_name)
 
     def describe(self) -> str:
         return f"Rename {self.noun} {self.old_name} on {self.model_name} to {self.new_name}"

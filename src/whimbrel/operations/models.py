@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from whimbrel.errors import StateError
 from whimbrel.operations.base import Operation, model_in
-from whimbrel.operations.enums import labels_at_birth, with_shared
+from whimbrel.operations.enums import initial_labels, share_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
 from whimbrel.state.model import Model, ModelField
@@ -47,9 +47,9 @@ def _with_enums_shared(before: State, made: State, label: str) -> State:
     """The state with a new model, whose enum types others may have too."""
     now = made
     for each in made.model(label).fields:
-        labels = labels_at_birth(before, each)
+        labels = initial_labels(before, each)
         if labels is not None:
-            shared = with_shared(now, now.model(label), each.name, labels)
+            shared = share_labels(now, now.model(label), each.name, labels)
             now = shared.as_one_step(before, now)
     return now
 

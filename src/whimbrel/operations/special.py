@@ -20,7 +20,7 @@ SQLOf: TypeAlias = Statements | Mapping[str, Statements]
 
 
 @dataclass(frozen=True)
-class Body:
+class FunctionBody:
     """A function of whose code a digest is to be made, and not of its name alone."""
 
     function: Callable[..., Any] | None
@@ -79,7 +79,7 @@ class RunPython(Operation):
 
     def digest_form(self) -> Any:
         """What it does, for the digest: its functions' code; not whether it can be left out."""
-        return [Body(self.code), Body(self.reverse_code), self.atomic]
+        return [FunctionBody(self.code), FunctionBody(self.reverse_code), self.atomic]
 
     def describe(self) -> str:
         return f"Run Python function {name_of(self.code)}"

@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import cached_property
 
 from whimbrel.schema import changes as c
-from whimbrel.schema.order import aside, by_dependency, rename_order
+from whimbrel.schema.order import by_dependency, rename_order, temporary_name
 from whimbrel.schema.pairs import Pairs, T, pair
-from whimbrel.schema.renames import PartRename, part_rename_order
+from whimbrel.schema.renames import ItemRename, item_rename_order
 from whimbrel.schema.table import Column, ForeignKey, Index, Name, Schema, Table
 from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.schema.table_pair import Blocked, TablePair
@@ -50,16 +50,16 @@ class _Difference:
 
     def changes(self) -> Iterator[c.Change]:
         yield from (c.CreateSchema(name) for name in sorted(self.new.schemas - self.old.schemas))
-        yield from self._away()
-        yield from self._types_come()
-        yield from self._names()
+        yield from self._drop()
+        yield from self._create_types()
+        yield from self._rename()
         for each in self.pairs:
             yield from each.options()
-            yield from each.columns_come_and_change()
+            yield from each.add_and_alter_columns()
         for each in self.pairs:
-            yield from each.parts_come()
-        yield from self._tables_come()
-        yield from self._types_go()
+            yield from each.add_items()
+        yield from self._create_tables()
+        yield from self._drop_types()
 
     # -- the tables on both sides
 
@@ -68,7 +68,7 @@ class _Difference:
         """Those that are not one and the same value."""
         both = [(old, new) for old, new in self.tables.both if old is not new]
         columns = {old.at: pair(old.columns, new.columns, _column_name) for old, new in both}
-        names = {at: _renamed(each) for at, each in columns.items()}
+        names = {at: _renames(each) for at, each in columns.items()}
         enums = {old: new for old, new in self.enums.both if _enum_differs(old, new)}
         return [
             TablePair(old, new, columns[old.at], self.moved, names, enums, self._altered)
@@ -84,7 +84,9 @@ class _Difference:
     @cached_property
     def _blocked(self) -> Blocked:
         return Blocked(
-            frozenset((each.before.at, name) for each in self._touched for name in each.retyped()),
+            frozenset(
+                (each.before.at, name) for each in self._touched for name in each.type_changed()
+            ),
             frozenset(
                 (each.before.at, name) for each in self._touched for name in each.losing_keys()
             ),
@@ -99,7 +101,7 @@ class _Difference:
             table
             for table, new in self.tables.both
             if table is new
-            and any(self._blocked.holds(table.at, key) for key in table.foreign_keys)
+            and any(self._blocked.blocks(table.at, key) for key in table.foreign_keys)
         ]
         holding = [
             TablePair(
@@ -111,7 +113,7 @@ class _Difference:
 
     # -- types, sequences and schemas: before what needs them, after what did
 
-    def _types_come(self) -> Iterator[c.Change]:
+    def _create_types(self) -> Iterator[c.Change]:
         yield from (
             c.AlterEnum(before, after)
             for before, after in self.enums.both
@@ -119,7 +121,9 @@ class _Difference:
         )
         yield from (c.CreateEnum(enum) for enum in self.enums.new)
         yield from (c.AlterDomain(before, after) for before, after in self._altered.items())
-        yield from (c.CreateDomain(each) for each in _beyond(self.new.domains, self.old.domains))
+        yield from (
+            c.CreateDomain(each) for each in _missing_from(self.new.domains, self.old.domains)
+        )
         yield from (
             c.AlterSequence(before, after)
             for before, after in self.sequences.both
@@ -127,8 +131,8 @@ class _Difference:
         )
         yield from (c.CreateSequence(sequence) for sequence in self.sequences.new)
 
-    def _types_go(self) -> Iterator[c.Change]:
-        gone = _beyond(self.old.domains, self.new.domains)
+    def _drop_types(self) -> Iterator[c.Change]:
+        gone = _missing_from(self.old.domains, self.new.domains)
         yield from (c.DropDomain(each) for each in reversed(gone))
         yield from (c.DropEnum(enum) for enum in self.enums.gone)
         yield from (c.DropSequence(sequence) for sequence in self.sequences.gone)
@@ -136,37 +140,37 @@ class _Difference:
 
     # -- what goes
 
-    def _away(self) -> Iterator[c.Change]:
+    def _drop(self) -> Iterator[c.Change]:
         gone, late = by_dependency(self.tables.gone)
         yield from (c.DropConstraint(table.at, key) for table, key in late)
         for each in self.pairs:
-            yield from each.foreign_keys_go(self._blocked)
+            yield from each.drop_foreign_keys(self._blocked)
         # Before keys of tables that stay: a table that goes may point at them.
         yield from (c.DropTable(_without_keys(table, late)) for table in reversed(gone))
         for each in self.pairs:
-            yield from each.parts_go()
+            yield from each.drop_items()
         for each in self.pairs:
-            yield from each.columns_turn_plain()
-            yield from each.columns_go()
+            yield from each.make_columns_plain()
+            yield from each.drop_columns()
 
     # -- what is renamed
 
-    def _names(self) -> Iterator[c.Change]:
+    def _rename(self) -> Iterator[c.Change]:
         moves = {before: after for before, after in self.moved.items() if before != after}
-        for old, new in rename_order(moves, lambda at: Name(at.schema, aside(at.name))):
+        for old, new in rename_order(moves, lambda at: Name(at.schema, temporary_name(at.name))):
             yield c.RenameTable(old, new)
         for each in self.pairs:
-            yield from each.columns_are_renamed()
+            yield from each.rename_columns()
         renames = [rename for each in self.pairs for rename in each.renames(self._blocked)]
-        yield from map(_part_is_renamed, part_rename_order(renames))
+        yield from map(_rename_item, item_rename_order(renames))
 
     # -- what comes
 
-    def _tables_come(self) -> Iterator[c.Change]:
+    def _create_tables(self) -> Iterator[c.Change]:
         tables, late = by_dependency(self.tables.new)
         yield from (c.CreateTable(_without_keys(table, late)) for table in tables)
         for each in self.pairs:
-            yield from each.foreign_keys_come(self._blocked)
+            yield from each.add_foreign_keys(self._blocked)
         yield from (c.AddConstraint(table.at, key) for table, key in late)
 
 
@@ -185,7 +189,7 @@ def _by_name_first(olds: Iterable[T], news: Iterable[T], name: Callable[[T], Has
     return Pairs((*both, *rest.both), rest.gone, rest.new)
 
 
-def _beyond(those: Mapping[Name, Type], others: Mapping[Name, Type]) -> list[Type]:
+def _missing_from(those: Mapping[Name, Type], others: Mapping[Name, Type]) -> list[Type]:
     """The domains whose names the others have not."""
     return [each for at, each in those.items() if at not in others]
 
@@ -210,12 +214,12 @@ def _column_name(column: Column) -> str:
     return column.name
 
 
-def _renamed(columns: Pairs[Column]) -> dict[str, str]:
+def _renames(columns: Pairs[Column]) -> dict[str, str]:
     """Old name to new, where they differ, of the columns that are on both sides."""
     return {old.name: new.name for old, new in columns.both if old.name != new.name}
 
 
-def _part_is_renamed(rename: PartRename) -> c.Change:
+def _rename_item(rename: ItemRename) -> c.Change:
     if isinstance(rename.old, Index) and isinstance(rename.new, Index):
         return c.RenameIndex(rename.table, rename.old, rename.new)
     assert not isinstance(rename.old, Index) and not isinstance(rename.new, Index)

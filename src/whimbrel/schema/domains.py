@@ -21,19 +21,19 @@ def domains_in(of: ColumnType) -> Iterator[Type]:
         yield replace(of, variants=())
 
 
-def said(of: Type) -> dict[str, Any]:
+def domain_arguments(of: Type) -> dict[str, Any]:
     """What a domain says of itself: its name, schema, data_type, check, default, not_null."""
     return dict(of.kwargs)
 
 
 def name_of(of: Type) -> Name:
     """Where a domain is: schema and name."""
-    return Name(said(of).get("schema"), said(of)["name"])
+    return Name(domain_arguments(of).get("schema"), domain_arguments(of)["name"])
 
 
-def in_place(of: Type, schema: str | None, **more: Any) -> Type:
+def in_schema(of: Type, schema: str | None, **more: Any) -> Type:
     """The same domain in another schema; more: what it says otherwise."""
-    words = {**said(of), "schema": schema, **more}
+    words = {**domain_arguments(of), "schema": schema, **more}
     given = {name: each for name, each in words.items() if each is not None}
     return make_type(of.path, *of.args, **given)
 

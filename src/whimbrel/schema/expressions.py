@@ -79,12 +79,12 @@ class SQL:
         return frozenset(word for text in texts for word in words(text)) & known
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SQL) and self._said() == other._said()
+        return isinstance(other, SQL) and self._equality_key() == other._equality_key()
 
     def __hash__(self) -> int:
-        return hash(self._said())
+        return hash(self._equality_key())
 
-    def _said(self) -> tuple[Any, ...]:
+    def _equality_key(self) -> tuple[Any, ...]:
         """All that takes part in equality: white space between words does not."""
         return tokens(self.text), *((name, tokens(text)) for name, text in self.dialects)
 
@@ -281,13 +281,13 @@ class Q:
         return made
 
     def __and__(self, other: Any) -> Q:
-        return self._joined(Q(other), self.AND)
+        return self._join(Q(other), self.AND)
 
     def __or__(self, other: Any) -> Q:
-        return self._joined(Q(other), self.OR)
+        return self._join(Q(other), self.OR)
 
     def __xor__(self, other: Any) -> Q:
-        return self._joined(Q(other), self.XOR)
+        return self._join(Q(other), self.XOR)
 
     def __bool__(self) -> bool:
         return bool(self.children)
@@ -295,7 +295,7 @@ class Q:
     def __invert__(self) -> Q:
         return Q._of(self.children, self.connector, not self.negated)
 
-    def _joined(self, other: Q, connector: str) -> Q:
+    def _join(self, other: Q, connector: str) -> Q:
         if not (self.children and other.children):
             return self if self.children else other
         return Q._of((*self._parts(connector), *other._parts(connector)), connector)
@@ -307,7 +307,9 @@ class Q:
     def rename(self, columns: Mapping[str, str]) -> Q:
         """The same condition after columns were renamed, old name to new."""
         return Q._of(
-            tuple(_renamed(child, columns) for child in self.children), self.connector, self.negated
+            tuple(_rename_child(child, columns) for child in self.children),
+            self.connector,
+            self.negated,
         )
 
     def columns(self, known: frozenset[str]) -> frozenset[str]:
@@ -320,7 +322,7 @@ class Q:
 
     def with_values(self, name: str, by: Mapping[Any, Any]) -> Q:
         """The same condition with values that one field is compared with exchanged."""
-        children = (_revalued(child, name, by) for child in self.children)
+        children = (_replace_values(child, name, by) for child in self.children)
         return Q._of(tuple(children), self.connector, self.negated)
 
     def _value(self) -> tuple[tuple[Any, ...], str, bool]:
@@ -333,7 +335,7 @@ class Q:
         return hash(repr(self._value()))
 
     def __repr__(self) -> str:
-        parts = [_shown(child) for child in self.children]
+        parts = [_show(child) for child in self.children]
         inner = SIGNS[self.connector].join(parts) or "Q()"
         if self.negated:
             return f"~({inner})" if len(parts) > 1 else f"~{inner}"
@@ -347,7 +349,7 @@ def _keyword(child: tuple[str, str, Any]) -> str:
     return child[0] if child[1] == "exact" else f"{child[0]}__{child[1]}"
 
 
-def _shown(child: Any) -> str:
+def _show(child: Any) -> str:
     return f"Q({_keyword(child)}={child[2]!r})" if isinstance(child, tuple) else repr(child)
 
 
@@ -370,22 +372,24 @@ def _lookup(name: str, value: Any) -> tuple[str, str, Any]:
     return column, lookup, tuple(value) if isinstance(value, list) else value
 
 
-def _renamed(child: Any, columns: Mapping[str, str]) -> Any:
+def _rename_child(child: Any, columns: Mapping[str, str]) -> Any:
     if isinstance(child, Q):
         return child.rename(columns)
     if not isinstance(child, tuple):
         return child
     name, lookup, value = child
-    return columns.get(name, name), lookup, _each(value, lambda of: _followed(of, columns))
+    return columns.get(name, name), lookup, _each(value, lambda of: _rename_in_value(of, columns))
 
 
-def _followed(of: Any, columns: Mapping[str, str]) -> Any:
+def _rename_in_value(of: Any, columns: Mapping[str, str]) -> Any:
     if isinstance(of, Combined):
-        return Combined(_followed(of.left, columns), of.operator, _followed(of.right, columns))
+        return Combined(
+            _rename_in_value(of.left, columns), of.operator, _rename_in_value(of.right, columns)
+        )
     return F(columns.get(of.name, of.name)) if isinstance(of, F) else of
 
 
-def _revalued(child: Any, name: str, by: Mapping[Any, Any]) -> Any:
+def _replace_values(child: Any, name: str, by: Mapping[Any, Any]) -> Any:
     if isinstance(child, Q):
         return child.with_values(name, by)
     if not isinstance(child, tuple) or child[0] != name:

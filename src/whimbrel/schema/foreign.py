@@ -99,10 +99,10 @@ def _of_library(of: Any) -> Any:
 def _on(of: Any, dialect: str) -> Any:
     standard = _standard(of, dialect)
     if standard is None:
-        return spelled(of, dialect)
-    words = spelled(standard, dialect)
+        return compile_type(of, dialect)
+    words = compile_type(standard, dialect)
     try:
-        own = spelled(of, dialect)
+        own = compile_type(of, dialect)
     except Exception:  # its bases may be in an order in which nothing made its impl
         return standard
     return standard if own == words else own
@@ -141,7 +141,7 @@ def _instance(of: Any) -> Any:
     return of() if isinstance(of, type) else of
 
 
-def spelled(of: Any, dialect: str) -> str:
+def compile_type(of: Any, dialect: str) -> str:
     """The SQL of a type, as no driver changes it."""
     return str(_plain(dialect).type_compiler_instance.process(of))
 

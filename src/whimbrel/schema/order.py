@@ -64,18 +64,18 @@ def rename_order(renames: Mapping[H, H], temporary: Callable[[H], H]) -> Iterato
             yield old, left.pop(old)
         if not free and left:
             old, new = next(iter(left.items()))
-            aside = temporary(old)
-            yield old, aside
+            stopover = temporary(old)
+            yield old, stopover
             del left[old]
-            left[aside] = new
+            left[stopover] = new
 
 
-def aside(name: str) -> str:
+def temporary_name(name: str) -> str:
     """A name for a while, of at most 63 bytes: PostgreSQL would cut it to the name itself."""
     return f"{name.encode()[:54].decode(errors='ignore')}_whimbrel"
 
 
-def made_after(columns: Iterable[Column]) -> list[Column]:
+def sort_columns(columns: Iterable[Column]) -> list[Column]:
     """The columns, each after those that it is computed from, else plain ones first."""
     left = sorted(columns, key=lambda column: column.computed is not None)
     if len(left) < 2 or left[-2].computed is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from whimbrel.schema.order import aside
+from whimbrel.schema.order import temporary_name
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Index, Name
 
 
 @dataclass(frozen=True)
-class PartRename:
+class ItemRename:
     """A constraint or index of a table gets another name; ``old`` and ``new`` differ in nothing else."""
 
     table: Name
@@ -18,7 +18,7 @@ class PartRename:
     new: Constraint | Index
 
 
-def part_rename_order(renames: Iterable[PartRename]) -> Iterator[PartRename]:
+def item_rename_order(renames: Iterable[ItemRename]) -> Iterator[ItemRename]:
     """The renames so that each finds its new name free; circles go over a name for a while."""
     left = list(renames)
     while left:
@@ -28,12 +28,12 @@ def part_rename_order(renames: Iterable[PartRename]) -> Iterator[PartRename]:
         left = [each for each in left if each not in free]
         if not free and left:
             first = left.pop(0)
-            out = replace(first.old, name=aside(first.old.name))
-            yield PartRename(first.table, first.old, out)
-            left.append(PartRename(first.table, out, first.new))
+            out = replace(first.old, name=temporary_name(first.old.name))
+            yield ItemRename(first.table, first.old, out)
+            left.append(ItemRename(first.table, out, first.new))
 
 
-def _is_free(rename: PartRename, held: list[tuple[str, object]]) -> bool:
+def _is_free(rename: ItemRename, held: list[tuple[str, object]]) -> bool:
     own = _places(rename.table, rename.old)
     return not any(
         place in held and place not in own for place in _places(rename.table, rename.new)

@@ -9,9 +9,9 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.domains import replace_domains
 from whimbrel.schema.expressions import Q
 from whimbrel.schema.families import family_of
-from whimbrel.schema.order import aside, made_after, rename_order
+from whimbrel.schema.order import rename_order, sort_columns, temporary_name
 from whimbrel.schema.pairs import Pairs, pair
-from whimbrel.schema.renames import PartRename
+from whimbrel.schema.renames import ItemRename
 from whimbrel.schema.table import (
     Column,
     Constraint,
@@ -29,21 +29,21 @@ from whimbrel.schema.types import EnumType, Type, enum_types, replace_enums
 class Blocked:
     """Old columns that a foreign key must let go of: on both its ends, and as what it points at."""
 
-    retyped: frozenset[tuple[Name, str]]
+    type_changed: frozenset[tuple[Name, str]]
     losing: frozenset[tuple[Name, str]]
 
     def __bool__(self) -> bool:
-        return bool(self.retyped or self.losing)
+        return bool(self.type_changed or self.losing)
 
-    def holds(self, at: Name, key: ForeignKey) -> bool:
+    def blocks(self, at: Name, key: ForeignKey) -> bool:
         """Whether a foreign key of the old table there holds a column that must change."""
         own = {(at, column) for column in key.columns}
         target = {(key.target, column) for column in key.target_columns}
-        return not (self.retyped.isdisjoint(own | target) and self.losing.isdisjoint(target))
+        return not (self.type_changed.isdisjoint(own | target) and self.losing.isdisjoint(target))
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Item:
     """A constraint or index of the old table: as it was, and in the names of the new one."""
 
     was: Constraint | Index
@@ -75,36 +75,36 @@ class TablePair:
         self._moved, self._all_names = moved, names
         self._names = names.get(before.at, {})
         self._columns, self._enums, self._domains = columns, enums, domains
-        self._column_fates()
-        self._part_fates()
+        self._compare_columns()
+        self._compare_items()
 
     # -- columns
 
-    def _column_fates(self) -> None:
-        """``altered``: old (in the new names) and new; ``remade``: those that go and come back."""
+    def _compare_columns(self) -> None:
+        """``altered``: old (in the new names) and new; ``recreated``: those that go and come back."""
         self.altered: list[tuple[Column, Column]] = []
-        self.remade: list[Column] = []
+        self.recreated: list[Column] = []
         self._plain: list[tuple[Column, Column]] = []
         touched = {column.name for column in self._columns.new}
         is_plain = not (self._names or self._enums or self._domains)
         for old, new in self._columns.both:
             if old is new and is_plain:
                 continue
-            now = self._translated(self._as_plain(old, new))
+            now = self._translate(self._as_plain(old, new))
             if now != new:
                 self.altered.append((now, new))
-            if _is_typed_otherwise(now, new) or self._has_other_labels(old):
+            if _has_other_type(now, new) or self._has_other_labels(old):
                 touched.add(new.name)
-            if now != new and _must_be_remade(now, new):
-                self.remade.append(new)
+            if now != new and _must_be_recreated(now, new):
+                self.recreated.append(new)
                 touched.add(new.name)
         if touched:
-            self._remake_what_is_made_of(touched)
-        if self.remade:
-            again = {column.name for column in self.remade}
+            self._recreate_dependents(touched)
+        if self.recreated:
+            again = {column.name for column in self.recreated}
             self.altered = [each for each in self.altered if each[1].name not in again]
-        self.fresh = frozenset(each.name for each in (*self.remade, *self._columns.new))
-        self._reworded = frozenset(
+        self.fresh = frozenset(each.name for each in (*self.recreated, *self._columns.new))
+        self._literals_changed = frozenset(
             new.name for old, new in self.altered if _literal(old) != _literal(new)
         )
 
@@ -116,10 +116,10 @@ class TablePair:
         self._plain.append((old, plain))
         return plain
 
-    def columns_turn_plain(self) -> Iterator[c.Change]:
+    def make_columns_plain(self) -> Iterator[c.Change]:
         yield from (c.AlterColumn(self.before.at, old, plain) for old, plain in self._plain)
 
-    def _translated(self, column: Column) -> Column:
+    def _translate(self, column: Column) -> Column:
         """An old column in the new names, with the new enum types and domains."""
         now = column.rename(self._names) if self._names else column
         if self._domains:
@@ -131,12 +131,12 @@ class TablePair:
         used = [(enum, self._enums.get(enum, enum)) for enum in enum_types(old.type)]
         return any(_labels(before) != _labels(after) for before, after in used)
 
-    def _remake_what_is_made_of(self, touched: set[str]) -> None:
+    def _recreate_dependents(self, touched: set[str]) -> None:
         """Computed columns over columns that are not what they were, and so on over those."""
-        known = {column.name for column in self.remade}
+        known = {column.name for column in self.recreated}
         left = [new for _, new in self._columns.both if new.computed and new.name not in known]
         while found := [each for each in left if _is_made_of(each, touched)]:
-            self.remade += found
+            self.recreated += found
             touched.update(each.name for each in found)
             left = [each for each in left if each not in found]
 
@@ -144,26 +144,26 @@ class TablePair:
         """The old column behind a name of the new table."""
         return next(old for old, new in self._columns.both if new.name == name)
 
-    def columns_go(self) -> Iterator[c.Change]:
+    def drop_columns(self) -> Iterator[c.Change]:
         """Those that are made of others first."""
-        gone = [*self._columns.gone, *(self._old(new.name) for new in self.remade)]
-        for column in reversed(made_after(gone)):
+        gone = [*self._columns.gone, *(self._old(new.name) for new in self.recreated)]
+        for column in reversed(sort_columns(gone)):
             yield c.DropColumn(self.before.at, column)
 
-    def columns_are_renamed(self) -> Iterator[c.Change]:
-        remade = {new.name for new in self.remade}
-        names = {old: new for old, new in self._names.items() if new not in remade}
-        for before, after in rename_order(names, aside):
+    def rename_columns(self) -> Iterator[c.Change]:
+        recreated = {new.name for new in self.recreated}
+        names = {old: new for old, new in self._names.items() if new not in recreated}
+        for before, after in rename_order(names, temporary_name):
             yield c.RenameColumn(self.after.at, before, after)
 
-    def columns_come_and_change(self) -> Iterator[c.Change]:
-        come = made_after([*self._columns.new, *self.remade])
+    def add_and_alter_columns(self) -> Iterator[c.Change]:
+        come = sort_columns([*self._columns.new, *self.recreated])
         at = self.after.at
         yield from (c.AddColumn(at, column) for column in come if column.computed is None)
         yield from (c.AlterColumn(at, old, new) for old, new in self.altered)
         yield from (c.AddColumn(at, column) for column in come if column.computed is not None)
 
-    def retyped(self) -> Iterator[str]:
+    def type_changed(self) -> Iterator[str]:
         """Old columns whose kind of type changes."""
         for old, new in self.altered:
             if _kind(old) != _kind(new):
@@ -180,21 +180,21 @@ class TablePair:
 
     # -- constraints and indexes
 
-    def _part_fates(self) -> None:
+    def _compare_items(self) -> None:
         """``going`` and ``coming``, those too that are made anew; ``staying``; ``renamed``."""
         self.going: list[Constraint | Index] = []
         self.coming: list[Constraint | Index] = []
-        self.staying: list[tuple[_Part, _Part]] = []
+        self.staying: list[tuple[_Item, _Item]] = []
         before, after = self.before, self.after
-        self._add_part_fates(before.constraints, after.constraints)
-        self._add_part_fates(before.indexes, after.indexes)
+        self._add_items(before.constraints, after.constraints)
+        self._add_items(before.indexes, after.indexes)
 
-    def _add_part_fates(
+    def _add_items(
         self, olds: Sequence[Constraint | Index], news: Sequence[Constraint | Index]
     ) -> None:
         parts = pair(
-            [_Part(old, self._renamed(old)) for old in olds],
-            [_Part(new, new) for new in news],
+            [_Item(old, self._translate_item(old)) for old in olds],
+            [_Item(new, new) for new in news],
             lambda part: (type(part.now), part.now.name) if part.now.name else part.now,
             lambda part: replace(part.now, name=""),
         )
@@ -203,18 +203,20 @@ class TablePair:
         self.coming += [new.now for new in (*parts.new, *(new for _, new in again))]
         self.staying += [each for each in parts.both if each not in again]
 
-    def _renamed(self, part: Constraint | Index) -> Constraint | Index:
+    def _translate_item(self, part: Constraint | Index) -> Constraint | Index:
         renamed = part.rename(self._names) if self._names else part
         if isinstance(renamed, ForeignKey):
             return renamed.follow_target(self._moved, self._all_names)
         return renamed
 
-    def _must_be_made_anew(self, old: _Part, new: _Part) -> bool:
+    def _must_be_made_anew(self, old: _Item, new: _Item) -> bool:
         if old.now != new.now and replace(old.now, name=new.now.name) != new.now:
             return True
         if self.fresh and new.now.columns_among(self.fresh):
             return True
-        return bool(self._reworded) and bool(_in_conditions(new.now) & self._reworded)
+        return bool(self._literals_changed) and bool(
+            _in_conditions(new.now) & self._literals_changed
+        )
 
     def losing_keys(self) -> Iterator[str]:
         """Old columns whose primary or unique key goes."""
@@ -222,7 +224,7 @@ class TablePair:
             if isinstance(part, PrimaryKey | Unique) or (isinstance(part, Index) and part.unique):
                 yield from part.columns
 
-    def _held(self, blocked: Blocked) -> list[tuple[ForeignKey, ForeignKey]]:
+    def _recreated_keys(self, blocked: Blocked) -> list[tuple[ForeignKey, ForeignKey]]:
         """Foreign keys that stay, but must let go for a while."""
         if not blocked:
             return []
@@ -231,35 +233,35 @@ class TablePair:
             for old, new in self.staying
             if isinstance(old.was, ForeignKey)
             and isinstance(new.now, ForeignKey)
-            and blocked.holds(self.before.at, old.was)
+            and blocked.blocks(self.before.at, old.was)
         ]
 
-    def foreign_keys_go(self, blocked: Blocked) -> Iterator[c.Change]:
-        for key in (*self.going, *(old for old, _ in self._held(blocked))):
+    def drop_foreign_keys(self, blocked: Blocked) -> Iterator[c.Change]:
+        for key in (*self.going, *(old for old, _ in self._recreated_keys(blocked))):
             if isinstance(key, ForeignKey):
                 yield c.DropConstraint(self.before.at, key)
 
-    def foreign_keys_come(self, blocked: Blocked) -> Iterator[c.Change]:
-        for key in (*self.coming, *(new for _, new in self._held(blocked))):
+    def add_foreign_keys(self, blocked: Blocked) -> Iterator[c.Change]:
+        for key in (*self.coming, *(new for _, new in self._recreated_keys(blocked))):
             if isinstance(key, ForeignKey):
                 yield c.AddConstraint(self.after.at, key)
 
-    def parts_go(self) -> Iterator[c.Change]:
+    def drop_items(self) -> Iterator[c.Change]:
         yield from (c.DropIndex(self.before.at, each) for each in _indexes(self.going))
         yield from (c.DropConstraint(self.before.at, each) for each in _constraints(self.going))
 
-    def parts_come(self) -> Iterator[c.Change]:
+    def add_items(self) -> Iterator[c.Change]:
         yield from (c.AddConstraint(self.after.at, each) for each in _constraints(self.coming))
         yield from (c.AddIndex(self.after.at, each) for each in _indexes(self.coming))
 
-    def renames(self, blocked: Blocked) -> Iterator[PartRename]:
+    def renames(self, blocked: Blocked) -> Iterator[ItemRename]:
         """The parts that stay under another name; a key that lets go comes back with it."""
-        held = {new for _, new in self._held(blocked)}
+        held = {new for _, new in self._recreated_keys(blocked)}
         for old, new in self.staying:
             # What has no name in a database differs in nothing from an equal one that has.
             named = old.now.name and new.now.name
             if named and old.now.name != new.now.name and new.now not in held:
-                yield PartRename(self.after.at, old.now, new.now)
+                yield ItemRename(self.after.at, old.now, new.now)
 
 
 def _indexes(parts: Iterable[Constraint | Index]) -> list[Index]:
@@ -295,15 +297,13 @@ def _in_conditions(part: Constraint | Index) -> frozenset[str]:
     return frozenset(name for of in expressions if isinstance(of, Q) for name in of.names())
 
 
-def _is_typed_otherwise(old: Column, new: Column) -> bool:
+def _has_other_type(old: Column, new: Column) -> bool:
     return old.type != new.type or old.collation != new.collation
 
 
-def _must_be_remade(old: Column, new: Column) -> bool:
+def _must_be_recreated(old: Column, new: Column) -> bool:
     """A computed column that is computed otherwise, or a column that turns computed or back."""
-    return old.computed != new.computed or (
-        new.computed is not None and _is_typed_otherwise(old, new)
-    )
+    return old.computed != new.computed or (new.computed is not None and _has_other_type(old, new))
 
 
 def _is_made_of(column: Column, names: Iterable[str]) -> bool:

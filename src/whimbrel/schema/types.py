@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.foreign import (
+    compile_type,
     is_decorator,
     is_foreign,
     is_foreign_class,
     on_each_dialect,
-    spelled,
 )
 
 
@@ -153,7 +153,7 @@ def describe(value: Any) -> ColumnType:
     A class of a library or of the user counts for what it is to each database (`foreign`).
     Raises `ModelError` for what is no type, or is one to no database.
     """
-    return _described(value, _frozen_type)
+    return _describe(value, _frozen_type)
 
 
 def describe_call(value: Any) -> ColumnType:
@@ -162,7 +162,7 @@ def describe_call(value: Any) -> ColumnType:
     Files that were written before types were frozen say so, and digests count it. Raises
     `ModelError` where the call that made the object cannot be told from it.
     """
-    return _described(value, _call_type)
+    return _describe(value, _call_type)
 
 
 def names_classes(value: Any) -> bool:
@@ -189,7 +189,7 @@ def _is_own_throughout(value: Any) -> bool:
     return all(_is_own_throughout(each) for each in inside if is_sqlalchemy_type(each))
 
 
-def _described(value: Any, of_foreign: _OfForeign) -> ColumnType:
+def _describe(value: Any, of_foreign: _OfForeign) -> ColumnType:
     if isinstance(value, Type | EnumType):
         return value
     instance = value() if isinstance(value, type) else value
@@ -201,7 +201,7 @@ def _described(value: Any, of_foreign: _OfForeign) -> ColumnType:
     variants = getattr(instance, "_variant_mapping", None) or {}
     plain = _plain(instance, of_foreign)
     return _with_variants(
-        plain, {name: _described(variant, of_foreign) for name, variant in variants.items()}
+        plain, {name: _describe(variant, of_foreign) for name, variant in variants.items()}
     )
 
 
@@ -211,15 +211,15 @@ def _plain(instance: Any, of_foreign: _OfForeign) -> ColumnType:
         if is_foreign(instance):
             return _frozen_type(instance)
         if getattr(instance, "create_type", True) is False:
-            return _made_by_others(instance)
+            return _type_of_others(instance)
     if _is_enum(instance):
         return _describe_enum(instance)
     return _describe_call(instance, of_foreign)
 
 
-def _made_by_others(instance: Any) -> ColumnType:
+def _type_of_others(instance: Any) -> ColumnType:
     """A type that is there already (``create_type=False``): its name, and nothing to make or drop."""
-    named = in_sql(spelled(instance, "postgresql"))
+    named = in_sql(compile_type(instance, "postgresql"))
     if not _is_enum(instance):
         return named
     text = Type("sqlalchemy:String", (), (("length", instance.length),))
@@ -234,14 +234,14 @@ def in_sql(words: str) -> Type:
     return Type(_IN_SQL, (words,))
 
 
-def said_in(of: ColumnType) -> Iterator[str]:
+def database_types_in(of: ColumnType) -> Iterator[str]:
     """The words of the types inside a type that are nothing but their SQL."""
     if isinstance(of, EnumType):
         return
     if of.path == _IN_SQL:
         yield of.args[0]
     for each in of.inside():
-        yield from said_in(each)
+        yield from database_types_in(each)
 
 
 def _with_variants(plain: ColumnType, variants: Mapping[str, ColumnType]) -> ColumnType:
@@ -343,7 +343,7 @@ def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
         if getattr(value, "__visit_name__", None) == "textclause":
             return Type("sqlalchemy:text", (value.text,))  # a domain's check
         if is_sqlalchemy_type(value):
-            return _described(value, of_foreign)
+            return _describe(value, of_foreign)
         return tuple(map(frozen, value)) if isinstance(value, list) else value
 
     named = sorted((name, frozen(each)) for name, each in kwargs.items())
@@ -384,21 +384,21 @@ def _instance_that_holds_arguments(instance: Any) -> Any:
 def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for parameter in _parameters(type(shown)):
-        value = _kept(shown, parameter.name)
+        value = _attribute(shown, parameter.name)
         if value is inspect.Parameter.empty:
             _refuse_if_needed(parameter, instance)
         elif _is_a_collection_of_tables(value):
             continue  # what a table gives a named type that becomes its column's
         elif value is not parameter.default and not _same(value, parameter.default):
             found[parameter.name] = value
-    return _beyond_defaults(found, type(shown))
+    return _without_defaults(found, type(shown))
 
 
 def _is_a_collection_of_tables(value: Any) -> bool:
     return any(base.__name__ == "MetaData" for base in type(value).__mro__)
 
 
-def _kept(shown: Any, name: str) -> Any:
+def _attribute(shown: Any, name: str) -> Any:
     """What a type keeps of an argument; properties that are on their way out may warn."""
     if name in vars(shown):
         return vars(shown)[name]
@@ -407,7 +407,7 @@ def _kept(shown: Any, name: str) -> Any:
         return getattr(shown, name, inspect.Parameter.empty)
 
 
-def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
+def _without_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
     """The arguments without those that the type fills in by itself where they are left out."""
     needed = {
         parameter.name
@@ -421,7 +421,7 @@ def _beyond_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
     return {
         name: value
         for name, value in found.items()
-        if name in needed or not _same_frozen(_kept(bare, name), value)
+        if name in needed or not _same_frozen(_attribute(bare, name), value)
     }
 
 

@@ -77,7 +77,7 @@ class Model:
         """Where its own table is."""
         return Name(self.options.schema, self.db_table)
 
-    def between(self, each: ModelField) -> Name | None:
+    def through_table(self, each: ModelField) -> Name | None:
         """Where the table of a many-to-many field is; None for a field that has none of its own."""
         field = each.field
         if not isinstance(field, ManyToManyField) or field.through is not None:
@@ -88,7 +88,7 @@ class Model:
     def tables(self) -> Iterator[Name]:
         """Where all its tables are: its own, and those of its many-to-many fields."""
         yield self.at
-        yield from filter(None, map(self.between, self.fields))
+        yield from filter(None, map(self.through_table, self.fields))
 
     # -- fields
 

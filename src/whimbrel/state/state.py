@@ -242,7 +242,7 @@ def new_model(
     if pinned is not None:
         model = model.pin(pinned.fields, pinned.name_counts)
     for field_name, field in fields:
-        model = model.with_new_field(field_name, bound(field, app, name))
+        model = model.with_new_field(field_name, bind(field, app, name))
     for kind, values in parts.items():
         for value in values:
             model, part = model.add_item(bind_item(value, app, name))
@@ -250,7 +250,7 @@ def new_model(
     return model
 
 
-def bound(field: Field, app: str, model: str) -> Field:
+def bind(field: Field, app: str, model: str) -> Field:
     """A field with the full labels of what it points at, and identities for its labels."""
     if isinstance(field, RelationField):
         field = field.bound_to(app, model)

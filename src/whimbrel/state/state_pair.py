@@ -52,7 +52,9 @@ class StatePair(NamedTuple):
         }
         # Of a many-to-many table that is a model's own now, the models say that it is no field's.
         for label, model in database.models.items():
-            if label in models.models and not tables.isdisjoint(map(model.between, model.fields)):
+            if label in models.models and not tables.isdisjoint(
+                map(model.through_table, model.fields)
+            ):
                 wanted.setdefault(label, models.models[label])
         left = [
             label

@@ -23,7 +23,7 @@ from whimbrel.commands.comparison import Certain
 from whimbrel.commands.make import MigrationFile
 from whimbrel.config import DEFAULT_ALIAS, AppConfig, Config, find_config, make_importable
 from whimbrel.detect import detect
-from whimbrel.detect.scope import limited
+from whimbrel.detect.scope import limit_to_apps
 from whimbrel.errors import HistoryError, UsageError
 from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
@@ -196,7 +196,7 @@ def _files(
 def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
     """The models of these apps, and of all others as their migrations have them."""
     before = history.project_state()
-    return limited(before, read_models(made.config, apps, before), apps)
+    return limit_to_apps(before, read_models(made.config, apps, before), apps)
 
 
 def _authored(

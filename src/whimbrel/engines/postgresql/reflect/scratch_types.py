@@ -20,7 +20,13 @@ from whimbrel.engines.postgresql.reflect.reflecting import Surroundings
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
-from whimbrel.schema.domains import domains_in, in_place, name_of, replace_domains, said
+from whimbrel.schema.domains import (
+    domain_arguments,
+    domains_in,
+    in_schema,
+    name_of,
+    replace_domains,
+)
 from whimbrel.schema.expressions import SQL, Default, Expression
 from whimbrel.schema.table import Column, Computed, Name, Schema, Table
 from whimbrel.schema.types import ColumnType, EnumType, Type, enum_types, in_sql, replace_enums
@@ -97,7 +103,7 @@ class ScratchTypes:
             if enum.name in self.enums and native(enum) == self.enums[enum.name]
         }
         domains = {
-            each: in_place(each, TEMPORARY)
+            each: in_schema(each, TEMPORARY)
             for each in domains_in(of)
             if self.domains.get(name_of(each)[1]) == each
         }
@@ -118,9 +124,9 @@ class ScratchTypes:
             for at in named
             if at.schema not in (None, self.default)
         }
-        made_of = said(read)["data_type"]
+        made_of = domain_arguments(read)["data_type"]
         meant = self.domains[name_of(read)[1]]
-        return in_place(read, name_of(meant)[0], data_type=full.get(made_of, made_of))
+        return in_schema(read, name_of(meant)[0], data_type=full.get(made_of, made_of))
 
     def _of_meant(self, column: Column) -> Column:
         domains = {

@@ -12,7 +12,7 @@ from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.domains import said
+from whimbrel.schema.domains import domain_arguments
 from whimbrel.schema.types import Type
 
 
@@ -28,7 +28,7 @@ def drop_domain(change: c.DropDomain, builder: Builder) -> Iterator[Step]:
 
 def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:
     """Another default, NOT NULL or CHECK. Raises `UnsupportedError` for another type."""
-    old, new = said(change.old), said(change.new)
+    old, new = domain_arguments(change.old), domain_arguments(change.new)
     name = COMPILER.type(change.new)
     differing = {key for key in (*old, *new) if old.get(key) != new.get(key)}
     if differing - {"check", "constraint_name", "default", "not_null"}:

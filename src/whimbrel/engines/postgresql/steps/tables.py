@@ -13,7 +13,7 @@ from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.order import aside
+from whimbrel.schema.order import temporary_name
 from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
 
 # -- schemas ---------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def rename_table(change: c.RenameTable, builder: Builder) -> Iterator[Step]:
     here = old
     if old.schema != new.schema:
         if old.name != new.name:
-            here = Name(old.schema, aside(new.name))
+            here = Name(old.schema, temporary_name(new.name))
             yield _rename(old, here.name, change, builder)
         yield _move(here, new.schema, change, builder)
         here = Name(new.schema, here.name)
