@@ -1,4 +1,4 @@
-"""What ON DELETE says, done by statements of ours where the database does not do it.
+"""ON DELETE by statements of ours, where the database does not do it.
 
 SQLite enforces foreign keys only where it was told to before the transaction began
 (foreignkeys.html, 2), and a migration that makes a table anew must tell it not to.
@@ -22,15 +22,15 @@ from whimbrel.state.fields.relations import OnDelete
 
 Key = tuple[Any, ...]
 
-#: What tells whether a connection does what ON DELETE says; databases that are not here always do.
-_ASKS = {"sqlite": "PRAGMA foreign_keys"}
+#: Queries for whether a connection does what ON DELETE says; databases that are not here always do.
+_ENFORCED = {"sqlite": "PRAGMA foreign_keys"}
 
 _AT_ONCE = 400
 
 
 def does_cascade(connection: Connection) -> bool:
-    """Whether the database does what ON DELETE says."""
-    asked = _ASKS.get(connection.dialect.name)
+    """True if the database does what ON DELETE says."""
+    asked = _ENFORCED.get(connection.dialect.name)
     return asked is None or bool(connection.exec_driver_sql(asked).scalar())
 
 
@@ -58,7 +58,7 @@ class _Cascade:
     below: list[tuple[Meta, list[Key]]] = field(default_factory=list)
 
     def follow(self, meta: Meta, keys: list[Key]) -> None:
-        """What points at rows of a model."""
+        """Follow the relations that point at rows of a model."""
         for label, name, relation in find_referrers(meta.apps.state, meta.value):
             owner = meta_of(meta.apps, label)
             if isinstance(relation, ForeignKey) and relation.db_constraint:

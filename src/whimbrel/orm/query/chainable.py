@@ -1,12 +1,11 @@
-"""The methods of a queryset that give another queryset: nothing is asked of the database yet."""
+"""The methods of a queryset that return another: they ask nothing of the database."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from whimbrel.errors import QueryAttributeError, QueryError
+from whimbrel.errors import QueryAttributeError, QueryError, did_you_mean
 from whimbrel.orm.expressions.aggregates import Aggregate
 from whimbrel.orm.query.query import Annotation, Query
 from whimbrel.schema.expressions import F, Q
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Chainable:
-    """A query that grows: each method gives a new one, and leaves this as it is."""
+    """A queryset without its rows: each method returns a new one, and leaves this as it is."""
 
     def __init__(self, query: Query) -> None:
         self.query = query
@@ -36,10 +35,10 @@ class Chainable:
 
     @property
     def ordered(self) -> bool:
-        """Whether the rows come in an order that was asked for."""
+        """True if the rows come in an order that was asked for."""
         return bool(self.query.ordering)
 
-    # -- which rows
+    # -- rows
 
     def all(self) -> Self:
         """The same rows."""
@@ -64,9 +63,6 @@ class Chainable:
         inner = Q(*conditions, **lookups)
         return type(self)(self.query.with_filter(Q._of((inner,), Q.AND, negated=True)))
 
-    def _filtered_by(self, lookups: Mapping[str, Any]) -> Self:
-        return self.filter(**lookups)
-
     def _refuse_slice(self, method: str) -> None:
         if self.query.is_sliced:
             raise QueryError(
@@ -82,16 +78,14 @@ class Chainable:
         """The same rows of another database. Raises `QueryError` where there is none of the alias."""
         connections = self.query.meta.apps.connections
         if alias is not None and alias not in connections:
-            near = difflib.get_close_matches(alias, connections, n=1)
             raise QueryError(
                 f"this migration has no connection to the database {alias!r}",
-                hint=(f"Did you mean {near[0]!r}? " if near else "")
-                + f"It has: {', '.join(sorted(connections))}.",
+                hint=did_you_mean(alias, connections, f"It has: {', '.join(sorted(connections))}."),
             )
         own = alias is None or alias == self.query.meta.apps.alias
         return self._replace(alias=None if own else alias)
 
-    # -- in what order
+    # -- order
 
     def order_by(self, *names: Any) -> Self:
         """In this order: "name", "-name", "author__name", "?", expressions; none for no order."""
@@ -106,7 +100,7 @@ class Chainable:
         """Each row once; with names, the first row of those that are alike in them."""
         return self._replace(distinct=not names, distinct_on=names)
 
-    # -- what of them
+    # -- columns
 
     def values(self, *names: Any, **expressions: Any) -> Self:
         """Dictionaries of these fields and expressions; of all fields, if none is named."""
@@ -153,14 +147,14 @@ class Chainable:
             self.query.meta.get_field(name)
         return plain
 
-    # -- what else
+    # -- annotations
 
     def annotate(self, *expressions: Any, **named: Any) -> Self:
-        """With values that the database reckons, as attributes of the rows."""
+        """With values that the database computes, as attributes of the rows."""
         return self._add_annotations(expressions, named, hidden=False)
 
     def alias(self, *expressions: Any, **named: Any) -> Self:
-        """With names for expressions, to be spoken of in filter() and the rest."""
+        """With names for expressions, for use in filter() and the rest."""
         return self._add_annotations(expressions, named, hidden=True)
 
     def _add_annotations(
@@ -184,7 +178,7 @@ class Chainable:
                 query = query.replace(fields=(*query.fields, (name, F(name))))
         return type(self)(query)
 
-    # -- what comes along
+    # -- related rows, and locks
 
     def select_related(self, *names: str | None) -> Self:
         """Read the rows that keys lead to at once, by joins: "author", "author__city"."""
@@ -231,15 +225,15 @@ class Chainable:
 
     def _combine(self, kind: str, others: tuple[Chainable, ...]) -> Self:
         queries = (self.query, *(other.query for other in others))
-        some = tuple(each for each in queries if not each.empty)
-        if kind in ("union", "union_all") and len(some) < len(queries):
-            queries = some or queries[:1]
+        if kind in ("union", "union_all"):
+            queries = tuple(each for each in queries if not each.empty) or queries[:1]
         if len(queries) == 1:
             return type(self)(queries[0])
-        made = Query(
-            self.query.meta, self.query.alias, shape=self.query.shape, fields=self.query.fields
+        own = self.query
+        combined = Query(
+            own.meta, own.alias, shape=own.shape, fields=own.fields, combined=(kind, queries)
         )
-        return type(self)(made.replace(combined=(kind, queries)))
+        return type(self)(combined)
 
     def __or__(self, other: Self) -> Self:
         if self.query.empty or other.query.empty:
@@ -254,13 +248,7 @@ class Chainable:
     def _join(self, other: Self, condition: Q) -> Self:
         for each in (self, other):
             each._refuse_slice("& and |")
-        annotations = [
-            step
-            for query in (self.query, other.query)
-            for step in query.steps
-            if isinstance(step, Annotation)
-        ]
-        by_name = {step.name: step for step in annotations}
+        by_name = self.query.annotations | other.query.annotations
         known = (*self.query.known, *other.query.known)
         query = self.query.replace(steps=tuple(by_name.values()), known=known)
         return type(self)(query.with_filter(condition))
@@ -274,8 +262,9 @@ def _label(expression: Any, number: int) -> str:
     return alias if isinstance(alias, str) else f"{type(expression).__name__.lower()}{number}"
 
 
-#: What to write for what a queryset, or a manager of Django's own, has there.
+#: Hints for methods that querysets, and managers of Django's own, have in Django.
 _INSTEAD = {
+    "_raw_delete": "delete() is one statement here.",
     "raw": "schema_editor.execute(sql, params) gives rows; filter() takes SQLAlchemy's text() too.",
     "extra": "annotate() and filter() take expressions of SQLAlchemy's: sqlalchemy.text(...).",
     "dates": 'annotate(day=TruncDay("field")).values_list("day", flat=True).distinct() gives them.',
@@ -292,16 +281,12 @@ _INSTEAD = {
 
 def unknown_method(of: str, name: str, kind: type[Any]) -> Exception:
     """The error for a method that there is not. ``kind``: the class that has those that there are."""
-    if name == "_raw_delete":
-        return QueryAttributeError(f"{of} has no {name!r}", hint="delete() is one statement here.")
-    if name.startswith("_"):
-        return AttributeError(name)
     if name in _INSTEAD:
         return QueryAttributeError(f"{of} has no {name!r}", hint=_INSTEAD[name])
+    if name.startswith("_"):
+        return AttributeError(name)
     there = [each for each in dir(kind) if not each.startswith("_")]
-    near = difflib.get_close_matches(name, there, n=1)
-    return QueryAttributeError(
-        f"{of} has no {name!r}",
-        hint=(f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(there)}. "
-        "Managers and querysets of models.py are no part of history.",
+    listed = (
+        f"It has: {', '.join(there)}. Managers and querysets of models.py are no part of history."
     )
+    return QueryAttributeError(f"{of} has no {name!r}", hint=did_you_mean(name, there, listed))

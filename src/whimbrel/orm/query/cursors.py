@@ -25,7 +25,7 @@ def fetch_chunks(connection: Connection, select: Any, size: int) -> Iterator[Seq
 
 
 def _commits_each_statement(connection: Connection) -> bool:
-    """Whether a driver's cursor on the server would end with the statement that opens it."""
+    """True if a driver's cursor on the server would end with the statement that opens it."""
     driver = connection.connection.dbapi_connection
     return (
         connection.dialect.supports_server_side_cursors

@@ -1,4 +1,4 @@
-"""What SQLAlchemy keeps of an instance: here instances live outside of its sessions.
+"""The state that SQLAlchemy keeps of an instance: here instances live outside of its sessions.
 
 They are "detached" in its words as soon as their row is there: a user may ``session.add`` one,
 and SQLAlchemy knows it.
@@ -28,14 +28,14 @@ def make_instance(
 
 
 def is_saved(instance: Any) -> bool:
-    """Whether its row is known to be there."""
+    """True if its row is known to be there."""
     return attributes.instance_state(instance).key is not None
 
 
 def mark_saved(
     instance: Any, missing: Iterable[str] = (), written: Iterable[str] | None = None
 ) -> None:
-    """Its row is there now, with values of the database's own in ``missing``.
+    """Note that its row is there now. ``missing``: attributes whose values only the database knows.
 
     written: the attributes that were written, where not all were.
     """
@@ -54,12 +54,12 @@ def mark_saved(
 
 
 def mark_deleted(instance: Any) -> None:
-    """Its row is gone."""
+    """Note that its row is gone."""
     attributes.instance_state(instance).key = None
 
 
 def set_loaded(instance: Any, values: Mapping[str, Any]) -> None:
-    """Put in what was read."""
+    """Set attributes to values that were read."""
     state = attributes.instance_state(instance)
     for name, value in values.items():
         attributes.set_committed_value(instance, name, value)
@@ -67,12 +67,12 @@ def set_loaded(instance: Any, values: Mapping[str, Any]) -> None:
     take_snapshot(instance, values)
 
 
-#: What values that change in place are of.
+#: Types whose values can be changed in place.
 _MUTABLE = (dict, list, set, bytearray)
 
 
 def take_snapshot(instance: Any, names: Iterable[str]) -> None:
-    """Keep how values are now that could be changed in place, for `is_touched`."""
+    """Keep the present content of values that could be changed in place, for `is_changed`."""
     for name in names:
         value = instance.__dict__.get(name)
         if isinstance(value, _MUTABLE):
@@ -87,7 +87,7 @@ def _dump(value: Any) -> bytes | None:
 
 
 def is_changed(instance: Any, name: str) -> bool:
-    """Whether an attribute was set, or changed in place, since its row was read or written."""
+    """True if an attribute was set, or changed in place, since its row was read or written."""
     if name in attributes.instance_state(instance).committed_state:
         return True
     value = instance.__dict__.get(name)
@@ -98,7 +98,7 @@ def is_changed(instance: Any, name: str) -> bool:
 
 
 def has_original_key(instance: Any) -> bool:
-    """Whether its key is that of the row that it was read from, or written to."""
+    """True if its key is that of the row that it was read from, or written to."""
     key = attributes.instance_state(instance).key
     top = instance._meta.lineage[0].primary_key
     return key is not None and key[1] == tuple(instance.__dict__.get(each.attname) for each in top)
@@ -106,5 +106,5 @@ def has_original_key(instance: Any) -> bool:
 
 def related_cache(instance: Any) -> dict[str, Any]:
     """The rows that an instance's relations are known to lead to."""
-    found: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
-    return found
+    cache: dict[str, Any] = instance.__dict__.setdefault("_kept", {})
+    return cache

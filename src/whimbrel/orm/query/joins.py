@@ -21,7 +21,7 @@ class JoinedTable:
     meta: Meta
     table: Any
     below: dict[str, list[JoinedTable]] = field(default_factory=dict)
-    calls: set[int] = field(default_factory=set)
+    calls: set[int | None] = field(default_factory=set)
 
 
 class Joins:
@@ -53,15 +53,13 @@ class Joins:
     def _join_parent(self, node: JoinedTable) -> JoinedTable:
         link, parent = node.meta.link, node.meta.parent
         assert link is not None and parent is not None
-        there = node.below.get("^")
-        if there:
-            return there[0]
-        table = parent.table.alias()
-        target = parent.target_field(link.field.to_field).column  # type: ignore[attr-defined]
-        self._join(table, node.table.c[link.column] == table.c[target], outer=node is not self.root)
-        above = JoinedTable(parent, table)
-        node.below["^"] = [above]
-        return above
+        if "^" not in node.below:
+            above = JoinedTable(parent, parent.table.alias())
+            target = parent.target_field(link.field.to_field).column  # type: ignore[attr-defined]
+            on = node.table.c[link.column] == above.table.c[target]
+            self._join(above.table, on, outer=node is not self.root)
+            node.below["^"] = [above]
+        return node.below["^"][0]
 
     def key_columns(self) -> list[Element]:
         """The columns of the primary key."""
@@ -71,12 +69,11 @@ class Joins:
 
     def join_to(self, hops: Iterable[Hop], trimmed: bool = False) -> JoinedTable:
         """The table that hops lead to; of a trimmed path, the table between."""
-        here = self.root
-        *way, last = hops if (hops := tuple(hops)) else (None,)
-        for hop in (*way, last):
-            if hop is not None:
-                here = self._join_hop(here, hop, trimmed and hop is last)
-        return here
+        hops = tuple(hops)
+        node = self.root
+        for number, hop in enumerate(hops, start=1):
+            node = self._join_hop(node, hop, trimmed and number == len(hops))
+        return node
 
     def _join_hop(self, node: JoinedTable, hop: Hop, trimmed: bool) -> JoinedTable:
         name = _name_of_hop(hop)
@@ -95,28 +92,24 @@ class Joins:
             if not hop.many or self._is_reusable(there):
                 return there
         near = self.column(node, node.meta.fields_by_name[local])
-        made = JoinedTable(target, target.table.alias(), calls={self.call} if self.call else set())
-        node.below.setdefault(name, []).append(made)
+        joined = JoinedTable(target, target.table.alias(), calls={self.call} - {None})
+        node.below.setdefault(name, []).append(joined)
         far = target.fields_by_name[remote]
         if far.meta is target:
-            self._join(made.table, near == made.table.c[far.column], self._may_miss(node, hop))
+            column, outer = far.column, hop.null or node is not self.root
         else:
-            self._join_target_parent(made, near, far)
-        return made
-
-    def _join_target_parent(self, made: JoinedTable, near: Element, far: BoundField) -> None:
-        """The key that is pointed at lies in the table of the target's parent."""
-        link = made.meta.link
-        assert link is not None
-        self._join(made.table, near == made.table.c[link.column], outer=True)
+            # The key that is pointed at lies in the table of the target's parent.
+            assert target.link is not None
+            column, outer = target.link.column, True
+        self._join(joined.table, near == joined.table.c[column], outer)
+        return joined
 
     def find_first_of_many(self, hops: Iterable[Hop]) -> JoinedTable | None:
         """The first table on a way that may have several rows for one, if this call has joined it."""
         node = self.root
         for hop in hops:
-            there = node.below.get(
-                f"{_name_of_hop(hop)}|" if hop.through else _name_of_hop(hop), ()
-            )
+            name = _name_of_hop(hop)
+            there = node.below.get(f"{name}|" if hop.through else name, ())
             joined = [each for each in there if not hop.many or self._is_reusable(each)]
             if not joined or hop.many:
                 return joined[0] if joined else None
@@ -126,17 +119,14 @@ class Joins:
     def _is_reusable(self, node: JoinedTable) -> bool:
         return self.call is None or self.call in node.calls
 
-    def _may_miss(self, node: JoinedTable, hop: Hop) -> bool:
-        return hop.null or node is not self.root
-
     def _join(self, table: Any, on: Element, outer: bool) -> None:
         self.from_clause = self.from_clause.join(table, on, isouter=outer)
         self.tables.append(table)
 
     def select(self, columns: Iterable[Any]) -> Any:
-        """A SELECT of these tables; of what it does not have itself, the scopes around it have."""
-        made = sa.select(*columns).select_from(self.from_clause)
-        return made.correlate_except(*self.tables) if self.correlated else made
+        """A SELECT from these tables; other tables are those of the statements around."""
+        select = sa.select(*columns).select_from(self.from_clause)
+        return select.correlate_except(*self.tables) if self.correlated else select
 
 
 def _name_of_hop(hop: Hop) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,11 +21,11 @@ from whimbrel.orm.query.scope import Scope
 Element = sa.sql.ColumnElement[Any]
 
 
-# -- which rows
+# -- the rows
 
 
 def _own_conditions(query: Query) -> list[Element] | None:
-    """The conditions of a query that speaks of its own table alone; None for any other."""
+    """The conditions of a query of its own table alone; None for any other."""
     if query.is_sliced or query.distinct or query.is_picked or query.combined or query.is_grouped:
         return None
     compiler = QueryCompiler(query.replace(order=()))
@@ -42,16 +42,10 @@ def _select_keys(query: Query) -> Any:
             f"a {query.combined[0]} of querysets takes neither update() nor delete()",
             hint="Use | instead, or filter(pk__in=...).",
         )
-    if not (plain.is_sliced or plain.distinct_on):
-        plain = plain.replace(order=())
     if not plain.is_sliced:
-        plain = plain.replace(distinct=False)
+        plain = plain.replace(distinct=False, order=plain.order if plain.distinct_on else ())
     compiler = QueryCompiler(plain, aliased=True)
     return compiler.select(compiler.scope.key_columns())
-
-
-def _among(columns: Sequence[Element], keys: Any) -> Element:
-    return columns[0].in_(keys) if len(columns) == 1 else sa.tuple_(*columns).in_(keys)
 
 
 def _conditions(query: Query) -> list[Element]:
@@ -59,39 +53,37 @@ def _conditions(query: Query) -> list[Element]:
     own = _own_conditions(query)
     if own is not None:
         return own
-    return [_among([each.table_column for each in query.meta.primary_key], _select_keys(query))]
+    columns = [each.table_column for each in query.meta.primary_key]
+    key = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
+    return [key.in_(_select_keys(query))]
 
 
 # -- UPDATE
 
 
 def update(connection: Connection, query: Query, values: Mapping[str, Any]) -> int:
-    """Write values to the rows; gives how many there were."""
-    fields = {name: _writable_field(query.meta, name) for name in values}
-    parts = {field.meta for field in fields.values()}
+    """Write values to the rows. Return how many there were."""
+    fields = {_writable_field(query.meta, name): value for name, value in values.items()}
     if query.empty or not fields:
         return 0
-    where = _conditions(query)
-    if parts == {query.meta}:
-        given = {
-            field.column: _new_value(query, field, values[name]) for name, field in fields.items()
-        }
-        statement = sa.update(query.meta.table).where(*where).values(given)
-        return connection.execute(statement).rowcount
-    return _update_parts(connection, query, {field: values[name] for name, field in fields.items()})
+    if {field.meta for field in fields} != {query.meta}:
+        return _update_parts(connection, query, fields)
+    new = {field.column: _new_value(query, field, value) for field, value in fields.items()}
+    statement = sa.update(query.meta.table).where(*_conditions(query)).values(new)
+    return connection.execute(statement).rowcount
 
 
 def _writable_field(meta: Meta, name: str) -> BoundField:
     field = meta.fields_by_name.get(name)
-    if field is None or field.field.computed() is not None:
-        if field is None:
-            raise meta.unknown_field(name)
+    if field is None:
+        raise meta.unknown_field(name)
+    if field.field.computed() is not None:
         raise QueryError(f"{meta.label}.{name} is computed by the database, and cannot be written")
     return field
 
 
 def _new_value(query: Query, field: BoundField, value: Any) -> Element:
-    """A value in an UPDATE; one that other tables have a say in is a SELECT of its own."""
+    """A value in an UPDATE; one that other tables take part in is a SELECT of its own."""
     column = field.table_column
     if not is_expression(value):
         hop = find_hop(query.meta, field.name) if field.is_relation else None
@@ -101,18 +93,18 @@ def _new_value(query: Query, field: BoundField, value: Any) -> Element:
         return Scope(query.meta).resolve_value(value, column)
     annotations = tuple(each for each in query.steps if isinstance(each, Annotation))
     plain = QueryCompiler(Query(query.meta, query.alias, steps=annotations, order=()))
-    made = plain.scope.resolve_value(value, column)
-    if not plain.scope.has_joins and not plain.query.is_grouped:
-        return made
+    element = plain.scope.resolve_value(value, column)
     if plain.query.is_grouped:
         return _value_of_group(query.meta, plain.query, value, column)
+    if not plain.scope.has_joins:
+        return element
     beside = QueryCompiler(plain.query, scope=Scope.without_own_table(query.meta))
     element = beside.scope.resolve_value(value, column)
     return beside.select([element]).limit(1).scalar_subquery()  # type: ignore[no-any-return]
 
 
 def _value_of_group(meta: Meta, query: Query, value: Any, column: Any) -> Element:
-    """A value of aggregates: the row is joined to what they are taken of."""
+    """A value of aggregates: a SELECT of the row with the rows that they are taken of."""
     outer = Scope(meta)
     inner = QueryCompiler(query, outer)
     element = inner.scope.resolve_value(value, column)
@@ -125,21 +117,19 @@ def _value_of_group(meta: Meta, query: Query, value: Any, column: Any) -> Elemen
 
 def _update_parts(connection: Connection, query: Query, values: Mapping[BoundField, Any]) -> int:
     """The rows lie in several tables: their keys are read first, each table is written then."""
-    rows = connection.execute(_select_keys(query)).all()
-    found = len(rows)
+    keys = [row[0] for row in connection.execute(_select_keys(query))]
     for part in query.meta.lineage:
         own = {field.name: value for field, value in values.items() if field.meta is part}
         if own:
-            link = [row[0] for row in rows]
-            part.model.objects.using(query.alias).filter(pk__in=link).update(**own)
-    return found
+            part.model.objects.using(query.alias).filter(pk__in=keys).update(**own)
+    return len(keys)
 
 
 # -- DELETE
 
 
 def delete(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
-    """Delete the rows; gives how many there were, and the same by model."""
+    """Delete the rows. Return how many there were, and the same by model."""
     if query.empty:
         return 0, {}
     if query.meta.parent is not None:
@@ -177,7 +167,7 @@ def make_upsert(
     update_fields: Iterable[str],
     unique_fields: Iterable[str],
 ) -> Callable[[Any], Any]:
-    """What makes an INSERT of rows that lets those be that are there, or updates them."""
+    """Return a function from rows to an INSERT that leaves those that are there, or updates them."""
     insert = _find_insert(connection)
     targets = [meta.get_field(name).column for name in unique_fields]
     written = [meta.get_field(name).column for name in update_fields]
@@ -187,7 +177,7 @@ def make_upsert(
             hint="bulk_create(..., update_conflicts=True, update_fields=[...], unique_fields=[...])",
         )
 
-    def made(rows: Any) -> Any:
+    def upsert(rows: Any) -> Any:
         statement = insert(meta.table).values(rows)
         if ignore:
             return statement.on_conflict_do_nothing(index_elements=targets or None)
@@ -195,13 +185,13 @@ def make_upsert(
             index_elements=targets, set_={name: statement.excluded[name] for name in written}
         )
 
-    return made
+    return upsert
 
 
 def _find_insert(connection: Connection) -> Any:
     """The dialect's own INSERT, which knows ON CONFLICT."""
     module = importlib.import_module(type(connection.dialect).__module__.rpartition(".")[0])
-    found = getattr(module, "insert", None)
-    if found is None or not hasattr(found(sa.table("x")), "on_conflict_do_nothing"):
+    insert = getattr(module, "insert", None)
+    if insert is None or not hasattr(insert(sa.table("x")), "on_conflict_do_nothing"):
         raise QueryError(f"{connection.dialect.name} has no ON CONFLICT")
-    return found
+    return insert

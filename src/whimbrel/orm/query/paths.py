@@ -13,7 +13,7 @@ from whimbrel.orm.meta import BoundField, Meta
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """What a name leads to: ``field`` of the model behind ``hops``; ``rest``: lookups and keys.
+    """The way of a name: ``hops``, the ``field`` behind them, and ``rest``, its lookups and keys.
 
     trimmed: the last hop is a table between, whose own key says all that is asked.
     """
@@ -25,12 +25,12 @@ class Path:
 
     @property
     def many(self) -> bool:
-        """Whether one row may lead to several."""
+        """True if one row may lead to several."""
         return any(hop.many for hop in self.hops)
 
 
 def path_of(meta: Meta, name: str) -> Path:
-    """Where a name leads from a model. Raises `QueryError` for what is not there."""
+    """Return the path of a name from a model. Raises `QueryError` for what is not there."""
     hops: list[Hop] = []
     parts = name.split("__")
     while True:
@@ -42,7 +42,8 @@ def path_of(meta: Meta, name: str) -> Path:
                 raise _unknown(meta, part, name, bool(hops))
             return Path(tuple(hops), field, tuple(parts))
         if not (parts and _is_of(hop.target, parts[0])):
-            _refuse_typo(hop, parts, name)
+            if parts and parts[0] not in NAMES:
+                raise _unknown(hop.target, parts[0], name, True)
             return _ending(hops, hop, tuple(parts))
         if _is_key(hop, parts[0]) and not _goes_on(hop.target, parts):
             return _ending(hops, hop, tuple(parts[1:]))
@@ -62,14 +63,14 @@ def _is_of(meta: Meta, name: str) -> bool:
 
 
 def _is_key(hop: Hop, name: str) -> bool:
-    """Whether a name behind a hop is what the hop itself compares with."""
+    """True if a name behind a hop is the field that the hop itself compares with."""
     field = hop.target.fields_by_name.get(name)
     by_key = not hop.reverse or hop.through is not None
     return by_key and field is not None and field.attname == hop.remote
 
 
 def _goes_on(meta: Meta, parts: list[str]) -> bool:
-    """Whether a key behind a hop is a key itself, which is followed further."""
+    """True if a key behind a hop is a key itself, which is followed further."""
     hop = find_hop(meta, parts[0])
     return hop is not None and len(parts) > 1 and _is_of(hop.target, parts[1])
 
@@ -82,11 +83,6 @@ def _ending(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
     if hop.reverse:
         return Path((*hops, hop), hop.target.pk, rest)
     return Path(tuple(hops), hop.source.fields_by_name[hop.local], rest)
-
-
-def _refuse_typo(hop: Hop, parts: list[str], name: str) -> None:
-    if parts and parts[0] not in NAMES:
-        raise _unknown(hop.target, parts[0], name, True)
 
 
 def _unknown(meta: Meta, part: str, name: str, behind: bool) -> QueryError:

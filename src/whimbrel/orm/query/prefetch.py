@@ -1,4 +1,4 @@
-"""Prefetching: what relations of many rows lead to, read by one query for each relation."""
+"""Prefetching: the rows that relations of many rows lead to, read by a query for each relation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whimbrel.orm.hops import Hop, find_hop
 from whimbrel.orm.query.instance_state import related_cache
 from whimbrel.orm.query.row_reader import take_chunks
 
-#: How many keys go into one IN: SQLite takes 32,766 parameters, older ones 999.
+#: The number of keys in one IN: SQLite takes 32,766 parameters, older ones 999.
 KEYS_PER_QUERY = 900
 
 
@@ -27,7 +27,7 @@ class Prefetch:
 
 
 def prefetch(instances: Sequence[Any], lookups: Iterable[Any]) -> None:
-    """Read what relations of these rows lead to. Raises `QueryError` for what is no relation."""
+    """Read the rows behind relations of these. Raises `QueryError` for a name of no relation."""
     done: set[str] = set()
     for given in lookups:
         lookup = given if isinstance(given, Prefetch) else Prefetch(given)

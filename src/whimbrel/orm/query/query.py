@@ -1,4 +1,4 @@
-"""What is asked, as a value: a query never changes, each method of a queryset makes another."""
+"""A query as a value: it never changes, each method of a queryset makes another."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from whimbrel.schema.expressions import F, Ordered, Q
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """Rows must meet a condition. One filter() call is one of these: its hops go one way."""
+    """A condition that rows must meet: that of one filter() call, whose lookups share their joins."""
 
     condition: Q
 
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """A name for an expression. ``hidden``: it is there to be spoken of, not to be given."""
+    """A name for an expression. ``hidden``: it may be used in the query, and is in no row."""
 
     name: str
     expression: Any
@@ -60,12 +60,12 @@ class Query:
     known: tuple[tuple[str, str, Any, Any], ...] = ()
 
     def replace(self, **changed: Any) -> Query:
-        """The same query with something else."""
+        """The query with other values of some attributes."""
         return replace(self, **changed)
 
     @property
     def is_sliced(self) -> bool:
-        """Whether only some of the rows are asked for."""
+        """True if it has a LIMIT or an OFFSET."""
         return self.low > 0 or self.high is not None
 
     @property
@@ -75,39 +75,39 @@ class Query:
 
     @property
     def visible(self) -> list[str]:
-        """The names of the annotations that are given with the rows."""
+        """The names of the annotations that rows have."""
         return [name for name, each in self.annotations.items() if not each.hidden]
 
     @property
     def is_grouped(self) -> bool:
-        """Whether an annotation is an aggregate."""
+        """True if an annotation is an aggregate."""
         return any(self.has(Aggregate, each.expression) for each in self.annotations.values())
 
     @property
     def is_picked(self) -> bool:
-        """Whether rows are picked by a window's value, which no WHERE can see."""
+        """True if rows are picked by a window's value, which no WHERE can see."""
         return bool(self.distinct_on) or any(
             self.has(Window, each.condition) for each in self.steps if isinstance(each, Filter)
         )
 
     def has(self, kind: type[Any], expression: Any) -> bool:
-        """Whether there is an aggregate, or a window, in an expression, by name too."""
+        """True if an aggregate, or a window, is in an expression, or in an annotation that it names."""
         return any(isinstance(part, kind) or self._names(kind, part) for part in walk(expression))
 
     def _names(self, kind: type[Any], part: Any) -> bool:
         name = part.name if isinstance(part, F) else part if isinstance(part, str) else ""
-        there = self.annotations.get(name.partition("__")[0]) if name else None
-        return there is not None and self.has(kind, there.expression)
+        annotation = self.annotations.get(name.partition("__")[0])
+        return annotation is not None and self.has(kind, annotation.expression)
 
     @property
     def ordering(self) -> tuple[Any, ...]:
-        """What rows are put in order by, turned round where it is asked from the end."""
+        """The keys that order the rows, reversed where it goes backwards."""
         own = () if self.is_grouped and self.group is not None else self.meta.ordering
         given = own if self.order is None else self.order
         return tuple(map(reverse_order, given)) if self.backwards else given
 
     def with_filter(self, condition: Q) -> Query:
-        """The same query with another filter."""
+        """The query with one more filter."""
         return self.replace(steps=(*self.steps, Filter(condition)))
 
     def conditions(self) -> Q:
@@ -116,15 +116,11 @@ class Query:
 
 
 def reverse_order(order: Any) -> Any:
-    """The other way round: "name" for "-name"."""
+    """The opposite of a key of an order: "name" for "-name"."""
     if isinstance(order, str):
-        return (
-            order[1:]
-            if order.startswith("-")
-            else order
-            if order == "?"
-            else f"-{order.lstrip('+')}"
-        )
+        if order == "?":
+            return order
+        return order[1:] if order.startswith("-") else f"-{order.lstrip('+')}"
     if isinstance(order, Ordered):
         nulls = {"first": "last", "last": "first"}.get(order.nulls or "")
         return Ordered(order.of, not order.descending, nulls)

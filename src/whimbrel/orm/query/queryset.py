@@ -1,4 +1,4 @@
-"""A queryset: what is asked of a model's rows, and what is done with the answer."""
+"""A queryset: reads and writes the rows of a query."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ class QuerySet(Chainable):
     @property
     def connection(self) -> Connection:
         """The connection that is asked."""
-        found: Connection = self.query.meta.apps.connections[self.db]
-        return found
+        return self.query.meta.apps.connections[self.db]
 
-    # -- looking at them
+    # -- rows
 
     def _fetch(self) -> list[Any]:
         if self._cache is None:
@@ -44,12 +43,12 @@ class QuerySet(Chainable):
         return self._cache
 
     def _with_rows(self, instances: Iterable[Any]) -> QuerySet:
-        """The same queryset, with its rows as a prefetch has found them."""
+        """This queryset, with rows that a prefetch has read."""
         self._cache = list(instances)
         return self
 
     def all(self) -> QuerySet:
-        """The same rows; those that a prefetch has found stay found."""
+        """The same rows; those that a prefetch has read are not read again."""
         made = super().all()
         made._cache = self._cache
         return made
@@ -69,16 +68,10 @@ class QuerySet(Chainable):
     def __getitem__(self, at: int | slice) -> Any:
         if isinstance(at, slice):
             return self._slice(at)
-        if at < 0:
-            raise QueryError(
-                "a queryset does not count from its end", hint="reverse() it, or list() it first."
-            )
-        if self._cache is not None:
-            return self._cache[at]
-        found = list(self._slice(slice(at, at + 1)))
-        if not found:
+        rows = list(self._slice(slice(at, at + 1)))
+        if not rows:
             raise IndexError(f"there is no row {at}")
-        return found[0]
+        return rows[0]
 
     def _slice(self, at: slice) -> Any:
         start, stop = at.start or 0, at.stop
@@ -91,8 +84,8 @@ class QuerySet(Chainable):
         low = self.query.low + start
         ends = [self.query.low + stop] if stop is not None else []
         ends += [self.query.high] if self.query.high is not None else []
-        made = self._replace(low=low, high=max(low, min(ends)) if ends else None)
-        return list(made)[:: at.step] if at.step else made
+        rows = self._replace(low=low, high=max(low, min(ends)) if ends else None)
+        return list(rows)[:: at.step] if at.step else rows
 
     def __repr__(self) -> str:
         return f"<queryset of {self.query.meta.label}>"
@@ -113,7 +106,7 @@ class QuerySet(Chainable):
     # -- as a value in another query
 
     def select_in(self, scope: Scope, like: Any = None, rows: bool = False) -> Any:
-        """It as a SELECT in a scope: of its only column, else of its key."""
+        """The query as a SELECT in a scope: of its only column, else of its key."""
         query = self.query.replace(lock=None)
         if rows:
             return totals.select_rows(query, scope)
@@ -127,34 +120,31 @@ class QuerySet(Chainable):
         return compile_query(query, scope).select
 
     def as_keys(self, meta: Meta, name: str) -> QuerySet:
-        """It with its rows standing for what a key to their model compares with."""
+        """The query with the values that a key to its model is compared with, in place of rows."""
         query = self.query
         plain = query.fields is None and query.combined is None and query.meta.label == meta.label
         return self.values(name) if plain else self
 
     def resolve(self, scope: Scope) -> Any:
-        """It as the one value that it gives."""
+        """The query as one value."""
         return self.select_in(scope).scalar_subquery()
 
     # -- one of them
 
     def get(self, *conditions: Any, **lookups: Any) -> Any:
-        """The only row that meets the conditions. Raises the model's ``DoesNotExist``, or
+        """Return the only row that meets the conditions. Raises the model's ``DoesNotExist``, or
         ``MultipleObjectsReturned``."""
         chosen = self.filter(*conditions, **lookups) if conditions or lookups else self
         found = list(chosen if chosen.query.is_sliced else chosen[:21])
         if len(found) == 1:
             return found[0]
-        label, asked = self.query.meta.label, self._describe(conditions, lookups)
-        model: Any = self.model
+        label, model = self.query.meta.label, self.model
+        shown = [*map(repr, conditions), *(f"{name}={value!r}" for name, value in lookups.items())]
+        asked = ", ".join(shown) or "the conditions"
         if not found:
             raise model.DoesNotExist(f"no {label} meets {asked}")
         number = "more than 20" if len(found) > 20 else str(len(found))
         raise model.MultipleObjectsReturned(f"{number} rows of {label} meet {asked}, not one")
-
-    def _describe(self, conditions: Any, lookups: Mapping[str, Any]) -> str:
-        said = [*map(repr, conditions), *(f"{name}={value!r}" for name, value in lookups.items())]
-        return ", ".join(said) or "the conditions"
 
     def first(self) -> Any:
         """The first row, in the order of the key where there is no other; None for none."""
@@ -200,24 +190,20 @@ class QuerySet(Chainable):
     # -- all of them
 
     def exists(self) -> bool:
-        """Whether there is any row."""
-        return (
-            bool(self._cache)
-            if self._cache is not None
-            else totals.exists(self.connection, self.query)
-        )
+        """True if there is any row."""
+        if self._cache is not None:
+            return bool(self._cache)
+        return totals.exists(self.connection, self.query)
 
     def contains(self, instance: Any) -> bool:
-        """Whether a row is among them."""
+        """True if a row is among them."""
         return self.filter(pk=instance.pk).exists()
 
     def count(self) -> int:
-        """How many rows there are."""
-        return (
-            len(self._cache)
-            if self._cache is not None
-            else totals.count(self.connection, self.query)
-        )
+        """The number of rows."""
+        if self._cache is not None:
+            return len(self._cache)
+        return totals.count(self.connection, self.query)
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
         """One value of all rows for each name: ``aggregate(Sum("price"), most=Max("price"))``."""
@@ -231,11 +217,11 @@ class QuerySet(Chainable):
     # -- writing
 
     def create(self, **values: Any) -> Any:
-        """Insert a row at once, and give it."""
-        made = self.model(**values)
-        made.__dict__["_alias"] = self.query.alias
-        made.save(force_insert=True)
-        return made
+        """Insert a row at once. Return its instance."""
+        instance = self.model(**values)
+        instance.__dict__["_alias"] = self.query.alias
+        instance.save(force_insert=True)
+        return instance
 
     def get_or_create(
         self, defaults: Mapping[str, Any] | None = None, **lookups: Any
@@ -273,8 +259,8 @@ class QuerySet(Chainable):
         unique_fields: Sequence[str] | None = None,
     ) -> list[Any]:
         """Insert many rows. They learn their keys, but where conflicts are ignored or updated."""
-        made = list(objs)
-        for each in made:
+        instances = list(objs)
+        for each in instances:
             each.__dict__["_alias"] = self.query.alias
         conflict: Callable[[Any], Any] | None = None
         if ignore_conflicts or update_conflicts:
@@ -286,13 +272,13 @@ class QuerySet(Chainable):
                 unique_fields or (),
             )
         size = batch_size or BATCH
-        save.insert_all(self.connection, self.query.meta, made, size, conflict)
-        return made
+        save.insert_all(self.connection, self.query.meta, instances, size, conflict)
+        return instances
 
     def bulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
-        """Write these fields of many rows; gives how many rows were there."""
+        """Write these fields of many rows. Return how many rows were there."""
         chosen = [self.query.meta.get_field(name) for name in fields]
         if not chosen:
             raise QueryError("bulk_update() needs fields to write")
@@ -306,14 +292,14 @@ class QuerySet(Chainable):
         return save.update_all(self.connection, self.query.meta, found, chosen, size)
 
     def update(self, **values: Any) -> int:
-        """Write values to all rows by one UPDATE; gives how many there were. Values may be
-        expressions; what ``auto_now`` would set stays."""
+        """Write values to all rows by one UPDATE. Return how many there were. Values may be
+        expressions; fields with ``auto_now`` stay."""
         self._cache = None
         return mutations.update(self.connection, self.query, values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete all rows by one DELETE; the database does what ON DELETE says. Gives how many of
-        the model's own went."""
+        """Delete all rows by one DELETE; the database does what ON DELETE says. Return how many of
+        the model's own there were."""
         self._cache = None
         return mutations.delete(self.connection, self.query)
 
@@ -321,7 +307,7 @@ class QuerySet(Chainable):
 def _creation_values(
     lookups: Mapping[str, Any], defaults: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What a row is made of that was not found: lookups that name a field, and the defaults."""
+    """The values of a new row: of lookups that name a field, and the defaults."""
     plain = {
         name.removesuffix("__exact"): value
         for name, value in lookups.items()

@@ -1,4 +1,4 @@
-"""From rows to what a queryset gives: instances, dictionaries, tuples, single values."""
+"""From rows of a SELECT to instances, dictionaries, tuples or single values."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Row = tuple[Any, ...]
 
 
 def read_rows(connection: Connection, query: Query) -> Iterator[Any]:
-    """What a query gives, all of it read at once."""
+    """Return the results of a query, all of them read at once."""
     if query.empty:
         return iter(())
-    made = compile_query(query)
-    reader = _make_reader(query, made)
-    return iter([reader(row) for row in connection.execute(made.select)])
+    compiled = compile_query(query)
+    reader = _make_reader(query, compiled)
+    return iter([reader(row) for row in connection.execute(compiled.select)])
 
 
 def stream_rows(connection: Connection, query: Query, size: int) -> Iterator[list[Any]]:
-    """What a query gives, ``size`` rows at a time, from a cursor on the server."""
+    """Yield the results of a query, ``size`` of them at a time, from a cursor on the server."""
     if query.empty:
         return
-    made = compile_query(query)
-    reader = _make_reader(query, made)
-    for some in fetch_chunks(connection, made.select, size):
+    compiled = compile_query(query)
+    reader = _make_reader(query, compiled)
+    for some in fetch_chunks(connection, compiled.select, size):
         yield [reader(row) for row in some]
 
 
@@ -44,10 +44,10 @@ def take_chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _make_reader(query: Query, made: CompiledQuery) -> Callable[[Any], Any]:
-    if made.part is not None:
-        return _instance_reader(query, made.part, made)
-    labels, count = made.labels, len(made.labels)
+def _make_reader(query: Query, compiled: CompiledQuery) -> Callable[[Any], Any]:
+    if compiled.part is not None:
+        return _instance_reader(query, compiled.part, compiled)
+    labels, count = compiled.labels, len(compiled.labels)
     match query.shape:
         case "flat":
             return lambda row: row[0]
@@ -59,9 +59,10 @@ def _make_reader(query: Query, made: CompiledQuery) -> Callable[[Any], Any]:
     return lambda row: dict(zip(labels, row, strict=False))
 
 
-def _instance_reader(query: Query, part: RowPart, made: CompiledQuery) -> Callable[[Any], Any]:
+def _instance_reader(query: Query, part: RowPart, compiled: CompiledQuery) -> Callable[[Any], Any]:
     reader = _part_reader(part)
-    names = list(enumerate(made.annotations, start=len(made.labels) - len(made.annotations)))
+    annotations = compiled.annotations
+    names = list(enumerate(annotations, start=len(compiled.labels) - len(annotations)))
     alias = query.alias
 
     def read(row: Any) -> Any:
@@ -79,14 +80,14 @@ def _instance_reader(query: Query, part: RowPart, made: CompiledQuery) -> Callab
 
 
 def _part_reader(part: RowPart) -> Callable[[Any], Any]:
-    """What makes an instance of the columns of a part; None where its key is NULL."""
+    """Return a function from a row to the instance of a part; to None where its key is NULL."""
     names = [each.attname for each in part.fields]
     start, end = part.start, part.start + len(names)
     top = part.meta.lineage[0].primary_key
     key_at = [start + part.fields.index(each) for each in top]
     model, missing = part.meta.model, part.missing
     below = [(each, _part_reader(each)) for each in part.below]
-    changing = [each.attname for each in part.fields if is_mutable(each.table_column.type)]
+    mutable = [each.attname for each in part.fields if is_mutable(each.table_column.type)]
 
     def read(row: Any) -> Any:
         key = tuple(row[at] for at in key_at)
@@ -94,8 +95,8 @@ def _part_reader(part: RowPart) -> Callable[[Any], Any]:
             return None
         values = dict(zip(names, row[start:end], strict=True))
         instance = make_instance(model, values, key, missing)
-        if changing:
-            take_snapshot(instance, changing)
+        if mutable:
+            take_snapshot(instance, mutable)
         for each, inner in below:
             _cache_related(instance, each, inner(row))
         return instance

@@ -1,4 +1,4 @@
-"""Rows on their way into the database: one instance, or many at once."""
+"""INSERT and UPDATE of instances: of one, or of many at once."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def _insert_part(instance: Any, part: Meta) -> list[str]:
 
 
 def _is_given(instance: Any, each: BoundField) -> bool:
-    """Whether an instance has a value of its own for a column that takes one."""
+    """True if an instance has a value of its own for a column that takes one."""
     if each.attname not in instance.__dict__ or each.field.computed() is not None:
         return False
-    made = each.field.generated() is not None or each.field.sequence is not None
-    return not (made and instance.__dict__[each.attname] is None)
+    is_generated = each.field.generated() is not None or each.field.sequence is not None
+    return not (is_generated and instance.__dict__[each.attname] is None)
 
 
 def _is_expression(instance: Any, each: BoundField) -> bool:
@@ -88,10 +88,10 @@ def _column_value(instance: Any, each: BoundField) -> Any:
 
 
 def update(instance: Any, fields: Iterable[BoundField], *, by_name: bool) -> bool:
-    """Write its fields where its row is; whether there is one.
+    """Write an instance's fields to its row. Return True if there is one.
 
-    by_name: they were asked for one by one. Else those that are as they were read are left as the
-    database has them.
+    by_name: they were named one by one. Else fields that did not change since they were read are
+    left as the database has them.
     """
     chosen = [each for each in fields if each.field.computed() is None]
     set_auto_now(instance, chosen, new=False)
@@ -123,13 +123,13 @@ def _update_part(instance: Any, part: Meta, fields: list[BoundField]) -> bool:
         for each in part.primary_key
     ]
     if not values:
-        asked = sa.select(sa.literal(1)).select_from(part.table).where(*where)
-        return connection.execute(asked).first() is not None
+        select = sa.select(sa.literal(1)).select_from(part.table).where(*where)
+        return connection.execute(select).first() is not None
     return bool(connection.execute(sa.update(part.table).where(*where).values(values)).rowcount)
 
 
 def _is_ambiguous_null(instance: Any, each: BoundField) -> bool:
-    """Whether None was read for what may be NULL, or JSON's null: nobody knows which to write."""
+    """True if None was read for what may be NULL, or JSON's null: it is not known which to write."""
     type = each.table_column.type
     return (
         instance.__dict__[each.attname] is None
@@ -140,17 +140,16 @@ def _is_ambiguous_null(instance: Any, each: BoundField) -> bool:
 
 
 def set_auto_now(instance: Any, fields: Iterable[BoundField], new: bool) -> None:
-    """Set what ``auto_now`` and ``auto_now_add`` set."""
+    """Set the fields with ``auto_now``, of new rows those with ``auto_now_add`` too."""
     for each in fields:
         if has_auto_now(each.field, new):
             instance.__dict__[each.attname] = now_of(each.field)()
 
 
 def has_auto_now(field: Field, new: bool) -> bool:
-    """Whether saving sets a field to the moment."""
-    return bool(
-        getattr(field, "auto_now", False) or (new and getattr(field, "auto_now_add", False))
-    )
+    """True if saving sets a field to the moment."""
+    add = new and getattr(field, "auto_now_add", False)
+    return bool(add or getattr(field, "auto_now", False))
 
 
 # -- many

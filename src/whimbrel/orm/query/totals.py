@@ -1,4 +1,4 @@
-"""What all rows of a query come to: whether there are any, how many, sums of them."""
+"""EXISTS, COUNT and aggregates of all rows of a query."""
 
 from __future__ import annotations
 
@@ -14,18 +14,13 @@ from whimbrel.orm.query.scope import Scope
 
 
 def _needs_subquery(query: Query) -> bool:
-    """Whether the rows must be there as they are before they can be counted."""
-    return bool(
-        query.is_sliced
-        or query.distinct
-        or query.is_picked
-        or query.combined is not None
-        or query.is_grouped
-    )
+    """True if the rows can be counted only when they have been selected as they are."""
+    is_plain = not (query.is_sliced or query.distinct or query.is_picked or query.is_grouped)
+    return not is_plain or query.combined is not None
 
 
 def select_rows(query: Query, outer: Scope | None = None) -> Any:
-    """A SELECT that gives a row for each row, and nothing of it."""
+    """A SELECT that has a row for each row of the query, and none of its columns."""
     if query.combined is not None or query.distinct:
         return compile_query(query, outer).select
     compiler = QueryCompiler(query.replace(order=query.order if query.is_sliced else ()), outer)
@@ -33,7 +28,7 @@ def select_rows(query: Query, outer: Scope | None = None) -> Any:
 
 
 def exists(connection: Connection, query: Query) -> bool:
-    """Whether there is a row."""
+    """True if there is a row."""
     query = query.replace(lock=None)
     if query.empty:
         return False
@@ -42,7 +37,7 @@ def exists(connection: Connection, query: Query) -> bool:
 
 
 def count(connection: Connection, query: Query) -> int:
-    """How many rows there are."""
+    """The number of rows."""
     query = query.replace(lock=None, related=())
     if query.empty:
         return 0
@@ -54,7 +49,7 @@ def count(connection: Connection, query: Query) -> int:
 
 
 class _SubqueryScope(Scope):
-    """The rows of a query as they are, as what aggregates speak of."""
+    """The scope of aggregates over a subquery: names in it become columns of the subquery."""
 
     def __init__(self, query: Query) -> None:
         super().__init__(query.meta)

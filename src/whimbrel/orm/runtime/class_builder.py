@@ -29,19 +29,19 @@ from whimbrel.state.options import Options, PrimaryKeyConstraint
 def build_class(apps: Apps, value: Model) -> type[Any]:
     """The class of a model. Raises `ModelError` where it cannot be one."""
     parent = _find_parent(apps, value)
-    made = _make_class(apps, value, parent)
-    info = _make_info(value, made, parent)
+    model = _make_class(apps, value, parent)
+    info = _make_info(value, model, parent)
     meta = Meta(apps, info, value, parent)
-    made._meta = meta
-    made.__table__ = table_of(info, apps.metadata)
+    model._meta = meta
+    model.__table__ = table_of(info, apps.metadata)
     _refine_columns(apps, value, meta)
     if not meta.primary_key:
         raise info.error("it has no primary key", "A historical model needs one: use RunSQL here.")
     map_class(info, apps.registry, parent.info if parent else None)
-    manager = made.__mapper__.class_manager
+    manager = model.__mapper__.class_manager
     manager.expired_attribute_loader = partial(load_missing, manager.expired_attribute_loader)
     _give_accessors(meta)
-    return made
+    return model
 
 
 def _find_parent(apps: Apps, value: Model) -> Meta | None:
@@ -63,19 +63,13 @@ def _make_class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
         "_default_manager": ManagerDescriptor(),
         "_base_manager": ManagerDescriptor(),
     }
-    base: type[Any] = parent.model if parent else HistoricalModel
-    made: Any = type(value.name, (base,), names)
-    missing = parent.model.DoesNotExist if parent else MissingRow
-    several = parent.model.MultipleObjectsReturned if parent else SeveralRows
-    made.DoesNotExist = _make_error(made, "DoesNotExist", missing)
-    made.MultipleObjectsReturned = _make_error(made, "MultipleObjectsReturned", several)
-    model: type[Any] = made
-    return model
-
-
-def _make_error(model: type[Any], name: str, base: type[Any]) -> type[Any]:
-    names = {"__module__": model.__module__, "__qualname__": f"{model.__name__}.{name}"}
-    return type(name, (base,), names)
+    base: Any = parent.model if parent else HistoricalModel
+    model: Any = type(value.name, (base,), names)
+    errors = {"DoesNotExist": MissingRow, "MultipleObjectsReturned": SeveralRows}
+    for name, error in errors.items():
+        names = {"__module__": model.__module__, "__qualname__": f"{value.name}.{name}"}
+        setattr(model, name, type(name, (getattr(base, name) if parent else error,), names))
+    return model  # type: ignore[no-any-return]
 
 
 def _make_info(value: Model, made: type[Any], parent: Meta | None) -> Info:
@@ -115,8 +109,8 @@ def _make_options(options: Options, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _refine_columns(apps: Apps, value: Model, meta: Meta) -> None:
-    """What only the state knows: types of keys and names of enums. And ``update()`` sets nothing
-    that it is not told, as `auto_now` would: saving does that."""
+    """Give columns what only the state knows: types of keys, names of enums. And ``update()`` sets no
+    field that it does not name, as `auto_now` would: saving does that."""
     lowered = column_types(apps.state, value)
     for each in meta.own_fields:
         column = each.table_column

@@ -1,4 +1,4 @@
-"""What stands on a historical class under a relation's name, and under ``objects``.
+"""Descriptors of historical classes, under the names of relations and under ``objects``.
 
 Asked of the class it is SQLAlchemy's attribute, for ``select().join(Post.author)``. Asked of an
 instance that is in a Session it is SQLAlchemy's too; of any other, Django's.
@@ -15,9 +15,8 @@ from whimbrel.errors import QueryError
 from whimbrel.orm.hops import Hop, hop_of
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.query.instance_state import related_cache
-from whimbrel.orm.runtime.managers import Manager
-from whimbrel.orm.runtime.related import related_manager
-from whimbrel.orm.runtime.relationships import relate_to_sqlalchemy
+from whimbrel.orm.runtime.managers import Manager, related_manager
+from whimbrel.sources.relationships import Waiting, relate
 
 
 class ManagerDescriptor:
@@ -30,7 +29,7 @@ class ManagerDescriptor:
 
 
 class RelationDescriptor:
-    """What relations share. ``inner``: SQLAlchemy's attribute, once it was asked for."""
+    """A relation's descriptor. ``inner``: SQLAlchemy's attribute, once it was asked for."""
 
     def __init__(self, meta: Meta, name: str, inner: Any = None) -> None:
         self.meta = meta
@@ -43,7 +42,7 @@ class RelationDescriptor:
 
     @property
     def hop(self) -> Hop:
-        """Where it leads."""
+        """The way to the related rows."""
         return hop_of(self.meta, self.name)
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
@@ -56,14 +55,14 @@ class RelationDescriptor:
     def _class_attribute(self, owner: type[Any]) -> Any:
         if self.inner is None:
             relate_to_sqlalchemy(self.meta, self.name)
-            found = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
-            if found.inner is None:
+            made = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
+            if made.inner is None:
                 raise AttributeError(f"{self.meta.label}.{self.name} is the row's own other part")
-            return found.inner
+            return made.inner
         return self.inner
 
     def _value_of(self, instance: Any) -> Any:
-        """What an instance is given."""
+        """The attribute of an instance."""
         raise NotImplementedError
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -82,7 +81,7 @@ class RelationDescriptor:
         )
 
     def _set_value(self, instance: Any, value: Any) -> None:
-        """Set it on an instance."""
+        """Set the attribute of an instance."""
         raise QueryError(
             f"{self.meta.label}.{self.name} leads to several rows and cannot be set",
             hint=f"Save the instance, then: instance.{self.name}.set([...]).",
@@ -141,17 +140,17 @@ class ReverseOneDescriptor(RelationDescriptor):
 
     def _value_of(self, instance: Any) -> Any:
         hop = self.hop
-        known = related_cache(instance).get(self.name)
-        if known is not None:
-            return known
+        related = related_cache(instance).get(self.name)
+        if related is not None:
+            return related
         value = getattr(instance, hop.local)
         rows = hop.target.model.objects.using(instance._alias)
-        found = rows.filter(**{hop.remote: value}).first() if value is not None else None
-        if found is None:
+        related = rows.filter(**{hop.remote: value}).first() if value is not None else None
+        if related is None:
             raise self.missing_error(instance)
-        related_cache(found)[hop.field_name] = instance
-        related_cache(instance)[self.name] = found
-        return found
+        related_cache(related)[hop.field_name] = instance
+        related_cache(instance)[self.name] = related
+        return related
 
     def _set_value(self, instance: Any, value: Any) -> None:
         hop = self.hop
@@ -164,3 +163,62 @@ class ToManyDescriptor(RelationDescriptor):
 
     def _value_of(self, instance: Any) -> Any:
         return related_manager(instance, self.hop)
+
+
+# -- relationships of SQLAlchemy's, made when somebody asks for one
+
+
+def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
+    """Make SQLAlchemy's relationship of a hop, and of its other side."""
+    hop = hop_of(meta, name)
+    owner, other = hop.owner, hop.source if hop.reverse else hop.target
+    accessor = next(
+        (
+            each.accessor
+            for each in other.reverses.values()
+            if each.label == owner.label and each.field_name == hop.field_name
+        ),
+        "+",
+    )
+    bound = hop.field.replace(related_name=accessor)
+    with _WithoutDescriptors((owner.model, hop.field_name), (other.model, accessor)):
+        relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.built_infos())
+        owner.apps.registry.configure()
+    if hop.through is not None:
+        for model, side in ((owner.model, hop.field_name), (other.model, accessor)):
+            if side in vars(model):
+                _give_through(vars(model)[side].inner, hop.through.meta.model)
+
+
+def _give_through(attribute: Any, between: type[Any]) -> None:
+    """``Post.tags.through``: SQLAlchemy hands what an attribute has not to its comparator."""
+    plain = type(attribute.comparator)
+    names = {"__slots__": (), "through": between}
+    attribute.comparator.__class__ = type("Comparator", (plain,), names)
+
+
+class _WithoutDescriptors:
+    """Takes accessors off their classes, and lays them around what SQLAlchemy puts there."""
+
+    def __init__(self, *names: tuple[type[Any], str]) -> None:
+        self.names = names
+        self.taken: dict[tuple[type[Any], str], Any] = {}
+
+    def __enter__(self) -> None:
+        for model, name in self.names:
+            if name in vars(model):
+                self.taken[model, name] = vars(model)[name]
+                delattr(model, name)
+
+    def __exit__(self, *_: object) -> None:
+        for (model, name), accessor in self.taken.items():
+            for each in (model, *_subclasses(model)):
+                inner = vars(each).get(name)
+                if inner is not None:
+                    type.__setattr__(each, name, accessor.wrap(inner))
+                elif each is model:
+                    type.__setattr__(each, name, accessor)
+
+
+def _subclasses(model: type[Any]) -> list[type[Any]]:
+    return [each for child in model.__subclasses__() for each in (child, *_subclasses(child))]

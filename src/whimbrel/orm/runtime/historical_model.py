@@ -1,14 +1,13 @@
-"""What an instance of a historical model can do."""
+"""The base class of historical models: rows that are saved, deleted and read again."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument
+from whimbrel.errors import QueryAttributeError, QueryError, UnknownArgument, did_you_mean
 from whimbrel.orm.hops import find_hop
 from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query import save
@@ -38,8 +37,12 @@ class HistoricalModel:
         for field, value in zip(fields, args, strict=False):
             values.setdefault(field.attname, value)
         for field in fields:
-            given = field.attname in values or field.name in values
-            if given or (_is_key(field) and "pk" in values):
+            given = {
+                field.attname,
+                field.name,
+                *(["pk"] if field in self._meta.primary_key else []),
+            }
+            if given & values.keys():
                 continue
             if field.field.has_default:
                 values[field.attname] = default_of(field.field)
@@ -74,12 +77,10 @@ class HistoricalModel:
             *self._meta.lookup_names(),
             *_METHODS,
         ]
-        near = difflib.get_close_matches(name, there, n=1)
+        listed = f"It has: {', '.join(dict.fromkeys(there))}. A historical model has fields and "
         raise QueryAttributeError(
             f"{self._meta.label} has no {name!r} at this point of history",
-            hint=(f"Did you mean {near[0]!r}? " if near else "")
-            + f"It has: {', '.join(dict.fromkeys(there))}. A historical model has fields and "
-            "relations, none of the methods of the model in models.py.",
+            hint=did_you_mean(name, there, listed + _NO_METHODS),
         )
 
     # -- its key
@@ -98,7 +99,7 @@ class HistoricalModel:
 
     @property
     def _state(self) -> Any:
-        """``adding``: whether it is not in the database yet; ``db``: the alias of that."""
+        """Django's state: ``adding`` is True before it is saved; ``db`` is the database's alias."""
         return SimpleNamespace(adding=not is_saved(self), db=self._alias or self._meta.apps.alias)
 
     def __eq__(self, other: object) -> bool:
@@ -129,18 +130,23 @@ class HistoricalModel:
     ) -> None:
         """Write it at once: UPDATE where it was read or saved before, else INSERT.
 
-        An UPDATE leaves alone what has not changed since. update_fields: the only fields to write; none of them, nothing. Raises `QueryError` for
-        a field that there is not, or with ``force_update`` where no row was there.
+        An UPDATE leaves alone what has not changed since. update_fields: the only fields to write; with
+        none, nothing is written. Raises `QueryError` for a field that there is not, or with
+        ``force_update`` where no row was there.
         """
         elsewhere = using not in (None, self._state.db)
         self._use(using)
         if update_fields is not None:
             chosen = [self._meta.get_field(name) for name in update_fields]
-            if chosen:
-                self._update_or_refuse(chosen)
+            if chosen and not save.update(self, chosen, by_name=True):
+                raise self._no_row_error()
             return
-        if force_insert or not (self._may_exist() and self._updated(force_update, elsewhere)):
-            save.insert(self)
+        if not force_insert and self._may_exist():
+            if save.update(self, self._meta.fields, by_name=elsewhere):
+                return
+            if force_update:
+                raise self._no_row_error()
+        save.insert(self)
 
     def _use(self, using: str | None) -> None:
         if using is not None:
@@ -148,22 +154,12 @@ class HistoricalModel:
             self.__dict__["_alias"] = using
 
     def _may_exist(self) -> bool:
-        """A key that came from a default was made just now."""
+        """True if it was saved, or has a key that no default has made just now."""
         if is_saved(self):
             return True
         keys = self._meta.primary_key
-        made = any(callable(each.field.default) for each in keys)
-        return not made and all(self.__dict__.get(each.attname) is not None for each in keys)
-
-    def _updated(self, must: bool, elsewhere: bool) -> bool:
-        there = save.update(self, self._meta.fields, by_name=elsewhere)
-        if must and not there:
-            raise self._no_row_error()
-        return there
-
-    def _update_or_refuse(self, fields: list[BoundField]) -> None:
-        if not save.update(self, fields, by_name=True):
-            raise self._no_row_error()
+        is_new = any(callable(each.field.default) for each in keys)
+        return not is_new and all(self.__dict__.get(each.attname) is not None for each in keys)
 
     def _no_row_error(self) -> QueryError:
         return QueryError(
@@ -174,7 +170,7 @@ class HistoricalModel:
     def delete(self, using: str | None = None) -> tuple[int, dict[str, int]]:
         """Delete its row, and let the database do what ON DELETE says of those that point at it.
 
-        Gives the number of its own rows that went, and the same by model.
+        Return the number of its own rows that there were, and the same by model.
         """
         self._use(using)
         if self.pk is None:
@@ -200,19 +196,15 @@ class HistoricalModel:
             related_cache(self).pop(each.name, None)
 
     def _key_lookups(self) -> dict[str, Any]:
-        """What finds its row."""
+        """The lookups that find its row."""
         return {each.attname: getattr(self, each.attname) for each in self._meta.primary_key}
 
     def _queryset(self) -> Any:
         return self._meta.model.objects.using(self._alias)
 
 
-def _is_key(field: BoundField) -> bool:
-    return field in field.meta.primary_key
-
-
 def _empty_value(field: Field) -> Any:
-    """What a field of text, or of bytes, holds that was not given; None for any other."""
+    """The value of a field of text, or of bytes, that was not given; None for any other."""
     if field.null or field.column_default() is not None or field.computed() is not None:
         return None
     return next((empty for kind, empty in _EMPTY if isinstance(field, kind)), None)
@@ -220,7 +212,7 @@ def _empty_value(field: Field) -> Any:
 
 _EMPTY: tuple[tuple[Any, Any], ...] = (((CharField, TextField), ""), (BinaryField, b""))
 
-#: What to write for what a row has in Django.
+#: Hints for methods that a row has in Django.
 _INSTEAD = {
     "full_clean": "The database checks what it is given: catch IntegrityError around save().",
     "clean_fields": "The database checks what it is given: catch IntegrityError around save().",
@@ -228,6 +220,7 @@ _INSTEAD = {
     "save_base": "save() runs no signals and no methods of models.py: use it.",
     "get_deferred_fields": "sqlalchemy.inspect(row).unloaded has their names.",
 }
+_NO_METHODS = "relations, none of the methods of the model in models.py."
 _METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
 
 
