@@ -28,7 +28,7 @@ from whimbrel.engines import engine_for
 from whimbrel.errors import DataError
 from whimbrel.planning.items import Data
 from whimbrel.run.data.context import ExecutionContext
-from whimbrel.run.data.python import run_python
+from whimbrel.run.data.python import run_code
 
 Function = Callable[[Any, Any, Any], Any]
 Models = Callable[[Any], dict[str, dict[str, Any]]]
@@ -129,7 +129,7 @@ class Whimbrel:
             suppress(_TakenBack),
             context.engine.transaction(self.connection, (), rows=True),
         ):
-            _with_its_own_errors(lambda: run_python(data, operation, context))
+            _with_its_own_errors(lambda: run_code(data, context))
             if not keep:
                 raise _TakenBack
         return found[0]
