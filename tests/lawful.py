@@ -58,7 +58,7 @@ def carried_out(
     for change in changes:
         found = list(mishaps(change, schema))
         assert not found, f"{shown(change)}: {'; '.join(found)}"
-        schema = c.apply(change, schema)
+        schema = change.apply(schema)
         found = [
             each for table in schema.tables.values() for each in dangling(table, schema, known)
         ]

@@ -6,8 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from whimbrel.schema.families import Kind, family_named, kind_of
-from whimbrel.schema.narrowing import cut, is_loosened
+from whimbrel.schema.families import Kind, cut, family_named, is_loosened, kind_of
 from whimbrel.schema.types import describe, in_sql
 
 KINDS = [

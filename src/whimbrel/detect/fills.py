@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
 from whimbrel.detect.working_state import WorkingState
-from whimbrel.schema.narrowing import cut
+from whimbrel.schema.families import cut
 from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
 from whimbrel.state.model import Model, ModelField
 

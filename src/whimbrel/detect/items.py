@@ -41,7 +41,7 @@ def rename_items(work: WorkingState) -> None:
         for kind in _KINDS:
             gone, come = _find_unmatched(getattr(old.options, kind), getattr(new.options, kind))
             for before in gone:
-                after = _renamed(before, come)
+                after = next((part for part in come if body(part) == body(before)), None)
                 if after is not None and after.value.name and before.name not in _shared(old, new):
                     come.remove(after)
                     _rename(work, new, before, after)
@@ -53,10 +53,6 @@ def _loses_its_name(old: Model, new: Model, part: NamedItem) -> bool:
     """Whether a part is the primary key, of which the fields alone speak from now on."""
     declared = new.options.declared_key
     return declared is None and is_said_by_fields(old, part) and is_said_by_fields(new, part)
-
-
-def _renamed(before: NamedItem, come: list[NamedItem]) -> NamedItem | None:
-    return next((part for part in come if body(part) == body(before)), None)
 
 
 def _rename(work: WorkingState, model: Model, before: NamedItem, after: NamedItem) -> None:

@@ -196,7 +196,8 @@ def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
                 stand_ins.add(each.name)
     if not stand_ins:
         return cut, frozenset()
-    cut_off = {name for name in cut.fields - stand_ins if not _is_computed(model, name)}
+    own = {each.name for each in model.fields if each.field.computed() is None}
+    cut_off = (cut.fields - stand_ins) & own
     again = _Cut(model, _with_what_is_made_of(model, cut_off))
     again.parts = [
         part
@@ -205,10 +206,6 @@ def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
     ]
     again.groups = [group for group in cut.groups if not again.fields.isdisjoint(group)]
     return again, frozenset(stand_ins)
-
-
-def _is_computed(model: Model, name: str) -> bool:
-    return model.field(name).field.computed() is not None
 
 
 def _with_what_is_made_of(model: Model, names: set[str]) -> set[str]:

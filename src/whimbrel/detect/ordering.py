@@ -40,16 +40,12 @@ def _sorted(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> 
     found, ready = [], list[tuple[int, int]]()
     while sorter.is_active():
         for number in sorter.get_ready():
-            heapq.heappush(ready, (_rank(tasks[number]), number))
+            task = tasks[number]  # one for which people have something to do first stands last
+            heapq.heappush(ready, (task.phase + 100 * task.apart, number))
         _, number = heapq.heappop(ready)
         found.append(tasks[number])
         sorter.done(number)
     return found
-
-
-def _rank(task: Task) -> int:
-    """What waits for people to do something stands last, for all else to be in one migration."""
-    return task.phase + 100 * task.apart
 
 
 def providers_of(tasks: Iterable[Task]) -> dict[Token, list[int]]:

@@ -55,13 +55,12 @@ class _ItemOperation(Operation):
             raise StateError(
                 f"{model.label} has the {self.noun} {new_name!r} already", place=self.describe()
             )
-        exchanged = (_renamed(p, new_name) if p in old else p for p in self._items(model))
-        parts = tuple(part for part in exchanged if part is not None)
-        return state.with_models(model.with_options(**{self.option: parts}))
-
-
-def _renamed(part: NamedItem, name: str | None) -> NamedItem | None:
-    return replace(part, name=name, value=part.value.replace(name=name)) if name else None
+        items = [each for each in self._items(model) if each not in old or new_name]
+        for number, each in enumerate(items):
+            if each in old and new_name:
+                value = each.value.replace(name=new_name)
+                items[number] = replace(each, name=new_name, value=value)
+        return state.with_models(model.with_options(**{self.option: tuple(items)}))
 
 
 def _collide(one: NamedItem, other: NamedItem) -> bool:

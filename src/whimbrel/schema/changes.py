@@ -1,14 +1,13 @@
-"""The changes: the closed set of what can differ between two schemas, and each as a function.
+"""The changes: the closed set of what can differ between two schemas.
 
-`apply` carries a change out on a value. An engine makes steps of changes; whoever needs the
-table as it stands between two of them (a rebuild) folds `apply`.
+Each is a function on schemas too (`Change.apply`). An engine makes steps of changes; whoever needs
+the table as it stands between two of them (a rebuild) folds `apply`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import TypeVar
 
 from whimbrel.schema.domains import name_of, replace_domains
@@ -18,27 +17,43 @@ from whimbrel.schema.types import EnumType, Type, replace_enums
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What must differ in the database."""
+    """A difference that is to be made in the database, and is a function on schemas."""
+
+    def apply(self, schema: Schema) -> Schema:
+        """Return the schema after the change."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class CreateSchema(Change):
     name: str
 
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, schemas=schema.schemas | {self.name})
+
 
 @dataclass(frozen=True, slots=True)
 class DropSchema(Change):
     name: str
+
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, schemas=schema.schemas - {self.name})
 
 
 @dataclass(frozen=True, slots=True)
 class CreateEnum(Change):
     enum: EnumType
 
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, enums={**schema.enums, self.enum.at: self.enum})
+
 
 @dataclass(frozen=True, slots=True)
 class DropEnum(Change):
     enum: EnumType
+
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, enums=_without(schema.enums, self.enum.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +63,40 @@ class AlterEnum(Change):
     old: EnumType
     new: EnumType
 
+    def apply(self, schema: Schema) -> Schema:
+        rest = _without(schema.enums, self.old.at)
+        by = {self.old: self.new}
+
+        def exchanged(table: Table) -> Table:
+            # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.
+            if self.old not in table.enums:
+                return table
+            columns = tuple(
+                replace(column, type=replace_enums(column.type, by)) for column in table.columns
+            )
+            return replace(table, columns=columns)
+
+        return replace(
+            schema,
+            enums={**rest, self.new.at: self.new},
+            tables={at: exchanged(table) for at, table in schema.tables.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CreateDomain(Change):
     domain: Type
 
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, domains={**schema.domains, name_of(self.domain): self.domain})
+
 
 @dataclass(frozen=True, slots=True)
 class DropDomain(Change):
     domain: Type
+
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, domains=_without(schema.domains, name_of(self.domain)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +106,50 @@ class AlterDomain(Change):
     old: Type
     new: Type
 
+    def apply(self, schema: Schema) -> Schema:
+        by = {self.old: self.new}
+
+        def exchanged(table: Table) -> Table:
+            if self.old not in table.domains:
+                return table
+            columns = (replace(each, type=replace_domains(each.type, by)) for each in table.columns)
+            return replace(table, columns=tuple(columns))
+
+        return replace(
+            schema,
+            domains={**schema.domains, name_of(self.new): self.new},
+            tables={at: exchanged(table) for at, table in schema.tables.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CreateSequence(Change):
     sequence: Sequence
+
+    def apply(self, schema: Schema) -> Schema:
+        at = self.sequence.at
+        return replace(schema, sequences={**schema.sequences, at: self.sequence})
 
 
 @dataclass(frozen=True, slots=True)
 class DropSequence(Change):
     sequence: Sequence
 
+    def apply(self, schema: Schema) -> Schema:
+        return replace(
+            schema,
+            sequences=_without(schema.sequences, self.sequence.at),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AlterSequence(Change):
     old: Sequence
     new: Sequence
+
+    def apply(self, schema: Schema) -> Schema:
+        rest = _without(schema.sequences, self.old.at)
+        return replace(schema, sequences={**rest, self.new.at: self.new})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +158,16 @@ class CreateTable(Change):
 
     table: Table
 
+    def apply(self, schema: Schema) -> Schema:
+        return _with_table(schema, self.table)
+
 
 @dataclass(frozen=True, slots=True)
 class DropTable(Change):
     table: Table
+
+    def apply(self, schema: Schema) -> Schema:
+        return replace(schema, tables=_without(schema.tables, self.table.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +177,11 @@ class RenameTable(Change):
     old: Name
     new: Name
 
+    def apply(self, schema: Schema) -> Schema:
+        moved = replace(schema.tables[self.old], schema=self.new.schema, name=self.new.name)
+        tables = {**_without(schema.tables, self.old), self.new: moved}
+        return _with_targets_followed(schema, tables, {self.old: self.new}, {})
+
 
 @dataclass(frozen=True, slots=True)
 class AlterTable(Change):
@@ -110,12 +190,25 @@ class AlterTable(Change):
     old: Table
     new: Table
 
+    def apply(self, schema: Schema) -> Schema:
+        table = schema.tables[self.new.at]
+        return _with_table(
+            schema, replace(table, comment=self.new.comment, options=self.new.options)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TableChange(Change):
     """A change of something in the table of that name."""
 
     table: Name
+
+    def apply(self, schema: Schema) -> Schema:
+        return _with_table(schema, self.alter(schema.tables[self.table]))
+
+    def alter(self, table: Table) -> Table:
+        """Return the table after the change."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +217,16 @@ class AddColumn(TableChange):
 
     column: Column
 
+    def alter(self, table: Table) -> Table:
+        return replace(table, columns=(*table.columns, self.column))
+
 
 @dataclass(frozen=True, slots=True)
 class DropColumn(TableChange):
     column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table.with_column(self.column.name, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +236,11 @@ class RenameColumn(TableChange):
     old: str
     new: str
 
+    def apply(self, schema: Schema) -> Schema:
+        names = {self.old: self.new}
+        schema = _with_table(schema, schema.tables[self.table].rename_columns(names))
+        return _with_targets_followed(schema, schema.tables, {}, {self.table: names})
+
 
 @dataclass(frozen=True, slots=True)
 class AlterColumn(TableChange):
@@ -145,15 +249,24 @@ class AlterColumn(TableChange):
     old: Column
     new: Column
 
+    def alter(self, table: Table) -> Table:
+        return table.with_column(self.old.name, self.new)
+
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint(TableChange):
     constraint: Constraint
 
+    def alter(self, table: Table) -> Table:
+        return replace(table, constraints=(*table.constraints, self.constraint))
+
 
 @dataclass(frozen=True, slots=True)
 class DropConstraint(TableChange):
     constraint: Constraint
+
+    def alter(self, table: Table) -> Table:
+        return _replace_constraint(table, self.constraint, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +274,24 @@ class RenameConstraint(TableChange):
     old: Constraint
     new: Constraint
 
+    def alter(self, table: Table) -> Table:
+        return _replace_constraint(table, self.old, self.new)
+
 
 @dataclass(frozen=True, slots=True)
 class AddIndex(TableChange):
     index: Index
 
+    def alter(self, table: Table) -> Table:
+        return replace(table, indexes=(*table.indexes, self.index))
+
 
 @dataclass(frozen=True, slots=True)
 class DropIndex(TableChange):
     index: Index
+
+    def alter(self, table: Table) -> Table:
+        return _replace_index(table, self.index, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,153 +299,18 @@ class RenameIndex(TableChange):
     old: Index
     new: Index
 
+    def alter(self, table: Table) -> Table:
+        return _replace_index(table, self.old, self.new)
 
-# -- changes as functions --------------------------------------------------------------------
+
+# -- schemas after changes -------------------------------------------------------------------
 
 
 def apply_all(schema: Schema, changes: Iterable[Change]) -> Schema:
     """The schema after the changes, in their order."""
     for change in changes:
-        schema = apply(change, schema)
+        schema = change.apply(schema)
     return schema
-
-
-@singledispatch
-def apply(change: Change, schema: Schema) -> Schema:
-    """The schema after one change."""
-    raise TypeError(f"no such change: {change!r}")
-
-
-@apply.register
-def _(change: CreateSchema, schema: Schema) -> Schema:
-    return replace(schema, schemas=schema.schemas | {change.name})
-
-
-@apply.register
-def _(change: DropSchema, schema: Schema) -> Schema:
-    return replace(schema, schemas=schema.schemas - {change.name})
-
-
-@apply.register
-def _(change: CreateEnum, schema: Schema) -> Schema:
-    return replace(schema, enums={**schema.enums, change.enum.at: change.enum})
-
-
-@apply.register
-def _(change: DropEnum, schema: Schema) -> Schema:
-    return replace(schema, enums=_without(schema.enums, change.enum.at))
-
-
-@apply.register
-def _(change: AlterEnum, schema: Schema) -> Schema:
-    rest = _without(schema.enums, change.old.at)
-    by = {change.old: change.new}
-
-    def exchanged(table: Table) -> Table:
-        # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.
-        if change.old not in table.enums:
-            return table
-        columns = tuple(
-            replace(column, type=replace_enums(column.type, by)) for column in table.columns
-        )
-        return replace(table, columns=columns)
-
-    return replace(
-        schema,
-        enums={**rest, change.new.at: change.new},
-        tables={at: exchanged(table) for at, table in schema.tables.items()},
-    )
-
-
-@apply.register
-def _(change: CreateDomain, schema: Schema) -> Schema:
-    return replace(schema, domains={**schema.domains, name_of(change.domain): change.domain})
-
-
-@apply.register
-def _(change: DropDomain, schema: Schema) -> Schema:
-    return replace(schema, domains=_without(schema.domains, name_of(change.domain)))
-
-
-@apply.register
-def _(change: AlterDomain, schema: Schema) -> Schema:
-    by = {change.old: change.new}
-
-    def exchanged(table: Table) -> Table:
-        if change.old not in table.domains:
-            return table
-        columns = (replace(each, type=replace_domains(each.type, by)) for each in table.columns)
-        return replace(table, columns=tuple(columns))
-
-    return replace(
-        schema,
-        domains={**schema.domains, name_of(change.new): change.new},
-        tables={at: exchanged(table) for at, table in schema.tables.items()},
-    )
-
-
-@apply.register
-def _(change: CreateSequence, schema: Schema) -> Schema:
-    at = change.sequence.at
-    return replace(schema, sequences={**schema.sequences, at: change.sequence})
-
-
-@apply.register
-def _(change: DropSequence, schema: Schema) -> Schema:
-    return replace(
-        schema,
-        sequences=_without(schema.sequences, change.sequence.at),
-    )
-
-
-@apply.register
-def _(change: AlterSequence, schema: Schema) -> Schema:
-    rest = _without(schema.sequences, change.old.at)
-    return replace(schema, sequences={**rest, change.new.at: change.new})
-
-
-@apply.register
-def _(change: CreateTable, schema: Schema) -> Schema:
-    return _with_table(schema, change.table)
-
-
-@apply.register
-def _(change: DropTable, schema: Schema) -> Schema:
-    return replace(schema, tables=_without(schema.tables, change.table.at))
-
-
-@apply.register
-def _(change: RenameTable, schema: Schema) -> Schema:
-    moved = replace(schema.tables[change.old], schema=change.new.schema, name=change.new.name)
-    tables = {**_without(schema.tables, change.old), change.new: moved}
-    return _with_targets_followed(schema, tables, {change.old: change.new}, {})
-
-
-@apply.register
-def _(change: AlterTable, schema: Schema) -> Schema:
-    table = schema.tables[change.new.at]
-    return _with_table(
-        schema, replace(table, comment=change.new.comment, options=change.new.options)
-    )
-
-
-@apply.register
-def _(change: AddColumn, schema: Schema) -> Schema:
-    return _altered(
-        schema, change.table, lambda table: replace(table, columns=(*table.columns, change.column))
-    )
-
-
-@apply.register
-def _(change: DropColumn, schema: Schema) -> Schema:
-    return _altered(schema, change.table, lambda table: table.with_column(change.column.name, None))
-
-
-@apply.register
-def _(change: RenameColumn, schema: Schema) -> Schema:
-    names = {change.old: change.new}
-    schema = _altered(schema, change.table, lambda table: table.rename_columns(names))
-    return _with_targets_followed(schema, schema.tables, {}, {change.table: names})
 
 
 def _with_targets_followed(
@@ -336,33 +323,7 @@ def _with_targets_followed(
     return replace(schema, tables=followed)
 
 
-@apply.register
-def _(change: AlterColumn, schema: Schema) -> Schema:
-    return _altered(
-        schema, change.table, lambda table: table.with_column(change.old.name, change.new)
-    )
-
-
-@apply.register
-def _(change: AddConstraint, schema: Schema) -> Schema:
-    return _altered(
-        schema,
-        change.table,
-        lambda table: replace(table, constraints=(*table.constraints, change.constraint)),
-    )
-
-
-@apply.register
-def _(change: DropConstraint, schema: Schema) -> Schema:
-    return _altered(schema, change.table, lambda table: _constraint(table, change.constraint, None))
-
-
-@apply.register
-def _(change: RenameConstraint, schema: Schema) -> Schema:
-    return _altered(schema, change.table, lambda table: _constraint(table, change.old, change.new))
-
-
-def _constraint(table: Table, old: Constraint, new: Constraint | None) -> Table:
+def _replace_constraint(table: Table, old: Constraint, new: Constraint | None) -> Table:
     def is_it(each: Constraint) -> bool:
         return each.name == old.name if old.name else each == old
 
@@ -370,24 +331,7 @@ def _constraint(table: Table, old: Constraint, new: Constraint | None) -> Table:
     return replace(table, constraints=tuple(each for each in exchanged if each is not None))
 
 
-@apply.register
-def _(change: AddIndex, schema: Schema) -> Schema:
-    return _altered(
-        schema, change.table, lambda table: replace(table, indexes=(*table.indexes, change.index))
-    )
-
-
-@apply.register
-def _(change: DropIndex, schema: Schema) -> Schema:
-    return _altered(schema, change.table, lambda table: _index(table, change.index, None))
-
-
-@apply.register
-def _(change: RenameIndex, schema: Schema) -> Schema:
-    return _altered(schema, change.table, lambda table: _index(table, change.old, change.new))
-
-
-def _index(table: Table, old: Index, new: Index | None) -> Table:
+def _replace_index(table: Table, old: Index, new: Index | None) -> Table:
     exchanged = (new if each.name == old.name else each for each in table.indexes)
     return replace(table, indexes=tuple(each for each in exchanged if each is not None))
 
@@ -401,7 +345,3 @@ def _without(mapping: Mapping[Name, V], at: Name) -> dict[Name, V]:
 
 def _with_table(schema: Schema, table: Table) -> Schema:
     return replace(schema, tables={**schema.tables, table.at: table})
-
-
-def _altered(schema: Schema, at: Name, by: Callable[[Table], Table]) -> Schema:
-    return _with_table(schema, by(schema.tables[at]))

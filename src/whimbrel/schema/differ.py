@@ -13,9 +13,14 @@ from dataclasses import replace
 from functools import cached_property
 
 from whimbrel.schema import changes as c
-from whimbrel.schema.order import by_dependency, rename_order, temporary_name
+from whimbrel.schema.order import (
+    ItemRename,
+    by_dependency,
+    item_rename_order,
+    rename_order,
+    temporary_name,
+)
 from whimbrel.schema.pairs import Pairs, T, pair
-from whimbrel.schema.renames import ItemRename, item_rename_order
 from whimbrel.schema.table import Column, ForeignKey, Index, Name, Schema, Table
 from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.schema.table_pair import Blocked, TablePair

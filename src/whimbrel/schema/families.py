@@ -1,4 +1,7 @@
-"""Families of types: those that hold one kind of values, by their names in SQLAlchemy and in SQL."""
+"""Families of types: those that hold one kind of values, by their names in SQLAlchemy and in SQL.
+
+What a change of type would cut off of values is told from them: it is made only where it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -101,3 +104,39 @@ def integer_bytes(of: ColumnType) -> int | None:
     """Return how many bytes a whole number's type has; None for other types."""
     kind = kind_of(of)
     return kind.size if kind is not None and kind.family == "integer" else None
+
+
+# -- what a change of type cuts off ------------------------------------------------------------
+
+
+def cut(old: ColumnType, new: ColumnType) -> str | None:
+    """Return what a change of type would cut off of values; None where it cuts nothing off.
+
+    A change that cuts nothing either carries every value, or is refused for those that do not fit.
+    """
+    was, now = kind_of(old), kind_of(new)
+    if was is None or now is None:
+        return None
+    if was.family != now.family:
+        return _CUT.get((was.family, now.family))
+    is_smaller = now.size is not None and (was.size is None or now.size < was.size)
+    return _SMALLER.get(was.family) if is_smaller else None
+
+
+def is_loosened(old: ColumnType, new: ColumnType) -> bool:
+    """Return True if ``lossy`` says anything of a change: values are cut, or texts read."""
+    return cut(old, new) is not None or (is_text(old) and not is_text(new))
+
+
+_SMALLER = {"text": "characters beyond the new length", "decimal": "digits behind the point"}
+
+_CUT = {
+    ("decimal", "integer"): "digits behind the point",
+    ("float", "integer"): "digits behind the point",
+    ("float", "decimal"): "digits behind the point",
+    ("integer", "boolean"): "all but whether it is 0",
+    ("decimal", "boolean"): "all but whether it is 0",
+    ("float", "boolean"): "all but whether it is 0",
+    ("moment", "date"): "the time of day",
+    ("moment", "time"): "the day",
+}

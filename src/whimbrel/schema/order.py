@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from whimbrel.schema.table import Column, ForeignKey, Name, Table
+from whimbrel.schema.table import Check, Column, Constraint, ForeignKey, Index, Name, Table
 
 H = TypeVar("H", bound=Hashable)
 
@@ -83,11 +84,54 @@ def sort_columns(columns: Iterable[Column]) -> list[Column]:
     found: list[Column] = []
     while left:
         names = frozenset(column.name for column in left)
-        ready = [column for column in left if not _computed_from(column, names - {column.name})]
+        ready = [column for column in left if not column.computed_from(names - {column.name})]
         found += ready or left
         left = [column for column in left if column not in found]
     return found
 
 
-def _computed_from(column: Column, names: frozenset[str]) -> frozenset[str]:
-    return column.computed.expression.columns(names) if column.computed else frozenset()
+# -- constraints and indexes that are renamed --------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ItemRename:
+    """A constraint or index of a table gets another name; ``old`` and ``new`` differ in nothing else."""
+
+    table: Name
+    old: Constraint | Index
+    new: Constraint | Index
+
+
+def item_rename_order(renames: Iterable[ItemRename]) -> Iterator[ItemRename]:
+    """The renames so that each finds its new name free; circles go over a name for a while."""
+    left = list(renames)
+    while left:
+        held = [place for each in left for place in _places(each.table, each.old)]
+        free = [each for each in left if _is_free(each, held)]
+        yield from free
+        left = [each for each in left if each not in free]
+        if not free and left:
+            first = left.pop(0)
+            out = replace(first.old, name=temporary_name(first.old.name))
+            yield ItemRename(first.table, first.old, out)
+            left.append(ItemRename(first.table, out, first.new))
+
+
+def _is_free(rename: ItemRename, held: list[tuple[str, object]]) -> bool:
+    own = _places(rename.table, rename.old)
+    return not any(
+        place in held and place not in own for place in _places(rename.table, rename.new)
+    )
+
+
+def _places(table: Name, part: Constraint | Index) -> list[tuple[str, object]]:
+    """The names that a part takes up: one in its table, or in its schema, or both.
+
+    What has an index shares the names of the schema's tables (PostgreSQL 18, 5.10 and 54.11).
+    """
+    found: list[tuple[str, object]] = []
+    if not isinstance(part, Index):
+        found.append(("table", (table, part.name)))
+    if not isinstance(part, Check | ForeignKey):
+        found.append(("schema", (table.schema, part.name)))
+    return found

@@ -69,6 +69,11 @@ class Column:
     lossy: bool = field(default=False, compare=False)
     key: str | None = field(default=None, compare=False)
 
+    def computed_from(self, names: Iterable[str]) -> frozenset[str]:
+        """Return which of some columns it is computed from."""
+        known = frozenset(names)
+        return self.computed.expression.columns(known) if self.computed else frozenset()
+
     def rename(self, names: Mapping[str, str]) -> Column:
         """Return the column after columns of its table were renamed, old name to new."""
         computed = self.computed

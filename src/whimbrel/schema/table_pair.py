@@ -9,9 +9,8 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.domains import replace_domains
 from whimbrel.schema.expressions import Q
 from whimbrel.schema.families import family_of
-from whimbrel.schema.order import rename_order, sort_columns, temporary_name
+from whimbrel.schema.order import ItemRename, rename_order, sort_columns, temporary_name
 from whimbrel.schema.pairs import Pairs, pair
-from whimbrel.schema.renames import ItemRename
 from whimbrel.schema.table import (
     Column,
     Constraint,
@@ -135,7 +134,7 @@ class TablePair:
         """Computed columns over columns that are not what they were, and so on over those."""
         known = {column.name for column in self.recreated}
         left = [new for _, new in self._columns.both if new.computed and new.name not in known]
-        while found := [each for each in left if _is_made_of(each, touched)]:
+        while found := [each for each in left if each.computed_from(touched)]:
             self.recreated += found
             touched.update(each.name for each in found)
             left = [each for each in left if each not in found]
@@ -304,9 +303,3 @@ def _has_other_type(old: Column, new: Column) -> bool:
 def _must_be_recreated(old: Column, new: Column) -> bool:
     """A computed column that is computed otherwise, or a column that turns computed or back."""
     return old.computed != new.computed or (new.computed is not None and _has_other_type(old, new))
-
-
-def _is_made_of(column: Column, names: Iterable[str]) -> bool:
-    return column.computed is not None and bool(
-        column.computed.expression.columns(frozenset(names))
-    )

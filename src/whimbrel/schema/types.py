@@ -337,7 +337,8 @@ def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
     if of_foreign is _frozen_type:
         if callable(getattr(kwargs.get("pickler"), "loads", None)):
             return describe(instance.impl)  # the user's own way to read it
-        kwargs = {name: each for name, each in kwargs.items() if not _is_code(each)}
+        # A function says how values are treated, and nothing of the column.
+        kwargs = {n: v for n, v in kwargs.items() if not callable(v) or is_sqlalchemy_type(v)}
 
     def frozen(value: Any) -> Any:
         if getattr(value, "__visit_name__", None) == "textclause":
@@ -348,11 +349,6 @@ def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
 
     named = sorted((name, frozen(each)) for name, each in kwargs.items())
     return Type(path, tuple(map(frozen, args)), tuple(named))
-
-
-def _is_code(value: Any) -> bool:
-    """Whether an argument is a function: it says how values are treated, and nothing of the column."""
-    return callable(value) and not is_sqlalchemy_type(value)
 
 
 def _call_of(instance: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -387,15 +383,11 @@ def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
         value = _attribute(shown, parameter.name)
         if value is inspect.Parameter.empty:
             _refuse_if_needed(parameter, instance)
-        elif _is_a_collection_of_tables(value):
+        elif any(base.__name__ == "MetaData" for base in type(value).__mro__):
             continue  # what a table gives a named type that becomes its column's
         elif value is not parameter.default and not _same(value, parameter.default):
             found[parameter.name] = value
     return _without_defaults(found, type(shown))
-
-
-def _is_a_collection_of_tables(value: Any) -> bool:
-    return any(base.__name__ == "MetaData" for base in type(value).__mro__)
 
 
 def _attribute(shown: Any, name: str) -> Any:

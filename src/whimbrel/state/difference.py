@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.table import Column, Name, PrimaryKey, Schema, Table, Unique
-from whimbrel.schema.types import EnumType
+from whimbrel.schema.table import Name, PrimaryKey, Schema, Table, Unique
 from whimbrel.state.columns import key_types
 from whimbrel.state.lowering import domains_of, enums_of, lower, sequences_of, tables_of
 from whimbrel.state.state import State
@@ -141,7 +140,11 @@ def _key_view(state: State, label: str) -> object:
     table = tables_of(state, model)[0]
     keys = _keys(table)
     named = {name for _, columns in keys for name in columns}
-    seen = [_seen(column) for column in table.columns if column.name in named]
+    seen = [
+        (column.key, column.name, column.type, column.computed)
+        for column in table.columns
+        if column.name in named
+    ]
     return table.at, keys, seen
 
 
@@ -153,10 +156,6 @@ def _keys(table: Table) -> list[tuple[str | None, tuple[str, ...]]]:
         if isinstance(each, PrimaryKey | Unique)
     ]
     return keys + [(each.key, each.columns) for each in table.indexes if each.unique]
-
-
-def _seen(column: Column) -> object:
-    return column.key, column.name, column.type, column.computed
 
 
 def _sharing_enums(labels: Iterable[str], before: State, after: State) -> list[str]:
@@ -182,13 +181,9 @@ def _enums(state: State, labels: Iterable[str]) -> dict[Name, object]:
     """The enum types of some models, with the identities of their labels."""
     models = (state.models.get(label) for label in labels)
     return {
-        enum.at: _with_keys(enum)
+        enum.at: (enum, tuple(value.key for value in enum.values))
         for model in models
         if model is not None
         for table in tables_of(state, model)
         for enum in table.enums
     }
-
-
-def _with_keys(enum: EnumType) -> object:
-    return enum, tuple(value.key for value in enum.values)

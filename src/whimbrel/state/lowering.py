@@ -6,7 +6,8 @@ its type from what it points at, here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as AbstractSequence
 from typing import Any
 
@@ -30,7 +31,6 @@ from whimbrel.schema.table import (
 from whimbrel.schema.table import ForeignKey as ForeignKeyValue
 from whimbrel.schema.types import Type, enum_types, make_type
 from whimbrel.state import naming, options
-from whimbrel.state.collisions import refuse_one_column_for_two, refuse_one_name_for_two
 from whimbrel.state.columns import Columns, Target
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
@@ -48,7 +48,7 @@ def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
         else [state.models[label] for label in labels if label in state.models]
     )
     tables = tuple(table for model in chosen for table in tables_of(state, model))
-    refuse_one_name_for_two(chosen, tables)
+    _refuse_one_name_for_two(chosen, tables)
     return Schema.of(
         tables, tuple(sequence for model in chosen for sequence in sequences_of(model))
     )
@@ -121,7 +121,7 @@ class _Lowering:
 
     def _own_table(self) -> Table:
         model = self.model
-        refuse_one_column_for_two(model, self.columns.names)
+        _refuse_one_column_for_two(model, self.columns.names)
         return Table(
             name=model.db_table,
             schema=model.options.schema,
@@ -339,3 +339,35 @@ class _Lowering:
                     on_delete="CASCADE",
                     key=f"{key}.{side}:fk",
                 )
+
+
+# -- one place for two ---------------------------------------------------------------------------
+
+
+def _refuse_one_name_for_two(models: list[Model], tables: tuple[Table, ...]) -> None:
+    """Raise `ModelError` where two tables have one name."""
+    if len({table.at for table in tables}) == len(tables):
+        return
+    times = Counter(table.at for table in tables)
+    twice = next(at for at, number in times.items() if number > 1)
+    keys = [table.key or "" for table in tables if table.at == twice]
+    raise ModelError(
+        f"the table {twice} is asked for {len(keys)} times: by {' and by '.join(keys)}",
+        place=next((model.place for model in models if model.key in keys and model.place), None),
+        hint="Give one of them another db_table.",
+    )
+
+
+def _refuse_one_column_for_two(model: Model, names: Mapping[str, str]) -> None:
+    """Raise `ModelError` where two fields have one column. ``names``: field to column."""
+    if len(set(names.values())) == len(names):
+        return
+    taken: dict[str, str] = {}
+    for name, column in names.items():
+        other = taken.setdefault(column, name)
+        if other != name:
+            raise ModelError(
+                f"{model.label}: {other} and {name} both have the column {column}",
+                place=model.place,
+                hint="Give one of them another db_column.",
+            )

@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.engines.sql.compiler import SQLCompiler
 from whimbrel.errors import LossError
-from whimbrel.schema.narrowing import cut, is_loosened
+from whimbrel.schema.families import cut, is_loosened
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.types import build

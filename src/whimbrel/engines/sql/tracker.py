@@ -41,12 +41,10 @@ class SchemaTracker:
                 self._tables[table.at] = table
             case c.DropTable(table):
                 self._tables.pop(table.at, None)
-            case c.RenameTable(old=old) if old in self._tables:
-                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
-            case c.RenameColumn(table=at) if at in self._tables:
-                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
-            case c.AlterEnum():
-                self._tables = dict(c.apply(change, Schema(self._tables)).tables)
+            case c.RenameTable(old=at) | c.RenameColumn(table=at) if at not in self._tables:
+                pass
+            case c.RenameTable() | c.RenameColumn() | c.AlterEnum():
+                self._tables = dict(change.apply(Schema(self._tables)).tables)
             case c.AlterTable(new=new):
                 self._apply_to(change, new.at)
             case c.TableChange(table=at):
@@ -56,7 +54,7 @@ class SchemaTracker:
 
     def _apply_to(self, change: c.Change, at: Name) -> None:
         if at in self._tables:
-            self._tables[at] = c.apply(change, Schema({at: self._tables[at]})).tables[at]
+            self._tables[at] = change.apply(Schema({at: self._tables[at]})).tables[at]
 
 
 def is_using(table: Table, enum: EnumType) -> bool:

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sqlite.steps import tables as t
-from whimbrel.schema.families import decimal, integer_bytes, length
-from whimbrel.schema.narrowing import cut
+from whimbrel.schema.families import cut, decimal, integer_bytes, length
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, Type
 from whimbrel.sources.types import build

@@ -113,8 +113,5 @@ def _can_drop(drop: list[Column], before: Table, version: Version) -> bool:
         version >= DROP_COLUMN
         and bool(rest)
         and not any(part.columns_among(names) for part in parts)
-        and not any(
-            column.computed is not None and column.computed.expression.columns(names)
-            for column in before.columns
-        )
+        and not any(column.computed_from(names) for column in before.columns)
     )

@@ -22,7 +22,7 @@ from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.attached import unattached
-from whimbrel.schema.narrowing import is_loosened
+from whimbrel.schema.families import is_loosened
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
 
