@@ -24,7 +24,7 @@ from whimbrel.operations import Operation
 from whimbrel.schema.table import Column, Table
 from whimbrel.state.difference import changes_between, schemas_of
 from whimbrel.state.lowering import lower
-from whimbrel.state.provenance import Cuts
+from whimbrel.state.provenance import LeapSplitter
 from whimbrel.state.state import State
 
 pytestmark = pytest.mark.reduced
@@ -202,8 +202,8 @@ def test_a_span_of_a_history_can_be_taken_in_one_leap(
 
 def in_pieces(points: list[State], filled: State) -> list[State]:
     """The points of a way at which a leap over it must stop, where these models have rows."""
-    cuts = Cuts({model.key for model in filled})
-    stops = [old for old, new in pairwise(points) if cuts.is_needed_before(old, new)]
+    splitter = LeapSplitter({model.key for model in filled})
+    stops = [old for old, new in pairwise(points) if splitter.is_needed_before(old, new)]
     return [*stops, points[-1]]
 
 

@@ -20,7 +20,7 @@ from whimbrel.config import Config, load_config
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import load
 from whimbrel.planning.plan import EVERYTHING, make_plan
-from whimbrel.state.provenance import Cuts
+from whimbrel.state.provenance import LeapSplitter
 
 pytestmark = pytest.mark.reduced
 
@@ -301,7 +301,7 @@ def test_a_leap_is_cut_where_it_must_be_and_nowhere_else(tmp_path: Path, case: s
     states = [
         history.state_after(("blog", f"{n:04d}")).database for n in range(2, len(operations) + 3)
     ]
-    cuts = Cuts({model.key for model in states[0]})
-    assert 1 + sum(cuts.is_needed_before(*pair) for pair in pairwise(states)) == least
+    splitter = LeapSplitter({model.key for model in states[0]})
+    assert 1 + sum(splitter.is_needed_before(*pair) for pair in pairwise(states)) == least
     plan = make_plan(history.graph, EVERYTHING, ())
     assert [len(stage.nodes) for stage in plan.stages] == [1, 1, len(operations)]

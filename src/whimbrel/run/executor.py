@@ -189,8 +189,10 @@ class Executor:
         self._record(work.stage, work.backwards)
 
     def _run(self, work: Work, parts: Sequence[Part], offset: int = 0) -> None:
-        of = len(work.parts)
-        for together, group in groupby(enumerate(parts, start=offset + 1), _is_sent_with_others):
+        of, is_leap = len(work.parts), work.stage.is_leap
+        for together, group in groupby(
+            enumerate(parts, start=offset + 1), lambda each: _is_sent_with_others(each[1], is_leap)
+        ):
             if together:
                 self._run_together(
                     [(number, part) for number, part in group if isinstance(part, Step)], of
@@ -325,12 +327,14 @@ class Executor:
         return execute(self.connection, step.done).first() is not None
 
 
-def _is_sent_with_others(numbered: tuple[int, Part]) -> bool:
-    """Return whether a step is short, and no answer to it is needed; a long one is to be seen at work."""
-    _, part = numbered
+def _is_sent_with_others(part: Part, is_leap: bool) -> bool:
+    """Return whether a step needs no answer, and is short: a long one is to be seen at work.
+
+    is_leap: on the way from an empty database nothing takes long.
+    """
     if isinstance(part, Data | UserStep) or part.settling is not None:
         return False
-    return part.transactional and not (part.scans or part.rewrites)
+    return part.transactional and (is_leap or not (part.scans or part.rewrites))
 
 
 def _entry(work: Work, number: int, parts: Sequence[Part]) -> journal.Entry:
