@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class PostgresServer:
     directory: Path
     binaries: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _session: psycopg.Connection[tuple[Any, ...]] = field(init=False)
 
     def url(self, database: str = "postgres") -> str:
         """The SQLAlchemy URL of one of its databases."""
@@ -84,13 +85,12 @@ class PostgresServer:
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
         """The name of a new, empty database that is dropped at the end."""
-        name = f"test_{next(self._numbers)}"
-        with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}{_strategy(connection)}".encode())
+        name, session = f"test_{next(self._numbers)}", self._session
+        session.execute(f"CREATE DATABASE {name}{_strategy(session)}".encode())
         try:
             yield name
         finally:
-            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            session.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def _strategy(connection: psycopg.Connection[Any]) -> str:
@@ -126,7 +126,8 @@ def running_postgresql() -> Iterator[PostgresServer]:
     supervisor = _start(server, owner)
     try:
         _wait_until_ready(server, supervisor)
-        yield server
+        with closing(server.connect()) as server._session:
+            yield server
     finally:
         supervisor.communicate()
 
@@ -200,10 +201,15 @@ def _start(server: PostgresServer, owner: dict[str, Any]) -> subprocess.Popen[by
 
 
 def _wait_until_ready(server: PostgresServer, supervisor: subprocess.Popen[bytes]) -> None:
+    """Wait until the template lets a session in.
+
+    The first session in a database keeps what it reads of the catalog in a file. Here it is made once,
+    and copied with the template.
+    """
     deadline = time.monotonic() + 30
     while True:
         try:
-            return server.connect().close()
+            return server.connect("template1").close()
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline or supervisor.poll() is not None:
                 log = (server.directory / "log").read_text()
