@@ -60,7 +60,7 @@ def detect(
 
 
 def _least_split(work: WorkingState) -> list[AppMigration]:
-    """Where apps are entangled, whole apps one after the other may take fewer migrations."""
+    """Return the fewest migrations: where apps are entangled, whole apps one by one may take fewer."""
     changes = list(work.tasks)
     create_models(work)
     migrations = split(_apply_tasks(work), work.old)

@@ -22,7 +22,7 @@ def assert_equal(reached: State, wanted: State) -> None:
 
 
 def differences(left: State, right: State) -> Iterator[str]:
-    """What differs between two states, but for identities and the order of fields, in words."""
+    """Yield what differs between two states in words, but for identities and the order of fields."""
     for label in sorted({*left.models, *right.models}):
         one, other = left.models.get(label), right.models.get(label)
         if one is None or other is None:

@@ -94,7 +94,7 @@ def _match_by_parent(work: WorkingState, label: str) -> None:
 
 
 def _parent_of(each: ModelField) -> str | None:
-    """The label, in small letters, of the parent model that a field is the key to."""
+    """The label, in lowercase, of the parent model that a field is the key to."""
     field = each.field
     return field.to.lower() if isinstance(field, ForeignKey) and field.parent_link else None
 
@@ -151,7 +151,7 @@ def _renameable(work: WorkingState, label: str) -> list[Gone]:
 
 
 def _kept_before(model: Model, field: ModelField, other: Model) -> int:
-    """How many fields that both models have stand before a field."""
+    """Return how many fields that both models have stand before a field."""
     before = model.fields[: model.fields.index(field)]
     return sum(other.find(each.name) is not None for each in before)
 
@@ -187,12 +187,12 @@ def _let_go_of_columns(work: WorkingState, label: str) -> None:
 
 
 def _is_there(work: WorkingState, label: str, before: ModelField, name: str) -> bool:
-    """Whether another field has, for now, the column that a field would get with a name."""
+    """Return True if another field has, for now, the column that a field would get with a name."""
     return _is_anothers(before.field.column_name(name), before.name, work.state.model(label))
 
 
 def _free_column(work: WorkingState, label: str, before: ModelField, after: ModelField) -> str:
-    """The column that a field has in the end, or, while another has it, one that nobody has."""
+    """The column that a field has in the end, or an unused one while another has it."""
     models = work.state.model(label), work.new.model(label)
     there, wanted = ({_column(each).lower() for each in model.fields} for model in models)
     is_free = _column(after).lower() not in there
@@ -200,7 +200,7 @@ def _free_column(work: WorkingState, label: str, before: ModelField, after: Mode
 
 
 def _is_anothers(column: str, name: str, model: Model) -> bool:
-    """Whether another field than that of a name has a column, whatever its capitals (SQLite)."""
+    """Return True if another field has a column; column names are case-insensitive (SQLite)."""
     others = (_column(each) for each in model.fields if each.name != name)
     return column.lower() in (each.lower() for each in others)
 

@@ -72,7 +72,7 @@ def _ask_to_replace(work: WorkingState, old: Model, new: Model, each: ModelField
 
 
 def _holder(model: Model, each: ModelField) -> str | None:
-    """What a field keeps its data in: None where that is nothing of its own."""
+    """Return what holds a field's data; None where that is nothing of its own."""
     if each.field.has_column:
         return None if each.field.computed() is not None else "column"
     return "table" if model.through_table(each) else None
@@ -86,7 +86,7 @@ def _remove(work: WorkingState, model: Model, each: ModelField) -> None:
 def gone_field_tokens(
     work: WorkingState, model: Model, each: ModelField
 ) -> tuple[frozenset[Token], frozenset[Token]]:
-    """What the removal of a field brings about, and what it needs."""
+    """Return what the removal of a field provides, and what it needs."""
     provides = {no_field(model.label, each.name), *freed_by(model, each.field, work.state)}
     provides.update(unused_field(model.label, name) for name in made_of(model, each.field))
     provides.update(enums_in(each.field))
@@ -100,7 +100,7 @@ def gone_field_tokens(
 
 
 def freed_by(model: Model, field: Field, old: State) -> Iterator[Token]:
-    """What a relation that goes points at no more."""
+    """Yield what nothing points at any more once a relation is gone."""
     yield from (unreferenced_model(label) for label in sorted(labels_of(field)))
     yield from (
         unreferenced_field(label, name) for label, name in fields_pointed_at(model, field, old)
@@ -170,7 +170,7 @@ def _alter(work: WorkingState, old: Model, new: Model, each: ModelField) -> None
 
 
 def _is_declared_instead(model: Model, before: Field, after: Field) -> bool:
-    """Whether a constraint comes to say that a field is the primary key, as it said itself."""
+    """Return True if a new constraint declares the primary key that the field declared itself."""
     declared = model.options.declared_key is not None
     return declared and before.primary_key and not after.primary_key
 
@@ -181,7 +181,7 @@ def points_task(work: WorkingState, plain: Model, model: Model, each: ModelField
 
 
 def _keeps_target(before: Field, after: Field) -> bool:
-    """Whether a key points at the primary key of the same model, whichever fields that is."""
+    """Return True if a key points at the primary key of the same model, whichever fields that is."""
     if not isinstance(before, ForeignKey) or not isinstance(after, ForeignKey):
         return False
     return before.to.lower() == after.to.lower() and not before.to_field and not after.to_field

@@ -23,7 +23,7 @@ def ask_for_fill(
 
 
 def may_be_cut(work: WorkingState, model: Model, each: ModelField, before: Field) -> bool:
-    """Whether rows may lose what the field's new type does not hold, as somebody says."""
+    """Return True if somebody answers that rows may lose what the new type does not hold."""
     field = each.field
     plain = model.options.managed and before.has_column and field.has_column
     if not plain or before.relation or field.relation:

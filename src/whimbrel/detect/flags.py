@@ -92,7 +92,7 @@ def _callable(node: ast.Call) -> Any:
 
 @dataclass(frozen=True)
 class Flags:
-    """What the command line answers: by place ("blog.Post.title"), in small letters as written."""
+    """The answers of the command line, by place ("blog.Post.title"), as written and in lowercase."""
 
     renames: dict[str, str] = field(default_factory=dict)
     no_renames: frozenset[str] = frozenset()
@@ -185,7 +185,7 @@ class FlagQuestioner:
         return _neutral(question)
 
     def name_by_flag(self, place: str, names: Iterable[str]) -> str | None:
-        """Which of these names a flag says that something has now, about which nobody would ask."""
+        """Return the one of these names that a flag gives something, about which no question would be asked."""
         name = self._flags.renames.get(place)
         if name is None or name not in names or ("--rename", place) in self._used:
             return None
@@ -209,7 +209,7 @@ class FlagQuestioner:
                 raise self._useless(flag, place)
 
     def _unknown(self) -> list[str]:
-        """The flags about what nobody has asked about: while questions stand open, misspelt ones."""
+        """The flags that answer no question: while questions stand open, misspelt ones."""
         return [
             f"{flag} {place}"
             for flag, place in self._flags.written()
@@ -245,7 +245,7 @@ class FlagQuestioner:
         return Lossy() if self._has("--lossy", place, self._flags.lossy) else None
 
     def _has(self, flag: str, place: str, places: Container[str]) -> bool:
-        """Whether a flag speaks of a place, which it then has answered."""
+        """Return True if a flag names a place; it then has an answer."""
         if place in places:
             self._use(flag, place)
         return place in places

@@ -36,7 +36,7 @@ _KINDS = ("indexes", "constraints")
 
 
 def rename_items(work: WorkingState) -> None:
-    """Indexes and constraints that are equal but for the name. Nothing is lost: nobody is asked."""
+    """Rename indexes and constraints that are equal but for the name. Nothing is lost or asked."""
     for old, new in work.kept:
         for kind in _KINDS:
             gone, come = _find_unmatched(getattr(old.options, kind), getattr(new.options, kind))
@@ -50,7 +50,7 @@ def rename_items(work: WorkingState) -> None:
 
 
 def _loses_its_name(old: Model, new: Model, part: NamedItem) -> bool:
-    """Whether a part is the primary key, of which the fields alone speak from now on."""
+    """Return True for a primary key that the fields alone declare from now on."""
     declared = new.options.declared_key
     return declared is None and is_said_by_fields(old, part) and is_said_by_fields(new, part)
 
@@ -153,7 +153,7 @@ def _with_namesakes(
 
 
 def is_same_item(old: NamedItem, new: NamedItem) -> bool:
-    """Whether two are equal; a name that nobody gave comes from identity, and does not count."""
+    """Return True if two are equal; a name that was not given comes from identity, and does not count."""
     return bool(old.value.name == new.value.name and body(old) == body(new))
 
 

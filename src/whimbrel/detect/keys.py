@@ -25,7 +25,7 @@ from whimbrel.state.model import Model
 
 
 def is_exchanged(work: WorkingState, old: Model, new: Model) -> bool:
-    """Whether fields give up being the primary key to others while something points at it."""
+    """Return True if other fields become the primary key while something points at it."""
     before = {each.name for each in old.primary_key}
     after = {each.name for each in new.primary_key}
     if before <= after or after <= before or _is_declared(old) or _is_declared(new):
@@ -35,7 +35,7 @@ def is_exchanged(work: WorkingState, old: Model, new: Model) -> bool:
 
 
 def _is_declared(model: Model) -> bool:
-    """Whether the key is said by an option or a constraint, which change in one go."""
+    """Return True if an option or a constraint, which change in one step, declares the key."""
     return bool(model.options.primary_key) or model.options.declared_key is not None
 
 
@@ -76,7 +76,7 @@ def _rewrite(task: Task, old: Model, new: Model) -> Task:
 
 
 def _flips(operation: Operation, old: Model) -> bool:
-    """Whether a field that is there already starts or stops being of the key."""
+    """Return True if a field that is there already joins or leaves the key."""
     if not isinstance(operation, AlterField | RemoveField):
         return False
     each = old.find(operation.name)

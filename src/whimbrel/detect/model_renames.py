@@ -100,7 +100,7 @@ def _take_over(work: WorkingState, app: str) -> None:
 
 
 def _is_same(old: Model, new: Model) -> bool:
-    """Whether a model has the fields and the table that it had."""
+    """Return True if a model has the fields and the table that it had."""
     fields = [{each.name: each.field for each in model.fields} for model in (old, new)]
     return old.at == new.at and fields[0] == fields[1]
 

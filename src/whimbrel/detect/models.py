@@ -117,7 +117,7 @@ def _by_apps(models: list[Model]) -> list[list[Model]]:
 
 
 def _outward(models: list[Model], app: str, labels: dict[str, str]) -> int:
-    """How often an app's models point at those of other apps that wait."""
+    """Return how often an app's models point at those of other apps that wait."""
     pointed = [
         labels.get(to, app) for model in models if model.app == app for to in model.relations
     ]
@@ -132,7 +132,7 @@ def _cost(cut: _Cut) -> int:
 
 
 def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
-    """What of a model must be cut so that it points at none of the others; None: it cannot be."""
+    """Return what must be cut off a model so that it points at none of the others; None: nothing helps."""
     if any(base.lower() in others for base in model.bases):
         return None
     cut = _Cut(model, {each.name for each in model.fields if labels_of(each.field) & others})
@@ -305,7 +305,7 @@ def _delete(work: WorkingState, cut: _Cut) -> None:
 
 
 def _take_off(work: WorkingState, cut: _Cut) -> None:
-    """What had to be cut goes first: it points at models that can only go before this one."""
+    """Remove first what had to be cut: it points at models that can only go before this one."""
     model = cut.model
     for part in cut.parts:
         remove_item(work, model, part)

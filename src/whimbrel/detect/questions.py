@@ -13,7 +13,7 @@ from whimbrel.state.value_checks import misfit
 
 
 class Subject(enum.Enum):
-    """What a rename is about."""
+    """The subject of a rename."""
 
     MODEL = "model"
     FIELD = "field"
@@ -148,7 +148,7 @@ class GoneQuestion(GoingQuestion):
 
 
 class Why(enum.Enum):
-    """Why the rows of a table need a value."""
+    """The reason for which the rows of a table need a value."""
 
     NEW = "is new, takes no NULL and has no default"
     NEW_MOMENT = "is new, and only new rows are given the time"
@@ -158,7 +158,7 @@ class Why(enum.Enum):
 
 @dataclass(frozen=True)
 class FillQuestion:
-    """What do the rows get that are there already, in the field ``place``?
+    """Asks for the value of rows that are there already, in the field ``place``.
 
     Answered by `OneOff`, `SafeSteps` or, where ``why`` is NOT_NULL, `NoNulls`. ``suggested``:
     a value that suits, as one would write it for ``--one-off`` ("now"). ``field``: what the
@@ -176,7 +176,7 @@ class FillQuestion:
         return f"The field {self.place} {self.why.value}: what do existing rows get?"
 
     def misfit(self, value: Any) -> str | None:
-        """Why a value cannot be what the rows get; None where it can."""
+        """Return why a value cannot be what the rows get; None where it can."""
         if value is None and self.field is not None and not self.field.null:
             return f"the field {self.place} takes no NULL, and None is NULL"
         why = misfit(self.field, value) if self.field is not None else None
@@ -184,7 +184,7 @@ class FillQuestion:
 
     @property
     def takes_value(self) -> bool:
-        """Whether one value for all rows is an answer."""
+        """True if one value for all rows is an answer."""
         return self.why is not Why.NEW_UNIQUE
 
     @property

@@ -20,13 +20,13 @@ from whimbrel.state.state import State
 
 
 def labels_of(field: Field) -> frozenset[str]:
-    """The labels, in small letters, of what a field points at."""
+    """The labels, in lowercase, of what a field points at."""
     through = getattr(field, "through", None)
     return frozenset(label.lower() for label in (field.relation, through) if label)
 
 
 def needs_of_field(model: Model, name: str, new: State) -> frozenset[Token]:
-    """What must be there before a field can be: what it points at, what it is made of."""
+    """Return what must be there before a field: what it points at, what it is made of."""
     field = model.field(name).field
     tokens = {has_model(label) for label in labels_of(field)}
     tokens.update(has_field(label, key) for label, key in fields_pointed_at(model, field, new))
@@ -59,7 +59,7 @@ def apps_of_referrers(state: State, label: str, name: str) -> frozenset[str]:
 
 
 def _keys_of(model: Model, state: State) -> Iterator[tuple[str, str]]:
-    """The fields that a model's keys point at, with their labels in small letters."""
+    """The fields that a model's keys point at, with their labels in lowercase."""
     for each in model.fields:
         found = fields_pointed_at(model, each.field, state)
         yield from ((label.lower(), name) for label, name in found)
@@ -69,7 +69,7 @@ def _keys_of(model: Model, state: State) -> Iterator[tuple[str, str]]:
 
 
 def enums_in(field: Field) -> frozenset[Token]:
-    """That the enum type a field shares by name is as it will be for all of them."""
+    """Return the token of an enum type that a field shares by name: it is as it will be for all of them."""
     name = enum_name(field)
     return frozenset({("enum", name[0] or "", name[1])} if name else ())
 
@@ -97,7 +97,7 @@ def fields_in(model: Model, part: NamedItem) -> frozenset[str]:
 
 
 def needs_of_item(model: Model, part: NamedItem) -> frozenset[Token]:
-    """What must be there before an index or constraint can be."""
+    """Return what must be there before an index or a constraint."""
     tokens = {has_field(model.label, name) for name in fields_in(model, part)}
     value = part.value
     if isinstance(value, ForeignKeyConstraint):
@@ -107,7 +107,7 @@ def needs_of_item(model: Model, part: NamedItem) -> frozenset[Token]:
 
 
 def is_key(part: NamedItem) -> bool:
-    """Whether a foreign key may point at what it is made of."""
+    """Return True if a foreign key may point at what it is made of."""
     value = part.value
     return isinstance(value, UniqueConstraint | PrimaryKeyConstraint) or (
         isinstance(value, Index) and value.unique

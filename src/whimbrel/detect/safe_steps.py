@@ -74,12 +74,12 @@ def _turns_not_null(work: WorkingState, model: Model, each: ModelField) -> Task:
 
 
 def given(model: Model, each: ModelField) -> Iterator[Token]:
-    """What is there once a field is as it will be."""
+    """Yield what a field provides once it is as it will be."""
     yield has_field(model.label, each.name)
     if each.field.primary_key:
         yield has_primary_key(model.label)
 
 
 def is_key(field: Field) -> bool:
-    """Whether other fields may point at it."""
+    """Return True if other fields may point at it."""
     return bool(field.unique or field.primary_key)

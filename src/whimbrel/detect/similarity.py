@@ -36,13 +36,13 @@ class Gone:
 
 @dataclass
 class Choice:
-    """Who is who: by place, the new name. No new name is given twice, no place asked twice."""
+    """Matches old places with new names. No new name is given twice, no place asked twice."""
 
     ask: Callable[[RenameQuestion | MoveQuestion], Answer]
     question: Callable[[str, tuple[Candidate, ...], bool], RenameQuestion | MoveQuestion]
 
     def by_flags(self, gone: list[Gone], taken: set[str]) -> dict[str, str]:
-        """What flags say, however unlikely it looks."""
+        """Return the names that flags give, however unlikely they look."""
         found: dict[str, str] = {}
         for each in gone:
             free = _free(each, taken)
@@ -53,7 +53,7 @@ class Choice:
         return found
 
     def by_asking(self, gone: list[Gone], taken: set[str]) -> dict[str, str]:
-        """What people say; the likeliest is asked first."""
+        """Return the names that people give; the likeliest is asked first."""
         found: dict[str, str] = {}
         waiting = list(gone)
         while waiting:
@@ -83,14 +83,14 @@ def _best(gone: Gone, taken: set[str]) -> float:
 
 
 def name_score(old: str, new: str) -> float:
-    """How alike two names are, from 0 to 1."""
+    """Return how alike two names are, from 0 to 1."""
     if old == new:
         return 1.0
     return difflib.SequenceMatcher(None, old.lower(), new.lower()).ratio()
 
 
 def field_score(old: Field, new: Field, names: tuple[str, str], near: bool) -> float:
-    """How alike two fields are; ``near``: they stand at the same place among the others."""
+    """Return how alike two fields are, from 0 to 1; ``near``: both stand at the same place among others."""
     return (
         0.4 * _type_score(old, new)
         + 0.15 * _options_score(old, new)
@@ -129,7 +129,7 @@ def _options_score(old: Field, new: Field) -> float:
 
 
 def model_score(old: Model, new: Model, passing: frozenset[str]) -> float:
-    """How alike two models are: the share of equal fields, and a little of their names.
+    """Return how alike two models are: the share of equal fields, and a little of their names.
 
     ``passing``: labels that are gone or new, which may be each other.
     """
@@ -141,7 +141,7 @@ def model_score(old: Model, new: Model, passing: frozenset[str]) -> float:
 
 
 def _alike(old: dict[str, Field], new: dict[str, Field], passing: frozenset[str]) -> float:
-    """How many fields are the same; one of another type, or another name, counts in part."""
+    """Return how many fields are the same; one of another type, or another name, counts in part."""
     both = [name for name in old if name in new]
     found = 0.0
     for name in both:

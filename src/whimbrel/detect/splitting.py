@@ -75,14 +75,14 @@ class _Splitting:
         return next((part for part in parts if self._opens(part)), fewest)
 
     def _opens(self, part: list[int]) -> bool:
-        """Whether all that is left of another app can follow this part of an app."""
+        """Return True if all that is left of another app can follow this part of an app."""
         app = self.tasks[part[0]].app
         after = {*self.placed, *part}
         others = [other for other in self.apps if other != app and self._left(other)]
         return any(self._ready(other, after) == self._left(other) for other in others)
 
     def _left(self, app: str) -> list[int]:
-        """What is left of an app, up to what must stand apart."""
+        """Return the tasks that are left of an app, up to those that must stand apart."""
         return self._until_apart(self.left[app])
 
     def _ready(self, app: str, placed: Container[int]) -> list[int]:

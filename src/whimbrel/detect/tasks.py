@@ -20,7 +20,7 @@ Dependency: TypeAlias = tuple[str, str | int]
 class AppMigration:
     """One migration to write for ``app``.
 
-    An app whose operations hang together in a circle with another app's has several, in order.
+    An app whose operations and another app's depend on each other has several, in order.
     ``dependencies``: what must be applied before. The first migration of an app in the list
     follows the app's own leaf, which is left for the history to add; a later one names the one
     before it by index. ``initial``: nothing of the app was there before. ``notes``: comments for
@@ -36,7 +36,7 @@ class AppMigration:
 
     @property
     def fragment(self) -> str:
-        """What the file's name says of it: "product_stock", "post_slug_and_more"."""
+        """The fragment of a file's name: "product_stock", "post_slug_and_more"."""
         if self.initial and not self.follows:
             return "initial"
         fragments = list(dict.fromkeys(each.fragment for each in self.operations))
@@ -96,7 +96,7 @@ def has_primary_key(label: str) -> Token:
 
 
 def declared_key(label: str) -> Token:
-    """That a constraint says what the primary key of a model is, whatever its fields say."""
+    """A constraint declares the primary key of a model, whatever its fields declare."""
     return ("declared key", label.lower())
 
 

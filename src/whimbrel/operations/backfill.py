@@ -19,11 +19,11 @@ Content: TypeAlias = Mapping[str, Any] | Callable[[Any], Any]
 
 
 def noop(batch: Any) -> None:
-    """What there is to do to a batch where there is nothing to do."""
+    """Do nothing with a batch."""
 
 
 def takes_row(function: Callable[..., Any], place: str | None = None) -> bool:
-    """Whether a function that gives a value is called with the row; without anything, if not.
+    """Return True if a function that gives a value takes the row, False if it takes nothing.
 
     Raises `ModelError` for one that needs more than that.
     """
@@ -111,7 +111,7 @@ class Backfill(Operation):
         return state
 
     def _values(self) -> list[tuple[str, Any]]:
-        """What fields get, in both directions."""
+        """Return the values of both directions, by field."""
         both = [each for each in (self.set, self.reverse) if isinstance(each, Mapping)]
         return [pair for content in both for pair in content.items()]
 
@@ -145,7 +145,7 @@ class Backfill(Operation):
     # -- a direction
 
     def content(self, *, backwards: bool) -> Content | None:
-        """What the rows get in a direction; None where nothing is to be done."""
+        """Return the values or the function of a direction; None where nothing is to be done."""
         found = self.reverse if backwards else self.set or self.function
         return None if found is noop else found
 
@@ -161,7 +161,7 @@ class Backfill(Operation):
 
     @property
     def is_undone_by_itself(self) -> bool:
-        """Whether ``where`` is untrue, or may be, once a row was filled."""
+        """True if ``where`` is, or may be, untrue once a row was filled."""
         return self.function is not None or bool(self._asked() & frozenset(self.set or ()))
 
     def _asked(self) -> frozenset[str]:
@@ -172,7 +172,7 @@ class Backfill(Operation):
 
     @property
     def asks_for_null(self) -> bool:
-        """Whether ``where`` asks for rows that have no value in a field which they are to get."""
+        """True if ``where`` asks for NULL in a field that is to be filled."""
         if not isinstance(self.where, Q) or self.where.negated or self.where.connector != Q.AND:
             return False
         return any(self._is_to_be_filled(child) for child in self.where.children)
@@ -210,7 +210,7 @@ class Backfill(Operation):
         return name, [*args, *([function] if function is not None else [])], kwargs
 
     def digest_form(self) -> Any:
-        """What it does, for the digest: not how fast, nor whether it can be left out."""
+        """Return what it does, for the digest: not its speed, nor whether a squash may leave it out."""
         contents = [_function_bodies(self.function or self.set), _function_bodies(self.reverse)]
         return [self.model_name.lower(), *contents, self.where]
 

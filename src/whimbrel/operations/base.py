@@ -27,7 +27,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class OperationContext:
-    """What an operation is executed with.
+    """The argument of `Operation.execute` and `undo`.
 
     app: the label of its migration's app. apps: the models as the database has them then.
     schema_editor: the database. Both are what a function of RunPython is given.
@@ -74,7 +74,7 @@ class Operation(ABC):
 
     @property
     def fragment(self) -> str:
-        """What a file's name says of it: "post_slug"."""
+        """The fragment of a file's name: "post_slug"."""
         return "_".join(re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", type(self).__name__)).lower()
 
     # -- in the database, where no difference of states tells what is to be done
@@ -108,7 +108,7 @@ class Operation(ABC):
         return ()
 
     def models(self, app: str) -> frozenset[str]:
-        """The labels, in small letters, of the models that it names."""
+        """The labels, in lowercase, of the models that it names."""
         named = getattr(self, "model_name", None) or getattr(self, "name", None)
         return frozenset({f"{app}.{named}".lower()}) if named else frozenset()
 
@@ -148,11 +148,11 @@ class Operation(ABC):
         """Raise `StateError` for a value that no row could have, as a default of another type."""
 
     def unfinished(self) -> str | None:
-        """What people have still to say before it can be applied; None where it is whole."""
+        """Return what people have still to say before it can be applied; None where it is complete."""
         return None
 
     def missing_reverse(self) -> str | None:
-        """What is to be added so that it can be undone; None where it can be."""
+        """Return what is to be added so that it can be undone; None where it can be."""
         if not self.is_executed or type(self).undo is not Operation.undo:
             return None
         return (
@@ -161,7 +161,7 @@ class Operation(ABC):
         )
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """How to write it: class name in `whimbrel.migrations`, arguments, keyword arguments."""
+        """Return the call that writes it: class name, arguments, keyword arguments."""
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for index, each in enumerate(fields(self)):

@@ -27,11 +27,11 @@ class Labels:
 
     @classmethod
     def of(cls, each: Field) -> Labels:
-        """What a field says."""
+        """Return the labels of a field."""
         return cls(enum_labels(each), each.label_keys)
 
     def said_by(self, each: Field) -> bool:
-        """Whether a field says just this."""
+        """Return True if a field has just these labels."""
         return enum_labels(each) == self.labels and each.label_keys == self.keys
 
     def given_to(self, each: Field) -> Field:

@@ -70,7 +70,7 @@ def _with_fill(field: Field, preserve_default: bool) -> Field:
 
 
 def fill_of(field: Field) -> Default | None:
-    """What rows that are there already get: the field's default, called once if it is callable."""
+    """Return the value for rows that are there already: the field's default, called once if it is callable."""
     if field.default is not NOT_PROVIDED and callable(field.default):
         return field.replace(default=NOT_PROVIDED, db_default=field.default()).column_default()
     if isinstance(field.default, SQL):
@@ -154,7 +154,7 @@ class AlterField(_FieldOperation):
 
 
 def _what(field: Field) -> str:
-    """What holds a field's values, in words."""
+    """Return what holds a field's values, in words."""
     if not isinstance(field, ManyToManyField):
         return "a column"
     through = f" through {field.through}" if field.through else ""
@@ -162,7 +162,7 @@ def _what(field: Field) -> str:
 
 
 def _instead(model: Model, old: ModelField, new: Field) -> str:
-    """What to write for an alteration that cannot keep the rows."""
+    """Return what to write for an alteration that cannot keep the rows."""
     name, kept = old.name, f"{old.name}_old"
     lines = (
         f"To keep what is in it, write RenameField({model.name!r}, {name!r}, {kept!r}), "

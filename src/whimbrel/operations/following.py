@@ -16,7 +16,7 @@ from whimbrel.state.state import State
 
 
 def made_of(state: State, model: Model, each: ModelField) -> list[str]:
-    """What names a field, of its own model and of others: names for people.
+    """Return the names of what mentions a field, in its own model and in others.
 
     What SQL text mentions is not counted: a word in it may be a column, or something else.
     """

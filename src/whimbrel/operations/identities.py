@@ -1,6 +1,6 @@
 """Identities that a squash keeps: what it makes was once made under other names.
 
-Constraints and indexes that nobody named are named after identities, and so must be the same
+Constraints and indexes without a given name are named after identities, and so must be the same
 in a database that went the long way and in one that ran the squash.
 """
 
@@ -50,7 +50,7 @@ class KeepIdentities(Operation):
         return counted.with_models(*models).as_one_step(state, counted) if models else counted
 
     def _by_model(self) -> dict[str, PinnedIdentity]:
-        """What is said of each model, by its name here."""
+        """Return the pinned identity of each model, by its name here."""
         found: dict[str, PinnedIdentity] = {}
         for name, key in self.identities.items():
             model, _, own = name.partition(".")
@@ -81,7 +81,7 @@ class KeepIdentities(Operation):
 def identities_needed(
     app: str, before: State, operations: Sequence[Operation], wanted: State
 ) -> KeepIdentities | None:
-    """What must stand before operations of ``app`` so that what they make is known as it was.
+    """Return the operation that gives what operations of ``app`` make the identities that it had.
 
     ``before`` is the state that they start from; ``wanted`` has what they lead to, with the
     identities that it is to have. None where nothing is needed.

@@ -28,7 +28,7 @@ class _ItemOperation(Operation):
         return parts
 
     def _find(self, model: Model, name: str) -> list[NamedItem]:
-        """What is called so: one thing, or one for each of several dialects."""
+        """Return the items of that name: one, or one for each of several dialects."""
         found = [part for part in self._items(model) if part.name == name]
         if found:
             return found
@@ -64,7 +64,7 @@ class _ItemOperation(Operation):
 
 
 def _collide(one: NamedItem, other: NamedItem) -> bool:
-    """Whether two things of one name would meet in some database."""
+    """Return True if two things of one name would meet in some database."""
     apart = one.value.dialects and other.value.dialects
     if apart and not {*one.value.dialects} & {*other.value.dialects}:
         return False
@@ -77,7 +77,7 @@ class _Add(_ItemOperation):
     @property
     @abstractmethod
     def value(self) -> Any:
-        """What is added."""
+        """The index or constraint that is added."""
 
     def apply(self, app: str, state: State) -> State:
         return self._add(app, state, self.value)
@@ -127,7 +127,7 @@ class _Rename(_ItemOperation):
 
 
 class _OfConstraint:
-    """What an operation is about where that is a constraint."""
+    """Mixed into operations on constraints."""
 
     option: ClassVar[str] = "constraints"
     noun: ClassVar[str] = "constraint"
@@ -195,7 +195,7 @@ class RenameConstraint(_OfConstraint, _Rename):
 
 
 def is_said_by_fields(model: Model, part: NamedItem) -> bool:
-    """Whether a constraint is the primary key that fields say themselves, under its own name."""
+    """Return True for the primary key that the fields declare themselves, under another name."""
     key = [each.name for each in model.fields if each.field.primary_key]
     is_key = isinstance(part.value, PrimaryKeyConstraint) and not part.value.dialects
     return is_key and list(part.value.fields) == key and not model.options.primary_key

@@ -27,7 +27,7 @@ class FunctionBody:
 
 
 def noop(apps: Any, schema_editor: Any) -> None:
-    """What there is to do in a direction in which there is nothing to do."""
+    """Do nothing: for a direction in which there is nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class RunPython(Operation):
         )
 
     def digest_form(self) -> Any:
-        """What it does, for the digest: its functions' code; not whether it can be left out."""
+        """Return what it does, for the digest: its functions' code; not whether a squash may leave it out."""
         return [FunctionBody(self.code), FunctionBody(self.reverse_code), self.atomic]
 
     def describe(self) -> str:
@@ -93,7 +93,7 @@ class RunPython(Operation):
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called, as people know it."""
+    """Return the name of a function, as people know it."""
     while isinstance(function, functools.partial):
         function = function.func
     return getattr(function, "__qualname__", None) or type(function).__name__
@@ -150,7 +150,7 @@ class RunSQL(Operation):
         )
 
     def digest_form(self) -> Any:
-        """What it does, for the digest; not whether it can be left out."""
+        """Return what it does, for the digest; not whether a squash may leave it out."""
         return [self.sql, self.reverse_sql, list(self.state_operations or ())]
 
     def describe(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def unattached(schema: str) -> tuple[str, str]:
-    """What is wrong where no file of that name is attached, and what mends it."""
+    """Return what is wrong where no file of that name is attached, and a hint."""
     return (
         f"SQLite has no schema {schema}: there it is a database file that is attached, and none is",
         f"Take the schema {schema} out of the models, or SQLite out of the configuration. For tests on "

@@ -101,7 +101,7 @@ class DropDomain(Change):
 
 @dataclass(frozen=True, slots=True)
 class AlterDomain(Change):
-    """What a domain says, under the same name. Columns of the type follow by themselves."""
+    """Another definition under the same name. Columns of the type follow by themselves."""
 
     old: Type
     new: Type
@@ -231,7 +231,7 @@ class DropColumn(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class RenameColumn(TableChange):
-    """What is made of the column (constraints, indexes, expressions) follows by itself."""
+    """Constraints, indexes and expressions that mention the column follow by themselves."""
 
     old: str
     new: str

@@ -180,7 +180,7 @@ class _Difference:
 
 
 def _by_name_first(olds: Iterable[T], news: Iterable[T], name: Callable[[T], Hashable]) -> Pairs[T]:
-    """What is there under one name on both sides is one thing, whoever brought it; else identity.
+    """Pair what has one name on both sides, whoever brought it; the rest by identity.
 
     So what is renamed always finds its new name free.
     """
@@ -200,7 +200,7 @@ def _missing_from(those: Mapping[Name, Type], others: Mapping[Name, Type]) -> li
 
 
 def _enum_differs(before: EnumType, after: EnumType) -> bool:
-    """Whether anything differs, also a label's place in its history (two labels swapped)."""
+    """Return True if anything differs, also the identities of labels (two labels swapped)."""
     keys = [value.key for value in before.values] != [value.key for value in after.values]
     known = all(value.key for value in (*before.values, *after.values))
     return before != after or (known and keys)

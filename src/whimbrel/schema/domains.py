@@ -22,12 +22,12 @@ def domains_in(of: ColumnType) -> Iterator[Type]:
 
 
 def domain_arguments(of: Type) -> dict[str, Any]:
-    """What a domain says of itself: its name, schema, data_type, check, default, not_null."""
+    """Return the arguments of a domain: name, schema, data_type, check, default, not_null."""
     return dict(of.kwargs)
 
 
 def name_of(of: Type) -> Name:
-    """Where a domain is: schema and name."""
+    """Return the schema and name of a domain."""
     return Name(domain_arguments(of).get("schema"), domain_arguments(of)["name"])
 
 

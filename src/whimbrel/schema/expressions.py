@@ -29,7 +29,7 @@ class Constant:
 
 
 def _is_same(left: Any, right: Any) -> bool:
-    """Whether two values are equal, and of one type, to the bottom."""
+    """Return True if two values are equal, and of one type, to the bottom."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -40,7 +40,7 @@ def _is_same(left: Any, right: Any) -> bool:
 
 
 def _is_nan(value: Any) -> bool:
-    """Whether a value is no number, which is not equal to itself."""
+    """Return True for NaN, which is not equal to itself."""
     return isinstance(value, float | Decimal) and math.isnan(value)
 
 
@@ -74,7 +74,7 @@ class SQL:
         )
 
     def columns(self, known: frozenset[str]) -> frozenset[str]:
-        """Which of the known column names the text mentions."""
+        """Return the known column names that the text mentions."""
         texts = (self.text, *(text for _, text in self.dialects))
         return frozenset(word for text in texts for word in words(text)) & known
 
@@ -138,7 +138,7 @@ def rename_words(text: str, columns: Mapping[str, str]) -> str:
 
 
 class Combinable:
-    """What can be reckoned with, and put in an order: fields, and expressions of queries."""
+    """An operand of arithmetic, by which rows can be ordered: a field, or an expression of a query."""
 
     __slots__ = ()
 
@@ -202,7 +202,7 @@ class F(Combinable):
 
 @dataclass(frozen=True, slots=True)
 class Combined(Combinable):
-    """Two expressions, or values, reckoned together: ``F("price") * 2``."""
+    """Two expressions, or values, and an operator: ``F("price") * 2``."""
 
     left: Any
     operator: str
@@ -313,7 +313,7 @@ class Q:
         )
 
     def columns(self, known: frozenset[str]) -> frozenset[str]:
-        """Which of the known columns the condition mentions."""
+        """Return the known columns that the condition mentions."""
         return self.names() & known
 
     def names(self) -> frozenset[str]:
@@ -445,7 +445,9 @@ def _refuse_more_than_plain(child: Any) -> None:
         raise ModelError(f"Q({name}=...) has an unknown lookup {unknown!r}", hint=hint)
     for each in value if isinstance(value, tuple) else (value,):
         if isinstance(each, Combinable) and not isinstance(each, F):
-            raise ModelError(f"Q({_keyword(child)}={each!r}) reckons, which it cannot", hint=hint)
+            raise ModelError(
+                f"Q({_keyword(child)}={each!r}) is arithmetic, which only queries have", hint=hint
+            )
 
 
 E = TypeVar("E")

@@ -23,12 +23,12 @@ _ABSTRACT = frozenset({"TypeEngine", "TypeDecorator", "UserDefinedType", "NullTy
 
 
 def is_foreign(of: object) -> bool:
-    """Whether the class of a type object is neither SQLAlchemy's nor Whimbrel's."""
+    """Return True if the class of a type object is neither SQLAlchemy's nor Whimbrel's."""
     return is_foreign_class(type(of))
 
 
 def is_foreign_class(of: type) -> bool:
-    """Whether a class of types is neither SQLAlchemy's nor Whimbrel's."""
+    """Return True if a class of types is neither SQLAlchemy's nor Whimbrel's."""
     return not _is_own(of)
 
 
@@ -38,12 +38,12 @@ def _is_own(of: type) -> bool:
 
 
 def is_decorator(of: object) -> bool:
-    """Whether a type stands on another one, its ``impl``."""
+    """Return True for a type decorator, which stands on another type, its ``impl``."""
     return any(base.__name__ == "TypeDecorator" for base in type(of).__mro__)
 
 
 def on_each_dialect(of: Any) -> dict[str, Any]:
-    """What a foreign type is on each dialect that has it: a type of SQLAlchemy's, or text of SQL.
+    """Return a foreign type as each dialect has it: a type of SQLAlchemy's, or text of SQL.
 
     Raises `ModelError` where no dialect has it. What the type's own code raises is not shown: its
     message may hold a secret.

@@ -218,7 +218,7 @@ class Sequence:
 
     @property
     def at(self) -> Name:
-        """Where it is: schema and name."""
+        """Its schema and name."""
         return Name(self.schema, self.name)
 
 
@@ -239,7 +239,7 @@ class Table:
 
     @property
     def at(self) -> Name:
-        """Where it is: schema and name."""
+        """Its schema and name."""
         return Name(self.schema, self.name)
 
     @property
@@ -331,7 +331,7 @@ def _with_its_where(index: Index, dialect: str) -> Index:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a database must have: all of it, or the part that a difference touches."""
+    """The tables, types and sequences of a database: all of them, or those that a difference touches."""
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
     enums: Mapping[Name, EnumType] = field(default_factory=dict)
@@ -366,7 +366,7 @@ class Schema:
 
     @property
     def used_enums(self) -> frozenset[Name]:
-        """Where the enum types are that its tables use."""
+        """Return the schemas and names of the enum types that its tables use."""
         return frozenset(enum.at for table in self.tables.values() for enum in table.enums)
 
     @property

@@ -35,7 +35,7 @@ class Blocked:
         return bool(self.type_changed or self.losing)
 
     def blocks(self, at: Name, key: ForeignKey) -> bool:
-        """Whether a foreign key of the old table there holds a column that must change."""
+        """Return True if a foreign key of the old table holds a column that must change."""
         own = {(at, column) for column in key.columns}
         target = {(key.target, column) for column in key.target_columns}
         return not (self.type_changed.isdisjoint(own | target) and self.losing.isdisjoint(target))
@@ -126,7 +126,7 @@ class TablePair:
         return replace(now, type=replace_enums(now.type, self._enums)) if self._enums else now
 
     def _has_other_labels(self, old: Column) -> bool:
-        """Whether the column's enum type may have to be exchanged for another one."""
+        """Return True if the column's enum type may have to be exchanged for another one."""
         used = [(enum, self._enums.get(enum, enum)) for enum in enum_types(old.type)]
         return any(_labels(before) != _labels(after) for before, after in used)
 
@@ -278,13 +278,13 @@ def _labels(enum: EnumType) -> list[str]:
 
 
 def _kind(column: Column) -> object:
-    """What of a type a foreign key minds: its class, not its length."""
+    """Return what must agree at both ends of a foreign key: the class of a type, not its length."""
     of = column.type
     return of.path if isinstance(of, Type) else (of.schema, of.name)
 
 
 def _literal(column: Column) -> object:
-    """What of a type says how its values are written in a condition."""
+    """Return the family of a type, by which its values are written in a condition."""
     if isinstance(column.type, EnumType):
         return "text"
     return family_of(column.type) or _kind(column)

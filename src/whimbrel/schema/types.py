@@ -97,7 +97,7 @@ class EnumType:
 
     @property
     def at(self) -> Name:
-        """Where it is: schema and name."""
+        """Its schema and name."""
         return Name(self.schema, self.name)
 
     @property
@@ -139,7 +139,7 @@ def replace_enums(of: ColumnType, by: Mapping[EnumType, EnumType]) -> ColumnType
 
 
 def is_sqlalchemy_type(value: object) -> bool:
-    """Whether a value is a SQLAlchemy type: an instance, or the class of one."""
+    """Return True for a SQLAlchemy type: an instance, or a class."""
     return hasattr(value, "__visit_name__") and hasattr(value, "dialect_impl")
 
 
@@ -166,7 +166,7 @@ def describe_call(value: Any) -> ColumnType:
 
 
 def names_classes(value: Any) -> bool:
-    """Whether the call of a type object names a class that history must not depend on."""
+    """Return True if the call of a type object names a class that history must not depend on."""
     if isinstance(value, Type | EnumType) or _is_own_throughout(value):
         return False
     try:
@@ -176,7 +176,7 @@ def names_classes(value: Any) -> bool:
 
 
 def _is_own_throughout(value: Any) -> bool:
-    """Whether nothing that a type object is made of is of a library or of the user: told quickly."""
+    """Return True if no class in a type object is a library's or the user's; a quick check."""
     if isinstance(value, type):
         return not is_foreign_class(value)
     if is_foreign(value) or getattr(value, "create_type", True) is False:
@@ -259,7 +259,7 @@ def _call_type(instance: Any) -> ColumnType:
 
 
 def _frozen_type(instance: Any) -> ColumnType:
-    """What a foreign type is to each database: one type, with variants where they differ."""
+    """Return a foreign type as databases have it: one type, with variants where they differ."""
     found = {
         dialect: in_sql(of) if isinstance(of, str) else describe(of)
         for dialect, of in on_each_dialect(instance).items()
@@ -391,7 +391,7 @@ def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
 
 
 def _attribute(shown: Any, name: str) -> Any:
-    """What a type keeps of an argument; properties that are on their way out may warn."""
+    """Return the attribute that a type keeps an argument in; deprecated properties may warn."""
     if name in vars(shown):
         return vars(shown)[name]
     with warnings.catch_warnings():

@@ -45,7 +45,7 @@ def column_types(state: State, model: Model) -> dict[str, ColumnType]:
 
 @dataclass
 class Target:
-    """What a foreign key points at."""
+    """The target of a foreign key."""
 
     model: Model
     fields: tuple[ModelField, ...]
@@ -130,11 +130,11 @@ class Columns:
         return replace_enums(declared, fitted) if fitted else declared  # type: ignore[arg-type]
 
     def target_of(self, owner: Model, each: ModelField, key: ForeignKey) -> Target:
-        """What a key of one column points at."""
+        """Return the target of a key of one column."""
         return self.target(owner, key.to, (key.to_field,) if key.to_field else (), each.name)
 
     def target(self, owner: Model, to: str, to_fields: Sequence[str], name: str) -> Target:
-        """What ``name`` of a model points at. Raises `StateError`, or `ModelError` where it cannot."""
+        """Return the target of ``name`` of a model. Raises `StateError`, or `ModelError` where it cannot be one."""
         model = self.state.find(to)
         if model is None:
             raise StateError(

@@ -131,7 +131,7 @@ def _with_what_follows(touched: Iterable[str], before: State, after: State) -> l
 
 
 def _key_view(state: State, label: str) -> object:
-    """What a foreign key can see of a model: where its table is, its keys and their columns."""
+    """Return what foreign keys depend on: where a model's table is, its keys and their columns."""
     model = state.models.get(label)
     if model is None:
         return None

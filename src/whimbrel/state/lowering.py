@@ -38,7 +38,7 @@ from whimbrel.state.state import State
 
 
 def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
-    """The schema of a state, or of some of its models (labels in small letters).
+    """The schema of a state, or of some of its models (labels in lowercase).
 
     Raises `StateError` where a field points at a model or field that is not there.
     """

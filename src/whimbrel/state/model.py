@@ -33,7 +33,7 @@ class ModelField(NamedTuple):
 
 
 class PinnedIdentity(NamedTuple):
-    """What a model is that is born again: a squash makes what once was made under other names.
+    """The identity of a model that a squash makes, and that was once made under other names.
 
     ``key``: its identity; ``fields``: those of fields, by the names they are born with now;
     ``name_counts``: see `Model`.
@@ -74,11 +74,11 @@ class Model:
 
     @property
     def at(self) -> Name:
-        """Where its own table is."""
+        """The schema and name of its own table."""
         return Name(self.options.schema, self.db_table)
 
     def through_table(self, each: ModelField) -> Name | None:
-        """Where the table of a many-to-many field is; None for a field that has none of its own."""
+        """Return the schema and name of a many-to-many field's table; None for a field without one."""
         field = each.field
         if not isinstance(field, ManyToManyField) or field.through is not None:
             return None
@@ -86,7 +86,7 @@ class Model:
         return Name(self.options.schema, name)
 
     def tables(self) -> Iterator[Name]:
-        """Where all its tables are: its own, and those of its many-to-many fields."""
+        """Yield the names of all its tables: its own, and those of its many-to-many fields."""
         yield self.at
         yield from filter(None, map(self.through_table, self.fields))
 
@@ -152,7 +152,7 @@ class Model:
 
     @property
     def relations(self) -> frozenset[str]:
-        """The labels, in small letters, of the models that this one points at."""
+        """The labels, in lowercase, of the models that this one points at."""
         found: frozenset[str] | None = self.__dict__.get("_relations")
         if found is None:
             found = frozenset(self._relations())

@@ -286,7 +286,7 @@ class NamedItem:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What ``class Meta`` says, but for what no history depends on.
+    """The options of ``class Meta``, but for those that no history depends on.
 
     db_table: the table's name (default: app and model). schema: the database schema.
     managed False: the table is somebody else's. primary_key: the fields of a composite key.

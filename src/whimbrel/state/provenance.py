@@ -32,7 +32,7 @@ COMPUTED: Origin = (("computed",),)
 
 
 class Column(NamedTuple):
-    """What rows have of a field: a column; or (many-to-many) rows of a table of its own.
+    """The place of a field's values: a column; or (many-to-many) rows of a table of its own.
 
     ``type``: the column's, or those of the keys at both ends; None where it cannot be told.
     """
@@ -104,7 +104,7 @@ class RowProvenance:
 
 
 class LeapSplitter:
-    """Where a way must be cut so that rows get of its pieces what they get step by step.
+    """Splits a leap so that rows get from its segments what they get step by step.
 
     ``models``: the identities of those models in whose tables may be rows. What only a single
     step would refuse (two equal values in a field that is unique for a while) is not looked for.
@@ -115,13 +115,13 @@ class LeapSplitter:
         self.restart()
 
     def restart(self) -> None:
-        """What went before is carried out by itself, and a piece begins."""
+        """Begin a segment: what went before is executed by itself."""
         self._rows = RowProvenance(self.models)
         self._first: dict[str, Columns] = {}
         self._stands_alone = False
 
     def is_needed_before(self, before: State, after: State) -> bool:
-        """Whether what went before a step must be carried out before it. Goes on by that step."""
+        """Return True if what went before a step must be executed before it; go on by that step."""
         if before is after:
             return False
         # A table that is handed over stays as it is; a difference over more would say more of it.
@@ -136,7 +136,7 @@ class LeapSplitter:
         return is_needed
 
     def _is_one_with(self, before: State, after: State) -> bool:
-        """Whether the piece with this step gives rows what its steps do, one after the other."""
+        """Return True if the segment with this step gives rows what its steps give one by one."""
         is_one = True
         for model, was, now, others in self._rows.go(before, after):
             first = self._first.setdefault(model.key, was)
@@ -195,7 +195,7 @@ def _keys(model: Model) -> list[Field]:
 
 
 def _columns(state: State, model: Model) -> Columns:
-    """What rows have of a model's fields, by the fields' identities."""
+    """Return the columns of a model's fields, by the fields' identities."""
     try:
         types: Mapping[str, ColumnType] = column_types(state, model)
     except WhimbrelError:
@@ -238,7 +238,7 @@ def origin_after(
     new: Column,
     beside: Mapping[str, Origin] | None = None,
 ) -> Origin:
-    """What a value is made of after a step from one column (None: it is new) to another.
+    """Return the origin of a value after a step from one column (None: it is new) to another.
 
     beside: the origins of the table's other columns, where they are not as they were.
     """
@@ -261,13 +261,13 @@ def origin_after(
 
 
 def given_in(origin: Origin) -> Default | None:
-    """What a row got, where it had nothing, or NULL; None where it got no one value."""
+    """Return the value that a row got where it had nothing, or NULL; None where it got no one value."""
     values = (part[1] for part in origin if part[0] in ("given", "filled"))
     return next(values, None)
 
 
 def _given(field: Field) -> Origin:
-    """What a row gets that is there when a field comes."""
+    """Return the origin of a new field's value in rows that are there already."""
     if callable(field.default):
         return (("called", repr(field.default)),)
     if field.generated() is not None:
@@ -296,7 +296,7 @@ def _as_type(origin: Origin, old: Any, new: Any) -> Origin:
 
 
 def _keeps_values(old: Any, new: Any) -> bool:
-    """Whether every value that the new type can hold is what it was: else the step is refused."""
+    """Return True if every value that the new type can hold stays as it is; others are refused."""
     if isinstance(old, EnumType) and isinstance(new, EnumType):
         # Rows follow labels by their identities, however often those are renamed.
         return all(value.key for value in (*old.values, *new.values))

@@ -16,7 +16,7 @@ from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 
 
 class State:
-    """An immutable mapping of labels (in small letters: "blog.post") to models.
+    """An immutable mapping of labels (in lowercase: "blog.post") to models.
 
     A state knows which models the step that made it has touched, so that the difference of
     two neighbours costs what was touched, not what there is.
@@ -49,7 +49,7 @@ class State:
 
     @property
     def models(self) -> Mapping[str, Model]:
-        """By label in small letters, in the order of their birth."""
+        """By label in lowercase, in the order of their birth."""
         return self._models
 
     def __iter__(self) -> Iterator[Model]:
@@ -76,7 +76,7 @@ class State:
         return [model for model in self if model.app == app]
 
     def referrers(self, labels: Iterable[str]) -> Iterator[Model]:
-        """The models that point at one of these labels (in small letters)."""
+        """The models that point at one of these labels (in lowercase)."""
         if self._referrers is None:
             self._referrers = _referrers_after({}, {}, self._models)
         found = {other for label in labels for other in self._referrers.get(label, ())}
@@ -133,18 +133,18 @@ class State:
         return self._made({**rest, **come}, name_counts, gone | come.keys())
 
     def has_name_counts_of(self, other: State) -> bool:
-        """Whether what is born next gets the same identity in both."""
+        """Return True if the next new name gets the same identity in both."""
         return (self._name_counts, self._pinned) == (other._name_counts, other._pinned)
 
     @property
     def name_counts(self) -> Mapping[str, int]:
-        """How often a label (in small letters) was given to a model."""
+        """The number of times that a lowercase label was given to a model."""
         return self._name_counts
 
     def pin(self, name_counts: Mapping[str, int], pinned: Mapping[str, PinnedIdentity]) -> State:
         """The state with labels counted on, and what models are that are born from now on.
 
-        By label in small letters.
+        By label in lowercase.
         """
         counted = {
             label: self._name_counts.get(label, 0) + number for label, number in name_counts.items()
@@ -212,7 +212,7 @@ def _where_relations_differ(old: State, new: State) -> tuple[dict[str, Model], d
 def _referrers_after(
     referrers: Mapping[str, frozenset[str]], gone: Mapping[str, Model], come: Mapping[str, Model]
 ) -> Mapping[str, frozenset[str]]:
-    """Who points at whom, label to labels, after models went and came. Shared if none did."""
+    """Return the labels of referrers, by label, after models went and came; the same mapping if none did."""
     if not gone and not come:
         return referrers
     found = dict(referrers)

@@ -19,7 +19,7 @@ from whimbrel.state.fields import NOT_PROVIDED, Field
 
 
 def misfit(field: Field, value: Any) -> str | None:
-    """Why a constant cannot be a value of a field; None where it can, or nobody can tell.
+    """Return why a constant cannot be a value of a field; None where it can, or it cannot be told.
 
     None, callables and SQL are left to others. Text that a database reads as a value of the
     type ("5" of an integer) suits.
@@ -57,7 +57,7 @@ _CONSTANTS = (
 
 
 def is_constant(value: object) -> bool:
-    """Whether a value is plain data."""
+    """Return True for plain data."""
     return isinstance(value, _CONSTANTS)
 
 
@@ -66,7 +66,7 @@ DEEPEST = 50
 
 
 def unwritable(value: Any, depth: int = 0) -> str | None:
-    """Why a value cannot be written into a file, nor be text of a database; None where it can."""
+    """Return why a value cannot be written into a file or a text column; None where it can."""
     if isinstance(value, str):
         return _unwritable_text(value)
     if isinstance(value, dict | list | tuple):
@@ -108,7 +108,7 @@ def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
 
 
 def _too_large(family: str, said: dict[str, Any], number: decimal.Decimal) -> str | None:
-    """Why a number does not fit into a float, or has too many digits before its point."""
+    """Return why a number does not fit: too large for a float, or too many digits before its point."""
     if not number.is_finite():
         return None
     if family == "float":

@@ -181,7 +181,7 @@ class Field:
         return made
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """How to write it: the class's name in `whimbrel.models`, arguments, keyword arguments.
+        """Return the call that writes it: a class in `whimbrel.models`, arguments, keyword arguments.
 
         Cosmetic options are left out: no history depends on them.
         """
@@ -200,7 +200,7 @@ class Field:
 
     @property
     def has_default(self) -> bool:
-        """Whether Python has a value for a row that gives none."""
+        """Return True if Python has a value for a row that gives none."""
         return self.default is not NOT_PROVIDED
 
     @property
@@ -212,7 +212,7 @@ class Field:
 
     @property
     def has_column(self) -> bool:
-        """Whether there is a column for it in the model's own table."""
+        """True if the model's own table has a column for it."""
         return True
 
     def column_name(self, name: str) -> str:
@@ -288,7 +288,7 @@ class Field:
         return value if is_said else self.plain(stored(self.given, value))
 
     def generated(self) -> Identity | Serial | None:
-        """How the database makes a value by itself."""
+        """Return what makes a value in the database: an identity or a serial; None for nothing."""
         if self.identity is not None:
             return replace(self.identity, plain=True)
         return Serial() if self.autoincrement else None

@@ -9,7 +9,7 @@ from whimbrel.state.fields.base import Field
 
 
 def is_own(of: type) -> bool:
-    """Whether a class of fields is Whimbrel's."""
+    """Return True if a class of fields is Whimbrel's."""
     return of.__module__.partition(".")[0] == "whimbrel"
 
 

@@ -12,7 +12,7 @@ from whimbrel.state.fields.base import Field, FieldOptions
 
 
 class OnDelete(enum.Enum):
-    """What happens to a row when the row that it points at goes. The database does it."""
+    """The database's action on a row when the row that it points at is deleted."""
 
     CASCADE = "CASCADE"
     SET_NULL = "SET NULL"
@@ -48,7 +48,7 @@ def label_of(to: Any) -> str:
 
 
 class RelationField(Field):
-    """What fields that point at a model share. ``to``: its label, "Model" in the same app, or "self"."""
+    """A field that points at a model. ``to``: its label, "Model" in the same app, or "self"."""
 
     positional: ClassVar[tuple[str, ...]] = ("to",)
     to: str
