@@ -183,10 +183,14 @@ def test_printed_sql_for_postgresql_needs_no_server(project: Project) -> None:
 def test_hazards_are_comments(project: Project) -> None:
     project.do("makemigrations")
     script = project.do("sqlmigrate", "blog", "0001", "--backwards", "--dialect", "postgresql").out
-    hazard = "-- hazard: LOSES_DATA: what was stored here is gone for good\n"
+    hazard = "-- hazard: LOSES_DATA: blog_post: what was stored here is gone for good\n"
     assert hazard in script[script.index("BEGIN") : script.index("DROP TABLE")]
     found = project.do("sqlmigrate", "blog", "0001", "--backwards", "--json").json
-    assert any("LOSES_DATA" in each["hazards"] for each in found["statements"])
+    assert {
+        "code": "LOSES_DATA",
+        "subject": "blog_post",
+        "message": "what was stored here is gone for good",
+    } in [hazard for each in found["statements"] for hazard in each["hazards"]]
 
 
 def test_the_printed_sql_knows_what_others_took_away(project: Project, tmp_path: Path) -> None:

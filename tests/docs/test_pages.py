@@ -19,7 +19,7 @@ from pages import DOCS, ROOT, blocks, pages, shown
 from whimbrel import config, errors, migrations, models
 from whimbrel.cli.group import COMMANDS, whimbrel
 from whimbrel.engines import engine_for
-from whimbrel.engines.base import Hazard
+from whimbrel.engines.base import HazardCode
 from whimbrel.errors import UnsupportedError, WhimbrelError
 from whimbrel.schema.expressions import LOOKUPS
 from whimbrel.sources.declaration import _OF_PYTHON
@@ -309,8 +309,10 @@ def test_every_error_code_has_a_section_with_its_exit_code_and_no_other() -> Non
 
 def test_every_hazard_is_on_the_page_in_its_own_words_and_no_other() -> None:
     text = text_of("hazards.md")
-    assert [each for each in headings(text, 2) if each.isupper()] == [each.name for each in Hazard]
-    for hazard in Hazard:
+    assert [each for each in headings(text, 2) if each.isupper()] == [
+        each.name for each in HazardCode
+    ]
+    for hazard in HazardCode:
         said = " ".join(section(text, hazard.name).split())
         assert hazard.value.lower() in said.lower()
 

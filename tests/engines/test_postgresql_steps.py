@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from postgresql_cases import CASES, Case
 from steps import carry_out
 from whimbrel.engines import Step
-from whimbrel.engines.base import Engine, Hazard, Lock
+from whimbrel.engines.base import Engine, HazardCode, Lock
 from whimbrel.engines.postgresql import ENGINE
 from whimbrel.engines.postgresql.engine import MAKERS
 from whimbrel.engines.sql import execute
@@ -106,6 +106,7 @@ def test_locks_scans_and_rewrites_are_told_as_they_happen(
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_is_told_of_a_step_holds_together(case: Case) -> None:
     for step in ENGINE.steps(diff(case.before, case.after), case.before):
-        assert step.rewrites == (Hazard.REWRITES_TABLE in step.hazards)
+        assert step.rewrites == (step.has(HazardCode.REWRITES_TABLE))
         assert not step.sql.endswith(";")
+        assert all(hazard.subject for hazard in step.hazards)
         assert step.transactional

@@ -23,7 +23,7 @@ from sqlite_kit import (
     table,
     varchar,
 )
-from whimbrel.engines.base import Hazard
+from whimbrel.engines.base import HazardCode
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
@@ -68,7 +68,7 @@ def names(connection: Any, kind: str) -> list[str]:
 
 
 def is_rebuild(old: Schema, new: Schema) -> bool:
-    return any(Hazard.REBUILDS_TABLE in step.hazards for step in NEW.steps(diff(old, new), old))
+    return any(step.has(HazardCode.REBUILDS_TABLE) for step in NEW.steps(diff(old, new), old))
 
 
 # -- what goes along -------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_dropping_a_column_takes_what_was_made_of_it_by_hand() -> None:
             INSERT INTO t VALUES (3, 'x', 4)""",
         )
         steps = NEW.steps(diff(old, new), old)
-        assert [Hazard.LOSES_DATA in step.hazards for step in steps] == [True]
+        assert [step.has(HazardCode.LOSES_DATA) for step in steps] == [True]
         go(connection, old, new)
         assert names(connection, "index") == ["a", "two"]
         assert rows(connection, "SELECT * FROM t") == [(3, 4)]
@@ -389,7 +389,7 @@ def test_rows_that_pointed_at_nothing_before_stop_nothing() -> None:
 
 def rebuilds(changes: list[c.Change], before: Schema) -> int:
     steps = NEW.steps(changes, before)
-    return sum(Hazard.REBUILDS_TABLE in step.hazards for step in steps)
+    return sum(step.has(HazardCode.REBUILDS_TABLE) for step in steps)
 
 
 def test_all_changes_of_a_table_are_one_rebuild() -> None:

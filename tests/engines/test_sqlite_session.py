@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from catalog_sqlite import catalog
 from sqlite_kit import BIGINT, NEW, column, fresh, go, ident, rows, schema, script, table, varchar
 from whimbrel.engines import Engine, engine_for
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.sqlite import SQLiteEngine, runner
 from whimbrel.errors import DatabaseError, StepError
 from whimbrel.schema.differ import diff
@@ -283,7 +283,7 @@ def test_what_is_printed_around_steps() -> None:
     assert "-bail" in advice
     assert setting == "PRAGMA foreign_keys = OFF"
     assert NEW.closing(REBUILD)[0] == "PRAGMA foreign_key_check"
-    assert Hazard.REBUILDS_TABLE in REBUILD[0].hazards
+    assert REBUILD[0].has(HazardCode.REBUILDS_TABLE)
 
 
 def test_the_rows_of_children_outlive_a_printed_rebuild(sqlite_url: str) -> None:

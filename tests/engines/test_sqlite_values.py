@@ -25,7 +25,7 @@ from sqlite_kit import (
     table,
     varchar,
 )
-from whimbrel.engines.base import Hazard
+from whimbrel.engines.base import HazardCode
 from whimbrel.errors import LossError, StepError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant
@@ -162,7 +162,7 @@ def test_values_are_cut_where_that_is_asked_for(
         go(connection, Schema(), typed(old))
         connection.exec_driver_sql("INSERT INTO t (a) VALUES (?), (NULL)", (before,))
         [step] = NEW.steps(diff(typed(old), typed(new, lossy=True)), typed(old))
-        assert Hazard.LOSES_DATA in step.hazards
+        assert step.has(HazardCode.LOSES_DATA)
         with pytest.raises(LossError, match="lossy=True"):
             go(connection, typed(old), typed(new))
         go(connection, typed(old), typed(new, lossy=True))
@@ -228,7 +228,7 @@ def test_what_is_printed_loses_no_value_either() -> None:
     """Offline nothing can look first; so nothing is cast that SQLite would make 0 of."""
     [step] = NEW.steps(diff(typed(TEXT), typed(INTEGER)), typed(TEXT))
     assert "CAST" not in step.sql
-    assert Hazard.MAY_FAIL_ON_ROWS in step.hazards
+    assert step.has(HazardCode.MAY_FAIL_ON_ROWS)
 
 
 def test_null_turns_into_the_fill_the_default_or_an_error() -> None:

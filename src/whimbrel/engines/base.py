@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.step import Boundary, Hazard, Lock, Phase, Step
+from whimbrel.engines.step import Boundary, Hazard, HazardCode, Lock, Phase, Step
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -211,6 +211,7 @@ __all__ = [
     "Ended",
     "Engine",
     "Hazard",
+    "HazardCode",
     "Lock",
     "Phase",
     "RunnerLock",

@@ -32,7 +32,7 @@ class Lock(Enum):
         return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
 
 
-class Hazard(Enum):
+class HazardCode(Enum):
     """The closed list of what a step may do to an application or to data, a sentence each."""
 
     LOSES_DATA = "what was stored here is gone for good"
@@ -42,6 +42,22 @@ class Hazard(Enum):
     BREAKS_OLD_CODE = "code that is still running and uses what goes or is renamed here fails"
     MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
     REBUILDS_TABLE = "the table is copied into a new one"
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """What a step may do to its subject: a table, or what is in one ("shop_product.price")."""
+
+    code: HazardCode
+    subject: str
+
+    @property
+    def message(self) -> str:
+        """The consequence, in a sentence."""
+        return self.code.value
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.subject}: {self.message}"
 
 
 class Boundary(Enum):
@@ -99,6 +115,10 @@ class Step:
     def transactional(self) -> bool:
         """True if the step happens whole or not at all."""
         return self.boundary in (Boundary.SHARED, Boundary.OWN)
+
+    def has(self, code: HazardCode) -> bool:
+        """True if one of its hazards has that code."""
+        return any(hazard.code is code for hazard in self.hazards)
 
     @property
     def is_locking(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from whimbrel.report.text import duration, one_line, title
+from whimbrel.report.text import duration, hazards_json, one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
     BackfillWaiting,
@@ -124,7 +124,7 @@ def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
         yield f"  irreversible: {operation}"
     for step in stage.steps:
         for hazard in step.hazards:
-            yield f"  hazard: {hazard.name}: {hazard.value}"
+            yield f"  hazard: {hazard}"
         if step.hazards:
             yield f"    {one_line(step.sql)}"
 
@@ -141,8 +141,7 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
                 "operations": list(stage.operations),
                 "irreversible": list(stage.irreversible),
                 "steps": [
-                    {"sql": step.sql, "hazards": [hazard.name for hazard in step.hazards]}
-                    for step in stage.steps
+                    {"sql": step.sql, "hazards": hazards_json(step.hazards)} for step in stage.steps
                 ],
             }
             for stage in plan.stages

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from whimbrel.commands.script import Script, Statement
+from whimbrel.report.text import hazards_json
 
 
 def script_text(script: Script) -> str:
@@ -26,7 +27,7 @@ def _lines(script: Script) -> Iterator[str]:
 
 def _statement(statement: Statement) -> Iterator[str]:
     for hazard in statement.hazards:
-        yield f"-- hazard: {hazard.name}: {hazard.value}"
+        yield f"-- hazard: {_comment(str(hazard))}"
     if statement.note is not None:
         yield f"-- {_comment(statement.note)}"
     if statement.sql:
@@ -47,7 +48,7 @@ def script_json(script: Script) -> dict[str, Any]:
         "statements": [
             {
                 "sql": each.sql or None,
-                "hazards": [hazard.name for hazard in each.hazards],
+                "hazards": hazards_json(each.hazards),
                 **({"note": each.note} if each.note is not None else {}),
             }
             for each in script.statements

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whimbrel.engines.step import Hazard
 
 
 def duration(seconds: float) -> str:
@@ -23,6 +27,14 @@ def title(labels: Sequence[str]) -> str:
     if len(labels) == 1:
         return labels[0]
     return f"{labels[0]} to {labels[-1]} ({counted(len(labels), 'migration')} in one leap)"
+
+
+def hazards_json(hazards: Iterable[Hazard]) -> list[dict[str, str]]:
+    """Return hazards for machines: what they may do, to what, and the consequence in a sentence."""
+    return [
+        {"code": each.code.name, "subject": each.subject, "message": each.message}
+        for each in hazards
+    ]
 
 
 def one_line(sql: str, width: int = 100) -> str:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import F, Q
 from whimbrel.schema.table import Column, Table
-
-if TYPE_CHECKING:
-    from whimbrel.engines.sql.compiler import SQLCompiler
+from whimbrel.schema.types import ColumnType
 
 _OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def compile_condition(condition: Q, table: Table, compiler: SQLCompiler) -> str:
+class Writer(Protocol):
+    """What a condition asks of a dialect's compiler."""
+
+    def quote(self, name: str) -> str: ...
+
+    def literal(self, value: object, type: ColumnType | None = None) -> str: ...
+
+    def starts_with(self, column: str, value: str) -> str: ...
+
+    def ends_with(self, column: str, value: str) -> str: ...
+
+    def contains(self, column: str, value: str) -> str: ...
+
+
+def compile_condition(condition: Q, table: Table, compiler: Writer) -> str:
     """The condition in SQL. Raises `ModelError` where it names a column that is not there."""
     parts = [
         compile_condition(child, table, compiler)
@@ -41,7 +53,7 @@ def _column(name: str, table: Table) -> Column:
         ) from None
 
 
-def _compared(child: tuple[str, str, Any], table: Table, compiler: SQLCompiler) -> str:
+def _compared(child: tuple[str, str, Any], table: Table, compiler: Writer) -> str:
     name, lookup, value = child
     column = _column(name, table)
     left = compiler.quote(name)
@@ -61,21 +73,21 @@ def _compared(child: tuple[str, str, Any], table: Table, compiler: SQLCompiler) 
 _Right = Callable[[Any], str]
 
 
-def _in(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
+def _in(left: str, value: Any, right: _Right, compiler: Writer) -> str:
     # An empty list has no row, on every database.
     return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
 
 
-def _is_null(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
+def _is_null(left: str, value: Any, right: _Right, compiler: Writer) -> str:
     return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
 
 
-def _range(left: str, value: Any, right: _Right, compiler: SQLCompiler) -> str:
+def _range(left: str, value: Any, right: _Right, compiler: Writer) -> str:
     low, high = value
     return f"{left} BETWEEN {right(low)} AND {right(high)}"
 
 
-_LOOKUPS: dict[str, Callable[[str, Any, _Right, SQLCompiler], str]] = {
+_LOOKUPS: dict[str, Callable[[str, Any, _Right, Writer], str]] = {
     "in": _in,
     "isnull": _is_null,
     "range": _range,

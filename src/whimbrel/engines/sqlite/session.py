@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite.health import Health
 from whimbrel.errors import DatabaseError, StepError, UnsupportedError
@@ -32,7 +32,7 @@ def must_let_go(steps: Sequence[Step]) -> bool:
 
 def _drops_a_table(step: Step) -> bool:
     # Where columns go, the database at hand may call for a rebuild.
-    return Hazard.REBUILDS_TABLE in step.hazards or isinstance(
+    return step.has(HazardCode.REBUILDS_TABLE) or isinstance(
         step.change, c.DropTable | c.DropColumn
     )
 
@@ -184,7 +184,7 @@ def _restore(connection: Connection, before: dict[str, int]) -> None:
 
 def _tidy(connection: Connection, steps: Sequence[Step]) -> None:
     """A rebuilt table has lost what ANALYZE found out; optimize sees whether it is worth doing."""
-    if any(Hazard.REBUILDS_TABLE in step.hazards for step in steps):
+    if any(step.has(HazardCode.REBUILDS_TABLE) for step in steps):
         with suppress(SQLAlchemyError):
             execute(connection, "PRAGMA optimize")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import casts, columns, dependents, identity, losses, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
@@ -113,6 +113,7 @@ def set_type(
         scans=scans,
         rewrites=rewrites,
         hazards=_hazards(rewrites, scans, may_fail, loses=new.lossy and lost is not None),
+        subject=f"{at}.{old.name}",
     )
     is_looked_at = at not in builder.fresh and (may_fail or lost is not None)
     lost = None if new.lossy else lost
@@ -120,15 +121,15 @@ def set_type(
     return type_step(step, TypeChange(at, (retype,)))
 
 
-def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[Hazard]:
+def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[HazardCode]:
     if loses:
-        yield Hazard.LOSES_DATA
+        yield HazardCode.LOSES_DATA
     if rewrites:
-        yield Hazard.REWRITES_TABLE
+        yield HazardCode.REWRITES_TABLE
     if scans:
-        yield Hazard.SCANS_TABLE
+        yield HazardCode.SCANS_TABLE
     if may_fail:
-        yield Hazard.MAY_FAIL_ON_ROWS
+        yield HazardCode.MAY_FAIL_ON_ROWS
 
 
 _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import SchemaTracker
+from whimbrel.engines.sql.subjects import hazards_of, subject_of
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table
 
@@ -61,14 +62,16 @@ class Builder:
         sql: str,
         change: c.Change | None,
         *locks: tuple[Name, Lock],
-        hazards: Iterable[Hazard] = (),
+        hazards: Iterable[HazardCode] = (),
+        subject: str | None = None,
         scans: bool = False,
         rewrites: bool = False,
         done: str | None = None,
     ) -> Step:
         """A step, with what keeps nobody waiting left out.
 
-        ``locks``: the first is of the table that is scanned or rewritten.
+        ``locks``: the first is of the table that is scanned or rewritten. ``subject``: of the
+        hazards, where that is not what the change is about.
         """
         felt = tuple(each for each in locks if each[0] not in self.fresh) if self.fresh else locks
         if locks and (not felt or felt[0] != locks[0]):
@@ -80,7 +83,9 @@ class Builder:
             scans,
             rewrites,
             done=done,
-            hazards=tuple(hazards),
+            hazards=hazards_of(
+                subject or subject_of(change), hazards, locks[0][0] if locks else None
+            ),
         )
 
     def alter(self, at: Name, action: str, change: c.Change | None, **facts: object) -> Step:

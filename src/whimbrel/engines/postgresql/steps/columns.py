@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
@@ -62,9 +62,9 @@ def add(at: Name, column: Column, table: Table, change: c.Change, builder: Build
     """ADD COLUMN; ``table`` is the table as it stands without it."""
     with_it = replace(table, columns=(*table.columns, column))
     rewrites = _fills_row_by_row(column)
-    hazards = [Hazard.REWRITES_TABLE] if rewrites else []
+    hazards = [HazardCode.REWRITES_TABLE] if rewrites else []
     if not column.null and column.default is None and not rewrites and column.computed is None:
-        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+        hazards.append(HazardCode.MAY_FAIL_ON_ROWS)
     step = builder.alter(
         at,
         f"ADD COLUMN {COMPILER.column(column, with_it)}",
@@ -133,7 +133,7 @@ def set_not_null(at: Name, column: Column, change: c.Change, builder: Builder) -
         f"ALTER COLUMN {COMPILER.quote(column.name)} SET NOT NULL",
         change,
         scans=True,
-        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         done=probes.has_column(at, column.name, "attnotnull"),
     )
 
@@ -164,7 +164,11 @@ def comment_on(at: Name, column: Column, change: c.Change, builder: Builder) -> 
 def drop_column(change: c.DropColumn, builder: Builder) -> Iterator[Step]:
     at, name = change.table, change.column.name
     computed = change.column.computed is not None
-    hazards = (Hazard.BREAKS_OLD_CODE,) if computed else (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+    hazards = (
+        (HazardCode.BREAKS_OLD_CODE,)
+        if computed
+        else (HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE)
+    )
     yield builder.alter(
         at,
         f"DROP COLUMN {COMPILER.quote(name)}",
@@ -183,7 +187,7 @@ def rename_column(change: c.RenameColumn, builder: Builder) -> Iterator[Step]:
         at,
         f"RENAME COLUMN {COMPILER.quote(old)} TO {COMPILER.quote(new)}",
         change,
-        hazards=(Hazard.BREAKS_OLD_CODE,),
+        hazards=(HazardCode.BREAKS_OLD_CODE,),
         done=probes.has_column(at, new),
     )
     yield from _label_check_renamed(change, builder)
@@ -258,7 +262,7 @@ def add_label_check(column: Column, table: Table, change: c.Change, builder: Bui
         f"ADD {check}",
         change,
         scans=True,
-        hazards=(Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         done=probes.has_constraint(at, label_check_name(column, table)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
@@ -32,7 +32,8 @@ def add(
         change,
         *_locks(at, constraint),
         scans=not unseen,
-        hazards=() if unseen else (Hazard.SCANS_TABLE, Hazard.MAY_FAIL_ON_ROWS),
+        hazards=() if unseen else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
+        subject=f"{at}.{constraint.name}",
         done=probes.has_constraint(at, constraint.name),
     )
     builder.facts.require(versions.of_part(constraint))

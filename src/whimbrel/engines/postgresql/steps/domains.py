@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments
@@ -42,8 +43,12 @@ def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:
         default = _default(new.get("default"))
         yield Step((f"ALTER DOMAIN {name} {default}",), change)
     if "not_null" in differing:
-        verb, hazards = ("SET", (Hazard.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
-        yield Step((f"ALTER DOMAIN {name} {verb} NOT NULL",), change, hazards=hazards)
+        verb, hazards = (
+            ("SET", (HazardCode.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
+        )
+        yield Step(
+            (f"ALTER DOMAIN {name} {verb} NOT NULL",), change, hazards=hazards_of(name, hazards)
+        )
 
 
 def _check(
@@ -55,7 +60,7 @@ def _check(
         named = new.get("constraint_name")
         words = f"CONSTRAINT {COMPILER.quote(named)} " if named else ""
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
-        yield Step((sql,), change, hazards=(Hazard.MAY_FAIL_ON_ROWS,))
+        yield Step((sql,), change, hazards=hazards_of(name, (HazardCode.MAY_FAIL_ON_ROWS,)))
 
 
 def _without_check(name: str, old: dict[str, Any]) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes, usage
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.enum_columns import EnumExchange
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import rename_order
 from whimbrel.schema.types import EnumType, EnumValue
@@ -114,7 +115,7 @@ def _rename_labels(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[S
             (f"ALTER TYPE {name} RENAME VALUE {text(before)} TO {text(after)}",),
             change,
             done=probes.has_label(name, after),
-            hazards=(Hazard.BREAKS_OLD_CODE,),
+            hazards=hazards_of(f"{old.at}.{before}", (HazardCode.BREAKS_OLD_CODE,)),
         )
 
 

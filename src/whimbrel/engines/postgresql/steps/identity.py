@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder
@@ -62,7 +62,7 @@ def _add_identity(change: c.AlterColumn, identity: Identity, builder: Builder) -
         at,
         f"ALTER COLUMN {COMPILER.quote(column.name)} ADD {COMPILER.identity(identity)}",
         change,
-        hazards=(Hazard.MAY_FAIL_ON_ROWS,) if change.old.null else (),
+        hazards=(HazardCode.MAY_FAIL_ON_ROWS,) if change.old.null else (),
         done=probes.has_column(at, column.name, "attidentity <> ''"),
     )
     yield _move_on(at, column, identity, change, builder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import options, probes
@@ -21,15 +21,16 @@ def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
 
 def create(table: Table, index: Index, change: c.Change | None, builder: Builder) -> Step:
     """CREATE INDEX: writers wait while it is built."""
-    hazards = [Hazard.BLOCKS_WRITES, Hazard.SCANS_TABLE]
+    hazards = [HazardCode.BLOCKS_WRITES, HazardCode.SCANS_TABLE]
     if index.unique:
-        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+        hazards.append(HazardCode.MAY_FAIL_ON_ROWS)
     step = builder.step(
         definition(table, index),
         change,
         (table.at, Lock.SHARE),
         scans=True,
         hazards=hazards,
+        subject=f"{table.at}.{index.name}",
         done=probes.has_index(Name(table.schema, index.name)),
     )
     builder.facts.require(versions.of_part(index))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
@@ -25,7 +25,7 @@ def drop_sequence(change: c.DropSequence, builder: Builder) -> Iterator[Step]:
     yield builder.step(
         f"DROP SEQUENCE {COMPILER.at(at)}",
         change,
-        hazards=(Hazard.LOSES_DATA,),
+        hazards=(HazardCode.LOSES_DATA,),
         done=probes.is_gone(at),
     )
 

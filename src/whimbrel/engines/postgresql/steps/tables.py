@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import Hazard, Lock, Step
+from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import columns, constraints, indexes, options, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import temporary_name
@@ -102,7 +103,7 @@ def drop_table(change: c.DropTable, builder: Builder) -> Iterator[Step]:
         change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *builder.partners(change.table),
-        hazards=(Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE),
+        hazards=(HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE),
         done=probes.is_gone(at),
     )
 
@@ -125,7 +126,7 @@ def rename_table(change: c.RenameTable, builder: Builder) -> Iterator[Step]:
         yield _rename(here, new.name, change, builder)
 
 
-_RENAMED = (Hazard.BREAKS_OLD_CODE,)
+_RENAMED = (HazardCode.BREAKS_OLD_CODE,)
 
 
 def _rename(old: Name, new: str, change: c.Change, builder: Builder) -> Step:
@@ -141,7 +142,7 @@ def _move(old: Name, schema: str | None, change: c.Change, builder: Builder) -> 
     sql = f"ALTER TABLE {COMPILER.at(old)} SET SCHEMA {target}"
     locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in builder.fresh else ()
     done = probes.exists(Name(schema, old.name))
-    return Step((sql,), change, locks, done=done, hazards=_RENAMED)
+    return Step((sql,), change, locks, done=done, hazards=hazards_of(str(old), _RENAMED))
 
 
 def _comment_on(at: Name, comment: str | None, change: c.Change, builder: Builder) -> Step:
@@ -207,7 +208,7 @@ def _rewriting_options(
     change: c.AlterTable, before: dict[str, object], after: dict[str, object], builder: Builder
 ) -> Iterator[Step]:
     """Another tablespace, access method or persistence: the table is written anew."""
-    rewritten = {"rewrites": True, "hazards": (Hazard.REWRITES_TABLE,)}
+    rewritten = {"rewrites": True, "hazards": (HazardCode.REWRITES_TABLE,)}
     if before.get("unlogged") != after.get("unlogged"):
         logged = "UNLOGGED" if after.get("unlogged") else "LOGGED"
         yield builder.alter(change.new.at, f"SET {logged}", change, **rewritten)

@@ -8,12 +8,13 @@ rebuild at most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from whimbrel.engines.base import Hazard, Step
+from whimbrel.engines.base import Hazard, HazardCode, Step
 from whimbrel.engines.sql import SchemaTracker
+from whimbrel.engines.sql.subjects import hazards_of, subject_of
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
 from whimbrel.engines.sqlite.steps import tables as t
@@ -124,8 +125,8 @@ class _Plan:
         self.real.apply(change)
         self.wanted.apply(change)
 
-    def _step(self, sql: str, change: c.Change, *hazards: Hazard) -> None:
-        self.steps.append(Step((sql,), change, hazards=hazards))
+    def _step(self, sql: str, change: c.Change, *codes: HazardCode) -> None:
+        self.steps.append(Step((sql,), change, hazards=hazards_of(subject_of(change), codes)))
 
     # -- at once
 
@@ -150,7 +151,7 @@ class _Plan:
             way = [old, aside, new] if old.name.lower() == new.name.lower() else [old, new]
             for start, end in pairwise(way):
                 sql = f"ALTER TABLE {COMPILER.at(start)} RENAME TO {COMPILER.quote(end.name)}"
-                self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+                self._step(sql, change, HazardCode.BREAKS_OLD_CODE)
         self._both(change)
 
     def _rename_column(self, change: c.Change, at: Name, old: str, new: str) -> None:
@@ -162,7 +163,7 @@ class _Plan:
                 f"ALTER TABLE {COMPILER.at(at)} RENAME COLUMN"
                 f" {COMPILER.quote(old)} TO {COMPILER.quote(new)}"
             )
-            self._step(sql, change, Hazard.BREAKS_OLD_CODE)
+            self._step(sql, change, HazardCode.BREAKS_OLD_CODE)
             self._both(change)
         else:
             self._put_off(change, at)
@@ -208,17 +209,16 @@ def _transformation(
 
 def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> Step:
     rebuild = Rebuild(before, after)
-    hazards = [Hazard.REBUILDS_TABLE]
-    stayed = {old.name for old, _ in copying.column_pairs(before, after)}
-    gone = [_hazards_of_loss(each) for each in before.columns if each.name not in stayed]
-    hazards += dict.fromkeys(hazard for each in gone for hazard in each)
-    if any(
-        new.lossy and is_loosened(old.type, new.type)
-        for old, new in copying.column_pairs(before, after)
-    ):
-        hazards = list(dict.fromkeys([*hazards, Hazard.LOSES_DATA]))
-    if _may_fail(before, after):
-        hazards.append(Hazard.MAY_FAIL_ON_ROWS)
+    paired = copying.column_pairs(before, after)
+    stayed = {old.name for old, _ in paired}
+    hazards = [Hazard(HazardCode.REBUILDS_TABLE, str(after.at))]
+    for column in before.columns:
+        hazards += _hazards_of_loss(column, after.at) if column.name not in stayed else ()
+    for old, new in paired:
+        if new.lossy and is_loosened(old.type, new.type):
+            hazards.append(Hazard(HazardCode.LOSES_DATA, f"{after.at}.{new.name}"))
+    failing = dict.fromkeys(_subjects_that_may_fail(before, after))
+    hazards += (Hazard(HazardCode.MAY_FAIL_ON_ROWS, each) for each in failing)
     return Step(
         statements=rebuild.offline(),
         change=changes[0],
@@ -230,27 +230,32 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
 
 
 #: What may come of a column or table that is gone.
-_GONE = (Hazard.LOSES_DATA, Hazard.BREAKS_OLD_CODE)
+_GONE = (HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE)
 
 
-def _hazards_of_loss(column: Column) -> tuple[Hazard, ...]:
-    """A computed column holds nothing that is not elsewhere."""
-    return _GONE if column.computed is None else (Hazard.BREAKS_OLD_CODE,)
+def _hazards_of_loss(column: Column, at: Name) -> tuple[Hazard, ...]:
+    """Return what may come of a column that goes: a computed one holds nothing of its own."""
+    codes = _GONE if column.computed is None else (HazardCode.BREAKS_OLD_CODE,)
+    return hazards_of(f"{at}.{column.name}", codes)
 
 
-def _may_fail(before: Table, after: Table) -> bool:
-    """Whether rows that are there may not fit: values, NULLs, or a new constraint."""
-    was, now = t.definition(before), t.definition(after)
-    paired = copying.column_pairs(before, after)
-    stricter = any(
-        old.null and not new.null and new.fill is None and new.default is None
-        for old, new in paired
-    )
+def _subjects_that_may_fail(before: Table, after: Table) -> Iterator[str]:
+    """Yield what rows that are there may not fit: columns, unique indexes, or a new constraint."""
+    at, paired = after.at, copying.column_pairs(before, after)
     kept = {new.name for _, new in paired}
-    bare = any(_is_bare(column) for column in after.columns if column.name not in kept)
-    misfit = next(copying.misfits(before, after), None) is not None
-    unique = {index for index in after.indexes if index.unique} - set(before.indexes)
-    return stricter or bare or misfit or bool(unique) or not now.texts <= was.texts
+    for old, new in paired:
+        if old.null and not new.null and new.fill is None and new.default is None:
+            yield f"{at}.{new.name}"
+    yield from (
+        f"{at}.{each.name}" for each in after.columns if each.name not in kept and _is_bare(each)
+    )
+    yield from (f"{at}.{new.name}" for _, new, _ in copying.misfits(before, after))
+    known = set(before.indexes)
+    yield from (f"{at}.{each.name}" for each in after.indexes if each.unique and each not in known)
+    texts = t.definition(before).texts
+    for clause in t.definition(after).clauses:
+        if clause.text not in texts:
+            yield f"{at}.{clause.of.name}" if clause.of.name else str(at)
 
 
 def _is_bare(column: Column) -> bool:
@@ -277,7 +282,7 @@ def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.
     at, name = COMPILER.at(before.at), COMPILER.quote(column.name)
     dropping = Dropping(Rebuild(before, after), column.name, f"ALTER TABLE {at} DROP COLUMN {name}")
     change = _change_of(column, c.DropColumn, changes)
-    hazards = _hazards_of_loss(column)
+    hazards = _hazards_of_loss(column, before.at)
     return Step((dropping.alter,), change, rewrites=True, hazards=hazards, settling=dropping)
 
 
@@ -287,7 +292,8 @@ def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step
         changes[0],
     )
     is_new = isinstance(changes[0], c.CreateTable)
-    hazards = (Hazard.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
+    codes = (HazardCode.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
+    hazards = hazards_of(f"{table.at}.{index.name}", codes)
     return Step((t.create_index(index, table),), change, scans=not is_new, hazards=hazards)
 
 

@@ -1,0 +1,54 @@
+"""What a change is about, in words: the subject of its hazards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from whimbrel.engines.step import Hazard, HazardCode
+from whimbrel.schema import changes as c
+from whimbrel.schema.domains import name_of
+from whimbrel.schema.table import Name
+
+
+def subject_of(change: c.Change | None) -> str:
+    """Return the table, column, constraint, index or type that a change is about."""
+    match change:
+        case c.CreateTable(table=of) | c.DropTable(table=of) | c.AlterTable(new=of):
+            return str(of.at)
+        case c.RenameTable(old=at):
+            return str(at)
+        case c.CreateSequence(sequence=of) | c.DropSequence(sequence=of) | c.AlterSequence(old=of):
+            return str(of.at)
+        case c.CreateEnum(enum=of) | c.DropEnum(enum=of) | c.AlterEnum(old=of):
+            return str(of.at)
+        case c.CreateDomain(domain=of) | c.DropDomain(domain=of) | c.AlterDomain(old=of):
+            return str(name_of(of))
+        case c.AddColumn(at, of) | c.DropColumn(at, of) | c.AlterColumn(at, of):
+            return f"{at}.{of.name}"
+        case c.AddConstraint(at, of) | c.DropConstraint(at, of) | c.RenameConstraint(at, of):
+            return f"{at}.{of.name}" if of.name else str(at)
+        case c.AddIndex(at, of) | c.DropIndex(at, of) | c.RenameIndex(at, of):
+            return f"{at}.{of.name}"
+        case c.RenameColumn(at, old):
+            return f"{at}.{old}"
+        case c.CreateSchema(name) | c.DropSchema(name):
+            return name
+    return ""
+
+
+#: The codes that are about a table as a whole, whatever in it changes.
+_OF_TABLES = frozenset(
+    [
+        HazardCode.REWRITES_TABLE,
+        HazardCode.SCANS_TABLE,
+        HazardCode.BLOCKS_WRITES,
+        HazardCode.REBUILDS_TABLE,
+    ]
+)
+
+
+def hazards_of(
+    subject: str, codes: Iterable[HazardCode], at: Name | None = None
+) -> tuple[Hazard, ...]:
+    """Return the hazards of these codes about one subject, in the table ``at``."""
+    return tuple(Hazard(code, str(at) if at and code in _OF_TABLES else subject) for code in codes)
