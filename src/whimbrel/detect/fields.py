@@ -217,13 +217,3 @@ def _altering_task(
         frozenset(wishes),
         after=apps_of_referrers(work.state, old.label, each.name),
     )
-
-
-__all__ = [
-    "alterable",
-    "change_fields",
-    "freed_by",
-    "gone_field_tokens",
-    "new_field_task",
-    "points_task",
-]

@@ -7,8 +7,8 @@ import datetime
 import decimal
 import difflib
 import uuid
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from whimbrel.detect.questions import (
@@ -94,11 +94,11 @@ def _callable(node: ast.Call) -> Any:
 class Flags:
     """The answers of the command line, by place ("blog.Post.title"), as written and in lowercase."""
 
-    renames: dict[str, str] = field(default_factory=dict)
-    no_renames: frozenset[str] = frozenset()
-    moves: dict[str, str] = field(default_factory=dict)
-    no_moves: frozenset[str] = frozenset()
-    one_offs: dict[str, Any] = field(default_factory=dict)
+    rename: dict[str, str] = field(default_factory=dict)
+    no_rename: frozenset[str] = frozenset()
+    move: dict[str, str] = field(default_factory=dict)
+    no_move: frozenset[str] = frozenset()
+    one_off: dict[str, Any] = field(default_factory=dict)
     safe_steps: frozenset[str] = frozenset()
     no_nulls: frozenset[str] = frozenset()
     lossy: frozenset[str] = frozenset()
@@ -109,42 +109,25 @@ class Flags:
         cls,
         *,
         rename: Iterable[str] = (),
-        no_rename: Iterable[str] = (),
         move: Iterable[str] = (),
-        no_move: Iterable[str] = (),
         one_off: Iterable[str] = (),
-        safe_steps: Iterable[str] = (),
-        no_nulls: Iterable[str] = (),
-        lossy: Iterable[str] = (),
-        no_loss: Iterable[str] = (),
+        **places: Iterable[str],
     ) -> Flags:
-        """Flags from their texts, as the command line has them. Raises `UsageError`."""
+        """Return flags from their texts, as the command line has them. Raises `UsageError`."""
         values = _pairs("--one-off", one_off, "=", "blog.Post.slug=\"''\"")
         return cls(
-            renames=_pairs("--rename", rename, ":", "blog.Post.title:headline"),
-            no_renames=frozenset(no_rename),
-            moves=_pairs("--move", move, ":", "blog.Post:news"),
-            no_moves=frozenset(no_move),
-            one_offs={place: value_of(text) for place, text in values.items()},
-            safe_steps=frozenset(safe_steps),
-            no_nulls=frozenset(no_nulls),
-            lossy=frozenset(lossy),
-            no_loss=frozenset(no_loss),
+            rename=_pairs("--rename", rename, ":", "blog.Post.title:headline"),
+            move=_pairs("--move", move, ":", "blog.Post:news"),
+            one_off={place: value_of(text) for place, text in values.items()},
+            **{name: frozenset(each) for name, each in places.items()},
         )
 
-    def written(self) -> list[tuple[str, str]]:
-        """Every flag's name and place."""
-        return [
-            *(("--rename", place) for place in self.renames),
-            *(("--no-rename", place) for place in sorted(self.no_renames)),
-            *(("--move", place) for place in self.moves),
-            *(("--no-move", place) for place in sorted(self.no_moves)),
-            *(("--one-off", place) for place in self.one_offs),
-            *(("--safe-steps", place) for place in sorted(self.safe_steps)),
-            *(("--no-nulls", place) for place in sorted(self.no_nulls)),
-            *(("--lossy", place) for place in sorted(self.lossy)),
-            *(("--no-loss", place) for place in sorted(self.no_loss)),
-        ]
+    def written(self) -> Iterator[tuple[str, str]]:
+        """Yield every flag's name and place."""
+        for each in fields(self):
+            places = getattr(self, each.name)
+            ordered = places if isinstance(places, dict) else sorted(places)
+            yield from ((f"--{each.name.replace('_', '-')}", place) for place in ordered)
 
 
 def _pairs(flag: str, texts: Iterable[str], sign: str, example: str) -> dict[str, str]:
@@ -186,7 +169,7 @@ class FlagQuestioner:
 
     def name_by_flag(self, place: str, names: Iterable[str]) -> str | None:
         """Return the one of these names that a flag gives something, about which no question would be asked."""
-        name = self._flags.renames.get(place)
+        name = self._flags.rename.get(place)
         if name is None or name not in names or ("--rename", place) in self._used:
             return None
         self._use("--rename", place)
@@ -194,7 +177,7 @@ class FlagQuestioner:
 
     def is_renamed(self, place: str) -> bool:
         """Return whether a flag gives something a name, whatever that is."""
-        return place in self._flags.renames
+        return place in self._flags.rename
 
     def let_go(self, place: str) -> None:
         """Take note that something is gone because another has its name; a flag may say so too."""
@@ -230,11 +213,9 @@ class FlagQuestioner:
     def _known(self, question: Question) -> Answer | None:
         match question:
             case RenameQuestion() | GoingQuestion():
-                return self._renamed(
-                    question, "rename", self._flags.renames, self._flags.no_renames
-                )
+                return self._renamed(question, "rename", self._flags.rename, self._flags.no_rename)
             case MoveQuestion():
-                return self._renamed(question, "move", self._flags.moves, self._flags.no_moves)
+                return self._renamed(question, "move", self._flags.move, self._flags.no_move)
             case LossQuestion(place=place):
                 return self._cut(place)
         return self._filled(question)
@@ -266,7 +247,7 @@ class FlagQuestioner:
 
     def _filled(self, question: FillQuestion) -> Answer | None:
         place, flags = question.place, self._flags
-        value = (flags.one_offs[place],) if place in flags.one_offs else ()
+        value = (flags.one_off[place],) if place in flags.one_off else ()
         if value and (why := question.misfit(value[0])):
             raise UsageError(why, hint=f"Give another: --one-off {place}=VALUE")
         if value and (question.takes_value or place in flags.safe_steps):

@@ -43,7 +43,9 @@ def exchange_keys(work: WorkingState) -> None:
     """Rewrite the tasks of models whose primary key is exchanged."""
     for old, new in work.kept:
         if is_exchanged(work, old, new):
-            work.tasks = [_rewrite(task, old, new) for task in work.tasks if not _ends(task, new)]
+            work.tasks = [
+                _rewrite(task, old, new) for task in work.tasks if not _sets_options(task, new)
+            ]
             work.tasks += [_begin(old, new), *_says_so_itself(work, new), _end(new)]
 
 
@@ -88,7 +90,7 @@ def _is_of(task: Task, model: Model) -> bool:
     return task.operation.models(task.app) == {model.label.lower()}
 
 
-def _ends(task: Task, model: Model) -> bool:
+def _sets_options(task: Task, model: Model) -> bool:
     return isinstance(task.operation, AlterModelOptions) and _is_of(task, model)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from whimbrel.detect.fields import freed_by, gone_field_tokens, new_field_task, points_task
 from whimbrel.detect.items import add_item, remove_item
+from whimbrel.detect.options import stated_options
 from whimbrel.detect.references import (
     enums_in,
     fields_in,
@@ -41,7 +42,7 @@ from whimbrel.schema.types import enum_types
 from whimbrel.state.columns import column_types
 from whimbrel.state.fields import ForeignKey
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, NamedItem, Options
+from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, NamedItem
 from whimbrel.state.state import State
 
 
@@ -83,18 +84,14 @@ def _cuts(groups: list[list[Model]]) -> Iterator[_Cut]:
     for group in groups:
         own = {model.label.lower(): model for model in group}
         while own:
-            cut = _free(own, waiting) or _cheapest(own, frozenset(waiting))
+            free = (
+                model for label, model in own.items() if model.relations & waiting.keys() <= {label}
+            )
+            first = next(free, None)
+            cut = _Cut(first) if first is not None else _cheapest(own, frozenset(waiting))
             label = cut.model.label.lower()
             del own[label], waiting[label]
             yield cut
-
-
-def _free(own: dict[str, Model], waiting: dict[str, Model]) -> _Cut | None:
-    """The first that points at nothing that waits, but itself."""
-    for label, model in own.items():
-        if not (model.relations & waiting.keys()) - {label}:
-            return _Cut(model)
-    return None
 
 
 def _cheapest(own: dict[str, Model], waiting: frozenset[str]) -> _Cut:
@@ -222,12 +219,8 @@ def _add_groups(work: WorkingState, model: Model) -> None:
 
 def _options(model: Model, parts: list[NamedItem], cut: _Cut) -> dict[str, Any] | None:
     """The options that are not as a model has them anyway."""
-    plain, own = Options(), model.options
-    found = {
-        name: getattr(own, name)
-        for name in PLAIN_OPTIONS
-        if getattr(own, name) != getattr(plain, name)
-    }
+    own = model.options
+    found = stated_options(own, PLAIN_OPTIONS)
     if own.written_schema is not None:
         found["schema"] = own.written_schema
     if cut.groups:
@@ -236,8 +229,6 @@ def _options(model: Model, parts: list[NamedItem], cut: _Cut) -> dict[str, Any] 
         )
         if not found["unique_together"]:
             del found["unique_together"]
-    if "dialect" in found:
-        found["dialect"] = dict(own.dialect)
     for kind in ("indexes", "constraints"):
         values = [part.value for part in getattr(own, kind) if part in parts]
         if values:

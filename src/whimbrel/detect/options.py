@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from whimbrel.detect.tasks import (
@@ -24,7 +24,7 @@ from whimbrel.operations import (
     AlterUniqueTogether,
 )
 from whimbrel.operations.models import ALTERABLE
-from whimbrel.state.model import Model
+from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import Options
 
 
@@ -67,7 +67,8 @@ def _together(old: Model, new: Model) -> Iterator[Task]:
     if before == after:
         return
     kept = before & after
-    gone = [group for group in sorted(before - after) if _loses_a_field(group, old, new)]
+    lost = {each.name for each in old.fields if not _stays(each, new)}
+    gone = [group for group in sorted(before - after) if not lost.isdisjoint(group)]
     if gone and after - before:
         freed = frozenset(
             unused_field(old.label, name) for group in before - after for name in group
@@ -76,12 +77,9 @@ def _together(old: Model, new: Model) -> Iterator[Task]:
     yield _final_groups(old, new, early=bool(gone) and not after - before)
 
 
-def _loses_a_field(group: tuple[str, ...], old: Model, new: Model) -> bool:
-    return any(new.find(name) is None or not _stays(name, old, new) for name in group)
-
-
-def _stays(name: str, old: Model, new: Model) -> bool:
-    return old.field(name).field.has_column == new.field(name).field.has_column
+def _stays(each: ModelField, new: Model) -> bool:
+    after = new.find(each.name)
+    return after is not None and after.field.has_column == each.field.has_column
 
 
 def _final_groups(old: Model, new: Model, early: bool) -> Task:
@@ -116,13 +114,15 @@ def _others(old: Model, new: Model) -> Iterator[Task]:
 
 
 def alterable_options(options: Options) -> dict[str, Any]:
-    """The options that AlterModelOptions sets, where they are not as a model has them anyway."""
+    """Return the options that AlterModelOptions sets, without those that a model has by itself."""
+    return stated_options(options, ALTERABLE)
+
+
+def stated_options(options: Options, names: Iterable[str]) -> dict[str, Any]:
+    """Return the options of some names that are not as a model has them by itself."""
     plain = Options()
-    given = {
-        name: getattr(options, name)
-        for name in ALTERABLE
-        if getattr(options, name) != getattr(plain, name)
-    }
+    values = {name: getattr(options, name) for name in names}
+    given = {name: each for name, each in values.items() if each != getattr(plain, name)}
     if "dialect" in given:
         given["dialect"] = dict(given["dialect"])
     return given

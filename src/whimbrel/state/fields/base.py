@@ -173,11 +173,16 @@ class Field:
 
     def replace(self: Self, **changed: Any) -> Self:
         """The same field with other options (or ``fill``, ``label_keys``)."""
-        made = object.__new__(builtin_type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__.pop("_face", None)
-        made.__dict__.pop("_columns", None)
+        made: Any = self.as_kind(builtin_type(self))
         made.__dict__.update(changed)
+        return made  # type: ignore[no-any-return]
+
+    def as_kind(self, kind: Any) -> Field:
+        """Return the same field as one of another class."""
+        made: Field = object.__new__(kind)
+        made.__dict__.update(self.__dict__)
+        made.__dict__.pop("_key", None)
+        made.__dict__.pop("_columns", None)
         return made
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -306,10 +311,10 @@ class Field:
     def equality_key(self) -> tuple[Any, ...]:
         """All that takes part in equality."""
         return (
-            self._type_face(),
+            self._type_key(),
             self.null,
             self.column_default(),
-            _callable_face(self.default),
+            _callable_key(self.default),
             self.primary_key,
             self.unique,
             self.db_index and not self.unique,  # a unique column is indexed as it is
@@ -322,22 +327,22 @@ class Field:
             repr(self.check("x")),
         )
 
-    def _type_face(self) -> Any:
+    def _type_key(self) -> Any:
         return self.column_type()
 
-    def _cached_face(self) -> tuple[Any, ...]:
-        found: tuple[Any, ...] | None = self.__dict__.get("_face")
+    def _cached_key(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] | None = self.__dict__.get("_key")
         if found is None:
             found = self.equality_key()
-            self.__dict__["_face"] = found
+            self.__dict__["_key"] = found
         return found
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Field) and self._cached_face() == other._cached_face()
+        return isinstance(other, Field) and self._cached_key() == other._cached_key()
 
     def __hash__(self) -> int:
         # Of that only which looks the same where it is equal: a default need not.
-        return hash((repr(self._type_face()), self.null, self.unique, self.db_column))
+        return hash((repr(self._type_key()), self.null, self.unique, self.db_column))
 
     def __repr__(self) -> str:
         name, args, kwargs = self.deconstruct()
@@ -352,12 +357,12 @@ def _is(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and bool(value == default))
 
 
-def _callable_face(default: Any) -> Any:
+def _callable_key(default: Any) -> Any:
     """Callables are the same when they are imported from the same place."""
     if not callable(default):
         return None
     if isinstance(default, functools.partial):
-        return _callable_face(default.func), default.args, tuple(sorted(default.keywords.items()))
+        return _callable_key(default.func), default.args, tuple(sorted(default.keywords.items()))
     named = getattr(default, "__qualname__", None)
     return f"{default.__module__}:{named}" if named and default.__module__ else repr(default)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from whimbrel.errors import WriteError
 from whimbrel.state.fields.base import Field
 
@@ -21,23 +19,15 @@ def in_own_words(field: Field) -> Field:
     if is_own(type(field)):
         return field
     nearest = next(base for base in type(field).__mro__ if is_own(base))
-    made = _seen_as(nearest, field)
-    if made == field or (made := _plain(field)) == field:
+    made = field.as_kind(nearest)
+    if made == field:
+        return made
+    # The field by its type alone.
+    made = field.as_kind(Field).replace(type=field.column_type(), label_keys={})
+    if made == field:
         return made
     raise WriteError(
         f"the field class {type(field).__name__} brings what no field of Whimbrel's has",
         hint="A check(self, name) of its own belongs into Meta.constraints of the models, as "
         "models.CheckConstraint(...).",
     )
-
-
-def _seen_as(kind: Any, field: Field) -> Field:
-    made: Field = object.__new__(kind)
-    made.__dict__.update(field.__dict__)
-    made.__dict__.pop("_face", None)
-    return made
-
-
-def _plain(field: Field) -> Field:
-    """The field by its type alone."""
-    return _seen_as(Field, field).replace(type=field.column_type(), label_keys={})

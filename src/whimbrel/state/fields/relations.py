@@ -160,7 +160,7 @@ class ForeignKey(RelationField):
             raise ModelError(f"the type of a key to {self.to} is known in a state only")
         return self.type
 
-    def _type_face(self) -> Any:
+    def _type_key(self) -> Any:
         return self.type
 
     def equality_key(self) -> tuple[Any, ...]:
@@ -243,7 +243,7 @@ class ManyToManyField(RelationField):
             return followed.replace(through=new)
         return followed
 
-    def _type_face(self) -> Any:
+    def _type_key(self) -> Any:
         return "many to many"
 
     def equality_key(self) -> tuple[Any, ...]:
