@@ -29,7 +29,7 @@ from whimbrel.engines import Engine, Step, engine_for
 from whimbrel.engines.sql import execute
 from whimbrel.history.writer import render_migration
 from whimbrel.operations import Operation
-from whimbrel.planning.diffs import gathered
+from whimbrel.planning.diffs import merge_diffs
 from whimbrel.sources.checks import check_state
 from whimbrel.sources.sqlalchemy import read
 from whimbrel.state.state import State
@@ -172,7 +172,7 @@ def written(live: State) -> list[Operation]:
 def go(connection: Connection, old: State, new: State) -> list[Step]:
     """The steps that bring a database from what one state asks of it to what another does."""
     engine = engine_for(connection.dialect.name)
-    changes, schema = gathered(engine, [(old, new)])
+    changes, _, schema = merge_diffs(engine, [(old, new)])
     steps = engine.steps(changes, schema)
     with engine.transaction(connection, steps):
         for step in steps:

@@ -147,55 +147,150 @@ def test_who_holds_a_table_too_long_is_named(blog: Project) -> None:
     assert "Held by process" in ended.err
 
 
-@on_postgresql
-def test_what_has_no_transaction_is_taken_up_where_it_was_killed(blog: Project) -> None:
+def killed_half_way(blog: Project, *target: str) -> None:
     with held(blog, *BLOCKED):
-        running = blog.start("migrate")
+        running = blog.start("migrate", *target)
         wait_for(running, "Locked")
         kill(running)
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("command", "there", "last"),
+    [
+        ((), True, "0004_more"),
+        (("blog", "0004"), True, "0004_more"),
+        (("blog", "0003"), False, "0003_m3"),
+        (("blog", "0002"), False, "0002_m2"),
+    ],
+)
+def test_what_is_half_applied_goes_on_or_back(
+    blog: Project, command: tuple[str, ...], there: bool, last: str
+) -> None:
+    killed_half_way(blog)
     assert "[~] 0004_more  (half done" in blog.do("showmigrations").out
     assert columns(blog) == [True, False, False]
-    refused = blog.run("migrate", "blog", "0001")
-    assert refused.code == 4
-    assert "whimbrel migrate blog 0004_more" in refused.err
-    assert "Applied blog.0004_more" in blog.do("migrate").err
-    assert columns(blog) == [True, True, True]
+    planned = blog.do("migrate", *command, "--plan", "--json").out
+    assert ("ADD COLUMN" in planned, "DROP COLUMN" in planned) == (there, not there)
+    blog.do("migrate", *command)
+    left = 3 if last > "0003" else 2
+    assert columns(blog, left) == [there] * left
+    assert blog.applied()[-1] == f"blog.{last}"
     assert blog.query("SELECT * FROM whimbrel_journal") == []
 
 
 @on_postgresql
-def test_what_has_no_transaction_is_undone_where_it_was_killed(blog: Project) -> None:
+@pytest.mark.parametrize(
+    ("command", "there"), [((), True), (("blog", "0004"), True), (("blog", "0003"), False)]
+)
+def test_what_is_half_undone_goes_on_or_back(
+    blog: Project, command: tuple[str, ...], there: bool
+) -> None:
     blog.do("migrate")
-    with held(blog, *BLOCKED):
-        running = blog.start("migrate", "blog", "0003")
-        wait_for(running, "Locked")
-        kill(running)
+    killed_half_way(blog, "blog", "0003")
     assert columns(blog) == [True, True, False]
-    refused = blog.run("migrate")
-    assert refused.code == 4
-    assert "whimbrel migrate blog 0003_m3" in refused.err
-    blog.do("migrate", "blog", "0003")
-    assert columns(blog) == [False, False, False]
+    blog.do("migrate", *command)
+    assert columns(blog) == [there] * 3
+    assert ("blog.0004_more" in blog.applied()) is there
+    assert blog.query("SELECT * FROM whimbrel_journal") == []
 
 
 @on_postgresql
-def test_a_file_that_was_edited_half_way_is_refused(blog: Project) -> None:
-    with held(blog, *BLOCKED):
+def test_what_is_half_done_and_not_on_the_way_is_said(blog: Project) -> None:
+    killed_half_way(blog)
+    blog.configured("blog", "shop").chain("shop", 1)
+    refused = blog.run("migrate", "shop")
+    assert refused.code == 4
+    assert "it is half applied" in refused.err
+    assert "whimbrel migrate blog" in refused.err
+
+
+@on_postgresql
+@pytest.mark.parametrize("command", [(), ("blog", "0003")], ids=["on", "back"])
+def test_a_file_that_was_edited_half_way_changes_nothing_of_what_began(
+    blog: Project, command: tuple[str, ...]
+) -> None:
+    killed_half_way(blog)
+    other = 'migrations.AddField("M1", "less", models.IntegerField(default=0))'
+    more = other.replace("M1", "M2")
+    blog.migration("blog", "0004_more", other, more, atomic=False, after=[("blog", "0003_m3")])
+    ended = blog.run("migrate", *command)
+    assert columns(blog) == [not command] * 3
+    if command:  # what the file says now is done from the beginning
+        assert ended.code == 0
+        assert blog.run("migrate").code == 0
+        assert columns(blog) == [False] * 3
+    else:
+        assert "Applied blog.0004_more" in ended.err
+        assert "error[edited]" in ended.err
+        assert "- migrations.AddField('M1', 'more'" in ended.err
+
+
+@on_postgresql
+def test_what_is_taken_back_is_taken_up_where_it_was_killed(blog: Project) -> None:
+    with held(blog, "BEGIN", "SELECT * FROM blog_m3"):
         running = blog.start("migrate")
         wait_for(running, "Locked")
         kill(running)
-    other = 'migrations.AddField("M1", "less", models.IntegerField(default=0))'
-    blog.migration(
-        "blog",
-        "0004_more",
-        other,
-        other.replace("M1", "M2"),
-        atomic=False,
-        after=[("blog", "0003_m3")],
-    )
-    ended = blog.run("migrate")
-    assert ended.code == 4
-    assert "half applied" in ended.err
+    assert columns(blog) == [True, True, False]
+    killed_half_way(blog, "blog", "0003")
+    assert columns(blog) == [False, True, False]
+    assert "Undone blog.0004_more" in blog.do("migrate").err
+    assert columns(blog) == [True] * 3
+    assert blog.query("SELECT * FROM whimbrel_journal") == []
+
+
+MIXED = """
+from whimbrel import migrations, models
+
+def fill(apps, schema_editor):
+    apps.get_model("blog", "M1").objects.create(more=7)
+
+def empty(apps, schema_editor):
+    apps.get_model("blog", "M1").objects.all().delete()
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0001_m1")]
+    operations = [
+        migrations.AddField("M1", "more", models.IntegerField(default=0)),
+        migrations.RunPython(fill, empty, atomic=False),
+        migrations.AddField("M1", "less", models.IntegerField(default=0)),
+        migrations.RunSQL("INSERT INTO done VALUES (1)", "DELETE FROM done"),
+        migrations.RunPython(BROKEN, atomic=False),
+    ]
+"""
+
+
+def fields_of(project: Project) -> list[str]:
+    engine = sa.create_engine(project.url)
+    try:
+        return [str(column) for column in sa.inspect(engine).get_columns("blog_m1")]
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("is_irreversible", [False, True])
+def test_functions_are_undone_by_their_reverse(anywhere: Project, is_irreversible: bool) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    anywhere.query("CREATE TABLE done (id integer)")
+    text = MIXED.replace("BROKEN", "lambda apps, schema_editor: 1 / 0, migrations.RunPython.noop")
+    if is_irreversible:
+        text = text.replace("fill, empty", "fill")
+    anywhere.write("blog/migrations/0002_mixed.py", text)
+    before = fields_of(anywhere)
+    assert anywhere.run("migrate").code == 5
+    assert anywhere.query("SELECT more, less FROM blog_m1") == [(7, 0)]
+    assert anywhere.query("SELECT * FROM done") == [(1,)]
+    ended = anywhere.run("migrate", "blog", "0001")
+    if is_irreversible:
+        assert "it cannot be undone; nothing was changed" in ended.err
+        assert anywhere.query("SELECT more, less FROM blog_m1") == [(7, 0)]
+    else:
+        assert ended.code == 0, ended.err
+        assert anywhere.query("SELECT * FROM blog_m1") == []
+        assert anywhere.query("SELECT * FROM done") == []
+        assert fields_of(anywhere) == before
 
 
 @on_postgresql
@@ -212,14 +307,14 @@ def test_what_was_finished_by_hand_may_be_recorded(blog: Project) -> None:
     assert blog.tables() == set()
 
 
-def columns(project: Project) -> list[bool]:
-    """Whether each of the three tables has the new column."""
+def columns(project: Project, tables: int = 3) -> list[bool]:
+    """Whether each of the tables has the new column."""
     engine = sa.create_engine(project.url)
     try:
         inspector = sa.inspect(engine)
         return [
             "more" in {column["name"] for column in inspector.get_columns(f"blog_m{number}")}
-            for number in (1, 2, 3)
+            for number in range(1, tables + 1)
         ]
     finally:
         engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from whimbrel.run import journal, recorder
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
+from whimbrel.run.recorder import Overtaken
 from whimbrel.schema.table import Name
 
 KEY = ("blog", "0001_index")
@@ -42,7 +44,8 @@ def index(column: str) -> Step:
 
 def work(*steps: Step, atomic: bool = True, backwards: bool = False) -> Work:
     stage = Stage((Node(*KEY, digest="1:x"),))
-    return Work(stage, backwards, atomic, (), steps)
+    named = tuple(replace(step, id=f"1.{number}") for number, step in enumerate(steps, start=1))
+    return Work(stage, backwards, atomic, (), named)
 
 
 class Run:
@@ -53,6 +56,22 @@ class Run:
         self.sent: list[str] = []
         self.executor = Executor(engine_for("postgresql"), connection, self.listen)
         self.executor.prepare()
+
+    def unfinished(self) -> list[tuple[bool, bool]]:
+        """Of each step in the journal, whether it was begun, and done."""
+        return [(e.begun, e.done) for u in journal.unfinished(self.connection) for e in u.entries]
+
+    def resumed(self, todo: Work) -> Work:
+        """The same as the journal has it."""
+        (found,) = journal.unfinished(self.connection)
+        self.connection.commit()
+        return replace(
+            todo,
+            is_resumed=True,
+            parts=tuple(each.step for each in found.entries if each.step is not None),
+            done=frozenset(each.id for each in found.entries if each.done),
+            begun=frozenset(each.id for each in found.entries if each.begun),
+        )
 
     def listen(self, event: Event) -> None:
         if isinstance(event, StepStarted):
@@ -101,7 +120,7 @@ def test_what_no_transaction_holds_is_carried_out_and_recorded(run: Run) -> None
     run.executor.execute(work(add_column("a"), index("a"), add_column("b")))
     assert run.applied()
     assert run.columns() == 3
-    assert journal.entries(run.connection) == []
+    assert run.unfinished() == []
 
 
 def test_what_has_happened_is_not_sent_again(run: Run) -> None:
@@ -110,10 +129,10 @@ def test_what_has_happened_is_not_sent_again(run: Run) -> None:
         run.executor.execute(todo)
     assert caught.value.place == "blog.0001_index: NONSENSE"
     assert not run.applied()
-    assert [entry.done for entry in journal.entries(run.connection)] == [True, True, False]
+    assert run.unfinished() == [(True, True), (True, True), (True, False)]
     run.sent.clear()
     with pytest.raises(StepError):
-        run.executor.execute(todo)
+        run.executor.execute(run.resumed(todo))
     assert run.sent == ["NONSENSE"]
 
 
@@ -125,26 +144,24 @@ def test_a_probe_tells_whether_a_step_without_a_mark_has_happened(
     if is_there:
         run.connection.exec_driver_sql("CREATE INDEX t_id_idx ON t (id)")
     journal.prepare(run.connection)
-    digest = journal.digest_of([index("id").sql])
-    journal.start(run.connection, journal.Entry(*KEY, 0, False, digest, done=False))
+    journal.begin(run.connection, todo, [recorder.Row(*KEY, None)])
+    journal.start(run.connection, KEY, ["1.1"])
     run.connection.commit()
-    run.executor.execute(todo)
+    run.executor.execute(run.resumed(todo))
     assert run.sent == sent
     assert run.applied()
 
 
 def test_what_another_runner_has_done_meanwhile_is_not_done_again(run: Run) -> None:
-    """Each batch claims its entry of the journal in its own transaction, lock or no lock."""
+    """Each batch claims its first step in the journal, in its own transaction, lock or no lock."""
     todo = work(index("id"), add_column("a"))
-    entry = journal.Entry(*KEY, 1, False, journal.digest_of([add_column("a").sql]), done=False)
 
     def overtake(event: Event) -> None:
         run.listen(event)
         if isinstance(event, StepDone) and "INDEX" in event.sql:
             with run.connection.engine.begin() as other:
                 other.exec_driver_sql(add_column("a").sql)
-                journal.start(other, entry)
-                journal.finish(other, entry)
+                journal.finish(other, KEY, ["1.2"])
 
     run.executor.emit = overtake
     run.executor.execute(todo)
@@ -157,3 +174,33 @@ def test_a_transaction_is_whole(run: Run) -> None:
         run.executor.execute(work(add_column("a"), Step(("NONSENSE",))))
     assert run.columns() == 1
     assert not run.applied()
+
+
+def test_what_a_step_left_that_broke_is_taken_away_first(run: Run) -> None:
+    run.connection.exec_driver_sql("INSERT INTO t VALUES (1), (1)")
+    run.connection.commit()
+    step = replace(
+        index("id"),
+        statements=("CREATE UNIQUE INDEX CONCURRENTLY t_id_idx ON t (id)",),
+        done="SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('t_id_idx') AND indisvalid",
+        broken="SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('t_id_idx') AND NOT indisvalid",
+        cleanup=("DROP INDEX CONCURRENTLY t_id_idx",),
+    )
+    todo = work(step)
+    with pytest.raises(StepError):
+        run.executor.execute(todo)
+    run.connection.exec_driver_sql("TRUNCATE t")
+    run.connection.commit()
+    run.executor.execute(run.resumed(todo))
+    assert run.connection.exec_driver_sql(str(step.done)).first() is not None
+    assert run.applied()
+
+
+def test_a_stage_that_another_has_begun_meanwhile_is_planned_anew(run: Run) -> None:
+    todo = work(index("id"), add_column("a"))
+    journal.prepare(run.connection)
+    journal.begin(run.connection, todo, [recorder.Row(*KEY, None)])
+    run.connection.commit()
+    with pytest.raises(Overtaken):
+        run.executor.execute(todo)
+    assert run.sent == []

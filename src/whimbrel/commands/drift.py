@@ -141,9 +141,9 @@ def _without_what_models_have(found: Comparison, models: Schema) -> Comparison:
 
 def _refuse_half_done(record: Record) -> None:
     """Raises `HistoryError`: between two states there is nothing to compare with."""
-    for key, entry in record.half_done.items():
+    for key, unfinished in record.half_done.items():
         raise HistoryError(
-            f"it is half {'undone' if entry.backwards else 'applied'}",
+            f"it is {unfinished.state}",
             place=label_of(key),
             hint="Finish it first: run the same whimbrel migrate again.",
         )

@@ -5,9 +5,9 @@ A run that has nothing to do needs none of what is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whimbrel.commands.backup import back_up, refuse_impossible
 from whimbrel.commands.preparation import checked_plan, resolve_for_target
@@ -17,6 +17,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.planning.cache import remembered_work
 from whimbrel.planning.plan import Plan, Target
+from whimbrel.planning.unfinished import WayOut, ways_out, work_out
 from whimbrel.planning.work import Work
 from whimbrel.run.connect import Database, connected
 from whimbrel.run.events import Listener, PlanMade
@@ -51,6 +52,9 @@ class Carrying:
     #: The initial migrations that the database has already: they are only recorded, after steps
     #: that give names.
     _there: Mapping[Key, Sequence[Step]] = field(default_factory=dict, init=False)
+    #: What runs before have begun and not ended.
+    _ways: list[WayOut] = field(default_factory=list, init=False)
+    _applied: Collection[Key] = field(default=(), init=False)
 
     def carried_out(self) -> Plan:
         """The plan is made anew once this is the only runner: another may have done its part."""
@@ -59,20 +63,24 @@ class Carrying:
         with alone(self.database, self.options.lock_timeout, self.options.emit) as executor:
             plan, works = self._planned(executor)
             self.options.emit(PlanMade(len(plan.nodes)))
-            if plan and self.options.backup is not None:
+            if (plan or self._ways) and self.options.backup is not None:
                 limit = self.options.lock_timeout
                 back_up(self.database, executor.connection, self.options.backup, limit)
             if plan or self.history.complete:
                 executor.prepare()
-            while plan or self.history.complete:
+            while plan or self.history.complete or self._ways:
                 try:
+                    if self._ways:
+                        self._end_unfinished(executor)
+                        plan, works = self._planned(executor)
+                        continue
                     self._record_complete(executor, self.history)
                     self._do(executor, plan, works)
                     self._record_newly_complete(executor)
                     break
                 except Overtaken:
                     plan, works = self._planned(executor)
-            if plan.backwards:
+            if plan.backwards or any(done.backwards for done in self.done):
                 executor.tidy()
         return plan
 
@@ -100,9 +108,24 @@ class Carrying:
                 record,
                 rename=self.options.rename,
             )
+        self._applied, self._ways = record.applied.keys(), []
         if self.options.fake:
             return plan, []
+        self._ways = ways_out(record.half_done, plan, self.target)
+        if self._ways:
+            return plan, []
         return plan, remembered_work(self.history, executor.engine, plan, record.applied)
+
+    def _end_unfinished(self, executor: Executor) -> None:
+        """Finish the first stage that was begun, or take it back; what it changes is planned anew."""
+        way = self._ways[0]
+        if way.back and not way.unfinished.is_undoing:
+            executor.settle(way.unfinished)
+            half_done = self._record(executor).half_done
+            way = replace(way, unfinished=half_done[way.unfinished.keys[0]])
+        work = work_out(self.history, executor.engine, self._applied, way)
+        seconds = executor.execute(work)
+        self.done.append(StageResult(work.stage.labels, seconds, backwards=work.is_backwards))
 
     def _record_complete(self, executor: Executor, history: History) -> None:
         """Record the squashes of which all that they replace is applied."""
@@ -130,4 +153,5 @@ class Carrying:
                 executor.fake(work.stage, backwards=False, renames=renames)
                 self.done.append(StageResult(work.stage.labels, 0.0, fake=True))
             else:
-                self.done.append(StageResult(work.stage.labels, executor.execute(work)))
+                seconds = executor.execute(work)
+                self.done.append(StageResult(work.stage.labels, seconds, backwards=work.backwards))

@@ -14,7 +14,7 @@ from whimbrel.engines.base import Step
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
-from whimbrel.planning.diffs import gathered
+from whimbrel.planning.diffs import merge_diffs
 from whimbrel.planning.plan import Plan
 from whimbrel.run.record import Record
 from whimbrel.schema import changes as c
@@ -87,7 +87,7 @@ class _Made:
 
     @classmethod
     def between(cls, engine: Engine, node: Node, before: StatePair, after: StatePair) -> _Made:
-        changes, _ = gathered(engine, [(before.database, after.database)])
+        changes, _, _ = merge_diffs(engine, [(before.database, after.database)])
         tables = {change.table.at for change in changes if isinstance(change, c.CreateTable)}
         parts = {place for change in changes for place in _places(change) if place[0] not in tables}
         named = tables | {at for at, _ in parts}

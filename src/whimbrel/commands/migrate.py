@@ -91,7 +91,8 @@ class _Run:
             record = record_in(self.database, self.options.lock_timeout)
             run = prepared(self.config, history, self.target, record, self.options)
             plan, warnings = run.plan, run.warnings
-            if plan or run.has_complete_squashes:
+            is_unfinished = bool(run.record.half_done) and not self.wishes.fake
+            if plan or run.has_complete_squashes or is_unfinished:
                 plan = self._carried_out(run)
         except KeyboardInterrupt:
             made = self._made(plan, warnings, started)

@@ -14,10 +14,10 @@ from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.planning.plan import ZERO, Plan, Target, make_plan
+from whimbrel.planning.unfinished import ways_out
 from whimbrel.run.events import RunWarning
 from whimbrel.run.record import (
     Record,
-    refuse_half_done,
     refuse_inconsistent,
     refuse_unknown_applied,
     resolve_squashes,
@@ -95,7 +95,7 @@ def checked_plan(
     if not fake:
         complete = (app for app, _ in history.complete)
         refuse_renamed(history, record, {*(node.app for node in plan.nodes), *complete})
-    refuse_half_done(record, plan, graph)
+    ways_out(record.half_done, plan, target, fake=fake)
     if not fake:
         refuse_unknown_applied(graph, target, plan, record)
         refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whimbrel.commands.preparation import history_for, prepared
 from whimbrel.commands.results import MigrateOptions
@@ -11,7 +11,8 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Engine, Hazard, Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
-from whimbrel.planning.plan import EVERYTHING, Plan, Target
+from whimbrel.planning.plan import EVERYTHING, Plan, Stage, Target
+from whimbrel.planning.unfinished import ways_out, work_out
 from whimbrel.planning.work import Work, work_of
 from whimbrel.run.connect import Database, connected, database_of, engine_of_new
 from whimbrel.run.events import Listener, RunWarning, null_listener
@@ -68,8 +69,16 @@ def plan_migrate(
     run = prepared(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
-    works = work_of(history, _engine(database), plan, record.applied)
+    engine = _engine(database)
+    ways = ways_out(record.half_done, plan, target)
+    ended = [work_out(history, engine, record.applied.keys(), way) for way in ways]
+    finished = {key for way in ways if not way.back for key in way.unfinished.keys}
+    left = (stage for stage in plan.stages if not finished.issuperset(_keys(stage)))
+    works = work_of(
+        history, engine, replace(plan, stages=tuple(left)), record.applied.keys() | finished
+    )
     stages = [
+        *(_planned(history, work, {}) for work in ended),
         *(_planned(history, work, there) for work in works),
         *_completed(history, asked, plan),
     ]
@@ -106,7 +115,7 @@ def _there(
 
 
 def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
-    keys = [node.key for node in work.stage.nodes]
+    keys = _keys(work.stage)
     if there.keys() >= set(keys):
         renames = [step for key in keys for step in there[key]]
         return PlannedStage(work.stage.labels, (), _steps(renames), fake=True)
@@ -117,8 +126,15 @@ def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) 
         if operation.missing_reverse() is not None
     ]
     return PlannedStage(
-        work.stage.labels, work.operations, _steps(work.steps), irreversible=tuple(missing)
+        work.stage.labels,
+        work.operations,
+        _steps(step for step in work.steps if step.id not in work.done),
+        irreversible=() if work.undoing else tuple(missing),
     )
+
+
+def _keys(stage: Stage) -> list[Key]:
+    return [node.key for node in stage.nodes]
 
 
 def _steps(steps: Iterable[Step]) -> tuple[HazardousStep, ...]:

@@ -27,12 +27,14 @@ class MigrateOptions:
 class StageResult:
     """A stage that was carried out: the labels of its migrations, and how long it took.
 
-    fake: whether it was only recorded.
+    fake: True if it was only recorded. backwards: True if it was undone, or what was half done of
+    it taken back.
     """
 
     labels: tuple[str, ...]
     seconds: float
     fake: bool = False
+    backwards: bool = False
 
 
 @dataclass(frozen=True)

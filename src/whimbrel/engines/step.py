@@ -81,7 +81,8 @@ class Step:
     """Statements, and what is known of them.
 
     statements: in their order, runnable as they stand (no trailing semicolon). change: what they
-    are to make. tables: those that are locked, with the lock; none where the database knows no such
+    are to make; also: more changes that the same statements make; covers, on the last step of a
+    difference: all of its changes, with those that need no statement. tables: those that are locked, with the lock; none where the database knows no such
     locks. scans, rewrites: True if the whole table is read, or written anew, under that lock.
     boundary, phase: see there. done: a query that gives a row once the step has happened; None
     where only the transaction tells. broken: a query that gives a row where it has failed half way;
@@ -103,8 +104,15 @@ class Step:
     cleanup: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()
     settling: object | None = None
+    also: tuple[Change, ...] = ()
+    covers: tuple[Change, ...] = ()
     id: str = ""
     operation: str = ""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes that its statements make, or begin to make."""
+        return () if self.change is None else (self.change, *self.also)
 
     @property
     def sql(self) -> str:

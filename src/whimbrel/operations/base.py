@@ -18,11 +18,13 @@ class Transition(NamedTuple):
     """An operation with the states before and after it.
 
     The database before it may be another than after the one that went before: see `StatePair.adopt`.
+    number: the operation's place in its migration, from 1; 0: none.
     """
 
     operation: Operation
     before: StatePair
     after: StatePair
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from whimbrel.engines import Engine
 from whimbrel.schema.changes import Change, apply_all
@@ -15,15 +15,27 @@ from whimbrel.state.state import State
 T = TypeVar("T")
 
 
-def gathered(engine: Engine, pairs: Iterable[tuple[State, State]]) -> tuple[list[Change], Schema]:
-    """The changes of neighbouring differences, and the part of the schema before all of them.
+class MergedDiff(NamedTuple):
+    """The changes of neighbouring differences. origins: of each, the number of its pair, from 0.
+
+    before: the part of the schema before all of them that they touch.
+    """
+
+    changes: list[Change]
+    origins: list[int]
+    before: Schema
+
+
+def merge_diffs(engine: Engine, pairs: Iterable[tuple[State, State]]) -> MergedDiff:
+    """Return the changes of neighbouring differences as one row.
 
     Given together to an engine, neighbouring changes to a table can be one rebuild of it.
     """
     changes: list[Change] = []
+    origins: list[int] = []
     found: list[Change] = []
     first = now = Schema()
-    for before, after in pairs:
+    for number, (before, after) in enumerate(pairs):
         if before is after:
             continue
         # Only now that there is one more is read what the one before made: a leap is only one.
@@ -32,7 +44,8 @@ def gathered(engine: Engine, pairs: Iterable[tuple[State, State]]) -> tuple[list
         found = diff(old, new)
         first, now = _with_what_is_new(first, now, old), _with_what_is_new(now, now, old)
         changes += found
-    return changes, first
+        origins += [number] * len(found)
+    return MergedDiff(changes, origins, first)
 
 
 def _with_what_is_new(schema: Schema, now: Schema, part: Schema) -> Schema:

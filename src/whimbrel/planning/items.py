@@ -1,4 +1,4 @@
-"""What a stage is made of: a row of parts, steps and what no step can say.
+"""The items of a plan: steps, and operations on data that no step can say.
 
 A `Step` is a statement. `Data` is an operation that is run by code of its own (`run.data.context`), with
 the models as they are at that point of history.
@@ -7,21 +7,11 @@ the models as they are at that point of history.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeAlias
 
-from whimbrel.engines.step import Step, UserStep
+from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.operations.base import Operation
 from whimbrel.state.state import State
-
-
-class Transaction(Enum):
-    """Where a part stands to transactions."""
-
-    SHARED = "one with its neighbours"
-    OWN = "one of its own"
-    NONE = "none: every statement is committed at once"
-    MANY = "it opens those that it needs, and knows where it was"
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,8 @@ class Data:
     label: str
     state: State
     backwards: bool = False
-    transaction: Transaction = Transaction.SHARED
+    boundary: Boundary = Boundary.SHARED
+    id: str = ""
 
     @property
     def title(self) -> str:
@@ -48,35 +39,32 @@ class Data:
 Part: TypeAlias = Step | Data
 
 
-def transaction_of(operation: Operation, *, atomic: bool) -> Transaction:
+def boundary_of(operation: Operation, *, atomic: bool) -> Boundary:
     """Where an operation stands that is no step. ``atomic``: whether its migration is."""
     if operation.batched:
-        return Transaction.MANY
+        return Boundary.BATCHED
     wanted: bool | None = getattr(operation, "atomic", None)
     if not (atomic if wanted is None else wanted):
-        return Transaction.NONE
-    return Transaction.SHARED if atomic else Transaction.OWN
+        return Boundary.AUTOCOMMIT
+    return Boundary.SHARED if atomic else Boundary.OWN
 
 
 def is_transactional(part: Part) -> bool:
-    """Whether a part runs in a transaction, so that it happens whole or not at all."""
-    if isinstance(part, Data):
-        return part.transaction in (Transaction.SHARED, Transaction.OWN)
-    return part.transactional
+    """True if a part happens whole or not at all."""
+    return part.boundary in (Boundary.SHARED, Boundary.OWN)
 
 
 def is_shared(part: Part, *, atomic: bool) -> bool:
-    """Whether a part may share its transaction; where atomic is False, no step that locks does."""
-    if isinstance(part, Data):
-        return part.transaction is Transaction.SHARED
-    return part.transactional and (atomic or not part.is_locking)
+    """True if a part may share its transaction; where atomic is False, no step that locks does."""
+    locks = isinstance(part, Step) and part.is_locking
+    return part.boundary is Boundary.SHARED and (atomic or not locks)
 
 
 def is_of_rows(part: Part) -> bool:
-    """Whether a part may write rows, so that checks may be waiting for the commit after it."""
+    """True if a part may write rows, so that checks may be waiting for the commit after it."""
     return isinstance(part, Data | UserStep)
 
 
 def text_of(part: Part) -> str:
-    """What a part is known by, from one run to the next."""
+    """A part in words: SQL, or the title of an operation."""
     return part.title if isinstance(part, Data) else part.sql

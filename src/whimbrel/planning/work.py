@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
+from typing import NamedTuple, TypeAlias
 
 from whimbrel.engines import Engine, Step
 from whimbrel.errors import WhimbrelError
@@ -15,14 +17,14 @@ from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import Operation, Transition
 from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
-from whimbrel.planning.diffs import gathered
+from whimbrel.planning.diffs import merge_diffs
 from whimbrel.planning.items import (
     Data,
     Part,
+    boundary_of,
     is_of_rows,
     is_shared,
     is_transactional,
-    transaction_of,
 )
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.statements import user_steps
@@ -34,15 +36,32 @@ from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
 
 
+class Source(NamedTuple):
+    """What a migration does: the digest of it, and the text of its file."""
+
+    digest: str | None
+    text: str | None
+
+
 @dataclass(frozen=True)
 class Work:
-    """One stage with its parts. ``operations``: a line each, for people."""
+    """One stage with its parts. ``operations``: a line each, for people.
+
+    is_resumed: True if the journal has it; done, begun: the ids of parts of which it says so;
+    sources: what the record is to say that migrations did, where that may not be what their files
+    do now. undoing: True if the parts take back what was done of the stage, which is not recorded then.
+    """
 
     stage: Stage
     backwards: bool
     atomic: bool
     operations: tuple[str, ...]
     parts: tuple[Part, ...]
+    is_resumed: bool = False
+    undoing: bool = False
+    done: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
+    sources: Mapping[Key, Source] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -69,9 +88,19 @@ class Work:
         return is_shared(part, atomic=self.atomic)
 
     @property
+    def is_backwards(self) -> bool:
+        """True if it undoes migrations, or takes back what was done of one."""
+        return self.backwards != self.undoing
+
+    @property
     def is_journalled(self) -> bool:
-        """Whether it could end half done: not all of it happens in one transaction."""
-        return len(self.batches) > 1 or not all(map(is_transactional, self.parts))
+        """True if it could end half done: not all of it happens in one transaction."""
+        return (
+            self.is_resumed
+            or self.undoing
+            or len(self.batches) > 1
+            or not all(map(is_transactional, self.parts))
+        )
 
 
 def work_of(history: History, engine: Engine, plan: Plan, applied: Iterable[Key]) -> Iterator[Work]:
@@ -88,15 +117,13 @@ def _forwards(
     filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
-            for piece, spans in _pieces(
-                history, stage, states, filled, engine.max_tables_in_transaction
-            ):
-                states = spans[-1][1] if spans else states
+            for piece, spans in _pieces(history, stage, states, filled, engine.max_tables_in_transaction):
+                states = spans[-1].after if spans else states
                 migrations = [history.migration(node.key) for node in piece.nodes]
                 with _placed(piece.labels):
-                    steps = tuple(step for span in spans for step in _steps(engine, [span]))
+                    steps = [step for span in spans for step in _steps(engine, [span])]
                 # A leap goes to an empty database: nobody waits for it.
-                yield _work(piece, migrations, steps, atomic=True)
+                yield _work(piece, migrations, _identify(steps, ()), atomic=True)
         else:
             migration = history.migration(stage.nodes[0].key)
             way = _way(history, stage.nodes[0].key, states)
@@ -115,7 +142,12 @@ def _keys(*states: State) -> frozenset[str]:
     return frozenset(model.key for state in states for model in state)
 
 
-Span = tuple[StatePair, StatePair]
+class Span(NamedTuple):
+    """The states around operations. number: of the first of them in its migration, from 1."""
+
+    before: StatePair
+    after: StatePair
+    number: int = 0
 
 
 def _pieces(
@@ -146,17 +178,17 @@ def _stretched(spans: list[Span], transition: Transition, splitter: LeapSplitter
 
     Nor where the database was found to be another than it was.
     """
-    is_other = bool(spans) and spans[-1][1].database is not transition.before.database
+    is_other = bool(spans) and spans[-1].after.database is not transition.before.database
     if is_other:
         splitter.restart()
     is_cut = splitter.is_needed_before(transition.before.database, transition.after.database)
     if is_cut or is_other or not spans:
-        return [*spans, (transition.before, transition.after)]
-    return [*spans[:-1], (spans[-1][0], transition.after)]
+        return [*spans, Span(transition.before, transition.after)]
+    return [*spans[:-1], Span(spans[-1].before, transition.after)]
 
 
 def _width(spans: Sequence[Span]) -> int:
-    return len(spans[-1][1].database.models) - len(spans[0][0].database.models)
+    return len(spans[-1].after.database.models) - len(spans[0].before.database.models)
 
 
 def _backwards(
@@ -179,12 +211,12 @@ def _way(history: History, key: Key, states: StatePair) -> list[Transition]:
     """The operations of a migration, and those that they are made of, with the states around each."""
     migration = history.migration(key)
     way: list[Transition] = []
-    for operation in migration.operations:
+    for number, operation in enumerate(migration.operations, start=1):
         with _named(migration, operation, history):
             made = list(operation.transitions(migration.app, way[-1].after if way else states))
             for transition in made:
                 transition.operation.refuse_misfits(migration.app, transition.before.models)
-            way += made
+            way += [each._replace(number=number) for each in made]
     return way
 
 
@@ -233,6 +265,10 @@ def both_ways(
     return way[-1].after if way else states
 
 
+#: A part, the number of its operation from 1, and what `Step.covers`.
+_Numbered: TypeAlias = tuple[Part, int, tuple[Change, ...]]
+
+
 def data_of(history: History, engine: Engine, key: Key, states: StatePair) -> Iterator[Data]:
     """What of a migration is code, on its way forwards from these states."""
     migration = history.migration(key)
@@ -249,19 +285,32 @@ def _parts(
     engine: Engine, migration: Migration, way: Sequence[Transition], *, backwards: bool = False
 ) -> tuple[Part, ...]:
     """The row of parts: the steps of each run of pure operations, and the barriers between."""
-    parts: list[Part] = []
+    parts: list[_Numbered] = []
     for is_barrier, group in groupby(way, lambda transition: transition.operation.barrier):
         if is_barrier:
-            for transition in group:
-                _add(
-                    parts, _of_barrier(engine, migration, transition, backwards), migration, engine
-                )
+            for each in group:
+                _add(parts, _of_barrier(engine, migration, each, backwards), migration, engine)
         else:
             spans = list(_joined(group, backwards))
             with _placed([migration.label]):
                 steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
             _add(parts, steps, migration, engine)
-    return tuple(parts)
+    return _identify(parts, [operation.describe() for operation in migration.operations])
+
+
+def _identify(parts: Iterable[_Numbered], titles: Sequence[str]) -> tuple[Part, ...]:
+    """Return parts with their ids: the number of their operation, and theirs among its parts."""
+    counts: Counter[int] = Counter()
+    made: list[Part] = []
+    for part, number, covers in parts:
+        counts[number] += 1
+        id = f"{number}.{counts[number]}"
+        if isinstance(part, Data):
+            made.append(replace(part, id=id))
+        else:
+            title = titles[number - 1] if titles and number else ""
+            made.append(replace(part, id=id, operation=title, covers=covers))
+    return tuple(made)
 
 
 def _joined(way: Iterable[Transition], backwards: bool) -> Iterator[Span]:
@@ -273,16 +322,17 @@ def _joined(way: Iterable[Transition], backwards: bool) -> Iterator[Span]:
         transitions = [transition for _, transition in group]
         spans = [_span(transition, backwards) for transition in transitions]
         names = {str(getattr(each.operation, "name", "")).lower() for each in transitions}
-        is_one = all(one[1].database is next_[0].database for one, next_ in pairwise(spans))
+        is_one = all(one.after.database is two.before.database for one, two in pairwise(spans))
         if is_one and len(names) == len(transitions):
-            yield spans[0][0], spans[-1][1]
+            first = min(span.number for span in spans)
+            yield Span(spans[0].before, spans[-1].after, first)
         else:
             yield from spans
 
 
 def _altered_alone(numbered: tuple[int, Transition]) -> tuple[str, int]:
     """The model of a field that is altered by itself; else something of the transition's own."""
-    number, (operation, before, _) = numbered
+    number, (operation, before, _, _) = numbered
     if not isinstance(operation, AlterField) or before.database is not before.models:
         return "", number
     field = operation.field
@@ -296,55 +346,77 @@ def _runs(spans: Sequence[Span]) -> list[list[Span]]:
     """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
     if len(spans) < 2:
         return [list(spans)]
-    splitter = LeapSplitter(_keys(*spans[0][0]))
+    splitter = LeapSplitter(_keys(*spans[0].before))
     runs: list[list[Span]] = []
-    for before, after in spans:
-        if splitter.is_needed_before(before.database, after.database) or not runs:
+    for span in spans:
+        if splitter.is_needed_before(span.before.database, span.after.database) or not runs:
             runs.append([])
-        runs[-1].append((before, after))
+        runs[-1].append(span)
     return runs
 
 
-def _add(parts: list[Part], more: Sequence[Part], migration: Migration, engine: Engine) -> None:
+def _add(
+    parts: list[_Numbered], more: Sequence[_Numbered], migration: Migration, engine: Engine
+) -> None:
     """More parts, for which nothing of what went before is left to be checked at the commit."""
-    settling = engine.settling()
-    if migration.atomic and parts and more and is_of_rows(parts[-1]) and isinstance(more[0], Step):
-        parts += [Step((sql,)) for sql in settling]
+    if (
+        migration.atomic
+        and parts
+        and more
+        and is_of_rows(parts[-1][0])
+        and isinstance(more[0][0], Step)
+    ):
+        parts += [(Step((sql,)), more[0][1], ()) for sql in engine.settling()]
     parts += more
 
 
 def _span(transition: Transition, backwards: bool) -> Span:
-    span = (transition.before, transition.after)
-    return span[::-1] if backwards else span
+    before, after = transition.before, transition.after
+    return Span(*((after, before) if backwards else (before, after)), transition.number)
 
 
 def _of_barrier(
     engine: Engine, migration: Migration, transition: Transition, backwards: bool
-) -> tuple[Part, ...]:
-    operation, before, after = transition
+) -> list[_Numbered]:
+    operation, before, after, number = transition
     if isinstance(operation, SeparateDatabaseAndState):
-        return ()  # what it is made of has gone before
+        return []  # what it is made of has gone before
     if isinstance(operation, RunSQL):
         with _named(migration, operation):
-            return tuple(
-                user_steps(operation, engine.dialect, backwards=backwards, atomic=migration.atomic)
+            steps = user_steps(
+                operation, engine.dialect, backwards=backwards, atomic=migration.atomic
             )
+            return [(step, number, ()) for step in steps]
     if not operation.is_executed:
         with _placed([migration.label]):
             return _steps(engine, [_span(transition, backwards)], backwards)
-    transaction = transaction_of(operation, atomic=migration.atomic)
+    boundary = boundary_of(operation, atomic=migration.atomic)
     there = after.models if backwards else before.models
-    return (Data(operation, migration.app, migration.label, there, backwards, transaction),)
+    data = Data(operation, migration.app, migration.label, there, backwards, boundary)
+    return [(data, number, ())]
 
 
-def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> tuple[Step, ...]:
-    changes, schema = gathered(engine, ((one.database, next_.database) for one, next_ in spans))
-    return tuple(
-        engine.steps([_strict(each) for each in changes] if backwards else changes, schema)
+def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> list[_Numbered]:
+    """The steps of neighbouring spans, each with the number of the operation that it comes from."""
+    changes, origins, schema = merge_diffs(
+        engine, ((span.before.database, span.after.database) for span in spans)
     )
+    if backwards:
+        changes = [strict(each) for each in changes]
+    numbers = {id(change): spans[of].number for change, of in zip(changes, origins, strict=True)}
+    steps = engine.steps(changes, schema)
+    last = len(steps) - 1
+    return [
+        (
+            step,
+            numbers.get(id(step.change), spans[0].number),
+            tuple(changes) if position == last else (),
+        )
+        for position, step in enumerate(steps)
+    ]
 
 
-def _strict(change: Change) -> Change:
+def strict(change: Change) -> Change:
     """A change on the way back: that values may be cut was said of the way there."""
     if isinstance(change, AlterColumn) and change.new.lossy:
         return replace(change, new=replace(change.new, lossy=False))

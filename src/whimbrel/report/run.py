@@ -161,6 +161,7 @@ def result_json(result: MigrateResult) -> dict[str, Any]:
                 "migrations": list(each.labels),
                 "seconds": round(each.seconds, 6),
                 "fake": each.fake or result.fake,
+                "backwards": each.backwards,
             }
             for each in result.done
         ],

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
-from whimbrel.engines.step import UserStep
+from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
-from whimbrel.planning.items import Data, Part, Transaction, is_of_rows, is_transactional, text_of
+from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional, text_of
 from whimbrel.run import journal, recorder
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.watching import TransactionEnded
@@ -120,7 +120,7 @@ class Attempts:
         elif self.is_whole:
             left = f"All of {title} was rolled back."
         else:
-            left = f"{_LEFT[self.part.transaction]} migrate goes on there."
+            left = f"{_LEFT[self.part.boundary]} migrate goes on there."
         error.hint = f"{error.hint}\n{left}" if error.hint else left
 
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
@@ -142,10 +142,10 @@ _RECORD = Step((), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each 
 
 #: What is left of a part that failed, where its migration is not whole.
 _LEFT = {
-    Transaction.SHARED: "What it did was rolled back; what came before it stays.",
-    Transaction.OWN: "What it did was rolled back; what came before it stays.",
-    Transaction.NONE: "It ran in no transaction: what it did until then stays. It is called again:",
-    Transaction.MANY: "What it committed until then stays:",
+    Boundary.SHARED: "What it did was rolled back; what came before it stays.",
+    Boundary.OWN: "What it did was rolled back; what came before it stays.",
+    Boundary.AUTOCOMMIT: "It ran in no transaction: what it did until then stays. It is called again:",
+    Boundary.BATCHED: "What it committed until then stays:",
 }
 
 
@@ -172,7 +172,7 @@ def _steps(parts: Sequence[Part]) -> list[Step]:
 
 
 def _opens_its_own(parts: Sequence[Part]) -> bool:
-    return any(isinstance(part, Data) and part.transaction is Transaction.MANY for part in parts)
+    return any(isinstance(part, Data) and part.boundary is Boundary.BATCHED for part in parts)
 
 
 def _runs_once(parts: Sequence[Part]) -> bool:

@@ -21,12 +21,12 @@ from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.step import UserStep
-from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
-from whimbrel.history.node import Key, Node
-from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional, text_of
+from whimbrel.history.node import Key, Node, label_of
+from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional
 from whimbrel.planning.plan import Stage
-from whimbrel.planning.work import Work
+from whimbrel.planning.unfinished import Unfinished
+from whimbrel.planning.work import Source, Work
 from whimbrel.run import journal, recorder
 from whimbrel.run.attempts import Attempts
 from whimbrel.run.data import checkpoint
@@ -73,14 +73,14 @@ class Executor:
         locked, `DatabaseError` where the connection is lost.
         """
         started = time.monotonic()
-        self.emit(MigrationStarted(work.stage.labels, work.backwards))
+        self.emit(MigrationStarted(work.stage.labels, work.is_backwards))
         self.attempts.is_whole = not work.is_journalled
         if work.is_journalled:
             self._by_batches(work)
         else:
             self.attempts.committed(lambda: self._run_and_record(work), work.parts, _title(work))
         seconds = time.monotonic() - started
-        self.emit(MigrationDone(work.stage.labels, seconds, work.backwards))
+        self.emit(MigrationDone(work.stage.labels, seconds, work.is_backwards))
         return seconds
 
     def fake(self, stage: Stage, *, backwards: bool, renames: Sequence[Step] = ()) -> None:
@@ -108,7 +108,7 @@ class Executor:
 
         def act() -> None:
             applied = recorder.applied(self.connection)
-            half_done = {(entry.app, entry.name) for entry in journal.entries(self.connection)}
+            half_done = {key for each in journal.unfinished(self.connection) for key in each.keys}
             if squash.key not in history.resolve_squashes(applied.keys(), half_done).complete:
                 raise recorder.Overtaken
             recorder.record(self.connection, [row_of(squash)])
@@ -148,17 +148,20 @@ class Executor:
         return [each for node in nodes for each in self.history.recorded_with(node.key)]
 
     def _drop_what_is_empty(self) -> None:
-        if not recorder.applied(self.connection) and not journal.entries(self.connection):
+        if not recorder.applied(self.connection) and not journal.unfinished(self.connection):
             recorder.drop(self.connection)
             journal.drop(self.connection)
             checkpoint.drop(self.connection)
 
     def _forget_way(self, node: Node) -> None:
         """What was noted on the way to a migration's end."""
-        journal.clear(self.connection, node.app, node.name)
+        journal.clear(self.connection, node.key)
         checkpoint.clear(self.connection, node.app, node.name)
 
-    def _record(self, stage: Stage, backwards: bool) -> None:
+    def _record(
+        self, stage: Stage, backwards: bool, sources: Mapping[Key, Source] | None = None
+    ) -> None:
+        """Record a stage. sources: what its migrations did, where that may not be what files say."""
         self._set_session_back()
         if backwards:
             recorder.forget(self.connection, self._forgotten(stage.nodes))
@@ -168,7 +171,7 @@ class Executor:
                 row_of(node, self.history if node.key in done else None)
                 for node in self._to_record(stage.nodes)
             )
-            recorder.record(self.connection, rows)
+            recorder.record(self.connection, (_as_done(row, sources or {}) for row in rows))
 
     def _forgotten(self, nodes: Sequence[Node]) -> list[Key]:
         if self.history is None:
@@ -255,76 +258,89 @@ class Executor:
     # -- many batches
 
     def _by_batches(self, work: Work) -> None:
-        node = work.stage.nodes[0]
-        self.attempts.committed(lambda: self._begin(work))
-        known = self._taken_up(work)
+        """Carry out what cannot be one transaction. Raises `Overtaken` where another has done it."""
+        key = work.stage.nodes[0].key
+        self.attempts.committed(partial(self._begin, work))
         offset = 0
-        for number, parts in enumerate(work.batches):
-            entry = _entry(work, number, parts)
-            before = known.get(number)
-            if before is None:
-                self.attempts.committed(partial(self._start, work, entry))
-            if before is None or not (before.done or self._has_happened(parts)):
-                self._one_of(work, entry, parts, offset)
-            offset += len(parts)
+        for batch in work.batches:
+            left = [part for part in batch if part.id not in work.done]
+            if left and not (left[0].id in work.begun and self._has_happened(key, left[0])):
+                self._one_of(work, left, offset + len(batch) - len(left))
+            offset += len(batch)
 
         def end() -> None:
             self._set_session_back()
             self._refuse_overtaken(work.stage, work.backwards)
-            self._record(work.stage, work.backwards)
-            self._forget_way(node)
+            if not work.undoing:
+                self._record(work.stage, work.backwards, work.sources)
+            for node in work.stage.nodes:
+                self._forget_way(node)
 
         self.attempts.committed(end)
 
     def _begin(self, work: Work) -> None:
         self._refuse_overtaken(work.stage, work.backwards)
         journal.prepare(self.connection)
+        if work.undoing and not work.is_resumed:
+            journal.turn_round(self.connection, work)
+        elif not work.is_resumed:
+            rows = [row_of(node, self.history) for node in work.stage.nodes]
+            journal.begin(self.connection, work, rows)
 
-    def _start(self, work: Work, entry: journal.Entry) -> None:
-        self._refuse_overtaken(work.stage, work.backwards)
-        journal.start(self.connection, entry)
-
-    def _one_of(self, work: Work, entry: journal.Entry, parts: Sequence[Part], offset: int) -> None:
+    def _one_of(self, work: Work, parts: Sequence[Part], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it.
 
-        Where it has one, its entry is claimed there: whoever comes second finds it done.
+        Where it has one, its first step is claimed there: whoever comes second finds it done.
         """
+        key, steps = work.stage.nodes[0].key, [part.id for part in parts]
         together = all(map(is_transactional, parts))
 
+        def begin() -> None:
+            self._refuse_overtaken(work.stage, work.backwards)
+            journal.start(self.connection, key, steps)
+
         def act() -> None:
-            if together and journal.claim(self.connection, entry):
+            if together and journal.claim(self.connection, key, steps[0]):
                 return
             self._run(work, parts, offset)
             if together:
-                journal.finish(self.connection, entry)
+                journal.finish(self.connection, key, steps)
 
+        if not work.begun.issuperset(steps):
+            self.attempts.committed(begin)
         self.attempts.committed(act, parts, _title(work))
         if not together:
-            self.attempts.committed(partial(journal.finish, self.connection, entry))
+            self.attempts.committed(partial(journal.finish, self.connection, key, steps))
 
-    def _taken_up(self, work: Work) -> dict[int, journal.Entry]:
-        """What the journal says of this work. Raises `HistoryError` where it is of other work."""
-        node = work.stage.nodes[0]
-        entries: list[journal.Entry] = []
-        self.attempts.committed(lambda: entries.extend(journal.entries(self.connection)))
-        entries = [each for each in entries if (each.app, each.name) == node.key]
-        batches = work.batches
-        for entry in entries:
-            if entry.batch >= len(batches) or entry.backwards != work.backwards:
-                raise _half_done(entry)
-            parts = batches[entry.batch]
-            is_same = entry.digest == _entry(work, entry.batch, parts).digest
-            # What failed in a user's own words is mended by other words.
-            if not is_same and (entry.done or not all(map(is_of_rows, parts))):
-                raise _half_done(entry)
-        return {entry.batch: entry for entry in entries}
+    def settle(self, unfinished: Unfinished) -> None:
+        """Find out of each step that was begun, and is in no transaction, whether it has happened.
 
-    def _has_happened(self, parts: Sequence[Part]) -> bool:
-        """Whether the database shows what a batch without a transaction was to do."""
-        step = parts[-1]
-        if isinstance(step, Data) or step.transactional or step.done is None:
+        What one left that has failed half way is taken away; then it counts as not begun.
+        """
+        for entry in unfinished.entries:
+            step = entry.step if entry.begun and not entry.done else None
+            if step is not None and not self._has_happened(unfinished.keys[0], step):
+                forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
+                self.attempts.committed(forget)
+
+    def _has_happened(self, key: Key, part: Part) -> bool:
+        """See whether the database shows what a step without a transaction was to do; note it.
+
+        What it left where it has failed half way is taken away.
+        """
+        if not isinstance(part, Step) or part.transactional:
             return False
-        return execute(self.connection, step.done).first() is not None
+        if part.done is not None and execute(self.connection, part.done).first() is not None:
+            self.attempts.committed(partial(journal.finish, self.connection, key, [part.id]))
+            return True
+        if part.broken is not None and execute(self.connection, part.broken).first() is not None:
+
+            def clean_up() -> None:
+                for sql in part.cleanup:
+                    execute(self.connection, sql)
+
+            self.attempts.committed(clean_up, [part], label_of(key))
+        return False
 
 
 def _is_sent_with_others(part: Part, is_leap: bool) -> bool:
@@ -337,19 +353,10 @@ def _is_sent_with_others(part: Part, is_leap: bool) -> bool:
     return part.transactional and (is_leap or not (part.scans or part.rewrites))
 
 
-def _entry(work: Work, number: int, parts: Sequence[Part]) -> journal.Entry:
-    node = work.stage.nodes[0]
-    digest = journal.digest_of(map(text_of, parts))
-    return journal.Entry(node.app, node.name, number, work.backwards, digest, done=False)
-
-
-def _half_done(entry: journal.Entry) -> HistoryError:
-    way = "undone" if entry.backwards else "applied"
-    return HistoryError(
-        f"it is half {way}, and what is left to do is not what the journal knows of",
-        place=f"{entry.app}.{entry.name}",
-        hint="Finish it with the file as it was when it began, in the same direction.",
-    )
+def _as_done(row: recorder.Row, sources: Mapping[Key, Source]) -> recorder.Row:
+    """Return a row that says what a migration did when it was begun."""
+    found = sources.get((row.app, row.name))
+    return row._replace(digest=found.digest, source=found.text) if found is not None else row
 
 
 def _title(work: Work) -> str:

@@ -14,6 +14,7 @@ from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import ZERO, Plan, Target
+from whimbrel.planning.unfinished import Unfinished
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import Database, connected, engine_of, limit_waiting
 from whimbrel.run.lock import LIMIT, refuse_endless
@@ -32,7 +33,7 @@ def _no_sources(keys: Collection[Key]) -> Mapping[Key, str]:
 
 @dataclass(frozen=True)
 class Record:
-    """``half_done``: the journal's first entry of each migration that has not ended.
+    """``half_done``: what the journal has of each migration that has not ended.
 
     ``walked``: how many rows backfills of those have committed. ``passed_over``: the schema of a
     record that is not this one, where the first of the search path has none. ``sources``: asks for what files
@@ -40,7 +41,7 @@ class Record:
     """
 
     applied: Mapping[Key, Applied] = field(default_factory=dict)
-    half_done: Mapping[Key, journal.Entry] = field(default_factory=dict)
+    half_done: Mapping[Key, Unfinished] = field(default_factory=dict)
     walked: Mapping[Key, int] = field(default_factory=dict)
     passed_over: str | None = None
     sources: Sources = field(default=_no_sources, compare=False)
@@ -80,9 +81,8 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
 
 
 def _read(connection: Connection) -> Record:
-    entries = reversed(journal.entries(connection))
+    half_done = {key: each for each in journal.unfinished(connection) for key in each.keys}
     applied = recorder.applied(connection)
-    half_done = {(entry.app, entry.name): entry for entry in entries}
     walked = _walked(connection) if half_done else {}
     passed_over = recorder.passed_over(connection) if not applied else None
     connection.commit()
@@ -199,23 +199,3 @@ def _kept(found: list[Key], target: Target, record: Record) -> str:
         return ""
     command = " ".join(["whimbrel migrate", *filter(None, (target.app, target.name)), "--recorded"])
     return f"The record kept what they did: {command} undoes them with it.\n"
-
-
-def refuse_half_done(record: Record, plan: Plan, graph: Graph) -> None:
-    """Raises `HistoryError` where something is half done, and the plan does not finish it."""
-    planned = {node.key for node in plan.nodes}
-    for key, entry in record.half_done.items():
-        if key not in planned or entry.backwards != plan.backwards:
-            raise HistoryError(
-                f"it is half {'undone' if entry.backwards else 'applied'}",
-                place=f"{entry.app}.{entry.name}",
-                hint=f"Finish it first: {_finishing(entry, graph)}",
-            )
-
-
-def _finishing(entry: journal.Entry, graph: Graph) -> str:
-    if not entry.backwards:
-        return f"whimbrel migrate {entry.app} {entry.name}"
-    key = (entry.app, entry.name)
-    before = [node for node in graph.parents(key) if node.app == entry.app] if key in graph else []
-    return f"whimbrel migrate {entry.app} {before[-1].name if before else 'zero'}"

@@ -86,7 +86,7 @@ def legible(table: str) -> Iterator[None]:
         raise DatabaseError(
             f"it has a row that no run has written: {error}",
             place=table,
-            hint=f"Look at its rows (SELECT * FROM {table}), and hint or remove that one by hand.",
+            hint=f"Look at its rows (SELECT * FROM {table}), and correct or remove that one by hand.",
         ) from error
 
 

@@ -289,8 +289,8 @@ class _Checking:
         nodes = history.graph.nodes if history is not None else self._nodes()
         for edit in edits_of(edited(nodes, record.applied), record):
             self.found.append(of_edit(edit))
-        for entry in record.half_done.values():
-            self.found.append(of_half_done(entry, self._nodes().get((entry.app, entry.name))))
+        for key, unfinished in record.half_done.items():
+            self.found.append(of_half_done(key, unfinished, self._nodes().get(key)))
         if history is None:
             self._leave(("inconsistent",), "the migration files do not hold together")
             return

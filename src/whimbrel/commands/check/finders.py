@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from whimbrel.history.loader import Files
     from whimbrel.history.migration import Migration
     from whimbrel.operations.base import Operation
-    from whimbrel.run.journal import Entry
+    from whimbrel.planning.unfinished import Unfinished
     from whimbrel.run.recorder import Applied
     from whimbrel.state.model import Model
     from whimbrel.state.state import State
@@ -182,12 +182,10 @@ def of_unknown_app(unknown: UnknownApp) -> Finding:
     return Finding("no-file", unknown.message, unknown.hint, unknown.app)
 
 
-def of_half_done(entry: Entry, node: Node | None) -> Finding:
+def of_half_done(key: Key, unfinished: Unfinished, node: Node | None) -> Finding:
     """A migration at which a run was killed."""
-    way = "undone" if entry.backwards else "applied"
     file = node.place if node is not None else None
-    label = label_of((entry.app, entry.name))
     hint = "Finish it: run the command again that was at it."
-    if not entry.backwards:
-        hint = f"Finish it: whimbrel migrate {entry.app} {entry.name}"
-    return Finding("half-done", f"it is half {way}", hint, entry.app, label, file)
+    if not unfinished.backwards:
+        hint = f"Finish it: whimbrel migrate {key[0]} {key[1]}"
+    return Finding("half-done", f"it is {unfinished.state}", hint, key[0], label_of(key), file)

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.sql.splitting import ends_transaction, statements
+from whimbrel.engines.step import Boundary
 from whimbrel.errors import QueryAttributeError
-from whimbrel.planning.items import Transaction
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.cursor import Cursor
 from whimbrel.run.data.watching import ending_refused
@@ -92,9 +92,9 @@ class MigrationConnection(Connection):
 class SchemaEditor:
     """The database, as it is in the middle of a migration."""
 
-    def __init__(self, context: ExecutionContext, transaction: Transaction) -> None:
+    def __init__(self, context: ExecutionContext, boundary: Boundary) -> None:
         self._context = context
-        self.in_transaction = transaction is not Transaction.NONE
+        self.in_transaction = boundary is not Boundary.AUTOCOMMIT
         self._sessions: list[Session] = []
         self.connection = MigrationConnection.seen(
             context.connection, context.alias, is_borrowed=self.in_transaction

@@ -39,7 +39,7 @@ def run_code(data: Data, context: ExecutionContext) -> None:
         return
     code = operation.undo if data.backwards else operation.execute
     apps = AppsWhenAsked(data.state, context)
-    editor = SchemaEditor(context, data.transaction)
+    editor = SchemaEditor(context, data.boundary)
     try:
         # stdout is for the data of commands.
         with (

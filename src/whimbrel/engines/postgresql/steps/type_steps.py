@@ -206,6 +206,7 @@ def _all_of(steps: Sequence[Step]) -> Step:
     """What is known of several steps at once."""
     return replace(
         steps[0],
+        also=tuple(change for step in steps[1:] for change in step.changes),
         tables=tuple(dict.fromkeys(lock for step in steps for lock in step.tables)),
         scans=any(step.scans for step in steps),
         rewrites=any(step.rewrites for step in steps),

@@ -222,6 +222,7 @@ def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> S
     return Step(
         statements=rebuild.offline(),
         change=changes[0],
+        also=tuple(changes[1:]),
         scans=True,
         rewrites=True,
         hazards=tuple(hazards),

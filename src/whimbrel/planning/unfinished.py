@@ -1,0 +1,315 @@
+"""A stage that was begun and has not ended, as the journal has it; how to go on, and how to go back.
+
+Steps that the journal holds are carried out as they stand there: neither an edited file nor another
+version of Whimbrel changes them. Functions, and SQL of the user's that failed, are the file's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from whimbrel.engines import Engine
+from whimbrel.engines.serializer import dumps, loads
+from whimbrel.engines.step import Step, UserStep
+from whimbrel.errors import HistoryError, IrreversibleError
+from whimbrel.history.loader import History
+from whimbrel.history.node import Key, Node, label_of
+from whimbrel.planning.items import Data, Part, is_of_rows
+from whimbrel.planning.plan import Plan, Stage, Target
+from whimbrel.planning.work import Source, Work, strict, work_of
+from whimbrel.schema.changes import Change, apply_all
+from whimbrel.schema.differ import diff
+from whimbrel.state.lowering import lower
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A step in the journal. content: its JSON; of an operation on data, that of its title.
+
+    begun, done: what has come of it. undoing: True if it takes back what other entries have done.
+    """
+
+    id: str
+    content: str
+    begun: bool = False
+    done: bool = False
+    undoing: bool = False
+
+    @classmethod
+    def of(cls, part: Part, *, undoing: bool = False) -> Entry:
+        """The entry of a part that is to be done."""
+        return cls(
+            part.id,
+            dumps(("data", part.title) if isinstance(part, Data) else part),
+            undoing=undoing,
+        )
+
+    @property
+    def step(self) -> Step | None:
+        """The step; None for an operation on data. Raises `HistoryError` where it cannot be read."""
+        found = loads(self.content)
+        return found if isinstance(found, Step) else None
+
+    @property
+    def number(self) -> str:
+        """The number of its operation."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Migrations that are half applied, or half undone. entries: in their order.
+
+    keys: one migration, or those of a leap. sources: the digest of what each did when it was begun,
+    and the text of its file.
+    """
+
+    keys: tuple[Key, ...]
+    sources: tuple[Source, ...]
+    backwards: bool
+    atomic: bool
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """ "blog.0002_comment"; of a leap, the first and the last."""
+        labels = list(dict.fromkeys((label_of(self.keys[0]), label_of(self.keys[-1]))))
+        return " to ".join(labels)
+
+    @property
+    def state(self) -> str:
+        """ "half applied", or "half undone"."""
+        return f"half {'undone' if self.backwards else 'applied'}"
+
+    @property
+    def is_undoing(self) -> bool:
+        """True if what was done of it is being taken back."""
+        return any(entry.undoing for entry in self.entries)
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """An unfinished stage, and whether it is to be taken ``back``, or finished."""
+
+    unfinished: Unfinished
+    back: bool
+
+
+def ways_out(
+    half_done: Mapping[Key, Unfinished], plan: Plan, target: Target, *, fake: bool = False
+) -> list[WayOut]:
+    """Return how each unfinished stage comes to its end on the way to a target.
+
+    A plan that does it is what it is finished by. One that leads elsewhere in the same apps takes
+    it back; fake: nothing is done, so nothing can be. Raises `HistoryError` for a stage that is not on
+    the way.
+    """
+    ways: list[WayOut] = []
+    planned = {node.key for node in plan.nodes}
+    for each in dict.fromkeys(half_done.values()):
+        is_planned = planned.issuperset(each.keys) and each.backwards == plan.backwards
+        is_near = target.app is None or target.app in {app for app, _ in each.keys}
+        if is_planned and not each.is_undoing:
+            ways.append(WayOut(each, back=False))
+        elif is_near and not fake:
+            ways.append(WayOut(each, back=True))
+        else:
+            app, name = each.keys[-1]
+            raise HistoryError(
+                f"it is {each.state}",
+                place=each.label,
+                hint=f"Finish it first, or take it back: whimbrel migrate {app}, to {name} or before it.",
+            )
+    return ways
+
+
+def work_out(history: History, engine: Engine, applied: Collection[Key], way: WayOut) -> Work:
+    """Return the work of a way out: see `resume` and `undo`."""
+    if way.back and not way.unfinished.is_undoing:
+        return undo(history, engine, applied, way.unfinished)
+    return resume(history, engine, applied, way.unfinished)
+
+
+def resume(
+    history: History, engine: Engine, applied: Collection[Key], unfinished: Unfinished
+) -> Work:
+    """Return the work of a stage, with what of it is done. Raises `HistoryError`."""
+    entries = [each for each in unfinished.entries if each.undoing == unfinished.is_undoing]
+    steps = [each.step for each in entries]
+    pairs = list(zip(entries, steps, strict=True))
+    needs_file = any(
+        step is None or isinstance(step, UserStep) for entry, step in pairs if not entry.done
+    )
+    backwards = unfinished.backwards != unfinished.is_undoing
+    file = _of_file(history, engine, applied, unfinished, backwards) if needs_file else {}
+    parts = [_part(unfinished, entry, step, file) for entry, step in pairs]
+    is_as_file = {each.id for each in entries} == file.keys() and all(
+        Entry.of(file[entry.id]).content == entry.content for entry in entries if entry.done
+    )
+    return _work(history, unfinished, parts, entries, is_as_file=is_as_file)
+
+
+def _part(
+    unfinished: Unfinished, entry: Entry, step: Step | None, file: Mapping[str, Part]
+) -> Part:
+    """A step as the journal has it; what is the user's and has not succeeded, as the file has it."""
+    if entry.done or (step is not None and not isinstance(step, UserStep)):
+        return step or Step((), id=entry.id)
+    found = file.get(entry.id.removeprefix(_UNDO))
+    if found is not None and isinstance(found, Data) == (step is None):
+        return replace(found, id=entry.id)
+    if step is None:
+        raise _other_file(unfinished, loads(entry.content)[1])
+    return step
+
+
+def undo(
+    history: History, engine: Engine, applied: Collection[Key], unfinished: Unfinished
+) -> Work:
+    """Return the work that takes back what has been done of a stage.
+
+    That is the difference between what its steps have led to and the schema before them; what
+    functions and SQL of the user's did, their own reverse takes back. Raises `IrreversibleError`
+    where there is none, `HistoryError` where the file says something else by now.
+    """
+    there = [
+        each
+        for each in unfinished.entries
+        if not each.undoing and (each.done or (each.begun and each.step is None))
+    ]
+    file: Mapping[str, Part] = {}
+    if not all(map(_is_ours, there)):
+        file = _of_file(history, engine, applied, unfinished, not unfinished.backwards)
+    known = [each for each in applied if each in history.graph]
+    before = engine.effective(lower(history.states_of(known).database))
+    ways: list[list[Part]] = []
+    for is_ours, group in groupby(there, _is_ours):
+        if is_ours:
+            after = apply_all(before, _changes(list(group)))
+            back = [strict(each) for each in diff(after, before)]
+            ways.append(list(engine.steps(back, after)))
+            before = after
+        else:
+            for number in dict.fromkeys(each.number for each in group):
+                ways.append(_reverse(history, unfinished, number, file))
+    parts: list[Part] = []
+    for way in filter(None, reversed(ways)):
+        if parts and is_of_rows(parts[-1]) and not is_of_rows(way[0]):
+            parts += [Step((sql,)) for sql in engine.settling()]
+        parts += way
+    named = [
+        replace(part, id=f"{_UNDO}{part.id or f'0.{position}'}")
+        for position, part in enumerate(parts, start=1)
+    ]
+    return _work(history, unfinished, named, [], undoing=True)
+
+
+#: What the ids of steps begin with that take others back.
+_UNDO = "undo."
+
+
+def _is_ours(entry: Entry) -> bool:
+    step = entry.step
+    return step is not None and not isinstance(step, UserStep)
+
+
+def _changes(entries: Sequence[Entry]) -> list[Change]:
+    """The changes that steps of ours have made, or begun to make, each once."""
+    changes: list[Change] = []
+    current: list[Change] = []
+    for step in filter(None, (each.step for each in entries)):
+        current += [each for each in step.changes if each not in current]
+        if step.covers:
+            changes, current = [*changes, *step.covers], []
+    return changes + current
+
+
+def _reverse(
+    history: History, unfinished: Unfinished, number: str, file: Mapping[str, Part]
+) -> list[Part]:
+    """The way back of an operation on data, or of SQL of the user's, by what the file says."""
+    operations = history.migration(unfinished.keys[0]).operations
+    if int(number) > len(operations):
+        raise _other_file(unfinished)
+    operation = operations[int(number) - 1]
+    missing = None if unfinished.backwards else operation.missing_reverse()
+    if missing is not None:
+        raise IrreversibleError(
+            "it cannot be undone; nothing was changed",
+            place=f"{unfinished.label}: {operation.describe()}",
+            hint=missing,
+        )
+    if not operation.barrier:
+        raise _other_file(unfinished, operation.describe())
+    own = (part for id, part in file.items() if id.partition(".")[0] == number)
+    return [part for part in own if is_of_rows(part)]
+
+
+def _of_file(
+    history: History,
+    engine: Engine,
+    applied: Collection[Key],
+    unfinished: Unfinished,
+    backwards: bool,
+) -> dict[str, Part]:
+    """The parts of a migration by what its file says now, by their ids."""
+    key = unfinished.keys[0]
+    if key not in history.graph:
+        raise _no_file(unfinished)
+    plan = Plan((Stage((history.graph.node(key),)),), backwards)
+    there = [each for each in applied if each != key]
+    (work,) = work_of(history, engine, plan, [*there, key] if backwards else there)
+    return {part.id: part for part in work.parts}
+
+
+def _no_file(unfinished: Unfinished) -> HistoryError:
+    return HistoryError(
+        f"it is {unfinished.state}, and there is no file of it",
+        place=unfinished.label,
+        hint="Bring its file back, and run the command again.",
+    )
+
+
+def _other_file(unfinished: Unfinished, title: str = "") -> HistoryError:
+    what = f"; {title!r} is not in it any more" if title else ""
+    return HistoryError(
+        f"it is {unfinished.state}, and its file says something else now{what}",
+        place=unfinished.label,
+        hint="Bring the file back as it was when the migration began, and run the command again.",
+    )
+
+
+def _work(
+    history: History,
+    unfinished: Unfinished,
+    parts: Sequence[Part],
+    entries: Sequence[Entry],
+    *,
+    undoing: bool | None = None,
+    is_as_file: bool = False,
+) -> Work:
+    nodes = [_node(history, unfinished, key) for key in unfinished.keys]
+    return Work(
+        stage=Stage(tuple(nodes)),
+        backwards=unfinished.backwards,
+        atomic=unfinished.atomic,
+        operations=tuple(dict.fromkeys(filter(None, map(_title, parts)))),
+        parts=tuple(parts),
+        undoing=unfinished.is_undoing if undoing is None else undoing,
+        is_resumed=undoing is None,
+        done=frozenset(each.id for each in entries if each.done),
+        begun=frozenset(each.id for each in entries if each.begun),
+        sources={} if is_as_file else dict(zip(unfinished.keys, unfinished.sources, strict=True)),
+    )
+
+
+def _title(part: Part) -> str:
+    return part.title if isinstance(part, Data) else part.operation
+
+
+def _node(history: History, unfinished: Unfinished, key: Key) -> Node:
+    if key not in history.graph:
+        raise _no_file(unfinished)
+    return history.graph.node(key)
