@@ -91,7 +91,7 @@ class _Run:
             record = record_in(self.database, self.options.lock_timeout)
             run = prepared(self.config, history, self.target, record, self.options)
             plan, warnings = run.plan, run.warnings
-            is_unfinished = bool(run.record.half_done) and not self.wishes.fake
+            is_unfinished = bool(run.record.half_done) and not self.options.fake
             if plan or run.has_complete_squashes or is_unfinished:
                 plan = self._carried_out(run)
         except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ _STEADY = frozenset(
 _IMPORTS = re.compile(rb"\bfrom\s+([\w.]+)\s+import\b|\bimport\s+(.+)|\b(__import__)\b")
 _NAME = re.compile(rb"\s*(\w*)")
 
-#: The work of a stage as it is kept: migrations, atomic, operations, parts (None: code).
-_Kept = tuple[tuple[Key, ...], bool, tuple[str, ...], tuple[Step | None, ...]]
+#: The work of a stage as it is kept: migrations, atomic, operations, parts (of code, the id).
+_Kept = tuple[tuple[Key, ...], bool, tuple[str, ...], tuple[Step | str, ...]]
 
 
 def remembered_work(
@@ -141,7 +142,7 @@ def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None
             tuple(node.key for node in work.stage.nodes),
             work.atomic,
             work.operations,
-            tuple(None if isinstance(part, Data) else part for part in work.parts),
+            tuple(part.id if isinstance(part, Data) else part for part in work.parts),
         )
         for work in works
     )
@@ -161,14 +162,18 @@ def _restored(
     try:
         kept: tuple[_Kept, ...] = serializer.loads(text)
         stages = [Stage(tuple(map(history.graph.node, keys))) for keys, *_ in kept]
-        data = _data(history, engine, applied, stages, [None in parts for *_, parts in kept])
+        has_code = [any(isinstance(part, str) for part in parts) for *_, parts in kept]
+        data = _data(history, engine, applied, stages, has_code)
         return [
             Work(
                 stage,
                 backwards=False,
                 atomic=atomic,
                 operations=operations,
-                parts=tuple(next(data) if part is None else part for part in parts),
+                parts=tuple(
+                    replace(next(data), id=part) if isinstance(part, str) else part
+                    for part in parts
+                ),
             )
             for stage, (_, atomic, operations, parts) in zip(stages, kept, strict=True)
         ]

@@ -117,7 +117,9 @@ def _forwards(
     filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
-            for piece, spans in _pieces(history, stage, states, filled, engine.max_tables_in_transaction):
+            for piece, spans in _pieces(
+                history, stage, states, filled, engine.max_tables_in_transaction
+            ):
                 states = spans[-1].after if spans else states
                 migrations = [history.migration(node.key) for node in piece.nodes]
                 with _placed(piece.labels):
@@ -275,7 +277,7 @@ def data_of(history: History, engine: Engine, key: Key, states: StatePair) -> It
     for transition in _way(history, key, states):
         if transition.operation.barrier and transition.operation.is_executed:
             found = _of_barrier(engine, migration, transition, backwards=False)
-            yield from (part for part in found if isinstance(part, Data))
+            yield from (part for part, _, _ in found if isinstance(part, Data))
 
 
 # -- parts -------------------------------------------------------------------------------------
