@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from like_create_all import differing, go, seen
 from whimbrel.errors import ModelError
+from whimbrel.sources import native
 from whimbrel.sources.native import Model, declared_models, state_of
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
@@ -380,3 +381,42 @@ def test_keys_of_one_dialect_are_made_as_by_create_all(declare, databases):
             **expected,
         }
         assert differing(connection, state) == []
+
+
+# -- mapped when it is asked for
+
+USES = {
+    "select": sa.select,
+    "inspect": lambda post: sa.inspect(post).columns,
+    "aliased": sa.orm.aliased,
+    "a column": lambda post: post.title == "x",
+    "a key's column": lambda post: post.author_id == 1,
+    "a relation": lambda post: post.author,
+    "the table": lambda post: post.__table__,
+    "the mapper": lambda post: post.__mapper__,
+    "all tables": lambda post: post.metadata.tables["blog_post"],
+    "an instance": lambda post: post(title="x"),
+    "configuring": lambda post: native.finish(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_is_declared_is_mapped_when_it_is_used(declare, use):
+    with native.deferred_mapping():
+        blog = declare(BLOG)
+        assert state_of([blog["Author"], blog["Post"]])
+        assert not {"blog.author", "blog.post"} & native._known.keys()
+    use(blog["Post"])
+    assert {"blog.author", "blog.post", "blog.review"} <= native._known.keys()
+    assert not native._declared
+    review = blog["Review"](title="x", stars=1)
+    assert (review.title, review.price, review.author) == ("x", decimal.Decimal("1.5"), None)
+    sa.orm.configure_mappers()
+
+
+def test_what_does_not_map_is_refused_when_it_is_used(declare):
+    with native.deferred_mapping():
+        blog = declare("class Post(models.Model):\n    author = models.ForeignKey('Nobody')")
+    with pytest.raises(ModelError, match="Nobody"):
+        native.finish()
+    assert blog["Post"].__table__.name == "blog_post"

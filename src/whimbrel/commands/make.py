@@ -13,6 +13,7 @@ from pathlib import Path
 
 from whimbrel.config import Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
+from whimbrel.detect.check import differences
 from whimbrel.errors import ConfigError, CycleError, DatabaseError, UsageError
 from whimbrel.history.author import NewMigration, author
 from whimbrel.history.graph import Graph
@@ -24,7 +25,7 @@ from whimbrel.history.template import render_sketch
 from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import dialect_of, engine_of_new
-from whimbrel.sources import doubtful, read_models
+from whimbrel.sources import doubtful, map_models, read_models
 from whimbrel.state.state import State
 
 
@@ -60,7 +61,16 @@ def make_migrations(
     history = load(config.apps)
     history.graph.refuse_conflicts()
     before = history.project_state()
-    live = _sound_models(config, wanted, before)
+    questioner = questioner or FlagQuestioner()
+    # Without changes no model need be mapped; where there are some, the mapping may refuse them.
+    live = read_models(config, wanted or None, before, defer_mapping=True)
+    has_changes = any(differences(before, live))
+    if has_changes:
+        map_models()
+    _refuse_unsound(config, live)
+    if not has_changes:
+        questioner.finish()
+        return []
     found = detect(before, live, questioner, wanted or None, doubtful(config, before, live))
     made = author(
         after_all_that_pointed(found, history), history.graph, _directories(config), name=name
@@ -70,15 +80,13 @@ def make_migrations(
     return [_file(each) for each in made]
 
 
-def _sound_models(config: Config, apps: list[str], before: State) -> State:
-    """The models, none of which says what the configured databases cannot do."""
+def _refuse_unsound(config: Config, live: State) -> None:
+    """Raises `ModelError` where models say what the configured databases cannot do."""
     from whimbrel.sources.checks import check_state
 
-    live = read_models(config, apps or None, before)
     dialects = dialects_of(config)
     has_schemas = "sqlite" in dialects and any(model.options.schema for model in live)
     check_state(live, dialects, engine_of_new("sqlite").schemas if has_schemas else None)
-    return live
 
 
 def dialects_of(config: Config) -> set[str]:

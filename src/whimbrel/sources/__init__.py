@@ -1,4 +1,4 @@
-"""Where models come from: native classes, SQLAlchemy and SQLModel, a live database."""
+"""The sources of models: native classes, SQLAlchemy and SQLModel, a live database."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ if TYPE_CHECKING:
 
 
 def read_models(
-    config: Config, labels: Iterable[str] | None = None, before: State | None = None
+    config: Config,
+    labels: Iterable[str] | None = None,
+    before: State | None = None,
+    *,
+    defer_mapping: bool = False,
 ) -> State:
-    """The state of the models of all configured apps; those of ``labels`` must be among them.
-
-    before: what the migrations lead to; tables that are somebody else's there stay so.
-
-    Raises `ConfigError` for a module that does not import, `ModelError` for a model that no
-    database could hold.
-    """
+    """See `whimbrel.sources.project.read_models`."""
     from whimbrel.sources.project import read_models
 
-    return read_models(config, labels, before)
+    return read_models(config, labels, before, defer_mapping=defer_mapping)
+
+
+def map_models() -> None:
+    """Map native models that were only declared. Raises `ModelError` for what does not map."""
+    from whimbrel.sources.native import finish
+
+    finish()
 
 
 def doubtful(config: Config, before: State, live: State) -> dict[str, str]:
-    """As `whimbrel.sources.missing.doubtful`."""
+    """See `whimbrel.sources.missing.doubtful`."""
     from whimbrel.sources.missing import doubtful
 
     return doubtful(config, before, live)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from types import CodeType, FrameType
 from typing import Any, ClassVar
@@ -25,6 +26,17 @@ _names: dict[str, Any] = {}
 _registry = orm.registry(class_registry=_names)
 
 
+class _Shared:
+    """An attribute of `Model` that shows all tables: what is declared is mapped before it is seen."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        map_declared()
+        return self.value
+
+
 class Model:
     """A model. A subclass has a table, unless its Meta says ``abstract = True``.
 
@@ -37,8 +49,8 @@ class Model:
 
     __whimbrel_root__ = True
 
-    metadata: ClassVar[sa.MetaData] = _registry.metadata
-    registry: ClassVar[orm.registry] = _registry
+    metadata: ClassVar[sa.MetaData] = _Shared(_registry.metadata)  # type: ignore[assignment]
+    registry: ClassVar[orm.registry] = _Shared(_registry)  # type: ignore[assignment]
     _meta: ClassVar[Info]
     __table__: ClassVar[sa.Table]
     __mapper__: ClassVar[orm.Mapper[Any]]
@@ -50,6 +62,10 @@ class Model:
             _declare(cls._meta)
 
     def __init__(self, **values: Any) -> None:
+        if isinstance(vars(type(self)).get(_MANAGER), _UnmappedManager):
+            map_declared()
+            type(self).__init__(self, **values)
+            return
         for name in values:
             if not hasattr(type(self), name):
                 raise TypeError(f"{type(self).__name__} has no field {name!r}")
@@ -74,22 +90,99 @@ def _lineage(model: type[Any]) -> list[Info]:
 
 # -- declaring
 
+#: The models that are mapped, by their labels in lowercase.
 _known: dict[str, Info] = {}
+#: Those that are declared and wait to be mapped, in order.
+_declared: dict[str, Info] = {}
 #: The code of the module in which each model was declared, by the model's label.
 _bodies: dict[str, CodeType | None] = {}
 #: Relations by the label of a model that they wait for.
 _waiting: dict[str, list[Waiting]] = {}
 
 
-def _declare(info: Info) -> None:
-    """Map a model, and all relations that now have both ends. Leaves nothing behind if it fails."""
-    _make_room(info)
+class _Mode:
+    """The state of this module. is_running: a mapping is under way."""
+
+    is_deferred = False
+    is_running = False
+
+
+@contextmanager
+def deferred_mapping() -> Iterator[None]:
+    """Models that are declared in here are mapped when SQLAlchemy, or anybody, asks for them.
+
+    Who only compares their fields saves half of what an import takes.
+    """
+    before, _Mode.is_deferred = _Mode.is_deferred, True
     try:
-        info.model.__table__ = table_of(info, info.model.metadata)
+        yield
+    finally:
+        _Mode.is_deferred = before
+
+
+class _Unmapped:
+    """An attribute that the mapping of a class makes: asked for, it maps what is declared."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        map_declared()
+        return getattr(owner if instance is None else instance, self.name)
+
+
+class _UnmappedManager:
+    """Stands where SQLAlchemy looks for a class's manager: `select()` and `inspect()` map it."""
+
+    def __init__(self, model: type[Any]) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        map_declared()
+        return getattr(vars(self._model)[_MANAGER], name)
+
+
+_MANAGER = "_sa_class_manager"
+
+
+def _declare(info: Info) -> None:
+    """Take a model up; it is mapped now, or when it is asked for."""
+    _make_room(info)
+    label = info.label.lower()
+    _bodies[label] = _module_body(info.model.__module__)
+    _declared[label] = info
+    if not _Mode.is_deferred:
+        map_declared()
+        return
+    attributes = {attribute(*each) for each in info.fields.items()}
+    for name in {"__table__", "__mapper__", *info.fields, *attributes} - vars(info.model).keys():
+        setattr(info.model, name, _Unmapped(name))
+    setattr(info.model, _MANAGER, _UnmappedManager(info.model))
+
+
+def map_declared() -> None:
+    """Map the models that wait for it. Raises `ModelError` for one that does not map."""
+    if _Mode.is_running:
+        return
+    _Mode.is_running = True
+    for model in (info.model for info in _declared.values()):
+        for name, value in list(vars(model).items()):
+            if isinstance(value, _Unmapped | _UnmappedManager):
+                delattr(model, name)
+    try:
+        while _declared:
+            _map_whole(_declared.pop(next(iter(_declared))))
+    finally:
+        _Mode.is_running = False
+
+
+def _map_whole(info: Info) -> None:
+    """Map a model, and all relations that now have both ends. Leaves nothing behind if it fails."""
+    try:
+        info.model.__table__ = table_of(info, _registry.metadata)
         info.tables.append(info.model.__table__)
         _map(info)
         _known[info.label.lower()] = info
-        _bodies[info.label.lower()] = _module_body(info.model.__module__)
         _relate_what_can_be(info)
     except ModelError as error:
         forget([info])
@@ -99,7 +192,7 @@ def _declare(info: Info) -> None:
 
 def _make_room(info: Info) -> None:
     """The same class declared again (its module was imported anew) takes its own place."""
-    before = _known.get(info.label.lower())
+    before = _known.get(info.label.lower()) or _declared.get(info.label.lower())
     if before is None:
         return
     same = (before.model.__module__, before.model.__qualname__)
@@ -112,7 +205,7 @@ def _make_room(info: Info) -> None:
 
 
 def _stands_beside(info: Info) -> bool:
-    """Whether a class is a second one of its name in one run of its module's code.
+    """True if a class is a second one of its name in one run of its module's code.
 
     A module that is loaded again (by a notebook, or a server that watches files) runs other code.
     """
@@ -155,10 +248,11 @@ def _relate_what_can_be(info: Info) -> None:
 
 
 def finish() -> None:
-    """Called before the models are used.
+    """Map what is declared, before the models are used.
 
     Raises `ModelError` for a relation to a model that was never declared.
     """
+    map_declared()
     for each in chain.from_iterable(_waiting.values()):
         raise never_came(each, _known)
 
@@ -182,7 +276,7 @@ def _complete(metadata: sa.MetaData, _connection: Any, **_: Any) -> None:
 
 def drop_stale() -> None:
     """Forget models whose modules were imported anew, and no longer declare them."""
-    forget(info for info in _known.values() if not _is_current(info.model))
+    forget(info for info in _all() if not _is_current(info.model))
 
 
 def _is_current(model: type[Any]) -> bool:
@@ -194,6 +288,7 @@ def forget(infos: Iterable[Info]) -> None:
     """Take models out, as when their modules are imported anew."""
     for info in list(infos):
         _known.pop(info.label.lower(), None)
+        _declared.pop(info.label.lower(), None)
         for waiting in _waiting.values():
             waiting[:] = [each for each in waiting if each.info is not info]
         for table in info.tables:
@@ -206,7 +301,11 @@ def forget(infos: Iterable[Info]) -> None:
 
 def declared_models() -> list[type[Model]]:
     """Every native model that is declared and has a table, in the order of declaration."""
-    return [info.model for info in _known.values()]
+    return [info.model for info in _all()]
+
+
+def _all() -> list[Info]:
+    return [*_known.values(), *_declared.values()]
 
 
 def state_of(classes: Iterable[type[Model]], onto: State | None = None) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -28,28 +29,35 @@ from whimbrel.state.state import State
 
 
 def read_models(
-    config: Config, labels: Iterable[str] | None = None, before: State | None = None
+    config: Config,
+    labels: Iterable[str] | None = None,
+    before: State | None = None,
+    *,
+    defer_mapping: bool = False,
 ) -> State:
-    """The state of the models of all apps; those of ``labels`` must be among them.
+    """Return the state of the models of all apps; those of ``labels`` must be among them.
 
     All are read, whichever are asked for: models point at those of other apps. before: what the
-    migrations lead to, which may know tables of others. Imports the users' modules. Raises `ConfigError` for one that does not import, `ModelError`
-    for what no database could hold.
+    migrations lead to, which may know tables of others. defer_mapping: native models are mapped when
+    they are used (see `native.finish`). Imports the users' modules. Raises `ConfigError` for one that
+    does not import, `ModelError` for what no database could hold.
     """
     make_importable(config)
     for label in labels or ():
         config.app(label)
     project = _Project(config)
-    for app in config.apps:
-        project.load(app)
+    with native.deferred_mapping() if defer_mapping else nullcontext():
+        for app in config.apps:
+            project.load(app)
     native.drop_stale()
-    native.finish()
+    if not defer_mapping:
+        native.finish()
     state = project.state([app.label for app in config.apps])
     return with_tables_of_others(state, config, before, project.silent())
 
 
 def import_errors(config: Config) -> dict[str, WhimbrelError]:
-    """What is wrong with the modules of models that do not import, by app: of all apps, not the first."""
+    """Return the errors of modules of models that do not import, by app: of all apps, not the first."""
     make_importable(config)
     errors: dict[str, WhimbrelError] = {}
     project = _Project(config)
@@ -62,7 +70,7 @@ def import_errors(config: Config) -> dict[str, WhimbrelError]:
 
 
 class _Project:
-    """What has been imported: names of tables of others by app; native models know their own."""
+    """The imported models: names of tables of others by app; native models know their own."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -97,7 +105,8 @@ class _Project:
 
     def state(self, order: list[str]) -> State:
         others = {table: named for names in self.names.values() for table, named in names.items()}
-        others.update(_native_tables())
+        if others:
+            others.update(_native_tables())
         state = State()
         for label in order:
             if label in self.names:
