@@ -64,7 +64,7 @@ class AppConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """What a project configured. ``databases``: URLs by alias, as written (see `url`).
+    """The configuration of a project. ``databases``: URLs by alias, as written (see `url`).
 
     include, exclude: patterns of tables (see `covers`). check_ignore: codes of findings that
     `check` leaves out.
@@ -105,11 +105,11 @@ class Config:
 
     @property
     def is_of_sqlite_alone(self) -> bool:
-        """Whether every URL says in so many words that it is SQLite's; what a variable says may differ elsewhere."""
+        """True if every URL says in so many words that it is SQLite's; what a variable says may differ elsewhere."""
         return all(url.startswith("sqlite") for url in self.databases.values())
 
     def covers(self, schema: str | None, table: str) -> bool:
-        """Whether a table of a live database is this project's business.
+        """True if a table of a live database is this project's business.
 
         ``include`` empty: every table is, but those of ``exclude``. A pattern with a dot speaks
         of "schema.table", one without of a table's name in any schema; ``*``, ``?`` and ``[...]``
@@ -144,7 +144,7 @@ def load_config(start: Path | None = None) -> Config:
 
 
 def find_config(start: Path) -> Config | None:
-    """As `load_config`; None where no file has a configuration. Raises `ConfigError`."""
+    """Return what `load_config` does; None where no file has a configuration. Raises `ConfigError`."""
     for file in _candidates(start):
         table = _table(file)
         if table is not None:
@@ -161,12 +161,12 @@ def make_importable(config: Config) -> None:
 
 
 def wants_traceback() -> bool:
-    """Whether the environment asks for the traceback of an unexpected exception."""
+    """True if the environment asks for the traceback of an unexpected exception."""
     return bool(os.environ.get("WHIMBREL_TRACEBACK"))
 
 
 def wants_no_colour() -> bool:
-    """Whether the environment asks for text without colours, on a terminal too (no-color.org)."""
+    """True if the environment asks for text without colours, on a terminal too (no-color.org)."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
@@ -417,7 +417,7 @@ def _is_attribute(name: str) -> bool:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Where a project keeps its packages."""
+    """Return the directories in which a project keeps its packages."""
     return [root, root / "src"] if (root / "src").is_dir() else [root]
 
 
@@ -442,7 +442,7 @@ def _installed(package: str) -> Path | None:
 
 
 def _spec(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
-    """What the finders say of a module; editable installs have a finder of their own."""
+    """Return the spec of a module; editable installs have a finder of their own."""
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
         spec: importlib.machinery.ModuleSpec | None = find(name, where) if find else None

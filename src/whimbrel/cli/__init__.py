@@ -18,13 +18,13 @@ class _Patient:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """As of any stream; gives the length of the text in any case."""
+        """Write a text; return its length in any case."""
         with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """As of any stream."""
+        """Flush the stream."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 

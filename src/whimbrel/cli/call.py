@@ -1,4 +1,4 @@
-"""What a command knows of the call that it is part of."""
+"""The call of a command: its project, and how it talks."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ def talk(text: str) -> None:
 
 
 def is_answerable() -> bool:
-    """Whether somebody is there to answer a question."""
+    """True if somebody is there to answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()

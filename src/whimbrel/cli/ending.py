@@ -1,4 +1,4 @@
-"""How a command that does not end well tells it: to people on stderr, to machines on stdout."""
+"""The ends of a command that fails: for people on stderr, for machines on stdout."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _interrupted(error: BaseException, call: Call) -> int:
 
 
 def _ended(error: SystemExit | GeneratorExit) -> UsageError:
-    """What is said where code of the project ends the program in the middle of a command."""
+    """Return the error where code of the project ends the program in the middle of a command."""
     frames = traceback.extract_tb(error.__traceback__)
     # exit() is made by Python itself, in a file that there is not.
     last = next((each for each in reversed(frames) if not each.filename.startswith("<")), None)
@@ -113,7 +113,7 @@ def _ended(error: SystemExit | GeneratorExit) -> UsageError:
 
 
 def _refused(error: OSError) -> UsageError:
-    """What the system says of a file, as an error of the project's layout."""
+    """Return the system's error about a file, as an error of the project's layout."""
     return UsageError(
         f"the system refuses it: {error.strerror or type(error).__name__}",
         place=str(error.filename) if error.filename is not None else None,
@@ -129,7 +129,7 @@ _NO_PLACE = UsageError(
 
 
 def _has_no_place() -> bool:
-    """Whether the directory that the command was called in is gone."""
+    """True if the directory that the command was called in is gone."""
     try:
         Path.cwd()
     except FileNotFoundError:

@@ -71,7 +71,7 @@ def _for_tool(made: GraphLayout, style: str) -> str:
 
 
 def _shows_lines() -> bool:
-    """Whether stdout is a terminal that has characters for lines."""
+    """True if stdout is a terminal that has characters for lines."""
     if not sys.stdout.isatty():
         return False
     try:

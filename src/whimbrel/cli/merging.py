@@ -84,7 +84,7 @@ def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> boo
 
 
 def _agrees(merges: list[Merge]) -> bool:
-    """What the person says. Raises `QuestionError` where nobody is there to ask."""
+    """Return the person's answer. Raises `QuestionError` where there is no terminal to ask on."""
     from whimbrel.commands.merge import collided
     from whimbrel.errors import QuestionError
 

@@ -30,7 +30,7 @@ class Asker:
     """Asks on stderr, reads from stdin. Ctrl-C, or "quit", ends the run: nothing is written."""
 
     def ask(self, question: Question) -> Answer:
-        """What the person says."""
+        """Return the person's answer."""
         if isinstance(question, FillQuestion):
             return _fill(question)
         if isinstance(question, GoingQuestion):

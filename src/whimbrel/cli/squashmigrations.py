@@ -120,7 +120,7 @@ def _prune(call: Call, app: str | None, *, dry_run: bool, is_agreed: bool) -> in
 
 
 def _agrees_to_prune() -> bool:
-    """What the person says. Raises `QuestionError` where nobody is there to ask."""
+    """Return the person's answer. Raises `QuestionError` where there is no terminal to ask on."""
     from whimbrel.errors import QuestionError
 
     text = "Files and rows go, as shown. Prune?"

@@ -1,4 +1,4 @@
-"""What the detection found, as files: named, numbered, hung onto the history, rendered."""
+"""Detected operations as files: named, numbered, joined to the history, rendered."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
     @property
     def stamp(self) -> list[int]:
-        """What must be the same for a remembered node to count."""
+        """Return the stamp that must be the same for a remembered node to count."""
         return [self.size, self.changed_ns]
 
 
@@ -77,7 +77,7 @@ class Cache:
 
 
 def proven(directory: Path) -> str | None:
-    """What `remember_proven` wrote for this directory, by this version."""
+    """Return what `remember_proven` wrote for this directory, by this version."""
     return read_beside(directory, "proven")
 
 

@@ -38,7 +38,7 @@ class Named:
 
 
 def may_name_classes(text: str) -> bool:
-    """Whether a file imports anything but Python's, SQLAlchemy's and Whimbrel's modules."""
+    """True if a file imports anything but Python's, SQLAlchemy's and Whimbrel's modules."""
     modules = re.findall(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)", text, re.MULTILINE)
     tops = {each.partition(".")[0] for each in modules}
     return any(top not in ("sqlalchemy", "whimbrel") and not is_standard(top) for top in tops)
@@ -98,7 +98,7 @@ class _Finder:
         self.file, self.names = file, names
 
     def found(self, node: ast.AST) -> Iterator[Named]:
-        """What is named in a node, the outermost first."""
+        """Return the names in a node, the outermost first."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             return
         if isinstance(node, ast.Call | ast.Attribute | ast.Name) and self._is_named(node):
@@ -120,7 +120,7 @@ class _Finder:
         return kind.__module__ != self.names.get("__name__") and is_foreign_class(kind)
 
     def _changes_its_default(self, node: ast.Call) -> bool:
-        """Whether a field's default was said in the words of its type, and not as the column has it."""
+        """True if a field's default was said in the words of its type, and not as the column has it."""
         kind = self._meant(_head(node))
         if not isinstance(kind, type) or not issubclass(kind, Field):
             return False
@@ -128,7 +128,7 @@ class _Finder:
         return bool(field.naming_classes().column_default() != field.column_default())
 
     def _meant(self, name: str) -> Any:
-        """What a dotted name stands for; None for nothing."""
+        """Return the value of a dotted name; None where there is none."""
         first, *rest = name.split(".")
         found = self.names.get(first)
         for each in rest:
@@ -148,7 +148,7 @@ class _Finder:
         return Named(name or _head(node), node.lineno, span, self._laid_out(text, span), needed)
 
     def _has(self, line: str) -> bool:
-        """Whether the file has what an import gives. Raises `WriteError` where its name is taken."""
+        """True if the file has what an import gives. Raises `WriteError` where its name is taken."""
         space: dict[str, Any] = {}
         exec(line, space)
         for name, value in space.items():
@@ -229,7 +229,7 @@ def _with_import(text: str, line: str, place: str | None) -> str:
 
 
 def _same_module(one: ast.Import | ast.ImportFrom, other: ast.ImportFrom) -> bool:
-    """Whether a statement on one line imports from the same module."""
+    """True if a statement on one line imports from the same module."""
     is_short = isinstance(one, ast.ImportFrom) and one.lineno == one.end_lineno
     return is_short and _module(one) == _module(other)
 

@@ -1,4 +1,4 @@
-"""What a migration does, as one short value: sha256 over its operations in normal form.
+"""The digest of a migration: sha256 over its operations in normal form.
 
 Layout, comments, the order of keywords and the spelling of a field do not change it: a field
 counts for what it lowers to. It is the same on any machine, Python or hash seed.
@@ -66,7 +66,7 @@ class _Form:
         return self._object(value)
 
     def path(self, value: Any) -> str:
-        """Where a class or function is imported from."""
+        """Return the import path of a class or function."""
         module, name = value.__module__ or "", value.__qualname__
         if module == self.module:
             return f".:{name}"
@@ -204,7 +204,7 @@ class _Form:
 
 
 def _is_unsaid(each: Attribute[Any], value: Any) -> bool:
-    """Whether an attribute that came later has what everything had before it."""
+    """True if an attribute that came later has what everything had before it."""
     return "unsaid" in each.metadata and getattr(value, each.name) == each.metadata["unsaid"]
 
 

@@ -47,7 +47,7 @@ def read_source(path: Path) -> Source:
 
 
 def edited(path: Path, edit: Callable[[str], str]) -> bytes:
-    """What a file holds after an edit of its text, for `writer.rewrite_migration`."""
+    """Return a file's text after an edit, for `writer.rewrite_migration`."""
     source = read_source(path)
     return source.encoded(edit(source.text))
 
@@ -154,7 +154,7 @@ class _File:
         self.refuse(f"`{name}` does not get its value in one plain assignment", node)
 
     def value(self, statement: ast.Assign | ast.AnnAssign) -> ast.expr:
-        """What a statement gives to its name."""
+        """Return the value that a statement gives to its name."""
         assert statement.value is not None
         return statement.value
 
@@ -180,7 +180,7 @@ class _File:
         self.refuse(f"{shown} is not a pair that is written out, and cannot be edited", node)
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        """Where a node stands in the text."""
+        """Return the start and end of a node in the text."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return (
@@ -200,14 +200,14 @@ class _File:
         return _line_start(self.text, start), _line_end(self.text, end)
 
     def stands_alone(self, node: ast.stmt) -> bool:
-        """Whether nothing but a comment shares its lines."""
+        """True if nothing but a comment shares its lines."""
         start, end = self.span(node)
         first, last = self.lines_of(node)
         behind = self.text[end:last].strip()
         return _is_blank(self.text[first:start]) and (not behind or behind.startswith("#"))
 
     def is_free_above(self, node: ast.stmt) -> bool:
-        """Whether no other statement ends on the line above; words of the class may."""
+        """True if no other statement ends on the line above; words of the class may."""
         before = [each for each in self.migration.body if each.lineno < node.lineno]
         return (
             not before
@@ -216,7 +216,7 @@ class _File:
         )
 
     def checked(self, made: str, wanted: Mapping[str, list[Key]], gone: str = "") -> str:
-        """What was made, if it says what was wanted and else what it said before."""
+        """Return the edited text, if only what was wanted differs in it."""
         names = {*wanted, gone}
         try:
             after = _File(made, self.place, self.hint)
@@ -271,7 +271,7 @@ def _items(file: _File, name: str) -> list[tuple[ast.expr, Key]]:
 
 
 def _fates(keys: Sequence[Key], by: Mapping[Key, Key | None]) -> list[Key | None]:
-    """What becomes of each pair; None: it goes, as does one that stood there before."""
+    """Return the new pair for each old one; None: it goes, as does one that stood there before."""
     seen: set[Key] = set()
     fates: list[Key | None] = []
     for key in keys:
@@ -339,7 +339,7 @@ def _closed(text: str, file: _File, name: str) -> str:
 
 
 def _behind_comma(text: str, end: int) -> int | None:
-    """Where the comma after a pair ends; None where there is none."""
+    """Return the end of the comma after a pair; None where there is none."""
     found = re.compile(_GAP + ",").match(text, end)
     return found.end() if found else None
 

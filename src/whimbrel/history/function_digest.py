@@ -1,4 +1,4 @@
-"""What a function's code says, whatever its layout: for digests.
+"""The digest of a function's code, whatever its layout.
 
 Only what stands in the migration's own file counts: its function, and what that uses of the
 same file. What it imports from elsewhere may change without the migration being edited.
@@ -58,7 +58,7 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> 
 
 
 def definitions(tree: ast.Module) -> Mapping[str, ast.stmt]:
-    """What the file's top level gives a name, but for the migration itself."""
+    """Return the definitions on the file's top level, by name, but for the migration itself."""
     return {name: node for node in tree.body for name in _names_of(node) if name != "Migration"}
 
 

@@ -1,4 +1,4 @@
-"""How migrations hang together: what must come before what, and plans that follow from it.
+"""The graph of migrations: what must come before what, and the plans that follow.
 
 Nothing here recurses and nothing is looked at twice: a chain of 10,000 migrations is an
 ordinary one.
@@ -67,7 +67,7 @@ class Graph:
 
     @property
     def replacements(self) -> Mapping[Key, ReplacementEdge]:
-        """What stands for each migration that is hidden, by a squash or as one."""
+        """The replacement of each hidden migration: one inside a squash, or a squash that is not in force."""
         return self._replacements
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
@@ -94,11 +94,11 @@ class Graph:
         return list(self._apps[app])
 
     def parents(self, key: Key) -> list[Node]:
-        """What a migration waits for, one step away, in the order of the graph."""
+        """Return the nodes that a migration waits for, one step away, in the order of the graph."""
         return self._in_order(self._parents[self.node(key).key])
 
     def children(self, key: Key) -> list[Node]:
-        """What waits for a migration, one step away, in the order of the graph."""
+        """Return the nodes that wait for a migration, one step away, in the order of the graph."""
         return self._in_order(self._children[self.node(key).key])
 
     def order(self) -> tuple[Node, ...]:
@@ -149,7 +149,7 @@ class Graph:
         return self._reached(keys, self._children)
 
     def forwards(self, targets: Iterable[Key], applied: Collection[Key] = ()) -> list[Node]:
-        """What is to be applied, in order, so that the targets are; without what is applied."""
+        """Return the nodes to apply, in order, so that the targets are applied; without those that are."""
         return self._in_order(key for key in self.ancestors(targets) if key not in applied)
 
     def backwards(
@@ -161,11 +161,11 @@ class Graph:
         return self._in_order(chosen)[::-1]
 
     def backwards_to(self, target: Key, applied: Collection[Key] | None = None) -> list[Node]:
-        """What is to be undone so that ``target`` is the last of its app; it stays itself."""
+        """Return the nodes to undo so that ``target`` is the last of its app; it stays itself."""
         return self.backwards(self._inner_children[self.node(target).key], applied)
 
     def backwards_to_zero(self, app: str, applied: Collection[Key] | None = None) -> list[Node]:
-        """What is to be undone so that nothing of an app is left."""
+        """Return the nodes to undo so that nothing of an app is left."""
         return self.backwards((node.key for node in self.of_app(app)), applied)
 
     # -- building
@@ -199,7 +199,7 @@ class Graph:
         return self._replacements[key].first if key in self._replacements else (key,)
 
     def _linked_within_apps(self) -> dict[Key, list[Key]]:
-        """Who depends on whom inside each app: what leaves are made of."""
+        """Return the children of each node inside its app: a leaf has none."""
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for own, node in self._nodes.items():
             for key in node.dependencies:
@@ -238,7 +238,7 @@ class Graph:
     def _resolve_dependency(
         self, key: Key, wanted_by: Node, *, runs_before: bool = False
     ) -> tuple[Key, ...]:
-        """What a dependency, or a run_before, comes to: for what is hidden, what stands for it.
+        """Return the nodes that a dependency, or a run_before, leads to: for a hidden one, its replacement.
 
         Remembered: ten thousand may wait for the same ``__first__``.
         """

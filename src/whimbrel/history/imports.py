@@ -13,7 +13,7 @@ _TAKEN = frozenset({"migrations", "models", "sa", "Migration"})
 
 
 class Imports:
-    """What a file must import for the names in it, by the statement that does it."""
+    """The imports that a file needs, by their statements."""
 
     def __init__(self) -> None:
         self._modules: dict[str, str | None] = {}
@@ -28,7 +28,7 @@ class Imports:
         return name
 
     def name_of(self, value: Any) -> str:
-        """How a class, a function or a method of a class is spelled, imported from its module.
+        """Return the name of a class, a function or a method, and import it.
 
         Raises `WriteError` where no import leads to it.
         """
@@ -38,12 +38,12 @@ class Imports:
         raise _unreachable(value)
 
     def path(self, path: str) -> str:
-        """How "module:qualified.name" is spelled."""
+        """Return the name for "module:qualified.name", and import it."""
         module, _, name = path.partition(":")
         return f"{self.module(module)}.{name}"
 
     def module(self, name: str) -> str:
-        """How a module is spelled. Raises `WriteError` for a name that no statement can import."""
+        """Return the name of a module, and import it. Raises `WriteError` for one that no statement can import."""
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
             raise WriteError(
@@ -83,12 +83,12 @@ def _statement(name: str, alias: str | None) -> str:
 
 
 def is_standard(module: str) -> bool:
-    """Whether a module comes with Python."""
+    """True if a module comes with Python."""
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _places(value: Any) -> Iterator[tuple[str, str]]:
-    """Where an import could find a value: module and qualified name."""
+    """Return the modules and qualified names under which a value can be imported."""
     name, qualified = getattr(value, "__name__", ""), getattr(value, "__qualname__", "")
     owner = getattr(value, "__self__", None)
     if isinstance(owner, type):

@@ -75,7 +75,7 @@ def call(name: str, args: Iterable[Code] = (), kwargs: Iterable[tuple[str, Code]
 
 
 def is_name(key: str) -> bool:
-    """Whether a text can stand before ``=`` in a call, and after a dot."""
+    """True if a text can stand before ``=`` in a call, and after a dot."""
     return key.isidentifier() and not keyword.iskeyword(key)
 
 
@@ -178,7 +178,7 @@ def _chain(head: Code, calls: tuple[Group, ...], indent: int, before: int, after
 
 
 def width(shown: str) -> int:
-    """How many columns a text takes."""
+    """Return the number of columns that a text takes."""
     if shown.isascii():
         return len(shown)
     wide = sum(unicodedata.east_asian_width(each) in "WF" for each in shown)

@@ -1,4 +1,4 @@
-"""Where in a file a name gets its value: for errors that are found after the import."""
+"""The lines of a file on which names get their values: for errors found after the import."""
 
 from __future__ import annotations
 

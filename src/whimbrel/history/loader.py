@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class App(Protocol):
-    """What the loader needs to know of an app; the configuration has it."""
+    """An app, as the loader needs it; the configuration has it."""
 
     @property
     def label(self) -> str:
@@ -187,7 +187,7 @@ class History:
         return sorted(key for key in replacements if key[0] == app and key[1].startswith(name))
 
     def _replacement_of(self, key: Key) -> Node:
-        """What a hidden migration comes to where it is a target. Raises `NodeError`."""
+        """Return the replacement of a hidden migration that is a target. Raises `NodeError`."""
         last = self.graph.replacements[key].last
         if key in self.expanded:
             return self.graph.node(last[0] if len(last) == 1 else key)
@@ -201,7 +201,7 @@ class History:
         )
 
     def _ends(self, squash: Node) -> list[Key]:
-        """What comes last of what a squash replaces, where all its files are there."""
+        """Return the last of the migrations that a squash replaces, where all their files are there."""
         inside = self.squashes.inside(squash.key)
         if not self.files.keys() >= set(inside):
             return []
@@ -246,7 +246,7 @@ class History:
             ) from error
 
     def why_it_does_not_fit(self, key: Key) -> str | None:
-        """What mends a migration that comes after a squash, and was made on something inside it.
+        """Return a hint for a migration that comes after a squash, and was made on something inside it.
 
         A branch may have it that was begun before the squash. None for others.
         """
@@ -275,7 +275,7 @@ class History:
         return self._replayed(self.graph.position(key) + 1)
 
     def project_state(self) -> State:
-        """What the models look like after all migrations: what the next one is compared with."""
+        """Return the models after all migrations: the next one is compared with them."""
         return self._replayed(len(self.graph)).models
 
     def states_of(self, keys: Iterable[Key]) -> StatePair:

@@ -1,4 +1,4 @@
-"""What a migration file holds: a class ``Migration``, made of operations."""
+"""The class ``Migration`` of a migration file, made of operations."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def broken(file: str, error: BaseException) -> LoadError:
 
 
 def _of_a_class(file: str, error: BaseException) -> str:
-    """What to do where a type's class may be gone: a field is made with one in the file."""
+    """Return a hint where a type's class may be gone: a field is made with one in the file."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         is_missing = isinstance(error, ImportError | AttributeError)
         text = f"{error}{Path(file).read_text(encoding='utf-8')}" if is_missing else ""

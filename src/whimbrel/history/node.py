@@ -88,10 +88,10 @@ def label_of(key: Key) -> str:
 
 
 def comparable(one: str, other: str) -> bool:
-    """Whether two digests were made by the same rules, so that a difference means something."""
+    """True if two digests were made by the same rules, so that a difference means something."""
     return one.partition(":")[0] == other.partition(":")[0]
 
 
 def is_edited(recorded: str | None, now: str) -> bool:
-    """Whether a migration does something else now than when it was recorded, by its digests."""
+    """True if a migration does something else now than when it was recorded, by its digests."""
     return bool(recorded and recorded != now and comparable(recorded, now))

@@ -1,4 +1,4 @@
-"""Which apps' migrations ever pointed at a model: they come before what takes it away.
+"""Referrers: the apps whose migrations ever pointed at a model. They come before its removal.
 
 A key that was removed long ago is in no state any more, and yet the migration that made it
 needs what it pointed at.

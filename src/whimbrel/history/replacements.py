@@ -18,7 +18,7 @@ from whimbrel.history.node import Key, Node, label_of
 
 
 class ReplacementEdge(NamedTuple):
-    """What stands for a hidden migration: which of it comes first, and which comes last."""
+    """The replacement of a hidden migration: the nodes that come first in it, and those that come last."""
 
     first: tuple[Key, ...]
     last: tuple[Key, ...]
@@ -26,7 +26,7 @@ class ReplacementEdge(NamedTuple):
 
 @dataclass(frozen=True)
 class Resolution:
-    """What is in force.
+    """The migrations that are in force.
 
     ``nodes``: the migrations in force. ``replacements``: what stands for each hidden one, and for
     each that a squash replaces and that has no file. ``complete``: the squashes in force that
@@ -41,7 +41,7 @@ class Resolution:
 
 
 class Squashes:
-    """Which migrations are part of which squash, as the files say it.
+    """The squashes of a history, with the migrations that each replaces.
 
     Raises `HistoryError` for a squash that replaces what it cannot: itself, another app's, or
     what another squash replaces too; `CycleError` for squashes that replace each other.
@@ -91,7 +91,7 @@ class Squashes:
         half_done: Collection[Key] = (),
         assumed: Collection[Key] = (),
     ) -> Resolution:
-        """What is in force for a database.
+        """Return the migrations that are in force for a database.
 
         ``recorded``: what its record has; None: offline, where every squash is in force.
         ``half_done``: what a killed run has left. ``assumed``: squashes that are taken to be in
@@ -183,7 +183,7 @@ def _refuse_wrong(squash: Node) -> None:
 
 
 def _children_in_apps(nodes: Mapping[Key, Node]) -> dict[Key, list[Key]]:
-    """What depends on each migration in its own app."""
+    """Return the children of each migration in its own app."""
     children: dict[Key, list[Key]] = {}
     for node in nodes.values():
         for key in node.dependencies:
@@ -276,7 +276,7 @@ class _Resolver:
             raise _missing(nodes[squash], missing, self.recorded or ())
 
     def _ends(self, squash: Key) -> ReplacementEdge:
-        """What comes first and last of what an expanded squash replaces."""
+        """Return the first and the last of the originals of an expanded squash."""
         nodes, replacements = self.squashes.nodes, self.replacements
         parts = [key for key in self.squashes.inside(squash) if key not in replacements]
         own = set(parts).difference(self.expanded)
@@ -319,7 +319,7 @@ def _missing(squash: Node, missing: list[Key], recorded: Collection[Key]) -> His
 
 
 def _one_of_two(one: Key, other: Key, replaces: Mapping[Key, frozenset[Key]]) -> str:
-    """What mends two squashes that want the same migration."""
+    """Return a hint for two squashes that replace the same migration."""
     outer, inner = (one, other) if replaces[one] > replaces[other] else (other, one)
     delete = "delete one of the two files"
     if replaces[outer] > replaces[inner]:

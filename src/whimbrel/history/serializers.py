@@ -102,7 +102,7 @@ def _field(self: Values, value: Field) -> Code:
 
 
 def _plain(field: Field, name: str, value: Any) -> Any:
-    """What a default is now: a class of enums may change, history does not."""
+    """Return the plain value of a default: a class of enums may change, history does not."""
     return field.stored(value) if name in ("default", "db_default") else value
 
 
@@ -176,7 +176,7 @@ def _index(self: Values, value: Index) -> Code:
 
 
 def _is_plain(part: IndexPart) -> bool:
-    """Whether a field's name, perhaps with an operator class, says it all."""
+    """True if a field's name, perhaps with an operator class, says it all."""
     simple = replace(part, opclass=None)
     return isinstance(part.of, str) and simple == IndexPart(part.of, descending=part.descending)
 

@@ -19,7 +19,7 @@ _Signed: TypeAlias = tuple[str, str]
 
 
 def differences(before: str, after: str) -> list[str]:
-    """What a file did and what it does, as lines that begin with ``-``, ``+`` or, around them, two spaces.
+    """Return the difference of what a file did and does: lines that begin with ``-``, ``+`` or two spaces.
 
     Operations are compared in normal form, with the functions that they use. Empty where both
     say the same: what they import has changed, then. Raises `SyntaxError` for what is not Python.
@@ -40,7 +40,7 @@ def operations_of(tree: ast.Module) -> list[ast.expr]:
 
 
 def _value_of(tree: ast.Module, name: str) -> ast.expr | None:
-    """What the class Migration gives a name."""
+    """Return the value of a name in the class Migration."""
     for owner in tree.body:
         if isinstance(owner, ast.ClassDef) and owner.name == "Migration":
             for each in owner.body:
@@ -53,7 +53,7 @@ def _value_of(tree: ast.Module, name: str) -> ast.expr | None:
 
 
 def _lines(tree: ast.Module) -> list[str]:
-    """What a file does: its operations, and what they use of it."""
+    """Return the lines of a file's operations, and of what they use of it."""
     operations = operations_of(tree)
     defined = definitions(tree)
     lines = [line for each in operations for line in _broken(each)]
@@ -84,7 +84,7 @@ def _broken(node: ast.expr, indent: str = "", label: str = "", end: str = "") ->
 
 
 def _parts(node: ast.expr) -> tuple[str, list[tuple[str, ast.expr]], str]:
-    """How an expression begins, its parts with what stands before each, and how it ends."""
+    """Return the beginning of an expression, its parts with the text before each, and its end."""
     match node:
         case ast.Call():
             named = [(f"{each.arg}=" if each.arg else "**", each.value) for each in node.keywords]

@@ -356,7 +356,7 @@ def _dataclass(self: Values, value: Any) -> Code:
 
 
 def is_default(of: DataclassField[Any], value: Any) -> bool:
-    """Whether a dataclass's field has the value that it has where none is given."""
+    """True if a dataclass's field has the value that it has where none is given."""
     if of.default_factory is not MISSING:
         return bool(of.default_factory() == value)
     return of.default is not MISSING and type(of.default) is type(value) and of.default == value

@@ -145,7 +145,7 @@ _RIGHT = (
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """What the disk refuses, in words."""
+    """Return an error of the disk, in words."""
     try:
         yield
     except OSError as error:

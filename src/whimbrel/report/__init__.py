@@ -1,1 +1,1 @@
-"""What people look at: values in, text out."""
+"""Results for people and machines: values in, text out."""

@@ -13,7 +13,7 @@ from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_b
 
 
 def adopted_text(adopted: Adopted) -> str:
-    """What was written, or would be, and each database in a line; what differs in it below."""
+    """Return what was written, or would be, and each database in a line, with its differences below."""
     return "\n".join(_lines(adopted))
 
 
@@ -62,7 +62,7 @@ def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
 
 
 def next_steps(adopted: Adopted) -> list[str]:
-    """What is to be done now, a line or more for each kind of thing that is left."""
+    """Return the next steps, a line or more for each kind of thing that is left."""
     steps: list[str] = []
     if adopted.unrun:
         steps.append(adopted.unrun)

@@ -1,4 +1,4 @@
-"""What `check` found: for people, for machines, and as GitHub shows it at the line."""
+"""The findings of `check`: for people, for machines, and as GitHub shows them at their lines."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _annotation(finding: Finding) -> str:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """As GitHub's runner reads it: percent signs and ends of lines, and what ends a property."""
+    """Escape percent signs, ends of lines, and what ends a property, for GitHub's runner."""
     return "".join(f"%{ord(each):02X}" if each in f"%\r\n{more}" else each for each in text)
 
 

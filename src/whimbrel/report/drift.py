@@ -15,7 +15,7 @@ def drift_text(drift: Drift) -> str:
 
 
 def of_others(deviations: Iterable[Deviation]) -> str | None:
-    """How tables that no model has are left alone; None where there are none."""
+    """Return how tables that no model has are left alone; None where there are none."""
     tables = [
         detail.place
         for each in deviations
@@ -26,7 +26,7 @@ def of_others(deviations: Iterable[Deviation]) -> str | None:
 
 
 def left_alone_by(tables: Sequence[str]) -> str | None:
-    """What leaves these tables alone; None where there are none."""
+    """Return the settings that leave these tables alone; None where there are none."""
     if not tables:
         return None
     shown = ", ".join(f'"{each}"' for each in tables)

@@ -42,7 +42,7 @@ def _app(history: ShownHistory, app: str) -> Iterator[str]:
 
 
 def conflict_line(leaves: Sequence[str]) -> str:
-    """What is said of an app with several leaves."""
+    """Return the line for an app with several leaves."""
     return f"conflict: {len(leaves)} leaves: {', '.join(leaves)}"
 
 
@@ -54,7 +54,7 @@ def history_plan(history: ShownHistory) -> str:
 
 
 def box(shown: Shown) -> str:
-    """What the database has of a migration, at a glance."""
+    """Return the box for a migration: ``[X]`` where it is applied."""
     return _BOXES[shown.mark] if shown.in_force else "[-]"
 
 
@@ -68,7 +68,7 @@ def _note(shown: Shown) -> str:
 
 
 def notes_of(shown: Shown) -> list[str]:
-    """What is to be said of a migration that is not an ordinary one."""
+    """Return the notes for a migration that is not an ordinary one."""
     kept = "its source is kept" if shown.kept else None
     walked = f"{shown.walked:,} rows of its backfill are done" if shown.walked else None
     mark = _HALF_UNDONE if shown.backwards else _NOTES.get(shown.mark)

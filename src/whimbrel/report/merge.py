@@ -18,7 +18,7 @@ FORCED = (
 
 
 def branches_text(fork: Fork, *, with_reasons: bool) -> str:
-    """What each branch of an app did since they parted, and what is to be known of them.
+    """Return what each branch of an app did since they parted, with notes.
 
     with_reasons: why they collide too, which an error says otherwise.
     """

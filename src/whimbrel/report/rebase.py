@@ -1,4 +1,4 @@
-"""What a rebase did, or would do."""
+"""Results of a rebase."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _edit(edit: Edit) -> Iterator[str]:
 
 
 def words_text(plan: RebasePlan) -> str:
-    """What is to be known of it; nothing where nothing is."""
+    """Return the notes of a rebase; "" where there are none."""
     lines = [f"{plan.decided}."] if plan.decided else []
     if plan.collisions:
         lines.append("Both are about the same; what was moved comes later, and has the last word:")

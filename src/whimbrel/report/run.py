@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """What a person is told of events: who holds a lock, once. ``verbose``: also their queries."""
+    """The lines that a person sees of events. ``verbose``: also the queries of who holds a lock."""
 
     def __init__(self, verbose: bool = False) -> None:
         self._verbose = verbose
@@ -47,7 +47,7 @@ class Lines:
 
 
 def line_of(event: Event) -> str | None:
-    """What a person is told of an event; None for what only progress shows."""
+    """Return the line for an event; None for what only progress shows."""
     match event:
         case MigrationDone():
             did = "Undone" if event.backwards else "Applied"
@@ -70,7 +70,7 @@ def line_of(event: Event) -> str | None:
 
 
 def warning(of: RunWarning) -> str:
-    """What is odd and stops nothing, with what to do about it below."""
+    """Return a warning, with its hint below."""
     return "\n  ".join([f"warning: {of.message}", *(of.hint or "").splitlines()])
 
 
@@ -108,7 +108,7 @@ class PlainProgress:
 
 
 def plan_text(plan: PlannedRun) -> str:
-    """What a run would do, with its hazards, each above the step that it is of."""
+    """Return the plan of a run, with hazards, each above its step."""
     return "\n".join(line for stage in plan.stages for line in _stage(stage, plan.backwards))
 
 
@@ -175,7 +175,7 @@ def _warnings(found: Iterable[RunWarning]) -> list[dict[str, str | None]]:
 
 
 def stopped_text(result: MigrateResult) -> str:
-    """What is said after Ctrl-C: how far it came."""
+    """Return how far a run came before Ctrl-C."""
     did = "undone" if result.backwards else "applied"
     said = ["Interrupted."]
     if result.labels:

@@ -17,7 +17,7 @@ NEXT = (
 
 
 def squash_text(found: Squashed, *, with_text: bool = False) -> str:
-    """What becomes of what, and why; or the text of the files."""
+    """Return what becomes of each migration, and why; or the text of the files."""
     if with_text:
         files = (f"# {place(each.head.path)}\n{each.text}" for each in found.squashes)
         return "\n".join(files)
@@ -78,7 +78,7 @@ def squash_json(found: Squashed, *, with_text: bool = False) -> dict[str, Any]:
 
 
 def prune_text(plan: PrunePlan) -> str:
-    """What pruning will do, in its order."""
+    """Return the steps of pruning, in order."""
     return "\n".join(_prune(plan))
 
 
@@ -92,7 +92,7 @@ def _prune(plan: PrunePlan) -> Iterator[str]:
 
 
 def prune_json(plan: PrunePlan) -> dict[str, Any]:
-    """What pruning will do, for machines."""
+    """Return the steps of pruning, for machines."""
     return {
         "squashes": list(plan.squashes),
         "dependencies": [str(each.path) for each in plan.pointing],

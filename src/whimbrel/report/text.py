@@ -23,7 +23,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def title(labels: Sequence[str]) -> str:
-    """What a stage is called: its migration, or from where to where it leaps."""
+    """Return the title of a stage: its migration, or from where to where it leaps."""
     if len(labels) == 1:
         return labels[0]
     return f"{labels[0]} to {labels[-1]} ({counted(len(labels), 'migration')} in one leap)"

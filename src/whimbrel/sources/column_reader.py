@@ -67,7 +67,7 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
 
 
 def _is_made_for_another(column: sa.Column[Any]) -> bool:
-    """Whether a type with ``create_type=False`` is one that another column here brings."""
+    """True if a type with ``create_type=False`` is one that another column here brings."""
     of = column.type
     if not isinstance(of, sa.Enum) or getattr(of, "create_type", True):
         return False
@@ -93,7 +93,7 @@ def _called_as_its_check(named: Named, column: sa.Column[Any], of: ColumnType) -
 
 
 def _is_bound_to(constraint: sa.Constraint, column: sa.Column[Any]) -> bool:
-    """Whether a constraint is the CHECK that a column's type brings."""
+    """True if a constraint is the CHECK that a column's type brings."""
     if not isinstance(constraint, sa.CheckConstraint) or not constraint._type_bound:
         return False
     return any(each is column for each in constraint.columns)
@@ -110,7 +110,7 @@ def _without_bound_check(of: ColumnType) -> ColumnType:
 
 
 def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, Any]:
-    """What the column says, without what a field says by itself."""
+    """Return the options of a column that its field does not have by itself."""
     is_key = _is_only_key(named, column)
     said: dict[str, Any] = {
         "null": bool(column.nullable) and not column.primary_key,
@@ -127,14 +127,14 @@ def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, An
 
 
 def _is_only_key(named: Named, column: sa.Column[Any]) -> bool:
-    """Whether the field says that it is the primary key; else a constraint over several does."""
+    """True if the field says that it is the primary key; else a constraint over several does."""
     key: sa.PrimaryKeyConstraint = column.table.primary_key
     plain = name_of(named, key) is None and not dialects_of(key)
     return bool(column.primary_key) and plain and is_in_order(key)
 
 
 def is_in_order(key: sa.PrimaryKeyConstraint) -> bool:
-    """Whether a primary key has its columns in the table's own order."""
+    """True if a primary key has its columns in the table's own order."""
     in_table = [str(each.name) for each in key.table.columns if each.primary_key]
     return in_table == [str(each.name) for each in key.columns]
 
@@ -150,7 +150,7 @@ def _default(column: sa.Column[Any]) -> SQL | None:
 
 
 def _counts(column: sa.Column[Any]) -> bool:
-    """Whether SQLAlchemy makes it a SERIAL: the rules are its PostgreSQL compiler's."""
+    """True if SQLAlchemy makes it a SERIAL: the rules are its PostgreSQL compiler's."""
     table: Any = column.table
     default = column.default
     return (
@@ -231,7 +231,7 @@ def _foreign_key(
 
 
 def _comes_back(column: sa.Column[Any]) -> bool:
-    """Whether a column points at one that points at it in the end: none has its type from another."""
+    """True if a column points at one that points at it in the end: none has its type from another."""
     seen: set[sa.Column[Any]] = set()
     ahead = list(_pointed_at(column))
     while ahead:
@@ -255,7 +255,7 @@ def _column_name(named: Named, column: sa.Column[Any]) -> dict[str, Any]:
 
 
 def key_options(named: Named, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
-    """What a foreign key says of its actions and of its time, in a field's words."""
+    """Return the actions and the deferral of a foreign key, as a field's options."""
     said: dict[str, Any] = {
         "on_delete": on_delete(named, key),
         "on_update": _action(key.onupdate),
@@ -283,7 +283,7 @@ def _action(words: str | None) -> str | None:
 
 
 def deferrable(of: Any) -> str | None:
-    """When a constraint is looked at: None, "immediate" or "deferred"."""
+    """Return when a constraint is checked: None, "immediate" or "deferred"."""
     if of.initially and of.initially.upper() == "DEFERRED":
         return "deferred"
     return "immediate" if of.deferrable else None

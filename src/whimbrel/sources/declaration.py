@@ -1,4 +1,4 @@
-"""What a native model's class says: its fields in order, its Meta, its parents."""
+"""The declaration of a native model: its fields in order, its Meta, its parents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TAKEN = frozenset({"metadata", "registry", "Meta"})
 
 @dataclass
 class Info:
-    """What is known of a native model, as ``Model._meta``.
+    """The declaration of a native model, as ``Model._meta``.
 
     fields: every field of its own table, by name, in order. options: what Meta says, in normal
     form. parents: the models whose tables it extends. place: "blog/models.py:12". keyless: its
@@ -82,7 +82,7 @@ def app_label(module: str) -> str:
 
 
 def read(model: type[Any], place: str) -> Info:
-    """What a class says. Takes its fields off the class: the mapping puts its own there."""
+    """Return the declaration of a class. Takes its fields off the class: the mapping puts its own there."""
     meta = _meta(model)
     app = getattr(meta, "app_label", None) or app_label(model.__module__)
     info = Info(model, app, model.__name__, place, abstract=bool(vars(meta).get("abstract")))
@@ -265,7 +265,7 @@ def _refuse_bad_names(info: Info) -> None:
 
 
 def _names_in_conditions(info: Info) -> frozenset[str]:
-    """What the model's conditions speak of, as far as they are no SQL."""
+    """Return the fields that the model's conditions name, as far as they are no SQL."""
     said: list[Any] = [each for item in _items(info.options) for each in item.mentions()[1]]
     said += [getattr(field, "expression", None) for field in info.fields.values()]
     return frozenset(name for each in said if isinstance(each, Q) for name in each.names())

@@ -1,4 +1,4 @@
-"""Where in a user's files something was said: "blog/models.py:12"."""
+"""Locations in a user's files: "blog/models.py:12"."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _classes(node: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
 
 
 def of_error(error: BaseException, root: Path) -> str | None:
-    """Where in the user's files an error came up: the last line of them in its traceback."""
+    """Return the location of an error in the user's files: the last line of them in its traceback."""
     if isinstance(error, SyntaxError) and error.filename:
         return place(error.filename, error.lineno or 1)
     frames = [

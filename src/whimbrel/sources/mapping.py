@@ -101,12 +101,12 @@ def parent_link(info: Info, above: Info) -> tuple[str, ForeignKey]:
 
 
 def _rows(info: Info) -> dict[str, Any]:
-    """What tells the rows of a table without a primary key apart: all that is in them."""
+    """Return the options that tell the rows of a table without a primary key apart: by all columns."""
     return {"primary_key": list(info.model.__table__.columns)} if info.keyless else {}
 
 
 def _inheritance(info: Info, above: Info | None) -> dict[str, Any]:
-    """How the rows of a model and of its parent belong together, for the mapper."""
+    """Return the mapper's options for the inheritance of a model's rows."""
     if above is None:
         return {}
     name, link = parent_link(info, above)
@@ -230,7 +230,7 @@ def _python_default(field: Field) -> Callable[[], Any] | None:
 
 
 def now_of(field: Field) -> Callable[[], Any]:
-    """What gives this moment, as a field keeps it."""
+    """Return the function that gives the current time, as a field keeps it."""
     if isinstance(field, DateField):
         return dt.date.today
     if isinstance(field, TimeField):

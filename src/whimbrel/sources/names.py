@@ -1,4 +1,4 @@
-"""What the tables and columns of others are called here: models and fields."""
+"""Names for the tables and columns of others: models and fields."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Waiting:
 
 
 def relations(info: Info) -> Iterator[Waiting]:
-    """What a model points at."""
+    """Return the relations of a model."""
     for name, field in info.fields.items():
         if isinstance(field, RelationField):
             bound = field.bound_to(info.app_label, info.name)

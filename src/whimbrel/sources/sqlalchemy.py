@@ -40,7 +40,7 @@ def read_named(
     onto: State | None = None,
     others: Mapping[sa.Table, Named] | None = None,
 ) -> State:
-    """As `read`, for tables that have been given the names of their models."""
+    """Return the state as `read` does, for tables that have been given the names of their models."""
     state = onto if onto is not None else State()
     tables = {**(others or {}), **names}
     for named in names.values():

@@ -1,4 +1,4 @@
-"""What makes the tables of native models whole before SQLAlchemy creates them.
+"""Completion of native models' tables before SQLAlchemy creates them.
 
 Mapping a class needs its columns and its foreign keys alone. Names, checks, unique
 constraints and indexes come from lowering, as they do for a migration, when

@@ -50,7 +50,7 @@ class Declaration:
 
 
 def declaration(named: Named, tables: Tables) -> Declaration:
-    """What a table says. Raises `ModelError`, with the place of its class or its table."""
+    """Return the declaration of a table. Raises `ModelError`, with the place of its class or its table."""
     try:
         refuse_unsaid(named.table)
         fields = tuple(_fields(named, tables))
@@ -132,7 +132,7 @@ def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint
 
 
 def _sets_what_cannot_be(key: sa.ForeignKeyConstraint, column: sa.Column[Any]) -> bool:
-    """Whether a key sets NULL, or a default, where there is none: databases mind that late."""
+    """True if a key sets NULL, or a default, where there is none: databases mind that late."""
     words = (key.ondelete or "").upper()
     if words == "SET NULL":
         return not column.nullable or column.primary_key

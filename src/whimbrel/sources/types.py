@@ -81,7 +81,7 @@ def _argument(value: Any) -> Any:
 
 
 def found(path: str) -> Any:
-    """What an import path "module:qualified.name" names. Raises `ModelError` where nothing is."""
+    """Return the value at an import path "module:qualified.name". Raises `ModelError` where nothing is."""
     module, _, qualified = path.partition(":")
     try:
         here: Any = importlib.import_module(module)

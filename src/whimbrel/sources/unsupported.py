@@ -1,4 +1,4 @@
-"""What SQLAlchemy's tables can say and a migration cannot: it is named, and nothing is left out."""
+"""Options of SQLAlchemy's tables that a migration cannot say: they are refused, and none is left out."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def is_not_valid(constraint: Any) -> bool:
 
 
 def _is_read(part: Any, name: str) -> bool:
-    """Whether an option is read: the primary key has fewer, tables all but that of temporary ones."""
+    """True if an option is read: the primary key has fewer, tables all but that of temporary ones."""
     if isinstance(part, sa.Table):
         return name != "postgresql_on_commit"
     return name in _KNOWN and not isinstance(part, sa.PrimaryKeyConstraint)

@@ -57,7 +57,7 @@ class Fork:
 
 
 def fork_of(history: History, leaves: Iterable[Node]) -> Fork:
-    """What is to be known of an app's leaves before they become one."""
+    """Return the fork of an app: its leaves, and what each branch did."""
     leaves = sorted(leaves, key=lambda node: node.name)
     common = _common(history.graph, leaves)
     base = history.states_of(common)
@@ -178,7 +178,7 @@ def _unordered(graph: Graph, ours: Sequence[Act], theirs: Sequence[Act]) -> Iter
 
 
 def _movers(history: History, branches: Sequence[Branch]) -> Iterator[Node]:
-    """What takes models out of the app, in no branch of it and waiting for none."""
+    """Return the migrations that take models out of the app, in no branch of it and waiting for none."""
     app = branches[0].leaf.app
     known = {node.key for branch in branches for node in branch.nodes}
     known |= _common(history.graph, [branch.leaf for branch in branches])

@@ -1,4 +1,4 @@
-"""Which operations of two branches are about the same thing, so that one has to know of the other."""
+"""Collisions: operations of two branches that are about the same thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether branches lead to the same, whichever a database saw first: the net under the collisions."""
+"""Commutation: branches lead to the same, whichever a database saw first. The net under the collisions."""
 
 from __future__ import annotations
 

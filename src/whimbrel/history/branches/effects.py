@@ -1,4 +1,4 @@
-"""What an operation touches: models, fields and parts by their identity, and the names that it takes."""
+"""The effects of an operation: the models, fields and items that it touches, by identity, and the names that it takes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Touch(NamedTuple):
 
 
 def touched_by(app: str, operation: Operation, before: StatePair, after: StatePair) -> list[Touch]:
-    """What an operation touches, that comes from one pair of states to another."""
+    """Return the effects of an operation that leads from one pair of states to another."""
     found: list[Touch] = []
     for each, state in _inner(app, operation, before):
         try:
@@ -140,7 +140,7 @@ def _differing_parts(old: Model, new: Model) -> Iterator[Touch]:
 
 
 def _inside(app: str, operation: Operation, state: State) -> Iterator[Touch]:
-    """What an operation touches that is about one model, and leaves it there under its name."""
+    """Return the effects of an operation on one model that keeps its name."""
     name = getattr(operation, "model_name", None) or getattr(operation, "name", None)
     model = state.find(f"{app}.{name}") if name else None
     if model is None:

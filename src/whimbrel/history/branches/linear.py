@@ -32,7 +32,7 @@ class Line:
     pointing: tuple[Node, ...]
 
     def exchanged(self, node: Node) -> dict[Key, Key]:
-        """What the dependencies of a migration, and its run_before, become."""
+        """Return the new dependencies of a migration, and its new run_before."""
         by = {
             key: self.names[key]
             for key in (*node.dependencies, *node.run_before)
@@ -45,7 +45,7 @@ class Line:
         return by
 
     def hangs_free(self, node: Node) -> bool:
-        """Whether a migration that moves depended on none of its own app."""
+        """True if a migration that moves depended on none of its own app."""
         return node.key in self.names and all(app != node.app for app, _ in node.dependencies)
 
     def node(self, node: Node) -> Node:
@@ -98,7 +98,7 @@ def _clash(old: Sequence[str], new: Sequence[str]) -> bool:
 
 
 def _words(name: str) -> str:
-    """What a name says after its number."""
+    """Return the part of a name after its number."""
     return re.sub(r"^\d+_?", "", name) or name
 
 
@@ -119,7 +119,7 @@ def _refuse_applied(moved: Sequence[Node], applied: Collection[Key], why: str | 
 
 
 def _before(node: Node) -> str:
-    """What a migration came after, as `migrate` takes it."""
+    """Return the migration before this one, as an argument of `migrate`."""
     names = [name for app, name in node.dependencies if app == node.app]
     return names[0] if names else "zero"
 
@@ -187,7 +187,7 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
 
 
 def _of_other_forks(graph: Graph, app: str) -> set[Key]:
-    """What other apps have, that have several leaves themselves: they are not looked at now."""
+    """Return the migrations of other apps that have several leaves themselves: they are not looked at now."""
     others = [key for key in graph.nodes if key[0] != app and key[0] in graph.conflicts()]
     return graph.descendants(others)
 
@@ -212,7 +212,7 @@ def refuse_half_done(graph: Graph, app: str) -> None:
 
 
 def _twice(graph: Graph, app: str) -> Iterator[tuple[Node, Node]]:
-    """What does the same under the same words in two branches: first the one that moved."""
+    """Return the pairs that do the same in the same words in two branches: first the one that moved."""
     by: dict[tuple[str, str], list[Node]] = {}
     for node in graph.of_app(app):
         if node.operations:

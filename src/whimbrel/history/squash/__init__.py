@@ -61,7 +61,7 @@ class Squash:
 
 @dataclass(frozen=True)
 class Squashed:
-    """What becomes of a run: squashes, migrations that stay as they are, and where it is cut."""
+    """The result of squashing a run: squashes, migrations that stay as they are, and where it is cut."""
 
     squashes: tuple[Squash, ...]
     left: tuple[Node, ...]

@@ -39,7 +39,7 @@ class Identities(FlagQuestioner):
         self._said: set[str] = set()
 
     def ask(self, question: Question) -> Answer:
-        """What became of what is asked about."""
+        """Return the new name of the subject of a question, by its identity."""
         match question:
             case FillQuestion(place=place):
                 return self._fill(place)
@@ -57,7 +57,7 @@ class Identities(FlagQuestioner):
                 return Renamed((now.app if is_move else now.name) if now else None)
 
     def said(self, place: str, names: Iterable[str]) -> str | None:
-        """Which of these names something has now, whose old name another thing has."""
+        """Return the one of these names that a thing has now, whose old name another thing has."""
         if place in self._said:
             return None
         name = self._name(place)

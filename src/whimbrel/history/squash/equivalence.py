@@ -1,4 +1,4 @@
-"""Whether two ways lead to the same: in the models, the database, and for the rows that are there."""
+"""Equivalence of two histories: in the models, the database, and for the rows that are there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from whimbrel.state.state_pair import StatePair
 
 
 def first_difference(made: StatePair, wanted: StatePair) -> str | None:
-    """What differs first between two states, in words; None where nothing does.
+    """Return the first difference between two states, in words; None where there is none.
 
     Compared are the models and their options, what they lower to, the identities of models and
     fields with how often names were given, and the names of indexes and constraints. The order
@@ -57,7 +57,7 @@ def _parts(made: Model, wanted: Model) -> Iterator[str]:
 
 
 def _schema(state: State, labels: Iterable[str]) -> Any:
-    """What models lower to, as a value in which order says nothing; None where they cannot."""
+    """Return the schema of models, as a value without order; None where they cannot be lowered."""
     try:
         return _normal(lower(state, labels))
     except WhimbrelError:
@@ -86,14 +86,14 @@ def _normal(schema: Schema) -> Any:
 def keeps_rows(
     app: str, made: Sequence[Operation], wanted: Sequence[Operation], at: StatePair
 ) -> bool:
-    """Whether rows that are there before get the same from both, and lose the same."""
+    """True if rows that are there before get the same from both, and lose the same."""
     if _is_called(app, wanted, at):
         return False
     return rows_after(app, made, at) == rows_after(app, wanted, at)
 
 
 def _is_called(app: str, operations: Sequence[Operation], at: StatePair) -> bool:
-    """Whether rows get what a function gives when the migration runs, and no default keeps it."""
+    """True if rows get what a function gives when the migration runs, and no default keeps it."""
     there = {model.label.lower() for model in at.database}
     return any(
         isinstance(each, AddField | AlterField)
@@ -105,7 +105,7 @@ def _is_called(app: str, operations: Sequence[Operation], at: StatePair) -> bool
 
 
 def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Origin]:
-    """What rows have in the end that are there before: by the identity of the field."""
+    """Return the values in the end of rows that were there before, by the identity of the field."""
     rows = RowProvenance({model.key for model in at.database})
     states = at
     for operation in operations:
@@ -116,7 +116,7 @@ def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict
 
 
 def given_to_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:
-    """What rows got where they had nothing, or NULL: by the identity of the field."""
+    """Return the values that rows got where they had none, or NULL, by the identity of the field."""
     found = rows_after(app, operations, at).items()
     given = {key: given_in(origin) for key, origin in found}
     return {key: value for key, value in given.items() if value is not None}

@@ -238,7 +238,7 @@ def _plain_in(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _changed_by(statement: ast.stmt) -> list[ast.AST]:
-    """What a plain statement may change: a call's parts, or what it gives an attribute or a key."""
+    """Return the names that a plain statement may change: a call's parts, or the target of an attribute or a key."""
     match statement:
         case ast.Expr(value=ast.Call() as call):
             return [call]

@@ -29,7 +29,7 @@ class _Scope:
 
 
 def uses_of(node: ast.AST) -> list[Use]:
-    """Where a piece of a module's top level names what is the module's, to use it or to make it."""
+    """Return the places at which a piece of a module's top level uses or makes the module's names."""
     visitor = _Uses()
     visitor.visit(node)
     return visitor.found

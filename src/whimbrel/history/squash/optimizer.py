@@ -1,4 +1,4 @@
-"""What stands in a squash: between barriers, the operations that the difference of two states asks for.
+"""The contents of a squash: between barriers, the operations that the difference of two states asks for.
 
 What is found is believed only where it leads to the same; else the operations of a span stay as
 they are.
@@ -31,7 +31,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Content:
-    """What a squash is made of: operations to be written, and barriers to be carried over.
+    """The contents of a squash: operations to be written, and barriers to be copied.
 
     ``elided``: what is left out because it may be. ``unchanged``: why spans stayed as they were.
     """

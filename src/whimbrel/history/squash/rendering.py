@@ -30,7 +30,7 @@ from whimbrel.state.state_pair import StatePair
 
 @dataclass(frozen=True)
 class Head:
-    """What a squash's class says besides its operations."""
+    """The attributes of a squash's class besides its operations."""
 
     app: str
     name: str
@@ -181,7 +181,7 @@ def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
 
 @contextmanager
 def _without(sources: Sequence[Source]) -> Iterator[None]:
-    """As if the originals were not there."""
+    """Return the graph without the originals."""
     modules = {source.module: sys.modules.get(source.module) for source in sources}
     sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
     try:

@@ -1,4 +1,4 @@
-"""Which migrations become one: the run that is asked for, cut where one alone would close a circle.
+"""The segments that become one squash each: the run, cut where one squash would close a circle.
 
 A migration outside the run that comes after one of it and before another cannot stand before
 a squash of both, nor after it.
@@ -74,7 +74,7 @@ def pieces_of(graph: Graph, run: Sequence[Node]) -> tuple[list[Piece], list[Cut]
 
 
 def _circles(graph: Graph, run: Sequence[Node]) -> Iterator[_Need]:
-    """What stands outside a run, after one of it and before another."""
+    """Return the nodes outside a run that come after one of it and before another."""
     places = {node.key: place for place, node in enumerate(run)}
     around = graph.ancestors(places) & graph.descendants(places)
     for node in _in_order(graph, iter(around - places.keys())):
@@ -94,7 +94,7 @@ def _mixed(run: Sequence[Node]) -> Iterator[_Need]:
 
 
 def is_atomic(piece: Piece) -> bool:
-    """Whether what becomes of a piece runs in one transaction."""
+    """True if what becomes of a piece runs in one transaction."""
     return all(node.atomic for node in piece if node.operations)
 
 
@@ -107,7 +107,7 @@ def squashed_name(piece: Piece, words: str | None = None) -> str:
 
 
 def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set[Key], set[Key]]:
-    """What a piece must come after, and (run_before) before, of what is not in it.
+    """Return the nodes outside a segment that it must come after, and (run_before) before.
 
     ``stands_for``: the new name of what another piece makes of a migration.
     """
@@ -122,6 +122,6 @@ def outside(graph: Graph, piece: Piece, stands_for: dict[Key, Key]) -> tuple[set
 
 
 def _in_force(graph: Graph, key: Key) -> Key:
-    """What stands for a migration; offline that is one, since all squashes are in force."""
+    """Return the replacement of a migration; offline that is one node, since all squashes are in force."""
     edge = graph.replacements.get(key)
     return edge.last[0] if edge else graph.resolve(key)

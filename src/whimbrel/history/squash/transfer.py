@@ -30,7 +30,7 @@ Imported: TypeAlias = tuple[str, str | None, str | None]
 
 
 class Meaning(NamedTuple):
-    """What a name stands for. ``kind``: "import", "import as", "from", "own" of a file, "elsewhere".
+    """The meaning of a name. ``kind``: "import", "import as", "from", "own" of a file, "elsewhere".
 
     ``module``: the module, or the file's migration; ``name``: what of it. From elsewhere come what
     Python knows by itself, and what is imported by a star.
@@ -77,7 +77,7 @@ class Carrier:
         return self._renamed_element(source, source.element(element))
 
     def name_of(self, value: Any) -> str | None:
-        """How a value of one of the files is spelled in the new one; None for any other value."""
+        """Return the name in the new file of a value of one of the old ones; None for any other value."""
         source = self._modules.get(getattr(value, "__module__", None) or "")
         if source is None:
             return None
@@ -157,7 +157,7 @@ class Carrier:
             self.imports.add(("." * star.level + (star.module or ""), "*", None))
 
     def _imported(self, source: Source, name: str, found: Iterable[ast.stmt]) -> Meaning | None:
-        """What an imported name means; None for a name that is more than imported."""
+        """Return the meaning of an imported name; None for a name that is more than imported."""
         statements = list(found)
         if not all(isinstance(each, ast.Import | ast.ImportFrom) for each in statements):
             return None
@@ -234,7 +234,7 @@ class Carrier:
 
     @property
     def needs_future(self) -> bool:
-        """Whether a file that something comes from puts its annotations off."""
+        """True if a file that something comes from puts its annotations off."""
         used = {self._sources[key] for key, _ in self._statements}
         return any(_is_future(each) for source in used for each in source.tree.body)
 
@@ -263,7 +263,7 @@ class Carrier:
 
 
 def _anchor(meanings: Iterable[Meaning]) -> Meaning | None:
-    """What keeps its name: ``import a.b`` has no other, nor has a function of Python's."""
+    """Return a name that must stay: ``import a.b`` has no other, nor has a function of Python's."""
     return next((each for each in meanings if each.kind in ("import", "elsewhere")), None)
 
 
@@ -292,7 +292,7 @@ class CarryingImports(Imports):
         return self.carrier.name_of(value) or super().name_of(value)
 
     def meant(self) -> dict[str, Meaning]:
-        """What its own names mean."""
+        """Return the meanings of its own names."""
         found = {"Migration": Meaning("own", "", "Migration")}
         for module, alias in self._modules.items():
             root = module.partition(".")[0]

@@ -25,7 +25,7 @@ _ON_DELETE = {each.value: each for each in OnDelete if each is not OnDelete.PROT
 
 
 def on_delete_of(key: ForeignKey) -> OnDelete:
-    """What a foreign key does, in a field's words."""
+    """Return the ``on_delete`` of a foreign key."""
     return _ON_DELETE.get(key.on_delete, DO_NOTHING)
 
 
@@ -126,10 +126,10 @@ def _foreign_key(key: ForeignKey, there: Places) -> options.ForeignKeyConstraint
 
 
 def is_plain_index(index: Index, column: str) -> bool:
-    """Whether ``db_index=True`` of the column's field says all of the index."""
+    """True if ``db_index=True`` of the column's field says all of the index."""
     return index == Index(index.name, (IndexPart(column),))
 
 
 def is_plain_unique(unique: Constraint | Index, column: str) -> bool:
-    """Whether ``unique=True`` of the column's field says all of the constraint."""
+    """True if ``unique=True`` of the column's field says all of the constraint."""
     return isinstance(unique, Unique) and unique == Unique(unique.name, (column,))

@@ -231,7 +231,7 @@ class _TableText:
             yield "autoincrement", False
 
     def _would_count(self, column: Column) -> bool:
-        """Whether SQLAlchemy makes a column count of which nothing is said."""
+        """True if SQLAlchemy makes a column count of which nothing is said."""
         key = self.table.primary_key
         if key is None or key.columns != (column.name,) or column.name in self.own_keys:
             return False

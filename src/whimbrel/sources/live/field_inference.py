@@ -98,18 +98,18 @@ def field_of(
 
 
 def options_of(column: Column, dialect: str) -> dict[str, Any]:
-    """What a foreign key's field says of its column, but for the type."""
+    """Return the column options of a foreign key's field, but for the type."""
     said = _said(column, Field)
     return {**said, "db_default": default_of(column, dialect)} if "db_default" in said else said
 
 
 def is_number(type: ColumnType, dialect: str) -> bool:
-    """Whether a column of this type may be one of the kinds that are not negative."""
+    """True if a column of this type may be one of the kinds that are not negative."""
     return _kind(type, dialect, "")[0] in _POSITIVE
 
 
 def _said(column: Column, kind: type[Field]) -> dict[str, Any]:
-    """What the column says beyond its type, as far as it says anything."""
+    """Return the options of a column beyond its type."""
     identity = column.generated if isinstance(column.generated, Identity) else None
     counts_by_itself = identity == Identity() and kind in _COUNTING
     default = _default(column.default, kind)
@@ -128,7 +128,7 @@ def _said(column: Column, kind: type[Field]) -> dict[str, Any]:
 
 
 def same_type(one: ColumnType, other: ColumnType, dialect: str) -> bool:
-    """Whether a database could not tell two types apart."""
+    """True if a database could not tell two types apart."""
     if isinstance(one, EnumType) or isinstance(other, EnumType):
         return one == other
     return one == other or spelled(one, dialect) == spelled(other, dialect)

@@ -107,7 +107,7 @@ class _Reading:
                 yield each
 
     def _name(self, fields: Iterable[str], kind: str) -> str:
-        """What a part that fields bring with them is called by itself."""
+        """Return the name that an item of a field has by itself."""
         return naming.item_name(self.key, [f"{self.key}.{each}" for each in fields], kind)
 
     # -- fields
@@ -150,7 +150,7 @@ class _Reading:
         return {option: True for option, value in said.items() if value}
 
     def _take(self, parts: Iterable[Constraint | Index], name: str) -> bool:
-        """Whether one of the parts is called this, or has no name: it is the field's then."""
+        """True if one of the parts is called this, or has no name: it is the field's then."""
         found = next((each for each in parts if each.name in ("", name)), None)
         if found is not None:
             self.left.remove(found)

@@ -1,4 +1,4 @@
-"""What live tables and columns are called in Python: models and fields."""
+"""Python names for live tables and columns: models and fields."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class _Patch:
             )
 
     def _has_its_type(self, at: Name, column: str) -> bool:
-        """Whether a column has the type that its model gives it."""
+        """True if a column has the type that its model gives it."""
         found = [
             {each.name: each.type for each in schema.tables[at].columns}.get(column)
             for schema in (self.expected, self.live)
@@ -144,7 +144,7 @@ class _Patch:
 
 
 def _differ(expected: Table, live: Table) -> bool:
-    """Whether two tables differ, but for names that the database does not have."""
+    """True if two tables differ, but for names that the database does not have."""
     parts = [*live.constraints, *live.indexes]
     for part in (*expected.constraints, *expected.indexes):
         partner = next((each for each in parts if is_same(part, each)), None)
@@ -155,7 +155,7 @@ def _differ(expected: Table, live: Table) -> bool:
 
 
 def is_same(expected: Constraint | Index, live: Constraint | Index) -> bool:
-    """Whether two parts are one: equal, or equal but for a name that one of them does not have.
+    """True if two parts are one: equal, or equal but for a name that one of them does not have.
 
     The database may know none; and what a column's type asks for may have any.
     """
@@ -232,7 +232,7 @@ class _ModelPatch:
         return self._flags(each, self._pointing(each, new, live))
 
     def _has_between(self, each: ModelField, field: ManyToManyField) -> bool:
-        """Whether a many-to-many field has the tables that it needs."""
+        """True if a many-to-many field has the tables that it needs."""
         if field.to not in self.made:
             return False
         if field.through is not None:
@@ -264,7 +264,7 @@ class _ModelPatch:
         return field.replace(**off) if off else field
 
     def _off(self, each: ModelField) -> dict[str, bool]:
-        """What a field asks for and has not; a unique field that is no more may ask for an index."""
+        """Return the options that a field asks for and has not; a unique field that is no more may ask for an index."""
         return {
             option: False
             for option, kind in (("unique", "uniq"), ("db_index", "idx"))
@@ -300,18 +300,18 @@ class _ModelPatch:
         return found.name
 
     def _is_of_others(self, field: ForeignKeyField) -> bool:
-        """Whether a key points at a table that is somebody else's, and is not looked at."""
+        """True if a key points at a table that is somebody else's, and is not looked at."""
         to = self.made.find(field.to)
         return to is not None and not to.options.managed
 
     def _has_type(self, key: ForeignKeyField, own: Column, target: Table, pointed: Column) -> bool:
-        """Whether a key's column has the type that its field says, or that comes by itself."""
+        """True if a key's column has the type that its field says, or that comes by itself."""
         if key.type is not None:
             return self.expected.column(own.name).type == own.type
         return self._follows(own, target, pointed)
 
     def _follows(self, own: Column, target: Table, pointed: Column) -> bool:
-        """Whether a key's column goes on having the type of what it points at."""
+        """True if a key's column goes on having the type of what it points at."""
         before = self.patch.expected.tables.get(target.at, target)
         was = next((c.type for c in before.columns if c.name == pointed.name), pointed.type)
         untouched = (self.expected.column(own.name).type, was) == (own.type, pointed.type)
@@ -328,7 +328,7 @@ class _ModelPatch:
         )
 
     def _target(self, field: ForeignKeyField) -> tuple[Place, Column] | None:
-        """Where a foreign key points, if that is still there."""
+        """Return the target of a foreign key, if it is still there."""
         to = self.patch.state.find(field.to)
         if to is None or field.to not in self.made:
             return None

@@ -43,7 +43,7 @@ class Place:
         return self.pointed.get(column) or self.table.column(column).type
 
     def is_key(self, columns: Collection[str]) -> bool:
-        """Whether these columns are the primary key."""
+        """True if these columns are the primary key."""
         key = self.table.primary_key
         return key is not None and key.columns == tuple(columns)
 
@@ -129,7 +129,7 @@ def _place(state: State, model: Model, live: Mapping[Name, Table]) -> Place:
 
 
 def follows(table: Table, column: str, there: Mapping[Name, Place], dialect: str) -> bool:
-    """Whether a foreign key's column has its target's type, and the way there is no circle."""
+    """True if a foreign key's column has its target's type, and the way there is no circle."""
     place = there.get(table.at)
     seen: set[tuple[Name, str]] = set()
     here: tuple[Name, str] | None = (table.at, column)
