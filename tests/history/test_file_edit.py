@@ -9,7 +9,12 @@ import pytest
 
 from history.projects import history, migration, model, write
 from whimbrel.errors import WriteError
-from whimbrel.history.file_edit import edited, with_dependencies, with_dependency, without_replaces
+from whimbrel.history.file_edit import (
+    edit_file,
+    with_dependencies,
+    with_dependency,
+    without_replaces,
+)
 from whimbrel.history.node import Key
 from whimbrel.history.writer import rewrite_migration
 
@@ -231,7 +236,7 @@ def test_a_file_keeps_its_encoding_and_loads(tmp_path: Path, encoding: str, firs
     text = f"{first}# é\r\n" + migration(dependencies=[("blog", "0002_gone")])
     path.write_bytes(text.encode(encoding))
 
-    new = edited(path, lambda text: with_dependencies(text, {("blog", "0002_gone"): ONE}))
+    new = edit_file(path, lambda text: with_dependencies(text, {("blog", "0002_gone"): ONE}))
     rewrite_migration(path, new)
 
     assert new == text.replace("0002_gone", "0001_one").encode(encoding)

@@ -19,7 +19,7 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.history.squash import Squash, Squashed, squash
 from whimbrel.history.squash.equivalence import first_difference
-from whimbrel.history.squash.name_use import renamed, uses_of
+from whimbrel.history.squash.name_use import rename_names, uses_of
 from whimbrel.history.squash.optimizer import Original, least
 from whimbrel.history.squash.segments import pieces_of, squashed_name
 from whimbrel.operations.base import Operation, replay
@@ -353,7 +353,7 @@ def test_the_names_that_code_takes_from_its_module(source: str, names: str) -> N
     ],
 )
 def test_names_are_exchanged(source: str, expected: str) -> None:
-    assert renamed(source, {"f": "g"}) == expected
+    assert rename_names(source, {"f": "g"}) == expected
 
 
 # -- files ----------------------------------------------------------------------------------------

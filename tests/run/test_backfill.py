@@ -30,7 +30,7 @@ from whimbrel.errors import (
 )
 from whimbrel.migrations import Backfill
 from whimbrel.planning.plan import EVERYTHING, Target
-from whimbrel.report.run import moved
+from whimbrel.report.run import progress_text
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.data import key_codec
 from whimbrel.run.data.batch_size import AIM, FIRST, LARGEST, SMALLEST, BatchSize
@@ -475,7 +475,7 @@ def test_how_many_rows_there_are(blog: Project, analysed: bool) -> None:
     ],
 )
 def test_what_is_told_of_it(left: float | None, told: str) -> None:
-    assert moved(BackfillMoved("title", 120_000, 1_000_000, 52_000.4, left, 900)) == told
+    assert progress_text(BackfillMoved("title", 120_000, 1_000_000, 52_000.4, left, 900)) == told
 
 
 # -- what cannot be ------------------------------------------------------------------------------

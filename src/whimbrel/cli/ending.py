@@ -51,20 +51,20 @@ def ending(error: BaseException, call: Call) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case SystemExit() | GeneratorExit():
-            return _own(_ended(error), call)
+            return _own(_exit_error(error), call)
         case WhimbrelError():
             return _own(error, call)
         case click.ClickException():
             return _usage(error, call)
         case KeyboardInterrupt() | click.Abort():
-            return _interrupted(error, call)
+            return _end_interrupted(error, call)
         case BrokenPipeError():
             return _deaf()
         case OSError() if error.filename is not None or error.errno in _OF_DISKS:
-            return _own(_refused(error), call)
+            return _own(_system_error(error), call)
         case FileNotFoundError() if _has_no_place():
             return _own(_NO_PLACE, call)
-    return _unexpected(error, call)
+    return _end_unexpected(error, call)
 
 
 def _own(error: WhimbrelError, call: Call) -> int:
@@ -88,7 +88,7 @@ def _usage(error: click.ClickException, call: Call) -> int:
     return error.exit_code
 
 
-def _interrupted(error: BaseException, call: Call) -> int:
+def _end_interrupted(error: BaseException, call: Call) -> int:
     # Click makes an Abort of a KeyboardInterrupt, which may know how far the command came.
     said = str(error) or str(error.__cause__ or "") or "Interrupted. Nothing was done."
     if error.__cause__ is None and isinstance(error.__context__, KeyboardInterrupt | EOFError):
@@ -98,7 +98,7 @@ def _interrupted(error: BaseException, call: Call) -> int:
     return TERMINATED if call.terminated else INTERRUPTED
 
 
-def _ended(error: SystemExit | GeneratorExit) -> UsageError:
+def _exit_error(error: SystemExit | GeneratorExit) -> UsageError:
     """Return the error where code of the project ends the program in the middle of a command."""
     frames = traceback.extract_tb(error.__traceback__)
     # exit() is made by Python itself, in a file that there is not.
@@ -112,7 +112,7 @@ def _ended(error: SystemExit | GeneratorExit) -> UsageError:
     )
 
 
-def _refused(error: OSError) -> UsageError:
+def _system_error(error: OSError) -> UsageError:
     """Return the system's error about a file, as an error of the project's layout."""
     return UsageError(
         f"the system refuses it: {error.strerror or type(error).__name__}",
@@ -143,7 +143,7 @@ def _deaf() -> int:
     return 1
 
 
-def _unexpected(error: BaseException, call: Call) -> int:
+def _end_unexpected(error: BaseException, call: Call) -> int:
     said = f"{type(error).__name__}: {error}"
     talk(f"{click.style('error[bug]', fg='red')}: {said}")
     talk("This should not happen: please report it, with the output of --traceback.")

@@ -52,10 +52,10 @@ def command(
     elif not history.apps:
         talk(NO_APPS)
     else:
-        data(_drawn(history, style))
+        data(_draw(history, style))
 
 
-def _drawn(history: ShownHistory, style: str) -> str:
+def _draw(history: ShownHistory, style: str) -> str:
     from whimbrel.cli.graph import draw
     from whimbrel.report.history import history_list, history_plan
 

@@ -13,9 +13,9 @@ from typing import Any
 from whimbrel.config import Config
 from whimbrel.errors import WriteError
 from whimbrel.history.class_names import (
-    Named,
+    NamedClass,
+    find_classes,
     may_name_classes,
-    named_classes,
     with_digests,
     with_frozen_types,
 )
@@ -34,7 +34,7 @@ class FrozenFile:
 
     node: Node
     path: Path
-    named: tuple[Named, ...]
+    named: tuple[NamedClass, ...]
     data: bytes
 
 
@@ -57,11 +57,11 @@ def write(files: Iterable[FrozenFile]) -> None:
         rewrite_migration(each.path, each.data)
 
 
-def named_in(node: Node, migration: Migration) -> list[Named]:
+def named_in(node: Node, migration: Migration) -> list[NamedClass]:
     """The places at which a migration's file names classes. Raises `WriteError`."""
     if node.path is None or not may_name_classes(text := read_source(node.path).text):
         return []
-    return named_classes(text, module_of(migration), node.place)
+    return find_classes(text, module_of(migration), node.place)
 
 
 def _frozen(node: Node, history: History, package: Package) -> FrozenFile | None:
@@ -74,7 +74,7 @@ def _frozen(node: Node, history: History, package: Package) -> FrozenFile | None
     after = _digest(package, node, text, migration)
     if after != node.digest:
         text = with_digests(text, node.digest, after, where)
-    return FrozenFile(node, node.path, tuple(named), source.encoded(text))
+    return FrozenFile(node, node.path, tuple(named), source.encode(text))
 
 
 def _digest(package: Package, node: Node, text: str, before: Migration) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError, NodeError, UsageError, place
-from whimbrel.history.file_edit import edited, with_dependencies, without_replaces
+from whimbrel.history.file_edit import edit_file, with_dependencies, without_replaces
 from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, label_of
@@ -160,11 +160,11 @@ class _Texts:
         def both(text: str) -> str:
             return edit(with_dependencies(text, self.gone, place=place(path)))
 
-        return Rewritten(path, pointed, edited(path, both))
+        return Rewritten(path, pointed, edit_file(path, both))
 
 
 def _rewritten(path: Path, edit: Callable[[str], str]) -> Rewritten:
-    return Rewritten(path, path.read_bytes(), edited(path, edit))
+    return Rewritten(path, path.read_bytes(), edit_file(path, edit))
 
 
 # -- what stands against it ----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError, QuestionError, place
 from whimbrel.history.branches import Branch, branches_of, fork_of
 from whimbrel.history.branches.linear import Line, line_of, refuse_half_done, refuse_unfit
-from whimbrel.history.file_edit import edited, with_dependencies, with_dependency
+from whimbrel.history.file_edit import edit_file, with_dependencies, with_dependency
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.writer import rewrite_migration, write_migration
@@ -316,7 +316,7 @@ def _git(folder: Path, *words: str) -> str | None:
 def _edit(line: Line, node: Node) -> Edit:
     assert node.path is not None
     new = line.names.get(node.key, node.key)
-    by = line.exchanged(node)
+    by = line.new_dependencies(node)
     shown = node.place
     text = partial(with_dependencies, by=by, place=shown)
     if line.hangs_free(node):
@@ -327,6 +327,6 @@ def _edit(line: Line, node: Node) -> Edit:
         node.path,
         node.path.with_name(f"{new[1]}.py"),
         node.path.read_bytes(),
-        edited(node.path, text),
+        edit_file(node.path, text),
         tuple(sorted(by.items())),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from whimbrel.commands.renamed import refuse_renamed
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, LoadError
-from whimbrel.history.cache import Found
+from whimbrel.history.cache import MigrationPath
 from whimbrel.history.graph import FIRST, LATEST
 from whimbrel.history.loader import History, load
 from whimbrel.history.migration import Migration
@@ -76,7 +76,7 @@ class _Revived:
         app, name = key
         file = f"<recorded {label_of(key)}>"
         module = package.import_text(name, file, source)
-        migration = migration_in(module, app, Found(name, file, len(source), 0))
+        migration = migration_in(module, app, MigrationPath(name, file, len(source), 0))
         return Node.of(migration, self.record.applied[key].digest or ""), migration
 
     def drop_squashes_of_what_is_here(self, history: History) -> None:

@@ -29,7 +29,7 @@ UNSEEN_NS = 2_000_000_000
 _STAMP = f"{FORMAT}/{DIGEST_VERSION}/{__version__}/{sys.implementation.cache_tag}"
 
 
-class Found(NamedTuple):
+class MigrationPath(NamedTuple):
     """A migration file in a directory: its name without ``.py``, and what tells it from another."""
 
     name: str
@@ -51,7 +51,7 @@ class Cache:
         self._entries = _read(self.path)
         self._fresh: dict[str, Any] = {}
 
-    def node(self, app: str, found: Found) -> Node | None:
+    def node(self, app: str, found: MigrationPath) -> Node | None:
         """The node of a file, if it is remembered as it is now."""
         entry = self._entries.get(found.name)
         try:
@@ -61,7 +61,7 @@ class Cache:
         except (TypeError, ValueError, KeyError, IndexError):
             return None
 
-    def remember(self, found: Found, node: Node) -> None:
+    def remember(self, found: MigrationPath, node: Node) -> None:
         """Keeps the node of a file; `save` writes it."""
         if time.time_ns() - found.changed_ns > UNSEEN_NS:
             self._fresh[found.name] = [found.stamp, _plain(node)]
@@ -149,7 +149,7 @@ def _plain(node: Node) -> list[Any]:
     ]
 
 
-def _node(app: str, found: Found, plain: list[Any]) -> Node:
+def _node(app: str, found: MigrationPath, plain: list[Any]) -> Node:
     dependencies, run_before, replaces, initial, atomic, digest, has_barrier, operations = plain
     return Node(
         app,

@@ -24,7 +24,7 @@ _BY_HAND = "Write by hand what the class is to the database: models.Field(sa.Int
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedClass:
     """A place where a file names a class of a type or of a field.
 
     name: as the file has it. text: what to write instead, which needs these imports.
@@ -44,16 +44,16 @@ def may_name_classes(text: str) -> bool:
     return any(top not in ("sqlalchemy", "whimbrel") and not is_standard(top) for top in tops)
 
 
-def named_classes(text: str, module: Any, place: str | None = None) -> list[Named]:
+def find_classes(text: str, module: Any, place: str | None = None) -> list[NamedClass]:
     """The places at which a file names classes, in their order; what stands in functions is left alone.
 
     ``module``: what the text was imported as. Raises `WriteError` for what cannot be said otherwise.
     """
     file = _File(text, place, _BY_HAND)
-    return list(_Finder(file, vars(module)).found(file.tree))
+    return list(_Finder(file, vars(module)).find_names(file.tree))
 
 
-def with_frozen_types(text: str, named: list[Named], place: str | None = None) -> str:
+def with_frozen_types(text: str, named: list[NamedClass], place: str | None = None) -> str:
     """The text with the classes exchanged, and with the imports that it needs now."""
     for each in sorted(named, key=lambda each: each.span, reverse=True):
         text = text[: each.span[0]] + each.text + text[each.span[1] :]
@@ -97,21 +97,21 @@ class _Finder:
     def __init__(self, file: _File, names: Mapping[str, Any]) -> None:
         self.file, self.names = file, names
 
-    def found(self, node: ast.AST) -> Iterator[Named]:
+    def find_names(self, node: ast.AST) -> Iterator[NamedClass]:
         """Return the names in a node, the outermost first."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             return
         if isinstance(node, ast.Call | ast.Attribute | ast.Name) and self._is_named(node):
-            yield self._written(node)
+            yield self._rewrite(node)
             return
-        inner = [each for child in ast.iter_child_nodes(node) for each in self.found(child)]
+        inner = [each for child in ast.iter_child_nodes(node) for each in self.find_names(child)]
         if inner and isinstance(node, ast.Call) and self._changes_its_default(node):
-            yield self._written(node, inner[0].name)
+            yield self._rewrite(node, inner[0].name)
         else:
             yield from inner
 
     def _is_named(self, node: ast.expr) -> bool:
-        kind = self._meant(_head(node))
+        kind = self._resolve(_head(node))
         if isinstance(kind, type) and issubclass(kind, Field):
             return isinstance(node, ast.Call) and not is_own(kind)
         if not is_sqlalchemy_type(kind):
@@ -121,13 +121,13 @@ class _Finder:
 
     def _changes_its_default(self, node: ast.Call) -> bool:
         """True if a field's default was said in the words of its type, and not as the column has it."""
-        kind = self._meant(_head(node))
+        kind = self._resolve(_head(node))
         if not isinstance(kind, type) or not issubclass(kind, Field):
             return False
         field = self._value(node)
         return bool(field.naming_classes().column_default() != field.column_default())
 
-    def _meant(self, name: str) -> Any:
+    def _resolve(self, name: str) -> Any:
         """Return the value of a dotted name; None where there is none."""
         first, *rest = name.split(".")
         found = self.names.get(first)
@@ -139,13 +139,15 @@ class _Finder:
         # It was carried out before, when the file was imported.
         return eval(compile(ast.Expression(node), "<migration>", "eval"), dict(self.names))
 
-    def _written(self, node: ast.expr, name: str = "") -> Named:
+    def _rewrite(self, node: ast.expr, name: str = "") -> NamedClass:
         value = self._value(node)
         made = in_own_words(value).frozen() if isinstance(value, Field) else describe(value)
         text, imports = source_of(made)
         span = self.file.span(node)
         needed = tuple(line for line in imports if not self._has(line))
-        return Named(name or _head(node), node.lineno, span, self._laid_out(text, span), needed)
+        return NamedClass(
+            name or _head(node), node.lineno, span, self._laid_out(text, span), needed
+        )
 
     def _has(self, line: str) -> bool:
         """True if the file has what an import gives. Raises `WriteError` where its name is taken."""
@@ -190,7 +192,7 @@ def _without_imports(text: str, names: set[str], place: str | None) -> str:
     gone = names - used
     for node in reversed(file.tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom) and file.stands_alone(node):
-            kept = [each for each in node.names if _bound(each) not in gone]
+            kept = [each for each in node.names if _local_name(each) not in gone]
             start, end = file.lines_of(node)
             if not kept:
                 text = text[:start] + text[end:]
@@ -200,7 +202,7 @@ def _without_imports(text: str, names: set[str], place: str | None) -> str:
     return text
 
 
-def _bound(alias: ast.alias) -> str:
+def _local_name(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 

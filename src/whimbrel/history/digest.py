@@ -120,7 +120,7 @@ class _Form:
         return {"field": [self.of(plain.equality_key()), self.of(default), self.of(called)]}
 
     def _sqlalchemy(self, value: Any) -> Any:
-        return self.of(describe(value) if self.frozen else _described(value))
+        return self.of(describe(value) if self.frozen else _describe(value))
 
     def _q(self, value: Q) -> Any:
         return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}
@@ -190,13 +190,13 @@ class _Form:
         if is_dataclass(value):
             return self._dataclass(value)
         if hasattr(value, "__qualname__"):
-            return self._imported(value)
+            return self._import_path(value)
         if hasattr(value, "deconstruct"):
             return {"call": self.of(value.deconstruct())}
         shown = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
         return {self.path(type(value)): shown}
 
-    def _imported(self, value: Any) -> Any:
+    def _import_path(self, value: Any) -> Any:
         owner = getattr(value, "__self__", None)
         if owner is not None and not isinstance(owner, type | types.ModuleType):
             return {"method": [self.of(owner), value.__name__]}
@@ -221,7 +221,7 @@ def _normal(name: str, value: Any) -> Any:
     return {key: dict(each) if key == "dialect" else each for key, each in options.items()}
 
 
-def _described(type: Any) -> ColumnType:
+def _describe(type: Any) -> ColumnType:
     """A type by the call that makes it, as digests have always counted it."""
     try:
         return describe_call(type)

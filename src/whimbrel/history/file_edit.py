@@ -28,28 +28,28 @@ _GAP = r"(?:[ \t\f\r\n]|\\\r?\n|#[^\r\n]*)*"
 
 
 @dataclass(frozen=True)
-class Source:
+class EditableFile:
     """A file's text, line endings as they are, and how it is encoded."""
 
     text: str
     encoding: str
 
-    def encoded(self, text: str) -> bytes:
+    def encode(self, text: str) -> bytes:
         """Another text in the same encoding, with the same mark at its beginning if it has one."""
         return text.encode(self.encoding)
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> EditableFile:
     """A file as Python reads it: by its byte order mark and the encoding that it declares."""
     data = path.read_bytes()
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return Source(data.decode(encoding), encoding)
+    return EditableFile(data.decode(encoding), encoding)
 
 
-def edited(path: Path, edit: Callable[[str], str]) -> bytes:
+def edit_file(path: Path, edit: Callable[[str], str]) -> bytes:
     """Return a file's text after an edit, for `writer.rewrite_migration`."""
     source = read_source(path)
-    return source.encoded(edit(source.text))
+    return source.encode(edit(source.text))
 
 
 def with_dependencies(text: str, by: Mapping[Key, Key | None], *, place: str | None = None) -> str:
@@ -59,11 +59,11 @@ def with_dependencies(text: str, by: Mapping[Key, Key | None], *, place: str | N
     there once. ``place``: the file, for errors. Raises `WriteError` for what is not written out.
     """
     file = _File(text, place, _by_hand(by))
-    wanted = {name: _exchanged(pairs, by) for name, pairs in file.pairs(_LISTS).items()}
+    wanted = {name: _exchange(pairs, by) for name, pairs in file.pairs(_LISTS).items()}
     made = text
     for name in wanted:
         made = _with_exchanged(made, name, by, file)
-    return file.checked(made, wanted)
+    return file.check_edit(made, wanted)
 
 
 def with_dependency(text: str, key: Key, *, place: str | None = None) -> str:
@@ -71,12 +71,12 @@ def with_dependency(text: str, key: Key, *, place: str | None = None) -> str:
 
     Raises `WriteError` where they are not written out.
     """
-    file = _File(text, place, f"Put {_shown(key)} into its dependencies by hand.")
+    file = _File(text, place, f"Put {_show_key(key)} into its dependencies by hand.")
     there = file.pairs(("dependencies",)).get("dependencies")
     if there is not None and key in there:
         return text
     made = _with_first(file, key) if there is None else _with_last(file, key)
-    return file.checked(made, {"dependencies": [*(there or ()), key]})
+    return file.check_edit(made, {"dependencies": [*(there or ()), key]})
 
 
 def without_replaces(text: str, *, place: str | None = None) -> str:
@@ -88,27 +88,29 @@ def without_replaces(text: str, *, place: str | None = None) -> str:
     start, end = file.lines_of(found)
     if len(file.migration.body) == 1 or not file.stands_alone(found):
         emptied = _put(text, file.span(file.value(found)), "[]")
-        return file.checked(emptied, {"replaces": []})
+        return file.check_edit(emptied, {"replaces": []})
     if _is_blank(text[end : _line_end(text, end)]) and file.is_free_above(found):
         end = _line_end(text, end)
-    return file.checked(text[:start] + text[end:], {}, gone="replaces")
+    return file.check_edit(text[:start] + text[end:], {}, gone="replaces")
 
 
 _LISTS = ("dependencies", "run_before")
 
 
-def _exchanged(pairs: Sequence[Key], by: Mapping[Key, Key | None]) -> list[Key]:
+def _exchange(pairs: Sequence[Key], by: Mapping[Key, Key | None]) -> list[Key]:
     new = (by.get(key, key) for key in pairs)
     return list(dict.fromkeys(key for key in new if key is not None))
 
 
-def _shown(key: Key) -> str:
+def _show_key(key: Key) -> str:
     return f"({quoted(key[0])}, {quoted(key[1])})"
 
 
 def _by_hand(by: Mapping[Key, Key | None]) -> str:
     says = [
-        f"{_shown(new)} in the place of {_shown(old)}" if new else f"nothing for {_shown(old)}"
+        f"{_show_key(new)} in the place of {_show_key(old)}"
+        if new
+        else f"nothing for {_show_key(old)}"
         for old, new in by.items()
     ]
     more = f", and {len(says) - 3} more" if len(says) > 3 else ""
@@ -215,7 +217,7 @@ class _File:
             or (before[-1].end_lineno or 0) < node.lineno - 1
         )
 
-    def checked(self, made: str, wanted: Mapping[str, list[Key]], gone: str = "") -> str:
+    def check_edit(self, made: str, wanted: Mapping[str, list[Key]], gone: str = "") -> str:
         """Return the edited text, if only what was wanted differs in it."""
         names = {*wanted, gone}
         try:
@@ -262,7 +264,7 @@ def _with_exchanged(text: str, name: str, by: Mapping[Key, Key | None], file: _F
     for index in reversed([index for index, fate in enumerate(fates) if fate is None]):
         text = _with_comma(_File(text, file.place, file.hint), name)
         text = _with_one_gone(_File(text, file.place, file.hint), name, index)
-    return _closed(text, file, name)
+    return _close_brackets(text, file, name)
 
 
 def _items(file: _File, name: str) -> list[tuple[ast.expr, Key]]:
@@ -328,7 +330,7 @@ def _with_one_gone(file: _File, name: str, index: int) -> str:
     return _put(text, (before, end if index else comma), "")
 
 
-def _closed(text: str, file: _File, name: str) -> str:
+def _close_brackets(text: str, file: _File, name: str) -> str:
     """Brackets with nothing but room between them are brought together."""
     now = _File(text, file.place, file.hint)
     statement = now.statement(name)
@@ -352,20 +354,20 @@ def _with_last(file: _File, key: Key) -> str:
     start, end = file.span(file.value(statement))
     if not spans:
         comma = "," if text[start] == "(" else ""
-        return _put(text, (start + 1, start + 1), f"{_shown(key)}{comma}")
+        return _put(text, (start + 1, start + 1), f"{_show_key(key)}{comma}")
     last = spans[-1]
     line = _line_start(text, last[0])
     indent = text[line : last[0]]
     between = _line_break(text) + indent if _is_blank(indent) else " "
     comma_end = _behind_comma(text, last[1])
     if comma_end is None:
-        return _put(text, (last[1], last[1]), f",{between}{_shown(key)}")
+        return _put(text, (last[1], last[1]), f",{between}{_show_key(key)}")
     if between == " ":
-        return _put(text, (comma_end, comma_end), f" {_shown(key)},")
+        return _put(text, (comma_end, comma_end), f" {_show_key(key)},")
     after = min(_line_end(text, comma_end), end)
     room = text[after - 1] not in "\r\n"
     at = comma_end if room else after
-    new = f"{between}{_shown(key)}," if room else f"{indent}{_shown(key)},{_line_break(text)}"
+    new = f"{between}{_show_key(key)}," if room else f"{indent}{_show_key(key)},{_line_break(text)}"
     return _put(text, (at, at), new)
 
 
@@ -380,7 +382,7 @@ def _with_first(file: _File, key: Key) -> str:
     if not _is_blank(indent):
         file.refuse("its class stands on one line, and cannot be edited", first)
     end = _line_break(file.text)
-    return _put(file.text, (line, line), f"{indent}dependencies = [{_shown(key)}]{end}{end}")
+    return _put(file.text, (line, line), f"{indent}dependencies = [{_show_key(key)}]{end}{end}")
 
 
 # -- lines ----------------------------------------------------------------------------------

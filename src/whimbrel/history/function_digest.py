@@ -27,9 +27,9 @@ def body_of(function: Callable[..., Any]) -> Any:
     tree = _tree(code.co_filename) if code is not None else None
     if code is None or tree is None:
         return None
-    own = _found(tree, code.co_name, code.co_firstlineno)
+    own = _find_definitions(tree, code.co_name, code.co_firstlineno)
     defined = definitions(tree)
-    used = used_by(own, defined)
+    used = names_used_by(own, defined)
     return [[_form(node) for node in own], {name: _form(defined[name]) for name in sorted(used)}]
 
 
@@ -40,7 +40,7 @@ def _tree(file: str) -> ast.Module | None:
         return None
 
 
-def _found(tree: ast.Module, name: str, line: int) -> list[ast.AST]:
+def _find_definitions(tree: ast.Module, name: str, line: int) -> list[ast.AST]:
     """The definition that begins on a line; of lambdas there may be several."""
     if name == "<lambda>":
         return [
@@ -74,7 +74,7 @@ def _names_of(node: ast.stmt) -> list[str]:
     return []
 
 
-def used_by(own: Sequence[ast.AST], defined: Mapping[str, ast.stmt]) -> set[str]:
+def names_used_by(own: Sequence[ast.AST], defined: Mapping[str, ast.stmt]) -> set[str]:
     """The names, of what is defined, of what these use of it, and of what that uses."""
     found: set[str] = set()
     fresh: list[ast.AST] = list(own)

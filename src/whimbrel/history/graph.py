@@ -40,11 +40,11 @@ class Graph:
         for node in sorted(self._nodes.values(), key=lambda node: node.name):
             self._apps.setdefault(node.app, []).append(node)
         self._rank = {app: index for index, app in enumerate(self._apps)}
-        self._roots = self._found_roots()
+        self._roots = self._find_roots()
         self._resolved: dict[Key, tuple[Key, ...]] = {}
-        self._inner_children = self._linked_within_apps()
-        self._parents, self._children = self._linked()
-        self._order = self._sorted()
+        self._inner_children = self._link_within_apps()
+        self._parents, self._children = self._link()
+        self._order = self._sort()
         self._position = {node.key: index for index, node in enumerate(self._order)}
 
     # -- looking
@@ -142,11 +142,11 @@ class Graph:
 
     def ancestors(self, keys: Iterable[Key]) -> set[Key]:
         """These and all that they depend on."""
-        return self._reached(keys, self._parents)
+        return self._reach(keys, self._parents)
 
     def descendants(self, keys: Iterable[Key]) -> set[Key]:
         """These and all that depend on them."""
-        return self._reached(keys, self._children)
+        return self._reach(keys, self._children)
 
     def forwards(self, targets: Iterable[Key], applied: Collection[Key] = ()) -> list[Node]:
         """Return the nodes to apply, in order, so that the targets are applied; without those that are."""
@@ -183,7 +183,7 @@ class Graph:
             raise self._missing(key, wanted_by)
         return key
 
-    def _found_roots(self) -> set[Key]:
+    def _find_roots(self) -> set[Key]:
         roots = {
             key
             for key, node in self._nodes.items()
@@ -198,7 +198,7 @@ class Graph:
     def _first_of(self, key: Key) -> tuple[Key, ...]:
         return self._replacements[key].first if key in self._replacements else (key,)
 
-    def _linked_within_apps(self) -> dict[Key, list[Key]]:
+    def _link_within_apps(self) -> dict[Key, list[Key]]:
         """Return the children of each node inside its app: a leaf has none."""
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for own, node in self._nodes.items():
@@ -220,7 +220,7 @@ class Graph:
             )
         return self._resolve_dependency(key, wanted_by, runs_before=runs_before)
 
-    def _linked(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
+    def _link(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
         parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
         children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
         for own, node in self._nodes.items():
@@ -253,7 +253,7 @@ class Graph:
             self._resolved[key] = (self.resolve(key, wanted_by),)
         return self._resolved[key]
 
-    def _sorted(self) -> tuple[Node, ...]:
+    def _sort(self) -> tuple[Node, ...]:
         rank = self._rank
         waits = {key: len(parents) for key, parents in self._parents.items()}
         ready = [(rank[key[0]], key[1], key) for key, number in waits.items() if not number]
@@ -280,7 +280,7 @@ class Graph:
         position: Callable[[Key], int] = self._position.__getitem__
         return [self._nodes[key] for key in sorted(keys, key=position)]
 
-    def _reached(self, keys: Iterable[Key], links: Mapping[Key, list[Key]]) -> set[Key]:
+    def _reach(self, keys: Iterable[Key], links: Mapping[Key, list[Key]]) -> set[Key]:
         waiting = [self.node(key).key for key in keys]
         reached = set(waiting)
         while waiting:

@@ -81,16 +81,16 @@ def is_name(key: str) -> bool:
 
 def text(value: str) -> str:
     """A string as a literal, in the quotes that a formatter wants."""
-    return _quoted(value, repr(value + '"')[1:-2])
+    return _quote(value, repr(value + '"')[1:-2])
 
 
 def raw_bytes(value: bytes) -> str:
     """Bytes as a literal."""
     shown = repr(value + b'"')[2:-2]
-    return "b" + _quoted(value.decode("latin-1"), shown)
+    return "b" + _quote(value.decode("latin-1"), shown)
 
 
-def _quoted(value: str, body: str) -> str:
+def _quote(value: str, body: str) -> str:
     # ``body`` comes from a repr in single quotes: of the two quotes, only those are escaped.
     mark = "'" if value.count('"') > value.count("'") else '"'
     bare = re.sub(r"\\(.)", lambda match: "'" if match[1] == "'" else match[0], body)

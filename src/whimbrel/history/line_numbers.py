@@ -15,7 +15,7 @@ def line_of_name(file: str, name: str) -> int | None:
     lines = (
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and name in _named_by(node)
+        if isinstance(node, ast.stmt) and name in _names_of(node)
     )
     return next(lines, None)
 
@@ -34,7 +34,7 @@ def lines_of_operations(file: str, number: int) -> list[int | None]:
     return [line_of_name(file, "operations")] * number
 
 
-def _named_by(node: ast.stmt) -> list[str]:
+def _names_of(node: ast.stmt) -> list[str]:
     match node:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
             return [name]

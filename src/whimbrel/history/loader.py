@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from whimbrel.errors import LoadError, NodeError, StateError, WhimbrelError
-from whimbrel.history.cache import Cache, Found
+from whimbrel.history.cache import Cache, MigrationPath
 from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
@@ -35,7 +35,7 @@ class App(Protocol):
         """The directory of its migration files."""
 
 
-class Moment(NamedTuple):
+class MigrationStates(NamedTuple):
     """A node, with the states before and after it."""
 
     node: Node
@@ -268,27 +268,29 @@ class History:
 
     def state_before(self, key: Key) -> StatePair:
         """The states after all that comes before a node in the order of the graph."""
-        return self._replayed(self.graph.position(key))
+        return self._replay(self.graph.position(key))
 
     def state_after(self, key: Key) -> StatePair:
         """The states after a node, and after all that comes before it in the order of the graph."""
-        return self._replayed(self.graph.position(key) + 1)
+        return self._replay(self.graph.position(key) + 1)
 
     def project_state(self) -> State:
         """Return the models after all migrations: the next one is compared with them."""
-        return self._replayed(len(self.graph)).models
+        return self._replay(len(self.graph)).models
 
     def states_of(self, keys: Iterable[Key]) -> StatePair:
         """The states after these migrations, in the order of the graph, and after no other."""
         chosen = sorted(set(keys), key=self.graph.position)
         if chosen == [node.key for node in self.graph.order()[: len(chosen)]]:
-            return self._replayed(len(chosen))
+            return self._replay(len(chosen))
         states = _nothing()
         for key in chosen:
             states = self.apply(key, states)
         return states
 
-    def states(self, plan: Iterable[Key], applied: Collection[Key] = ()) -> Iterator[Moment]:
+    def states(
+        self, plan: Iterable[Key], applied: Collection[Key] = ()
+    ) -> Iterator[MigrationStates]:
         """Each migration of a plan with the states around it, on top of what is applied.
 
         To go backwards, give the plan turned round, and as ``applied`` what stays.
@@ -296,10 +298,10 @@ class History:
         states = self.states_of(applied)
         for key in plan:
             after = self.apply(key, states)
-            yield Moment(self.graph.node(key), states, after)
+            yield MigrationStates(self.graph.node(key), states, after)
             states = after
 
-    def _replayed(self, length: int) -> StatePair:
+    def _replay(self, length: int) -> StatePair:
         """The states after the first nodes of the order. What is asked for in turn costs one each."""
         done, states = self._reached or (0, _nothing())
         if done > length:
@@ -329,7 +331,7 @@ class _Directory:
         nodes = []
         for found in self._files.values():
             try:
-                nodes.append(self._cache.node(self.app, found) or self._imported(found))
+                nodes.append(self._cache.node(self.app, found) or self._import_node(found))
             except LoadError as error:
                 if broken is None:
                     raise
@@ -346,7 +348,7 @@ class _Directory:
             self._import(self._files[name])
         return self._migrations[name]
 
-    def _imported(self, found: Found) -> Node:
+    def _import_node(self, found: MigrationPath) -> Node:
         # Not needed, and not imported, where the cache knows every file.
         from whimbrel.history.digest import digest
 
@@ -356,7 +358,7 @@ class _Directory:
         self._cache.remember(found, node)
         return node
 
-    def _import(self, found: Found) -> Migration:
+    def _import(self, found: MigrationPath) -> Migration:
         if self._package is None:
             self._package = Package(self._path, self._hint)
         migration = migration_in(self._package.import_file(found), self.app, found)

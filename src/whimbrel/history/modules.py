@@ -18,7 +18,7 @@ from typing import Any
 
 from whimbrel.bytecode import CarefulLoader, importing
 from whimbrel.errors import LoadError, WhimbrelError, place
-from whimbrel.history.cache import Found
+from whimbrel.history.cache import MigrationPath
 from whimbrel.history.migration import Migration
 
 
@@ -27,7 +27,7 @@ def module_of(migration: Migration) -> types.ModuleType:
     return sys.modules[type(migration).__module__]
 
 
-def find_files(directory: Path) -> list[Found]:
+def find_files(directory: Path) -> list[MigrationPath]:
     """The migration files of a directory, by name; none where there is no directory.
 
     Files that start with ``_``, ``~`` or ``.`` are no migrations, nor is what is not ``.py``.
@@ -39,16 +39,16 @@ def find_files(directory: Path) -> list[Found]:
         return []
     except OSError as error:
         raise _unreadable(str(directory), error) from error
-    found = [_found(each) for each in files if each.name[0] not in "_~."]
+    found = [_file_of(each) for each in files if each.name[0] not in "_~."]
     return sorted(found, key=lambda each: each.name)
 
 
-def _found(entry: os.DirEntry[str]) -> Found:
+def _file_of(entry: os.DirEntry[str]) -> MigrationPath:
     try:
         status = entry.stat()
     except OSError as error:
         raise _unreadable(entry.path, error) from error
-    return Found(entry.name[:-3], entry.path, status.st_size, status.st_mtime_ns)
+    return MigrationPath(entry.name[:-3], entry.path, status.st_size, status.st_mtime_ns)
 
 
 def _unreadable(path: str, error: OSError) -> LoadError:
@@ -70,7 +70,7 @@ class Package:
         self.directory = directory
         self.name = importable_name(directory, hint) or _own_name(directory)
 
-    def import_file(self, found: Found) -> types.ModuleType:
+    def import_file(self, found: MigrationPath) -> types.ModuleType:
         """The module of a file, imported now. Raises `LoadError` with the line that broke."""
         try:
             with importing():
@@ -164,18 +164,18 @@ def _execute_text(name: str, file: str, text: str) -> types.ModuleType:
     module.__package__ = name.rpartition(".")[0]
     # So that a traceback through it shows its lines.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    with registered(module):
-        exec(compiled(text, file), module.__dict__)
+    with register(module):
+        exec(compile_text(text, file), module.__dict__)
     return module
 
 
-def compiled(text: str, file: str) -> types.CodeType:
+def compile_text(text: str, file: str) -> types.CodeType:
     """The code of a file's text: with its own ``__future__`` imports, and none of this module's."""
     return compile(text, file, "exec", dont_inherit=True)
 
 
 @contextmanager
-def registered(module: types.ModuleType) -> Iterator[None]:
+def register(module: types.ModuleType) -> Iterator[None]:
     """While its text is executed a module is found by its name: dataclasses look for theirs."""
     before = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
@@ -198,7 +198,7 @@ def broken(file: str, error: BaseException) -> LoadError:
         return LoadError(error.message, place=where, hint=error.hint)
     mark = _line_of_git(file) if isinstance(error, SyntaxError) else None
     if mark is not None:
-        return _unmerged(file, mark)
+        return _merge_error(file, mark)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "django":
         return LoadError("it imports Django's migrations", place=where, hint=_OF_DJANGO)
     why = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -239,7 +239,7 @@ def _line_of_git(file: str) -> int | None:
     return found[0] if found else None
 
 
-def _unmerged(file: str, line: int) -> LoadError:
+def _merge_error(file: str, line: int) -> LoadError:
     shown = place(file)
     name = os.path.basename(shown)
     other = os.path.join(os.path.dirname(shown), f"{name.removesuffix('.py')}_theirs.py")
@@ -264,7 +264,7 @@ def _line_of(file: str, error: BaseException) -> int | None:
     return line
 
 
-def migration_in(module: types.ModuleType, app: str, found: Found) -> Migration:
+def migration_in(module: types.ModuleType, app: str, found: MigrationPath) -> Migration:
     """The migration of a module. Raises `LoadError` where it is none, or not put together well."""
     made: Any = getattr(module, "Migration", None)
     if made is None:

@@ -32,10 +32,10 @@ def migration_name(number: int, words: str) -> str:
     """ "0002_product_stock": a name that is a file's name anywhere, of bounded length."""
     plain = re.sub(r"[^a-z0-9_]+", "_", words.lower())
     plain = re.sub(r"_{2,}", "_", plain).strip("_")
-    return f"{number:04d}_{_shortened(plain) or 'custom'}"
+    return f"{number:04d}_{_shorten(plain) or 'custom'}"
 
 
-def _shortened(words: str) -> str:
+def _shorten(words: str) -> str:
     if len(words) <= LONGEST + len("_and_more"):
         return words
     return words[:LONGEST].rpartition("_")[0] or words[:LONGEST]

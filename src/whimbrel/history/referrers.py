@@ -27,7 +27,7 @@ def after_all_that_pointed(found: Iterable[AppMigration], history: History) -> l
     """New migrations, waiting for the apps that once pointed at a model that goes or is renamed."""
     migrations = list(found)
     state = history.project_state()
-    taken = [frozenset(_taken(each, state)) for each in migrations]
+    taken = [frozenset(_labels_taken_away(each, state)) for each in migrations]
     pointing = _apps_pointing(history, frozenset().union(*taken))
     return [
         _waiting(each, {app for key in keys for app in pointing.get(key, ())})
@@ -41,7 +41,7 @@ def _waiting(migration: AppMigration, apps: Collection[str]) -> AppMigration:
     return replace(migration, dependencies=(*migration.dependencies, *more)) if more else migration
 
 
-def _taken(migration: AppMigration, state: State) -> Iterable[str]:
+def _labels_taken_away(migration: AppMigration, state: State) -> Iterable[str]:
     """The identities of models of which something goes, or gets another name."""
     for operation in migration.operations:
         label = _label(migration.app, operation)
@@ -69,13 +69,13 @@ def _apps_pointing(history: History, keys: frozenset[str]) -> dict[str, set[str]
     if not keys:
         return found
     for node, before, after in history.states(node.key for node in history.graph.order()):
-        for model in _changed(before.models, after.models):
-            for key in _pointed_at(model, after.models) & keys:
+        for model in _changed_models(before.models, after.models):
+            for key in _targets_of(model, after.models) & keys:
                 found.setdefault(key, set()).add(node.app)
     return found
 
 
-def _changed(before: State, after: State) -> list[Model]:
+def _changed_models(before: State, after: State) -> list[Model]:
     labels = after.touched_since(before)
     was, now = before.models, after.models
     return [
@@ -83,6 +83,6 @@ def _changed(before: State, after: State) -> list[Model]:
     ]
 
 
-def _pointed_at(model: Model, state: State) -> set[str]:
+def _targets_of(model: Model, state: State) -> set[str]:
     targets = (state.find(label) for label in model.relations)
     return {target.key for target in targets if target is not None}

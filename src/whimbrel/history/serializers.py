@@ -157,13 +157,13 @@ def _part(self: Values, value: NamedItem) -> Code:
 
 
 def _constraint(self: Values, value: Any) -> Code:
-    given = _given(value)
+    given = _given_attributes(value)
     first = [given.pop("condition")] if isinstance(value, CheckConstraint) else []
     return self.call(_models(self, type(value).__name__), first, given)
 
 
 def _index(self: Values, value: Index) -> Code:
-    given = _given(value)
+    given = _given_attributes(value)
     del given["parts"]
     if "options" in given:
         given["options"] = dict(value.options)
@@ -202,7 +202,7 @@ _UNSAID: Mapping[str, Any] = {
 }
 
 
-def _given(value: Any) -> dict[str, Any]:
+def _given_attributes(value: Any) -> dict[str, Any]:
     """The attributes that are not what they are by themselves, as lists where they are tuples."""
     found = {each.name: getattr(value, each.name) for each in fields(value)}
     unsaid = {**_UNSAID, "method": None} if isinstance(value, Index) else _UNSAID

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import TypeAlias
 
-from whimbrel.history.function_digest import definitions, used_by
+from whimbrel.history.function_digest import definitions, names_used_by
 
 #: Longer expressions are broken, one argument to a line.
 WIDTH = 88
@@ -25,7 +25,7 @@ def differences(before: str, after: str) -> list[str]:
     say the same: what they import has changed, then. Raises `SyntaxError` for what is not Python.
     """
     old, new = _lines(ast.parse(before)), _lines(ast.parse(after))
-    found = [f"{sign} {line}" for sign, line in _around(_signed(old, new))]
+    found = [f"{sign} {line}" for sign, line in _around(_diff_lines(old, new))]
     if len(found) <= LONGEST:
         return found
     return [*found[: LONGEST - 1], f"  ... and {len(found) - LONGEST + 1} more lines"]
@@ -57,7 +57,7 @@ def _lines(tree: ast.Module) -> list[str]:
     operations = operations_of(tree)
     defined = definitions(tree)
     lines = [line for each in operations for line in _broken(each)]
-    for name in sorted(used_by(operations, defined), key=lambda name: defined[name].lineno):
+    for name in sorted(names_used_by(operations, defined), key=lambda name: defined[name].lineno):
         lines += ast.unparse(_without_docstring(defined[name])).strip().splitlines()
     return lines
 
@@ -100,7 +100,7 @@ def _parts(node: ast.expr) -> tuple[str, list[tuple[str, ast.expr]], str]:
     return "", [], ""
 
 
-def _signed(old: Sequence[str], new: Sequence[str]) -> Iterator[_Signed]:
+def _diff_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[_Signed]:
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():
         if tag == "equal":

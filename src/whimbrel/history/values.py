@@ -65,10 +65,10 @@ class Values:
         """A call, with arguments that are still to be written."""
         written = [self.write(value) for value in args]
         return layout.call(
-            name, written, [(key, self.named(key, each)) for key, each in (kwargs or {}).items()]
+            name, written, [(key, self.write_at(key, each)) for key, each in (kwargs or {}).items()]
         )
 
-    def named(self, name: str, value: Any) -> Code:
+    def write_at(self, name: str, value: Any) -> Code:
         """A value that stands at a name, which errors give."""
         with self.inside(name):
             return self.write(value)
@@ -135,14 +135,14 @@ def _tuple(self: Values, value: tuple[Any, ...]) -> Code:
 
 
 def _set(self: Values, value: set[Any] | frozenset[Any]) -> Code:
-    written = _sorted(self, value)
+    written = _sort(self, value)
     shown = Group("{", written, "}")
     if isinstance(value, frozenset):
         return layout.call("frozenset", [shown] if written else ())
     return shown if written else Atom("set()")
 
 
-def _sorted(self: Values, value: Iterable[Any]) -> tuple[Code, ...]:
+def _sort(self: Values, value: Iterable[Any]) -> tuple[Code, ...]:
     """In an order that is the same under any hash seed: of values where they have one."""
     plain = list(value)
     if all(type(each) is str for each in plain) or all(type(each) is int for each in plain):
@@ -283,7 +283,7 @@ def _member_name(owner: str, name: str) -> str:
 # -- what is imported ---------------------------------------------------------------------------
 
 
-def _imported(self: Values, value: Any) -> Code:
+def _import(self: Values, value: Any) -> Code:
     return Atom(self.imports.name_of(value))
 
 
@@ -302,15 +302,15 @@ def _partial(self: Values, value: functools.partial[Any]) -> Code:
 
 
 def _generic(self: Values, value: Any) -> Code:
-    inner = ", ".join(_shown(self, each) for each in typing.get_args(value))
-    return Atom(f"{_shown(self, typing.get_origin(value))}[{inner}]")
+    inner = ", ".join(_show(self, each) for each in typing.get_args(value))
+    return Atom(f"{_show(self, typing.get_origin(value))}[{inner}]")
 
 
 def _union(self: Values, value: Any) -> Code:
-    return Joined(tuple(Atom(_shown(self, each)) for each in typing.get_args(value)), "|")
+    return Joined(tuple(Atom(_show(self, each)) for each in typing.get_args(value)), "|")
 
 
-def _shown(self: Values, value: Any) -> str:
+def _show(self: Values, value: Any) -> str:
     if value is type(None):
         return "None"
     return layout.flat(self.write(value)) or ""
@@ -325,7 +325,7 @@ def _object(self: Values, value: Any) -> Code:
     if is_dataclass(value) and not isinstance(value, type):
         return _dataclass(self, value)
     if callable(value) and hasattr(value, "__name__"):
-        return _imported(self, value)
+        return _import(self, value)
     raise WriteError(f"{value!r} cannot be written into a migration file", hint=_mend(value))
 
 
@@ -398,5 +398,5 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
     (functools.partial, _partial),
     (type, _type),
     (types.ModuleType, _module),
-    (types.FunctionType | types.BuiltinFunctionType | types.MethodType, _imported),
+    (types.FunctionType | types.BuiltinFunctionType | types.MethodType, _import),
 )

@@ -49,7 +49,7 @@ def render_migration(
             *_pairs(values, "dependencies", sorted(set(dependencies))),
             *_pairs(values, "run_before", sorted(set(run_before))),
             *([] if atomic else ["atomic = False"]),
-            _noted(notes, _assigned("operations", _operations(values, operations))),
+            _with_notes(notes, _assignment("operations", _operations(values, operations))),
         ]
     except WriteError as error:
         inner = f": {error.place}" if error.place else ""
@@ -64,18 +64,18 @@ def source_of(value: Any) -> tuple[str, list[str]]:
 
 
 def _pairs(values: Values, name: str, pairs: Sequence[Key]) -> list[str]:
-    return [_assigned(name, values.write([tuple(pair) for pair in pairs]))] if pairs else []
+    return [_assignment(name, values.write([tuple(pair) for pair in pairs]))] if pairs else []
 
 
 def _operations(values: Values, operations: Sequence[Any]) -> Code:
     return Group("[", values.items(operations), "]", tall=True)
 
 
-def _assigned(name: str, code: Code) -> str:
+def _assignment(name: str, code: Code) -> str:
     return f"{name} = {lay_out(code, INDENT, len(name) + 3)}"
 
 
-def _noted(notes: Iterable[str], shown: str) -> str:
+def _with_notes(notes: Iterable[str], shown: str) -> str:
     """A member of the class with comments above it."""
     room = WIDTH - INDENT
     comments = [line for note in notes for line in _comment(note, room)]
@@ -119,19 +119,19 @@ def write_migration(path: Path, text: str | bytes) -> Path:
     Raises `UsageError` where the file is there already: no migration is overwritten by chance. The
     very same one may be: somebody else has just made it.
     """
-    with _told(path):
+    with _write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         package = path.parent / "__init__.py"
         if not package.exists():
             package.touch()
-        with _written(path, text) as temporary:
+        with _temporary_file(path, text) as temporary:
             _put(temporary, path)
     return path
 
 
 def rewrite_migration(path: Path, text: str | bytes) -> Path:
     """Exchanges what a file holds, whole or not at all: a text, or what `edit.edited` gave."""
-    with _told(path), _written(path, text) as temporary:
+    with _write_errors(path), _temporary_file(path, text) as temporary:
         os.replace(temporary, path)
     return path
 
@@ -144,7 +144,7 @@ _RIGHT = (
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _write_errors(path: Path) -> Iterator[None]:
     """Return an error of the disk, in words."""
     try:
         yield
@@ -157,7 +157,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _written(path: Path, text: str | bytes) -> Iterator[str]:
+def _temporary_file(path: Path, text: str | bytes) -> Iterator[str]:
     """A file of its own with the text, beside the one that it shall be."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="~", suffix=".tmp")
     try:

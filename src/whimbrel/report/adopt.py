@@ -9,7 +9,7 @@ from typing import Any
 from whimbrel.commands.adopt.alembic import Adopted
 from whimbrel.commands.adopt.databases import AdoptedDatabase, Outcome
 from whimbrel.errors import place
-from whimbrel.report.drift import deviation_lines, deviations_json, left_alone_by
+from whimbrel.report.drift import deviation_lines, deviations_json, exclusions_text
 
 
 def adopted_text(adopted: Adopted) -> str:
@@ -28,12 +28,12 @@ def _lines(adopted: Adopted) -> Iterator[str]:
         yield f"{would}  {place(file.path)}"
         yield from (f"  {operation.describe()}" for operation in file.operations)
     for database in adopted.databases:
-        yield f"{database.alias}: {_said(database, adopted.project.heads)}"
+        yield f"{database.alias}: {_database_line(database, adopted.project.heads)}"
         if not database.outcome.is_well:
             yield from deviation_lines(database.deviations, " (--rename takes the models' names)")
 
 
-def _said(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
+def _database_line(database: AdoptedDatabase, heads: tuple[str, ...]) -> str:
     labels = ", ".join(database.labels)
     at = f"at Alembic's head ({', '.join(database.versions)})"
     match database.outcome:
@@ -79,7 +79,7 @@ def next_steps(adopted: Adopted) -> list[str]:
 
 
 def _leaving_strangers(database: AdoptedDatabase) -> str | None:
-    leave = left_alone_by([str(at) for at in database.strangers])
+    leave = exclusions_text([str(at) for at in database.strangers])
     if leave is None:
         return None
     return (

@@ -10,7 +10,7 @@ from whimbrel.commands.check import Checked
 from whimbrel.commands.check.codes import Unasked
 from whimbrel.config import workspace_of_github
 from whimbrel.findings import Finding
-from whimbrel.report.text import counted
+from whimbrel.report.text import count_text
 
 
 def check_text(checked: Checked) -> str:
@@ -33,7 +33,7 @@ def unasked_text(unasked: Unasked) -> str:
 
 def summary(checked: Checked) -> str:
     """ "2 findings"; "Nothing found"."""
-    said = counted(len(checked.findings), "finding") if checked.findings else "Nothing found"
+    said = count_text(len(checked.findings), "finding") if checked.findings else "Nothing found"
     return f"{said}, and {checked.ignored} ignored" if checked.ignored else said
 
 
@@ -73,12 +73,12 @@ def _annotation(finding: Finding) -> str:
         properties = {"file": _from_root(finding.file), **properties}
         if finding.line is not None:
             properties = {"file": properties["file"], "line": str(finding.line), **properties}
-    told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
+    told = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
     text = f"{finding.text}\n{finding.hint}" if finding.hint else finding.text
-    return f"::{finding.level} {told}::{_escaped(text)}"
+    return f"::{finding.level} {told}::{_escape(text)}"
 
 
-def _escaped(text: str, more: str = "") -> str:
+def _escape(text: str, more: str = "") -> str:
     """Escape percent signs, ends of lines, and what ends a property, for GitHub's runner."""
     return "".join(f"%{ord(each):02X}" if each in f"%\r\n{more}" else each for each in text)
 

@@ -22,10 +22,10 @@ def of_others(deviations: Iterable[Deviation]) -> str | None:
         for detail in each.details
         if detail.what == "table" and detail.expected is None
     ]
-    return left_alone_by(sorted(tables))
+    return exclusions_text(sorted(tables))
 
 
-def left_alone_by(tables: Sequence[str]) -> str | None:
+def exclusions_text(tables: Sequence[str]) -> str | None:
     """Return the settings that leave these tables alone; None where there are none."""
     if not tables:
         return None
@@ -51,7 +51,7 @@ def deviation_lines(deviations: Iterable[Deviation], hint: str = "") -> Iterator
         else:
             yield from _deviation(each)
     if named:
-        yield f"  {_counted(len(named))} named otherwise{hint}"
+        yield f"  {_count_items(len(named))} named otherwise{hint}"
         if not hint or all(each.is_of_names for each in deviations):
             yield from (f"    {detail_text(detail)}" for detail in named)
 
@@ -65,7 +65,7 @@ def _deviation(deviation: Deviation) -> Iterator[str]:
         yield f"{indent}{detail_text(detail)}"
 
 
-def _counted(number: int) -> str:
+def _count_items(number: int) -> str:
     return "1 constraint or index is" if number == 1 else f"{number} constraints and indexes are"
 
 

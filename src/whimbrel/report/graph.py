@@ -24,15 +24,15 @@ def _app(app: AppLayout, plain: bool) -> Iterator[str]:
         yield "  (no migrations)"
     for row in app.rows:
         if row.joined:
-            yield _lined(_links(row, row.joined, "┴╯"), plain)
-        yield f"{_lined(_around(row), plain)} {_said(row)}"
+            yield _lane_text(_links(row, row.joined, "┴╯"), plain)
+        yield f"{_lane_text(_around(row), plain)} {_row_text(row)}"
         if row.forked:
-            yield _lined(_links(row, row.forked, "┬╮"), plain)
+            yield _lane_text(_links(row, row.forked, "┬╮"), plain)
     if app.is_conflict:
         yield f"  {conflict_line(app.leaves)}"
 
 
-def _lined(lanes: str, plain: bool) -> str:
+def _lane_text(lanes: str, plain: bool) -> str:
     return f"  {lanes.translate(_PLAIN) if plain else lanes}"
 
 
@@ -55,7 +55,7 @@ def _links(row: Row, ends: tuple[int, ...], corners: str) -> str:
     return drawn.rstrip()
 
 
-def _said(row: Row) -> str:
+def _row_text(row: Row) -> str:
     shown = row.shown
     marked = "" if shown.mark is Mark.UNKNOWN else f"{box(shown)} "
     waits = f" <- {', '.join(row.elsewhere)}" if row.elsewhere else ""
@@ -148,21 +148,21 @@ def _dot(layout: GraphLayout) -> Iterator[str]:
     yield "digraph migrations {"
     yield '  node [shape="box"];'
     for app in layout.apps:
-        yield f"  subgraph {_quoted(f'cluster_{app.app}')} {{"
-        yield f"    label={_quoted(app.app)};"
+        yield f"  subgraph {_quote(f'cluster_{app.app}')} {{"
+        yield f"    label={_quote(app.app)};"
         for row in app.rows:
-            yield f"    {_quoted(row.shown.label)} [{_dot_look(row, app)}];"
+            yield f"    {_quote(row.shown.label)} [{_dot_look(row, app)}];"
         yield "  }"
     for label in layout.outside:
-        yield f'  {_quoted(label)} [style="dashed"];'
+        yield f'  {_quote(label)} [style="dashed"];'
     for edge in layout.edges:
-        yield f"  {_quoted(edge.parent)} -> {_quoted(edge.child)}{_dot_style(edge)};"
+        yield f"  {_quote(edge.parent)} -> {_quote(edge.child)}{_dot_style(edge)};"
     yield "}"
 
 
 def _dot_look(row: Row, app: AppLayout) -> str:
     look = _look(row, app)
-    label = f"label={_quoted(_title(row))}"
+    label = f"label={_quote(_title(row))}"
     if look is None:
         return label
     fill, border = _LOOKS[look]
@@ -173,7 +173,7 @@ def _dot_style(edge: Edge) -> str:
     return ' [style="dashed"]' if edge.lane is None else ""
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

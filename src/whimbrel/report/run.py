@@ -35,10 +35,10 @@ class Lines:
         line = line_of(event)
         if isinstance(event, WaitingForLock):
             for blocker in event.blockers:
-                line = f"{line}{self._held(event.title, blocker)}"
+                line = f"{line}{self._blocker_line(event.title, blocker)}"
         return line
 
-    def _held(self, title: str, blocker: Blocker) -> str:
+    def _blocker_line(self, title: str, blocker: Blocker) -> str:
         if (title, blocker.process) in self._named:
             return ""
         self._named.add((title, blocker.process))
@@ -74,7 +74,7 @@ def warning(of: RunWarning) -> str:
     return "\n  ".join([f"warning: {of.message}", *(of.hint or "").splitlines()])
 
 
-def moved(event: BackfillMoved) -> str:
+def progress_text(event: BackfillMoved) -> str:
     """ "120,000 of 1,000,000 rows, 52,000 a second, 17.00 s left"."""
     left = f", {duration(event.left)} left" if event.left else ""
     return f"{event.rows:,} of {event.total:,} rows, {event.rate:,.0f} a second{left}"
@@ -101,7 +101,7 @@ class PlainProgress:
     def __call__(self, event: Event) -> None:
         line = self._lines.of(event)
         if isinstance(event, BackfillMoved) and time.monotonic() - self._told > _EVERY:
-            line = f"{event.title}: {moved(event)}"
+            line = f"{event.title}: {progress_text(event)}"
         if line is not None:
             self._told = time.monotonic()
             self._say(line)

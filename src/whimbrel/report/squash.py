@@ -28,14 +28,14 @@ def _squash(each: Squash) -> Iterator[str]:
     names = [node.name for node in each.replaced]
     yield place(each.head.path)
     yield f"  replaces {len(names)} migrations, {names[0]} to {names[-1]}"
-    yield f"  {_counted(each.before)} became {len(each.operations)}"
+    yield f"  {_count_operations(each.before)} became {len(each.operations)}"
     yield from (f"    {operation.describe()}" for operation in each.operations)
     yield from (f"  taken along: {what}" for what in each.carried)
     yield from (f"  left out, as it may be: {what}" for what in each.elided)
     yield from (f"  some operations stay as they are: {why}" for why in each.unchanged)
 
 
-def _counted(number: int) -> str:
+def _count_operations(number: int) -> str:
     return f"{number} operation{'' if number == 1 else 's'}"
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from whimbrel.report.run import Lines, moved
+from whimbrel.report.run import Lines, progress_text
 from whimbrel.report.text import one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
@@ -54,7 +54,7 @@ class TerminalProgress:
             case DataStarted():
                 self._show(f"{event.number}/{event.parts} {one_line(event.title, 60)}")
             case BackfillMoved():
-                self._show(moved(event))
+                self._show(progress_text(event))
             case MigrationDone():
                 self._progress.update(self._task, visible=False)
 

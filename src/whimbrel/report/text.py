@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def counted(number: int, noun: str) -> str:
+def count_text(number: int, noun: str) -> str:
     """ "1 migration", "3 migrations"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -26,7 +26,7 @@ def title(labels: Sequence[str]) -> str:
     """Return the title of a stage: its migration, or from where to where it leaps."""
     if len(labels) == 1:
         return labels[0]
-    return f"{labels[0]} to {labels[-1]} ({counted(len(labels), 'migration')} in one leap)"
+    return f"{labels[0]} to {labels[-1]} ({count_text(len(labels), 'migration')} in one leap)"
 
 
 def hazards_json(hazards: Iterable[Hazard]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from whimbrel.schema.expressions import SQL, Expression, F, Q
 
 
-class Words(sa.sql.expression.ColumnElement[Any]):
+class SQLClause(sa.sql.expression.ColumnElement[Any]):
     """SQL's own words in a clause, as each dialect spells them."""
 
     inherit_cache = False
@@ -22,8 +22,8 @@ class Words(sa.sql.expression.ColumnElement[Any]):
         self.type = sa.types.NullType()
 
 
-@compiles(Words)
-def _spelled(element: Words, compiler: Any, **_: Any) -> str:
+@compiles(SQLClause)
+def _compile_words(element: SQLClause, compiler: Any, **_: Any) -> str:
     text: str = compiler.post_process_text(element.words.on(compiler.dialect.name))
     return text
 
@@ -31,7 +31,7 @@ def _spelled(element: Words, compiler: Any, **_: Any) -> str:
 def clause(expression: Expression, columns: Mapping[str, Any]) -> Any:
     """The clause of an expression whose names are keys of ``columns``."""
     if isinstance(expression, SQL):
-        return Words(expression)
+        return SQLClause(expression)
     parts = [
         clause(child, columns) if isinstance(child, Q) else _comparison(child, columns)
         for child in expression.children

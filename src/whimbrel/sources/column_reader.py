@@ -13,8 +13,8 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe_call
-from whimbrel.sources.expressions import dialect_of, dialects_of, spelled
-from whimbrel.sources.names import Named
+from whimbrel.sources.expressions import dialect_of, dialects_of, sql_of
+from whimbrel.sources.names import NamedTable
 from whimbrel.sources.unsupported import sequence_of
 from whimbrel.state.fields import (
     CASCADE,
@@ -28,11 +28,11 @@ from whimbrel.state.fields import (
     OnDelete,
 )
 
-Tables = Mapping[sa.Table, Named]
+Tables = Mapping[sa.Table, NamedTable]
 
 
 def field_of(
-    named: Named,
+    named: NamedTable,
     column: sa.Column[Any],
     key: sa.ForeignKeyConstraint | None,
     unique: bool,
@@ -44,13 +44,13 @@ def field_of(
     """
     options = _options(named, column, unique)
     if column.computed is not None:
-        return _computed(named, column, options)
+        return _computed_field(named, column, options)
     if key is not None:
         return _foreign_key(named, column, key, options, tables)
     return Field(type_of(named, column), **options)
 
 
-def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
+def type_of(named: NamedTable, column: sa.Column[Any]) -> ColumnType:
     """The type of a column as a value, from which the same type can be built."""
     if isinstance(column.type, sa.types.NullType):
         raise named.error(
@@ -63,7 +63,7 @@ def type_of(named: Named, column: sa.Column[Any]) -> ColumnType:
         raise named.error(
             f"the column {str(column.name)!r}: {error.message}", error.hint
         ) from error
-    return _called_as_its_check(named, column, described)
+    return _name_as_its_check(named, column, described)
 
 
 def _is_made_for_another(column: sa.Column[Any]) -> bool:
@@ -80,7 +80,7 @@ def _is_made_for_another(column: sa.Column[Any]) -> bool:
     )
 
 
-def _called_as_its_check(named: Named, column: sa.Column[Any], of: ColumnType) -> ColumnType:
+def _name_as_its_check(named: NamedTable, column: sa.Column[Any], of: ColumnType) -> ColumnType:
     """An enum under the name of its CHECK, which a naming convention may have made.
 
     Where a database has a type of the enum's own name, a CHECK of another is read as a constraint.
@@ -109,7 +109,7 @@ def _without_bound_check(of: ColumnType) -> ColumnType:
 # -- options
 
 
-def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, Any]:
+def _options(named: NamedTable, column: sa.Column[Any], unique: bool) -> dict[str, Any]:
     """Return the options of a column that its field does not have by itself."""
     is_key = _is_only_key(named, column)
     said: dict[str, Any] = {
@@ -126,7 +126,7 @@ def _options(named: Named, column: sa.Column[Any], unique: bool) -> dict[str, An
     return {name: value for name, value in said.items() if value not in (None, False)}
 
 
-def _is_only_key(named: Named, column: sa.Column[Any]) -> bool:
+def _is_only_key(named: NamedTable, column: sa.Column[Any]) -> bool:
     """True if the field says that it is the primary key; else a constraint over several does."""
     key: sa.PrimaryKeyConstraint = column.table.primary_key
     plain = name_of(named, key) is None and not dialects_of(key)
@@ -145,8 +145,8 @@ def _default(column: sa.Column[Any]) -> SQL | None:
         return None
     given = default.arg
     if isinstance(given, str):
-        return spelled(sa.literal(given, sa.String()))
-    return spelled(given)
+        return sql_of(sa.literal(given, sa.String()))
+    return sql_of(given)
 
 
 def _counts(column: sa.Column[Any]) -> bool:
@@ -187,12 +187,12 @@ def _text(of: Any) -> str | None:
 # -- computed columns and foreign keys
 
 
-def _computed(named: Named, column: sa.Column[Any], options: dict[str, Any]) -> Field:
+def _computed_field(named: NamedTable, column: sa.Column[Any], options: dict[str, Any]) -> Field:
     computed = column.computed
     assert computed is not None
     options["null"] = bool(column.nullable) and not column.primary_key
     return GeneratedField(
-        spelled(computed.sqltext),
+        sql_of(computed.sqltext),
         Field(type_of(named, column)),
         # Left open, it is what the database makes of it; PostgreSQL before 18 has stored ones only.
         db_persist=computed.persisted is not False,
@@ -210,7 +210,7 @@ _ON_DELETE: dict[str, OnDelete] = {
 
 
 def _foreign_key(
-    named: Named,
+    named: NamedTable,
     column: sa.Column[Any],
     key: sa.ForeignKeyConstraint,
     options: dict[str, Any],
@@ -233,28 +233,28 @@ def _foreign_key(
 def _comes_back(column: sa.Column[Any]) -> bool:
     """True if a column points at one that points at it in the end: none has its type from another."""
     seen: set[sa.Column[Any]] = set()
-    ahead = list(_pointed_at(column))
+    ahead = list(_targets_of(column))
     while ahead:
         one = ahead.pop()
         if one not in seen:
             seen.add(one)
-            ahead += _pointed_at(one)
+            ahead += _targets_of(one)
     return column in seen
 
 
-def _pointed_at(column: sa.Column[Any]) -> Iterator[sa.Column[Any]]:
+def _targets_of(column: sa.Column[Any]) -> Iterator[sa.Column[Any]]:
     for key in column.foreign_keys:
         with suppress(sa.exc.SQLAlchemyError):  # refused where the key itself is read
             yield key.column
 
 
-def _column_name(named: Named, column: sa.Column[Any]) -> dict[str, Any]:
+def _column_name(named: NamedTable, column: sa.Column[Any]) -> dict[str, Any]:
     """A foreign key's column is called "<field>_id" where nothing else is said."""
     by_itself = f"{named.field(column)}_id"
     return {"db_column": None if column.name == by_itself else str(column.name)}
 
 
-def key_options(named: Named, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
+def key_options(named: NamedTable, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
     """Return the actions and the deferral of a foreign key, as a field's options."""
     said: dict[str, Any] = {
         "on_delete": on_delete(named, key),
@@ -268,7 +268,7 @@ def key_options(named: Named, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
     return {option: value for option, value in said.items() if value is not None}
 
 
-def on_delete(named: Named, key: sa.ForeignKeyConstraint) -> OnDelete:
+def on_delete(named: NamedTable, key: sa.ForeignKeyConstraint) -> OnDelete:
     words = (key.ondelete or "NO ACTION").upper()
     if words not in _ON_DELETE:
         raise named.error(
@@ -289,7 +289,7 @@ def deferrable(of: Any) -> str | None:
     return "immediate" if of.deferrable else None
 
 
-def target_of(named: Named, key: sa.ForeignKeyConstraint, tables: Tables) -> Named:
+def target_of(named: NamedTable, key: sa.ForeignKeyConstraint, tables: Tables) -> NamedTable:
     """The model that a foreign key points at. Raises `ModelError` where there is none."""
     columns = ", ".join(key.column_keys)
     try:
@@ -307,7 +307,7 @@ def target_of(named: Named, key: sa.ForeignKeyConstraint, tables: Tables) -> Nam
     return tables[table]
 
 
-def name_of(named: Named, of: Any) -> str | None:
+def name_of(named: NamedTable, of: Any) -> str | None:
     """The name of an index or a constraint, as SQLAlchemy would give it to a database.
 
     That is its own, or what the naming convention makes; which is cut at 63 bytes unless SQLite,
@@ -316,13 +316,13 @@ def name_of(named: Named, of: Any) -> str | None:
     if of.name is None:
         return None
     try:
-        found = _formatted(of, named.names_of)
+        found = _format(of, named.names_of)
     except sa.exc.IdentifierError:
-        found = _formatted(of, "sqlite")  # it is said; `checks` knows the databases that refuse it
+        found = _format(of, "sqlite")  # it is said; `checks` knows the databases that refuse it
     except sa.exc.SQLAlchemyError as error:
         raise named.error(f"a name does not come out: {error}", "Name it.") from error
     return None if found is None else str(found)
 
 
-def _formatted(of: Any, dialect: str) -> Any:
+def _format(of: Any, dialect: str) -> Any:
     return dialect_of(dialect).identifier_preparer.format_constraint(of, _alembic_quote=False)

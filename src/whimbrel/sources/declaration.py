@@ -139,11 +139,11 @@ def _options(info: Info, meta: type[Any]) -> dict[str, Any]:
         raise info.error(f"Meta does not read: {error}", "Give lists of names.") from error
     for kind in ("indexes", "constraints"):
         if kind in options:
-            options[kind] = _named_parts(info, options[kind])
+            options[kind] = _fill_names(info, options[kind])
     return options
 
 
-def _named_parts(info: Info, parts: Iterable[Any]) -> list[Any]:
+def _fill_names(info: Info, parts: Iterable[Any]) -> list[Any]:
     """Indexes and constraints, with "%(class)s" in their names filled in.
 
     A name is one table's alone: models that inherit the same Meta need each their own.
@@ -196,10 +196,10 @@ def _fields(info: Info) -> dict[str, Field]:
                 f"the field {name!r} is the class {value.__name__} itself",
                 f"Call it: {name} = {value.__name__}()",
             )
-    return {name: _substituted(value, info) for name, value in found.items()}
+    return {name: _fill_related_name(value, info) for name, value in found.items()}
 
 
-def _substituted(value: Field, info: Info) -> Field:
+def _fill_related_name(value: Field, info: Info) -> Field:
     """A relation of an abstract model, with "%(class)s" in its related_name filled in."""
     if info.abstract or not isinstance(value, RelationField) or not value.related_name:
         return value
@@ -257,7 +257,7 @@ def _refuse_bad_names(info: Info) -> None:
                     f"Meta names the field {name!r}, which there is not",
                     f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(info.fields)}.",
                 )
-    for name in sorted(_names_in_conditions(info) - _known_to_conditions(info)):
+    for name in sorted(_names_in_conditions(info) - _names_for_conditions(info)):
         raise info.error(
             f"a Q names the field {name!r}, which there is not",
             f"It has: {', '.join(info.fields)}.",
@@ -271,7 +271,7 @@ def _names_in_conditions(info: Info) -> frozenset[str]:
     return frozenset(name for each in said if isinstance(each, Q) for name in each.names())
 
 
-def _known_to_conditions(info: Info) -> set[str]:
+def _names_for_conditions(info: Info) -> set[str]:
     columns = {each.column_name(name) for name, each in info.fields.items() if each.has_column}
     return columns | info.fields.keys()
 

@@ -31,7 +31,7 @@ def dialect_of(name: str) -> Any:
     return make(paramstyle="named")
 
 
-def spelled(clause: Any) -> SQL:
+def sql_of(clause: Any) -> SQL:
     """A clause as SQL, its values written out and its columns without their table.
 
     Raises `ModelError` where no dialect can write it.
@@ -68,7 +68,7 @@ def _texts(clause: Any) -> Iterator[tuple[str, str]]:
         yield name, str(compiled)
 
 
-def made_on(constraint: sa.Constraint) -> tuple[str, ...]:
+def dialects_of_constraint(constraint: sa.Constraint) -> tuple[str, ...]:
     """The dialects of ours on which SQLAlchemy makes a constraint that a type brings."""
     rule = constraint._create_rule
     if rule is None:

@@ -12,12 +12,12 @@ from sqlalchemy.sql import operators
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import IndexPart
 from whimbrel.sources.column_reader import name_of
-from whimbrel.sources.expressions import condition_on, dialects_of, spelled
-from whimbrel.sources.names import Named
+from whimbrel.sources.expressions import condition_on, dialects_of, sql_of
+from whimbrel.sources.names import NamedTable
 from whimbrel.state.options import Index
 
 
-def index_of(named: Named, index: sa.Index) -> Index:
+def index_of(named: NamedTable, index: sa.Index) -> Index:
     """The index as a value. Raises `ModelError` for one without columns."""
     said = index.dialect_options["postgresql"]
     parts = [_part(named, each, said.get("ops") or {}) for each in index.expressions]
@@ -47,7 +47,7 @@ def _condition(index: sa.Index) -> SQL | None:
     wanted = dialects_of(index) or given
     return condition_on(
         {
-            dialect: spelled(where) if where is not None else None
+            dialect: sql_of(where) if where is not None else None
             for dialect, where in given.items()
             if dialect in wanted
         }
@@ -72,7 +72,7 @@ _DIRECTION_WORDS = re.compile(
 )
 
 
-def _part(named: Named, expression: Any, opclasses: dict[str, str]) -> IndexPart:
+def _part(named: NamedTable, expression: Any, opclasses: dict[str, str]) -> IndexPart:
     """An element: SQLAlchemy wraps it in its direction, its collation and its label."""
     if isinstance(expression, sa.TextClause):
         return _text_part(named, expression)
@@ -91,15 +91,15 @@ def _part(named: Named, expression: Any, opclasses: dict[str, str]) -> IndexPart
     return IndexPart(_of(named, expression), opclass=opclass, **given)
 
 
-def _of(named: Named, expression: Any) -> str | SQL:
+def _of(named: NamedTable, expression: Any) -> str | SQL:
     if isinstance(expression, sa.Column) and expression in named.fields:
         return named.field(expression)
-    return spelled(expression)
+    return sql_of(expression)
 
 
-def _text_part(named: Named, text: sa.TextClause) -> IndexPart:
+def _text_part(named: NamedTable, text: sa.TextClause) -> IndexPart:
     """Text that ends in a direction: an expression in parentheses could not hold that."""
-    match = _DIRECTION_WORDS.match(spelled(text).text)
+    match = _DIRECTION_WORDS.match(sql_of(text).text)
     assert match is not None
     of = match["of"].strip()
     by_name = {str(column.name): name for column, name in named.fields.items()}
@@ -110,7 +110,7 @@ def _text_part(named: Named, text: sa.TextClause) -> IndexPart:
     )
 
 
-def expression_of(named: Named, expression: Any, opclasses: dict[str, str]) -> str | SQL:
+def expression_of(named: NamedTable, expression: Any, opclasses: dict[str, str]) -> str | SQL:
     """An element of an exclusion: a field, or an expression, with its operator class."""
     of = _of(named, expression)
     opclass = opclasses.get(getattr(expression, "key", None) or "")

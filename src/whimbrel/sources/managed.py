@@ -11,7 +11,7 @@ from whimbrel.config import Config
 from whimbrel.state.state import State
 
 
-def said_of(table: sa.Table) -> bool | None:
+def managed_option(table: sa.Table) -> bool | None:
     """Return what a table's ``info`` says of its being managed; None where it says nothing."""
     managed = table.info.get("managed")
     if managed is None and table.info.get("is_view"):

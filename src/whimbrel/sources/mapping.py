@@ -16,7 +16,7 @@ from sqlalchemy.util import immutabledict
 from whimbrel.schema.expressions import SQL, Constant
 from whimbrel.schema.table import Identity, Sequence
 from whimbrel.schema.types import ColumnType, EnumType
-from whimbrel.sources.clauses import Words, clause
+from whimbrel.sources.clauses import SQLClause, clause
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.types import AnyType, build
 from whimbrel.state.fields import (
@@ -150,7 +150,7 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
     """The type; of a relation none yet, since its target may be still to come."""
     if isinstance(field, ForeignKey) and field.type is None:
         return sa.types.NullType()
-    given = _given(field)
+    given = _given_type(field)
     declared = field.column_type()
     if given is None and isinstance(declared, EnumType):
         return _enum(field, named_enum(declared, type_name(f"{info.label}.{name}"), None))
@@ -166,12 +166,12 @@ def _type(info: Info, name: str, field: Field) -> AnyType:
     return made
 
 
-def _given(field: Field) -> AnyType | None:
+def _given_type(field: Field) -> AnyType | None:
     """The type object of a library or of the user that an application's values go through."""
     if isinstance(field, GeneratedField):
-        return _given(field.output_field)
+        return _given_type(field.output_field)
     if isinstance(field, ArrayField):
-        item = _given(field.base_field)
+        item = _given_type(field.base_field)
         return None if item is None else sa.ARRAY(item, dimensions=field.dimensions)
     return field.given  # type: ignore[no-any-return]
 
@@ -244,7 +244,7 @@ _WRITABLE = (str, int, float, decimal.Decimal, dt.date, dt.time, uuid.UUID)
 def _server_default(field: Field) -> Any:
     default = field.column_default()
     if isinstance(default, SQL):
-        return Words(default)
+        return SQLClause(default)
     if isinstance(default, Constant) and isinstance(default.value, _WRITABLE):
         declared = None if isinstance(field, ForeignKey) else field.column_type()
         of = (

@@ -15,7 +15,7 @@ from whimbrel.errors import ModelError
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedTable:
     """A table under its model's name.
 
     fields: the names of its fields, by column. names_of: the dialect whose limits names have.

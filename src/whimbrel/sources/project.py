@@ -16,8 +16,8 @@ from whimbrel.bytecode import importing
 from whimbrel.config import AppConfig, Config, make_importable
 from whimbrel.errors import ConfigError, WhimbrelError
 from whimbrel.sources import native
-from whimbrel.sources.managed import said_of, with_tables_of_others
-from whimbrel.sources.names import Named
+from whimbrel.sources.managed import managed_option, with_tables_of_others
+from whimbrel.sources.names import NamedTable
 from whimbrel.sources.sqlalchemy import (
     import_module,
     load,
@@ -74,7 +74,7 @@ class _Project:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.names: dict[str, dict[sa.Table, Named]] = {}
+        self.names: dict[str, dict[sa.Table, NamedTable]] = {}
         self.native: set[str] = set()
         self.modules: dict[str, ModuleType] = {}
 
@@ -100,7 +100,7 @@ class _Project:
             named.label
             for names in self.names.values()
             for table, named in names.items()
-            if said_of(table) is None
+            if managed_option(table) is None
         }
 
     def state(self, order: list[str]) -> State:
@@ -133,10 +133,10 @@ def _refuse_two(module: ModuleType) -> None:
         )
 
 
-def _native_tables() -> dict[sa.Table, Named]:
+def _native_tables() -> dict[sa.Table, NamedTable]:
     """Native models' tables, for the foreign keys of others."""
     return {
-        model.__table__: Named(
+        model.__table__: NamedTable(
             model.__table__,
             model._meta.app_label,
             model._meta.name,

@@ -14,7 +14,7 @@ from sqlalchemy import orm
 from whimbrel.bytecode import importing
 from whimbrel.errors import ConfigError, ModelError, StateError, WhimbrelError
 from whimbrel.sources import locations
-from whimbrel.sources.names import Named, fields_of, mappers_of, model_names
+from whimbrel.sources.names import NamedTable, fields_of, mappers_of, model_names
 from whimbrel.sources.table_reader import declaration
 from whimbrel.sources.unsupported import refuse_lone_sequences
 from whimbrel.state.state import State
@@ -25,7 +25,7 @@ def read(
     app: str,
     where: str = "",
     onto: State | None = None,
-    others: Mapping[sa.Table, Named] | None = None,
+    others: Mapping[sa.Table, NamedTable] | None = None,
 ) -> State:
     """The state that has the models of a metadata's tables, after those of ``onto``.
 
@@ -36,9 +36,9 @@ def read(
 
 
 def read_named(
-    names: Mapping[sa.Table, Named],
+    names: Mapping[sa.Table, NamedTable],
     onto: State | None = None,
-    others: Mapping[sa.Table, Named] | None = None,
+    others: Mapping[sa.Table, NamedTable] | None = None,
 ) -> State:
     """Return the state as `read` does, for tables that have been given the names of their models."""
     state = onto if onto is not None else State()
@@ -56,7 +56,7 @@ def read_named(
 
 def name_tables(
     metadata: sa.MetaData, app: str, where: str, names_of: str = "postgresql"
-) -> dict[sa.Table, Named]:
+) -> dict[sa.Table, NamedTable]:
     """The models of a metadata's tables, in the order of their declaration.
 
     names_of: the dialect whose limits the names of indexes and constraints have.
@@ -67,7 +67,7 @@ def name_tables(
     tables = list(metadata.tables.values())
     names = model_names(tables, mappers)
     return {
-        table: Named(
+        table: NamedTable(
             table,
             app,
             names[table],

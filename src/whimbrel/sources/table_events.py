@@ -25,7 +25,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.sources.clauses import Words, clause
+from whimbrel.sources.clauses import SQLClause, clause
 
 
 def complete(metadata: sa.MetaData, schema: Schema) -> None:
@@ -40,16 +40,16 @@ def complete(metadata: sa.MetaData, schema: Schema) -> None:
 def _complete(table: sa.Table, value: Table) -> None:
     # Of keys that are said twice PostgreSQL keeps the first: that is to be the one with a name.
     for constraint in sorted(value.constraints, key=_is_unnamed):
-        _made_on(constraint.dialects, _constraint(table, constraint))
+        _limit_to(constraint.dialects, _constraint(table, constraint))
     for index in value.indexes:
-        _made_on(index.dialects, _index(table, index))
+        _limit_to(index.dialects, _index(table, index))
 
 
 def _is_unnamed(constraint: Constraint) -> bool:
     return isinstance(constraint, Unique) and not constraint.named
 
 
-def _made_on(dialects: tuple[str, ...], made: Any) -> None:
+def _limit_to(dialects: tuple[str, ...], made: Any) -> None:
     if dialects:
         made.ddl_if(dialect=dialects)
 
@@ -119,7 +119,7 @@ def _exclude(table: sa.Table, value: Exclude) -> Any:
     from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
     elements = [
-        (Words(of) if isinstance(of, SQL) else table.columns[of], operator)
+        (SQLClause(of) if isinstance(of, SQL) else table.columns[of], operator)
         for of, operator in value.elements
     ]
     where = _clause(table, value.where) if value.where is not None else None
@@ -158,7 +158,7 @@ def _index_options(table: sa.Table, value: Index) -> Iterator[tuple[str, Any]]:
 
 
 def _part(table: sa.Table, part: IndexPart) -> Any:
-    made: Any = Words(part.of) if isinstance(part.of, SQL) else table.columns[part.of]
+    made: Any = SQLClause(part.of) if isinstance(part.of, SQL) else table.columns[part.of]
     if part.collation:
         made = sa.collate(made, part.collation)
     if part.descending:

@@ -21,10 +21,10 @@ from whimbrel.sources.column_reader import (
     target_of,
     type_of,
 )
-from whimbrel.sources.expressions import dialects_of, made_on, spelled
+from whimbrel.sources.expressions import dialects_of, dialects_of_constraint, sql_of
 from whimbrel.sources.index_reader import expression_of, index_of
-from whimbrel.sources.managed import said_of
-from whimbrel.sources.names import Named
+from whimbrel.sources.managed import managed_option
+from whimbrel.sources.names import NamedTable
 from whimbrel.sources.unsupported import is_not_valid, is_unlogged, refuse_unsaid
 from whimbrel.state.fields import Field
 from whimbrel.state.options import (
@@ -49,7 +49,7 @@ class Declaration:
     place: str
 
 
-def declaration(named: Named, tables: Tables) -> Declaration:
+def declaration(named: NamedTable, tables: Tables) -> Declaration:
     """Return the declaration of a table. Raises `ModelError`, with the place of its class or its table."""
     try:
         refuse_unsaid(named.table)
@@ -62,7 +62,7 @@ def declaration(named: Named, tables: Tables) -> Declaration:
     return Declaration(named.app, named.name, fields, options, named.place)
 
 
-def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
+def _fields(named: NamedTable, tables: Tables) -> Iterator[tuple[str, Field]]:
     keys = _field_keys(named.table)
     uniques = _field_uniques(named)
     for column in named.table.columns:
@@ -72,13 +72,13 @@ def _fields(named: Named, tables: Tables) -> Iterator[tuple[str, Field]]:
         yield named.field(column), field
 
 
-def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
+def _options(named: NamedTable, tables: Tables) -> Iterator[tuple[str, Any]]:
     table = named.table
     yield "db_table", str(table.name)
     schema = schema_beside(str(table.name), table.schema and str(table.schema))
     if schema is not None:
         yield "schema", schema
-    if said_of(table) is False:
+    if managed_option(table) is False:
         yield "managed", False
     if table.comment:
         yield "db_table_comment", table.comment
@@ -87,7 +87,7 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
         dialect["postgresql_unlogged"] = True
     if dialect:
         yield "dialect", dialect
-    indexes = [index_of(named, index) for index in _sorted_indexes(table)]
+    indexes = [index_of(named, index) for index in _indexes_in_order(table)]
     if indexes:
         yield "indexes", indexes
     constraints = list(_constraints(named, tables))
@@ -95,7 +95,7 @@ def _options(named: Named, tables: Tables) -> Iterator[tuple[str, Any]]:
         yield "constraints", constraints
 
 
-def _sorted_constraints(table: sa.Table) -> list[Any]:
+def _constraints_in_order(table: sa.Table) -> list[Any]:
     """In the order in which they were made: SQLAlchemy keeps them in a set.
 
     A check that was given to a column is the column's alone. Of unique constraints that say the
@@ -103,16 +103,16 @@ def _sorted_constraints(table: sa.Table) -> list[Any]:
     """
     of_columns = [each for column in table.columns for each in column.constraints]
     found = sorted([*table.constraints, *of_columns], key=lambda each: each._creation_order)
-    return list({_told_apart_by(each): each for each in reversed(found)}.values())[::-1]
+    return list({_sort_key(each): each for each in reversed(found)}.values())[::-1]
 
 
-def _told_apart_by(constraint: Any) -> object:
+def _sort_key(constraint: Any) -> object:
     if not isinstance(constraint, sa.UniqueConstraint) or constraint.name is None:
         return constraint
     return constraint.name, tuple(constraint.columns), repr(dict(constraint.dialect_kwargs))
 
 
-def _sorted_indexes(table: sa.Table) -> list[sa.Index]:
+def _indexes_in_order(table: sa.Table) -> list[sa.Index]:
     return sorted(table.indexes, key=lambda each: (str(each.name), str(each.expressions)))
 
 
@@ -122,7 +122,7 @@ def _sorted_indexes(table: sa.Table) -> list[sa.Index]:
 def _field_keys(table: sa.Table) -> dict[sa.Column[Any], sa.ForeignKeyConstraint]:
     """The first foreign key of each column alone, but for what no field could say of one."""
     found: dict[sa.Column[Any], sa.ForeignKeyConstraint] = {}
-    for each in _sorted_constraints(table):
+    for each in _constraints_in_order(table):
         if isinstance(each, sa.ForeignKeyConstraint) and len(each.elements) == 1:
             column = each.elements[0].parent
             plain = column.computed is None and not dialects_of(each) and not is_not_valid(each)
@@ -139,13 +139,13 @@ def _sets_what_cannot_be(key: sa.ForeignKeyConstraint, column: sa.Column[Any]) -
     return words == "SET DEFAULT" and column.server_default is None
 
 
-def _field_uniques(named: Named) -> dict[sa.Column[Any], sa.UniqueConstraint]:
+def _field_uniques(named: NamedTable) -> dict[sa.Column[Any], sa.UniqueConstraint]:
     """By column, the unique constraint that ``unique=True`` says in full.
 
     Of a field that is the primary key by itself that would say nothing.
     """
     found: dict[sa.Column[Any], sa.UniqueConstraint] = {}
-    for each in _sorted_constraints(named.table):
+    for each in _constraints_in_order(named.table):
         if isinstance(each, sa.UniqueConstraint) and _is_plain(named, each):
             (column,) = each.columns
             if [column] != list(named.table.primary_key.columns):
@@ -153,7 +153,7 @@ def _field_uniques(named: Named) -> dict[sa.Column[Any], sa.UniqueConstraint]:
     return found
 
 
-def _is_plain(named: Named, unique: sa.UniqueConstraint) -> bool:
+def _is_plain(named: NamedTable, unique: sa.UniqueConstraint) -> bool:
     special = deferrable(unique) or dialects_of(unique) or _unique_options(named, unique)
     return len(unique.columns) == 1 and name_of(named, unique) is None and not special
 
@@ -161,9 +161,9 @@ def _is_plain(named: Named, unique: sa.UniqueConstraint) -> bool:
 # -- constraints
 
 
-def _constraints(named: Named, tables: Tables) -> Iterator[ModelConstraint]:
+def _constraints(named: NamedTable, tables: Tables) -> Iterator[ModelConstraint]:
     by_fields = {*_field_keys(named.table).values(), *_field_uniques(named).values()}
-    for each in _sorted_constraints(named.table):
+    for each in _constraints_in_order(named.table):
         if each in by_fields:
             continue
         if isinstance(each, sa.PrimaryKeyConstraint):
@@ -178,7 +178,7 @@ def _constraints(named: Named, tables: Tables) -> Iterator[ModelConstraint]:
             yield _exclude(named, each)
 
 
-def _primary_key(named: Named, key: sa.PrimaryKeyConstraint) -> Iterator[PrimaryKeyConstraint]:
+def _primary_key(named: NamedTable, key: sa.PrimaryKeyConstraint) -> Iterator[PrimaryKeyConstraint]:
     columns = list(key.columns)
     name = name_of(named, key)
     dialects = dialects_of(key)
@@ -187,7 +187,7 @@ def _primary_key(named: Named, key: sa.PrimaryKeyConstraint) -> Iterator[Primary
         yield PrimaryKeyConstraint(fields=fields, name=name, dialects=dialects)
 
 
-def _unique(named: Named, constraint: sa.UniqueConstraint) -> UniqueConstraint:
+def _unique(named: NamedTable, constraint: sa.UniqueConstraint) -> UniqueConstraint:
     return UniqueConstraint(
         fields=[named.field(column) for column in constraint.columns],
         name=name_of(named, constraint),
@@ -197,7 +197,7 @@ def _unique(named: Named, constraint: sa.UniqueConstraint) -> UniqueConstraint:
     )
 
 
-def _unique_options(named: Named, constraint: sa.UniqueConstraint) -> dict[str, Any]:
+def _unique_options(named: NamedTable, constraint: sa.UniqueConstraint) -> dict[str, Any]:
     said = constraint.dialect_options["postgresql"]
     found: dict[str, Any] = {}
     if said.get("include"):
@@ -207,7 +207,7 @@ def _unique_options(named: Named, constraint: sa.UniqueConstraint) -> dict[str, 
     return found
 
 
-def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
+def _check(named: NamedTable, constraint: sa.CheckConstraint) -> Iterator[CheckConstraint]:
     """A check; that of an Enum is its type's to make, where it has the type's name.
 
     One that a type brings is made where SQLAlchemy makes it: that of a Boolean is nothing to
@@ -215,12 +215,14 @@ def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstr
     """
     dialects = dialects_of(constraint)
     if constraint._type_bound:
-        made = [name for name in made_on(constraint) if not dialects or name in dialects]
+        made = [
+            name for name in dialects_of_constraint(constraint) if not dialects or name in dialects
+        ]
         enums = [enum for each in constraint.columns for enum in enum_types(type_of(named, each))]
         if not made or any(enum.check for enum in enums):
             return
         dialects = tuple(made) if len(made) < len(DIALECTS) else dialects
-    condition = spelled(constraint.sqltext)
+    condition = sql_of(constraint.sqltext)
     yield CheckConstraint(
         condition,
         name=name_of(named, constraint),
@@ -230,7 +232,7 @@ def _check(named: Named, constraint: sa.CheckConstraint) -> Iterator[CheckConstr
 
 
 def _foreign_key(
-    named: Named, key: sa.ForeignKeyConstraint, tables: Tables
+    named: NamedTable, key: sa.ForeignKeyConstraint, tables: Tables
 ) -> ForeignKeyConstraint:
     there = target_of(named, key, tables)
     options = key_options(named, key)
@@ -245,7 +247,7 @@ def _foreign_key(
     )
 
 
-def _exclude(named: Named, constraint: Any) -> ExclusionConstraint:
+def _exclude(named: NamedTable, constraint: Any) -> ExclusionConstraint:
     elements = [
         (expression_of(named, each, constraint.ops), operator)
         for each, _, operator in constraint._render_exprs
@@ -255,7 +257,7 @@ def _exclude(named: Named, constraint: Any) -> ExclusionConstraint:
         expressions=elements,
         name=name_of(named, constraint),
         method=constraint.using.lower(),
-        condition=spelled(where) if where is not None else None,
+        condition=sql_of(where) if where is not None else None,
         deferrable=deferrable(constraint),
         dialects=dialects_of(constraint),
     )

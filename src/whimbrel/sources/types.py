@@ -59,7 +59,7 @@ def _enum_inside(type: Type) -> AnyType | None:
 
 
 def _call(type: Type) -> AnyType:
-    maker = found(type.path)
+    maker = import_value(type.path)
     args = [_argument(value) for value in type.args]
     kwargs = {name: _argument(value) for name, value in type.kwargs}
     try:
@@ -80,7 +80,7 @@ def _argument(value: Any) -> Any:
     return value
 
 
-def found(path: str) -> Any:
+def import_value(path: str) -> Any:
     """Return the value at an import path "module:qualified.name". Raises `ModelError` where nothing is."""
     module, _, qualified = path.partition(":")
     try:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from whimbrel.commands.adopt.environment import Target
 from whimbrel.config import AppConfig
 from whimbrel.errors import UsageError, WhimbrelError
-from whimbrel.sources.managed import said_of
+from whimbrel.sources.managed import managed_option
 from whimbrel.sources.sqlalchemy import import_module, load, metadata_of
 
 
@@ -137,7 +137,7 @@ class _Search:
         if not metadata.tables:
             return None
         self.left_out += [
-            key for key in target.left_out if said_of(metadata.tables[key]) is not False
+            key for key in target.left_out if managed_option(metadata.tables[key]) is not False
         ]
         if own or (target.names and not growing):
             return own or target.names[0]

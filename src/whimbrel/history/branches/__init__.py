@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from whimbrel.history.branches.collisions import Act, collisions_between
-from whimbrel.history.branches.commutation import Unfit, replayed, what_order_decides
-from whimbrel.history.branches.effects import touched_by
+from whimbrel.history.branches.commutation import Unfit, replay_nodes, what_order_decides
+from whimbrel.history.branches.effects import effects_of
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node
@@ -115,7 +115,7 @@ def _acts_of(history: History, states: StatePair, nodes: Iterable[Node]) -> Iter
         history.apply(node.key, states)  # which says whose error it is, if there is one
         for operation in history.migration(node.key).operations:
             after = operation.apply_to_both(node.app, states)
-            touches = touched_by(node.app, operation, states, after)
+            touches = effects_of(node.app, operation, states, after)
             yield Act(node, operation.describe(), touches)
             states = after
 
@@ -143,7 +143,7 @@ def _impossible(
     order = [node for node in history.graph.order() if node.key not in common]
     try:
         inside = {node.key for branch in branches for node in branch.nodes}
-        replayed(history, base, order, inside)
+        replay_nodes(history, base, order, inside)
     except Unfit as unfit:
         return f"{unfit.node.label} cannot be applied: {unfit.error.message}"
     return None
@@ -162,14 +162,16 @@ def _collisions(
             [act for act in acts[branch.leaf.key] if act.node.key not in both]
             for branch in (one, other)
         )
-        yield from _unordered(graph, ours, theirs)
+        yield from _unordered_collisions(graph, ours, theirs)
     for mover in _movers(history, branches):
         moving = list(_acts_of(history, _states_before(history, mover), [mover]))
         for branch in branches:
-            yield from _unordered(graph, moving, acts[branch.leaf.key])
+            yield from _unordered_collisions(graph, moving, acts[branch.leaf.key])
 
 
-def _unordered(graph: Graph, ours: Sequence[Act], theirs: Sequence[Act]) -> Iterator[str]:
+def _unordered_collisions(
+    graph: Graph, ours: Sequence[Act], theirs: Sequence[Act]
+) -> Iterator[str]:
     """The collisions of migrations of which neither waits for the other."""
     for node in dict.fromkeys(act.node for act in ours):
         related = graph.ancestors([node.key]) | graph.descendants([node.key])

@@ -37,7 +37,7 @@ def what_order_decides(
     for order in dict.fromkeys(map(tuple, [numbers, *turned])):
         nodes = in_order(history, common, [branches[number] for number in order])
         try:
-            states = replayed(history, base, nodes, inside)
+            states = replay_nodes(history, base, nodes, inside)
         except Unfit as unfit:
             yield _cannot(unfit, nodes)
             continue
@@ -60,7 +60,7 @@ def in_order(history: History, common: set[Key], branches: Iterable[Iterable[Key
     return found
 
 
-def replayed(
+def replay_nodes(
     history: History, states: StatePair, nodes: Iterable[Node], inside: Collection[Key]
 ) -> StatePair:
     """The states after some migrations. Raises `Unfit` for the first that cannot come there.

@@ -50,12 +50,12 @@ class Touch(NamedTuple):
     words: str
 
 
-def touched_by(app: str, operation: Operation, before: StatePair, after: StatePair) -> list[Touch]:
+def effects_of(app: str, operation: Operation, before: StatePair, after: StatePair) -> list[Touch]:
     """Return the effects of an operation that leads from one pair of states to another."""
     found: list[Touch] = []
     for each, state in _inner(app, operation, before):
         try:
-            found += _touched(app, each, state)
+            found += _touches_of(app, each, state)
         except WhimbrelError:
             continue  # whoever replays it says what does not fit
     return [*found, *_names_taken(before, after)]
@@ -87,14 +87,14 @@ def _row(
 # -- models ----------------------------------------------------------------------------------
 
 
-def _touched(app: str, operation: Operation, state: State) -> Iterator[Touch]:
+def _touches_of(app: str, operation: Operation, state: State) -> Iterator[Touch]:
     match operation:
         case CreateModel(name=name):
             made = operation.apply(app, state)
             model = made.model(f"{app}.{name}")
             yield _model(model, "create")
             yield _label(app, name)
-            yield from _pointing(made, model.relations - {model.label.lower()})
+            yield from _touches_of_referrers(made, model.relations - {model.label.lower()})
         case DeleteModel(name=name):
             yield _model(state.model(f"{app}.{name}"), "delete")
         case RenameModel(old_name=name, new_name=new):
@@ -121,7 +121,7 @@ def _difference(before: State, after: State) -> Iterator[Touch]:
             yield from _differing_parts(old, new)
         if new is not None and (old is None or old.label != new.label):
             yield _label(new.app, new.name)
-            yield from _pointing(after, new.relations - {new.label.lower()})
+            yield from _touches_of_referrers(after, new.relations - {new.label.lower()})
 
 
 def _differing_parts(old: Model, new: Model) -> Iterator[Touch]:
@@ -159,7 +159,7 @@ def _label(app: str, name: str) -> Touch:
     return Touch("name", ("model", f"{app}.{name}".lower()), "take", f"the name {app}.{name}")
 
 
-def _pointing(state: State, labels: Iterable[str]) -> Iterator[Touch]:
+def _touches_of_referrers(state: State, labels: Iterable[str]) -> Iterator[Touch]:
     for label in sorted(labels):
         target = state.find(label)
         if target is not None:
@@ -226,7 +226,7 @@ def _field_name(model: Model, name: str) -> Touch:
 
 def _new_targets(model: Model, made: State) -> Iterator[Touch]:
     now = made.model(model.label)
-    yield from _pointing(made, now.relations - model.relations - {model.label.lower()})
+    yield from _touches_of_referrers(made, now.relations - model.relations - {model.label.lower()})
 
 
 # -- indexes and constraints -----------------------------------------------------------------
@@ -239,7 +239,9 @@ def _part(app: str, operation: Operation, model: Model, state: State) -> Iterato
         case AddConstraint(constraint=value):
             yield from _uses(model, sorted(value.names()))
             if isinstance(value, ForeignKeyConstraint):
-                yield from _pointing(state, [full_label(value.to, app, model.name).lower()])
+                yield from _touches_of_referrers(
+                    state, [full_label(value.to, app, model.name).lower()]
+                )
         case RemoveIndex(name=name) | RenameIndex(old_name=name):
             yield from _one_part(model, "indexes", name)
         case RemoveConstraint(name=name) | RenameConstraint(old_name=name):

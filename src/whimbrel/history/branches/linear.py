@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from whimbrel.errors import CollisionError, HistoryError
 from whimbrel.history.branches import Branch, Fork
-from whimbrel.history.branches.commutation import Unfit, replayed
+from whimbrel.history.branches.commutation import Unfit, replay_nodes
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import next_number
@@ -31,7 +31,7 @@ class Line:
     names: Mapping[Key, Key]
     pointing: tuple[Node, ...]
 
-    def exchanged(self, node: Node) -> dict[Key, Key]:
+    def new_dependencies(self, node: Node) -> dict[Key, Key]:
         """Return the new dependencies of a migration, and its new run_before."""
         by = {
             key: self.names[key]
@@ -50,7 +50,7 @@ class Line:
 
     def node(self, node: Node) -> Node:
         """A migration as it will be."""
-        by = self.exchanged(node)
+        by = self.new_dependencies(node)
         waits = dict.fromkeys(by.get(key, key) for key in node.dependencies)
         if self.hangs_free(node):
             waits[self.onto.key] = None
@@ -73,7 +73,7 @@ def line_of(
     keys = {node.key for node in moved}
     _refuse_applied(moved, applied, why)
     _refuse_squashes(history, moved)
-    pointing = tuple(_pointing(history, branch, keys, applied))
+    pointing = tuple(_dependencies_on(history, branch, keys, applied))
     return Line(onto, moved, _names(graph, moved), pointing)
 
 
@@ -136,7 +136,7 @@ def _refuse_squashes(history: History, moved: Iterable[Node]) -> None:
             )
 
 
-def _pointing(
+def _dependencies_on(
     history: History, branch: Branch, keys: set[Key], applied: Collection[Key]
 ) -> Iterator[Node]:
     """The files of other apps, in the branch, that name what moves. Raises `HistoryError`."""
@@ -172,7 +172,7 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
     ]
     try:
         inside = {node.key for branch in fork.branches for node in branch.nodes}
-        replayed(history, history.states_of(common), order, inside)
+        replay_nodes(history, history.states_of(common), order, inside)
     except Unfit as unfit:
         reasons = [*fork.collisions, f"{unfit.node.label} cannot be applied: {unfit.error.message}"]
         raise CollisionError(
@@ -219,10 +219,10 @@ def _twice(graph: Graph, app: str) -> Iterator[tuple[Node, Node]]:
             by.setdefault((node.digest, _words(node.name)), []).append(node)
     for found in by.values():
         for pair in pairwise(found):
-            if not _related(graph, *pair):
+            if not _are_related(graph, *pair):
                 one, other = sorted(pair, key=lambda node: len(graph.ancestors([node.key])))
                 yield one, other
 
 
-def _related(graph: Graph, one: Node, other: Node) -> bool:
+def _are_related(graph: Graph, one: Node, other: Node) -> bool:
     return other.key in graph.ancestors([one.key]) | graph.descendants([one.key])

@@ -16,7 +16,7 @@ from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacements import Squashes
 from whimbrel.history.squash.equivalence import first_difference
-from whimbrel.history.squash.file_source import Source
+from whimbrel.history.squash.file_source import SquashSource
 from whimbrel.history.squash.optimizer import Original, as_they_are, least
 from whimbrel.history.squash.rendering import Head, assert_same, render
 from whimbrel.history.squash.segments import (
@@ -145,7 +145,7 @@ def _squash(history: History, piece: Piece, head: Head, *, optimize: bool) -> Sq
     before = history.states_of(history.graph.ancestors(keys) - set(keys))
     after = replay(head.app, [each.operation for each in originals], before)
     content = least(head.app, originals, before) if optimize else as_they_are(originals)
-    sources = [Source(node, each) for node, each in zip(piece, migrations, strict=True)]
+    sources = [SquashSource(node, each) for node, each in zip(piece, migrations, strict=True)]
     text = render(head, content.members, sources)
     assert_same(head, text, sources, content.operations, before, after)
     return Squash(
@@ -154,13 +154,13 @@ def _squash(history: History, piece: Piece, head: Head, *, optimize: bool) -> Sq
         piece,
         len(originals),
         content.operations,
-        tuple(_said(each) for each in content.members if isinstance(each, Original)),
-        tuple(_said(each) for each in content.elided),
+        tuple(_describe(each) for each in content.members if isinstance(each, Original)),
+        tuple(_describe(each) for each in content.elided),
         content.unchanged,
     )
 
 
-def _said(original: Original) -> str:
+def _describe(original: Original) -> str:
     return f"{original.operation.describe()} ({original.key[1]})"
 
 

@@ -39,7 +39,7 @@ class Identities(FlagQuestioner):
         self._said: set[str] = set()
 
     def ask(self, question: Question) -> Answer:
-        """Return the new name of the subject of a question, by its identity."""
+        """Return the answer to a question, by identities."""
         match question:
             case FillQuestion(place=place):
                 return self._fill(place)

@@ -36,7 +36,7 @@ def first_difference(made: StatePair, wanted: StatePair) -> str | None:
 def _differences(made: State, wanted: State) -> Iterator[str]:
     yield from differences(made, wanted)
     yield from differing_identities(made, wanted)
-    if _counted(made) != _counted(wanted):
+    if _name_counters(made) != _name_counters(wanted):
         yield "how often names were given to models"
     labels = [label for label in made.models if made.models[label] is not wanted.models[label]]
     for label in labels:
@@ -45,7 +45,7 @@ def _differences(made: State, wanted: State) -> Iterator[str]:
         yield f"the tables of {', '.join(labels)}"
 
 
-def _counted(state: State) -> dict[str, int]:
+def _name_counters(state: State) -> dict[str, int]:
     return {label: number for label, number in state.name_counts.items() if number}
 
 
@@ -115,7 +115,7 @@ def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict
     return rows.kept(states.database)
 
 
-def given_to_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:
+def values_of_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:
     """Return the values that rows got where they had none, or NULL, by the identity of the field."""
     found = rows_after(app, operations, at).items()
     given = {key: given_in(origin) for key, origin in found}

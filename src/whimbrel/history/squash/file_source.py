@@ -21,7 +21,7 @@ PLAIN = ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete
 _INDENT = 8
 
 
-class Source:
+class SquashSource:
     """The file of a migration that is squashed."""
 
     def __init__(self, node: Node, migration: Migration) -> None:
@@ -50,7 +50,7 @@ class Source:
         """By name, the statements of the top level that give it what it is."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
-            for name in dict.fromkeys(_bound_by(statement)):
+            for name in dict.fromkeys(_names_bound_by(statement)):
                 found.setdefault(name, []).append(statement)
         return found
 
@@ -70,13 +70,13 @@ class Source:
         is none: what it does to the class, the class has.
         """
         for each in self.tree.body:
-            targets = [target for plain in _plain_in(each) for target in _changed_by(plain)]
-            if any(name in self._reached(target) for target in targets) and not (
-                name in _bound_by(each) or _is_about_the_class(each)
+            targets = [target for plain in _plain_in(each) for target in _targets_of(plain)]
+            if any(name in self._reachable_names(target) for target in targets) and not (
+                name in _names_bound_by(each) or _is_about_the_class(each)
             ):
                 yield each
 
-    def _reached(self, node: ast.AST) -> set[str]:
+    def _reachable_names(self, node: ast.AST) -> set[str]:
         """The names that code uses, and those that the file's functions do that it uses."""
         found: set[str] = set()
         waiting = [use.name for use in uses_of(node)]
@@ -109,19 +109,19 @@ class Source:
     def class_names(self) -> frozenset[str]:
         """The names that the class gives to what is its own."""
         body = self._class.body if self._class else []
-        return frozenset(name for each in body for name in _bound_by(each))
+        return frozenset(name for each in body for name in _names_bound_by(each))
 
     @property
     def operations(self) -> ast.AST | None:
         """The statement, or what it gives, that says the operations."""
         body = self._class.body if self._class else []
-        return next((each for each in body if "operations" in _bound_by(each)), self._class)
+        return next((each for each in body if "operations" in _names_bound_by(each)), self._class)
 
     @functools.cached_property
     def elements(self) -> list[ast.expr] | None:
         """Each operation as it is written; None where they are not written out one by one."""
         body = self._class.body if self._class else []
-        match [each for each in body if "operations" in _bound_by(each)]:
+        match [each for each in body if "operations" in _names_bound_by(each)]:
             case [ast.Assign(targets=[ast.Name()], value=value)] | [ast.AnnAssign(value=value)]:
                 pass
             case _:
@@ -157,8 +157,8 @@ class Source:
         segment = ast.get_source_segment(self.text, node)
         if segment is None:
             return ast.unparse(node)
-        shown = _shifted(node, segment, _INDENT - indent)
-        if ast.dump(_parsed(shown)) != ast.dump(node):
+        shown = _shift(node, segment, _INDENT - indent)
+        if ast.dump(_parse(shown)) != ast.dump(node):
             shown = ast.unparse(node)
         comments = [each.strip() for each in self._comments(node.lineno)] if begins else []
         return f"\n{' ' * _INDENT}".join([*comments, shown])
@@ -182,11 +182,11 @@ BY_HAND = (
 )
 
 
-def _parsed(expression: str) -> ast.expr:
+def _parse(expression: str) -> ast.expr:
     return ast.parse(f"(\n{expression}\n)", mode="eval").body
 
 
-def _shifted(node: ast.expr, segment: str, by: int) -> str:
+def _shift(node: ast.expr, segment: str, by: int) -> str:
     """An expression, further to the right or left; but not what is inside of strings."""
     inside = {
         line - node.lineno
@@ -196,12 +196,13 @@ def _shifted(node: ast.expr, segment: str, by: int) -> str:
     }
     first, *rest = segment.split("\n")
     moved = [
-        line if number in inside else _moved(line, by) for number, line in enumerate(rest, start=1)
+        line if number in inside else _shift_line(line, by)
+        for number, line in enumerate(rest, start=1)
     ]
     return "\n".join([first, *moved])
 
 
-def _moved(line: str, by: int) -> str:
+def _shift_line(line: str, by: int) -> str:
     if by >= 0:
         return f"{' ' * by}{line}" if line.strip() else line
     return line[min(-by, len(line) - len(line.lstrip())) :]
@@ -212,7 +213,7 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(each.lineno for each in decorators)])
 
 
-def _bound_by(statement: ast.stmt) -> Iterator[str]:
+def _names_bound_by(statement: ast.stmt) -> Iterator[str]:
     """The names that a statement of some level gives a value to, in it or in what is inside of it."""
     for use in uses_of(statement):
         match use.node:
@@ -237,7 +238,7 @@ def _plain_in(statement: ast.stmt) -> Iterator[ast.stmt]:
             waiting += ast.iter_child_nodes(each)
 
 
-def _changed_by(statement: ast.stmt) -> list[ast.AST]:
+def _targets_of(statement: ast.stmt) -> list[ast.AST]:
     """Return the names that a plain statement may change: a call's parts, or the target of an attribute or a key."""
     match statement:
         case ast.Expr(value=ast.Call() as call):

@@ -125,7 +125,7 @@ class _Uses(ast.NodeVisitor):
     def _comprehension(self, node: Any) -> None:
         first, *rest = node.generators
         self.visit(first.iter)
-        names = {name for each in node.generators for name in _stored(each.target)}
+        names = {name for each in node.generators for name in _stored_names(each.target)}
         inner = [first.target, *first.ifs, *rest]
         values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         self._inside(_Scope(names), [*inner, *values])
@@ -182,7 +182,7 @@ def _names_of_arguments(arguments: ast.arguments) -> list[str]:
     return [each.arg for each in _each_argument(arguments)]
 
 
-def _stored(node: ast.AST) -> Iterator[str]:
+def _stored_names(node: ast.AST) -> Iterator[str]:
     for each in ast.walk(node):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             yield each.id
@@ -191,7 +191,7 @@ def _stored(node: ast.AST) -> Iterator[str]:
 # -- other names -----------------------------------------------------------------------------
 
 
-def renamed(source: str, names: Mapping[str, str]) -> str:
+def rename_names(source: str, names: Mapping[str, str]) -> str:
     """Statements of a module's top level, in which names of the module are others.
 
     The text stays as it is but for them, wherever that can be done to the letter; else it is
@@ -201,7 +201,7 @@ def renamed(source: str, names: Mapping[str, str]) -> str:
     uses = [use for use in uses_of(tree) if names.get(use.name, use.name) != use.name]
     if not uses:
         return source
-    edited = _edited(source, uses, names)
+    edited = _replace_names(source, uses, names)
     for use in uses:
         _rename(use, names)
     return edited if _says(edited, tree) else ast.unparse(tree)
@@ -229,7 +229,7 @@ def _rename(use: Use, names: Mapping[str, str]) -> None:
             node.name = new
 
 
-def _edited(source: str, uses: Iterable[Use], names: Mapping[str, str]) -> str:
+def _replace_names(source: str, uses: Iterable[Use], names: Mapping[str, str]) -> str:
     """The text with names exchanged where they stand; where they cannot be found, it is wrong."""
     lines = source.encode().split(b"\n")
     for use in sorted(uses, key=_place, reverse=True):

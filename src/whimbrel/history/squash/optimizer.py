@@ -14,7 +14,7 @@ from whimbrel.detect import detect
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.node import Key
 from whimbrel.history.squash.answers import Identities
-from whimbrel.history.squash.equivalence import first_difference, given_to_rows, keeps_rows
+from whimbrel.history.squash.equivalence import first_difference, keeps_rows, values_of_rows
 from whimbrel.operations.base import Operation, replay
 from whimbrel.operations.identities import identities_needed
 from whimbrel.state.state_pair import StatePair
@@ -63,7 +63,7 @@ def least(app: str, originals: Sequence[Original], before: StatePair) -> Content
             members.append(span)
             states = span.operation.apply_to_both(app, states)
             continue
-        found = _shortened(app, span, states)
+        found = _shorten(app, span, states)
         if isinstance(found, str):
             unchanged.append(found)
         members += span if isinstance(found, str) else found
@@ -94,13 +94,13 @@ def _plain(operation: Operation) -> Sequence[Operation]:
     return operation.left_when_elided() if operation.barrier else [operation]
 
 
-def _shortened(app: str, span: list[Operation], before: StatePair) -> list[Operation] | str:
+def _shorten(app: str, span: list[Operation], before: StatePair) -> list[Operation] | str:
     """Fewer operations that do the same as a span; or why there are none. No word: none are needed."""
     if len(span) < 2:
         return span
     after = replay(app, span, before)
     try:
-        found = _found(app, before, after, given_to_rows(app, span, before))
+        found = _detect(app, before, after, values_of_rows(app, span, before))
         if found is None:
             return "it concerns other apps"
         if len(found) >= len(span):
@@ -114,7 +114,7 @@ def _shortened(app: str, span: list[Operation], before: StatePair) -> list[Opera
     return made if keeps_rows(app, made, span, before) else "rows would get other values"
 
 
-def _found(
+def _detect(
     app: str, before: StatePair, after: StatePair, fills: Mapping[str, Any]
 ) -> list[Operation] | None:
     """The operations that the difference asks for; None where they are not this app's alone."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.errors import StateError, WriteError
-from whimbrel.history.cache import Found
+from whimbrel.history.cache import MigrationPath
 from whimbrel.history.layout import Atom, Code
 from whimbrel.history.migration import Migration
-from whimbrel.history.modules import broken, compiled, migration_in, registered
+from whimbrel.history.modules import broken, compile_text, migration_in, register
 from whimbrel.history.node import Key
 from whimbrel.history.serializers import new_values
 from whimbrel.history.squash.equivalence import first_difference
-from whimbrel.history.squash.file_source import BY_HAND, Source
+from whimbrel.history.squash.file_source import BY_HAND, SquashSource
 from whimbrel.history.squash.optimizer import Original
-from whimbrel.history.squash.transfer import Carrier, CarryingImports, Meaning
+from whimbrel.history.squash.transfer import Meaning, Transfer, TransferImports
 from whimbrel.history.values import Values
 from whimbrel.history.writer import render_migration
 from whimbrel.operations.base import Operation, replay
@@ -49,26 +49,28 @@ class _Written:
     code: Code
 
 
-def render(head: Head, members: Sequence[Operation | Original], sources: Sequence[Source]) -> str:
+def render(
+    head: Head, members: Sequence[Operation | Original], sources: Sequence[SquashSource]
+) -> str:
     """The text of a squash's file. Raises `WriteError` for an operation that cannot be taken along."""
-    first, names = _rendered(head, members, sources, {})
-    return _rendered(head, members, sources, names)[0] if names else first
+    first, names = _render(head, members, sources, {})
+    return _render(head, members, sources, names)[0] if names else first
 
 
-def _rendered(
+def _render(
     head: Head,
     members: Sequence[Operation | Original],
-    sources: Sequence[Source],
+    sources: Sequence[SquashSource],
     names: Mapping[Meaning, str],
 ) -> tuple[str, dict[Meaning, str]]:
     """The text with these new names; and those that its names ask for."""
-    carrier = Carrier(sources, names)
+    carrier = Transfer(sources, names)
     values = new_values((_Written, lambda _, value: value.code))
-    imports = CarryingImports(carrier)
+    imports = TransferImports(carrier)
     values.imports = imports
     by_key = {source.key: source for source in sources}
     operations = [
-        _carried(each, by_key[each.key], carrier, values) if isinstance(each, Original) else each
+        _transfer(each, by_key[each.key], carrier, values) if isinstance(each, Original) else each
         for each in members
     ]
     text = render_migration(
@@ -83,10 +85,12 @@ def _rendered(
         values=values,
         definitions=lambda: carrier.definitions,
     )
-    return text, carrier.names(imports.meant())
+    return text, carrier.names(imports.meanings_of_names())
 
 
-def _carried(original: Original, source: Source, carrier: Carrier, values: Values) -> _Written:
+def _transfer(
+    original: Original, source: SquashSource, carrier: Transfer, values: Values
+) -> _Written:
     """An operation as its file has it; one that is not written out there, from what it is."""
     text = carrier.operation(original)
     if text is not None:
@@ -107,13 +111,13 @@ def _carried(original: Original, source: Source, carrier: Carrier, values: Value
 def assert_same(
     head: Head,
     text: str,
-    sources: Sequence[Source],
+    sources: Sequence[SquashSource],
     operations: Sequence[Operation],
     before: StatePair,
     after: StatePair,
 ) -> None:
     """Raises an error where the file does not import by itself, or leads to something else."""
-    migration = _imported(head, text, sources)
+    migration = _import_text(head, text, sources)
     own = {type(migration).__module__, *(source.module for source in sources)}
     kinds = [_kind(each, own) for each in operations]
     if [_kind(each, own) for each in migration.operations] != kinds:
@@ -161,14 +165,14 @@ def _kind(operation: Operation, modules: set[str]) -> type:
     return next(each for each in type(operation).__mro__ if each.__module__ not in modules)
 
 
-def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
+def _import_text(head: Head, text: str, sources: Sequence[SquashSource]) -> Migration:
     package = sources[0].package
     module = types.ModuleType(f"{package}.{head.name}" if package else head.name)
     module.__file__ = str(head.path)
     module.__package__ = package
     try:
-        with _without(sources), registered(module):
-            exec(compiled(text, str(head.path)), module.__dict__)
+        with _without(sources), register(module):
+            exec(compile_text(text, str(head.path)), module.__dict__)
     except Exception as error:
         found = broken(str(head.path), error)
         raise WriteError(
@@ -176,11 +180,11 @@ def _imported(head: Head, text: str, sources: Sequence[Source]) -> Migration:
             place=found.place,
             hint=f"Nothing was written. {BY_HAND}",
         ) from error
-    return migration_in(module, head.app, Found(head.name, str(head.path), 0, 0))
+    return migration_in(module, head.app, MigrationPath(head.name, str(head.path), 0, 0))
 
 
 @contextmanager
-def _without(sources: Sequence[Source]) -> Iterator[None]:
+def _without(sources: Sequence[SquashSource]) -> Iterator[None]:
     """Return the graph without the originals."""
     modules = {source.module: sys.modules.get(source.module) for source in sources}
     sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ def _in_order(graph: Graph, keys: Iterator[Key]) -> list[Node]:
 def pieces_of(graph: Graph, run: Sequence[Node]) -> tuple[list[Piece], list[Cut]]:
     """A run in as few pieces as can be, each of which can be one migration; and why it is cut."""
     cuts: list[tuple[int, str]] = []
-    needs = sorted((*_circles(graph, run), *_mixed(run)), key=lambda need: need.last)
+    needs = sorted((*_circles(graph, run), *_mixed_neighbours(run)), key=lambda need: need.last)
     for need in needs:
         # The classic of stabbing intervals: as late as can be serves the most of those to come.
         if not cuts or cuts[-1][0] < need.first:
@@ -84,7 +84,7 @@ def _circles(graph: Graph, run: Sequence[Node]) -> Iterator[_Need]:
         yield _Need(after + 1, before, why)
 
 
-def _mixed(run: Sequence[Node]) -> Iterator[_Need]:
+def _mixed_neighbours(run: Sequence[Node]) -> Iterator[_Need]:
     """Neighbours of which one is atomic and the other is not; one that does nothing is either."""
     doing = [place for place, node in enumerate(run) if node.operations]
     for one, other in pairwise(doing):

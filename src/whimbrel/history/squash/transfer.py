@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TypeAlias
 from whimbrel.errors import WriteError
 from whimbrel.history.imports import Imports, is_standard
 from whimbrel.history.node import Key
-from whimbrel.history.squash.file_source import PLAIN, Source
-from whimbrel.history.squash.name_use import renamed, uses_of
+from whimbrel.history.squash.file_source import PLAIN, SquashSource
+from whimbrel.history.squash.name_use import rename_names, uses_of
 from whimbrel.history.squash.optimizer import Original
 
 _MODULE_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__package__"}
@@ -41,7 +41,7 @@ class Meaning(NamedTuple):
     name: str
 
 
-class Carrier:
+class Transfer:
     """Gathers what is used of the files of some migrations, and gives it names.
 
     ``taken``: what the new file's own imports mean by their names. Two passes are needed: the
@@ -49,7 +49,7 @@ class Carrier:
     """
 
     def __init__(
-        self, sources: Sequence[Source], names: Mapping[Meaning, str] | None = None
+        self, sources: Sequence[SquashSource], names: Mapping[Meaning, str] | None = None
     ) -> None:
         self._sources = {source.key: source for source in sources}
         self._modules = {source.module: source for source in sources}
@@ -74,7 +74,7 @@ class Carrier:
         if any(use.name in source.class_names for use in uses):
             return None
         self._need_all(source, element)
-        return self._renamed_element(source, source.element(element))
+        return self._rename_element(source, source.element(element))
 
     def name_of(self, value: Any) -> str | None:
         """Return the name in the new file of a value of one of the old ones; None for any other value."""
@@ -92,20 +92,20 @@ class Carrier:
                 hint="Write a `def` at the top of the file, and use that.",
             )
         self._need(source, name, None)
-        return self._named(source, name)
+        return self._new_name(source, name)
 
-    def _named(self, source: Source, name: str) -> str:
+    def _new_name(self, source: SquashSource, name: str) -> str:
         meaning = self.meanings.get((source.key, name))
         return self._name(meaning) if meaning is not None else name
 
     def _name(self, meaning: Meaning) -> str:
         return self._names.get(meaning) or self._first_names[meaning][0]
 
-    def _renamed_element(self, source: Source, text: str) -> str:
-        shown = renamed(f"(\n{text}\n)", self._new_names(source))
+    def _rename_element(self, source: SquashSource, text: str) -> str:
+        shown = rename_names(f"(\n{text}\n)", self._new_names(source))
         return shown[2:-2] if shown.startswith("(\n") else shown
 
-    def _new_names(self, source: Source) -> dict[str, str]:
+    def _new_names(self, source: SquashSource) -> dict[str, str]:
         return {
             name: self._name(meaning)
             for (key, name), meaning in self.meanings.items()
@@ -114,12 +114,12 @@ class Carrier:
 
     # -- what is used
 
-    def _need_all(self, source: Source, node: ast.AST) -> None:
+    def _need_all(self, source: SquashSource, node: ast.AST) -> None:
         self._refuse_imports_by_name(source, node)
         for use in uses_of(node):
             self._need(source, use.name, use.node)
 
-    def _need(self, source: Source, name: str, at: ast.AST | None) -> None:
+    def _need(self, source: SquashSource, name: str, at: ast.AST | None) -> None:
         """A name, and all that it stands for."""
         if (source.key, name) in self.meanings:
             return
@@ -129,7 +129,7 @@ class Carrier:
         if not found:
             self._need_unknown(source, name)
             return
-        imported = self._imported(source, name, found)
+        imported = self._imported_meaning(source, name, found)
         meaning = imported or Meaning("own", "/".join(source.key), name)
         self.meanings[source.key, name] = meaning
         self._first_names.setdefault(meaning, (name, source.key))
@@ -138,13 +138,13 @@ class Carrier:
         for statement in [*found, *source.changes_of(name)]:
             self._take(source, statement)
 
-    def _take(self, source: Source, statement: ast.stmt) -> None:
+    def _take(self, source: SquashSource, statement: ast.stmt) -> None:
         place = (source.key, source.tree.body.index(statement))
         if place not in self._statements:
             self._statements.add(place)
             self._need_all(source, statement)
 
-    def _need_unknown(self, source: Source, name: str) -> None:
+    def _need_unknown(self, source: SquashSource, name: str) -> None:
         """A name that Python knows by itself, or that may come with a star."""
         meaning = Meaning("elsewhere", "", name)
         self.meanings[source.key, name] = meaning
@@ -156,7 +156,9 @@ class Carrier:
                 source.refuse("it imports all that another migration has", star)
             self.imports.add(("." * star.level + (star.module or ""), "*", None))
 
-    def _imported(self, source: Source, name: str, found: Iterable[ast.stmt]) -> Meaning | None:
+    def _imported_meaning(
+        self, source: SquashSource, name: str, found: Iterable[ast.stmt]
+    ) -> Meaning | None:
         """Return the meaning of an imported name; None for a name that is more than imported."""
         statements = list(found)
         if not all(isinstance(each, ast.Import | ast.ImportFrom) for each in statements):
@@ -169,7 +171,7 @@ class Carrier:
         ]
         return meanings[-1] if len(set(meanings)) == 1 else None
 
-    def _meaning(self, source: Source, statement: ast.stmt, alias: ast.alias) -> Meaning:
+    def _meaning(self, source: SquashSource, statement: ast.stmt, alias: ast.alias) -> Meaning:
         if isinstance(statement, ast.ImportFrom):
             return self._meaning_from(source, statement, alias)
         if alias.name in self._modules:
@@ -179,7 +181,9 @@ class Carrier:
             return Meaning("import", alias.name.partition(".")[0], "")
         return Meaning("import as", alias.name, "")
 
-    def _meaning_from(self, source: Source, statement: ast.ImportFrom, alias: ast.alias) -> Meaning:
+    def _meaning_from(
+        self, source: SquashSource, statement: ast.ImportFrom, alias: ast.alias
+    ) -> Meaning:
         module = source.absolute(statement)
         other = self._modules.get(module)
         if other is not None:
@@ -189,7 +193,7 @@ class Carrier:
             source.refuse(f"it imports {alias.name}, which is squashed", statement)
         return Meaning("from", "." * statement.level + (statement.module or ""), alias.name)
 
-    def _refuse_imports_by_name(self, source: Source, node: ast.AST) -> None:
+    def _refuse_imports_by_name(self, source: SquashSource, node: ast.AST) -> None:
         """An original that is imported by its name in a string would be missed only when it runs."""
         names = {key[1] for key in self._sources}
         for each in ast.walk(node):
@@ -212,7 +216,7 @@ class Carrier:
         for key, index in sorted(self._statements, key=lambda each: (order[each[0]], each[1])):
             source = self._sources[key]
             statement = source.tree.body[index]
-            text = renamed(source.segment(statement), self._new_names(source))
+            text = rename_names(source.segment(statement), self._new_names(source))
             is_plain = isinstance(statement, PLAIN)
             if is_plain and was_plain:
                 shown[-1] += f"\n{text}"
@@ -263,7 +267,7 @@ class Carrier:
 
 
 def _anchor(meanings: Iterable[Meaning]) -> Meaning | None:
-    """Return a name that must stay: ``import a.b`` has no other, nor has a function of Python's."""
+    """Return the meaning whose name must stay: ``import a.b`` has no other, nor has a function of Python's."""
     return next((each for each in meanings if each.kind in ("import", "elsewhere")), None)
 
 
@@ -281,17 +285,17 @@ def _is_future(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
-class CarryingImports(Imports):
+class TransferImports(Imports):
     """The imports of a squash: its own, and those of the code that goes along."""
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Transfer) -> None:
         super().__init__()
         self.carrier = carrier
 
     def name_of(self, value: Any) -> str:
         return self.carrier.name_of(value) or super().name_of(value)
 
-    def meant(self) -> dict[str, Meaning]:
+    def meanings_of_names(self) -> dict[str, Meaning]:
         """Return the meanings of its own names."""
         found = {"Migration": Meaning("own", "", "Migration")}
         for module, alias in self._modules.items():
@@ -337,4 +341,4 @@ def _statements(found: Iterable[Imported]) -> list[str]:
     ]
 
 
-__all__ = ["Carrier", "CarryingImports", "Meaning"]
+__all__ = ["Meaning", "Transfer", "TransferImports"]

@@ -29,7 +29,7 @@ from whimbrel.orm.meta import Meta
 from whimbrel.orm.query.joins import JoinedTable, Joins
 from whimbrel.orm.query.paths import Path, path_of
 from whimbrel.schema.expressions import SQL, Combined, F, Ordered, Q
-from whimbrel.sources.clauses import Words
+from whimbrel.sources.clauses import SQLClause
 
 Element = sa.sql.ColumnElement[Any]
 
@@ -94,7 +94,7 @@ class Scope(Joins):
                 # As a value, what a condition says nothing of is False.
                 return self.resolve_condition(value).is_(sa.true())
             case SQL():
-                return Words(value)
+                return SQLClause(value)
             case Ordered():
                 return self.resolve_expression(value.of)
         if hasattr(type(value), "resolve"):

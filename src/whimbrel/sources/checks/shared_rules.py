@@ -61,8 +61,8 @@ def _enums_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, Pro
                 yield (
                     model,
                     (
-                        f"the enum type {at} has the labels {_listed(enum)}, and "
-                        f"{_listed(first)} in {other.label}",
+                        f"the enum type {at} has the labels {_list_labels(enum)}, and "
+                        f"{_list_labels(first)} in {other.label}",
                         f"Give one of them another name=; the other is at {other.place}.",
                     ),
                 )
@@ -84,7 +84,7 @@ def _domains_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, P
                 )
 
 
-def _listed(enum: EnumType) -> str:
+def _list_labels(enum: EnumType) -> str:
     return ", ".join(map(repr, enum.labels))
 
 

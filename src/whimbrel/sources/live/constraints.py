@@ -16,7 +16,7 @@ from whimbrel.schema.table import (
     PrimaryKey,
     Unique,
 )
-from whimbrel.sources.live.renaming import Place, Places
+from whimbrel.sources.live.renaming import LiveTable, Places
 from whimbrel.state import options
 from whimbrel.state.fields import DO_NOTHING, OnDelete
 from whimbrel.state.model import Model
@@ -31,7 +31,7 @@ def on_delete_of(key: ForeignKey) -> OnDelete:
 
 def with_parts(
     model: Model,
-    place: Place,
+    place: LiveTable,
     parts: Iterable[Constraint | Index],
     there: Places,
     before: Callable[[str, Any], Any] = lambda name, value: value,
@@ -47,7 +47,7 @@ def with_parts(
         value = value_of(live, place, there)
         if value is not None:
             kind = "indexes" if isinstance(live, Index) else "constraints"
-            model, part = _born(model, before(live.name, value), live.name)
+            model, part = _without_own_name(model, before(live.name, value), live.name)
             found[kind].append(part)
     return model.with_options(
         indexes=(*model.options.indexes, *found["indexes"]),
@@ -66,7 +66,7 @@ def beside_others(value: Any, was: Any, dialect: str) -> Any:
     return value.replace(**changed)
 
 
-def _born(model: Model, value: Any, name: str) -> tuple[Model, options.NamedItem]:
+def _without_own_name(model: Model, value: Any, name: str) -> tuple[Model, options.NamedItem]:
     """The part, without a name where it gets this one by itself, or the database has none."""
     made, part = model.add_item(value)
     if name in ("", part.name):
@@ -74,7 +74,7 @@ def _born(model: Model, value: Any, name: str) -> tuple[Model, options.NamedItem
     return model.add_item(value.replace(name=name))
 
 
-def value_of(part: Constraint | Index, place: Place, there: Places) -> Any:
+def value_of(part: Constraint | Index, place: LiveTable, there: Places) -> Any:
     """A constraint or an index in a model's words, without its name."""
     own: Any = part.replace_mentions(place.fields.__getitem__, lambda of: of)
     match own:
@@ -117,7 +117,7 @@ def _foreign_key(key: ForeignKey, there: Places) -> options.ForeignKeyConstraint
     return options.ForeignKeyConstraint(
         fields=key.columns,
         to=target.label,
-        to_fields=target.named(key.target_columns),
+        to_fields=target.names_of(key.target_columns),
         on_delete=on_delete_of(key),
         on_update=key.on_update,
         deferrable=key.deferrable,

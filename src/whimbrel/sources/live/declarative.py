@@ -33,7 +33,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.types import ColumnType, EnumType, Type
-from whimbrel.sources.expressions import spelled as spelled_clause
+from whimbrel.sources.expressions import sql_of as spelled_clause
 from whimbrel.sources.live.field_inference import simplest
 from whimbrel.sources.live.names import class_name, field_name
 from whimbrel.sources.types import build
@@ -60,7 +60,7 @@ def declarative_source(
     """
     module = _Module(live, app, dialect)
     body = [
-        module.declared(table, (notes or {}).get(table.at, ()))
+        module.table_text(table, (notes or {}).get(table.at, ()))
         for table in by_dependency(live.tables.values())[0]
     ]
     base = "class Base(DeclarativeBase):\n    pass"
@@ -88,10 +88,10 @@ class _Module:
         named = [line for line in ours if not line.startswith("import")]
         return "\n".join([*lines, *plain, *sorted([*named, orm])])
 
-    def declared(self, table: Table, notes: Sequence[str]) -> str:
+    def table_text(self, table: Table, notes: Sequence[str]) -> str:
         written = _TableText(self, table)
         with self.values.inside(str(table.at)):
-            text = written.mapped() if table.primary_key else written.plain()
+            text = written.class_text() if table.primary_key else written.plain()
         comments = "".join(f"# {note}\n" for note in (*notes, *written.notes))
         return comments + text
 
@@ -108,7 +108,7 @@ class _TableText:
 
     # -- the two forms
 
-    def mapped(self) -> str:
+    def class_text(self) -> str:
         """A class."""
         self.module.orm |= {"Mapped", "mapped_column"}
         lines = [
@@ -134,7 +134,9 @@ class _TableText:
             *columns,
             *self._parts({}),
         ]
-        options = [(key, self.values.named(key, value)) for key, value in self._options().items()]
+        options = [
+            (key, self.values.write_at(key, value)) for key, value in self._options().items()
+        ]
         return (
             f"{name} = {lay_out(layout.call(self._sa('Table'), args, options), 0, len(name) + 3)}"
         )
@@ -168,7 +170,7 @@ class _TableText:
         written = [self.values.write(each) for each in args]
         written.append(self.values.write(self._type(column)))
         written += self._origins(column)
-        said = dict(self._said(column))
+        said = dict(self._options_of(column))
         annotation = "" if nullable else self._annotation(column)
         implied = nullable or annotation.endswith("| None")
         if (column.null != implied or annotation == "Any") and not self._is_in_key(column):
@@ -176,7 +178,7 @@ class _TableText:
         return written, [(key, self._value(key, value)) for key, value in said.items()]
 
     def _value(self, key: str, value: Any) -> Code:
-        return value if isinstance(value, Group) else self.values.named(key, value)
+        return value if isinstance(value, Group) else self.values.write_at(key, value)
 
     def _is_in_key(self, column: Column) -> bool:
         key = self.table.primary_key
@@ -206,7 +208,7 @@ class _TableText:
                 self._sa("Computed"), [text], {"persisted": column.computed.stored}
             )
 
-    def _said(self, column: Column) -> Iterator[tuple[str, Any]]:
+    def _options_of(self, column: Column) -> Iterator[tuple[str, Any]]:
         key = self.table.primary_key
         if key is not None and not key.name and self._is_in_key(column) and self._in_order(key):
             yield "primary_key", True
@@ -364,7 +366,7 @@ class _TableText:
             "postgresql_using": index.method,
             "postgresql_include": list(index.include) or None,
             "postgresql_ops": opclasses or None,
-            "postgresql_with": dict(_stored(index)) or None,
+            "postgresql_with": dict(_storage_parameters(index)) or None,
             "postgresql_tablespace": dict(index.options).get("postgresql_tablespace"),
             "postgresql_nulls_not_distinct": index.nulls_not_distinct or None,
         }
@@ -452,7 +454,7 @@ def _in_sqlalchemys_words(options: Iterable[tuple[str, Any]]) -> Iterator[tuple[
         yield ("prefixes", ["UNLOGGED"]) if name == "postgresql_unlogged" else (name, value)
 
 
-def _stored(index: Index) -> Iterator[tuple[str, Any]]:
+def _storage_parameters(index: Index) -> Iterator[tuple[str, Any]]:
     """The storage parameters of an index."""
     return ((name, value) for name, value in index.options if name != "postgresql_tablespace")
 

@@ -84,7 +84,7 @@ def field_of(
     type would be called by itself. options: what is said of it beyond the column.
     """
     kind, given = _kind(column.type, dialect, type_name)
-    said: dict[str, Any] = {**_said(column, kind), **options}
+    said: dict[str, Any] = {**_options_beyond_type(column, kind), **options}
     if column.computed is not None:
         said["null"] = column.null
         said["db_persist"] = column.computed.stored
@@ -99,7 +99,7 @@ def field_of(
 
 def options_of(column: Column, dialect: str) -> dict[str, Any]:
     """Return the column options of a foreign key's field, but for the type."""
-    said = _said(column, Field)
+    said = _options_beyond_type(column, Field)
     return {**said, "db_default": default_of(column, dialect)} if "db_default" in said else said
 
 
@@ -108,7 +108,7 @@ def is_number(type: ColumnType, dialect: str) -> bool:
     return _kind(type, dialect, "")[0] in _POSITIVE
 
 
-def _said(column: Column, kind: type[Field]) -> dict[str, Any]:
+def _options_beyond_type(column: Column, kind: type[Field]) -> dict[str, Any]:
     """Return the options of a column beyond its type."""
     identity = column.generated if isinstance(column.generated, Identity) else None
     counts_by_itself = identity == Identity() and kind in _COUNTING
@@ -131,10 +131,10 @@ def same_type(one: ColumnType, other: ColumnType, dialect: str) -> bool:
     """True if a database could not tell two types apart."""
     if isinstance(one, EnumType) or isinstance(other, EnumType):
         return one == other
-    return one == other or spelled(one, dialect) == spelled(other, dialect)
+    return one == other or compile_type(one, dialect) == compile_type(other, dialect)
 
 
-def spelled(type: ColumnType, dialect: str) -> str:
+def compile_type(type: ColumnType, dialect: str) -> str:
     """A type in the dialect's words; what the dialect cannot say looks like no other type."""
     try:
         return _spelled(type, dialect)
@@ -163,7 +163,7 @@ def _kind(type: ColumnType, dialect: str, type_name: str) -> tuple[Any, dict[str
         base, given = _kind(items, dialect, type_name)
         return ArrayField, {"base_field": base(**given), **_dimensions(type)}
     for kind, given in _candidates(type, dialect):
-        if spelled(kind(**given).column_type(), dialect) == spelled(type, dialect):
+        if compile_type(kind(**given).column_type(), dialect) == compile_type(type, dialect):
             return kind, given
     return Field, {"type": simplest(type, dialect)}
 
@@ -190,13 +190,13 @@ def _dimensions(type: ColumnType) -> dict[str, Any]:
 
 
 def _candidates(type: ColumnType, dialect: str) -> Iterator[tuple[type[Field], dict[str, Any]]]:
-    match = _PARAMETERS.fullmatch(spelled(type, dialect))
+    match = _PARAMETERS.fullmatch(compile_type(type, dialect))
     if match is not None:
         numbers = {"max_digits": int(match["one"]), "decimal_places": int(match["two"] or 0)}
         yield CharField, {"max_length": int(match["one"])}
         if numbers["decimal_places"] <= numbers["max_digits"]:
             yield DecimalField, numbers
-    plain = _plain_kinds(dialect).get(spelled(type, dialect))
+    plain = _plain_kinds(dialect).get(compile_type(type, dialect))
     if plain is not None:
         yield plain, {}
 
@@ -204,7 +204,7 @@ def _candidates(type: ColumnType, dialect: str) -> Iterator[tuple[type[Field], d
 @cache
 def _plain_kinds(dialect: str) -> dict[str, type[Field]]:
     kinds = reversed(_PLAIN)
-    return {spelled(kind().column_type(), dialect): kind for kind in kinds}
+    return {compile_type(kind().column_type(), dialect): kind for kind in kinds}
 
 
 def simplest(type: ColumnType, dialect: str) -> ColumnType:
@@ -215,7 +215,7 @@ def simplest(type: ColumnType, dialect: str) -> ColumnType:
         general = describe(build(type).as_generic())
     except (NotImplementedError, TypeError):
         return type
-    return general if spelled(general, dialect) == spelled(type, dialect) else type
+    return general if compile_type(general, dialect) == compile_type(type, dialect) else type
 
 
 # -- defaults

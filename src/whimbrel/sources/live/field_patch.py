@@ -19,7 +19,7 @@ from whimbrel.state.fields import (
 from whimbrel.state.naming import type_name
 
 
-def changed(
+def patch_field(
     field: Field, key: str, expected: Column, live: Column, dialect: str, positive: bool
 ) -> Field:
     """The field with what differs between the columns; ``key`` is its identity.
@@ -27,7 +27,7 @@ def changed(
     positive: whether the CHECK that its kind brings is still there. A foreign key's type is left: it is what its target has.
     """
     if not isinstance(field, ForeignKey) and _is_of_another_kind(expected, live):
-        return _remade(field, key, expected, live, dialect, positive)
+        return _recreate(field, key, expected, live, dialect, positive)
     changes: dict[str, Any] = {}
     if expected.null != live.null:
         changes["null"] = live.null
@@ -48,7 +48,7 @@ def _is_of_another_kind(expected: Column, live: Column) -> bool:
     )
 
 
-def _remade(
+def _recreate(
     field: Field, key: str, expected: Column, live: Column, dialect: str, positive: bool
 ) -> Field:
     """A field of the live column, with what the old one says beyond its column."""

@@ -24,7 +24,7 @@ from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, with_parts
 from whimbrel.sources.live.field_inference import field_of, is_number
 from whimbrel.sources.live.keys import key_field
-from whimbrel.sources.live.renaming import Place, Places, places_of, places_of_models
+from whimbrel.sources.live.renaming import LiveTable, Places, places_of, places_of_models
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
 from whimbrel.state.options import schema_beside
@@ -57,7 +57,7 @@ def with_models_of(
 class _Reading:
     """One table on its way to a model. ``left``: the parts of it that no field says."""
 
-    def __init__(self, place: Place, there: Places, live: Schema, dialect: str) -> None:
+    def __init__(self, place: LiveTable, there: Places, live: Schema, dialect: str) -> None:
         self.place, self.there, self.live, self.dialect = place, there, live, dialect
         self.table = place.table
         self.left: list[Constraint | Index] = [*self.table.constraints, *self.table.indexes]
@@ -88,8 +88,8 @@ class _Reading:
         if key is not None:
             self.left.remove(key)
             if len(key.columns) > 1:
-                yield "primary_key", self.place.named(key.columns)
-        together = [self.place.named(each.columns) for each in self._together()]
+                yield "primary_key", self.place.names_of(key.columns)
+        together = [self.place.names_of(each.columns) for each in self._together()]
         if together:
             yield "unique_together", together
 
@@ -102,7 +102,7 @@ class _Reading:
         for each in list(self.left):
             if not isinstance(each, Unique) or each != Unique(each.name, each.columns):
                 continue
-            if each.name == self._name(self.place.named(each.columns), "together"):
+            if each.name == self._name(self.place.names_of(each.columns), "together"):
                 self.left.remove(each)
                 yield each
 
@@ -179,7 +179,7 @@ class _Reading:
             for name, key in place.keys.items()
             if key.target == self.table.at and key.target_columns == (column.name,)
         )
-        return next((_typed(column, other) for other in pointing), column)
+        return next((_with_type(column, other) for other in pointing), column)
 
     def _foreign_key(
         self, column: Column, name: str, key: ForeignKey, flags: dict[str, Any]
@@ -190,7 +190,7 @@ class _Reading:
         return key_field(self.place, column, key, self.there, self.dialect, **said)
 
 
-def _typed(column: Column, pointing: Column) -> Column:
+def _with_type(column: Column, pointing: Column) -> Column:
     return replace(column, type=pointing.type)
 
 

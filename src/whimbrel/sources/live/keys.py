@@ -7,13 +7,13 @@ from typing import Any
 from whimbrel.schema.table import Column, ForeignKey
 from whimbrel.sources.live.constraints import on_delete_of
 from whimbrel.sources.live.field_inference import options_of
-from whimbrel.sources.live.renaming import Place, Places, follows
+from whimbrel.sources.live.renaming import LiveTable, Places, follows
 from whimbrel.state.fields import Field, OneToOneField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
 
 
 def key_field(
-    place: Place, column: Column, key: ForeignKey, there: Places, dialect: str, **options: Any
+    place: LiveTable, column: Column, key: ForeignKey, there: Places, dialect: str, **options: Any
 ) -> Field:
     """The field of a column that points at another table, or its own."""
     target, name = there[key.target], place.fields[column.name]

@@ -40,7 +40,7 @@ def class_name(table: str, app: str, taken: Collection[str], schema: str | None 
     candidates = [bare, table, *([f"{schema}_{table}"] if schema else [])]
     names = [_usable_class(_camel(each)) for each in candidates]
     free = next((name for name in names if name.lower() not in taken), None)
-    return free or numbered(names[-1], {*taken}, "")
+    return free or next_free_name(names[-1], {*taken}, "")
 
 
 def _camel(name: str) -> str:
@@ -62,7 +62,7 @@ def field_name(column: str, points: bool, taken: Collection[str]) -> str:
             if name and not _is_kept(name) and not {name, f"{name}_id"} & {*taken}:
                 return name
     name = f"{found}_field" if _is_kept(found) else found
-    return name if name not in taken else numbered(name, taken, "_")
+    return name if name not in taken else next_free_name(name, taken, "_")
 
 
 def _is_kept(name: str) -> bool:
@@ -76,7 +76,7 @@ def identifier(name: str) -> str:
     return found if found.isidentifier() else f"column_{found}"
 
 
-def numbered(name: str, taken: Iterable[str], between: str) -> str:
+def next_free_name(name: str, taken: Iterable[str], between: str) -> str:
     """The name with the first number that makes it a new one, in any case."""
     known = {each.lower() for each in taken}
     number = 2

@@ -43,7 +43,7 @@ def _class(values: Values, model: Model, accessors: Mapping[str, str], notes: Se
             *(f"{' ' * INDENT}{line}" for note in notes for line in _comment(note)),
             *(_field(values, model, each.name, each.field, accessors) for each in model.fields),
         ]
-        meta = [_assigned(name, code, 2 * INDENT) for name, code in _meta(values, model)]
+        meta = [_assignment(name, code, 2 * INDENT) for name, code in _meta(values, model)]
     head = f"class {model.name}(models.Model):"
     if meta:
         body += [*([""] if body else []), f"{' ' * INDENT}class Meta:", *meta]
@@ -54,7 +54,7 @@ def _comment(words: str) -> list[str]:
     return [f"# {line}" for line in textwrap.wrap(words, WIDTH - INDENT - 2)]
 
 
-def _assigned(name: str, code: Code, indent: int) -> str:
+def _assignment(name: str, code: Code, indent: int) -> str:
     return f"{' ' * indent}{name} = {lay_out(code, indent, len(name) + 3)}"
 
 
@@ -65,7 +65,7 @@ def _field(
         field = field.replace(to=_in_short(field.to, model))
         accessor = accessors.get(f"{model.label}.{name}")
         field = field.replace(related_name=accessor) if accessor else field
-    return _assigned(name, values.named(name, field), INDENT)
+    return _assignment(name, values.write_at(name, field), INDENT)
 
 
 def _in_short(label: str, model: Model) -> str:
@@ -92,7 +92,7 @@ def _meta(values: Values, model: Model) -> Iterator[tuple[str, Code]]:
     ):
         value = options.written_schema if name == "schema" else getattr(options, name)
         if value != getattr(plain, name):
-            yield name, values.named(name, _option(name, value, model))
+            yield name, values.write_at(name, _option(name, value, model))
 
 
 def _option(name: str, value: Any, model: Model) -> Any:

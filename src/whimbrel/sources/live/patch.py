@@ -18,11 +18,11 @@ from whimbrel.schema.table import (
 )
 from whimbrel.sources.live.constraints import beside_others, with_parts
 from whimbrel.sources.live.field_inference import field_of
-from whimbrel.sources.live.field_patch import changed, without_check
+from whimbrel.sources.live.field_patch import patch_field, without_check
 from whimbrel.sources.live.fresh import with_models_of
 from whimbrel.sources.live.keys import key_field
 from whimbrel.sources.live.renaming import (
-    Place,
+    LiveTable,
     Places,
     fields_of,
     keys_of_fields,
@@ -79,9 +79,9 @@ class _Patch:
             if model.options.managed and model.at not in live.tables:
                 self.made = self.made.without(model.label)
         self.between = frozenset(self._between())
-        known = dict(self._known())
-        self.new: dict[Name, Place] = {}
-        for app, tables in _by_app(self._unclaimed(), labels).items():
+        known = dict(self._known_places())
+        self.new: dict[Name, LiveTable] = {}
+        for app, tables in _by_app(self._unclaimed_tables(), labels).items():
             self.new |= places_of(tables, app, self.made, {**known, **self.new})
         self.there: Places = {**known, **self.new}
 
@@ -103,7 +103,7 @@ class _Patch:
                 if not _differ(self.expected.tables[table.at], live):
                     yield str(table.key)
 
-    def _unclaimed(self) -> Iterator[Table]:
+    def _unclaimed_tables(self) -> Iterator[Table]:
         """The live tables that belong to no model."""
         claimed = {model.at for model in self.made} | {
             table.at
@@ -113,7 +113,7 @@ class _Patch:
         }
         return (table for at, table in self.live.tables.items() if at not in claimed)
 
-    def _known(self) -> Iterator[tuple[Name, Place]]:
+    def _known_places(self) -> Iterator[tuple[Name, LiveTable]]:
         for at, place in places_of_models(self.state, self.live.tables).items():
             if place.label not in self.made:
                 continue
@@ -243,7 +243,7 @@ class _ModelPatch:
         if expected == live:
             return self._with_sequence(each.field)
         positive = f"{each.key}:check" in self.kept
-        return changed(each.field, each.key, expected, live, self.patch.dialect, positive)
+        return patch_field(each.field, each.key, expected, live, self.patch.dialect, positive)
 
     def _with_sequence(self, field: Field) -> Field:
         """The field with its named sequence as it is in the database."""
@@ -327,7 +327,7 @@ class _ModelPatch:
             live, self.patch.dialect, db_column=name, primary_key=field.primary_key, **flags
         )
 
-    def _target(self, field: ForeignKeyField) -> tuple[Place, Column] | None:
+    def _target(self, field: ForeignKeyField) -> tuple[LiveTable, Column] | None:
         """Return the target of a foreign key, if it is still there."""
         to = self.patch.state.find(field.to)
         if to is None or field.to not in self.made:
@@ -374,10 +374,10 @@ class _ModelPatch:
         return model.with_options(
             unique_together=together,
             indexes=tuple(part for part in options.indexes if part.key not in self.lost),
-            constraints=tuple(self._kept(options.constraints)),
+            constraints=tuple(self._items_to_keep(options.constraints)),
         )
 
-    def _kept(self, parts: tuple[NamedItem, ...]) -> Iterator[NamedItem]:
+    def _items_to_keep(self, parts: tuple[NamedItem, ...]) -> Iterator[NamedItem]:
         for part in parts:
             if isinstance(part.value, PrimaryKeyConstraint):
                 if f"{self.model.key}:pk" not in self.lost:

@@ -16,7 +16,7 @@ from whimbrel.state.state import State
 
 
 @dataclass(frozen=True)
-class Place:
+class LiveTable:
     """A table and the model that it is, or is to be. ``fields``: names of fields by column.
 
     ``keys``: by column, the foreign keys that are fields. ``pointed``: by column, the type of a key
@@ -34,7 +34,7 @@ class Place:
     def label(self) -> str:
         return f"{self.app}.{self.name}"
 
-    def named(self, columns: Iterable[str]) -> list[str]:
+    def names_of(self, columns: Iterable[str]) -> list[str]:
         """The fields of columns."""
         return [self.fields[column] for column in columns]
 
@@ -48,20 +48,22 @@ class Place:
         return key is not None and key.columns == tuple(columns)
 
 
-Places = Mapping[Name, Place]
+Places = Mapping[Name, LiveTable]
 
 
-def places_of(tables: Iterable[Table], app: str, onto: State, known: Places) -> dict[Name, Place]:
+def places_of(
+    tables: Iterable[Table], app: str, onto: State, known: Places
+) -> dict[Name, LiveTable]:
     """Places for tables that become models of an app, beside those that are known."""
     tables = list(tables)
     there = {at: place.table for at, place in known.items()} | {each.at: each for each in tables}
     taken = {model.name.lower() for model in onto.of_app(app)}
-    found: dict[Name, Place] = {}
+    found: dict[Name, LiveTable] = {}
     for table in tables:
         name = class_name(table.name, app, taken, table.schema)
         taken.add(name.lower())
         keys = keys_of_fields(table, there)
-        found[table.at] = Place(table, app, name, fields_of(table, keys), keys)
+        found[table.at] = LiveTable(table, app, name, fields_of(table, keys), keys)
     return found
 
 
@@ -103,7 +105,7 @@ def _can_be_a_field(key: ForeignKey, column: Column) -> bool:
     return column.computed is None
 
 
-def places_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, Place]:
+def places_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, LiveTable]:
     """The places of the models that there are, with the tables that they have in the database.
 
     Of a model whose table is not there, the table that it asks for.
@@ -111,7 +113,7 @@ def places_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, Pla
     return {each.table.at: each for each in (_place(state, model, live) for model in state)}
 
 
-def _place(state: State, model: Model, live: Mapping[Name, Table]) -> Place:
+def _place(state: State, model: Model, live: Mapping[Name, Table]) -> LiveTable:
     at = model.at
     asked = next((table for table in tables_of(state, model) if table.at == at), None)
     fields = {
@@ -125,10 +127,10 @@ def _place(state: State, model: Model, live: Mapping[Name, Table]) -> Place:
         if each.field.has_column and not isinstance(each.field, ForeignKeyField)
     }
     table = live.get(at) or asked or Table(at.name, (), schema=at.schema)
-    return Place(table, model.app, model.name, fields, pointed=pointed)
+    return LiveTable(table, model.app, model.name, fields, pointed=pointed)
 
 
-def follows(table: Table, column: str, there: Mapping[Name, Place], dialect: str) -> bool:
+def follows(table: Table, column: str, there: Mapping[Name, LiveTable], dialect: str) -> bool:
     """True if a foreign key's column has its target's type, and the way there is no circle."""
     place = there.get(table.at)
     seen: set[tuple[Name, str]] = set()
