@@ -113,7 +113,7 @@ class Config:
 
         ``include`` empty: every table is, but those of ``exclude``. A pattern with a dot speaks
         of "schema.table", one without of a table's name in any schema; ``*``, ``?`` and ``[...]``
-        are as in a shell, and capitals count. Whimbrel's own tables are nobody's.
+        are as in a shell, and case-sensitive. Whimbrel's own tables never count.
         """
         wanted = not self.include or _fits_any(self.include, schema, table)
         return wanted and table not in OWN_TABLES and not self.excludes(schema, table)

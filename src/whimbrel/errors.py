@@ -168,7 +168,7 @@ class QuestionError(WhimbrelError):
 
 
 class HistoryError(WhimbrelError):
-    """The migration files, or the record of them, do not hold together."""
+    """The migration files, or the record of them, are inconsistent."""
 
     code = "history"
     exit_code = 4

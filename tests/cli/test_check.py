@@ -239,7 +239,7 @@ def test_nothing_hides_anything_else(sound: Project) -> None:
     assert codes(sound) == ["load", "load", "node", "edited", "no-file", "model", "irreversible"]
     ended = sound.run("check")
     assert ended.code == 4
-    assert "not asked: state: the migration files do not hold together" in ended.err
+    assert "not asked: state: the migration files are inconsistent" in ended.err
     assert "not asked: unmigrated: models do not import" in ended.err
 
 

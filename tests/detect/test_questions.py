@@ -319,7 +319,7 @@ def test_all_questions_are_listed_at_once() -> None:
     with pytest.raises(QuestionError) as caught:
         found(old, new)
     assert caught.value.exit_code == 3
-    assert caught.value.message == "3 questions need an answer, and nobody is there to ask"
+    assert caught.value.message == "3 questions need an answer, and there is no terminal to ask on"
 
 
 class Person:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 
 class _Patient:
-    """A stream that goes on where nobody takes what is written to it: closed, broken or full."""
+    """A stream that ignores failing writes: it is closed, broken or full."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

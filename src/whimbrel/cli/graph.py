@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(
     call: Call, apps: tuple[str, ...], style: str, alias: str | None, as_json: bool
 ) -> None:
-    """Draw how the migrations hang together.
+    """Draw the graph of migrations.
 
     No database is asked, except for the one of --database.
     """

@@ -22,7 +22,7 @@ COMMANDS = {
     "migrate": "Bring a database to a migration: the newest, or any other.",
     "check": "Find everything that is wrong with models, migrations and their record.",
     "showmigrations": "Show the migrations, and which are applied.",
-    "graph": "Draw how the migrations hang together.",
+    "graph": "Draw the graph of migrations.",
     "sqlmigrate": "Print the SQL of a migration.",
     "rebase": "Put one branch of an app after the other.",
     "squashmigrations": "Make one migration of a run of them.",

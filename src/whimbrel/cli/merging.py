@@ -93,7 +93,7 @@ def _agrees(merges: list[Merge]) -> bool:
         return click.confirm(text, default=None, err=True)
     places = (leaf.label for merge in collided(merges) for leaf in merge.fork.leaves)
     raise QuestionError(
-        "these branches collide, and nobody is there to ask",
+        "these branches collide, and there is no terminal to ask on",
         questions=[
             {"place": ", ".join(places), "text": text, "flags": ["--force-merge --yes"]},
         ],

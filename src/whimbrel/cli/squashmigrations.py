@@ -127,7 +127,7 @@ def _agrees_to_prune() -> bool:
     if is_answerable():
         return click.confirm(text, default=None, err=True)
     raise QuestionError(
-        "pruning deletes files and rows, and nobody is there to ask",
+        "pruning deletes files and rows, and there is no terminal to ask on",
         questions=[{"place": "--prune", "text": text, "flags": ["--yes"]}],
         hint="Look at the plan above, and say --yes.",
     )

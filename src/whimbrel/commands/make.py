@@ -53,7 +53,7 @@ def make_migrations(
 
     apps: only these, and what they need of others. name: what files are called after their
     number. update: new operations go into an app's last migration. Raises `QuestionError` for
-    what nobody answers, `ConflictError` and others for a history that does not hold together,
+    what nobody answers, `ConflictError` and others for a history that is inconsistent,
     `ModelError` for models that no database could hold, `WriteError` for a value without source.
     """
     _refuse_name(name)

@@ -43,7 +43,7 @@ def plan_merges(
     """For each app with several leaves a migration without operations that depends on all.
 
     apps: only these. The files are the same on every machine, whichever leaf came first. Raises
-    `LoadError` and others for a history that does not hold together.
+    `LoadError` and others for a history that is inconsistent.
     """
     words = given_name(name) if name is not None else None
     wanted = [config.app(app).label for app in apps]

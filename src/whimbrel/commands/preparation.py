@@ -1,4 +1,4 @@
-"""The plan of a run, if files and record hold together."""
+"""The plan of a run, if files and record are consistent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def prepared(
 def checked_plan(
     history: History, target: Target, record: Record, *, leap: bool = True, fake: bool = False
 ) -> Plan:
-    """The plan to a target, if files and record hold together, and there is a way.
+    """The plan to a target, if files and record are consistent, and there is a way.
 
     history, record: as `resolve_squashes` gives them. fake: whether it is only to be recorded. Raises
     `HistoryError`.

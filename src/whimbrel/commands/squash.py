@@ -25,7 +25,7 @@ def make_squash(
 
     name: what files are called after their number. Nothing is written. Raises `UsageError` where
     nothing can become one or a file is there already, `WriteError` where code cannot be taken
-    along, and others for a history that does not hold together.
+    along, and others for a history that is inconsistent.
     """
     own = config.app(app)
     history = load(config.apps)

@@ -277,7 +277,7 @@ def _open_error(questions: list[Question], unknown: list[str]) -> QuestionError:
     count = len(questions)
     noun = "question needs" if count == 1 else "questions need"
     return QuestionError(
-        f"{count} {noun} an answer, and nobody is there to ask",
+        f"{count} {noun} an answer, and there is no terminal to ask on",
         questions=[
             {"place": each.place, "text": each.text, "flags": list(each.flags)}
             for each in questions

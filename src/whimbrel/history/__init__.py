@@ -1,1 +1,1 @@
-"""Migration files: what they hold, how they hang together, how they are read and written."""
+"""Migration files: what they hold, how they depend on each other, how they are read and written."""

@@ -91,7 +91,7 @@ def load_what_loads(apps: Sequence[App]) -> Files:
 
 
 class History:
-    """All migrations: how they hang together, what they do, and the states that they lead to.
+    """All migrations: their graph, what they do, and the states that they lead to.
 
     ``graph`` has those in force: offline every squash and nothing that one replaces; of the
     history that fits a database (`resolve_squashes`), what is in force there.

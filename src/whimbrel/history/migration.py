@@ -40,7 +40,7 @@ class Migration:
     def digest_of(self, made: str) -> str:
         """The digest that counts where its operations have this one.
 
-        A file that was frozen keeps the one that it had, for as long as nobody edits it again.
+        A file that was frozen keeps the one that it had, until it is edited again.
         """
         return self.frozen[0] if self.frozen and self.frozen[1] == made else made
 

@@ -237,7 +237,7 @@ def _f(self: Values, value: F) -> Code:
 
 
 def _combinable(self: Values, value: Any) -> Code:
-    """An expression of queries: two reckoned together, or the call that makes it."""
+    """An expression of queries: two calculated together, or the call that makes it."""
     if isinstance(value, Combined):
         sides = (_side(self, each) for each in (value.left, value.right))
         return Joined(tuple(sides), value.operator)

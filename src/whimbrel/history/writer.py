@@ -130,7 +130,7 @@ def write_migration(path: Path, text: str | bytes) -> Path:
 
 
 def rewrite_migration(path: Path, text: str | bytes) -> Path:
-    """Exchanges what a file holds, whole or not at all: a text, or what `edit.edited` gave."""
+    """Exchange what a file holds, whole or not at all: a text, or the bytes of `file_edit.edit_file`."""
     with _write_errors(path), _temporary_file(path, text) as temporary:
         os.replace(temporary, path)
     return path

@@ -31,7 +31,7 @@ def _lines(fork: Fork, with_reasons: bool) -> Iterator[str]:
         yield f"Up to {branch.leaf.name}:"
         yield from _branch(fork.app, branch)
     if fork.notes:
-        yield "Nobody can tell what these mind; look at them yourself:"
+        yield "What these depend on cannot be told; look at them yourself:"
         yield from (f"  {note}" for note in fork.notes)
     if not fork.collisions:
         yield "They do not collide."

@@ -19,7 +19,7 @@ from whimbrel.state.fields.relations import RelationField
 
 @dataclass(frozen=True)
 class Waiting:
-    """A relation whose models are not all declared yet. ``needs``: labels in small letters."""
+    """A relation whose models are not all declared yet. ``needs``: labels in lowercase."""
 
     info: Info
     name: str

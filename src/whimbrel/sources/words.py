@@ -10,8 +10,8 @@ from sqlalchemy.types import UserDefinedType
 class DatabaseType(UserDefinedType[Any]):
     """A type that is spelled as the database spells it: ``DatabaseType("integer unsigned")``.
 
-    What is read from a database and known to nobody else is one of these; a value goes to the
-    driver, and comes from it, as it is.
+    A type that only the database knows is read as one of these. A value goes to the driver, and comes
+    from it, as it is.
     """
 
     cache_ok = True

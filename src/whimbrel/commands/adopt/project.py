@@ -112,7 +112,7 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
     """The Alembic project of a directory, or of a configuration file.
 
     Raises `UsageError` where there is none or where it cannot be read, `HistoryError` for
-    revisions that do not hold together.
+    revisions that are inconsistent.
     """
     file = config or _found(root)
     settings = _settings(file)

@@ -166,7 +166,7 @@ class _Checking:
     def _state(self) -> None:
         """The state that the files lead to."""
         if self.history is None or not self.is_whole:
-            self._leave(("state",), "the migration files do not hold together")
+            self._leave(("state",), "the migration files are inconsistent")
             return
         try:
             self.state = self.history.project_state()
@@ -222,7 +222,7 @@ class _Checking:
             self._sound()
         except WhimbrelError as error:
             self._add("model", error)
-            self._leave(("unmigrated",), "the models do not hold together")
+            self._leave(("unmigrated",), "the models are inconsistent")
 
     def _sound(self) -> None:
         from whimbrel.commands.make import dialects_of
@@ -292,7 +292,7 @@ class _Checking:
         for key, unfinished in record.half_done.items():
             self.found.append(of_half_done(key, unfinished, self._nodes().get(key)))
         if history is None:
-            self._leave(("inconsistent",), "the migration files do not hold together")
+            self._leave(("inconsistent",), "the migration files are inconsistent")
             return
         for error in inconsistencies(history.graph, record.applied):
             self._add("inconsistent", error, node_labelled(history.graph.order(), error))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 #: Every code, with what is found, in the order in which findings are given.
 CODES = {
     "load": "a migration file that does not load",
-    "squash": "squashes that do not hold together",
+    "squash": "squashes that are inconsistent",
     "node": "a dependency on a migration that is not there",
     "cycle": "migrations that depend on each other in a circle",
     "conflict": "an app with more than one leaf",
@@ -24,7 +24,7 @@ CODES = {
     "class": "a migration that names a class of a type or a field",
 }
 
-#: Those for which the history does not hold together: exit code 4.
+#: Those for which the history is inconsistent: exit code 4.
 OF_HISTORY = frozenset(
     {"load", "squash", "node", "cycle", "conflict", "state", "edited", "inconsistent"}
 )

@@ -168,7 +168,7 @@ def _describe(original: Original) -> str:
 
 
 def _assert_fits(history: History, squashes: Sequence[Squash]) -> None:
-    """Raises an error where the history does not hold together, or leads elsewhere, with squashes in it."""
+    """Raises an error where the history is inconsistent, or leads elsewhere, with squashes in it."""
     made = {(each.head.app, each.head.name): each for each in squashes}
     graph = _graph(history, made)
     states = StatePair.empty()

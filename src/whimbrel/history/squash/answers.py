@@ -1,4 +1,4 @@
-"""The questions of a detection, answered by identities: nobody is asked, nothing is guessed."""
+"""The questions of a detection, answered by identities: no person is asked, nothing is guessed."""
 
 from __future__ import annotations
 

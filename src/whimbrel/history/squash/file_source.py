@@ -239,7 +239,7 @@ def _plain_in(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _targets_of(statement: ast.stmt) -> list[ast.AST]:
-    """Return the names that a plain statement may change: a call's parts, or the target of an attribute or a key."""
+    """Return the nodes that a plain statement may change: parts of a call, owners of what is assigned."""
     match statement:
         case ast.Expr(value=ast.Call() as call):
             return [call]

@@ -54,7 +54,7 @@ def as_they_are(originals: Iterable[Original]) -> Content:
 
 
 def least(app: str, originals: Sequence[Original], before: StatePair) -> Content:
-    """As few operations as lead from the states before to where the originals lead."""
+    """Return as few operations as lead from the states before to where the originals lead."""
     members: list[Operation | Original] = []
     unchanged: list[str] = []
     states = before

@@ -27,7 +27,7 @@ def check_state(
 ) -> None:
     """Refuse models that these databases could not hold. Raises `ModelError`, naming all of them.
 
-    attached: the schemas that SQLite has; None: nobody knows.
+    attached: the schemas that SQLite has; None: they are not known.
     """
     errors = [
         ModelError(each.text, place=each.place, hint=each.hint)

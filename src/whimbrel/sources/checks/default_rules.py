@@ -11,7 +11,7 @@ from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import EnumType
 from whimbrel.sources.checks.scope import CheckScope, Problem
 
-#: What is written for truth values and for numbers, and nobody casts to a type of the other kind.
+#: Literals of truth values and of numbers, of which neither is cast to the other's types.
 _TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
 _NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
 

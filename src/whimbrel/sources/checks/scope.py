@@ -17,7 +17,7 @@ Problem: TypeAlias = tuple[str, str]
 class CheckScope:
     """All models, their tables and the dialects that must hold them.
 
-    attached: the schemas that SQLite has; None: nobody knows.
+    attached: the schemas that SQLite has; None: they are not known.
     """
 
     state: State

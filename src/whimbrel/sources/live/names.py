@@ -32,9 +32,9 @@ _NO_MODEL = frozenset({"Base", "DeclarativeBase", "Mapped", "Any", *dir(builtins
 
 
 def class_name(table: str, app: str, taken: Collection[str], schema: str | None = None) -> str:
-    """CamelCase of a table's name without the app's own prefix; unlike those in small letters.
+    """CamelCase of a table's name without the app's own prefix; unlike those in lowercase.
 
-    taken: labels' names in small letters. schema: tells tables of one name apart.
+    taken: labels' names in lowercase. schema: tells tables of one name apart.
     """
     bare = table[len(app) + 1 :] if table.lower().startswith(f"{app}_".lower()) else table
     candidates = [bare, table, *([f"{schema}_{table}"] if schema else [])]
