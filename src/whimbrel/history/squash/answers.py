@@ -56,7 +56,7 @@ class Identities(FlagQuestioner):
                 is_move = isinstance(question, MoveQuestion)
                 return Renamed((now.app if is_move else now.name) if now else None)
 
-    def said(self, place: str, names: Iterable[str]) -> str | None:
+    def name_by_flag(self, place: str, names: Iterable[str]) -> str | None:
         """Return the one of these names that a thing has now, whose old name another thing has."""
         if place in self._said:
             return None
