@@ -192,7 +192,11 @@ def _without_imports(text: str, names: set[str], place: str | None) -> str:
     gone = names - used
     for node in reversed(file.tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom) and file.stands_alone(node):
-            kept = [each for each in node.names if _local_name(each) not in gone]
+            kept = [
+                each
+                for each in node.names
+                if (each.asname or each.name.partition(".")[0]) not in gone
+            ]
             start, end = file.lines_of(node)
             if not kept:
                 text = text[:start] + text[end:]
@@ -200,10 +204,6 @@ def _without_imports(text: str, names: set[str], place: str | None) -> str:
                 start, end = file.span(node)
                 text = text[:start] + _statement(node, kept) + text[end:]
     return text
-
-
-def _local_name(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
 
 
 def _statement(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> str:

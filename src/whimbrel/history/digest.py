@@ -18,7 +18,7 @@ import re
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import Field as Attribute
 from dataclasses import fields, is_dataclass
@@ -125,12 +125,6 @@ class _Form:
     def _q(self, value: Q) -> Any:
         return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}
 
-    def _sql(self, value: SQL) -> Any:
-        return {"SQL": [value.text, dict(value.dialects)]}
-
-    def _sequence(self, value: Sequence[Any]) -> Any:
-        return [self.of(each) for each in value]
-
     def _set(self, value: AbstractSet[Any]) -> Any:
         return {"set": sorted((self.of(each) for each in value), key=_sort_key)}
 
@@ -138,14 +132,8 @@ class _Form:
         pairs = ([self.of(name), self.of(each)] for name, each in value.items())
         return {"dict": sorted(pairs, key=_sort_key)}
 
-    def _bytes(self, value: bytes) -> Any:
-        return {"bytes": bytes(value).hex()}
-
     def _text(self, value: Any) -> Any:
         return {type(value).__name__: str(value)}
-
-    def _number(self, value: Any) -> Any:
-        return {type(value).__name__: repr(value)}
 
     def _moment(self, value: datetime.datetime | datetime.time) -> Any:
         zone = value.tzinfo
@@ -153,26 +141,14 @@ class _Form:
         bare = value.replace(tzinfo=None)
         return {type(value).__name__: [bare.isoformat(), named, value.fold]}
 
-    def _zone(self, value: zoneinfo.ZoneInfo) -> Any:
-        return {"zone": value.key}
-
     def _length(self, value: datetime.timedelta) -> Any:
         return {"timedelta": [value.days, value.seconds, value.microseconds]}
-
-    def _path_object(self, value: pathlib.PurePath) -> Any:
-        return {"path": value.as_posix()}
 
     def _member(self, value: enum.Enum) -> Any:
         return {"enum": [self.path(type(value)), value.name or self.of(value.value)]}
 
-    def _pattern(self, value: re.Pattern[Any]) -> Any:
-        return {"pattern": [self.of(value.pattern), value.flags]}
-
     def _partial(self, value: functools.partial[Any]) -> Any:
         return {"partial": [self.of(value.func), self.of(value.args), self.of(value.keywords)]}
-
-    def _module(self, value: types.ModuleType) -> Any:
-        return {"module": value.__name__}
 
     def _dataclass(self, value: Any) -> Any:
         if isinstance(value, type):
@@ -240,20 +216,20 @@ _FORMS: tuple[tuple[Any, Callable[[_Form, Any], Any]], ...] = (
     (FunctionBody, _Form._body),
     (Field, _Form._field),
     (Q, _Form._q),
-    (SQL, _Form._sql),
-    (list | tuple, _Form._sequence),
+    (SQL, lambda form, value: {"SQL": [value.text, dict(value.dialects)]}),
+    (list | tuple, lambda form, value: [form.of(each) for each in value]),
     (Mapping, _Form._mapping),
     (set | frozenset, _Form._set),
     (str, _Form._text),
-    (int | float | complex, _Form._number),
-    (bytes | bytearray, _Form._bytes),
+    (int | float | complex, lambda form, value: {type(value).__name__: repr(value)}),
+    (bytes | bytearray, lambda form, value: {"bytes": bytes(value).hex()}),
     (decimal.Decimal | fractions.Fraction | uuid.UUID, _Form._text),
     (datetime.datetime | datetime.time, _Form._moment),
     (datetime.timedelta, _Form._length),
-    (zoneinfo.ZoneInfo, _Form._zone),
+    (zoneinfo.ZoneInfo, lambda form, value: {"zone": value.key}),
     (datetime.timezone | datetime.date, _Form._text),
-    (pathlib.PurePath, _Form._path_object),
-    (re.Pattern, _Form._pattern),
+    (pathlib.PurePath, lambda form, value: {"path": value.as_posix()}),
+    (re.Pattern, lambda form, value: {"pattern": [form.of(value.pattern), value.flags]}),
     (functools.partial, _Form._partial),
-    (types.ModuleType, _Form._module),
+    (types.ModuleType, lambda form, value: {"module": value.__name__}),
 )

@@ -192,11 +192,10 @@ class Graph:
         for node in self._nodes.values():
             for key in node.run_before:
                 if key[0] == node.app:
-                    roots.difference_update(self._first_of(key))
+                    roots.difference_update(
+                        self._replacements[key].first if key in self._replacements else (key,)
+                    )
         return roots
-
-    def _first_of(self, key: Key) -> tuple[Key, ...]:
-        return self._replacements[key].first if key in self._replacements else (key,)
 
     def _link_within_apps(self) -> dict[Key, list[Key]]:
         """Return the children of each node inside its app: a leaf has none."""

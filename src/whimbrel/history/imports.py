@@ -59,7 +59,10 @@ class Imports:
 
     def lines(self) -> list[str]:
         """The statements, as isort has them: the standard library's, a blank line, the others'."""
-        plain = [(name, _statement(name, alias)) for name, alias in sorted(self._modules.items())]
+        plain = [
+            (name, f"import {name} as {alias}" if alias else f"import {name}")
+            for name, alias in sorted(self._modules.items())
+        ]
         named = [
             (name, f"from {name} import {', '.join(sorted(names))}")
             for name, names in sorted(self._names.items())
@@ -76,10 +79,6 @@ def _alias(name: str, parts: list[str]) -> str | None:
     if parts[0] not in _TAKEN:
         return None
     return "_".join(parts) if len(parts) > 1 else f"{name}_"
-
-
-def _statement(name: str, alias: str | None) -> str:
-    return f"import {name} as {alias}" if alias else f"import {name}"
 
 
 def is_standard(module: str) -> bool:

@@ -274,7 +274,7 @@ def migration_in(module: types.ModuleType, app: str, found: MigrationPath) -> Mi
             hint="Write `class Migration(migrations.Migration)`; a file that is no migration "
             "gets a name that starts with an underscore.",
         )
-    if not _is_migration(made):
+    if not (isinstance(made, type) and issubclass(made, Migration)):
         raise LoadError(
             "its Migration is not a subclass of whimbrel.migrations.Migration",
             place=place(found.file, _line_of_name(found.file, "Migration")),
@@ -296,10 +296,6 @@ _OF_DJANGO = (
     "Write `from whimbrel import migrations, models` in place of `from django.db import migrations, "
     "models`; most operations and fields are called as there."
 )
-
-
-def _is_migration(made: Any) -> bool:
-    return isinstance(made, type) and issubclass(made, Migration)
 
 
 _PAIRS = 'Write a list of pairs: [("blog", "0001_initial")].'

@@ -237,13 +237,13 @@ class _Resolver:
         recorded = self.recorded if self.recorded is not None else ()
         inner = [self.progress[part] for part in parts if part in self.progress]
         return _Progress(
-            done=all(part in recorded or self._is_done_inside(part) for part in parts),
+            done=all(
+                part in recorded or (part in self.progress and self.progress[part].done)
+                for part in parts
+            ),
             touched=any(part in recorded for part in parts) or any(each.touched for each in inner),
             half=any(part in self.half_done for part in parts) or any(each.half for each in inner),
         )
-
-    def _is_done_inside(self, part: Key) -> bool:
-        return part in self.progress and self.progress[part].done
 
     def _resolve_one(self, squash: Key) -> None:
         if self._is_in_force(squash):

@@ -58,15 +58,18 @@ def _operation(self: Values, value: Operation) -> Code:
 
 def _argument(self: Values, name: str, value: Any) -> Code:
     with self.inside(name):
-        if name == "fields" and value and all(_is_named_field(each) for each in value):
+        if (
+            name == "fields"
+            and value
+            and all(
+                isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[1], Field)
+                for each in value
+            )
+        ):
             return Group("[", tuple(_named_field(self, *each) for each in value), "]", tall=True)
         if name == "options" and isinstance(value, Mapping):
             return self.write({key: _option(key, each) for key, each in value.items()})
         return self.write(value)
-
-
-def _is_named_field(value: Any) -> bool:
-    return isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], Field)
 
 
 def _named_field(self: Values, name: str, field: Field) -> Code:
@@ -106,14 +109,6 @@ def _plain(field: Field, name: str, value: Any) -> Any:
     return field.stored(value) if name in ("default", "db_default") else value
 
 
-def _not_provided(self: Values, _: NotProvided) -> Code:
-    return Atom(_models(self, "NOT_PROVIDED"))
-
-
-def _on_delete(self: Values, value: OnDelete) -> Code:
-    return Atom(_models(self, value.name))
-
-
 # -- types --------------------------------------------------------------------------------------
 
 
@@ -150,10 +145,6 @@ def _enum_type(self: Values, value: EnumType) -> Code:
 
 
 # -- indexes and constraints --------------------------------------------------------------------
-
-
-def _part(self: Values, value: NamedItem) -> Code:
-    return self.write(value.value)
 
 
 def _constraint(self: Values, value: Any) -> Code:
@@ -228,14 +219,6 @@ def _small(self: Values, value: Any) -> Code:
 # -- expressions --------------------------------------------------------------------------------
 
 
-def _sql(self: Values, value: SQL) -> Code:
-    return self.call(_models(self, "SQL"), [value.text], dict(value.dialects))
-
-
-def _f(self: Values, value: F) -> Code:
-    return self.call(_models(self, "F"), [value.name])
-
-
 def _combinable(self: Values, value: Any) -> Code:
     """An expression of queries: two calculated together, or the call that makes it."""
     if isinstance(value, Combined):
@@ -300,10 +283,6 @@ def _operand(self: Values, child: Any, connector: str) -> Code:
     return Group("(", (inner,), ")", bare=True) if isinstance(inner, Joined) else inner
 
 
-def _sqlalchemy_type(self: Values, value: Any) -> Code:
-    return self.write(describe(value))
-
-
 class _SQLAlchemyType(type):
     """A class of which SQLAlchemy's types are instances, without SQLAlchemy."""
 
@@ -318,10 +297,10 @@ class _AnySQLAlchemyType(metaclass=_SQLAlchemyType):
 _KINDS: tuple[tuple[Any, Writer], ...] = (
     (Operation, _operation),
     (Field, _field),
-    (NotProvided, _not_provided),
-    (OnDelete, _on_delete),
+    (NotProvided, lambda self, value: Atom(_models(self, "NOT_PROVIDED"))),
+    (OnDelete, lambda self, value: Atom(_models(self, value.name))),
     (Type | EnumType, _column_type),
-    (NamedItem, _part),
+    (NamedItem, lambda self, value: self.write(value.value)),
     (Index, _index),
     (
         UniqueConstraint
@@ -332,10 +311,10 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
         _constraint,
     ),
     (Identity | Sequence | IndexPart, _small),
-    (SQL, _sql),
-    (F, _f),
+    (SQL, lambda self, value: self.call(_models(self, "SQL"), [value.text], dict(value.dialects))),
+    (F, lambda self, value: self.call(_models(self, "F"), [value.name])),
     (Q, _q),
     (Combinable, _combinable),
-    (_AnySQLAlchemyType, _sqlalchemy_type),
+    (_AnySQLAlchemyType, lambda self, value: self.write(describe(value))),
     (types.FunctionType, _function),
 )

@@ -92,37 +92,13 @@ def _constant(_: Values, value: object) -> Code:
     return Atom("..." if value is Ellipsis else repr(value))
 
 
-def _str(_: Values, value: str) -> Code:
-    return Atom(layout.text(str.__str__(value)))
-
-
-def _int(_: Values, value: int) -> Code:
-    return Atom(int.__repr__(value))
-
-
 def _float(_: Values, value: float) -> Code:
     if math.isnan(value) or math.isinf(value):
         return Atom(f'float("{float.__repr__(value)}")')
     return Atom(float.__repr__(value).replace("e+", "e"))
 
 
-def _complex(self: Values, value: complex) -> Code:
-    return self.call("complex", [value.real, value.imag])
-
-
-def _bytes(_: Values, value: bytes) -> Code:
-    return Atom(layout.raw_bytes(value))
-
-
-def _bytearray(self: Values, value: bytearray) -> Code:
-    return self.call("bytearray", [bytes(value)])
-
-
 # -- collections --------------------------------------------------------------------------------
-
-
-def _list(self: Values, value: list[Any]) -> Code:
-    return Group("[", self.items(value), "]")
 
 
 def _tuple(self: Values, value: tuple[Any, ...]) -> Code:
@@ -168,23 +144,11 @@ def _range(self: Values, value: range) -> Code:
     return self.call("range", [value.start, value.stop, *step])
 
 
-def _slice(self: Values, value: slice) -> Code:
-    return self.call("slice", [value.start, value.stop, value.step])
-
-
 # -- numbers, moments, and other small values ---------------------------------------------------
-
-
-def _decimal(self: Values, value: decimal.Decimal) -> Code:
-    return self.call(self.of("decimal", "Decimal"), [str(value)])
 
 
 def _fraction(self: Values, value: fractions.Fraction) -> Code:
     return self.call(self.of("fractions", "Fraction"), [value.numerator, value.denominator])
-
-
-def _uuid(self: Values, value: uuid.UUID) -> Code:
-    return self.call(self.of("uuid", "UUID"), [str(value)])
 
 
 def _address(self: Values, value: Any) -> Code:
@@ -293,10 +257,6 @@ def _type(self: Values, value: type) -> Code:
     return Atom(self.imports.name_of(value))
 
 
-def _module(self: Values, value: types.ModuleType) -> Code:
-    return Atom(self.imports.module(value.__name__))
-
-
 def _partial(self: Values, value: functools.partial[Any]) -> Code:
     return self.call(self.of("functools", "partial"), [value.func, *value.args], value.keywords)
 
@@ -366,24 +326,24 @@ def is_default(of: DataclassField[Any], value: Any) -> bool:
 _KINDS: tuple[tuple[Any, Writer], ...] = (
     (type(None) | bool | types.EllipsisType, _constant),
     (enum.Enum, _member),
-    (str, _str),
-    (int, _int),
+    (str, lambda self, value: Atom(layout.text(str.__str__(value)))),
+    (int, lambda self, value: Atom(int.__repr__(value))),
     (float, _float),
-    (complex, _complex),
-    (bytes, _bytes),
-    (bytearray, _bytearray),
+    (complex, lambda self, value: self.call("complex", [value.real, value.imag])),
+    (bytes, lambda self, value: Atom(layout.raw_bytes(value))),
+    (bytearray, lambda self, value: self.call("bytearray", [bytes(value)])),
     # A generic alias of a class passes for the class: it comes before `type`.
     (types.GenericAlias, _generic),
     (types.UnionType, _union),
-    (list, _list),
+    (list, lambda self, value: Group("[", self.items(value), "]")),
     (tuple, _tuple),
     (set | frozenset, _set),
     (Mapping, _mapping),
     (range, _range),
-    (slice, _slice),
-    (decimal.Decimal, _decimal),
+    (slice, lambda self, value: self.call("slice", [value.start, value.stop, value.step])),
+    (decimal.Decimal, lambda self, value: self.call(self.of("decimal", "Decimal"), [str(value)])),
     (fractions.Fraction, _fraction),
-    (uuid.UUID, _uuid),
+    (uuid.UUID, lambda self, value: self.call(self.of("uuid", "UUID"), [str(value)])),
     (ipaddress.IPv4Address | ipaddress.IPv6Address, _address),
     (ipaddress.IPv4Network | ipaddress.IPv6Network, _address),
     (pathlib.PurePath, _path),
@@ -397,6 +357,6 @@ _KINDS: tuple[tuple[Any, Writer], ...] = (
     (re.Pattern, _pattern),
     (functools.partial, _partial),
     (type, _type),
-    (types.ModuleType, _module),
+    (types.ModuleType, lambda self, value: Atom(self.imports.module(value.__name__))),
     (types.FunctionType | types.BuiltinFunctionType | types.MethodType, _import),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.commands.prune import PrunePlan
 from whimbrel.errors import place
-from whimbrel.history.squash import Cut, Squash, Squashed
+from whimbrel.history.squash import Squash, Squashed
 
 #: What is to be done with a squash.
 NEXT = (
@@ -41,11 +41,9 @@ def _count_operations(number: int) -> str:
 
 def _rest(found: Squashed) -> Iterator[str]:
     yield from (f"stays as it is: {node.label}" for node in found.left)
-    yield from (_cut(cut) for cut in found.cuts)
-
-
-def _cut(cut: Cut) -> str:
-    return f"split between {cut.before.name} and {cut.after.name}: {cut.why}"
+    yield from (
+        f"split between {cut.before.name} and {cut.after.name}: {cut.why}" for cut in found.cuts
+    )
 
 
 def squash_json(found: Squashed, *, with_text: bool = False) -> dict[str, Any]:

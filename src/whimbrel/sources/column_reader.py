@@ -177,11 +177,12 @@ def _sequence(column: sa.Column[Any]) -> Sequence | None:
     if of is None or of.optional:
         return None
     numbers = {name: getattr(of, name) for name in _NUMBERS}
-    return Sequence(str(of.name), schema=_text(of.schema), cycle=bool(of.cycle), **numbers)
-
-
-def _text(of: Any) -> str | None:
-    return None if of is None else str(of)
+    return Sequence(
+        str(of.name),
+        schema=None if of.schema is None else str(of.schema),
+        cycle=bool(of.cycle),
+        **numbers,
+    )
 
 
 # -- computed columns and foreign keys

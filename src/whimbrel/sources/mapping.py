@@ -83,7 +83,11 @@ def map_class(info: Info, registry: orm.registry, above: Info | None) -> None:
     }
     try:
         registry.map_imperatively(
-            info.model, table, properties=properties, **_rows(info), **_inheritance(info, above)
+            info.model,
+            table,
+            properties=properties,
+            **{"primary_key": list(info.model.__table__.columns)} if info.keyless else {},
+            **_inheritance(info, above),
         )
     except sa.exc.ArgumentError as error:
         raise info.error(f"it does not map: {error}") from error
@@ -98,11 +102,6 @@ def parent_link(info: Info, above: Info) -> tuple[str, ForeignKey]:
         and field.parent_link
         and full_label(field.to, info.app_label, info.name).lower() == above.label.lower()
     )
-
-
-def _rows(info: Info) -> dict[str, Any]:
-    """Return the options that tell the rows of a table without a primary key apart: by all columns."""
-    return {"primary_key": list(info.model.__table__.columns)} if info.keyless else {}
 
 
 def _inheritance(info: Info, above: Info | None) -> dict[str, Any]:

@@ -48,7 +48,12 @@ def mappers_of(metadata: sa.MetaData) -> dict[sa.Table, list[orm.Mapper[Any]]]:
         if isinstance(table, sa.Table) and table.metadata is metadata:
             found.setdefault(table, []).append(mapper)
     for mappers in found.values():
-        mappers.sort(key=lambda mapper: (_depth(mapper), mapper.class_.__qualname__))
+        mappers.sort(
+            key=lambda mapper: (
+                sum(1 for _ in mapper.iterate_to_root()),
+                mapper.class_.__qualname__,
+            )
+        )
     return found
 
 
@@ -57,10 +62,6 @@ def _all_mappers() -> Iterator[orm.Mapper[Any]]:
     registries: Iterable[orm.registry] = sys.modules[orm.Mapper.__module__]._all_registries()
     for registry in registries:
         yield from registry.mappers
-
-
-def _depth(mapper: orm.Mapper[Any]) -> int:
-    return sum(1 for _ in mapper.iterate_to_root())
 
 
 def fields_of(table: sa.Table, mappers: list[orm.Mapper[Any]]) -> dict[sa.Column[Any], str]:

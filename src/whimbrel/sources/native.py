@@ -18,7 +18,6 @@ from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute, default_of, map_class, table_of
 from whimbrel.sources.relationships import Waiting, never_came, relate, relations
 from whimbrel.sources.table_events import complete
-from whimbrel.state.fields import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -318,7 +317,7 @@ def state_of(classes: Iterable[type[Model]], onto: State | None = None) -> State
             state = state.with_new_model(
                 info.app_label,
                 info.name,
-                _fields(info),
+                list(info.fields.items()),
                 info.options,
                 bases,
                 info.place,
@@ -328,7 +327,3 @@ def state_of(classes: Iterable[type[Model]], onto: State | None = None) -> State
                 error.message, place=error.place or info.place, hint=error.hint
             ) from error
     return state
-
-
-def _fields(info: Info) -> list[tuple[str, Field]]:
-    return list(info.fields.items())

@@ -87,7 +87,10 @@ def _options(named: NamedTable, tables: Tables) -> Iterator[tuple[str, Any]]:
         dialect["postgresql_unlogged"] = True
     if dialect:
         yield "dialect", dialect
-    indexes = [index_of(named, index) for index in _indexes_in_order(table)]
+    indexes = [
+        index_of(named, index)
+        for index in sorted(table.indexes, key=lambda each: (str(each.name), str(each.expressions)))
+    ]
     if indexes:
         yield "indexes", indexes
     constraints = list(_constraints(named, tables))
@@ -110,10 +113,6 @@ def _sort_key(constraint: Any) -> object:
     if not isinstance(constraint, sa.UniqueConstraint) or constraint.name is None:
         return constraint
     return constraint.name, tuple(constraint.columns), repr(dict(constraint.dialect_kwargs))
-
-
-def _indexes_in_order(table: sa.Table) -> list[sa.Index]:
-    return sorted(table.indexes, key=lambda each: (str(each.name), str(each.expressions)))
 
 
 # -- what fields say of themselves

@@ -164,7 +164,13 @@ def _collisions(
         )
         yield from _unordered_collisions(graph, ours, theirs)
     for mover in _movers(history, branches):
-        moving = list(_acts_of(history, _states_before(history, mover), [mover]))
+        moving = list(
+            _acts_of(
+                history,
+                history.states_of(history.graph.ancestors([mover.key]) - {mover.key}),
+                [mover],
+            )
+        )
         for branch in branches:
             yield from _unordered_collisions(graph, moving, acts[branch.leaf.key])
 
@@ -190,7 +196,3 @@ def _movers(history: History, branches: Sequence[Branch]) -> Iterator[Node]:
         operations = history.migration(key).operations
         if any(isinstance(each, MoveModel) and each.from_app == app for each in operations):
             yield node
-
-
-def _states_before(history: History, node: Node) -> StatePair:
-    return history.states_of(history.graph.ancestors([node.key]) - {node.key})

@@ -72,7 +72,11 @@ class SquashSource:
         for each in self.tree.body:
             targets = [target for plain in _plain_in(each) for target in _targets_of(plain)]
             if any(name in self._reachable_names(target) for target in targets) and not (
-                name in _names_bound_by(each) or _is_about_the_class(each)
+                name in _names_bound_by(each)
+                or (
+                    not isinstance(each, PLAIN)
+                    and any(use.name == "Migration" for use in uses_of(each))
+                )
             ):
                 yield each
 
@@ -158,7 +162,7 @@ class SquashSource:
         if segment is None:
             return ast.unparse(node)
         shown = _shift(node, segment, _INDENT - indent)
-        if ast.dump(_parse(shown)) != ast.dump(node):
+        if ast.dump(ast.parse(f"(\n{shown}\n)", mode="eval").body) != ast.dump(node):
             shown = ast.unparse(node)
         comments = [each.strip() for each in self._comments(node.lineno)] if begins else []
         return f"\n{' ' * _INDENT}".join([*comments, shown])
@@ -180,10 +184,6 @@ BY_HAND = (
     "Squash up to the migration before it and from the one after it; or move what it uses to a "
     "module of its own, which is no migration, and import it from there."
 )
-
-
-def _parse(expression: str) -> ast.expr:
-    return ast.parse(f"(\n{expression}\n)", mode="eval").body
 
 
 def _shift(node: ast.expr, segment: str, by: int) -> str:
@@ -221,10 +221,6 @@ def _names_bound_by(statement: ast.stmt) -> Iterator[str]:
                 yield use.name
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.MatchAs():
                 yield use.name
-
-
-def _is_about_the_class(block: ast.stmt) -> bool:
-    return not isinstance(block, PLAIN) and any(use.name == "Migration" for use in uses_of(block))
 
 
 def _plain_in(statement: ast.stmt) -> Iterator[ast.stmt]:

@@ -85,13 +85,10 @@ def _spans(originals: Iterable[Original]) -> Iterator[list[Operation] | Original
             yield each
             span = []
         else:
-            span += _plain(each.operation)
+            span += (
+                each.operation.left_when_elided() if each.operation.barrier else [each.operation]
+            )
     yield from [span] if span else []
-
-
-def _plain(operation: Operation) -> Sequence[Operation]:
-    """An operation; of one that may be left out, what it says of the models."""
-    return operation.left_when_elided() if operation.barrier else [operation]
 
 
 def _shorten(app: str, span: list[Operation], before: StatePair) -> list[Operation] | str:

@@ -240,7 +240,11 @@ class Transfer:
     def needs_future(self) -> bool:
         """True if a file that something comes from puts its annotations off."""
         used = {self._sources[key] for key, _ in self._statements}
-        return any(_is_future(each) for source in used for each in source.tree.body)
+        return any(
+            isinstance(each, ast.ImportFrom) and each.module == "__future__"
+            for source in used
+            for each in source.tree.body
+        )
 
     def names(self, taken: Mapping[str, Meaning]) -> dict[Meaning, str]:
         """New names for what would collide. ``taken``: what the file's own names mean."""
@@ -250,7 +254,9 @@ class Transfer:
         used = {*wanted, *taken, *self._known_names()}
         found: dict[Meaning, str] = {}
         for name, meanings in wanted.items():
-            anchor = taken.get(name) or _anchor(meanings)
+            anchor = taken.get(name) or next(
+                (each for each in meanings if each.kind in ("import", "elsewhere")), None
+            )
             if len(meanings) == 1 and anchor in (None, *meanings):
                 continue
             for meaning, key in meanings.items():
@@ -266,11 +272,6 @@ class Transfer:
                         yield name
 
 
-def _anchor(meanings: Iterable[Meaning]) -> Meaning | None:
-    """Return the meaning whose name must stay: ``import a.b`` has no other, nor has a function of Python's."""
-    return next((each for each in meanings if each.kind in ("import", "elsewhere")), None)
-
-
 def _free(name: str, key: Key, used: set[str]) -> str:
     number = re.match(r"\d+", key[1])
     end = number[0] if number else re.sub(r"\W", "_", key[1])
@@ -279,10 +280,6 @@ def _free(name: str, key: Key, used: set[str]) -> str:
         made, times = f"{name}_{end}_{times}", times + 1
     used.add(made)
     return made
-
-
-def _is_future(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 class TransferImports(Imports):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
+from whimbrel.schema.table import Check, ForeignKey, Name, Table
 from whimbrel.schema.types import EnumType, Type
 from whimbrel.sources.checks.scope import CheckScope, Problem
 from whimbrel.state.model import Model
@@ -43,12 +43,8 @@ def _shared_names(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, st
         for index in table.indexes:
             yield model, "index", Name(table.schema, index.name)
         for each in table.constraints:
-            if "postgresql" in scope.dialects and _has_index(each):
+            if "postgresql" in scope.dialects and not isinstance(each, Check | ForeignKey):
                 yield model, "constraint", Name(table.schema, each.name)
-
-
-def _has_index(constraint: Constraint) -> bool:
-    return not isinstance(constraint, Check | ForeignKey)
 
 
 def _enums_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, Problem]]:

@@ -175,10 +175,10 @@ class _TableText:
         implied = nullable or annotation.endswith("| None")
         if (column.null != implied or annotation == "Any") and not self._is_in_key(column):
             said["nullable"] = column.null
-        return written, [(key, self._value(key, value)) for key, value in said.items()]
-
-    def _value(self, key: str, value: Any) -> Code:
-        return value if isinstance(value, Group) else self.values.write_at(key, value)
+        return written, [
+            (key, value if isinstance(value, Group) else self.values.write_at(key, value))
+            for key, value in said.items()
+        ]
 
     def _is_in_key(self, column: Column) -> bool:
         key = self.table.primary_key
@@ -247,7 +247,7 @@ class _TableText:
 
     def _default(self, default: Default) -> Any:
         if isinstance(default, Constant):
-            return self._words(spelled_clause(_literal(default.value)))
+            return self._words(spelled_clause(sa.literal(default.value)))
         return self._words(default)
 
     # -- expressions
@@ -366,7 +366,10 @@ class _TableText:
             "postgresql_using": index.method,
             "postgresql_include": list(index.include) or None,
             "postgresql_ops": opclasses or None,
-            "postgresql_with": dict(_storage_parameters(index)) or None,
+            "postgresql_with": {
+                name: value for name, value in index.options if name != "postgresql_tablespace"
+            }
+            or None,
             "postgresql_tablespace": dict(index.options).get("postgresql_tablespace"),
             "postgresql_nulls_not_distinct": index.nulls_not_distinct or None,
         }
@@ -396,10 +399,6 @@ def _python_type(of: ColumnType) -> type:
         return build(of).python_type
     except NotImplementedError:
         return object
-
-
-def _literal(value: Any) -> Any:
-    return sa.literal(value)
 
 
 def _direction(part: Any) -> str:
@@ -452,11 +451,6 @@ def _unique(unique: Unique) -> dict[str, Any]:
 def _in_sqlalchemys_words(options: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     for name, value in options:
         yield ("prefixes", ["UNLOGGED"]) if name == "postgresql_unlogged" else (name, value)
-
-
-def _storage_parameters(index: Index) -> Iterator[tuple[str, Any]]:
-    """The storage parameters of an index."""
-    return ((name, value) for name, value in index.options if name != "postgresql_tablespace")
 
 
 def _key_options(key: ForeignKey) -> dict[str, Any]:

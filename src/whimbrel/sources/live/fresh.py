@@ -179,7 +179,7 @@ class _Reading:
             for name, key in place.keys.items()
             if key.target == self.table.at and key.target_columns == (column.name,)
         )
-        return next((_with_type(column, other) for other in pointing), column)
+        return next((replace(column, type=other.type) for other in pointing), column)
 
     def _foreign_key(
         self, column: Column, name: str, key: ForeignKey, flags: dict[str, Any]
@@ -188,10 +188,6 @@ class _Reading:
         named = key.name not in ("", self._name([name], "fk"))
         said = {**flags, **({"db_constraint": key.name} if named else {})}
         return key_field(self.place, column, key, self.there, self.dialect, **said)
-
-
-def _with_type(column: Column, pointing: Column) -> Column:
-    return replace(column, type=pointing.type)
 
 
 def _is_positive(check: Check, column: Column) -> bool:

@@ -40,7 +40,11 @@ def native_source(state: State, app: str, notes: Notes | None = None) -> str:
 def _class(values: Values, model: Model, accessors: Mapping[str, str], notes: Sequence[str]) -> str:
     with values.inside(model.label):
         body = [
-            *(f"{' ' * INDENT}{line}" for note in notes for line in _comment(note)),
+            *(
+                f"{' ' * INDENT}# {line}"
+                for note in notes
+                for line in textwrap.wrap(note, WIDTH - INDENT - 2)
+            ),
             *(_field(values, model, each.name, each.field, accessors) for each in model.fields),
         ]
         meta = [_assignment(name, code, 2 * INDENT) for name, code in _meta(values, model)]
@@ -48,10 +52,6 @@ def _class(values: Values, model: Model, accessors: Mapping[str, str], notes: Se
     if meta:
         body += [*([""] if body else []), f"{' ' * INDENT}class Meta:", *meta]
     return "\n".join([head, *body])
-
-
-def _comment(words: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(words, WIDTH - INDENT - 2)]
 
 
 def _assignment(name: str, code: Code, indent: int) -> str:

@@ -369,7 +369,9 @@ class _ModelPatch:
             return model
         options = model.options
         together = tuple(
-            group for group in options.unique_together if self._together(group) not in self.lost
+            group
+            for group in options.unique_together
+            if f"{'|'.join(self.model.field(name).key for name in group)}:together" not in self.lost
         )
         return model.with_options(
             unique_together=together,
@@ -384,9 +386,6 @@ class _ModelPatch:
                     yield part
             elif part.key not in self.lost:
                 yield part
-
-    def _together(self, group: tuple[str, ...]) -> str:
-        return f"{'|'.join(self.model.field(name).key for name in group)}:together"
 
     def _with_key(self, model: Model) -> Model:
         """The model with the primary key that the database has, where it is another one."""
