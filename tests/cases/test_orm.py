@@ -235,6 +235,79 @@ def keys_of_other_types(apps: Any, editor: Any, m: Any) -> Any:
     return [*found, row.author.name, names(authors(apps).filter(post=str(first)))]
 
 
+def related_rows_are_made(apps: Any, editor: Any, m: Any) -> Any:
+    """Every way in which a related manager makes rows; it gets none that are not related."""
+    model = apps.get_model("blog", "Label")
+    row = authors(apps).create(name="n")
+    post = row.post_set.create(title="a", body="x")
+    model.objects.create(name="red")
+    got = [
+        row.post_set.get_or_create(title="a")[1],
+        row.post_set.get_or_create(title="b", defaults={"body": "y"})[1],
+        row.post_set.update_or_create(title="b", defaults={"body": "z"})[1],
+        post.labels.get_or_create(name="red")[1],
+        post.labels.get_or_create(name="red")[1],
+        post.labels.update_or_create(name="red", defaults={"name": "blue"})[1],
+        post.labels.update_or_create(name="green")[1],
+    ]
+    row.post_set.bulk_create([apps.get_model("blog", "Post")(title="c")])
+    row.post_set.add(apps.get_model("blog", "Post")(title="d"), bulk=False)
+    green = post.labels.get(name="green")
+    other = row.post_set.get(title="b")
+    other.labels.set([green], clear=True)
+    return [
+        got,
+        names(model.objects),
+        names(post.labels),
+        names(other.labels),
+        list(row.post_set.order_by("title").values_list("title", "body")),
+    ]
+
+
+def querysets_are_turned_back(apps: Any, editor: Any, m: Any) -> Any:
+    for name, score in (("a", 2), ("b", None), ("c", 1)):
+        authors(apps).create(name=name, score=score).post_set.create(title=name, body=name)
+    rows, posts = authors(apps), apps.get_model("blog", "Post").objects
+    by_score = rows.order_by(m.F("score").asc(nulls_first=True))
+    found = [
+        [row.name for row in by_score],
+        [row.name for row in by_score.reverse()],
+        [row.name for row in rows.order_by(m.F("name")).reverse()],
+        by_score[:2].last().name,
+        "body" in vars(posts.defer("body").defer(None).first()),
+        "body" in vars(posts.defer("body").only("body").first()),
+        [
+            post.author.name
+            for post in posts.select_related("author").select_related(None).order_by("title")
+        ],
+        [
+            len(row.post_set.all())
+            for row in rows.prefetch_related("post_set").prefetch_related(None)
+        ],
+        [
+            len(row.post_set.all())
+            for row in rows.prefetch_related("post_set").iterator(chunk_size=2)
+        ],
+        [row.author.name for row in apps.get_model("blog", "Profile").objects.select_related()],
+        names(rows.filter(pk__in=rows.order_by("name")[:2])),
+        rows.none().update(age=1),
+        rows.none().delete()[0],
+        names(rows.filter(name="a").union(rows.none())),
+    ]
+    for ask in (
+        lambda: rows.order_by("name")[5],
+        rows.earliest,
+        lambda: rows.bulk_update([], []),
+    ):
+        try:
+            found.append(ask())
+        except (IndexError, ValueError, TypeError):
+            found.append("refused")
+        except Exception as error:
+            found.append("refused" if type(error).__name__ == "QueryError" else repr(error))
+    return found
+
+
 def questions_that_mean_nothing(apps: Any, editor: Any, m: Any) -> Any:
     model = apps.get_model("blog", "Author")
     posts = apps.get_model("blog", "Post").objects
@@ -330,6 +403,8 @@ CASES = [
     Case("differs-saved", saved_as_it_was_read, differs=("n", "changed since")),
     Case("siblings-keys", keys_of_other_types),
     Case("siblings-questions", questions_that_mean_nothing),
+    Case("siblings-related", related_rows_are_made),
+    Case("siblings-querysets", querysets_are_turned_back),
 ]  # fmt: skip
 
 

@@ -53,6 +53,7 @@ from whimbrel.models import (
     Window,
     prefetch_related_objects,
 )
+from whimbrel.orm import apps_at
 from whimbrel.orm.apps import Apps
 
 ALL = ["", "First", "Third", "second"]
@@ -381,3 +382,11 @@ def test_methods(apps: Apps, name: str) -> None:
         return apps.get_model("blog", model)
 
     assert ask(get, get("Post").objects) == expected
+
+
+def test_iterator_where_each_statement_commits(apps: Apps) -> None:
+    """A cursor of PostgreSQL's ends with its transaction, unless it is held."""
+    engine = apps.connection.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        posts = apps_at(apps.state, connection).get_model("blog", "Post").objects.order_by("views")
+        assert [post.views for post in posts.iterator(chunk_size=3)] == [0, 1, 5, 7]

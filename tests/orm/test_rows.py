@@ -14,7 +14,7 @@ from sqlalchemy import orm
 
 from blog import made_blog, opened
 from whimbrel.errors import MissingRow, QueryError, SeveralRows
-from whimbrel.models import Count, F, Q, Value
+from whimbrel.models import Count, F, Lower, Q, Value
 from whimbrel.orm.apps import Apps
 
 
@@ -192,6 +192,8 @@ def test_bulk_create(get: Get) -> None:
 def test_bulk_create_beside_conflicts(get: Get) -> None:
     Tag = get("Tag")
     Tag.objects.bulk_create([Tag(name="red"), Tag(name="new")], ignore_conflicts=True)
+    assert Tag.objects.count() == 3
+    Tag.objects.bulk_create([Tag(name=Lower(Value("RED")))], ignore_conflicts=True)
     assert Tag.objects.count() == 3
     Tag.objects.bulk_create(
         [Tag(id=1, name="changed"), Tag(id=9, name="nine")],

@@ -103,7 +103,11 @@ class Apps:
         if found is None:
             found = self._build(self, self.find_model(label))
             self._built[key] = found
-            self._join_to_others(found._meta)
+            # ``select(A).join(B)`` wants foreign keys between the tables.
+            for model in self._built.values():
+                model._meta.constrain(found._meta)
+                if model is not found:
+                    found._meta.constrain(model._meta)
             # Instances are made outside of SQLAlchemy's queries, which would see to it.
             self.registry.configure()
         return found
@@ -123,14 +127,7 @@ class Apps:
         """Make known the model of a many-to-many field's own table."""
         self._link_models.setdefault(model.label.lower(), model)
 
-    def _join_to_others(self, new: Any) -> None:
-        """Make foreign keys between the tables that are there: ``select(A).join(B)`` wants them."""
-        for model in self._built.values():
-            model._meta.constrain(new)
-            if model._meta is not new:
-                new.constrain(model._meta)
-
-    # -- what is not there
+    # -- errors
 
     def _missing_error(self, label: str) -> MissingModel:
         app, _, name = label.partition(".")

@@ -68,16 +68,12 @@ def _make_hop(meta: Meta, name: str) -> Hop | None:
         return _along_key(meta, name, field)
     if isinstance(field, ManyToManyField):
         return _along_many_to_many(meta, name, field)
-    reverse = meta.reverses.get(name) or _by_query_name(meta, name)
+    # Lookups call the other side "comment" where the accessor is "comment_set".
+    by_query_name = [each for each in meta.reverses.values() if each.query_name == name]
+    reverse = meta.reverses.get(name) or (by_query_name[0] if len(by_query_name) == 1 else None)
     if reverse is None:
         return find_hop(meta.parent, name) if meta.parent else None
     return _turn(hop_of(meta_of(meta.apps, reverse.label), reverse.field_name), reverse)
-
-
-def _by_query_name(meta: Meta, name: str) -> Reverse | None:
-    """Lookups call the other side "comment" where the accessor is "comment_set"."""
-    found = [each for each in meta.reverses.values() if each.query_name == name]
-    return found[0] if len(found) == 1 else None
 
 
 def _along_key(here: Meta, name: str, field: ForeignKey) -> Hop:

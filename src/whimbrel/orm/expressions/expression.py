@@ -81,17 +81,14 @@ class Expression(Combinable):
         """The expressions inside of this one."""
         return ()
 
-    def __and__(self, other: Any) -> Q:
-        joined: Q = Q(self) & other
-        return joined
+    def __and__(self, other: Any) -> Any:
+        return Q(self) & other
 
-    def __or__(self, other: Any) -> Q:
-        joined: Q = Q(self) | other
-        return joined
+    def __or__(self, other: Any) -> Any:
+        return Q(self) | other
 
-    def __xor__(self, other: Any) -> Q:
-        joined: Q = Q(self) ^ other
-        return joined
+    def __xor__(self, other: Any) -> Any:
+        return Q(self) ^ other
 
     def __invert__(self) -> Any:
         return ~Q(self)
@@ -181,18 +178,11 @@ class Case(Expression):
     def _example(self, scope: Resolver, values: Iterable[Any]) -> Any:
         type = resolve_type(self.output_field)
         if type is not None:
-            return _TypeOnly(type)
+            return sa.literal(None, type)
         for value in values:
             if value is not None and is_expression(value) and not isinstance(value, Value):
                 return scope.resolve_value(value)
         return None
-
-
-class _TypeOnly:
-    """Something of a type, for plain values to be like."""
-
-    def __init__(self, type: Any) -> None:
-        self.type = type
 
 
 class Func(Expression):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.hops import Hop, find_hop
+from whimbrel.orm.hops import Hop, Through, find_hop
 from whimbrel.orm.query.instance_state import related_cache
 from whimbrel.orm.query.row_reader import take_chunks
 
@@ -26,7 +26,7 @@ class Prefetch:
         return f"Prefetch({self.lookup!r})"
 
 
-def prefetch(instances: Sequence[Any], lookups: Iterable[Any]) -> None:
+def prefetch_related_objects(instances: Sequence[Any], *lookups: Any) -> None:
     """Read the rows behind relations of these. Raises `QueryError` for a name of no relation."""
     done: set[str] = set()
     for given in lookups:
@@ -53,10 +53,10 @@ def _prefetch_relation(instances: list[Any], name: str, lookup: Prefetch | None)
     queryset = lookup.queryset if lookup is not None else None
     if queryset is None:
         queryset = hop.target.model.objects.using(instances[0]._alias)
-    found = _fetch(hop, instances, queryset)
+    by_key = _fetch(hop, instances, queryset)
     to_attr = lookup.to_attr if lookup is not None else None
     for instance in instances:
-        rows = found.get(getattr(instance, hop.local), [])
+        rows = by_key.get(getattr(instance, hop.local), [])
         _cache_rows(instance, hop, name, rows, to_attr)
 
 
@@ -76,26 +76,21 @@ def _cache_rows(instance: Any, hop: Hop, name: str, rows: list[Any], to_attr: st
 def _fetch(hop: Hop, instances: list[Any], queryset: Any) -> dict[Any, list[Any]]:
     """The rows behind a hop, by the value that leads to them."""
     keys = list(dict.fromkeys(getattr(each, hop.local) for each in instances))
-    found: dict[Any, list[Any]] = {}
+    by_key: dict[Any, list[Any]] = {}
     for some in take_chunks((key for key in keys if key is not None), KEYS_PER_QUERY):
-        pairs = (
-            _fetch_by_links(hop, some, queryset)
-            if hop.through
-            else _fetch_by_key(hop, some, queryset)
-        )
+        if hop.through is not None:
+            pairs = _fetch_by_links(hop, hop.through, some, queryset)
+        else:
+            rows = queryset.filter(**{f"{hop.remote}__in": some})
+            pairs = [(getattr(row, hop.remote), row) for row in rows]
         for key, row in pairs:
-            found.setdefault(key, []).append(row)
-    return found
+            by_key.setdefault(key, []).append(row)
+    return by_key
 
 
-def _fetch_by_key(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
-    rows = queryset.filter(**{f"{hop.remote}__in": keys})
-    return [(getattr(row, hop.remote), row) for row in rows]
-
-
-def _fetch_by_links(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any, Any]]:
-    through = hop.through
-    assert through is not None
+def _fetch_by_links(
+    hop: Hop, through: Through, keys: list[Any], queryset: Any
+) -> list[tuple[Any, Any]]:
     if queryset.query.is_sliced:
         raise QueryError("a slice of a queryset cannot be prefetched")
     links = through.meta.model.objects.using(queryset.query.alias).filter(
@@ -104,28 +99,22 @@ def _fetch_by_links(hop: Hop, keys: list[Any], queryset: Any) -> list[tuple[Any,
     nears: dict[Any, list[Any]] = {}
     for near, far in links.order_by("pk").values_list(through.near, through.far):
         nears.setdefault(far, []).append(near)
-    found = []
+    pairs = []
     for some in take_chunks(nears, KEYS_PER_QUERY):
         for row in queryset.filter(**{f"{hop.remote}__in": some}):
-            found += [(near, row) for near in nears[getattr(row, hop.remote)]]
-    return found
+            pairs += [(near, row) for near in nears[getattr(row, hop.remote)]]
+    return pairs
 
 
 def _rows_behind(instances: list[Any], name: str) -> list[Any]:
     """The rows that a prefetched relation of these has led to, each object once."""
-    found: dict[int, Any] = {}
+    by_id: dict[int, Any] = {}
     for instance in instances:
-        there = instance.__dict__.get(name, related_cache(instance).get(f"[{name}]"))
+        cache = related_cache(instance)
+        there = instance.__dict__.get(name, cache.get(f"[{name}]"))
         if there is None:
             hop = find_hop(instance._meta, name)
-            there = related_cache(instance).get(
-                f"[{hop.name}]" if hop is not None and hop.many else name
-            )
+            there = cache.get(f"[{hop.name}]" if hop is not None and hop.many else name)
         rows = there if isinstance(there, list) else [there] if there is not None else []
-        found.update({id(row): row for row in rows})
-    return list(found.values())
-
-
-def prefetch_related_objects(instances: Sequence[Any], *lookups: Any) -> None:
-    """Prefetch for instances that are there already."""
-    prefetch(list(instances), lookups)
+        by_id.update({id(row): row for row in rows})
+    return list(by_id.values())

@@ -12,7 +12,7 @@ from whimbrel.orm.meta import Meta
 from whimbrel.orm.query import mutations, save, totals
 from whimbrel.orm.query.chainable import Chainable
 from whimbrel.orm.query.compiler import compile_query
-from whimbrel.orm.query.prefetch import KEYS_PER_QUERY, prefetch
+from whimbrel.orm.query.prefetch import KEYS_PER_QUERY, prefetch_related_objects
 from whimbrel.orm.query.query import Query
 from whimbrel.orm.query.row_reader import read_rows, stream_rows, take_chunks
 from whimbrel.orm.query.scope import Scope
@@ -39,7 +39,7 @@ class QuerySet(Chainable):
         if self._cache is None:
             self._cache = list(read_rows(self.connection, self.query))
             if self.query.prefetches and self.query.fields is None:
-                prefetch(self._cache, self.query.prefetches)
+                prefetch_related_objects(self._cache, *self.query.prefetches)
         return self._cache
 
     def _with_rows(self, instances: Iterable[Any]) -> QuerySet:
@@ -49,9 +49,9 @@ class QuerySet(Chainable):
 
     def all(self) -> QuerySet:
         """The same rows; those that a prefetch has read are not read again."""
-        made = super().all()
-        made._cache = self._cache
-        return made
+        queryset = super().all()
+        queryset._cache = self._cache
+        return queryset
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._fetch())
@@ -95,7 +95,7 @@ class QuerySet(Chainable):
         of them are in memory at once."""
         for some in stream_rows(self.connection, self.query, chunk_size):
             if self.query.prefetches and self.query.fields is None:
-                prefetch(some, self.query.prefetches)
+                prefetch_related_objects(some, *self.query.prefetches)
             yield from some
 
     @property
@@ -135,15 +135,15 @@ class QuerySet(Chainable):
         """Return the only row that meets the conditions. Raises the model's ``DoesNotExist``, or
         ``MultipleObjectsReturned``."""
         chosen = self.filter(*conditions, **lookups) if conditions or lookups else self
-        found = list(chosen if chosen.query.is_sliced else chosen[:21])
-        if len(found) == 1:
-            return found[0]
+        rows = list(chosen if chosen.query.is_sliced else chosen[:21])
+        if len(rows) == 1:
+            return rows[0]
         label, model = self.query.meta.label, self.model
         shown = [*map(repr, conditions), *(f"{name}={value!r}" for name, value in lookups.items())]
         asked = ", ".join(shown) or "the conditions"
-        if not found:
+        if not rows:
             raise model.DoesNotExist(f"no {label} meets {asked}")
-        number = "more than 20" if len(found) > 20 else str(len(found))
+        number = "more than 20" if len(rows) > 20 else str(len(rows))
         raise model.MultipleObjectsReturned(f"{number} rows of {label} meet {asked}, not one")
 
     def first(self) -> Any:
@@ -165,15 +165,16 @@ class QuerySet(Chainable):
 
     def earliest(self, *names: Any) -> Any:
         """The first row by these fields. Raises the model's ``DoesNotExist``."""
-        if not names:
-            raise QueryError("earliest() and latest() need a field", hint='latest("id"), for one.')
-        return self.order_by(*names)[:1].get()
+        return self._by(names)[:1].get()
 
     def latest(self, *names: Any) -> Any:
         """The last row by these fields. Raises the model's ``DoesNotExist``."""
+        return self._by(names).reverse()[:1].get()
+
+    def _by(self, names: Sequence[Any]) -> QuerySet:
         if not names:
             raise QueryError("earliest() and latest() need a field", hint='latest("id"), for one.')
-        return self.order_by(*names).reverse()[:1].get()
+        return self.order_by(*names)
 
     def in_bulk(
         self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
@@ -181,11 +182,11 @@ class QuerySet(Chainable):
         """Rows by their keys: all of them, or those of ``id_list``."""
         if id_list is None:
             return {getattr(each, field_name): each for each in self}
-        found: dict[Any, Any] = {}
+        rows: dict[Any, Any] = {}
         for some in take_chunks(id_list, KEYS_PER_QUERY):
             chosen = self.filter(**{f"{field_name}__in": some})
-            found.update({getattr(each, field_name): each for each in chosen})
-        return found
+            rows |= {getattr(each, field_name): each for each in chosen}
+        return rows
 
     # -- all of them
 
@@ -240,14 +241,14 @@ class QuerySet(Chainable):
     ) -> tuple[Any, bool]:
         """The row that meets the lookups, with ``defaults`` written to it; or one made of both."""
         try:
-            found = self.get(**lookups)
+            row = self.get(**lookups)
         except self.model.DoesNotExist:
             given = defaults if create_defaults is None else create_defaults
             return self.create(**_creation_values(lookups, given)), True
         for name, value in (defaults or {}).items():
-            setattr(found, name, _call_if_callable(value))
-        found.save()
-        return found, False
+            setattr(row, name, _call_if_callable(value))
+        row.save()
+        return row, False
 
     def bulk_create(
         self,
@@ -282,14 +283,14 @@ class QuerySet(Chainable):
         chosen = [self.query.meta.get_field(name) for name in fields]
         if not chosen:
             raise QueryError("bulk_update() needs fields to write")
-        found = list(objs)
+        instances = list(objs)
         keys = [each.name for each in chosen if each in each.meta.primary_key]
         if keys:
             raise QueryError(f"bulk_update() cannot write the primary key {keys[0]!r}")
-        if any(each.pk is None for each in found):
+        if any(each.pk is None for each in instances):
             raise QueryError("bulk_update() takes rows that were saved before")
         size = batch_size or BATCH
-        return save.update_all(self.connection, self.query.meta, found, chosen, size)
+        return save.update_all(self.connection, self.query.meta, instances, chosen, size)
 
     def update(self, **values: Any) -> int:
         """Write values to all rows by one UPDATE. Return how many there were. Values may be

@@ -32,20 +32,15 @@ def insert(instance: Any) -> None:
     set_auto_now(instance, instance._meta.fields, new=True)
     missing: list[str] = []
     for part in instance._meta.lineage:
-        _copy_parent_key(instance, part)
+        if part.link is not None and part.parent is not None:
+            target = part.parent.target_field(part.link.field.to_field)
+            instance.__dict__[part.link.attname] = getattr(instance, target.attname)
         missing += _insert_part(instance, part)
     mark_saved(instance, missing)
 
 
-def _copy_parent_key(instance: Any, part: Meta) -> None:
-    """The key of a child's row is that of its parent's."""
-    if part.link is not None and part.parent is not None:
-        target = part.parent.target_field(part.link.field.to_field)  # type: ignore[attr-defined]
-        instance.__dict__[part.link.attname] = getattr(instance, target.attname)
-
-
 def _insert_part(instance: Any, part: Meta) -> list[str]:
-    """Insert one table's row; gives the attributes whose values only the database knows."""
+    """Insert one table's row. Return the attributes whose values only the database knows."""
     connection = connection_of(instance)
     given = [each for each in part.own_fields if _is_given(instance, each)]
     others = [each for each in part.own_fields if each not in given]
@@ -78,6 +73,10 @@ def _is_given(instance: Any, each: BoundField) -> bool:
 def _is_expression(instance: Any, each: BoundField) -> bool:
     value = instance.__dict__.get(each.attname)
     return isinstance(value, Combinable | sa.sql.ClauseElement)
+
+
+def _has_expression(instance: Any, fields: Iterable[BoundField]) -> bool:
+    return any(_is_expression(instance, each) for each in fields)
 
 
 def _column_value(instance: Any, each: BoundField) -> Any:
@@ -195,27 +194,28 @@ def _insert_batch(
     batch: list[Any],
     conflict: Any,
 ) -> None:
-    statement = sa.insert(meta.table)
-    rows = [{each.column: _column_value(instance, each) for each in given} for instance in batch]
-    if any(_is_expression(instance, each) for instance in batch for each in given) or not given:
+    if conflict is None and (not given or any(_has_expression(each, given) for each in batch)):
         for instance in batch:
             _insert_part(instance, meta)
             mark_saved(instance)
         return
+    rows = [{each.column: _column_value(instance, each) for each in given} for instance in batch]
     if conflict is not None:
         connection.execute(conflict(rows))
         return
+    statement = sa.insert(meta.table)
     wanted = [each for each in meta.primary_key if each not in given]
-    others = [each.attname for each in meta.own_fields if each not in (*given, *wanted)]
-    if wanted and connection.dialect.insert_executemany_returning_sort_by_parameter_order:
+    if not wanted:
+        connection.execute(statement, rows)
+    elif connection.dialect.insert_executemany_returning_sort_by_parameter_order:
         columns = [each.table_column for each in wanted]
-        made = connection.execute(statement.returning(*columns, sort_by_parameter_order=True), rows)
-        for instance, row in zip(batch, made, strict=True):
-            instance.__dict__.update({each.attname: row[at] for at, each in enumerate(wanted)})
+        keys = connection.execute(statement.returning(*columns, sort_by_parameter_order=True), rows)
+        for instance, key in zip(batch, keys, strict=True):
+            instance.__dict__.update({each.attname: key[at] for at, each in enumerate(wanted)})
     else:
         connection.execute(statement, rows)
-        if wanted:
-            return
+        return
+    others = [each.attname for each in meta.own_fields if each not in (*given, *wanted)]
     for instance in batch:
         mark_saved(instance, others)
 
@@ -227,35 +227,32 @@ def update_all(
     fields: Sequence[BoundField],
     batch_size: int,
 ) -> int:
-    """Write these fields of many rows, a statement a batch; gives how many were there."""
-    found = 0
+    """Write these fields of many rows, a statement a batch. Return how many rows were there."""
+    number = 0
     for start in range(0, len(instances), batch_size):
         batch = instances[start : start + batch_size]
         for part in meta.lineage:
             own = [each for each in fields if each.meta is part]
             if own:
-                found += _update_batch(connection, part, batch, own)
-    return found
+                number += _update_batch(connection, part, batch, own)
+    return number
 
 
 def _update_batch(
     connection: Connection, part: Meta, batch: Sequence[Any], fields: Sequence[BoundField]
 ) -> int:
     """One statement for all rows; a row that is not to be written like the others has its own."""
+    number = 0
+    plain: list[Any] = []
     for instance in batch:
         for field in fields:
             getattr(instance, field.attname)  # deferred ones are read now
-    plain: list[Any] = []
-    found = 0
-    for instance in batch:
-        if any(
-            _is_expression(instance, field) or _is_ambiguous_null(instance, field)
-            for field in fields
-        ):
-            found += _update_part(instance, part, list(fields))
+        is_null = any(_is_ambiguous_null(instance, field) for field in fields)
+        if is_null or _has_expression(instance, fields):
+            number += _update_part(instance, part, list(fields))
         else:
             plain.append(instance)
-    return found + (_update_plainly(connection, part, plain, fields) if plain else 0)
+    return number + (_update_plainly(connection, part, plain, fields) if plain else 0)
 
 
 def _update_plainly(

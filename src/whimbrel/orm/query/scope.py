@@ -91,7 +91,7 @@ class Scope(Joins):
             case Combined():
                 return self._resolve_combined(value)
             case Q():
-                # As a value, what a condition says nothing of is False.
+                # As a value, a condition that is unknown is False.
                 return self.resolve_condition(value).is_(sa.true())
             case SQL():
                 return SQLClause(value)
@@ -99,9 +99,6 @@ class Scope(Joins):
                 return self.resolve_expression(value.of)
         if hasattr(type(value), "resolve"):
             return value.resolve(self)  # type: ignore[no-any-return]
-        return self._adapt(value)
-
-    def _adapt(self, value: Any) -> Element:
         clause: Any = value.__clause_element__() if hasattr(value, "__clause_element__") else value
         if self.aliased:
             clause = ClauseAdapter(self.root.table).traverse(clause)
@@ -122,7 +119,7 @@ class Scope(Joins):
     # -- conditions
 
     def resolve_condition(self, given: Any) -> Element:
-        """A condition; one that says nothing is true."""
+        """A condition; an empty one is true."""
         condition = _resolve_signed(self, given)
         return sa.true() if condition is None else condition
 

@@ -20,7 +20,7 @@ from whimbrel.sources.relationships import Waiting, relate
 
 
 class ManagerDescriptor:
-    """``Model.objects``: a manager of the class that it is asked of."""
+    """``Model.objects``: gives the class's manager."""
 
     def __get__(self, instance: Any, owner: type[Any]) -> Manager:
         if instance is not None:

@@ -102,14 +102,6 @@ class RelatedManager(Manager):
         own = {self.hop.field_name: self.instance}
         return getattr(self._all(), method)(defaults=defaults, **own, **lookups)
 
-    def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
-        """Insert many rows that point at the instance."""
-        self._clear_cache()
-        rows = list(instances)
-        for each in rows:
-            setattr(each, self.hop.field_name, self.instance)
-        return self._all().bulk_create(rows, **options)
-
     def add(self, *instances: Any, bulk: bool = True) -> None:
         """Make rows point at the instance."""
         self._clear_cache()
@@ -221,14 +213,10 @@ class ManyToManyManager(RelatedManager):
         return row
 
     def _or_create(self, method: str, defaults: Any, lookups: dict[str, Any]) -> Any:
-        row, is_new = getattr(self._all(), method)(defaults=defaults, **lookups)
-        self.add(row)
+        row, is_new = getattr(self.get_queryset(), method)(defaults=defaults, **lookups)
+        if is_new:
+            self.add(row)
         return row, is_new
-
-    def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
-        rows = self._all().bulk_create(instances, **options)
-        self.add(*rows)
-        return rows
 
 
 def related_manager(instance: Any, hop: Hop) -> RelatedManager:
