@@ -44,7 +44,7 @@ class Planner:
         history = load(load_config(self.project.root).apps)
         there = [node.key for node in history.graph.order()[:applied]]
         plan = make_plan(history.graph, target, there, leap=leap)
-        return cache.remembered_work(history, engine or engine_for("sqlite"), plan, there)
+        return list(cache.remembered_work(history, engine or engine_for("sqlite"), plan, there))
 
     def file(self, number: int) -> Path:
         return self.project.root / "blog" / "migrations" / f"{number:04d}_m{number}.py"
@@ -84,7 +84,7 @@ def shown(works: list[Work]) -> object:
                 (
                     part.title,
                     part.label,
-                    part.transaction,
+                    (part.id, part.boundary),
                     sorted(model.label for model in part.state),
                 )
                 if isinstance(part, Data)

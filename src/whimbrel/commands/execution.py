@@ -87,7 +87,7 @@ class Carrying:
     def _record(self, executor: Executor) -> Record:
         return read(executor.connection, self.options.lock_timeout)
 
-    def _planned(self, executor: Executor) -> tuple[Plan, list[Work]]:
+    def _planned(self, executor: Executor) -> tuple[Plan, Iterable[Work]]:
         """The plan, with all its work: what no engine can make is refused before any is done."""
         self.history, record = resolve_for_target(
             self.history, self.target, self._record(executor), fake=self.options.fake

@@ -131,8 +131,9 @@ def _let_go_of_table(work: WorkingState, label: str) -> None:
 
 def _rename_chained(work: WorkingState) -> None:
     """Models that flags rename although a model has their name again: the last of a chain first."""
+    born = work.born
     for old, _ in work.kept:
-        names = [model.name for model in work.born if model.app == old.app]
+        names = [model.name for model in born if model.app == old.app]
         name = work.questioner.name_by_flag(old.label, names)
         if name is not None:
             _apply_renames(work, old.app, {old.label: name})

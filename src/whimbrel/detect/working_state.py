@@ -61,18 +61,17 @@ class WorkingState:
     @property
     def born(self) -> list[Model]:
         """The models that are new."""
-        return [model for model in self.new if model.label not in self.state]
+        there = self.state.models
+        return [model for label, model in self.new.models.items() if label not in there]
 
     @property
     def gone(self) -> list[Model]:
         """The models that are there no more, as they were."""
-        return [model for model in self.state if model.label not in self.new]
+        there = self.new.models
+        return [model for label, model in self.state.models.items() if label not in there]
 
     @property
     def kept(self) -> list[tuple[Model, Model]]:
         """The models that stay, before and after."""
-        return [
-            (self.state.model(model.label), model)
-            for model in self.new
-            if model.label in self.state
-        ]
+        was = self.state.models
+        return [(was[label], model) for label, model in self.new.models.items() if label in was]

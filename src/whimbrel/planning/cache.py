@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from whimbrel.engines import Engine, serializer
 from whimbrel.engines.step import Step
-from whimbrel.errors import HistoryError
 from whimbrel.history.cache import read_beside, write_beside
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
@@ -61,14 +59,14 @@ _STEADY = frozenset(
 _IMPORTS = re.compile(rb"\bfrom\s+([\w.]+)\s+import\b|\bimport\s+(.+)|\b(__import__)\b")
 _NAME = re.compile(rb"\s*(\w*)")
 
-#: The work of a stage as it is kept: migrations, atomic, operations, parts (of code, the id).
-_Kept = tuple[tuple[Key, ...], bool, tuple[str, ...], tuple[Step | str, ...]]
-
 
 def remembered_work(
     history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
-) -> list[Work]:
-    """Return the work of a plan as `work_of` makes it; it is made only where it is not remembered."""
+) -> Iterable[Work]:
+    """Return the work of a plan as `work_of` makes it, all of which it could make.
+
+    It is made only where it is not remembered; else each is read once it is asked for.
+    """
     applied = frozenset(applied)
     sources = _sources(history, applied) if _is_worthwhile(plan) else None
     if sources is None:
@@ -76,12 +74,13 @@ def remembered_work(
     place = Path(str(plan.nodes[0].file)).parent
     name = f"plan-{engine.dialect}"
     stamp = _stamp(history, engine, plan, applied, sources)
-    found = _restored(history, engine, applied, read_beside(place, name, stamp))
-    if found is None:
-        found = list(work_of(history, engine, plan, applied))
-        if all(map(_is_steady, sources)):
-            _remember(place, name, stamp, found)
-    return found
+    lines = _whole(read_beside(place, name, stamp))
+    if lines is not None:
+        return _restored(history, engine, applied, lines)
+    made = list(work_of(history, engine, plan, applied))
+    if all(map(_is_steady, sources)):
+        _remember(place, name, stamp, made)
+    return made
 
 
 def _is_worthwhile(plan: Plan) -> bool:
@@ -137,7 +136,8 @@ def _stamp(
 
 
 def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None:
-    kept: tuple[_Kept, ...] = tuple(
+    """Keep work, a line each (of code, the id), after the number of those up to the last with code."""
+    kept = [
         (
             tuple(node.key for node in work.stage.nodes),
             work.atomic,
@@ -145,55 +145,50 @@ def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None
             tuple(part.id if isinstance(part, Data) else part for part in work.parts),
         )
         for work in works
+    ]
+    replayed = max(
+        (number for number, (*_, parts) in enumerate(kept, 1) if _has_code(parts)), default=0
     )
     try:
-        text = serializer.dumps(kept)
+        text = "\n".join(map(serializer.dumps, (replayed, *kept)))
     except TypeError:
         return  # parameters of a RunSQL may be anything
-    write_beside(place, name, stamp, text)
+    write_beside(place, name, stamp, f"{_checksum(text)}\n{text}")
+
+
+def _has_code(parts: Iterable[Step | str]) -> bool:
+    return any(isinstance(part, str) for part in parts)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _whole(text: str | None) -> list[str] | None:
+    """The lines that were kept; None where they are not as they were written."""
+    checksum, _, kept = (text or "").partition("\n")
+    return kept.split("\n") if kept and _checksum(kept) == checksum else None
 
 
 def _restored(
-    history: History, engine: Engine, applied: frozenset[Key], text: str | None
-) -> list[Work] | None:
-    """The work as it was made; None where it cannot be read."""
-    if text is None:
-        return None
-    try:
-        kept: tuple[_Kept, ...] = serializer.loads(text)
-        stages = [Stage(tuple(map(history.graph.node, keys))) for keys, *_ in kept]
-        has_code = [any(isinstance(part, str) for part in parts) for *_, parts in kept]
-        data = _data(history, engine, applied, stages, has_code)
-        return [
-            Work(
-                stage,
-                backwards=False,
-                atomic=atomic,
-                operations=operations,
-                parts=tuple(
-                    replace(next(data), id=part) if isinstance(part, str) else part
-                    for part in parts
-                ),
-            )
-            for stage, (_, atomic, operations, parts) in zip(stages, kept, strict=True)
-        ]
-    except (HistoryError, TypeError, ValueError, RuntimeError):
-        return None
-
-
-def _data(
-    history: History,
-    engine: Engine,
-    applied: frozenset[Key],
-    stages: Sequence[Stage],
-    wanted: Sequence[bool],
-) -> Iterator[Any]:
-    """What of the stages is code, with the models there: nothing is replayed that none of it needs."""
-    states = history.states_of(applied) if any(wanted) else None
-    for number, stage in enumerate(stages):
-        if states is None or not any(wanted[number:]):
-            return
-        for node in stage.nodes:
-            if wanted[number]:
-                yield from data_of(history, engine, node.key, states)
-            states = history.apply(node.key, states)
+    history: History, engine: Engine, applied: frozenset[Key], lines: Sequence[str]
+) -> Iterator[Work]:
+    """The work as it was made. Nothing is replayed that no code is run on."""
+    replayed, *kept = lines
+    states = history.states_of(applied if int(replayed) else ())
+    for number, line in enumerate(kept, 1):
+        keys, atomic, operations, parts = serializer.loads(line)
+        code: list[Data] = []
+        for key in keys if number <= int(replayed) else ():
+            code += data_of(history, engine, key, states) if _has_code(parts) else ()
+            states = history.apply(key, states)
+        data = iter(code)
+        yield Work(
+            stage=Stage(tuple(history.graph.node(key) for key in keys)),
+            backwards=False,
+            atomic=atomic,
+            operations=operations,
+            parts=tuple(
+                replace(next(data), id=part) if isinstance(part, str) else part for part in parts
+            ),
+        )

@@ -148,11 +148,8 @@ class Field:
                 f"{builtin_type(self).__name__} has no option {unknown[0]!r}",
                 hint=_suggestion(unknown[0], self.accepts),
             )
-        for name, default in self.accepts.items():
-            self._set(name, options.get(name, default))
-        self._set("fill", None)
-        self._set("lossy", False)
-        self._set("label_keys", {})
+        self.__dict__.update(self.accepts)
+        self.__dict__.update(options, fill=None, lossy=False, label_keys={})
         if self.primary_key and self.null:
             raise ModelError("a primary key cannot be null", hint="Take null=True away.")
 
