@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,6 +37,9 @@ LIBRARIES = (
 
 #: The longest request: arguments, directory and environment, as JSON.
 LONGEST = 1 << 20
+
+#: Of a command: stdin, stdout and stderr.
+STREAMS = (0, 1, 2)
 
 #: The answer of a fork server: an exit code, below zero for a signal.
 ANSWER = 8
@@ -67,19 +70,30 @@ class ForkServer:
         return _fixed(environment) == self._fixed
 
     def run(
-        self, args: Sequence[str], cwd: Path, environment: Mapping[str, str]
+        self,
+        module: str,
+        args: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        text: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m whimbrel`` with these arguments; as `subprocess.run` with nothing on stdin."""
-        request = json.dumps([list(args), str(cwd), dict(environment)]).encode()
+        """Run ``python -m MODULE`` with these arguments, and a text on stdin; as `subprocess.run`."""
+        request = json.dumps([module, list(args), str(cwd), dict(environment)]).encode()
         ours, theirs = socket.socketpair()
-        with ours, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with ExitStack() as stack:
+            stack.enter_context(ours)
+            files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in STREAMS]
+            files[0].write(text)
+            files[0].seek(0)
             with theirs:
-                streams = [theirs.fileno(), out.fileno(), err.fileno()]
+                streams = [theirs.fileno(), *(file.fileno() for file in files)]
                 socket.send_fds(self._requests, [request], streams)
-            answer = ours.recv(ANSWER)
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(list(args), int(answer), out.read(), err.read())
+            answer = int(ours.recv(ANSWER))
+            for file in files:
+                file.seek(0)
+            return subprocess.CompletedProcess(
+                [module, *args], answer, *(f.read() for f in files[1:])
+            )
 
 
 @functools.cache
@@ -87,6 +101,24 @@ def fork_server() -> ForkServer | None:
     """Return the server of this process, started when first asked for; None where none is wanted."""
     wanted = os.environ.get("WHIMBREL_TEST_FORKS", "1") != "0"
     return ForkServer() if wanted and sys.platform.startswith("linux") else None
+
+
+def run_module(
+    module: str, args: Sequence[str], cwd: Path, environment: Mapping[str, str], text: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m MODULE`` in a fork, or where that cannot be in a fresh interpreter."""
+    server = fork_server()
+    if server is not None and server.can_run(environment):
+        return server.run(module, args, cwd, environment, text)
+    return subprocess.run(
+        [sys.executable, "-m", module, *args],
+        cwd=cwd,
+        env=environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +139,7 @@ def serve(requests: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     while True:
-        message, streams, *_ = socket.recv_fds(requests, LONGEST, 3)
+        message, streams, *_ = socket.recv_fds(requests, LONGEST, 1 + len(STREAMS))
         if not message:
             break
         if os.fork() == 0:
@@ -137,28 +169,28 @@ def _reap(options: int) -> None:
 
 def _run_and_answer(message: bytes, streams: list[int]) -> None:
     """Run a command in a fork of this fork, which waits for its end. Returns in that fork alone."""
-    answer, out, err = streams
+    answer, *streams = streams
     command = os.fork()
     if command == 0:
         os.close(answer)
-        _become(message, out, err)
+        _become(message, streams)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(command, 0)
     os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
 
 
-def _become(message: bytes, out: int, err: int) -> NoReturn:
+def _become(message: bytes, streams: list[int]) -> NoReturn:
     """Be the command, to the end of this process."""
-    args, cwd, environment = json.loads(message)
-    for stream, standard in ((out, 1), (err, 2)):
+    module, args, cwd, environment = json.loads(message)
+    for stream, standard in zip(streams, STREAMS, strict=True):
         os.dup2(stream, standard)
         os.close(stream)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv, sys.path[0] = ["whimbrel", *args], cwd
-    raise _Command
+    sys.argv, sys.path[0] = [module, *args], cwd
+    raise _Command(module)
 
 
 class _Command(BaseException):
@@ -168,10 +200,12 @@ class _Command(BaseException):
 def main(requests: socket.socket) -> None:
     try:
         return serve(requests)
-    except _Command:
-        pass
+    except _Command as command:
+        module = str(command)
+    sys.modules.pop(module, None)
     try:
-        runpy.run_module("whimbrel", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        _end(0)
     except SystemExit as end:
         if isinstance(end.code, int | None):
             _end(end.code or 0)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from click.testing import CliRunner
 
+from forks import run_module
 from projects import Ended, Project
 from whimbrel.cli import whimbrel
+from whimbrel.commands.adopt import environment as env_py
 
 
 class Inside(Project):
@@ -26,6 +31,17 @@ class Inside(Project):
             ended = CliRunner().invoke(whimbrel, args)
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+
+def _run(
+    command: Sequence[str], *, input: str, env: Mapping[str, str], **_: Any
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of ``python -m MODULE``."""
+    return run_module(command[2], command[3:], Path.cwd(), env, input)
+
+
+#: What adopt runs an env.py with.
+_FORKS = SimpleNamespace(run=_run, TimeoutExpired=subprocess.TimeoutExpired)
 
 
 @contextmanager
@@ -42,7 +58,10 @@ def _at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     there = set(sys.modules)
     os.chdir(folder)
     try:
-        with patch.dict(os.environ, environment, clear=True):
+        with (
+            patch.dict(os.environ, environment, clear=True),
+            patch.object(env_py, "subprocess", _FORKS),
+        ):
             yield
     finally:
         os.chdir(before)

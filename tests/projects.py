@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from forks import fork_server
+from forks import run_module
 
 #: Two models and a key between them, in most of what is tested here.
 BLOG = """
@@ -122,20 +122,7 @@ class Project:
         self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> Ended:
         """A command, in the project's directory, without a terminal."""
-        where, environment = cwd or self.root, self.environment(**(env or {}))
-        server = fork_server()
-        if server is not None and server.can_run(environment):
-            ended = server.run(args, where, environment)
-        else:
-            ended = subprocess.run(
-                command(args),
-                cwd=where,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        ended = run_module("whimbrel", args, cwd or self.root, self.environment(**(env or {})))
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def do(self, *args: str) -> Ended:
