@@ -251,3 +251,30 @@ def test_the_printed_sql_runs_in_psql(anywhere: Project, postgresql_server: Post
     assert anywhere.query("SELECT title FROM blog_post") == [("One",)]
     run("0001", "--backwards")
     assert anywhere.tables() == set()
+
+
+def test_a_plan_as_json_says_what_is_known_of_each_step(anywhere: Project) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    anywhere.migration(
+        "blog",
+        "0002_more",
+        'migrations.AddField("M1", "more", models.IntegerField(null=True))',
+        "migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)",
+        'migrations.RemoveField("M1", "more")',
+        after=[("blog", "0001_m1")],
+    )
+    (stage,) = anywhere.do("migrate", "--plan", "--json").json["plan"]
+    by_id = {step["id"]: step for step in stage["steps"]}
+    text = (anywhere.root / "blog/migrations/0002_more.py").read_text().splitlines()
+    for number, said in (("1", "AddField"), ("2", "RunPython"), ("3", "RemoveField")):
+        file, _, line = by_id[f"{number}.1"]["place"].partition(":")
+        assert file == "blog/migrations/0002_more.py"
+        assert said in text[int(line) - 1]
+    assert by_id["1.1"]["operation"] == "Add field more to M1"
+    assert by_id["2.1"]["sql"] is None
+    (dropped,) = [step for step in by_id.values() if "DROP COLUMN" in (step["sql"] or "")]
+    assert dropped["boundary"] == "SHARED"
+    assert "LOSES_DATA" in {hazard["code"] for hazard in dropped["hazards"]}
+    if anywhere.url.startswith("postgresql"):
+        assert dropped["locks"] == [{"table": "blog_m1", "lock": "ACCESS EXCLUSIVE"}]

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.commands.adopt.project import VERSION_TABLE
 from whimbrel.config import Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
 from whimbrel.detect.questions import (
@@ -37,6 +36,8 @@ T = TypeVar("T")
 
 #: Tables that are the record's, not a model's.
 OWN_TABLES = frozenset({recorder.TABLE, journal.TABLE, checkpoint.TABLE})
+#: Where Alembic keeps its record, if it is not told otherwise.
+VERSION_TABLE = "alembic_version"
 
 
 class Certain(FlagQuestioner):

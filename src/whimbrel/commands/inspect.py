@@ -11,8 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.commands.adopt.project import VERSION_TABLE
-from whimbrel.commands.comparison import OWN_TABLES, only
+from whimbrel.commands.comparison import OWN_TABLES, VERSION_TABLE, only
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.connect import Database, connected, database_of

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whimbrel.commands.preparation import history_for, prepared
 from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines.base import Engine, Hazard, Step
+from whimbrel.engines.base import Engine, Step
+from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
+from whimbrel.planning.items import Part
 from whimbrel.planning.plan import EVERYTHING, Plan, Stage, Target
 from whimbrel.planning.unfinished import ways_out, work_out
 from whimbrel.planning.work import Work, work_of
@@ -20,25 +22,20 @@ from whimbrel.run.record import Record, record_in
 
 
 @dataclass(frozen=True)
-class HazardousStep:
-    """A step of a plan, for people."""
-
-    sql: str
-    hazards: tuple[Hazard, ...]
-
-
-@dataclass(frozen=True)
 class PlannedStage:
-    """A stage of a plan, for people: what it does, and what that may do to others.
+    """A stage of a plan: what would be done, in its order.
 
-    fake: whether it would only be recorded. irreversible: the operations that have no way back.
+    fake: True if it would only be recorded. irreversible: the operations that have no way back.
+    places: the file and the line of each operation, for stages of one migration.
     """
 
     labels: tuple[str, ...]
     operations: tuple[str, ...]
-    steps: tuple[HazardousStep, ...]
+    parts: tuple[Part, ...]
     fake: bool = False
     irreversible: tuple[str, ...] = ()
+    backwards: bool = False
+    places: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) 
     keys = _keys(work.stage)
     if there.keys() >= set(keys):
         renames = [step for key in keys for step in there[key]]
-        return PlannedStage(work.stage.labels, (), _steps(renames), fake=True)
+        return PlannedStage(work.stage.labels, (), tuple(renames), fake=True)
     missing = [
         operation.describe()
         for node in work.stage.nodes
@@ -128,8 +125,10 @@ def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) 
     return PlannedStage(
         work.stage.labels,
         work.operations,
-        _steps(step for step in work.steps if step.id not in work.done),
+        tuple(part for part in work.parts if part.id not in work.done),
         irreversible=() if work.undoing else tuple(missing),
+        backwards=work.is_backwards,
+        places=tuple(_places(work.stage)),
     )
 
 
@@ -137,5 +136,10 @@ def _keys(stage: Stage) -> list[Key]:
     return [node.key for node in stage.nodes]
 
 
-def _steps(steps: Iterable[Step]) -> tuple[HazardousStep, ...]:
-    return tuple(HazardousStep(step.sql, step.hazards) for step in steps)
+def _places(stage: Stage) -> Iterator[str | None]:
+    """The file and the line of each operation of a migration; nothing for a leap."""
+    node, *more = stage.nodes
+    if node.file is None or more:
+        return
+    for line in lines_of_operations(node.file, node.operations):
+        yield f"{node.place}:{line}" if line else node.place

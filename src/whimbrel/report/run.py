@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from whimbrel.report.text import duration, hazards_json, one_line, title
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from whimbrel.commands.preview import PlannedRun, PlannedStage
     from whimbrel.commands.results import MigrateResult
     from whimbrel.engines.base import Blocker
+    from whimbrel.planning.items import Part
 
 
 class Lines:
@@ -109,20 +110,24 @@ class PlainProgress:
 
 def plan_text(plan: PlannedRun) -> str:
     """Return the plan of a run, with hazards, each above its step."""
-    return "\n".join(line for stage in plan.stages for line in _stage(stage, plan.backwards))
+    return "\n".join(line for stage in plan.stages for line in _stage(stage))
 
 
-def _stage(stage: PlannedStage, backwards: bool) -> Iterator[str]:
+def _stage(stage: PlannedStage) -> Iterator[str]:
+    # Late, since most runs show no plan.
+    from whimbrel.engines.step import Step
+
+    steps = [part for part in stage.parts if isinstance(part, Step)]
     if stage.fake:
         yield f"Record {title(stage.labels)} (what it makes is there)"
-        yield from (f"  {one_line(step.sql)}" for step in stage.steps)
+        yield from (f"  {one_line(step.sql)}" for step in steps)
         return
-    yield f"{'Undo' if backwards else 'Apply'} {title(stage.labels)}"
+    yield f"{'Undo' if stage.backwards else 'Apply'} {title(stage.labels)}"
     for operation in stage.operations:
-        yield f"  {'undo: ' if backwards else ''}{operation}"
+        yield f"  {'undo: ' if stage.backwards else ''}{operation}"
     for operation in stage.irreversible:
         yield f"  irreversible: {operation}"
-    for step in stage.steps:
+    for step in steps:
         for hazard in step.hazards:
             yield f"  hazard: {hazard}"
         if step.hazards:
@@ -140,13 +145,35 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
                 "fake": stage.fake,
                 "operations": list(stage.operations),
                 "irreversible": list(stage.irreversible),
-                "steps": [
-                    {"sql": step.sql, "hazards": hazards_json(step.hazards)} for step in stage.steps
-                ],
+                "steps": [_part_json(part, stage.places) for part in stage.parts],
             }
             for stage in plan.stages
         ],
         "warnings": _warnings(plan.warnings),
+    }
+
+
+def _part_json(part: Part, places: Sequence[str | None]) -> dict[str, Any]:
+    from whimbrel.planning.items import Data
+
+    number, _, _ = part.id.removeprefix("undo.").partition(".")
+    at = int(number or 0) - 1
+    known: dict[str, Any] = {
+        "id": part.id,
+        "place": places[at] if 0 <= at < len(places) else None,
+        "boundary": part.boundary.name,
+    }
+    if isinstance(part, Data):
+        return {**known, "operation": part.title, "sql": None, "hazards": []}
+    return {
+        **known,
+        "operation": part.operation,
+        "sql": part.sql,
+        "phase": part.phase.name,
+        "locks": [{"table": str(at), "lock": lock.value} for at, lock in part.tables],
+        "scans": part.scans,
+        "rewrites": part.rewrites,
+        "hazards": hazards_json(part.hazards),
     }
 
 

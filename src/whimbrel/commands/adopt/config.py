@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from whimbrel.commands.adopt.project import VERSION_TABLE, AlembicProject
+from whimbrel.commands.adopt.project import AlembicProject
+from whimbrel.commands.comparison import VERSION_TABLE
 from whimbrel.commands.init import appended, with_words
 from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from whimbrel.commands.adopt.project import VERSION_TABLE, AlembicProject
+from whimbrel.commands.adopt.project import AlembicProject
+from whimbrel.commands.comparison import VERSION_TABLE
 from whimbrel.config import environment_with
 from whimbrel.schema.table import Name
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.commands.adopt.revisions import Revision, assigned_in, parsed, revisions_in, text_of
+from whimbrel.commands.comparison import VERSION_TABLE
 from whimbrel.config import is_dotted_name
 from whimbrel.errors import HistoryError, UsageError
 from whimbrel.schema.table import Name
 
 #: Alembic's record of a database's version, where nothing else is said.
-VERSION_TABLE = "alembic_version"
 
 _SEPARATORS = {"os": os.pathsep, "newline": "\n", ":": ":", ";": ";"}
 _NO_PROJECT = (
