@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from whimbrel.schema.families import Kind, cut, family_named, is_loosened, kind_of
+from whimbrel.schema.families import Kind, family_by_name, is_loosened, kind_of, narrowing
 from whimbrel.schema.types import describe, in_sql
 
 KINDS = [
@@ -35,7 +35,7 @@ def test_a_type_is_of_a_kind(of: object, kind: Kind | None) -> None:
 
 
 def test_a_family_is_known_by_a_name_in_sql_in_any_case() -> None:
-    assert [family_named(name) for name in ("INT", "Citext", "BOX")] == ["integer", "text", None]
+    assert [family_by_name(name) for name in ("INT", "Citext", "BOX")] == ["integer", "text", None]
 
 
 CUTS = [
@@ -53,4 +53,4 @@ def test_a_change_of_type_cuts_values_off(
     old: object, new: object, what: str | None, loosened: bool
 ) -> None:
     types = describe(old), describe(new)
-    assert (cut(*types), is_loosened(*types)) == (what, loosened)
+    assert (narrowing(*types), is_loosened(*types)) == (what, loosened)

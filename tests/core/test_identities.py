@@ -12,7 +12,7 @@ from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.history.squash.equivalence import rows_after
 from whimbrel.operations import Operation, replay
-from whimbrel.operations.identities import differing_identities, identities_needed
+from whimbrel.operations.identities import differing_identities, find_identities_to_keep
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
@@ -103,7 +103,7 @@ def test_what_is_made_counts_as_what_it_was(case: str) -> None:
     start, run, squash = CASES[case]
     before = after(State(), start)
     wanted = after(before, run)
-    needed = identities_needed("blog", before, squash, wanted)
+    needed = find_identities_to_keep("blog", before, squash, wanted)
     made = after(before, [*([needed] if needed else []), *squash])
     assert differing_identities(made, wanted) == []
     assert normal(lower(made)) == normal(lower(wanted))

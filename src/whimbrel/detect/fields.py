@@ -15,7 +15,7 @@ from whimbrel.detect.references import (
     made_of,
     needs_of_field,
 )
-from whimbrel.detect.safe_steps import add_last_safe_steps, given, is_key
+from whimbrel.detect.safe_steps import add_last_safe_steps, field_tokens, is_key
 from whimbrel.detect.tasks import (
     FIELDS_CHANGE,
     FIELDS_COME,
@@ -137,7 +137,7 @@ def new_field_task(
         model.app,
         AddField(model.name, each.name, field, preserve_default),
         FIELDS_COME,
-        frozenset(given(model, each)),
+        frozenset(field_tokens(model, each)),
         needs | {no_field(model.label, each.name), ("model", model.label.lower())},
         frozenset(wishes),
     )
@@ -145,7 +145,7 @@ def new_field_task(
 
 def _loose(first: Task, model: Model, each: ModelField) -> Task:
     """The first of the safe steps; what points at the field may have to wait for the last."""
-    provides = first.provides - (set(given(model, each)) if is_key(each.field) else set())
+    provides = first.provides - (set(field_tokens(model, each)) if is_key(each.field) else set())
     return replace(first, provides=provides | {takes_null(model.label, each.name)})
 
 
@@ -199,7 +199,7 @@ def _altering_task(
     provides.update(freed - kept if not _keeps_target(before, after) else ())
     is_declared = _is_declared_instead(new, before, after)
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
-        provides.update(() if is_declared else given(new, each))
+        provides.update(() if is_declared else field_tokens(new, each))
     if after.primary_key != before.primary_key and not is_declared:
         provides.add(has_primary_key(new.label))
     if made_of(new, after) or before.computed() is not None or after.computed() is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
 from whimbrel.detect.working_state import WorkingState
-from whimbrel.schema.families import cut
+from whimbrel.schema.families import narrowing
 from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
 from whimbrel.state.model import Model, ModelField
 
@@ -19,7 +19,7 @@ def ask_for_fill(
     if why is None:
         return None
     place = f"{model.label}.{each.name}"
-    return work.questioner.ask(FillQuestion(place, why, _suggested(each.field), field=each.field))
+    return work.questioner.ask(FillQuestion(place, why, _suggest(each.field), field=each.field))
 
 
 def may_be_cut(work: WorkingState, model: Model, each: ModelField, before: Field) -> bool:
@@ -30,7 +30,7 @@ def may_be_cut(work: WorkingState, model: Model, each: ModelField, before: Field
         return False
     if before.computed() is not None or field.computed() is not None:
         return False
-    what = cut(before.column_type(), field.column_type())
+    what = narrowing(before.column_type(), field.column_type())
     if what is None:
         return False
     answer = work.questioner.ask(LossQuestion(f"{model.label}.{each.name}", what))
@@ -67,7 +67,7 @@ def _is_moment(field: Field) -> bool:
     return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
 
 
-def _suggested(field: Field) -> str | None:
+def _suggest(field: Field) -> str | None:
     if not _is_moment(field):
         return None
     if isinstance(field, DateField):

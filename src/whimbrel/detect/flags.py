@@ -157,7 +157,7 @@ class FlagQuestioner:
     def ask(self, question: Question) -> Answer:
         """A flag's answer, or ``then``'s. Unlikely questions are answered by flags alone."""
         self._places.setdefault(question.place, question)
-        known = self._known(question)
+        known = self._answer_by_flag(question)
         if known is not None:
             return known
         if not question.likely:
@@ -186,12 +186,12 @@ class FlagQuestioner:
     def finish(self) -> None:
         """Raise `QuestionError` for open questions, `UsageError` for flags that answered nothing."""
         if self.open:
-            raise _open_error(self.open, self._unknown())
+            raise _open_error(self.open, self._find_unknown())
         for flag, place in self._flags.written():
             if (flag, place) not in self._used:
                 raise self._useless(flag, place)
 
-    def _unknown(self) -> list[str]:
+    def _find_unknown(self) -> list[str]:
         """The flags that answer no question: while questions stand open, misspelt ones."""
         return [
             f"{flag} {place}"
@@ -210,17 +210,19 @@ class FlagQuestioner:
     def _use(self, flag: str, place: str) -> None:
         self._used.add((flag, place))
 
-    def _known(self, question: Question) -> Answer | None:
+    def _answer_by_flag(self, question: Question) -> Answer | None:
         match question:
             case RenameQuestion() | GoingQuestion():
-                return self._renamed(question, "rename", self._flags.rename, self._flags.no_rename)
+                return self._answer_rename(
+                    question, "rename", self._flags.rename, self._flags.no_rename
+                )
             case MoveQuestion():
-                return self._renamed(question, "move", self._flags.move, self._flags.no_move)
+                return self._answer_rename(question, "move", self._flags.move, self._flags.no_move)
             case LossQuestion(place=place):
-                return self._cut(place)
-        return self._filled(question)
+                return self._answer_loss(place)
+        return self._answer_fill(question)
 
-    def _cut(self, place: str) -> Answer | None:
+    def _answer_loss(self, place: str) -> Answer | None:
         if self._has("--no-loss", place, self._flags.no_loss):
             return NoLoss()
         return Lossy() if self._has("--lossy", place, self._flags.lossy) else None
@@ -231,7 +233,7 @@ class FlagQuestioner:
             self._use(flag, place)
         return place in places
 
-    def _renamed(
+    def _answer_rename(
         self,
         question: RenameQuestion | GoingQuestion | MoveQuestion,
         flag: str,
@@ -245,7 +247,7 @@ class FlagQuestioner:
             return Renamed(to)
         return Renamed(None) if self._has(f"--no-{flag}", place, no) else None
 
-    def _filled(self, question: FillQuestion) -> Answer | None:
+    def _answer_fill(self, question: FillQuestion) -> Answer | None:
         place, flags = question.place, self._flags
         value = (flags.one_off[place],) if place in flags.one_off else ()
         if value and (why := question.misfit(value[0])):

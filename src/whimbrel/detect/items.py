@@ -42,7 +42,11 @@ def rename_items(work: WorkingState) -> None:
             gone, come = _find_unmatched(getattr(old.options, kind), getattr(new.options, kind))
             for before in gone:
                 after = next((part for part in come if body(part) == body(before)), None)
-                if after is not None and after.value.name and before.name not in _shared(old, new):
+                if (
+                    after is not None
+                    and after.value.name
+                    and before.name not in _shared_names(old, new)
+                ):
                     come.remove(after)
                     _rename(work, new, before, after)
                 elif _loses_its_name(old, new, before):
@@ -135,7 +139,7 @@ def _find_unmatched(
     return gone, come
 
 
-def _shared(*models: Model) -> set[str]:
+def _shared_names(*models: Model) -> set[str]:
     """The names that several indexes or constraints have, each on dialects of its own."""
     names = [[part.name for part in model.options.items] for model in models]
     return {name for each in names for name in each if each.count(name) > 1}

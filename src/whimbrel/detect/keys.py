@@ -57,7 +57,7 @@ def _begin(old: Model, new: Model) -> Task:
         new.app,
         AlterModelOptions(new.name, {**alterable_options(old.options), "primary_key": names}),
         FIELDS_CHANGE,
-        frozenset({_exchanged(new), has_primary_key(new.label), *freed}),
+        frozenset({_key_by_option(new), has_primary_key(new.label), *freed}),
         frozenset(takes_null(new.label, name) for name in names),
     )
 
@@ -73,7 +73,7 @@ def _rewrite(task: Task, old: Model, new: Model) -> Task:
         return replace(task, operation=plain, provides=provides)
     if not _flips(operation, old):
         return task
-    needs, provides = task.needs | {_exchanged(new)}, task.provides | {_settled(new)}
+    needs, provides = task.needs | {_key_by_option(new)}, task.provides | {_key_by_fields(new)}
     return replace(task, needs=needs, provides=provides)
 
 
@@ -96,7 +96,7 @@ def _sets_options(task: Task, model: Model) -> bool:
 
 def _says_so_itself(work: WorkingState, model: Model) -> list[Task]:
     """New fields of the key say that they are it, once the option has made them so."""
-    needs, settled = frozenset({_exchanged(model)}), _settled(model)
+    needs, settled = frozenset({_key_by_option(model)}), _key_by_fields(model)
     old = work.state.model(model.label)
     return [
         Task(
@@ -114,14 +114,14 @@ def _says_so_itself(work: WorkingState, model: Model) -> list[Task]:
 def _end(model: Model) -> Task:
     """The options as they are meant to be."""
     operation = AlterModelOptions(model.name, alterable_options(model.options))
-    return Task(model.app, operation, OPTIONS, needs=frozenset({_settled(model)}))
+    return Task(model.app, operation, OPTIONS, needs=frozenset({_key_by_fields(model)}))
 
 
-def _exchanged(model: Model) -> Token:
+def _key_by_option(model: Model) -> Token:
     """An option names the new primary key."""
     return ("exchanged", model.label.lower())
 
 
-def _settled(model: Model) -> Token:
+def _key_by_fields(model: Model) -> Token:
     """The fields themselves say what the primary key is."""
     return ("settled", model.label.lower())

@@ -160,11 +160,11 @@ def _rename(work: WorkingState, old: Model, new: Model) -> None:
     hand_over(work, old, new)
     operation = RenameModel(old.name, new.name)
     after = _apps_of_referrers(work, old)
-    work.rename(old.app, operation, _provided(new), {has_model(old.label)}, after)
+    work.rename(old.app, operation, _provides(new), {has_model(old.label)}, after)
     _let_go_of_table(work, new.label)
 
 
-def _provided(new: Model) -> set[Token]:
+def _provides(new: Model) -> set[Token]:
     fields = {has_field(new.label, each.name) for each in new.fields}
     return {has_model(new.label), has_key(new.label), *fields}
 
@@ -197,4 +197,4 @@ def _apply_moves(work: WorkingState, moved: dict[str, str]) -> None:
             hand_over(work, old, new)
             after = {old.app, *_apps_of_referrers(work, old)}
             operation = MoveModel(old.name, old.app)
-            work.rename(app, operation, _provided(new), {has_model(old.label)}, after)
+            work.rename(app, operation, _provides(new), {has_model(old.label)}, after)

@@ -164,9 +164,9 @@ def _create(work: WorkingState, whole: _Cut) -> None:
             model.app,
             operation,
             CREATE,
-            frozenset(_provided(model, fields)),
-            frozenset(_needed(work, model, fields, parts)),
-            frozenset(_wished(work, model, fields, parts)),
+            frozenset(_provides(model, fields)),
+            frozenset(_needs(work, model, fields, parts)),
+            frozenset(_wishes(work, model, fields, parts)),
         )
     )
     for each in whole.model.fields:
@@ -236,7 +236,7 @@ def _options(model: Model, parts: list[NamedItem], cut: _Cut) -> dict[str, Any] 
     return found or None
 
 
-def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
+def _provides(model: Model, fields: list[ModelField]) -> Iterator[Token]:
     yield has_model(model.label)
     yield has_key(model.label)
     if all(each in fields for each in model.primary_key):
@@ -244,7 +244,7 @@ def _provided(model: Model, fields: list[ModelField]) -> Iterator[Token]:
     yield from (has_field(model.label, each.name) for each in fields)
 
 
-def _needed(
+def _needs(
     work: WorkingState, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
@@ -255,11 +255,11 @@ def _needed(
     yield from (has_model(base) for base in model.bases)
 
 
-def _wished(
+def _wishes(
     work: WorkingState, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]
-    needed = _needed(work, model, fields, parts)
+    needed = _needs(work, model, fields, parts)
     yield from (has_key(token[1]) for token in needed if token[1] != own)
     yield from (
         free_table(table) for table in (model.at, *filter(None, map(model.through_table, fields)))

@@ -14,14 +14,14 @@ from whimbrel.errors import StateError
 def sort_tasks(tasks: list[Task]) -> list[Task]:
     """The tasks in an order in which they apply, the same every time."""
     try:
-        return _sorted(tasks, lambda task: task.needs | task.wishes)
+        return _sort(tasks, lambda task: task.needs | task.wishes)
     except CycleError:
         return _by_needs(tasks)
 
 
 def _by_needs(tasks: list[Task]) -> list[Task]:
     try:
-        return _sorted(tasks, lambda task: task.needs)
+        return _sort(tasks, lambda task: task.needs)
     except CycleError as error:
         circle = [tasks[number].operation.describe() for number in error.args[1]]
         raise StateError(
@@ -30,7 +30,7 @@ def _by_needs(tasks: list[Task]) -> list[Task]:
         ) from None
 
 
-def _sorted(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> list[Task]:
+def _sort(tasks: list[Task], waits_for: Callable[[Task], Iterable[Token]]) -> list[Task]:
     sorter: TopologicalSorter[int] = TopologicalSorter()
     providers = providers_of(tasks)
     for number, task in enumerate(tasks):

@@ -64,7 +64,7 @@ def _turns_not_null(work: WorkingState, model: Model, each: ModelField) -> Task:
         model.app,
         AlterField(model.name, each.name, each.field),
         FIELDS_CHANGE,
-        frozenset(given(model, each) if is_key(each.field) else ()),
+        frozenset(field_tokens(model, each) if is_key(each.field) else ()),
         needs_of_field(model, each.name, work.new)
         | {takes_null(model.label, each.name), is_filled(model.label, each.name)},
         apart=TURNS_NOT_NULL,
@@ -73,7 +73,7 @@ def _turns_not_null(work: WorkingState, model: Model, each: ModelField) -> Task:
     )
 
 
-def given(model: Model, each: ModelField) -> Iterator[Token]:
+def field_tokens(model: Model, each: ModelField) -> Iterator[Token]:
     """Yield what a field provides once it is as it will be."""
     yield has_field(model.label, each.name)
     if each.field.primary_key:

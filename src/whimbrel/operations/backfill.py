@@ -162,9 +162,11 @@ class Backfill(Operation):
     @property
     def is_undone_by_itself(self) -> bool:
         """True if ``where`` is, or may be, untrue once a row was filled."""
-        return self.function is not None or bool(self._asked() & frozenset(self.set or ()))
+        return self.function is not None or bool(
+            self._condition_fields() & frozenset(self.set or ())
+        )
 
-    def _asked(self) -> frozenset[str]:
+    def _condition_fields(self) -> frozenset[str]:
         """The fields that ``where`` asks about."""
         if isinstance(self.where, SQL):
             return self.where.columns(frozenset(self.set or ()))

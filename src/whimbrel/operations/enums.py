@@ -41,17 +41,17 @@ class Labels:
             return given
         fill = given.fill
         return given.replace(
-            default=self._followed(given, given.default),
-            db_default=self._followed(given, given.db_default),
-            fill=Constant(self._followed(given, fill.value))
+            default=self._rename_label(given, given.default),
+            db_default=self._rename_label(given, given.db_default),
+            fill=Constant(self._rename_label(given, fill.value))
             if isinstance(fill, Constant)
             else fill,
         )
 
-    def _followed(self, each: Field, value: Any) -> Any:
+    def _rename_label(self, each: Field, value: Any) -> Any:
         """A label under its new name; of a list of them, each."""
         if isinstance(value, list | tuple):
-            return type(value)(self._followed(each, inner) for inner in value)
+            return type(value)(self._rename_label(each, inner) for inner in value)
         plain = each.plain(value)
         return self.renamed.get(plain, value) if isinstance(plain, str) else value
 
@@ -80,10 +80,10 @@ def _saying(model: Model, names: frozenset[Name], labels: Labels) -> Model:
         for each in model.fields
     )
     changed = replace(model, fields=fields)
-    return _conditions_followed(changed, own, labels.renamed) if labels.renamed else changed
+    return _rename_in_conditions(changed, own, labels.renamed) if labels.renamed else changed
 
 
-def _conditions_followed(model: Model, own: Iterable[str], renamed: Mapping[str, str]) -> Model:
+def _rename_in_conditions(model: Model, own: Iterable[str], renamed: Mapping[str, str]) -> Model:
     """The model, whose conditions name labels as they are called now."""
 
     def followed(condition: Any) -> Any:

@@ -65,8 +65,10 @@ def rename_field_in(model: Model, old: ModelField, new: ModelField) -> Model:
     changed = model.with_field(old.name, new)
     if not names and not columns:
         return changed
-    fields = tuple(_generated_renamed(each, names, columns) for each in changed.fields)
-    return replace(changed, fields=fields, options=_options_renamed(model.options, names, columns))
+    fields = tuple(_rename_in_generated(each, names, columns) for each in changed.fields)
+    return replace(
+        changed, fields=fields, options=_rename_in_options(model.options, names, columns)
+    )
 
 
 def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
@@ -76,7 +78,7 @@ def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
     return {before: after} if before != after else {}
 
 
-def _generated_renamed(
+def _rename_in_generated(
     each: ModelField, names: Mapping[str, str], columns: Mapping[str, str]
 ) -> ModelField:
     if not isinstance(each.field, GeneratedField):
@@ -86,7 +88,7 @@ def _generated_renamed(
     return each._replace(field=each.field.replace(expression=expression))
 
 
-def _options_renamed(
+def _rename_in_options(
     options: Options, names: Mapping[str, str], columns: Mapping[str, str]
 ) -> Options:
     def all_of(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,11 +124,11 @@ def rename_target_field(state: State, model: Model, old: str, new: str) -> list[
 
 def rename_targets_in(model: Model, label: str, old: str, new: str) -> Model:
     """The model, whose keys to the model of that label name a field of it, after a rename."""
-    fields = tuple(_to_field_renamed(each, label, old, new) for each in model.fields)
+    fields = tuple(_rename_to_field(each, label, old, new) for each in model.fields)
     options = replace(
         model.options,
         constraints=tuple(
-            _to_fields_renamed(part, label, old, new) for part in model.options.constraints
+            _rename_to_fields(part, label, old, new) for part in model.options.constraints
         ),
     )
     if fields == model.fields and options == model.options:
@@ -134,7 +136,7 @@ def rename_targets_in(model: Model, label: str, old: str, new: str) -> Model:
     return replace(model, fields=fields, options=options)
 
 
-def _to_field_renamed(each: ModelField, label: str, old: str, new: str) -> ModelField:
+def _rename_to_field(each: ModelField, label: str, old: str, new: str) -> ModelField:
     field = each.field
     if isinstance(field, ForeignKey) and field.to.lower() == label and field.to_field == old:
         return each._replace(field=field.replace(to_field=new))
@@ -148,7 +150,7 @@ def _to_field_renamed(each: ModelField, label: str, old: str, new: str) -> Model
     return each
 
 
-def _to_fields_renamed(part: NamedItem, label: str, old: str, new: str) -> NamedItem:
+def _rename_to_fields(part: NamedItem, label: str, old: str, new: str) -> NamedItem:
     value = part.value
     if not isinstance(value, ForeignKeyConstraint) or value.to.lower() != label:
         return part

@@ -78,7 +78,7 @@ class KeepIdentities(Operation):
         return "keep_identities"
 
 
-def identities_needed(
+def find_identities_to_keep(
     app: str, before: State, operations: Sequence[Operation], wanted: State
 ) -> KeepIdentities | None:
     """Return the operation that gives what operations of ``app`` make the identities that it had.
@@ -112,7 +112,7 @@ def differing_identities(made: State, wanted: State) -> list[str]:
         if one is None or other is None or one.key != other.key:
             found.append(label)
             continue
-        if _counted(one) != _counted(other):
+        if _counters(one) != _counters(other):
             found.append(f"{label}: births")
         theirs = {each.name: each.key for each in other.fields}
         found += [
@@ -141,7 +141,7 @@ def _births(
         if number and label.partition(".")[0] == app.lower():
             yield label.partition(".")[2], number
     for name, model, was in _pairs(names, made, wanted):
-        has, had = _counted(model), _counted(was)
+        has, had = _counters(model), _counters(was)
         for counter in sorted({*has, *had}):
             number = had.get(counter, 0) - has.get(counter, 0)
             if number:
@@ -169,7 +169,7 @@ def _born_as(key: str) -> str:
     return key.rpartition(".")[2].partition("#")[0]
 
 
-def _counted(model: Model) -> dict[str, int]:
+def _counters(model: Model) -> dict[str, int]:
     """The births that names come from: not those of parts under names of their own."""
     return {
         name: number for name, number in model.name_counts.items() if number and ":" not in name

@@ -29,7 +29,7 @@ class CreateModel(Operation):
     def apply(self, app: str, state: State) -> State:
         bases = [full_label(base, app, self.name) for base in self.bases]
         made = state.with_new_model(app, self.name, self.fields, self.options, bases)
-        return _with_enums_shared(state, made, f"{app}.{self.name}")
+        return _share_enums(state, made, f"{app}.{self.name}")
 
     def refuse_misfits(self, app: str, state: State) -> None:
         for name, field in self.fields:
@@ -43,7 +43,7 @@ class CreateModel(Operation):
         return self.name.lower()
 
 
-def _with_enums_shared(before: State, made: State, label: str) -> State:
+def _share_enums(before: State, made: State, label: str) -> State:
     """The state with a new model, whose enum types others may have too."""
     now = made
     for each in made.model(label).fields:
@@ -138,7 +138,7 @@ def relabel(state: State, old: Model, new: Model) -> State:
 
 def _following(model: Model, old: str, new: str) -> Model:
     fields = tuple(
-        ModelField(each.name, each.field.renamed(old, new), each.key)
+        ModelField(each.name, each.field.follow_rename(old, new), each.key)
         if isinstance(each.field, RelationField)
         else each
         for each in model.fields

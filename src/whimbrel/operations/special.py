@@ -137,7 +137,7 @@ class RunSQL(Operation):
     def left_when_elided(self) -> Sequence[Operation]:
         return self.state_operations or ()
 
-    def given(self, *, backwards: bool) -> SQLOf | None:
+    def get_sql(self, *, backwards: bool) -> SQLOf | None:
         """The SQL of a direction, as it was given."""
         return self.reverse_sql if backwards else self.sql
 
@@ -221,8 +221,8 @@ class SeparateDatabaseAndState(Operation):
         return next((each for each in missing if each is not None), None)
 
     def describe(self) -> str:
-        database = _listed(self.database_operations)
-        return f"In the database alone: {database}; in the models alone: {_listed(self.state_operations)}"
+        database = _list(self.database_operations)
+        return f"In the database alone: {database}; in the models alone: {_list(self.state_operations)}"
 
     @property
     def fragment(self) -> str:
@@ -234,5 +234,5 @@ def _models_of(app: str, operations: Sequence[Operation]) -> frozenset[str]:
     return frozenset(label for each in operations for label in each.models(app))
 
 
-def _listed(operations: Sequence[Operation]) -> str:
+def _list(operations: Sequence[Operation]) -> str:
     return ", ".join(each.describe() for each in operations) or "nothing"

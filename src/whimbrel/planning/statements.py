@@ -19,7 +19,7 @@ def user_steps(
     Raises `UnsupportedError` where there is no SQL for the dialect, `HistoryError` for what cannot
     be sent.
     """
-    given = operation.given(backwards=backwards)
+    given = operation.get_sql(backwards=backwards)
     chosen = _for_dialect(operation, given, dialect) if isinstance(given, Mapping) else given
     boundary = Boundary.SHARED if atomic else Boundary.AUTOCOMMIT
     for sql, parameters in _taken_apart(operation, chosen or "", dialect):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def unattached(schema: str) -> tuple[str, str]:
+def explain_unattached(schema: str) -> tuple[str, str]:
     """Return what is wrong where no file of that name is attached, and a hint."""
     return (
         f"SQLite has no schema {schema}: there it is a database file that is attached, and none is",

@@ -180,7 +180,7 @@ class RenameTable(Change):
     def apply(self, schema: Schema) -> Schema:
         moved = replace(schema.tables[self.old], schema=self.new.schema, name=self.new.name)
         tables = {**_without(schema.tables, self.old), self.new: moved}
-        return _with_targets_followed(schema, tables, {self.old: self.new}, {})
+        return _follow_targets(schema, tables, {self.old: self.new}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class RenameColumn(TableChange):
     def apply(self, schema: Schema) -> Schema:
         names = {self.old: self.new}
         schema = _with_table(schema, schema.tables[self.table].rename_columns(names))
-        return _with_targets_followed(schema, schema.tables, {}, {self.table: names})
+        return _follow_targets(schema, schema.tables, {}, {self.table: names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +313,7 @@ def apply_all(schema: Schema, changes: Iterable[Change]) -> Schema:
     return schema
 
 
-def _with_targets_followed(
+def _follow_targets(
     schema: Schema,
     tables: Mapping[Name, Table],
     moved: Mapping[Name, Name],

@@ -90,7 +90,9 @@ class _Difference:
     def _blocked(self) -> Blocked:
         return Blocked(
             frozenset(
-                (each.before.at, name) for each in self._touched for name in each.type_changed()
+                (each.before.at, name)
+                for each in self._touched
+                for name in each.columns_with_other_type()
             ),
             frozenset(
                 (each.before.at, name) for each in self._touched for name in each.losing_keys()

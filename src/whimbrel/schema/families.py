@@ -58,10 +58,10 @@ def kind_of(of: ColumnType) -> Kind | None:
         numbers = [given.get("length")] if "length" in given else []
         numbers += [given[each] for each in ("precision", "scale") if each in given]
     name = name.lower().replace(" ", "_")
-    return _sized(_FAMILIES[name], name, numbers) if name in _FAMILIES else None
+    return _kind_with_size(_FAMILIES[name], name, numbers) if name in _FAMILIES else None
 
 
-def _sized(family: str, name: str, numbers: list[int | None]) -> Kind:
+def _kind_with_size(family: str, name: str, numbers: list[int | None]) -> Kind:
     first, *more = numbers or [None]
     if family == "text":
         return Kind(family, first, padded=name in _PADDED)
@@ -70,7 +70,7 @@ def _sized(family: str, name: str, numbers: list[int | None]) -> Kind:
     return Kind(family, _BYTES.get(name, 4) if family == "integer" else None)
 
 
-def family_named(name: str) -> str | None:
+def family_by_name(name: str) -> str | None:
     """Return the family of a type by its name in SQL, in any case; None for a type of no family."""
     return _FAMILIES.get(name.lower().replace(" ", "_"))
 
@@ -109,7 +109,7 @@ def integer_bytes(of: ColumnType) -> int | None:
 # -- what a change of type cuts off ------------------------------------------------------------
 
 
-def cut(old: ColumnType, new: ColumnType) -> str | None:
+def narrowing(old: ColumnType, new: ColumnType) -> str | None:
     """Return what a change of type would cut off of values; None where it cuts nothing off.
 
     A change that cuts nothing either carries every value, or is refused for those that do not fit.
@@ -125,7 +125,7 @@ def cut(old: ColumnType, new: ColumnType) -> str | None:
 
 def is_loosened(old: ColumnType, new: ColumnType) -> bool:
     """Return True if ``lossy`` says anything of a change: values are cut, or texts read."""
-    return cut(old, new) is not None or (is_text(old) and not is_text(new))
+    return narrowing(old, new) is not None or (is_text(old) and not is_text(new))
 
 
 _SMALLER = {"text": "characters beyond the new length", "decimal": "digits behind the point"}

@@ -66,7 +66,7 @@ def on_each_dialect(of: Any) -> dict[str, Any]:
     )
 
 
-def stored(of: Any, value: Any) -> Any:
+def stored_constant(of: Any, value: Any) -> Any:
     """A constant as a type object hands it to the database: decorators may make another of it.
 
     Raises `ModelError` where it is another one each time, as with encryption.
@@ -83,7 +83,7 @@ def stored(of: Any, value: Any) -> Any:
 def _bound(of: Any, value: Any) -> Any:
     if not is_decorator(of) or not is_foreign(of):
         return value
-    dialect = _asked(DIALECTS[0])
+    dialect = _dialect_for_types(DIALECTS[0])
     try:
         if type(of).process_bind_param is not _of_library(of).process_bind_param:
             value = of.process_bind_param(value, dialect)
@@ -116,7 +116,7 @@ def _standard(of: Any, dialect: str) -> Any:
     if base is not None:
         return _seen_as(of, base)
     if is_decorator(of):
-        return _standard(_instance(of.load_dialect_impl(_asked(dialect))), dialect)
+        return _standard(_instance(of.load_dialect_impl(_dialect_for_types(dialect))), dialect)
     return None
 
 
@@ -153,7 +153,7 @@ def _plain(name: str) -> Any:
 
 
 @cache
-def _asked(name: str) -> Any:
+def _dialect_for_types(name: str) -> Any:
     """The dialect that a type's own code is given: the types that it makes stay as they are."""
     base = _class(name)
     return type(base.__name__, (base,), {"type_descriptor": lambda self, of: _instance(of)})()

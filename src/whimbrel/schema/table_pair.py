@@ -162,7 +162,7 @@ class TablePair:
         yield from (c.AlterColumn(at, old, new) for old, new in self.altered)
         yield from (c.AddColumn(at, column) for column in come if column.computed is not None)
 
-    def type_changed(self) -> Iterator[str]:
+    def columns_with_other_type(self) -> Iterator[str]:
         """Old columns whose kind of type changes."""
         for old, new in self.altered:
             if _kind(old) != _kind(new):

@@ -92,7 +92,7 @@ class Columns:
             null=field.null and each.name not in self.key_names,
             default=field.column_default(),
             generated=field.generated(),
-            computed=self._computed(field),
+            computed=self._computed_value(field),
             collation=field.db_collation,
             comment=field.db_comment,
             fill=field.fill,
@@ -104,7 +104,7 @@ class Columns:
         """The type of one of the model's own columns."""
         return self.column(each).type
 
-    def _computed(self, field: Field) -> Computed | None:
+    def _computed_value(self, field: Field) -> Computed | None:
         computed = field.computed()
         if computed is None:
             return None
@@ -163,7 +163,7 @@ class Columns:
         """Text speaks of columns as it is; a Q speaks of fields."""
         return expression if isinstance(expression, SQL) else expression.rename(self.names)
 
-    def named(self, fields: Iterable[str]) -> tuple[str, ...]:
+    def names_of(self, fields: Iterable[str]) -> tuple[str, ...]:
         """The names of the columns of fields, which are given by name."""
         return tuple(self.name_of(name) for name in fields)
 

@@ -146,7 +146,7 @@ class _Lowering:
             keys = [self.model.field(name).key for name in group]
             yield Unique(
                 self._name(keys, "together"),
-                self.columns.named(group),
+                self.columns.names_of(group),
                 named=False,
                 key=f"{'|'.join(keys)}:together",
             )
@@ -162,7 +162,7 @@ class _Lowering:
         if fields:
             yield PrimaryKey(
                 given.name if given else self._name([], "pk"),
-                self.columns.named(each.name for each in fields),
+                self.columns.names_of(each.name for each in fields),
                 dialects=given.value.dialects if given else (),
                 named=given is not None and given.value.name is not None,
                 key=f"{self.model.key}:pk",

@@ -64,14 +64,17 @@ class RowProvenance:
         """Go on by a step. Gives models, their columns before and after, and which are others now."""
         for old, new in _changed(before, after) if self.models else ():
             if old.key in self.models and old.options.managed and new.options.managed:
-                was, now = self._known(before, old), self._known(after, new, anew=old is new)
+                was, now = (
+                    self._columns_of(before, old),
+                    self._columns_of(after, new, anew=old is new),
+                )
                 others = {key for key, column in now.items() if _is_other(was.get(key), column)}
                 self._full |= {key for key, column in was.items() if not column.null}
-                made = {key: self._made(key, was, now[key]) for key in others}
+                made = {key: self._origin_of(key, was, now[key]) for key in others}
                 self.origins.update(made)
                 yield new, was, now, others
 
-    def _known(self, state: State, model: Model, *, anew: bool = False) -> Columns:
+    def _columns_of(self, state: State, model: Model, *, anew: bool = False) -> Columns:
         """The columns of a model; ``anew``, where what it points at has changed, and not itself."""
         known = self._here.get(model.key)
         if known is None or known[0] is not model or anew:
@@ -83,7 +86,7 @@ class RowProvenance:
         for _ in self.go(before, after):
             pass
 
-    def kept(self, state: State) -> dict[str, Origin]:
+    def changed_origins(self, state: State) -> dict[str, Origin]:
         """The origins of what a state has, where they are not as they were.
 
         What is computed in the end is what the rest makes it.
@@ -95,7 +98,7 @@ class RowProvenance:
             if key in columns and origin not in ((), COMPUTED)
         }
 
-    def _made(self, key: str, was: Columns, column: Column) -> Origin:
+    def _origin_of(self, key: str, was: Columns, column: Column) -> Origin:
         beside = {other: self.origins[other] for other in was if self.origins.get(other)}
         old = was.get(key)
         if old is not None and key in self._full:
@@ -126,7 +129,8 @@ class LeapSplitter:
             return False
         # A table that is handed over stays as it is; a difference over more would say more of it.
         alone = any(
-            old.options.managed != new.options.managed for old, new in _exchanged(before, after)
+            old.options.managed != new.options.managed
+            for old, new in _replaced_models(before, after)
         )
         is_needed = alone or self._stands_alone or not self._is_one_with(before, after)
         if is_needed:
@@ -148,9 +152,9 @@ class LeapSplitter:
 # -- which models a step changes ---------------------------------------------------------------
 
 
-def _exchanged(before: State, after: State) -> list[tuple[Model, Model]]:
+def _replaced_models(before: State, after: State) -> list[tuple[Model, Model]]:
     """The models that are on both sides of a step, and not the same, by their identity."""
-    touched = _touched(before, after)
+    touched = _touched_labels(before, after)
     was = {
         before.models[label].key: before.models[label] for label in touched & before.models.keys()
     }
@@ -158,7 +162,7 @@ def _exchanged(before: State, after: State) -> list[tuple[Model, Model]]:
     return [(was[new.key], new) for new in now if new.key in was and was[new.key] is not new]
 
 
-def _touched(before: State, after: State) -> frozenset[str]:
+def _touched_labels(before: State, after: State) -> frozenset[str]:
     touched = after.touched_since(before)
     if touched is None:
         touched = before.touched_since(after)
@@ -170,7 +174,7 @@ def _touched(before: State, after: State) -> frozenset[str]:
 
 def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
     """The models whose columns may be others after a step: also those that point at a key."""
-    exchanged = [pair for pair in _exchanged(before, after) if _has_other_columns(*pair)]
+    exchanged = [pair for pair in _replaced_models(before, after) if _has_other_columns(*pair)]
     yield from exchanged
     seen = {new.key for _, new in exchanged}
     fresh = [new.label.lower() for old, new in exchanged if _keys(old) != _keys(new)]
@@ -247,17 +251,17 @@ def origin_after(
     if new.field.computed() is not None:
         return COMPUTED
     if old is None:
-        return _given(new.field)
+        return _initial_origin(new.field)
     computed = old.field.computed()
     if computed is not None:
         # A stored one turns plain as it stands, before anything else changes in its table.
         made = ("computed", computed.expression, dict(beside or {}))
-        origin = (made,) if computed.stored else _given(new.field)
+        origin = (made,) if computed.stored else _initial_origin(new.field)
     if new.field.lossy and old.type != new.type and origin != NOTHING:
         origin = (*origin, ("cut", old.type, new.type))
     else:
         origin = _as_type(origin, old.type, new.type)
-    return _filled(origin, new.field) if old.null and not new.null else origin
+    return _fill_nulls(origin, new.field) if old.null and not new.null else origin
 
 
 def given_in(origin: Origin) -> Default | None:
@@ -266,7 +270,7 @@ def given_in(origin: Origin) -> Default | None:
     return next(values, None)
 
 
-def _given(field: Field) -> Origin:
+def _initial_origin(field: Field) -> Origin:
     """Return the origin of a new field's value in rows that are there already."""
     if callable(field.default):
         return (("called", repr(field.default)),)
@@ -276,9 +280,9 @@ def _given(field: Field) -> Origin:
     return NOTHING if value == Constant(None) else (("given", value),)
 
 
-def _filled(origin: Origin, field: Field) -> Origin:
+def _fill_nulls(origin: Origin, field: Field) -> Origin:
     """The origin of a column that takes NULL no longer."""
-    given = _given(field)
+    given = _initial_origin(field)
     if given == NOTHING or given[0][0] == "counted":
         return origin
     if origin == NOTHING:

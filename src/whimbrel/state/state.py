@@ -90,7 +90,7 @@ class State:
 
     # -- making another
 
-    def _made(
+    def _derive(
         self, models: Mapping[str, Model], name_counts: Mapping[str, int], touched: Iterable[str]
     ) -> State:
         made = State(models, name_counts, self._pinned)
@@ -113,13 +113,13 @@ class State:
     def with_models(self, *models: Model) -> State:
         """The state with models put in, or exchanged for those of the same label."""
         labels = {model.label.lower(): model for model in models}
-        return self._made({**self._models, **labels}, self._name_counts, labels)
+        return self._derive({**self._models, **labels}, self._name_counts, labels)
 
     def without(self, label: str) -> State:
         """The state without a model. Raises `StateError` where there is none."""
         gone = self.model(label).label.lower()
         rest = {key: model for key, model in self._models.items() if key != gone}
-        return self._made(rest, self._name_counts, [gone])
+        return self._derive(rest, self._name_counts, [gone])
 
     def adopt(self, models: Iterable[Model], left: Iterable[str], of: State) -> State:
         """The state with models of another state as they are there, and without those at ``left``."""
@@ -130,7 +130,7 @@ class State:
             **self._name_counts,
             **{label: of._name_counts.get(label, 1) for label in come},
         }
-        return self._made({**rest, **come}, name_counts, gone | come.keys())
+        return self._derive({**rest, **come}, name_counts, gone | come.keys())
 
     def has_name_counts_of(self, other: State) -> bool:
         """Return True if the next new name gets the same identity in both."""
@@ -149,7 +149,7 @@ class State:
         counted = {
             label: self._name_counts.get(label, 0) + number for label, number in name_counts.items()
         }
-        made = self._made(self._models, {**self._name_counts, **counted}, ())
+        made = self._derive(self._models, {**self._name_counts, **counted}, ())
         made._pinned = {**self._pinned, **pinned}
         return made
 
@@ -166,7 +166,9 @@ class State:
         models = {
             (new if key == old else key): by.get(key, value) for key, value in self._models.items()
         }
-        return self._made(models, self._name_counts, {old, new, *(key for key in by if key != old)})
+        return self._derive(
+            models, self._name_counts, {old, new, *(key for key in by if key != old)}
+        )
 
     def with_new_model(
         self,
@@ -185,7 +187,7 @@ class State:
         count = self._name_counts.get(label, 0) + 1
         key = known.key or identity(f"{app}.{name}", count)
         model = new_model(app, name, key, fields, options or {}, bases, place, known)
-        made = self._made(
+        made = self._derive(
             {**self._models, label: model}, {**self._name_counts, label: count}, [label]
         )
         if label in self._pinned:

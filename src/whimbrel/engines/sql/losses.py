@@ -7,7 +7,7 @@ from typing import Any
 
 from whimbrel.engines.sql.compiler import SQLCompiler
 from whimbrel.errors import LossError
-from whimbrel.schema.families import cut, is_loosened
+from whimbrel.schema.families import is_loosened, narrowing
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.types import build
@@ -35,7 +35,9 @@ def loss(
 
 
 def _how(old: Column, new: Column) -> str:
-    return "cut" if cut(old.type, new.type) else "read as they are meant, and spelled otherwise"
+    return (
+        "cut" if narrowing(old.type, new.type) else "read as they are meant, and spelled otherwise"
+    )
 
 
 def _described(type: ColumnType) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from whimbrel.schema.attached import unattached
+from whimbrel.schema.attached import explain_unattached
 
 #: What the message matches, what is wrong, what mends it.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
@@ -86,7 +86,7 @@ def explain(message: str) -> tuple[str, str | None]:
     """What is wrong, and what mends it (None where that is not known)."""
     schema = re.search(r"unknown database (.+)", message)
     if schema:
-        return unattached(schema[1])
+        return explain_unattached(schema[1])
     for pattern, what, hint in _MEANINGS:
         match = re.search(pattern, message)
         if match:

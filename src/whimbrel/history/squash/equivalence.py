@@ -112,7 +112,7 @@ def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict
         for transition in operation.transitions(app, states):
             rows.take(transition.before.database, transition.after.database)
             states = transition.after
-    return rows.kept(states.database)
+    return rows.changed_origins(states.database)
 
 
 def values_of_rows(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Default]:

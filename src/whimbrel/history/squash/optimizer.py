@@ -16,7 +16,7 @@ from whimbrel.history.node import Key
 from whimbrel.history.squash.answers import Identities
 from whimbrel.history.squash.equivalence import first_difference, keeps_rows, values_of_rows
 from whimbrel.operations.base import Operation, replay
-from whimbrel.operations.identities import identities_needed
+from whimbrel.operations.identities import find_identities_to_keep
 from whimbrel.state.state_pair import StatePair
 
 
@@ -125,5 +125,5 @@ def _detect(
 def _with_identities(
     app: str, before: StatePair, found: list[Operation], after: StatePair
 ) -> list[Operation]:
-    needed = identities_needed(app, before.models, found, after.models)
+    needed = find_identities_to_keep(app, before.models, found, after.models)
     return [needed, *found] if needed is not None else found

@@ -9,7 +9,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from whimbrel.config import OWN_TABLES
-from whimbrel.schema.attached import unattached
+from whimbrel.schema.attached import explain_unattached
 from whimbrel.schema.table import Column, Exclude, ForeignKey, Table, Unique
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.checks.default_rules import defaults_are_cast
@@ -191,7 +191,7 @@ def _exclusions_exist(table: Table, scope: CheckScope) -> Iterator[Problem]:
 def _schema_is_attached(table: Table, scope: CheckScope) -> Iterator[Problem]:
     is_known = scope.attached is not None and "sqlite" in scope.dialects
     if is_known and table.schema and table.schema.lower() not in (scope.attached or ()):
-        yield unattached(table.schema)
+        yield explain_unattached(table.schema)
 
 
 TABLE_RULES: tuple[Callable[[Table, CheckScope], Iterator[Problem]], ...] = (

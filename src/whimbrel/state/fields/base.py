@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
-from whimbrel.schema.foreign import stored
+from whimbrel.schema.foreign import stored_constant
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
 from whimbrel.schema.types import (
     ColumnType,
@@ -229,9 +229,11 @@ class Field:
     def _with_label_keys(self, declared: ColumnType) -> ColumnType:
         if not self.label_keys:
             return declared
-        return replace_enums(declared, {enum: self._keyed(enum) for enum in enum_types(declared)})
+        return replace_enums(
+            declared, {enum: self._with_keys(enum) for enum in enum_types(declared)}
+        )
 
-    def _keyed(self, enum: EnumType) -> EnumType:
+    def _with_keys(self, enum: EnumType) -> EnumType:
         keys = self.label_keys
         values = (EnumValue(value.label, keys.get(value.label)) for value in enum.values)
         return replace(enum, values=tuple(values))
@@ -287,7 +289,7 @@ class Field:
         if self.given is None or value is None or callable(value):
             return self.plain(value)
         is_said = isinstance(value, SQL | NotProvided)
-        return value if is_said else self.plain(stored(self.given, value))
+        return value if is_said else self.plain(stored_constant(self.given, value))
 
     def generated(self) -> Identity | Serial | None:
         """Return what makes a value in the database: an identity or a serial; None for nothing."""

@@ -62,7 +62,7 @@ class RelationField(Field):
         """The same relation with full labels, for a field of that model."""
         return self.replace(to=full_label(self.to, app, model))
 
-    def renamed(self: Self, old: str, new: str) -> Self:
+    def follow_rename(self: Self, old: str, new: str) -> Self:
         """The same relation after a model got another label."""
         return self.replace(to=new) if self.to.lower() == old.lower() else self
 
@@ -237,8 +237,8 @@ class ManyToManyField(RelationField):
         through = full_label(self.through, app, model) if self.through else None
         return super().bound_to(app, model).replace(through=through)
 
-    def renamed(self, old: str, new: str) -> ManyToManyField:
-        followed = super().renamed(old, new)
+    def follow_rename(self, old: str, new: str) -> ManyToManyField:
+        followed = super().follow_rename(old, new)
         if self.through and self.through.lower() == old.lower():
             return followed.replace(through=new)
         return followed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Uuid
 
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.schema.families import family_named
+from whimbrel.schema.families import family_by_name
 from whimbrel.schema.types import ColumnType, EnumType, Type
 from whimbrel.sources.types import build
 
@@ -42,7 +42,7 @@ class Shape:
     @property
     def family(self) -> str:
         """What it is a kind of: "integer", "number", "text" and so on, or its own base."""
-        return _FAMILIES.get(family_named(self.base) or "", self.base)
+        return _FAMILIES.get(family_by_name(self.base) or "", self.base)
 
 
 def shape(type: ColumnType) -> Shape:

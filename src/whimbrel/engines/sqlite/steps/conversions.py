@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sqlite.steps import tables as t
-from whimbrel.schema.families import cut, decimal, integer_bytes, length
+from whimbrel.schema.families import decimal, integer_bytes, length, narrowing
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, Type
 from whimbrel.sources.types import build
@@ -34,7 +34,7 @@ def conversion(before: Table, old: Column, after: Table, new: Column, value: str
     if old.type == new.type:
         return Conversion(value)
     was, now = kind(old, before), kind(new, after)
-    if new.lossy and cut(old.type, new.type):
+    if new.lossy and narrowing(old.type, new.type):
         return Conversion(_cut(was, now, new.type, value))
     expression, fits = _pair(was, old.type, now, new.type)
     if new.lossy and was == "TEXT" and now == "NUMERIC":

@@ -22,7 +22,7 @@ from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
 from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.attached import unattached
+from whimbrel.schema.attached import explain_unattached
 from whimbrel.schema.families import is_loosened
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
@@ -57,7 +57,7 @@ def refuse_unattached(changes: Sequence[c.Change], schemas: frozenset[str] | Non
     for change in changes if schemas is not None else ():
         at = None if isinstance(change, (*_NOTHING, c.AlterEnum)) else _concerned(change)
         if at is not None and at.schema and at.schema.lower() not in (schemas or ()):
-            what, hint = unattached(at.schema)
+            what, hint = explain_unattached(at.schema)
             raise UnsupportedError(what, place=str(at), hint=hint)
 
 
