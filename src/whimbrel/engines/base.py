@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from whimbrel.engines.policy import Policy
 from whimbrel.engines.step import Boundary, Hazard, HazardCode, Lock, Phase, Step
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -74,6 +75,12 @@ class Engine(Protocol):
 
         Differences are taken between what is effective; so what only other databases have differs
         in no step. What the database takes for one thing said twice is there once.
+        """
+
+    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
+        """Return finer changes that come to the same schema, in the form that a policy asks for.
+
+        They are for `steps`, as any others. Needs no connection.
         """
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:

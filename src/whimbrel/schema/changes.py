@@ -280,7 +280,10 @@ class RenameConstraint(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AddIndex(TableChange):
+    """concurrently: writers do not wait while it is built, and no transaction holds it."""
+
     index: Index
+    concurrently: bool = False
 
     def alter(self, table: Table) -> Table:
         return replace(table, indexes=(*table.indexes, self.index))
@@ -288,7 +291,10 @@ class AddIndex(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class DropIndex(TableChange):
+    """concurrently: see `AddIndex`."""
+
     index: Index
+    concurrently: bool = False
 
     def alter(self, table: Table) -> Table:
         return _replace_index(table, self.index, None)
@@ -301,6 +307,60 @@ class RenameIndex(TableChange):
 
     def alter(self, table: Table) -> Table:
         return _replace_index(table, self.old, self.new)
+
+
+# -- finer changes: an engine makes them of those above (`Engine.refine`), the differ never ----
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateConstraint(TableChange):
+    """A constraint that was added ``not_valid`` holds for all rows. constraint: as it is then."""
+
+    constraint: Constraint
+
+    def alter(self, table: Table) -> Table:
+        return _replace_constraint(table, self.constraint, self.constraint)
+
+
+@dataclass(frozen=True, slots=True)
+class FillColumn(TableChange):
+    """Rows without a value get what the column says (``fill``). No schema differs."""
+
+    column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class AddNotNull(TableChange):
+    """Rows to come have a value; those that are there may have none, so no schema differs."""
+
+    column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateNotNull(TableChange):
+    """All rows have a value, after `AddNotNull`."""
+
+    column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table.with_column(self.column.name, self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class SetNotNull(TableChange):
+    """All rows have a value. is_proven: a constraint says so already, and no row is looked at."""
+
+    column: Column
+    is_proven: bool = False
+
+    def alter(self, table: Table) -> Table:
+        return table.with_column(self.column.name, self.column)
 
 
 # -- schemas after changes -------------------------------------------------------------------

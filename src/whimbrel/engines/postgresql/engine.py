@@ -8,7 +8,17 @@ from contextlib import AbstractContextManager
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
-from whimbrel.engines.postgresql import errors, keys, pipeline, reflect, runner, session, watching
+from whimbrel.engines.policy import Policy
+from whimbrel.engines.postgresql import (
+    errors,
+    keys,
+    pipeline,
+    recipes,
+    reflect,
+    runner,
+    session,
+    watching,
+)
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import (
     altering,
@@ -25,6 +35,9 @@ from whimbrel.engines.postgresql.steps.type_steps import TypeChange, join_type_s
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
+
+#: The first version that there is an engine for.
+OLDEST = 13
 
 #: Every kind of change, and the function that makes its steps.
 MAKERS: Makers = {
@@ -60,6 +73,11 @@ class PostgreSQLEngine:
 
     def effective(self, schema: Schema) -> Schema:
         return keys.each_once(schema.on(self.dialect))
+
+    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
+        """Where nobody knows the version, in a form that the oldest takes, and every newer one."""
+        version = policy.version or self.facts.version or OLDEST
+        return recipes.refine(changes, before, policy, version)
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         builder = Builder(changes, before, self.facts)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
+from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sqlite import errors, runner, session, watching
 from whimbrel.engines.sqlite.compiler import COMPILER
@@ -46,6 +47,10 @@ class SQLiteEngine:
 
     def effective(self, schema: Schema) -> Schema:
         return schema.on(self.dialect)
+
+    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
+        """The same: one writer has the whole file, whatever the form."""
+        return changes
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """Native ALTERs where the version has them, else one rebuild a table at most."""

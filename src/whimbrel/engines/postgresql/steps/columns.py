@@ -10,7 +10,7 @@ from dataclasses import replace
 from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps import constraints, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
@@ -126,14 +126,16 @@ def flush_deferred(at: Name, change: c.Change, builder: Builder) -> Iterator[Ste
         yield builder.step("SET CONSTRAINTS ALL IMMEDIATE", change)
 
 
-def set_not_null(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
-    """SET NOT NULL: every row is looked at."""
+def set_not_null(
+    at: Name, column: Column, change: c.Change, builder: Builder, *, is_proven: bool = False
+) -> Step:
+    """SET NOT NULL: every row is looked at, unless a valid CHECK says it already."""
     return builder.alter(
         at,
         f"ALTER COLUMN {COMPILER.quote(column.name)} SET NOT NULL",
         change,
-        scans=True,
-        hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
+        scans=not is_proven,
+        hazards=() if is_proven else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         done=probes.has_column(at, column.name, "attnotnull"),
     )
 
@@ -267,7 +269,57 @@ def add_label_check(column: Column, table: Table, change: c.Change, builder: Bui
     )
 
 
+# -- finer changes: NOT NULL without a scan under a strong lock ---------------------------------
+
+
+def fill_column(change: c.FillColumn, builder: Builder) -> Iterator[Step]:
+    at, column = change.table, change.column
+    fill = fill_of(column)
+    if fill is not None:
+        yield fill_rows(at, column, fill, builder.table(at), change, builder)
+        yield from flush_deferred(at, change, builder)
+
+
+def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
+    """NOT NULL ... NOT VALID (18): rows to come are looked at."""
+    at, column = change.table, COMPILER.quote(change.column.name)
+    name = not_null_name(at.name, change.column.name)
+    builder.facts.require(versions.Need(18, f"NOT NULL {column} NOT VALID", "Take the short form"))
+    yield builder.alter(
+        at,
+        f"ADD CONSTRAINT {COMPILER.quote(name)} NOT NULL {column} NOT VALID",
+        change,
+        done=probes.has_constraint(at, name, is_valid=False),
+    )
+
+
+def validate_not_null(change: c.ValidateNotNull, builder: Builder) -> Iterator[Step]:
+    name = not_null_name(change.table.name, change.column.name)
+    yield constraints.validate(change, name, builder)
+
+
+def set_column_not_null(change: c.SetNotNull, builder: Builder) -> Iterator[Step]:
+    yield set_not_null(change.table, change.column, change, builder, is_proven=change.is_proven)
+
+
+def not_null_name(table: str, column: str) -> str:
+    """Return the name that PostgreSQL gives to NOT NULL of a column (18, makeObjectName).
+
+    The longer of the two names is cut until all of it fits.
+    """
+    room = COMPILER.longest_name - len("__not_null")
+    names = [table.encode(), column.encode()]
+    while len(names[0]) + len(names[1]) > room:
+        longer = 0 if len(names[0]) > len(names[1]) else 1
+        names[longer] = names[longer][:-1]
+    return "_".join([*(each.decode(errors="ignore") for each in names), "not_null"])
+
+
 STEPS: Makers = {
+    c.FillColumn: fill_column,
+    c.AddNotNull: add_not_null,
+    c.ValidateNotNull: validate_not_null,
+    c.SetNotNull: set_column_not_null,
     c.AddColumn: add_column,
     c.DropColumn: drop_column,
     c.RenameColumn: rename_column,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from whimbrel.engines.base import HazardCode, Lock, Step
+from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
@@ -34,7 +35,7 @@ def add(
         scans=not unseen,
         hazards=() if unseen else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         subject=f"{at}.{constraint.name}",
-        done=probes.has_constraint(at, constraint.name),
+        done=probes.has_constraint(at, constraint.name, is_valid=not unseen),
     )
     builder.facts.require(versions.of_part(constraint))
     return step
@@ -66,6 +67,30 @@ def drop(at: Name, constraint: Constraint, change: c.Change | None, builder: Bui
     )
 
 
+def validate_constraint(change: c.ValidateConstraint, builder: Builder) -> Iterator[Step]:
+    """Every row is looked at while others read and write, so in a transaction of its own."""
+    constraint = change.constraint
+    target: Locks = ()
+    if isinstance(constraint, ForeignKey):
+        target = target_lock(constraint, change.table, Lock.ROW_SHARE)
+    yield validate(change, constraint.name, builder, *target)
+
+
+def validate(change: c.TableChange, name: str, builder: Builder, *more: tuple[Name, Lock]) -> Step:
+    """VALIDATE CONSTRAINT. more: locks on other tables."""
+    at = change.table
+    step = builder.step(
+        f"ALTER TABLE {COMPILER.at(at)} VALIDATE CONSTRAINT {COMPILER.quote(name)}",
+        change,
+        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
+        *more,
+        scans=True,
+        hazards=(HazardCode.MAY_FAIL_ON_ROWS,),
+        done=probes.has_constraint(at, name),
+    )
+    return replace(step, boundary=Boundary.OWN)
+
+
 def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[Step]:
     at = change.table
     old, new = change.old.name, change.new.name
@@ -81,4 +106,5 @@ STEPS: Makers = {
     c.AddConstraint: add_constraint,
     c.DropConstraint: drop_constraint,
     c.RenameConstraint: rename_constraint,
+    c.ValidateConstraint: validate_constraint,
 }

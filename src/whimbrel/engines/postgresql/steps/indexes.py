@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from whimbrel.engines.base import HazardCode, Lock, Step
+from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import options, probes
@@ -16,7 +17,22 @@ from whimbrel.schema.table import Index, Name, Table
 
 
 def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
-    yield create(builder.table(change.table), change.index, change, builder)
+    step = create(builder.table(change.table), change.index, change, builder)
+    yield concurrent(step, change) if change.concurrently else step
+
+
+def concurrent(step: Step, change: c.AddIndex | c.DropIndex) -> Step:
+    """Return the step in the form that keeps no writer waiting, and that may be left half done."""
+    place = Name(change.table.schema, change.index.name)
+    return replace(
+        step,
+        statements=(step.sql.replace("INDEX ", "INDEX CONCURRENTLY ", 1),),
+        tables=tuple((at, Lock.SHARE_UPDATE_EXCLUSIVE) for at, _ in step.tables),
+        hazards=tuple(each for each in step.hazards if each.code is HazardCode.MAY_FAIL_ON_ROWS),
+        boundary=Boundary.AUTOCOMMIT,
+        broken=probes.has_broken_index(place),
+        cleanup=(f"DROP INDEX CONCURRENTLY {COMPILER.at(place)}",),
+    )
 
 
 def create(table: Table, index: Index, change: c.Change | None, builder: Builder) -> Step:
@@ -77,7 +93,8 @@ def _is_foreign(name: str) -> bool:
 
 
 def drop_index(change: c.DropIndex, builder: Builder) -> Iterator[Step]:
-    yield drop(change.table, change.index, change, builder)
+    step = drop(change.table, change.index, change, builder)
+    yield concurrent(step, change) if change.concurrently else step
 
 
 def drop(at: Name, index: Index, change: c.Change | None, builder: Builder) -> Step:

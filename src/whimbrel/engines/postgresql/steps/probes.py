@@ -40,8 +40,8 @@ def _constraint(at: Name, name: str) -> str:
     return f"SELECT 1 FROM pg_constraint WHERE conrelid = {oid(at)} AND conname = {text(name)}"
 
 
-def has_constraint(at: Name, name: str) -> str:
-    return f"{_constraint(at, name)} AND convalidated"
+def has_constraint(at: Name, name: str, *, is_valid: bool = True) -> str:
+    return f"{_constraint(at, name)}{' AND convalidated' if is_valid else ''}"
 
 
 def has_no_constraint(at: Name, name: str) -> str:
@@ -51,6 +51,11 @@ def has_no_constraint(at: Name, name: str) -> str:
 def has_index(at: Name) -> str:
     """A valid one: one that was left half built does not count."""
     return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND indisvalid"
+
+
+def has_broken_index(at: Name) -> str:
+    """One that was left half built, or half dropped."""
+    return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND NOT indisvalid"
 
 
 def has_type(name: str) -> str:

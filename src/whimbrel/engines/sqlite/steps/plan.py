@@ -97,6 +97,8 @@ class _Plan:
             case c.RenameIndex(table=at, old=gone, new=index):
                 self._drop_index(c.DropIndex(at, gone), at, gone)
                 self._put_off(c.AddIndex(at, index), at)
+            case c.FillColumn(table=at, column=column):
+                self._fill(change, at, column)
             case c.AlterColumn(table=at):
                 self._put_off(self._with_fill(change), at)
             case c.AlterEnum(old=enum):
@@ -177,6 +179,13 @@ class _Plan:
         if any(each.name == index.name for each in self.real.table(at).indexes):
             self._step(f"DROP INDEX {COMPILER.at(Name(at.schema, index.name))}", change)
         self._both(change)
+
+    def _fill(self, change: c.Change, at: Name, column: Column) -> None:
+        self.finish(at)
+        if column.fill is not None:
+            name, fill = COMPILER.quote(column.name), t.default_text(column.fill, column)
+            sql = f"UPDATE {COMPILER.at(at)} SET {name} = {fill} WHERE {name} IS NULL"
+            self._step(sql, change)
 
     # -- in the end
 

@@ -1,0 +1,257 @@
+"""Recipes: finer changes come to what the short form comes to, and keep nobody waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from sqlalchemy.engine import Connection
+
+from catalog import catalog
+from catalog_sqlite import catalog as catalog_of_sqlite
+from postgresql_cases import CASES, Case, constrained, linked
+from sqlite_cases import CASES as SQLITE
+from sqlite_kit import NEW, directly, fresh, go, run
+from steps import carry_out
+from steps import run as run_step
+from strategies import states
+from tables import INTEGER, TEXT, index, schema, table
+from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
+from whimbrel.engines.policy import SHORT, Policy
+from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
+from whimbrel.engines.sql import execute
+from whimbrel.planning.items import is_shared
+from whimbrel.schema import changes as c
+from whimbrel.schema.differ import diff
+from whimbrel.schema.expressions import Constant, Q
+from whimbrel.schema.table import Check, Column, Schema
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
+
+VERSIONS = pytest.mark.parametrize("version", [13, 17, 18])
+
+
+def safe(version: int | None = None) -> Policy:
+    return Policy(is_safe=True, version=version)
+
+
+# -- on schemas ----------------------------------------------------------------------------------
+
+
+def refuse_difference(before: Schema, after: Schema, version: int) -> None:
+    changes = diff(before, after)
+    assert ENGINE.refine(changes, before, SHORT) == changes
+    finer = ENGINE.refine(changes, before, safe(version))
+    assert c.apply_all(before, finer) == c.apply_all(before, changes)
+    assert NEW.refine(changes, before, safe(version)) == changes
+
+
+@VERSIONS
+@given(old=states(), new=states())
+@settings(max_examples=40, deadline=None)
+def test_finer_changes_come_to_the_same_schema(version: int, old: State, new: State) -> None:
+    refuse_difference(ENGINE.effective(lower(old)), ENGINE.effective(lower(new)), version)
+
+
+@VERSIONS
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_finer_changes_of_cases_come_to_the_same_schema(case: Case, version: int) -> None:
+    refuse_difference(case.before, case.after, version)
+    refuse_difference(case.after, case.before, version)
+
+
+# -- which recipe --------------------------------------------------------------------------------
+
+
+def nullable(**more: object) -> Column:
+    return Column("x", INTEGER, null=True, key="x", **more)  # type: ignore[arg-type]
+
+
+CHECK = Check("c", Q(x__gte=0))
+BARE = constrained("none")
+REQUIRED = (
+    schema(table(nullable())),
+    schema(table(replace(nullable(), null=False, fill=Constant(7)))),
+)
+CHECKED = constrained("check", CHECK)
+KEYED = constrained("key", linked())
+INDEXED = constrained("index", index("x"))
+
+RECIPES = [
+    (CHECKED.before, CHECKED.after, safe(13), ["AddConstraint", "ValidateConstraint"]),
+    (KEYED.before, KEYED.after, safe(13), ["AddConstraint", "ValidateConstraint"]),
+    (KEYED.after, KEYED.before, safe(13), ["DropConstraint"]),
+    (INDEXED.before, INDEXED.after, safe(13), ["AddIndex"]),
+    (*REQUIRED, safe(18), ["FillColumn", "AddNotNull", "ValidateNotNull"]),
+    (
+        *REQUIRED,
+        safe(17),
+        ["FillColumn", "AddConstraint", "ValidateConstraint", "SetNotNull", "DropConstraint"],
+    ),
+    (*REQUIRED, safe(None), ["FillColumn", "AddConstraint", "ValidateConstraint", "SetNotNull", "DropConstraint"]),
+    (*REQUIRED, Policy(True, 18, dict.fromkeys(REQUIRED[0].tables, 8192)), ["AlterColumn"]),
+    (*REQUIRED, Policy(True, 18, dict.fromkeys(REQUIRED[0].tables, 2**30)), ["FillColumn", "AddNotNull", "ValidateNotNull"]),
+    (*REQUIRED, SHORT, ["AlterColumn"]),
+    (Schema(), CHECKED.after, safe(18), ["CreateTable", "CreateTable"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "policy", "kinds"), RECIPES)
+def test_the_recipe_that_a_policy_asks_for(
+    before: Schema, after: Schema, policy: Policy, kinds: list[str]
+) -> None:
+    finer = ENGINE.refine(diff(before, after), before, policy)
+    assert [type(each).__name__ for each in finer] == kinds
+
+
+# -- on a database -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def connection(postgresql_url: str) -> Iterator[Connection]:
+    engine = sa.create_engine(postgresql_url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def engine_of(connection: Connection) -> PostgreSQLEngine:
+    found = PostgreSQLEngine().with_facts(connection)
+    connection.commit()
+    return found
+
+
+def carry_out_finely(connection: Connection, before: Schema, after: Schema) -> list[Step]:
+    """Each step by itself, in a transaction or in none; its probes say what they should."""
+    engine = engine_of(connection)
+    steps = engine.steps(engine.refine(diff(before, after), before, safe()), before)
+    for step in steps:
+        opened = (
+            engine.transaction(connection, [step])
+            if step.transactional
+            else engine.without_transaction(connection)
+        )
+        with opened:
+            run_step(connection, engine, step)
+            assert step.broken is None or execute(connection, step.broken).first() is None
+    return steps
+
+
+TWO = [
+    *CASES,
+    Case("required", *REQUIRED, ("INSERT INTO post VALUES (1, NULL), (2, 3)",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TWO, ids=lambda case: case.name)
+def test_a_recipe_equals_its_short_form(case: Case, connection: Connection) -> None:
+    if not case.fits(connection):
+        pytest.skip(f"came with PostgreSQL {case.since}")
+    short = engine_of(connection)
+    changes = diff(case.before, case.after)
+    if short.refine(changes, case.before, safe()) == changes:
+        return  # there is one form
+    found = []
+    for make in (carry_out, carry_out_finely):
+        carry_out(connection, Schema(), case.before)
+        with connection.begin():
+            for row in case.rows:
+                execute(connection, row)
+        make(connection, case.before, case.after)
+        tables = (f'TABLE "{at.name}"' for at in case.after.tables if not at.schema)
+        rows = [sorted(map(repr, execute(connection, sql))) for sql in tables]
+        found.append((catalog(connection), rows))
+        connection.commit()
+        carry_out(connection, case.after, Schema())
+        connection.commit()
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(CHECKED.before, CHECKED.after), (KEYED.before, KEYED.after), REQUIRED],
+)
+def test_what_looks_at_all_rows_locks_weakly_in_a_transaction_of_its_own(
+    before: Schema, after: Schema
+) -> None:
+    for version in (13, 18):
+        finer = ENGINE.refine(diff(before, after), before, safe(version))
+        steps = [each for each in ENGINE.steps(finer, before) if "UPDATE" not in each.sql]
+        assert any(each.scans for each in steps)
+        for step in steps:
+            assert step.scans == (step.boundary is Boundary.OWN)
+            assert not (step.scans and step.is_locking)
+            assert not step.has(HazardCode.SCANS_TABLE)
+            assert is_shared(step, atomic=True) == (step.boundary is Boundary.SHARED)
+
+
+def test_an_index_that_was_left_half_built_is_broken_and_taken_away(connection: Connection) -> None:
+    before, after = schema(table(nullable())), schema(table(nullable(), index("x", unique=True)))
+    carry_out(connection, Schema(), before)
+    with connection.begin():
+        execute(connection, "INSERT INTO post VALUES (1, 5), (2, 5)")
+    engine = engine_of(connection)
+    [step] = engine.steps(engine.refine(diff(before, after), before, safe()), before)
+    assert step.tables == ((next(iter(before.tables)), Lock.SHARE_UPDATE_EXCLUSIVE),)
+    assert [each.code for each in step.hazards] == [HazardCode.MAY_FAIL_ON_ROWS]
+    assert step.broken is not None and step.done is not None
+    with engine.without_transaction(connection):
+        with pytest.raises(sa.exc.IntegrityError):
+            execute(connection, step.sql)
+        assert execute(connection, step.broken).first() is not None
+        assert execute(connection, step.done).first() is None
+        for statement in step.cleanup:
+            execute(connection, statement)
+        assert execute(connection, step.broken).first() is None
+    assert not [each for each in catalog(connection)["indexes"] if "post_x" in str(each)]
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 60, "é" * 28, "a_b"])
+def test_not_null_is_called_as_postgresql_calls_it(name: str, connection: Connection) -> None:
+    if (engine_of(connection).facts.version or 0) < 18:
+        pytest.skip("came with PostgreSQL 18")
+    loose = Column(name, TEXT, null=True, key="x")
+    before, after = (
+        schema(table(each, name="a_table_of_some_length"))
+        for each in (loose, replace(loose, null=False))
+    )
+    query = "SELECT conname FROM pg_constraint WHERE contype = 'n' ORDER BY 1"
+    found = []
+    for make in (carry_out, carry_out_finely):
+        carry_out(connection, Schema(), before)
+        connection.commit()
+        make(connection, before, after)
+        found.append(execute(connection, query).all())
+        connection.commit()
+        carry_out(connection, after, Schema())
+        connection.commit()
+    assert found[0] == found[1]
+
+
+# -- SQLite takes them too -----------------------------------------------------------------------
+
+
+def _finer(before: Schema, after: Schema) -> Sequence[c.Change]:
+    return ENGINE.refine(diff(before, after), before, safe(13))
+
+
+@pytest.mark.parametrize(("old", "new"), [pytest.param(o, n, id=name) for name, o, n in SQLITE])
+def test_sqlite_makes_the_same_of_finer_changes(old: list, new: list) -> None:  # type: ignore[type-arg]
+    before, after = Schema.of(old), Schema.of(new)
+    with fresh() as connection:
+        go(connection, Schema(), before)
+        run(connection, _finer(before, after), before)
+        assert catalog_of_sqlite(connection) == directly(after)
+
+
+def test_sqlite_fills_rows() -> None:
+    before, after = REQUIRED
+    for version in (13, 18):
+        with fresh() as connection:
+            go(connection, Schema(), before)
+            execute(connection, "INSERT INTO post VALUES (1, NULL), (2, 3)")
+            run(connection, ENGINE.refine(diff(before, after), before, safe(version)), before)
+            assert execute(connection, "SELECT x FROM post ORDER BY id").scalars().all() == [7, 3]
