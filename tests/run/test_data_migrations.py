@@ -593,3 +593,63 @@ def test_an_edited_function_is_noticed(rows: Rows, old: str, new: str, edited: b
             rows.go()
     else:
         assert not rows.go().done
+
+
+# -- operations of the user's own --------------------------------------------------------------
+
+OWN = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Own(migrations.Operation):
+    number: int
+    atomic: bool | None = None
+
+    def describe(self):
+        return f"Own {self.number}"
+
+    def execute(self, context):
+        context.get_model("Row").objects.create(number=self.number)
+
+    def undo(self, context):
+        context.schema_editor.execute("DELETE FROM blog_row WHERE number = %s", [self.number])
+
+
+class Late(Own):
+    async def execute(self, context):
+        super().execute(context)
+
+
+class Failing(Own):
+    def execute(self, context):
+        raise ValueError("no such thing")
+"""
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize(
+    "operations",
+    [
+        "Own(7)",
+        "Late(7)",
+        "Own(7, atomic=False)",
+        "Own(7, atomic=True)",
+        "SeparateDatabaseAndState(database_operations=[Own(7)])",
+    ],
+)
+def test_an_own_operation_is_executed_in_each_direction(
+    rows: Rows, operations: str, atomic: bool
+) -> None:
+    rows.made(1).file("0002_own", operations, OWN, atomic=atomic)
+    rows.go()
+    assert rows.numbers() == [1, 7]
+    rows.go("0001_row")
+    assert rows.numbers() == [1]
+
+
+def test_an_own_operation_that_fails_is_named_with_its_line(rows: Rows) -> None:
+    rows.made(1).file("0002_own", "Own(7), Failing(8)", OWN)
+    with pytest.raises(DataError, match="ValueError: no such thing") as caught:
+        rows.go()
+    assert "blog/migrations/0002_own.py" in str(caught.value)
+    assert rows.numbers() == [1]
