@@ -1,8 +1,8 @@
 """The work of a plan, remembered beside the migrations: a second database costs no planning.
 
 It counts for the very same text of all files, the same plan on the same applied migrations, and an
-engine that knows the same of its database. Only the last one of a dialect is kept. What is broken,
-foreign or not writable is passed over in silence.
+engine that knows the same of its database. Of a dialect, only the last one in leaps is kept, and
+the last one step by step. What is broken, foreign or not writable is passed over in silence.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def remembered_work(
     if sources is None:
         return list(work_of(history, engine, plan, applied))
     place = Path(str(plan.nodes[0].file)).parent
-    name = f"plan-{engine.dialect}"
+    way = "leaps" if any(stage.is_leap for stage in plan.stages) else "steps"
+    name = f"plan-{engine.dialect}-{way}"
     stamp = _stamp(history, engine, plan, applied, sources)
     lines = _whole(read_beside(place, name, stamp))
     if lines is not None:
