@@ -1,7 +1,7 @@
 # Every target sets up what it needs in .venv by itself; PYTHON=... chooses the interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format environment lint layout types floors examples clean
+.PHONY: help demo test nightly check bench format environment lint layout types floors examples clean
 
 VENV ?= .venv
 RUN := $(VENV)/bin
@@ -14,6 +14,9 @@ demo: environment ## Show Whimbrel at work, on SQLite
 
 test: environment ## Run all tests (PYTEST="-k name" for some)
 	$(RUN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+nightly: environment ## Look for rare examples, for hours (PYTEST="--hypothesis-seed=7" to repeat)
+	$(RUN)/python -m pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile=nightly $(PYTEST)
 
 check: lint layout types floors examples ## Lint, format, types, floors, examples of the docs
 

@@ -16,10 +16,9 @@ from like_create_all import Databases, fresh_postgresql, fresh_sqlite
 from pooler import running_pgbouncer
 from servers import PostgresServer, ServerMissing, running_postgresql
 
-# The same examples every time: what breaks, breaks for everybody. To look for new ones:
-# make test PYTEST="--hypothesis-profile=explore"
-settings.register_profile("steady", derandomize=True, database=None)
-settings.register_profile("explore", print_blob=True)
+# The same examples every time: what breaks, breaks for everybody. `make nightly` looks for new ones.
+settings.register_profile("steady", derandomize=True, database=None, max_examples=100)
+settings.register_profile("nightly", print_blob=True, max_examples=2_000)
 settings.load_profile("steady")
 
 # Whoever is started in the background by a script is deaf to Ctrl-C, and so are its children; the

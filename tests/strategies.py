@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from whimbrel import migrations, models
@@ -17,6 +18,11 @@ APPS = ("one", "two")
 MODEL_NAMES = ("Alpha", "Beta", "Gamma", "Delta")
 FIELD_NAMES = ("title", "price", "stock", "note", "flag", "kind")
 LABELS = ("draft", "live", "gone", "kept")
+
+
+def examples(number: int) -> int:
+    """Return how many examples a test takes that takes this many every day: twenty times as many at night."""
+    return number * settings.default.max_examples // 100
 
 
 def _plain_fields(draw: st.DrawFn) -> Field:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawful import normal, replayed
-from strategies import histories, states
+from strategies import examples, histories, states
 from whimbrel.operations import Operation
 from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.reduced
 
 
 @given(states(), states())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_difference_of_two_schemas_leads_from_one_to_the_other(old: State, new: State) -> None:
     before, after = lower(old), lower(new)
     assert normal(apply_all(before, diff(before, after))) == normal(after)
@@ -33,7 +33,7 @@ def test_a_schema_does_not_differ_from_itself(state: State) -> None:
 
 
 @given(histories(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_two_points_of_a_history_differ_by_what_leads_from_one_to_the_other(
     history: list[tuple[str, Operation]], data: st.DataObject
 ) -> None:
@@ -46,7 +46,7 @@ def test_any_two_points_of_a_history_differ_by_what_leads_from_one_to_the_other(
 
 
 @given(histories())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_changes_of_neighbours_are_those_of_their_whole_schemas(
     history: list[tuple[str, Operation]],
 ) -> None:

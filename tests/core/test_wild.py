@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lawful import assert_lawful, replayed
+from strategies import examples
 from whimbrel.operations import Operation
 from whimbrel.state.state import State
 from wild import wild_histories
@@ -19,7 +20,7 @@ History = list[tuple[str, Operation]]
 
 
 @given(history=wild_histories(), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_difference_along_a_history_is_lawful(history: History, data: st.DataObject) -> None:
     points = replayed(State(), history)
     old, new = data.draw(st.sampled_from(points)), data.draw(st.sampled_from(points))

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from strategies import examples
 from whimbrel import models
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
 from whimbrel.detect.check import differences
@@ -189,7 +190,7 @@ def any_order(draw: Draw, migrations: list[AppMigration]) -> list[int]:
     return done
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), pairs())
 def test_what_is_found_leads_from_any_models_to_any(
     data: st.DataObject, pair: tuple[State, State]
@@ -206,7 +207,7 @@ def test_what_is_found_leads_from_any_models_to_any(
         old = reached
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_everything_can_go(pair: tuple[State, State]) -> None:
     state = pair[0]
@@ -215,7 +216,7 @@ def test_everything_can_go(pair: tuple[State, State]) -> None:
     assert not list(replayed(reached, gone, list(range(len(gone)))))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), pairs(), st.sets(st.sampled_from(APPS), min_size=1))
 def test_some_apps_can_change_alone(
     data: st.DataObject, pair: tuple[State, State], apps: set[str]

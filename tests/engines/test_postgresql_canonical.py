@@ -24,7 +24,7 @@ from postgresql_cases import AUTHOR, CASES, linked
 from postgresql_live import MOOD, WANTED, assert_lawful, differences, own, places, wanted_beside
 from servers import PostgresServer
 from steps import carry_out
-from strategies import states
+from strategies import examples, states
 from tables import (
     BIG,
     INTEGER,
@@ -83,7 +83,7 @@ def test_what_is_created_is_what_is_found(case: Any, connection: Connection) -> 
 
 @given(states())
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

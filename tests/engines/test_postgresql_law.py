@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from catalog import catalog
 from postgresql_cases import CASES, Case
 from steps import carry_out
-from strategies import histories, states
+from strategies import examples, histories, states
 from whimbrel.operations import Operation
 from whimbrel.schema.table import Schema
 from whimbrel.state.lowering import lower
@@ -22,7 +22,7 @@ from whimbrel.state.state import State
 
 # A database is fresh for a test, and left empty by each of its examples.
 FEW = settings(
-    max_examples=15,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

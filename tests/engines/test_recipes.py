@@ -17,7 +17,7 @@ from sqlite_cases import CASES as SQLITE
 from sqlite_kit import NEW, directly, fresh, go, run
 from steps import carry_out
 from steps import run as run_step
-from strategies import states
+from strategies import examples, states
 from tables import INTEGER, TEXT, index, schema, table
 from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.policy import SHORT, Policy
@@ -51,7 +51,7 @@ def refuse_difference(before: Schema, after: Schema, version: int) -> None:
 
 @VERSIONS
 @given(old=states(), new=states())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_finer_changes_come_to_the_same_schema(version: int, old: State, new: State) -> None:
     refuse_difference(ENGINE.effective(lower(old)), ENGINE.effective(lower(new)), version)
 

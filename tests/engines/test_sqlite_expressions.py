@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_kit import fresh
+from strategies import examples
 from whimbrel.engines.sqlite.reflect.ddl import tokens
 from whimbrel.engines.sqlite.reflect.expressions import default, normal
 
@@ -108,7 +109,7 @@ def value(connection: sa.Connection, expression: str) -> object:
     return connection.exec_driver_sql(f"SELECT {expression} FROM ({row})").scalar_one()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(expression=EXPRESSIONS, by=st.randoms(use_true_random=False))
 def test_any_expression_keeps_its_value_and_has_one_spelling(
     expression: list[str], by: random.Random

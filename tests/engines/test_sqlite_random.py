@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from catalog_sqlite import catalog
 from sqlite_kit import NEW, OLD, directly, fresh, go, ident, rows, schema, script
 from sqlite_strategies import schemas, tables
+from strategies import examples
 from whimbrel.engines.sqlite import SQLiteEngine
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import PrimaryKey, Schema, Table
@@ -67,7 +68,7 @@ def assert_kept(old: Schema, new: Schema, before: dict[Any, Any], after: dict[An
             assert None not in after[key]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(old=schemas(), new=schemas(), engine=st.sampled_from([NEW, OLD]))
 def test_any_tables_become_any_others_with_their_rows(
     old: Schema, new: Schema, engine: SQLiteEngine
@@ -96,7 +97,7 @@ ALTER TABLE {0} ADD COLUMN extra TEXT DEFAULT 'kept' CHECK (extra <> 'no');
 """
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(old=tables("T", "first"), new=tables("T", "second"))
 def test_what_is_made_by_hand_outlives_any_change(old: Table, new: Table) -> None:
     other = Table("second", (ident(),), (PrimaryKey("o", ("id",)),), key="O")

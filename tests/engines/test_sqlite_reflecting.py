@@ -16,7 +16,7 @@ from lawful import normal, shown
 from sqlite_cases import CASES
 from sqlite_kit import NEW, OLD, TEXT, fresh, go, rows, script
 from sqlite_strategies import schemas as any_schemas
-from strategies import histories
+from strategies import examples, histories
 from strategies import states as any_states
 from whimbrel.engines.sqlite import SQLiteEngine
 from whimbrel.schema.differ import diff
@@ -326,7 +326,7 @@ def test_steps_find_constraints_that_have_no_names(
             assert differences(connection, after) == []
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(old=any_schemas(), new=any_schemas(), engine=st.sampled_from([NEW, OLD]))
 def test_any_tables_differ_in_nothing(old: Schema, new: Schema, engine: SQLiteEngine) -> None:
     with fresh() as connection:
@@ -340,7 +340,7 @@ def test_any_tables_differ_in_nothing(old: Schema, new: Schema, engine: SQLiteEn
         assert normal(NEW.reflect(connection)) == normal(live)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(state=any_states())
 def test_any_models_differ_in_nothing(state: State) -> None:
     wanted = lower(state)
@@ -349,7 +349,7 @@ def test_any_models_differ_in_nothing(state: State) -> None:
         assert differences(connection, wanted) == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=histories())
 def test_any_history_differs_in_nothing(history: list[Any]) -> None:
     state, schema = State(), Schema()

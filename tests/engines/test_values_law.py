@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql as pg
 
 from blog import opened
+from strategies import examples
 from whimbrel.engines import engine_for
 from whimbrel.errors import LossError, WhimbrelError
 from whimbrel.schema.differ import diff
@@ -490,7 +491,7 @@ VALUES = st.one_of(
 
 @given(st.lists(st.tuples(VALUES, st.sampled_from(sorted(EVERY))), min_size=10, max_size=10))
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

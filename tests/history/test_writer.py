@@ -23,7 +23,7 @@ from sqlalchemy.dialects import mysql, postgresql
 from history import samples
 from history import samples_sqlalchemy as acme
 from history.test_values import ATOMS, read_back, values
-from strategies import histories
+from strategies import examples, histories
 from whimbrel import migrations, models
 from whimbrel.errors import UsageError, WriteError
 from whimbrel.history.digest import digest
@@ -407,7 +407,7 @@ def test_all_that_a_file_may_say() -> None:
 
 
 @given(st.lists(values(ATOMS), max_size=4), st.lists(conditions(), max_size=2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_a_formatter_leaves_a_file_alone(defaults: list[Any], tests: list[Q]) -> None:
     operations = [
         migrations.AddField("Post", "a", models.JSONField(default={"values": defaults})),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, assume, event, given, note, settings
 from sqlalchemy.pool import StaticPool
 
+from strategies import examples
 from whimbrel.commands.check.replay import first_unsound
 from whimbrel.engines import engine_for
 from whimbrel.history.loader import History, load
@@ -55,7 +56,10 @@ def carry_out(connection: sa.Connection, work: Work) -> None:
 
 @given(operations=wild_histories(most=6))
 @settings(
-    max_examples=30, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=examples(30),
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
 def test_what_check_calls_sound_applies_step_by_step_and_back(
     operations: list[tuple[str, Operation]],

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beside import Django, Whimbrel, both
+from strategies import examples
 
 
 def models_of(m: Any) -> dict[str, dict[str, Any]]:
@@ -165,7 +166,7 @@ def sides(request: pytest.FixtureRequest) -> Iterator[tuple[Django, Whimbrel]]:
 
 
 @given(tree=trees, counted=st.sampled_from((False, False, True)))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_rows_that_django_picks_are_picked(
     sides: tuple[Django, Whimbrel], tree: Any, counted: bool
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from others import Others
 from servers import PostgresServer
+from strategies import examples
 
 STANDARD = [
     "sa.Integer()",
@@ -103,7 +104,7 @@ def databases(request: pytest.FixtureRequest) -> Callable[[], Iterator[tuple[Pat
 
 
 @settings(
-    max_examples=6,
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

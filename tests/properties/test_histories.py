@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import catalog
 import catalog_sqlite
 from servers import PostgresServer
-from strategies import histories, states
+from strategies import examples, histories, states
 from whimbrel.engines import engine_for
 from whimbrel.operations import Operation
 from whimbrel.schema.table import Column, Table
@@ -156,7 +156,7 @@ def replayed(history: list[tuple[str, Operation]]) -> list[State]:
 
 
 slow = settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from like_create_all import Databases, assert_like_create_all, said
 from metadatas import metadatas
+from strategies import examples
 from whimbrel.errors import ModelError
 
 pytestmark = pytest.mark.reduced
 
 
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lawful import normal
 from properties.test_histories import connected_to, directly, fresh_postgresql, rows, seen
 from servers import PostgresServer
-from strategies import operations
+from strategies import examples, operations
 from whimbrel.commands.migrate import migrate
 from whimbrel.commands.squash import make_squash, write
 from whimbrel.config import Config, load_config
@@ -198,7 +198,7 @@ def without_ours(catalog: Any) -> Any:
 
 
 slow = settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -252,7 +252,7 @@ def nothing(apps: Any, editor: Any) -> None:
     """A barrier."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(history=wild_histories(), barriers=st.lists(st.integers(0, 30), max_size=3))
 def test_any_run_of_operations_has_a_squash_that_leads_to_the_same(
     history: list[tuple[str, Operation]], barriers: list[int]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategies import examples
 from whimbrel.config import Config
 from whimbrel.errors import ConfigError, ConnectError, UnsupportedError, WhimbrelError
 from whimbrel.run.connect import Database, connected, database_of, dialect_of
@@ -96,7 +97,7 @@ def test_a_url_that_leads_nowhere(
     assert not re.search("s3|cret", str(caught.value))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.sampled_from(["s3cret", *"@/:#?%&=[]+ \\'", "%40", "://", "&s3cret=x"]),

@@ -15,6 +15,7 @@ from sqlite_cases import CASES as SQLITE_CASES
 from sqlite_kit import NEW, fresh, go
 from sqlite_strategies import schemas
 from steps import carry_out
+from strategies import examples
 from whimbrel.engines.base import Engine
 from whimbrel.engines.postgresql import ENGINE
 from whimbrel.schema.differ import diff
@@ -38,7 +39,7 @@ def differences(engine: Engine, connection: Connection, made: Schema) -> list[st
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schemas())
 def test_any_tables_of_sqlite(made: Schema) -> None:
     with fresh() as connection:

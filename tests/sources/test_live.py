@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from live import as_seen
-from strategies import histories, states
+from strategies import examples, histories, states
 from whimbrel.detect import FlagQuestioner, detect
 from whimbrel.operations import Operation
 from whimbrel.schema.differ import diff
@@ -29,7 +29,7 @@ def _state(history: list[tuple[str, Operation]]) -> State:
 
 
 @given(histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_models_of_a_schema_lower_to_it(history: list[tuple[str, Operation]]) -> None:
     live = as_seen(lower(_state(history)), keys=False)
     for app in ("one", "fresh"):
@@ -38,7 +38,7 @@ def test_models_of_a_schema_lower_to_it(history: list[tuple[str, Operation]]) ->
 
 
 @given(histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_what_is_equal_stays_untouched(history: list[tuple[str, Operation]]) -> None:
     state = _state(history)
     schema = lower(state)
@@ -49,7 +49,7 @@ def test_what_is_equal_stays_untouched(history: list[tuple[str, Operation]]) -> 
 
 
 @given(histories(), states())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_what_differs_is_taken_from_the_database(
     history: list[tuple[str, Operation]], other: State
 ) -> None:
@@ -60,7 +60,7 @@ def test_what_differs_is_taken_from_the_database(
 
 
 @given(wild_histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]]) -> None:
     state = _state(history)
     live = _of_models(as_seen(lower(state), keys=False), state)
@@ -72,7 +72,7 @@ def test_native_source_reads_as_the_models(history: list[tuple[str, Operation]])
 
 
 @given(wild_histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_declarative_source_reads_as_the_schema(history: list[tuple[str, Operation]]) -> None:
     state = _state(history)
     live = _of_models(as_seen(lower(state), keys=False), state)
@@ -105,7 +105,7 @@ def _of_models(schema: Schema, *states: State) -> Schema:
 
 
 @given(wild_histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_models_of_a_wild_schema_lower_to_it(history: list[tuple[str, Operation]]) -> None:
     state = _state(history)
     live = _of_models(as_seen(lower(state), keys=False), state)
@@ -114,7 +114,7 @@ def test_models_of_a_wild_schema_lower_to_it(history: list[tuple[str, Operation]
 
 
 @given(wild_histories(), wild_histories())
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 def test_wild_differences_are_taken_from_the_database(
     history: list[tuple[str, Operation]], others: list[tuple[str, Operation]]
 ) -> None:
