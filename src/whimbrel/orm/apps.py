@@ -99,25 +99,25 @@ class Apps:
     def model_class(self, label: str) -> type[Any]:
         """The class of a label, which is built now if it was not before. Raises `MissingModel`."""
         key = label.lower()
-        found = self._built.get(key)
-        if found is None:
-            found = self._build(self, self.find_model(label))
-            self._built[key] = found
+        model = self._built.get(key)
+        if model is None:
+            model = self._build(self, self.find_model(label))
+            self._built[key] = model
             # ``select(A).join(B)`` wants foreign keys between the tables.
-            for model in self._built.values():
-                model._meta.constrain(found._meta)
-                if model is not found:
-                    found._meta.constrain(model._meta)
+            for other in self._built.values():
+                other._meta.constrain(model._meta)
+                if other is not model:
+                    model._meta.constrain(other._meta)
             # Instances are made outside of SQLAlchemy's queries, which would see to it.
             self.registry.configure()
-        return found
+        return model
 
     def find_model(self, label: str) -> Model:
         """The model as a value: of the state, or that of a table between two. Raises `MissingModel`."""
-        found = self.state.find(label) or self._link_models.get(label.lower())
-        if found is None:
+        model = self.state.find(label) or self._link_models.get(label.lower())
+        if model is None:
             raise self._missing_error(label)
-        return found
+        return model
 
     def built_infos(self) -> dict[str, Any]:
         """The builders' knowledge of the classes that are there, by lowercase label."""

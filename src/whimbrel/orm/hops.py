@@ -50,8 +50,7 @@ def find_hop(meta: Meta, name: str) -> Hop | None:
     """Return the hop of a relation, by its name here or on the other side; None for no relation."""
     if name not in meta.hops:
         meta.hops[name] = _make_hop(meta, name)
-    found: Hop | None = meta.hops[name]
-    return found
+    return meta.hops[name]  # type: ignore[no-any-return]
 
 
 def hop_of(meta: Meta, name: str) -> Hop:
@@ -59,6 +58,15 @@ def hop_of(meta: Meta, name: str) -> Hop:
     hop = find_hop(meta, name)
     assert hop is not None
     return hop
+
+
+def find_reverse(hop: Hop) -> Reverse | None:
+    """Return the relation of a hop as its other side has it; None where that has no name for it."""
+    other = hop.source if hop.reverse else hop.target
+    for each in other.reverses.values():
+        if (each.label, each.field_name) == (hop.owner.label, hop.field_name):
+            return each
+    return None
 
 
 def _make_hop(meta: Meta, name: str) -> Hop | None:

@@ -251,9 +251,11 @@ def _fill_template(
     marks = [f"\0{at}\0" for at in range(len(arguments))]
     pieces = (template % {**words, "expressions": joiner.join(marks)}).split("\0")
     return _SQLPieces(
-        arguments[int(piece)] if at % 2 else sa.literal_column(piece)
-        for at, piece in enumerate(pieces)
-        if piece
+        *(
+            arguments[int(piece)] if at % 2 else sa.literal_column(piece)
+            for at, piece in enumerate(pieces)
+            if piece
+        )
     )
 
 
@@ -262,9 +264,6 @@ class _SQLPieces(FunctionElement[Any]):
 
     inherit_cache = True
     name = "pieces"
-
-    def __init__(self, pieces: Iterable[Any]) -> None:
-        super().__init__(*pieces)
 
 
 @compiles(_SQLPieces)

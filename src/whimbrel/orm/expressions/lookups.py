@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import operator
@@ -11,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.errors import QueryError
+from whimbrel.errors import QueryError, did_you_mean
 from whimbrel.orm.expressions import elements
 from whimbrel.orm.expressions.expression import Resolver
 from whimbrel.orm.expressions.value_types import JSON, Address, AwareDateTime, is_expression
@@ -57,7 +56,7 @@ def apply_transforms(column: Element, names: Iterable[str], full: str) -> Elemen
     for name in names:
         known = find_transforms(column)
         if name not in known:
-            raise _unknown_lookup(name, full, column, known)
+            raise _unknown_lookup(name, full, known)
         column = known[name](column)
     return column
 
@@ -69,15 +68,13 @@ def find_transforms(column: Element) -> Mapping[str, Callable[[Element], Element
         names += _OF_DATES
     if isinstance(column.type, sa.Time | sa.DateTime | AwareDateTime):
         names += _OF_TIMES
-    found: dict[str, Callable[[Element], Element]] = {name: _date_part(name) for name in names}
+    transforms: dict[str, Callable[[Element], Element]] = {name: _date_part(name) for name in names}
     if isinstance(column.type, sa.DateTime | AwareDateTime):
-        found["date"] = lambda of: elements.date_of(_in_utc(of), type_=sa.Date())
-        found["time"] = lambda of: elements.time_of(_in_utc(of), type_=sa.Time())
+        transforms["date"] = lambda of: elements.date_of(_in_utc(of), type_=sa.Date())
+        transforms["time"] = lambda of: elements.time_of(_in_utc(of), type_=sa.Time())
     if isinstance(column.type, sa.String):
-        found["length"] = sa.func.length
-        found["lower"] = sa.func.lower
-        found["upper"] = sa.func.upper
-    return found
+        transforms |= {name: getattr(sa.func, name) for name in ("length", "lower", "upper")}
+    return transforms
 
 
 def _date_part(name: str) -> Callable[[Element], Element]:
@@ -91,15 +88,11 @@ def _in_utc(column: Element) -> Element:
     return column
 
 
-def _unknown_lookup(
-    name: str, full: str, column: Element, known: Mapping[str, Any] | None = None
-) -> QueryError:
-    there = [*LOOKUPS, *(known if known is not None else ())]
-    near = difflib.get_close_matches(name, there, n=1)
-    listed = f"This field has: {', '.join(there)}."
+def _unknown_lookup(name: str, full: str, known: Iterable[str]) -> QueryError:
+    there = [*LOOKUPS, *known]
     return QueryError(
         f"there is no lookup {name!r} (in {full!r})",
-        hint=f"Did you mean {near[0]!r}? {listed}" if near else listed,
+        hint=did_you_mean(name, there, f"This field has: {', '.join(there)}."),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.errors import QueryError
 from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta, meta_of
+from whimbrel.orm.query.row_reader import take_chunks
 from whimbrel.orm.referrers import find_referrers
 from whimbrel.state.fields import ForeignKey, ManyToManyField
 from whimbrel.state.fields.relations import OnDelete
@@ -50,7 +51,7 @@ def cascade(connection: Connection, meta: Meta, keys: Sequence[Key]) -> None:
 
 @dataclass
 class _Cascade:
-    """Rows on their way out, by label; those whose followers are still to be looked for."""
+    """The rows that go, by label; ``waiting``: those whose referrers are still to be looked for."""
 
     connection: Connection
     gone: dict[str, set[Key]]
@@ -87,9 +88,9 @@ class _Cascade:
 
     def _rows(self, owner: Meta, pointing: Any) -> list[Key]:
         columns = (each.table_column for each in owner.primary_key)
-        found = self.connection.execute(sa.select(*columns).where(pointing))
-        taken = self.gone.setdefault(owner.label, set())
-        return [key for row in found if (key := tuple(row)) not in taken]
+        rows = self.connection.execute(sa.select(*columns).where(pointing))
+        gone = self.gone.setdefault(owner.label, set())
+        return [key for row in rows if (key := tuple(row)) not in gone]
 
     def _take(self, owner: Meta, pointing: Any) -> None:
         rows = self._rows(owner, pointing)
@@ -110,10 +111,9 @@ class _Cascade:
     def _delete_links(
         self, owner: Meta, name: str, meta: Meta, keys: list[Key], near: bool
     ) -> None:
-        """Take the rows of a table between."""
-        hop = hop_of(owner, name)
-        assert hop.through is not None
-        through = hop.through
+        """Delete the rows of a table between."""
+        through = hop_of(owner, name).through
+        assert through is not None
         column = through.meta.fields_by_name[through.near if near else through.far].table_column
         for where in _key_conditions(meta, keys):
             pointed = sa.select(meta.pk.table_column).where(where)
@@ -121,10 +121,9 @@ class _Cascade:
 
 
 def _key_conditions(meta: Meta, keys: list[Key]) -> Iterator[Any]:
-    """Conditions that take rows by their keys, so many at a time."""
+    """Yield conditions for rows by their keys, ``_AT_ONCE`` of them at a time."""
     columns = [each.table_column for each in meta.primary_key]
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
+    for some in take_chunks(keys, _AT_ONCE):
         if len(columns) == 1:
             yield columns[0].in_([key[0] for key in some])
         else:

@@ -121,13 +121,11 @@ class Chainable:
     ) -> tuple[tuple[str, Any], ...]:
         if not names and not expressions:
             names = (*(each.attname for each in self.query.meta.fields), *self.query.visible)
-        found = [(name, name) for name in names if isinstance(name, str)]
-        if len(found) < len(names):
-            found = [
-                (each, each) if isinstance(each, str) else (_label(each, at), each)
-                for at, each in enumerate(names, start=1)
-            ]
-        return (*found, *expressions.items())
+        fields = [
+            (each, each) if isinstance(each, str) else (_label(each, at), each)
+            for at, each in enumerate(names, start=1)
+        ]
+        return (*fields, *expressions.items())
 
     def only(self, *names: str) -> Self:
         """Read only these fields at once; the others when they are asked for."""

@@ -16,12 +16,16 @@ Element = sa.sql.ColumnElement[Any]
 
 @dataclass(eq=False)
 class JoinedTable:
-    """A model's table in a FROM. ``calls``: the numbers of the filter() calls that spoke of it."""
+    """A model's table in a FROM. ``calls``: the numbers of the filter() calls that joined it."""
 
     meta: Meta
     table: Any
     below: dict[str, list[JoinedTable]] = field(default_factory=dict)
     calls: set[int | None] = field(default_factory=set)
+
+    def key_columns(self) -> list[Element]:
+        """The columns of the primary key."""
+        return [self.table.c[each.column] for each in self.meta.primary_key]
 
 
 class Joins:
@@ -63,7 +67,7 @@ class Joins:
 
     def key_columns(self) -> list[Element]:
         """The columns of the primary key."""
-        return [self.root.table.c[each.column] for each in self.meta.primary_key]
+        return self.root.key_columns()
 
     # -- joins
 

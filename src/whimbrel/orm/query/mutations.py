@@ -16,6 +16,7 @@ from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query.cascade import cascade, does_cascade
 from whimbrel.orm.query.compiler import QueryCompiler
 from whimbrel.orm.query.query import Annotation, Query
+from whimbrel.orm.query.row_reader import take_chunks
 from whimbrel.orm.query.scope import Scope
 
 Element = sa.sql.ColumnElement[Any]
@@ -116,7 +117,7 @@ def _value_of_group(meta: Meta, query: Query, value: Any, column: Any) -> Elemen
 
 
 def _update_parts(connection: Connection, query: Query, values: Mapping[BoundField, Any]) -> int:
-    """The rows lie in several tables: their keys are read first, each table is written then."""
+    """Write to rows of several tables: their keys are read first, then each table is written."""
     keys = [row[0] for row in connection.execute(_select_keys(query))]
     for part in query.meta.lineage:
         own = {field.name: value for field, value in values.items() if field.meta is part}
@@ -133,7 +134,7 @@ def delete(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
     if query.empty:
         return 0, {}
     if query.meta.parent is not None:
-        return _delete_with_parents(connection, query)
+        return _delete_with_parent(connection, query, query.meta.parent)
     if not does_cascade(connection):
         rows = connection.execute(_select_keys(query)).all()
         cascade(connection, query.meta, [tuple(row) for row in rows])
@@ -142,18 +143,17 @@ def delete(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
     return number, {query.meta.label: number} if number else {}
 
 
-def _delete_with_parents(connection: Connection, query: Query) -> tuple[int, dict[str, int]]:
-    """A row in several tables: its own part goes first, then that in its parent's table."""
+def _delete_with_parent(
+    connection: Connection, query: Query, parent: Meta
+) -> tuple[int, dict[str, int]]:
+    """Delete rows of several tables: first their own part, then that in the parent's table."""
     meta = query.meta
     keys = [row[0] for row in connection.execute(_select_keys(query))]
-    own = Query(meta, query.alias)
-    for some in (keys[at : at + 900] for at in range(0, len(keys), 900)):
-        column = meta.pk.table_column
+    for some in take_chunks(keys, 900):
         if not does_cascade(connection):
             cascade(connection, meta, [(key,) for key in some])
-        connection.execute(sa.delete(meta.table).where(column.in_(some)))
-        assert own.meta.parent is not None
-        own.meta.parent.model.objects.using(own.alias).filter(pk__in=some).delete()
+        connection.execute(sa.delete(meta.table).where(meta.pk.table_column.in_(some)))
+        parent.model.objects.using(query.alias).filter(pk__in=some).delete()
     return len(keys), {meta.label: len(keys)} if keys else {}
 
 

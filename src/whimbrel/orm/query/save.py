@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.orm.expressions.value_types import convert, convert_for_column
 from whimbrel.orm.meta import BoundField, Meta
 from whimbrel.orm.query.instance_state import has_original_key, is_changed, mark_saved
+from whimbrel.orm.query.row_reader import take_chunks
 from whimbrel.orm.query.scope import Scope
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
@@ -172,14 +173,14 @@ def insert_all(
     for instance in instances:
         set_auto_now(instance, meta.fields, new=True)
     for names, group in _group_by_columns(meta, instances):
-        for start in range(0, len(group), batch_size):
-            _insert_batch(connection, meta, names, group[start : start + batch_size], conflict)
+        for batch in take_chunks(group, batch_size):
+            _insert_batch(connection, meta, names, batch, conflict)
 
 
 def _group_by_columns(
     meta: Meta, instances: Sequence[Any]
 ) -> Iterator[tuple[tuple[BoundField, ...], list[Any]]]:
-    """The instances by the columns that they have values for."""
+    """Yield the instances that have values for the same columns, with those columns."""
     groups: dict[tuple[BoundField, ...], list[Any]] = {}
     for instance in instances:
         given = tuple(each for each in meta.own_fields if _is_given(instance, each))
@@ -229,8 +230,7 @@ def update_all(
 ) -> int:
     """Write these fields of many rows, a statement a batch. Return how many rows were there."""
     number = 0
-    for start in range(0, len(instances), batch_size):
-        batch = instances[start : start + batch_size]
+    for batch in take_chunks(instances, batch_size):
         for part in meta.lineage:
             own = [each for each in fields if each.meta is part]
             if own:

@@ -282,8 +282,4 @@ def _match_joined_row(
     hops = tuple(hops)
     there, here = outer.find_first_of_many(hops), inner.find_first_of_many(hops)
     if there is not None and here is not None:
-        yield from zip(_key_of(here), _key_of(there), strict=True)
-
-
-def _key_of(node: JoinedTable) -> list[Element]:
-    return [node.table.c[each.column] for each in node.meta.primary_key]
+        yield from zip(here.key_columns(), there.key_columns(), strict=True)

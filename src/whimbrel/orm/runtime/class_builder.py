@@ -72,10 +72,10 @@ def _make_class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
     return model  # type: ignore[no-any-return]
 
 
-def _make_info(value: Model, made: type[Any], parent: Meta | None) -> Info:
+def _make_info(value: Model, model: type[Any], parent: Meta | None) -> Info:
     names = python_names(value)
     return Info(
-        model=made,
+        model=model,
         app_label=value.app,
         name=value.name,
         place=value.place or value.label,

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from whimbrel.errors import QueryError
-from whimbrel.orm.hops import Hop, hop_of
+from whimbrel.orm.hops import Hop, find_reverse, hop_of
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.query.instance_state import related_cache
 from whimbrel.orm.runtime.managers import Manager, related_manager
@@ -37,7 +37,7 @@ class RelationDescriptor:
         self.inner = inner
 
     def wrap(self, inner: Any) -> RelationDescriptor:
-        """The same accessor with SQLAlchemy's attribute in it."""
+        """The same descriptor with SQLAlchemy's attribute in it."""
         return type(self)(self.meta, self.name, inner)
 
     @property
@@ -53,13 +53,13 @@ class RelationDescriptor:
         return self._value_of(instance)
 
     def _class_attribute(self, owner: type[Any]) -> Any:
-        if self.inner is None:
-            relate_to_sqlalchemy(self.meta, self.name)
-            made = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
-            if made.inner is None:
-                raise AttributeError(f"{self.meta.label}.{self.name} is the row's own other part")
-            return made.inner
-        return self.inner
+        if self.inner is not None:
+            return self.inner
+        relate_to_sqlalchemy(self.meta, self.name)
+        wrapper = next(vars(base)[self.name] for base in owner.__mro__ if self.name in vars(base))
+        if wrapper.inner is None:
+            raise AttributeError(f"{self.meta.label}.{self.name} is the row's own other part")
+        return wrapper.inner
 
     def _value_of(self, instance: Any) -> Any:
         """The attribute of an instance."""
@@ -98,12 +98,8 @@ class ForwardDescriptor(RelationDescriptor):
     @cached_property
     def other_side(self) -> str | None:
         """The accessor of the other side, where that leads to one row."""
-        hop = self.hop
-        here = (hop.owner.label, hop.field_name)
-        for each in hop.target.reverses.values():
-            if not each.many and (each.label, each.field_name) == here:
-                return each.accessor
-        return None
+        reverse = find_reverse(self.hop)
+        return reverse.accessor if reverse is not None and not reverse.many else None
 
     def _value_of(self, instance: Any) -> Any:
         hop = self.hop
@@ -117,9 +113,9 @@ class ForwardDescriptor(RelationDescriptor):
             raise self.missing_error(instance)
         if known is not None and getattr(known, hop.remote) == value:
             return known
-        found = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
-        related_cache(instance)[self.name] = found
-        return found
+        related = hop.target.model.objects.using(instance._alias).get(**{hop.remote: value})
+        related_cache(instance)[self.name] = related
+        return related
 
     def _set_value(self, instance: Any, value: Any) -> None:
         hop = self.hop
@@ -172,14 +168,8 @@ def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
     """Make SQLAlchemy's relationship of a hop, and of its other side."""
     hop = hop_of(meta, name)
     owner, other = hop.owner, hop.source if hop.reverse else hop.target
-    accessor = next(
-        (
-            each.accessor
-            for each in other.reverses.values()
-            if each.label == owner.label and each.field_name == hop.field_name
-        ),
-        "+",
-    )
+    reverse = find_reverse(hop)
+    accessor = reverse.accessor if reverse is not None else "+"
     bound = hop.field.replace(related_name=accessor)
     with _WithoutDescriptors((owner.model, hop.field_name), (other.model, accessor)):
         relate(Waiting(owner.info, hop.field_name, bound, ()), owner.apps.built_infos())
@@ -190,15 +180,15 @@ def relate_to_sqlalchemy(meta: Meta, name: str) -> None:
                 _give_through(vars(model)[side].inner, hop.through.meta.model)
 
 
-def _give_through(attribute: Any, between: type[Any]) -> None:
-    """``Post.tags.through``: SQLAlchemy hands what an attribute has not to its comparator."""
+def _give_through(attribute: Any, through: type[Any]) -> None:
+    """``Post.tags.through``: SQLAlchemy asks the comparator for what an attribute does not have."""
     plain = type(attribute.comparator)
-    names = {"__slots__": (), "through": between}
+    names = {"__slots__": (), "through": through}
     attribute.comparator.__class__ = type("Comparator", (plain,), names)
 
 
 class _WithoutDescriptors:
-    """Takes accessors off their classes, and lays them around what SQLAlchemy puts there."""
+    """Takes descriptors off their classes, and puts them around SQLAlchemy's attributes."""
 
     def __init__(self, *names: tuple[type[Any], str]) -> None:
         self.names = names
@@ -211,13 +201,13 @@ class _WithoutDescriptors:
                 delattr(model, name)
 
     def __exit__(self, *_: object) -> None:
-        for (model, name), accessor in self.taken.items():
+        for (model, name), descriptor in self.taken.items():
             for each in (model, *_subclasses(model)):
                 inner = vars(each).get(name)
                 if inner is not None:
-                    type.__setattr__(each, name, accessor.wrap(inner))
+                    type.__setattr__(each, name, descriptor.wrap(inner))
                 elif each is model:
-                    type.__setattr__(each, name, accessor)
+                    type.__setattr__(each, name, descriptor)
 
 
 def _subclasses(model: type[Any]) -> list[type[Any]]:

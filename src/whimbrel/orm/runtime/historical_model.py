@@ -37,12 +37,10 @@ class HistoricalModel:
         for field, value in zip(fields, args, strict=False):
             values.setdefault(field.attname, value)
         for field in fields:
-            given = {
-                field.attname,
-                field.name,
-                *(["pk"] if field in self._meta.primary_key else []),
-            }
-            if given & values.keys():
+            names = {field.attname, field.name}
+            if field in self._meta.primary_key:
+                names.add("pk")
+            if names & values.keys():
                 continue
             if field.field.has_default:
                 values[field.attname] = default_of(field.field)
@@ -52,12 +50,9 @@ class HistoricalModel:
             self._assign(name, value)
 
     def _assign(self, name: str, value: Any) -> None:
-        if (
-            name not in self._meta.fields_by_name
-            and name != "pk"
-            and find_hop(self._meta, name) is None
-        ):
-            error = self._meta.unknown_field(name)
+        meta = self._meta
+        if name not in {*meta.fields_by_name, "pk"} and find_hop(meta, name) is None:
+            error = meta.unknown_field(name)
             raise UnknownArgument(error.message, place=error.place, hint=error.hint)
         setattr(self, name, value)
 
@@ -72,15 +67,11 @@ class HistoricalModel:
                 f"a row of {self._meta.label} has no {name!r} at this point of history",
                 hint=_INSTEAD.get(name, "History knows no choices: write their names here."),
             )
-        there = [
-            *(each.attname for each in self._meta.fields),
-            *self._meta.lookup_names(),
-            *_METHODS,
-        ]
-        listed = f"It has: {', '.join(dict.fromkeys(there))}. A historical model has fields and "
+        fields = (each.attname for each in self._meta.fields)
+        there = dict.fromkeys([*fields, *self._meta.lookup_names(), *_METHODS])
         raise QueryAttributeError(
             f"{self._meta.label} has no {name!r} at this point of history",
-            hint=did_you_mean(name, there, listed + _NO_METHODS),
+            hint=did_you_mean(name, there, f"It has: {', '.join(there)}. {_NO_METHODS}"),
         )
 
     # -- its key
@@ -175,11 +166,13 @@ class HistoricalModel:
         self._use(using)
         if self.pk is None:
             raise QueryError(f"a {self._meta.label} that was never saved cannot be deleted")
-        found: tuple[int, dict[str, int]] = self._queryset().filter(**self._key_lookups()).delete()
+        deleted: tuple[int, dict[str, int]] = (
+            self._queryset().filter(**self._key_lookups()).delete()
+        )
         mark_deleted(self)
         if len(self._meta.primary_key) == 1:
             self.pk = None
-        return found
+        return deleted
 
     # -- reading
 
@@ -220,20 +213,17 @@ _INSTEAD = {
     "save_base": "save() runs no signals and no methods of models.py: use it.",
     "get_deferred_fields": "sqlalchemy.inspect(row).unloaded has their names.",
 }
-_NO_METHODS = "relations, none of the methods of the model in models.py."
+_NO_METHODS = (
+    "A historical model has fields and relations, none of the methods of the model in models.py."
+)
 _METHODS = ("pk", "save", "delete", "refresh_from_db", "serializable_value")
 
 
 def reload(instance: Any, fields: list[BoundField]) -> None:
     """Read fields of an instance's row."""
     names = [each.attname for each in fields]
-    row = (
-        instance._queryset()
-        .filter(**instance._key_lookups())
-        .order_by()
-        .values_list(*names)
-        .first()
-    )
+    rows = instance._queryset().filter(**instance._key_lookups()).order_by()
+    row = rows.values_list(*names).first()
     if row is None:
         raise instance.DoesNotExist(
             f"the row of {instance._meta.label} with the primary key {instance.pk!r} is gone"
