@@ -33,8 +33,8 @@ from whimbrel.planning.plan import EVERYTHING, Target
 from whimbrel.report.run import progress_text
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.data import key_codec
-from whimbrel.run.data.batch_size import AIM, FIRST, LARGEST, SMALLEST, BatchSize
 from whimbrel.run.data.keys import Keys, Span
+from whimbrel.run.data.throttle import AIM, FIRST, LARGEST, SMALLEST, BatchSize
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
 from whimbrel.schema.table import Name
 
@@ -358,7 +358,7 @@ def test_every_row_is_in_one_batch(database_url: str, case: str, parts: int) -> 
             connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
         keys = Keys(columns)
         walked = [
-            row for span in keys.parted(connection, parts) for row in walk(connection, keys, span)
+            row for span in keys.split(connection, parts) for row in walk(connection, keys, span)
         ]
     assert sorted(walked) == sorted(rows)
 
@@ -373,13 +373,13 @@ def walk(connection: sa.Connection, keys: Keys, span: Span) -> Iterator[tuple[An
         found = connection.execute(sa.select(*keys.columns).where(*keys.within(batch))).all()
         assert len(found) == count <= 2
         yield from map(tuple, found)
-        assert key_codec.read(key_codec.written(end)) == end
-        span = replace(span, low=key_codec.read(key_codec.written(end)))
+        assert key_codec.decode(key_codec.encode(end)) == end
+        span = replace(span, low=key_codec.decode(key_codec.encode(end)))
 
 
 def test_a_key_that_cannot_be_written() -> None:
     with pytest.raises(UnsupportedError, match="complex"):
-        key_codec.written((1, 2j))
+        key_codec.encode((1, 2j))
 
 
 @pytest.mark.parametrize("parallel", [1, 4])
@@ -419,7 +419,7 @@ def test_a_key_of_two_columns(tmp_path: Path, database_url: str, parallel: int) 
 def test_a_batch_is_as_large_as_its_time_allows(seconds: list[float], size: int) -> None:
     batch_size = BatchSize()
     for each in seconds:
-        batch_size.took(each)
+        batch_size.adapt(each)
     assert batch_size.size == size
 
 

@@ -77,6 +77,25 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True)
+class BatchedUpdate:
+    """An UPDATE of a table, batch after batch along its key.
+
+    key: the names of columns that are unique and NOT NULL together, and not set here. set: the name
+    of each column that is, and its new value as SQL. where: the rows that it is about, as SQL; None:
+    all. clears: True if a row that was given its values must not meet ``where`` any more. pause:
+    seconds between two batches. parallel: connections that walk at a time.
+    """
+
+    table: Name
+    key: tuple[str, ...]
+    set: tuple[tuple[str, str], ...]
+    where: str | None = None
+    clears: bool = True
+    pause: float = 0.01
+    parallel: int = 1
+
+
+@dataclass(frozen=True)
 class Step:
     """Statements, and what is known of them.
 
@@ -88,8 +107,9 @@ class Step:
     where only the transaction tells. broken: a query that gives a row where it has failed half way;
     cleanup: what takes away what that left. settling: data from which the engine makes the
     statements that fit the database at hand (`Engine.settle`); ``statements`` are then what is known
-    offline. id: what the step is called in its migration, "2.1" for the first of its second
-    operation; operation: that operation, for people.
+    offline. update: what a batched step does; ``statements`` show it for people. id: what the step
+    is called in its migration, "2.1" for the first of its second operation; operation: that
+    operation, for people.
     """
 
     statements: tuple[str, ...]
@@ -106,6 +126,7 @@ class Step:
     settling: object | None = None
     also: tuple[Change, ...] = ()
     covers: tuple[Change, ...] = ()
+    update: BatchedUpdate | None = None
     id: str = ""
     operation: str = ""
 

@@ -30,7 +30,8 @@ from whimbrel.planning.work import Source, Work
 from whimbrel.run import journal, recorder
 from whimbrel.run.attempts import Attempts
 from whimbrel.run.data import checkpoint
-from whimbrel.run.data.context import ExecutionContext, execute_data
+from whimbrel.run.data.context import ExecutionContext
+from whimbrel.run.data.dispatch import execute_data
 from whimbrel.run.events import (
     DataDone,
     DataStarted,
@@ -250,7 +251,7 @@ class Executor:
         execute_data(
             data,
             ExecutionContext(
-                self.engine, self.connection, self.alias, self.emit, self.limit, number
+                self.engine, self.connection, self.alias, self.emit, self.limit, str(number)
             ),
         )
         self.emit(DataDone(data.title, number, of, time.monotonic() - started))

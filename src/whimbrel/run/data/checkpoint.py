@@ -1,4 +1,4 @@
-"""Checkpoints: how far a backfill has come, noted in the transaction of each batch.
+"""Checkpoints: how far a walk has come, noted in the transaction of each batch.
 
 A part is a range of the key that one connection walks. Its row is read and locked before a batch
 begins, and moved on with it: a batch that a killed run's server still carries out is waited for,
@@ -26,39 +26,39 @@ _CHECKPOINTS = sa.Table(
     _METADATA,
     sa.Column("app", sa.String(255), primary_key=True),
     sa.Column("name", sa.String(255), primary_key=True),
-    sa.Column("operation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.String(255), primary_key=True),
     sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("low", sa.Text),
     sa.Column("high", sa.Text),
     sa.Column("last", sa.Text),
     sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("tells", sa.Boolean, nullable=False),
+    sa.Column("cleared", sa.Boolean, nullable=False),
     sa.Column("done", sa.Boolean, nullable=False),
 )
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which backfill: the migration's app and name, and the operation's number in it."""
+class WalkId:
+    """Of which walk: the migration's app and name, and the id of the step in it."""
 
     app: str
     name: str
-    operation: int
+    step: str
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Where a part stands: ``last`` is the key up to which its ``span`` is done.
 
-    rows: how many that is. tells: whether no row that was done is among the chosen ones any more,
-    so that one which is has been missed. done: whether the end is reached.
+    rows: how many that is. cleared: True if no row that was done meets the walk's condition any
+    more, so that one which does has been missed. done: True if the end is reached.
     """
 
     part: int
     span: Span
     last: Key | None = None
     rows: int = 0
-    tells: bool = True
+    cleared: bool = True
     done: bool = False
 
     @property
@@ -79,14 +79,14 @@ def drop(connection: Connection) -> None:
         _CHECKPOINTS.drop(connection, checkfirst=False)
 
 
-def parts(connection: Connection, place: Place) -> list[Checkpoint]:
-    """The parts of a backfill, in their order; none where it has not begun."""
-    query = sa.select(_CHECKPOINTS).where(*_at(place)).order_by(_CHECKPOINTS.c.part)
+def parts(connection: Connection, walk: WalkId) -> list[Checkpoint]:
+    """The parts of a walk, in their order; none where it has not begun."""
+    query = sa.select(_CHECKPOINTS).where(*_at(walk)).order_by(_CHECKPOINTS.c.part)
     return [_checkpoint(row) for row in connection.execute(query)]
 
 
 def walked(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many rows the backfills of each migration that is half done have committed."""
+    """How many rows the walks of each migration that is half done have committed."""
     if not has_table(connection, TABLE):
         return {}
     columns = _CHECKPOINTS.c
@@ -95,18 +95,18 @@ def walked(connection: Connection) -> dict[tuple[str, str], int]:
     return {(app, name): int(number) for app, name, number in rows}
 
 
-def start(connection: Connection, place: Place, spans: Sequence[Span]) -> None:
-    """Note that a backfill begins, in parts."""
+def start(connection: Connection, walk: WalkId, spans: Sequence[Span]) -> None:
+    """Note that a walk begins, in parts."""
     rows = [
         {
-            "app": place.app,
-            "name": place.name,
-            "operation": place.operation,
+            "app": walk.app,
+            "name": walk.name,
+            "step": walk.step,
             "part": part,
-            "low": key_codec.written(span.low),
-            "high": key_codec.written(span.high),
+            "low": key_codec.encode(span.low),
+            "high": key_codec.encode(span.high),
             "rows": 0,
-            "tells": True,
+            "cleared": True,
             "done": False,
         }
         for part, span in enumerate(spans)
@@ -114,34 +114,34 @@ def start(connection: Connection, place: Place, spans: Sequence[Span]) -> None:
     connection.execute(sa.insert(_CHECKPOINTS), rows)
 
 
-def locked(connection: Connection, place: Place, part: int) -> Checkpoint:
-    """Where a part stands; nobody else moves it on before this transaction ends.
+def lock(connection: Connection, walk: WalkId, part: int) -> Checkpoint:
+    """Return where a part stands, and keep others from moving it on in this transaction.
 
-    Raises `Overtaken` where another runner has ended the backfill.
+    Raises `Overtaken` where another runner has ended the walk.
     """
     columns = _CHECKPOINTS.c
-    query = sa.select(_CHECKPOINTS).where(*_at(place), columns.part == part).with_for_update()
+    query = sa.select(_CHECKPOINTS).where(*_at(walk), columns.part == part).with_for_update()
     row = connection.execute(query).first()
     if row is None:
         raise Overtaken
     return _checkpoint(row)
 
 
-def move(connection: Connection, place: Place, to: Checkpoint) -> None:
+def move(connection: Connection, walk: WalkId, to: Checkpoint) -> None:
     """Note how far a part has come, in the transaction of the batch that brought it there."""
     columns = _CHECKPOINTS.c
-    statement = sa.update(_CHECKPOINTS).where(*_at(place), columns.part == to.part)
+    statement = sa.update(_CHECKPOINTS).where(*_at(walk), columns.part == to.part)
     connection.execute(
         statement.values(
-            last=key_codec.written(to.last), rows=to.rows, tells=to.tells, done=to.done
+            last=key_codec.encode(to.last), rows=to.rows, cleared=to.cleared, done=to.done
         )
     )
 
 
-def restart(connection: Connection, place: Place) -> None:
+def restart(connection: Connection, walk: WalkId) -> None:
     """Note that the whole way is to be gone once more."""
     again = {"last": None, "rows": 0, "done": False}
-    connection.execute(sa.update(_CHECKPOINTS).where(*_at(place)).values(again))
+    connection.execute(sa.update(_CHECKPOINTS).where(*_at(walk)).values(again))
 
 
 def clear(connection: Connection, app: str, name: str) -> None:
@@ -151,15 +151,15 @@ def clear(connection: Connection, app: str, name: str) -> None:
         connection.execute(sa.delete(_CHECKPOINTS).where(mine))
 
 
-def _at(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+def _at(walk: WalkId) -> tuple[sa.ColumnElement[bool], ...]:
     columns = _CHECKPOINTS.c
     return (
-        columns.app == place.app,
-        columns.name == place.name,
-        columns.operation == place.operation,
+        columns.app == walk.app,
+        columns.name == walk.name,
+        columns.step == walk.step,
     )
 
 
 def _checkpoint(row: Any) -> Checkpoint:
-    span = Span(key_codec.read(row.low), key_codec.read(row.high))
-    return Checkpoint(row.part, span, key_codec.read(row.last), row.rows, row.tells, row.done)
+    span = Span(key_codec.decode(row.low), key_codec.decode(row.high))
+    return Checkpoint(row.part, span, key_codec.decode(row.last), row.rows, row.cleared, row.done)

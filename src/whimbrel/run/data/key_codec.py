@@ -24,17 +24,17 @@ _KINDS: tuple[tuple[type, Callable[[Any], str], Callable[[str], Any]], ...] = (
 _READERS = {kind.__name__: read for kind, _, read in _KINDS}
 
 
-def written(key: tuple[Any, ...] | None) -> str | None:
-    """A key as text. Raises `UnsupportedError` for a kind of value that cannot be written."""
-    return None if key is None else json.dumps([_written(value) for value in key])
+def encode(key: tuple[Any, ...] | None) -> str | None:
+    """Return a key as text. Raises `UnsupportedError` for a kind of value that cannot be written."""
+    return None if key is None else json.dumps([_encode(value) for value in key])
 
 
-def read(text: str | None) -> tuple[Any, ...] | None:
-    """The key that a text was made of."""
-    return None if text is None else tuple(_read(value) for value in json.loads(text))
+def decode(text: str | None) -> tuple[Any, ...] | None:
+    """Return the key of a text."""
+    return None if text is None else tuple(_decode(value) for value in json.loads(text))
 
 
-def _written(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         value = value.value
     if isinstance(value, bool | int | float | str):
@@ -48,7 +48,7 @@ def _written(value: Any) -> Any:
     )
 
 
-def _read(value: Any) -> Any:
+def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     ((kind, text),) = value.items()

@@ -33,7 +33,7 @@ class Span:
 class Keys:
     """The columns of a primary key."""
 
-    columns: Sequence[sa.Column[Any]]
+    columns: Sequence[sa.ColumnClause[Any]]
 
     def within(self, span: Span) -> list[Element]:
         """The conditions that a row is in a span."""
@@ -49,7 +49,7 @@ class Keys:
         return columns[0] if len(columns) == 1 else sa.tuple_(*columns)
 
     def end(self, connection: Connection, span: Span, size: int) -> tuple[Key | None, int]:
-        """The last key among the first ``size`` rows of a span, and how many rows that is."""
+        """Return the last key among the first ``size`` rows of a span, and how many rows that is."""
         rows = (
             sa.select(*self.columns)
             .where(*self.within(span))
@@ -62,8 +62,8 @@ class Keys:
         row = connection.execute(query).first()
         return (tuple(row[:-1]), int(row[-1])) if row is not None else (None, 0)
 
-    def parted(self, connection: Connection, parts: int) -> list[Span]:
-        """The whole table as spans that have no row in common; the last one has no end.
+    def split(self, connection: Connection, parts: int) -> list[Span]:
+        """Return the whole table as spans that have no row in common; the last one has no end.
 
         They are equal in width, by the key's first column; where that is no number and no UUID,
         it is one span.
@@ -90,7 +90,7 @@ class Keys:
         return None
 
 
-def _values(columns: Sequence[sa.Column[Any]], key: Key) -> Any:
+def _values(columns: Sequence[sa.ColumnClause[Any]], key: Key) -> Any:
     """A key's values as parameters of its columns' types."""
     made = [sa.literal(value, of.type) for of, value in zip(columns, key, strict=False)]
     return made[0] if len(made) == 1 else sa.tuple_(*made)

@@ -1,4 +1,4 @@
-"""How far a backfill is, told about once a second."""
+"""The progress of a walk, emitted about once a second."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _EVERY = 1.0
 
 
 class Progress:
-    """Adds up what all connections have walked. ``total``: about how many rows there are."""
+    """The sum of what all connections have walked. ``total``: about how many rows there are."""
 
     def __init__(self, title: str, emit: Listener, total: int, parts: Iterable[Checkpoint]) -> None:
         self._title, self._emit, self._total = title, emit, total
         self._before = self._rows = sum(part.rows for part in parts)
         self._started = time.monotonic()
-        self._told = self._started
+        self._emitted = self._started
         self._batch = 0
         self._lock = Lock()
 
-    def moved(self, rows: int, batch: int) -> None:
-        """So many more rows are done. ``batch``: how many the next batch has."""
+    def add(self, rows: int, batch: int) -> None:
+        """Count rows that are done. ``batch``: how many the next batch has."""
         with self._lock:
             self._rows += rows
             self._batch = batch
-            if time.monotonic() - self._told >= _EVERY:
-                self._told = time.monotonic()
+            if time.monotonic() - self._emitted >= _EVERY:
+                self._emitted = time.monotonic()
                 self._emit(self._event())
 
     def end(self) -> None:
-        """All rows are done."""
+        """Emit that all rows are done."""
         with self._lock:
             self._total = self._rows
             self._emit(self._event())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import CompileError
 
+from whimbrel.engines.sql.batches import between_places
 from whimbrel.operations.backfill import Backfill
 from whimbrel.planning.items import Data
 
@@ -55,11 +55,8 @@ def _statement(data: Data, operation: Backfill, content: Any, offline: Any) -> A
     try:
         model = apps.get_model(data.app, operation.model_name)
         columns = [each.table_column for each in model._meta.primary_key]
-        key = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
-        after: sa.ColumnElement[Any] = sa.literal_column(":after")
-        up_to: sa.ColumnElement[Any] = sa.literal_column(":up_to")
         where = operation.chosen(backwards=data.backwards)
-        rows = model.objects.order_by().filter(key > after, key <= up_to)
+        rows = model.objects.order_by().filter(*between_places(columns))
         (rows.filter(where) if where is not None else rows).update(**content)
     except _Sent as sent:
         return sent.statement

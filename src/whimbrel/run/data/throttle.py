@@ -1,4 +1,4 @@
-"""How a backfill gives way: to who holds locks, and to replicas that are behind."""
+"""The throttle of a walk: batches of the size that time allows, and rests for locks and replicas."""
 
 from __future__ import annotations
 
@@ -12,12 +12,37 @@ from whimbrel.errors import LockError
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.events import BackfillWaiting
 
+#: Seconds that a batch should take: as long as others may wait for a row of it.
+AIM = 0.13
+#: Rows of the first batch; of the smallest; of the largest.
+FIRST, SMALLEST, LARGEST = 500, 20, 50_000
+#: How much smaller, and how much larger, the next batch may be.
+_SLOWER, _FASTER = 0.4, 1.7
 #: Seconds that a batch waits for a lock, try by try: others wait for what it holds meanwhile.
 _LADDER = (0.1, 0.2, 0.5)
 #: Seconds that a replica may be behind, and seconds between two looks at it.
 _BEHIND, _LOOK = 1.5, 1.0
 #: Seconds to wait for replicas at a time.
 _REST = 1.0
+
+
+@dataclass
+class BatchSize:
+    """The number of rows of the next batch, by the time that the last one took."""
+
+    size: int = FIRST
+
+    def adapt(self, seconds: float) -> None:
+        """Take what fits the time that a batch of this size took."""
+        factor = AIM / max(seconds, 0.001)
+        self._set(self.size * min(_FASTER, max(_SLOWER, factor)))
+
+    def halve(self) -> None:
+        """Take half: a batch waited too long for a lock, and a smaller one holds up fewer others."""
+        self._set(self.size / 2)
+
+    def _set(self, size: float) -> None:
+        self.size = min(LARGEST, max(SMALLEST, round(size)))
 
 
 @dataclass(eq=False)
