@@ -213,6 +213,21 @@ STOP = pathlib.Path(__file__).parent / "stop"
     assert column(blog, "counter") == [1] * 10
 
 
+def test_what_is_half_done_goes_back(blog: Project) -> None:
+    add(
+        blog,
+        "migrations.Backfill('post', set={'counter': models.F('counter') + 1}, "
+        "reverse={'counter': models.F('counter') - 1})",
+        "migrations.RunSQL('NONSENSE')",
+    )
+    with pytest.raises(StepError):
+        run(blog)
+    assert column(blog, "counter") == [1] * 10
+    run(blog, Target("blog", "0001_initial"))
+    assert column(blog, "counter") == [0] * 10
+    assert blog.query("SELECT * FROM whimbrel_backfill") == []
+
+
 def test_ddl_and_backfills_in_one_migration_are_parts_of_it(blog: Project) -> None:
     add(
         blog,

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 from whimbrel.config import Config
 from whimbrel.engines import Step, engine_for
 from whimbrel.engines.base import Boundary, Lock
+from whimbrel.engines.sql.batches import batched_step
+from whimbrel.engines.step import BatchedUpdate
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
@@ -204,3 +206,26 @@ def test_a_stage_that_another_has_begun_meanwhile_is_planned_anew(run: Run) -> N
     with pytest.raises(Overtaken):
         run.executor.execute(todo)
     assert run.sent == []
+
+
+def test_a_batched_step_goes_on_at_its_checkpoint(run: Run) -> None:
+    """It fails at row 700, the second batch; the first one is done, and is not done again."""
+    run.connection.exec_driver_sql("INSERT INTO t SELECT generate_series(1, 900)")
+    run.connection.commit()
+    update = BatchedUpdate(AT, ("id",), (("a", "coalesce(a, 0) + 1"),))
+    stop = Step(("ALTER TABLE t ADD CHECK (id <> 700 OR a IS NULL)",))
+    todo = work(add_column("a"), stop, batched_step("postgresql", update), add_column("b"))
+    assert [len(batch) for batch in todo.batches] == [2, 1, 1]
+    with pytest.raises(StepError, match="t_check"):
+        run.executor.execute(todo)
+    assert run.unfinished() == [(True, True), (True, True), (True, False), (False, False)]
+    counted = "SELECT a, count(*) FROM t GROUP BY a ORDER BY a"
+    assert run.connection.exec_driver_sql(counted).all() == [(1, 500), (None, 400)]
+    run.connection.exec_driver_sql("ALTER TABLE t DROP CONSTRAINT t_check")
+    run.connection.commit()
+    run.sent.clear()
+    run.executor.execute(run.resumed(todo))
+    assert run.sent == [batched_step("postgresql", update).sql, add_column("b").sql]
+    assert run.connection.exec_driver_sql(counted).all() == [(1, 900)]
+    assert run.connection.exec_driver_sql("SELECT 1 FROM whimbrel_backfill").all() == []
+    assert run.applied()

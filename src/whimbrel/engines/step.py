@@ -101,8 +101,8 @@ class Step:
 
     statements: in their order, runnable as they stand (no trailing semicolon). change: what they
     are to make; also: more changes that the same statements make; covers, on the last step of a
-    difference: all of its changes, with those that need no statement. tables: those that are locked, with the lock; none where the database knows no such
-    locks. scans, rewrites: True if the whole table is read, or written anew, under that lock.
+    difference: all of its changes, with those that need no statement. tables: those that are
+    locked, with the lock; none where the database knows no such locks. scans, rewrites: True if the whole table is read, or written anew, under that lock.
     boundary, phase: see there. done: a query that gives a row once the step has happened; None
     where only the transaction tells. broken: a query that gives a row where it has failed half way;
     cleanup: what takes away what that left. settling: data from which the engine makes the

@@ -172,7 +172,7 @@ def _steps(parts: Sequence[Part]) -> list[Step]:
 
 
 def _opens_its_own(parts: Sequence[Part]) -> bool:
-    return any(isinstance(part, Data) and part.boundary is Boundary.BATCHED for part in parts)
+    return any(part.boundary is Boundary.BATCHED for part in parts)
 
 
 def _runs_once(parts: Sequence[Part]) -> bool:

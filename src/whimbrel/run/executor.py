@@ -20,7 +20,7 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.parameters import execute_with
-from whimbrel.engines.step import UserStep
+from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional
@@ -206,7 +206,9 @@ class Executor:
                 self.attempts.part = part
                 self._prepare_session(part)
                 if isinstance(part, Data):
-                    self._run_data(part, number, of)
+                    self._run_data(part, self._context(work), number, of)
+                elif part.boundary is Boundary.BATCHED:
+                    self._run_batched(part, self._context(work), number, of)
                 else:
                     self._run_step(part, number, of)
         self.attempts.part = None
@@ -245,15 +247,30 @@ class Executor:
                 execute(self.connection, sql)
         self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
 
-    def _run_data(self, data: Data, number: int, of: int) -> None:
+    def _run_batched(self, step: Step, context: ExecutionContext, number: int, of: int) -> None:
+        # Late, since most migrations walk no table.
+        from whimbrel.run.data.batched import run_batched
+
+        started = time.monotonic()
+        self.emit(StepStarted(step.sql, number, of))
+        run_batched(step, context)
+        self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
+
+    def _context(self, work: Work) -> ExecutionContext:
+        return ExecutionContext(
+            self.engine,
+            self.connection,
+            self.alias,
+            self.emit,
+            self.limit,
+            work.stage.nodes[0].key,
+            work.backwards,
+        )
+
+    def _run_data(self, data: Data, context: ExecutionContext, number: int, of: int) -> None:
         started = time.monotonic()
         self.emit(DataStarted(data.title, number, of))
-        execute_data(
-            data,
-            ExecutionContext(
-                self.engine, self.connection, self.alias, self.emit, self.limit, str(number)
-            ),
-        )
+        execute_data(data, context)
         self.emit(DataDone(data.title, number, of, time.monotonic() - started))
 
     # -- many batches

@@ -40,11 +40,10 @@ def backfill(data: Data, operation: Backfill, context: ExecutionContext) -> None
 
     walk = Walk(
         data.title,
-        WalkId(data.app, data.label.removeprefix(f"{data.app}."), context.step),
+        WalkId(*context.migration, data.id),
         rows_in,
         None if where is None else repr(where),
         clears=operation.asks_for_null,
-        backwards=data.backwards,
         pause=operation.pause,
         parallel=operation.parallel,
     )

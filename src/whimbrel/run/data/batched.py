@@ -29,7 +29,6 @@ def run_batched(step: Step, context: ExecutionContext) -> None:
         lambda context: nullcontext(_TableRows(update, context.connection)),
         update.where,
         clears=update.clears,
-        backwards=context.backwards,
         pause=update.pause,
         parallel=update.parallel,
     ).execute(context)

@@ -17,8 +17,8 @@ from whimbrel.run.lock import LIMIT
 class ExecutionContext:
     """The connection, the engine of its database, and who listens.
 
-    limit: seconds for which locks are tried to get. migration, step: the id of what is executed.
-    backwards: True on the way back.
+    limit: seconds for which locks are tried to get. migration: the one that it is executed for.
+    backwards: True if that is recorded already, and is being taken back.
     """
 
     engine: Engine
@@ -26,6 +26,5 @@ class ExecutionContext:
     alias: str = DEFAULT_ALIAS
     emit: Listener = null_listener
     limit: float = LIMIT
-    step: str = ""
     migration: Key = ("", "")
     backwards: bool = False

@@ -67,7 +67,6 @@ class Walk:
     open: Callable[[ExecutionContext], AbstractContextManager[Rows]]
     condition: str | None = None
     clears: bool = False
-    backwards: bool = False
     pause: float = 0.01
     parallel: int = 1
 
@@ -119,7 +118,7 @@ class _Walker:
             parts = checkpoint.parts(self.connection, self.id)
             if not parts:
                 mine = [(self.id.app, self.id.name)]
-                recorder.refuse_overtaken(self.connection, mine, self.walk.backwards)
+                recorder.refuse_overtaken(self.connection, mine, self.context.backwards)
                 workers = self.walk.parallel if self.engine.concurrent_writers else 1
                 spans = self.rows.keys.split(self.connection, workers)
                 checkpoint.start(self.connection, self.id, spans)
