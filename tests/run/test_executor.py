@@ -22,7 +22,7 @@ from whimbrel.run import journal, recorder
 from whimbrel.run.connect import connected, database_of
 from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
-from whimbrel.run.recorder import Overtaken
+from whimbrel.run.recorder import ConcurrentRun
 from whimbrel.schema.table import Name
 
 KEY = ("blog", "0001_index")
@@ -203,7 +203,7 @@ def test_a_stage_that_another_has_begun_meanwhile_is_planned_anew(run: Run) -> N
     journal.prepare(run.connection)
     journal.begin(run.connection, todo, [recorder.Row(*KEY, None)])
     run.connection.commit()
-    with pytest.raises(Overtaken):
+    with pytest.raises(ConcurrentRun):
         run.executor.execute(todo)
     assert run.sent == []
 

@@ -24,7 +24,7 @@ from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
 from whimbrel.run.lock import refuse_endless, runner_lock
 from whimbrel.run.record import Record, read, resolve_squashes
-from whimbrel.run.recorder import Overtaken
+from whimbrel.run.recorder import ConcurrentRun
 
 
 @contextmanager
@@ -78,7 +78,7 @@ class Carrying:
                     self._do(executor, plan, works)
                     self._record_newly_complete(executor)
                     break
-                except Overtaken:
+                except ConcurrentRun:
                     plan, works = self._planned(executor)
             if plan.backwards or any(done.backwards for done in self.done):
                 executor.tidy()

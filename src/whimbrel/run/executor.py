@@ -92,7 +92,7 @@ class Executor:
 
         def act() -> None:
             own = [node.key for node in stage.nodes]
-            recorder.refuse_overtaken(self.connection, own, backwards)
+            recorder.refuse_concurrent_run(self.connection, own, backwards)
             for number, step in enumerate(renames, start=1):
                 self.attempts.part = step
                 self._run_step(step, number, len(renames))
@@ -111,7 +111,7 @@ class Executor:
             applied = recorder.applied(self.connection)
             half_done = {key for each in journal.unfinished(self.connection) for key in each.keys}
             if squash.key not in history.resolve_squashes(applied.keys(), half_done).complete:
-                raise recorder.Overtaken
+                raise recorder.ConcurrentRun
             recorder.record(self.connection, [row_of(squash)])
 
         self.attempts.committed(act)
@@ -137,10 +137,10 @@ class Executor:
         """Take the record's own tables away when nothing is applied any more."""
         self.attempts.committed(self._drop_what_is_empty)
 
-    def _refuse_overtaken(self, stage: Stage, backwards: bool) -> None:
-        """Raises `Overtaken` where the record says that another has done it, lock or no lock."""
+    def _refuse_concurrent_run(self, stage: Stage, backwards: bool) -> None:
+        """Raises `ConcurrentRun` where the record says that another has done it, lock or no lock."""
         nodes = stage.nodes if backwards else self._with_replaced(stage.nodes)
-        recorder.refuse_overtaken(self.connection, [node.key for node in nodes], backwards)
+        recorder.refuse_concurrent_run(self.connection, [node.key for node in nodes], backwards)
 
     def _with_replaced(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """These, and what the squashes among them replace."""
@@ -188,7 +188,7 @@ class Executor:
         return [node for node in found if node.key not in there]
 
     def _run_and_record(self, work: Work) -> None:
-        self._refuse_overtaken(work.stage, work.backwards)
+        self._refuse_concurrent_run(work.stage, work.backwards)
         self._run(work, work.parts)
         self._record(work.stage, work.backwards)
 
@@ -276,7 +276,7 @@ class Executor:
     # -- many batches
 
     def _by_batches(self, work: Work) -> None:
-        """Carry out what cannot be one transaction. Raises `Overtaken` where another has done it."""
+        """Carry out what cannot be one transaction. Raises `ConcurrentRun` where another has done it."""
         key = work.stage.nodes[0].key
         self.attempts.committed(partial(self._begin, work))
         offset = 0
@@ -288,7 +288,7 @@ class Executor:
 
         def end() -> None:
             self._set_session_back()
-            self._refuse_overtaken(work.stage, work.backwards)
+            self._refuse_concurrent_run(work.stage, work.backwards)
             if not work.undoing:
                 self._record(work.stage, work.backwards, work.sources)
             for node in work.stage.nodes:
@@ -297,7 +297,7 @@ class Executor:
         self.attempts.committed(end)
 
     def _begin(self, work: Work) -> None:
-        self._refuse_overtaken(work.stage, work.backwards)
+        self._refuse_concurrent_run(work.stage, work.backwards)
         journal.prepare(self.connection)
         if work.undoing and not work.is_resumed:
             journal.turn_round(self.connection, work)
@@ -314,7 +314,7 @@ class Executor:
         together = all(map(is_transactional, parts))
 
         def begin() -> None:
-            self._refuse_overtaken(work.stage, work.backwards)
+            self._refuse_concurrent_run(work.stage, work.backwards)
             journal.start(self.connection, key, steps)
 
         def act() -> None:

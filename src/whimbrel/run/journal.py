@@ -17,7 +17,7 @@ from whimbrel.engines.serializer import dumps, loads
 from whimbrel.history.node import Key
 from whimbrel.planning.unfinished import Entry, Unfinished
 from whimbrel.planning.work import Source, Work
-from whimbrel.run.recorder import Overtaken, Row, has_table, legible
+from whimbrel.run.recorder import ConcurrentRun, Row, has_table, legible
 
 TABLE = "whimbrel_journal"
 
@@ -74,10 +74,10 @@ def drop(connection: Connection) -> None:
 
 
 def begin(connection: Connection, work: Work, rows: Iterable[Row]) -> None:
-    """Write all steps of a stage. rows: what is to be recorded of its migrations. Raises `Overtaken` where another has written them already."""
+    """Write all steps of a stage. rows: what is to be recorded of its migrations. Raises `ConcurrentRun` where another has written them already."""
     key = work.stage.nodes[0].key
     if _count(connection, key):
-        raise Overtaken
+        raise ConcurrentRun
     sources = tuple((row.app, row.name, row.digest, row.source) for row in rows)
     stage = Entry(_STAGE, dumps((sources, work.backwards, work.atomic)))
     _insert(connection, key, [stage, *map(Entry.of, work.parts)])
@@ -86,12 +86,12 @@ def begin(connection: Connection, work: Work, rows: Iterable[Row]) -> None:
 def turn_round(connection: Connection, work: Work) -> None:
     """Write the steps that take back what was done of a stage, in place of those that are left.
 
-    Raises `Overtaken` where the journal has nothing of it any more.
+    Raises `ConcurrentRun` where the journal has nothing of it any more.
     """
     key = work.stage.nodes[0].key
     there = _count(connection, key)
     if not there:
-        raise Overtaken
+        raise ConcurrentRun
     left = _of(key) & _JOURNAL.c.started.is_(None) & (_JOURNAL.c.position > 0)
     connection.execute(sa.delete(_JOURNAL).where(left))
     entries = [Entry.of(part, undoing=True) for part in work.parts]
@@ -120,22 +120,22 @@ def _count(connection: Connection, key: Key) -> int:
 
 
 def start(connection: Connection, key: Key, steps: Collection[str]) -> None:
-    """Say that steps begin. Raises `Overtaken` where another has ended the whole stage."""
+    """Say that steps begin. Raises `ConcurrentRun` where another has ended the whole stage."""
     now = datetime.now(UTC)
     found = connection.execute(sa.update(_JOURNAL).where(_are(key, steps)).values(started=now))
     if found.rowcount == 0:
-        raise Overtaken
+        raise ConcurrentRun
 
 
 def claim(connection: Connection, key: Key, step: str) -> bool:
     """Keep a step for this transaction; True if another has done it meanwhile.
 
-    Raises `Overtaken` where another has ended the whole stage.
+    Raises `ConcurrentRun` where another has ended the whole stage.
     """
     query = sa.select(_JOURNAL.c.done).where(_are(key, [step])).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise Overtaken
+        raise ConcurrentRun
     return row.done is not None
 
 

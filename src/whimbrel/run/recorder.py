@@ -36,7 +36,7 @@ _FEW = 500
 _ESCAPED = "!"
 
 
-class Overtaken(Exception):
+class ConcurrentRun(Exception):
     """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
 
 
@@ -107,12 +107,12 @@ def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
     return len({(app, name) for app, name in connection.execute(query)} & set(keys))
 
 
-def refuse_overtaken(
+def refuse_concurrent_run(
     connection: Connection, keys: Collection[tuple[str, str]], backwards: bool
 ) -> None:
-    """Raises `Overtaken` where these migrations are applied, or undone, already."""
+    """Raises `ConcurrentRun` where these migrations are applied, or undone, already."""
     if count_of(connection, keys) != (len(keys) if backwards else 0):
-        raise Overtaken
+        raise ConcurrentRun
 
 
 def sources(
@@ -177,7 +177,7 @@ def rename(connection: Connection, migrations: Mapping[tuple[str, str], Row]) ->
     there = applied(connection)
     for old, (app, name, digest, source) in migrations.items():
         if old not in there:
-            raise Overtaken
+            raise ConcurrentRun
         if (app, name) in there:
             forget(connection, [(app, name)])
         values = {"app": app, "name": name, "digest": digest, "source": _kept(source)}

@@ -27,7 +27,7 @@ from whimbrel.run.connect import Database, connected, database_of
 from whimbrel.run.events import null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import Record, read, resolve_squashes
-from whimbrel.run.recorder import Overtaken
+from whimbrel.run.recorder import ConcurrentRun
 from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
@@ -232,7 +232,7 @@ class _Looking:
             executor.prepare()
             try:
                 executor.execute(Work(Stage(tuple(todo)), False, True, (), tuple(steps)))
-            except Overtaken:
+            except ConcurrentRun:
                 return False
         return True
 

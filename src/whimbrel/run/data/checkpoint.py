@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.run.data import key_codec
 from whimbrel.run.data.keys import Key, Span
-from whimbrel.run.recorder import Overtaken, has_table
+from whimbrel.run.recorder import ConcurrentRun, has_table
 
 TABLE = "whimbrel_backfill"
 
@@ -117,13 +117,13 @@ def start(connection: Connection, walk: WalkId, spans: Sequence[Span]) -> None:
 def lock(connection: Connection, walk: WalkId, part: int) -> Checkpoint:
     """Return where a part stands, and keep others from moving it on in this transaction.
 
-    Raises `Overtaken` where another runner has ended the walk.
+    Raises `ConcurrentRun` where another runner has ended the walk.
     """
     columns = _CHECKPOINTS.c
     query = sa.select(_CHECKPOINTS).where(*_at(walk), columns.part == part).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise Overtaken
+        raise ConcurrentRun
     return _checkpoint(row)
 
 
