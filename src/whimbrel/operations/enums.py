@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from whimbrel.schema.expressions import Constant, Q
+from whimbrel.schema.expressions import Constant, Expression, Q
 from whimbrel.schema.table import Name
 from whimbrel.state.enums import assign_identities, enum_labels, with_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.lowering import enum_names, enums_of
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import NamedItem
 from whimbrel.state.state import State
 
 
@@ -86,33 +85,18 @@ def _saying(model: Model, names: frozenset[Name], labels: Labels) -> Model:
 def _rename_in_conditions(model: Model, own: Iterable[str], renamed: Mapping[str, str]) -> Model:
     """The model, whose conditions name labels as they are called now."""
 
-    def followed(condition: Any) -> Any:
-        if isinstance(condition, Q):
+    def expression(of: Expression) -> Expression:
+        if isinstance(of, Q):
             for name in own:
-                condition = condition.with_values(name, renamed)
-        return condition
+                of = of.with_values(name, renamed)
+        return of
 
-    def part(given: NamedItem) -> NamedItem:
-        condition = getattr(given.value, "condition", None)
-        if not isinstance(condition, Q):
-            return given
-        return replace(given, value=given.value.replace(condition=followed(condition)))
+    def field(of: Field) -> Field:
+        if not isinstance(of, GeneratedField):
+            return of
+        return of.replace(expression=expression(of.expression))
 
-    def computed(each: ModelField) -> ModelField:
-        if not isinstance(each.field, GeneratedField):
-            return each
-        return each._replace(field=each.field.replace(expression=followed(each.field.expression)))
-
-    options = model.options
-    return replace(
-        model,
-        fields=tuple(map(computed, model.fields)),
-        options=replace(
-            options,
-            indexes=tuple(map(part, options.indexes)),
-            constraints=tuple(map(part, options.constraints)),
-        ),
-    )
+    return model.replace_all(field, lambda item: item.replace_mentions(str, expression))
 
 
 def initial_labels(state: State, each: ModelField) -> Labels | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from whimbrel.schema.expressions import SQL, Q
+from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import GeneratedField
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model, ModelField
-from whimbrel.state.options import ForeignKeyConstraint, NamedItem, Options
+from whimbrel.state.options import ForeignKeyConstraint, Options
 from whimbrel.state.state import State
 
 # -- what is made of a field -----------------------------------------------------------------
@@ -65,10 +67,11 @@ def rename_field_in(model: Model, old: ModelField, new: ModelField) -> Model:
     changed = model.with_field(old.name, new)
     if not names and not columns:
         return changed
-    fields = tuple(_rename_in_generated(each, names, columns) for each in changed.fields)
-    return replace(
-        changed, fields=fields, options=_rename_in_options(model.options, names, columns)
+    followed = changed.replace_all(
+        lambda field: _rename_in_generated(field, names, columns),
+        lambda item: item.rename(names, in_sql=columns),
     )
+    return replace(followed, options=_rename_in_options(followed.options, names))
 
 
 def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
@@ -79,38 +82,27 @@ def _column_renames(old: ModelField, new: ModelField) -> dict[str, str]:
 
 
 def _rename_in_generated(
-    each: ModelField, names: Mapping[str, str], columns: Mapping[str, str]
-) -> ModelField:
-    if not isinstance(each.field, GeneratedField):
-        return each
-    said = each.field.expression  # SQL speaks of columns, a Q of fields
-    expression = said.rename(columns if isinstance(said, SQL) else names)
-    return each._replace(field=each.field.replace(expression=expression))
+    field: Field, names: Mapping[str, str], columns: Mapping[str, str]
+) -> Field:
+    if not isinstance(field, GeneratedField):
+        return field
+    said = field.expression  # SQL speaks of columns, a Q of fields
+    return field.replace(expression=said.rename(columns if isinstance(said, SQL) else names))
 
 
-def _rename_in_options(
-    options: Options, names: Mapping[str, str], columns: Mapping[str, str]
-) -> Options:
+def _rename_in_options(options: Options, names: Mapping[str, str]) -> Options:
     def all_of(fields: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(names.get(name, name) for name in fields)
 
     def ordered(name: str) -> str:
-        return (
-            f"-{names.get(name[1:], name[1:])}" if name.startswith("-") else names.get(name, name)
-        )
-
-    def parts(given: tuple[NamedItem, ...]) -> tuple[NamedItem, ...]:
-        return tuple(
-            replace(part, value=part.value.rename(names, in_sql=columns)) for part in given
-        )
+        plain = name.removeprefix("-")
+        return f"{name[: -len(plain)]}{names.get(plain, plain)}"
 
     return replace(
         options,
         ordering=tuple(map(ordered, options.ordering)),
         unique_together=tuple(map(all_of, options.unique_together)),
         primary_key=all_of(options.primary_key),
-        indexes=parts(options.indexes),
-        constraints=parts(options.constraints),
     )
 
 
@@ -124,35 +116,19 @@ def rename_target_field(state: State, model: Model, old: str, new: str) -> list[
 
 def rename_targets_in(model: Model, label: str, old: str, new: str) -> Model:
     """The model, whose keys to the model of that label name a field of it, after a rename."""
-    fields = tuple(_rename_to_field(each, label, old, new) for each in model.fields)
-    options = replace(
-        model.options,
-        constraints=tuple(
-            _rename_to_fields(part, label, old, new) for part in model.options.constraints
-        ),
-    )
-    if fields == model.fields and options == model.options:
-        return model
-    return replace(model, fields=fields, options=options)
 
+    def follow(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(new if name == old else name for name in names)
 
-def _rename_to_field(each: ModelField, label: str, old: str, new: str) -> ModelField:
-    field = each.field
-    if isinstance(field, ForeignKey) and field.to.lower() == label and field.to_field == old:
-        return each._replace(field=field.replace(to_field=new))
-    if (
-        isinstance(field, ManyToManyField)
-        and (field.through or "").lower() == label
-        and field.through_fields
-    ):
-        names = tuple(new if name == old else name for name in field.through_fields)
-        return each._replace(field=field.replace(through_fields=names))
-    return each
+    def field(of: Field) -> Field:
+        if isinstance(of, ForeignKey) and of.to.lower() == label and of.to_field == old:
+            return of.replace(to_field=new)
+        if isinstance(of, ManyToManyField) and (of.through or "").lower() == label:
+            return of.replace(through_fields=of.through_fields and follow(of.through_fields))
+        return of
 
+    def item(of: Any) -> Any:
+        is_key = isinstance(of, ForeignKeyConstraint) and of.to.lower() == label
+        return of.replace(to_fields=follow(of.to_fields)) if is_key else of
 
-def _rename_to_fields(part: NamedItem, label: str, old: str, new: str) -> NamedItem:
-    value = part.value
-    if not isinstance(value, ForeignKeyConstraint) or value.to.lower() != label:
-        return part
-    to_fields = tuple(new if name == old else name for name in value.to_fields)
-    return replace(part, value=value.replace(to_fields=to_fields))
+    return model.replace_all(field, item)

@@ -11,7 +11,7 @@ from whimbrel.operations.base import Operation, model_in
 from whimbrel.operations.enums import initial_labels, share_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField, full_label
-from whimbrel.state.model import Model, ModelField
+from whimbrel.state.model import Model
 from whimbrel.state.options import ForeignKeyConstraint, Options, normal_options
 from whimbrel.state.state import State
 from whimbrel.state.value_checks import refuse_unfit_default
@@ -137,22 +137,15 @@ def relabel(state: State, old: Model, new: Model) -> State:
 
 
 def _following(model: Model, old: str, new: str) -> Model:
-    fields = tuple(
-        ModelField(each.name, each.field.follow_rename(old, new), each.key)
-        if isinstance(each.field, RelationField)
-        else each
-        for each in model.fields
-    )
-    constraints = tuple(
-        replace(part, value=part.value.replace(to=new))
-        if isinstance(part.value, ForeignKeyConstraint) and part.value.to.lower() == old.lower()
-        else part
-        for part in model.options.constraints
-    )
+    def field(of: Field) -> Field:
+        return of.follow_rename(old, new) if isinstance(of, RelationField) else of
+
+    def item(of: Any) -> Any:
+        is_key = isinstance(of, ForeignKeyConstraint) and of.to.lower() == old.lower()
+        return of.replace(to=new) if is_key else of
+
     bases = tuple(new if base.lower() == old.lower() else base for base in model.bases)
-    return replace(
-        model, fields=fields, bases=bases, options=replace(model.options, constraints=constraints)
-    )
+    return replace(model.replace_all(field, item), bases=bases)
 
 
 @dataclass(frozen=True)

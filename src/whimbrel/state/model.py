@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -137,6 +137,29 @@ class Model:
         self.field(old)
         exchanged = (new if each.name == old else each for each in self.fields)
         return replace(self, fields=tuple(each for each in exchanged if each is not None))
+
+    def replace_all(self, field: Callable[[Field], Field], item: Callable[[Any], Any]) -> Model:
+        """Return the model with each field, and each index and constraint, replaced.
+
+        It is the model itself where all of them stay what they are.
+        """
+
+        def items(given: tuple[NamedItem, ...]) -> tuple[NamedItem, ...]:
+            made = [(each, item(each.value)) for each in given]
+            same = all(value is each.value for each, value in made)
+            return given if same else tuple(replace(each, value=value) for each, value in made)
+
+        fields = [field(each.field) for each in self.fields]
+        is_same = all(one is each.field for one, each in zip(fields, self.fields, strict=True))
+        indexes, constraints = items(self.options.indexes), items(self.options.constraints)
+        if is_same and indexes is self.options.indexes and constraints is self.options.constraints:
+            return self
+        entries = zip(self.fields, fields, strict=True)
+        return replace(
+            self,
+            fields=tuple(each._replace(field=value) for each, value in entries),
+            options=replace(self.options, indexes=indexes, constraints=constraints),
+        )
 
     @property
     def primary_key(self) -> tuple[ModelField, ...]:
