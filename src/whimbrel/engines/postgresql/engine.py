@@ -33,6 +33,7 @@ from whimbrel.engines.postgresql.steps import (
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.type_steps import TypeChange, join_type_steps
 from whimbrel.engines.postgresql.versions import Facts
+from whimbrel.engines.sql.phases import with_phase
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -87,7 +88,7 @@ class PostgreSQLEngine:
             if position not in builder.done:
                 made.extend(MAKERS[type(change)](change, builder))
             builder.advance(change)
-        return list(join_type_steps(made))
+        return list(map(with_phase, join_type_steps(made)))
 
     def settle(self, connection: Connection, step: Step) -> Iterator[str]:
         if isinstance(step.settling, TypeChange):

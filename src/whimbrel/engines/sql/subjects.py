@@ -25,7 +25,12 @@ def subject_of(change: c.Change | None) -> str:
             return str(name_of(of))
         case c.AddColumn(at, of) | c.DropColumn(at, of) | c.AlterColumn(at, of):
             return f"{at}.{of.name}"
-        case c.AddNotNull(at, of) | c.ValidateNotNull(at, of) | c.SetNotNull(at, of):
+        case (
+            c.FillColumn(at, of)
+            | c.AddNotNull(at, of)
+            | c.ValidateNotNull(at, of)
+            | c.SetNotNull(at, of)
+        ):
             return f"{at}.{of.name}"
         case c.AddConstraint(at, of) | c.DropConstraint(at, of) | c.RenameConstraint(at, of):
             return f"{at}.{of.name}" if of.name else str(at)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
+from whimbrel.engines.sql.phases import with_phase
 from whimbrel.engines.sqlite import errors, runner, session, watching
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
@@ -55,7 +56,7 @@ class SQLiteEngine:
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """Native ALTERs where the version has them, else one rebuild a table at most."""
         refuse_unattached(changes, self.schemas)
-        return steps_of(changes, before, self.version)
+        return list(map(with_phase, steps_of(changes, before, self.version)))
 
     def settle(self, connection: Connection, step: Step) -> Iterator[str]:
         if isinstance(step.settling, Rebuild | Dropping):
