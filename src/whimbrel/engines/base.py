@@ -21,7 +21,7 @@ from whimbrel.schema.table import Name, Schema
 
 
 class Ended(Enum):
-    """How a transaction has ended."""
+    """The two ends of a transaction."""
 
     COMMITTED = "committed"
     ROLLED_BACK = "rolled back"
@@ -40,7 +40,7 @@ class Blocker:
 
 
 def _nothing() -> None:
-    """Nothing to let go of."""
+    """Do nothing."""
 
 
 def _always() -> bool:
@@ -49,14 +49,14 @@ def _always() -> bool:
 
 @dataclass(frozen=True)
 class RunnerLock:
-    """What the one runner holds. ``is_held``: asks whether that is still so."""
+    """The lock of the one runner. ``is_held``: asks whether it is still held."""
 
     let_go: Callable[[], object] = _nothing
     is_held: Callable[[], bool] = _always
 
 
 class Engine(Protocol):
-    """What an engine offers. Instances hold no state and no connection."""
+    """An engine, as others see it. Instances hold no state and no connection."""
 
     #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
     dialect: str
@@ -142,7 +142,7 @@ class Engine(Protocol):
         """Note where names lead, and whose rights hold; what is given sets that back."""
 
     def is_in_transaction(self, connection: Connection) -> bool:
-        """Whether the database has a transaction open on a connection."""
+        """Return True if the database has a transaction open on a connection."""
 
     def watch(self, connection: Connection) -> Callable[[], Ended | None]:
         """Note the transaction that is open; what is given tells, once, how it has ended.
@@ -151,10 +151,10 @@ class Engine(Protocol):
         """
 
     def is_lock_timeout(self, error: BaseException) -> bool:
-        """Whether a statement failed since it could not get a lock in time, or by deadlock."""
+        """Return True if a statement failed since it could not get a lock in time, or by deadlock."""
 
     def is_disconnect(self, error: BaseException) -> bool:
-        """Whether the connection is gone."""
+        """Return True if the connection is gone."""
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         """Try, without waiting, to be the one runner on a database; None where another is.
@@ -164,19 +164,19 @@ class Engine(Protocol):
         """
 
     def shares_sessions(self, connection: Connection) -> bool:
-        """Whether a pooler gives each transaction another session, as it seems."""
+        """Return True if a pooler gives each transaction another session, as it seems."""
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
-        """Who holds locks that steps would wait for."""
+        """Return the processes that hold locks which steps would wait for."""
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
-        """How many rows a table has; where counting takes long, an estimate."""
+        """Return how many rows a table has; where counting takes long, an estimate."""
 
     def replication_lag(self, connection: Connection) -> float | None:
-        """How far the slowest replica is behind; None where there is none, or nobody tells."""
+        """Return the seconds that the slowest replica is behind; None where there is none, or none is shown."""
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
-        """What a database's error means to a user: what is wrong, and what mends it."""
+        """Return what a database's error means to a user: what is wrong, and the hint that mends it."""
 
     def reflect(
         self,
@@ -184,7 +184,7 @@ class Engine(Protocol):
         schemas: Collection[str | None] = (None,),
         names: Collection[Name] | None = None,
     ) -> Schema:
-        """What a live database has: tables, enum types and sequences, without identities.
+        """Return what a live database has: tables, enum types and sequences, without identities.
 
         ``schemas``: the database schemas to look into, None for the connection's default one; what
         is in that one has the schema None, unless it is asked for by its name too.
@@ -203,7 +203,7 @@ class Engine(Protocol):
         """
 
     def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
-        """What was reflected, with names as ``wanted`` spells them, where capitals say nothing."""
+        """Return what was reflected, with names as ``wanted`` has them where names are case-insensitive."""
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """Constraints and indexes that are there by name and do not hold: each table and name.

@@ -1,4 +1,4 @@
-"""Which form changes take: the short one, or the one that keeps nobody waiting."""
+"""The policy for changes: the short form, or the one that keeps nobody waiting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whimbrel.schema.table import Name
 
 @dataclass(frozen=True)
 class Policy:
-    """What `Engine.refine` goes by.
+    """The choices that `Engine.refine` follows.
 
     is_safe: False for the short form of everything. version: the server's major one; None: what the
     engine knows. sizes: of tables, in bytes, as far as they are

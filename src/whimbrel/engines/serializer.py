@@ -106,7 +106,7 @@ def _read(found: Any) -> Any:
 
 @cache
 def _reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    """What reads values of a kind: a text, a member of an enum, a named tuple, or a frozen class."""
+    """Return the reader of a kind: a text, a member of an enum, a named tuple, or a frozen class."""
     texts = {kind.__name__: read for kind, (_, read) in _TEXTS.items()}
     if name in texts:
         return lambda found: texts[name](found["of"])

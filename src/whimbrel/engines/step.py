@@ -46,7 +46,7 @@ class HazardCode(Enum):
 
 @dataclass(frozen=True)
 class Hazard:
-    """What a step may do to its subject: a table, or what is in one ("shop_product.price")."""
+    """A consequence of a step for its subject: a table, or what is in one ("shop_product.price")."""
 
     code: HazardCode
     subject: str
@@ -61,7 +61,7 @@ class Hazard:
 
 
 class Boundary(Enum):
-    """Where a step stands to transactions."""
+    """The kinds of transaction that a step is in."""
 
     SHARED = "it shares a transaction with its neighbours"
     OWN = "it has a transaction of its own"
@@ -70,7 +70,7 @@ class Boundary(Enum):
 
 
 class Phase(Enum):
-    """Where a step stands to a deploy: code of before it goes on working after EXPAND alone."""
+    """The two phases of a deploy. After EXPAND alone, code of before goes on working."""
 
     EXPAND = "old code goes on working"
     CONTRACT = "old code must be gone"

@@ -104,7 +104,7 @@ class PostgreSQLCompiler(SQLCompiler):
         return kind
 
     def origin(self, column: Column, table: Table) -> str:
-        """Where a column's values come from if nobody gives one."""
+        """Return the clause that gives values where nobody does: DEFAULT or GENERATED."""
         if column.computed is not None:
             kept = "STORED" if column.computed.stored else "VIRTUAL"
             made = self.expression(column.computed.expression, table)
@@ -122,7 +122,7 @@ class PostgreSQLCompiler(SQLCompiler):
         return f"GENERATED {self.strictness(identity)} AS IDENTITY{within}"
 
     def strictness(self, identity: Identity) -> str:
-        """Whether a value that somebody gives is refused."""
+        """Return True if a value that somebody gives is refused."""
         return "ALWAYS" if identity.always else "BY DEFAULT"
 
     def counting(self, of: Any) -> str:

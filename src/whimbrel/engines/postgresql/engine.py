@@ -76,7 +76,7 @@ class PostgreSQLEngine:
         return keys.each_once(schema.on(self.dialect))
 
     def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
-        """Where nobody knows the version, in a form that the oldest takes, and every newer one."""
+        """A form that the oldest version takes, and so every newer one, where none is known."""
         version = policy.version or self.facts.version or OLDEST
         return recipes.refine(changes, before, policy, version)
 
@@ -172,11 +172,11 @@ class PostgreSQLEngine:
         return reflect.canonical(connection, self.effective(schema), self.steps)
 
     def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
-        """Capitals are part of a name."""
+        """The same: names are case-sensitive."""
         return found
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
-        """What is NOT VALID, and indexes whose building failed."""
+        """Return constraints that are NOT VALID, and indexes whose building failed."""
         return frozenset(
             (Name(row["schema"], row["table"]), row["name"]) for row in reflect.invalid(connection)
         )

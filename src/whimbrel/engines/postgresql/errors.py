@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean to a user, and what mends them."""
+"""Explains PostgreSQL's errors, with the hint that mends them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def is_lock_timeout(error: BaseException) -> bool:
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Whether the server ended the connection, or it broke."""
+    """Return True if the server ended the connection, or it broke."""
     state = state_of(error)
     if getattr(error, "connection_invalidated", False):
         return True
@@ -85,7 +85,7 @@ def is_disconnect(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
-    """What is wrong, and what mends it."""
+    """Return what is wrong, and the hint that mends it."""
     inner: Any = getattr(error, "orig", None) or error
     diagnosis = getattr(inner, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(inner).strip()

@@ -42,7 +42,7 @@ def _named(first: PrimaryKey | Unique, same: Sequence[PrimaryKey | Unique]) -> C
 
 
 def _says(key: PrimaryKey | Unique) -> object:
-    """What two keys have in common that are one."""
+    """Return what two keys have in common that are one."""
     if isinstance(key, PrimaryKey):
         return key.columns, None, False, ()
     return key.columns, key.deferrable, key.nulls_not_distinct, key.include

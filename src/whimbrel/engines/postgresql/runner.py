@@ -36,7 +36,7 @@ def lock(connection: Connection, name: str) -> RunnerLock | None:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Whether who answers is another than whom the driver was told of: a pooler is between."""
+    """Return True if another process answers than the driver knows of: a pooler is between."""
     told = getattr(connection.connection.driver_connection, "info", None)
     return query_scalar(connection, _WHO) != getattr(told, "backend_pid", None)
 

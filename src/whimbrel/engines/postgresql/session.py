@@ -39,7 +39,7 @@ def without_transaction(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _committing(connection: Connection, *, by_itself: bool) -> Iterator[None]:
-    """Whether the connection commits every statement by itself, for a while."""
+    """Return True if the connection commits every statement by itself, for a while."""
     before = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
     if before != by_itself:
         _commit_by_itself(connection, by_itself)
@@ -85,7 +85,7 @@ def query_scalar(connection: Connection, sql: str) -> object:
 
 
 def estimate_rows(connection: Connection, table: Name) -> int:
-    """What the planner thinks; a table that was never analysed is counted."""
+    """Return the planner's estimate; a table that was never analysed is counted."""
     estimate = query_scalar(connection, f"SELECT reltuples FROM pg_class WHERE oid = {oid(table)}")
     if estimate is not None and float(str(estimate)) > 0:
         return int(float(str(estimate)))
@@ -120,7 +120,7 @@ CONFLICTS: dict[Lock, frozenset[Lock]] = {
 
 
 def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
-    """Who holds locks that the steps would wait for."""
+    """Return the processes that hold locks which the steps would wait for."""
     wanted: dict[Name, set[str]] = {}
     for step in steps:
         for at, wished in step.tables:

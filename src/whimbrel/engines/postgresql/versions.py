@@ -14,7 +14,7 @@ from whimbrel.schema.table import Column, Constraint, Index, Table, Unique
 
 @dataclass(frozen=True)
 class Facts:
-    """What a connection tells once. version: the major one; None: nobody knows, as offline.
+    """Facts that a connection tells once. version: the major one; None where it is unknown, as offline.
 
     default_schema: where names without a schema lead.
     """

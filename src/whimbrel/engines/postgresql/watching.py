@@ -1,4 +1,4 @@
-"""Whether a transaction is still the one that was opened, and how it ended if it is not.
+"""Watches a transaction: is it still the one that was opened, and if not, how did it end.
 
 The driver itself is asked: SQLAlchemy would refuse to, once it has seen the transaction end.
 """
@@ -18,7 +18,7 @@ _IDLE, _FAILED = 0, 3
 
 
 def is_in_transaction(connection: Connection) -> bool:
-    """Whether one is open; no, where a driver does not tell."""
+    """Return True if one is open; False where a driver does not tell."""
     return _state(connection) not in (None, _IDLE)
 
 
@@ -44,7 +44,7 @@ def _ended(connection: Connection, number: str) -> Ended | None:
 
 
 def _state(connection: Connection) -> int | None:
-    """What libpq calls the state of a transaction; None from drivers without it."""
+    """Return libpq's name for the state of a transaction; None from drivers without it."""
     told = getattr(_driver(connection), "info", None)
     return None if told is None else int(told.transaction_status)
 

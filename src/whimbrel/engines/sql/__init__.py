@@ -1,4 +1,4 @@
-"""What engines share: the pieces of SQL statements, spelled for a dialect, and tables in motion."""
+"""Shared by the engines: compilers of SQL, literals, a tracker of tables, phases and subjects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a dialect writes names, types, values and conditions; each remembered where it is hot."""
+"""A compiler writes names, types, values and conditions of a dialect; what is hot it remembers."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class SQLCompiler:
         )
 
     def default(self, default: Default, type: ColumnType) -> str:
-        """What stands after DEFAULT, or after SET column =."""
+        """Return what stands after DEFAULT, or after SET column =."""
         if isinstance(default, SQL):
             return default.on(self.dialect.name)
         return self.literal(default.value, type)
@@ -195,7 +195,7 @@ class SQLCompiler:
         return f"CHECK ({self.quote(column.name)} IN ({labels}))"
 
     def has_type_of(self, enum: EnumType) -> bool:
-        """Whether the enum is a type of its own here."""
+        """Return True if the enum is a type of its own here."""
         return enum.native and self.dialect.supports_native_enum
 
     def constraint(self, constraint: Constraint, table: Table) -> str:

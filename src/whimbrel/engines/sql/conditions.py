@@ -14,7 +14,7 @@ _OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 class Writer(Protocol):
-    """What a condition asks of a dialect's compiler."""
+    """The part of a compiler that a condition needs."""
 
     def quote(self, name: str) -> str: ...
 

@@ -1,4 +1,4 @@
-"""Where a change stands to a deploy: whether code of before it goes on working."""
+"""Phases of changes: which ones code of before a deploy can bear."""
 
 from __future__ import annotations
 

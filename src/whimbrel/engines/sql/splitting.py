@@ -109,7 +109,7 @@ def _end_of_comment(sql: str, place: int) -> int:
 
 @dataclass
 class _Statement:
-    """What has been read of one statement."""
+    """A statement as far as it has been read."""
 
     dialect: str
     words: list[str] = field(default_factory=list)
@@ -145,7 +145,7 @@ class _Statement:
                 self.blocks -= self.blocks > 0
 
     def ends_here(self) -> bool:
-        """Whether a semicolon ends it; one that does not is remembered."""
+        """Return True if a semicolon ends it; one that does not is remembered."""
         if self._is_trigger():
             # sqlite3_complete() sees it in this way too: a trigger ends with ";END;".
             ends = self.last == (";", "END")
@@ -156,7 +156,7 @@ class _Statement:
         return ends
 
     def is_more_than_comments(self, text: str) -> bool:
-        """Whether there is anything for the database to do."""
+        """Return True if there is anything for the database to do."""
         return bool(self.words) or self.last != ("", "") or _length(text) > self.commented
 
     def _has_body(self, *kinds: str) -> bool:
@@ -171,5 +171,5 @@ class _Statement:
 
 
 def _length(text: str) -> int:
-    """How long a text is, its spaces aside."""
+    """Return the length of a text without its spaces."""
     return len("".join(text.split()))

@@ -1,4 +1,4 @@
-"""What a change is about, in words: the subject of its hazards."""
+"""Subjects of changes, in words, and the hazards about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A schema in motion: how the tables stand between two changes."""
+"""A tracker of a schema: the tables between two changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whimbrel.schema.types import EnumType, enum_types
 
 
 class SchemaTracker:
-    """The tables as they stand while changes are carried out one after the other.
+    """The tables of a schema, to which changes are applied one after the other.
 
     `apply` gives a new schema for each change; here a change to one table touches that table
     alone, so that a leap over thousands of tables takes time for each of them once.
@@ -24,7 +24,7 @@ class SchemaTracker:
         return self._tables.get(at) or Table(at.name, (), schema=at.schema)
 
     def knows(self, at: Name) -> bool:
-        """Whether the table is in the schema at hand."""
+        """Return True if the table is in the schema at hand."""
         return at in self._tables
 
     def using(self, enum: EnumType) -> list[Table]:
@@ -35,7 +35,7 @@ class SchemaTracker:
         return tuple(self._tables.values())
 
     def apply(self, change: c.Change) -> None:
-        """Go on to how things stand after a change."""
+        """Apply a change to the tables."""
         match change:
             case c.CreateTable(table):
                 self._tables[table.at] = table
@@ -58,7 +58,7 @@ class SchemaTracker:
 
 
 def is_using(table: Table, enum: EnumType) -> bool:
-    """Whether a column of the table is of an enum type, or of an array of it."""
+    """Return True if a column of the table is of an enum type, or of an array of it."""
     return any(
         (each.schema, each.name) == (enum.schema, enum.name)
         for column in table.columns

@@ -1,4 +1,4 @@
-"""How SQLite writes names, types, values and clauses."""
+"""SQLite's compiler of names, types, values and clauses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SQLiteCompiler(SQLCompiler):
         return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
 
     def references(self, key: ForeignKey) -> str:
-        """What stands after the columns, or after one column's definition.
+        """Return what stands after the columns, or after one column's definition.
 
         The target has no schema: a foreign key cannot leave its file.
         """
@@ -55,7 +55,7 @@ class SQLiteCompiler(SQLCompiler):
         of = part.of.on("sqlite") if isinstance(part.of, SQL) else self.quote(part.of)
         return f"{of}{self.collate(part.collation)}{' DESC' if part.descending else ''}"
 
-    # LIKE takes small letters for capitals here; GLOB does not.
+    # LIKE is case-insensitive here; GLOB does not.
 
     def starts_with(self, column: str, value: str) -> str:
         return f"{column} GLOB {text(_glob(value) + '*')}"

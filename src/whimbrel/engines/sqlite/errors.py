@@ -1,4 +1,4 @@
-"""What SQLite's errors mean."""
+"""Explains SQLite's errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def explain(message: str) -> tuple[str, str | None]:
-    """What is wrong, and what mends it (None where that is not known)."""
+    """Return what is wrong, and the hint that mends it (None where that is not known)."""
     schema = re.search(r"unknown database (.+)", message)
     if schema:
         return explain_unattached(schema[1])

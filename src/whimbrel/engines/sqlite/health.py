@@ -1,4 +1,4 @@
-"""What must not get worse while tables are rebuilt: foreign keys, and views and triggers."""
+"""Health of a database, which no rebuild may make worse: foreign keys, views and triggers."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ _number = count()
 
 
 def _broken(connection: Connection) -> Iterator[tuple[tuple[str, str], str]]:
-    """What does not compile. EXPLAIN compiles a statement with its triggers, and runs nothing."""
+    """Yield what does not compile. EXPLAIN compiles a statement with its triggers, and runs nothing."""
     for name, statement in _probes(connection):
         try:
             execute(connection, f"EXPLAIN /* {next(_number)} */ {statement}").close()
@@ -128,7 +128,7 @@ def _broken(connection: Connection) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _titles(connection: Connection) -> dict[str, str]:
-    """What to call views, and tables with triggers."""
+    """Return what to call views, and tables with triggers."""
     rows = execute(
         connection,
         "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger')",

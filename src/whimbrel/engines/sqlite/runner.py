@@ -64,7 +64,7 @@ def _locked(path: str, mode: int) -> RunnerLock | None:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another that gets its name."""
+    """Return what tells a file from another that gets its name."""
     with suppress(FileNotFoundError):
         found = os.stat(path)
         return found.st_ino, found.st_ctime_ns

@@ -23,7 +23,7 @@ _SETTINGS = ("foreign_keys", "legacy_alter_table", "busy_timeout")
 
 
 def must_let_go(steps: Sequence[Step]) -> bool:
-    """Whether foreign keys must not be enforced: a table is dropped, for good or to be made anew.
+    """Return True if foreign keys must not be enforced: a table is dropped, for good or to be made anew.
 
     Else DROP TABLE would delete its rows first, and those that point at them by ON DELETE.
     """
@@ -84,7 +84,7 @@ def transaction(
 
 
 def _may_enforce(steps: Sequence[Step]) -> bool:
-    """Whether ON DELETE may work: no table goes, and no column comes that points at rows.
+    """Return True if ON DELETE may work: no table goes, and no column comes that points at rows.
 
     Enforced, such a column takes no default (lang_altertable.html, 4).
     """
@@ -148,7 +148,7 @@ def _prepare(connection: Connection, steps: Sequence[Step], lock_timeout: float 
 
 
 def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
-    """What was whole before is whole after.
+    """Refuse to commit where what was whole before is not whole after.
 
     Where foreign keys are not enforced, and rows are written (by SQL of the user's own, or by
     code beside a rebuild), they are looked at; where a table is made anew, views and triggers too.
@@ -166,7 +166,7 @@ def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
 
 
 def _writes_rows(steps: Sequence[Step]) -> bool:
-    """Whether what is done is not all known: a step of no change is SQL of the user's own."""
+    """Return True if a step is SQL of the user's own, which may do anything."""
     return any(step.change is None for step in steps)
 
 
@@ -195,7 +195,7 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether a statement failed since another connection has the lock."""
+    """Return True if a statement failed since another connection has the lock."""
     original = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", None)
     # The low byte is the kind; the rest says more (rescode.html).
@@ -203,6 +203,6 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Whether the connection is gone: here, that somebody closed it."""
+    """Return True if the connection is gone: here, that somebody closed it."""
     invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
     return invalidated or "closed database" in str(error)

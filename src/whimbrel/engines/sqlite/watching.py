@@ -1,4 +1,4 @@
-"""Whether a transaction is still the one that was opened, and how it ended if it is not."""
+"""Watches a transaction: is it still the one that was opened, and if not, how did it end."""
 
 from __future__ import annotations
 

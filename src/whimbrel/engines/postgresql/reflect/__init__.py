@@ -1,4 +1,4 @@
-"""What a live database has, and how it would spell a schema: `reflect` and `canonical`."""
+"""Reflects a live database (`reflect`), and a schema as that would have it (`canonical`)."""
 
 from whimbrel.engines.postgresql.reflect.catalog import invalid
 from whimbrel.engines.postgresql.reflect.reflecting import reflect

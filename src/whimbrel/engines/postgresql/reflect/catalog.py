@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalog is asked about tables: one query a kind of thing, for all tables.
+"""Queries of PostgreSQL's catalog about tables: one for each kind of thing, for all tables.
 
 Every query works from 13 on, for everybody: the catalog is open to all.
 """

@@ -67,7 +67,7 @@ def domain(row: Row, place: Place) -> Type:
 
 
 def _of_domain(row: Row) -> dict[str, Any]:
-    """What a domain says beside its name and what it is made of; None for what it does not say."""
+    """Return what a domain says beside its name and base type; None for what it does not say."""
     check, default, named = row["domain_check"], row["domain_default"], row["domain_constraint"]
     return {
         "check": make_type("sqlalchemy:text", bare(check)) if check else None,
@@ -93,7 +93,7 @@ def sequence(row: Row, schema: str | None) -> Sequence:
 
 
 def counting(row: Row, counted: str) -> dict[str, Any]:
-    """How a sequence counts; None for what the server does by itself (18, CREATE SEQUENCE)."""
+    """Return the options of a sequence; None for what the server does by itself (18, CREATE SEQUENCE)."""
     largest = _LARGEST.get(counted, 2**63)
     up = row["increment"] > 0
     low, high = (1, largest - 1) if up else (-largest, -1)

@@ -1,4 +1,4 @@
-"""What needs no database to be said as a live one would: names, foreign keys, how things count."""
+"""The normal form of a schema, as far as no database is needed: names, foreign keys, counters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plain(schema: Schema) -> Schema:
 
 
 def in_one_naming(schema: Schema, default: str | None) -> Schema:
-    """Where the default database schema is called by its name, all that is in it is: so is what is read."""
+    """Return a schema in which all of the default one has its name, if anything there has it."""
     if default is None or default not in schema.schemas:
         return schema
     types = {each: replace(each, schema=default) for each in _enums(schema) if not each.schema}

@@ -1,4 +1,4 @@
-"""What a live PostgreSQL database has, as a schema.
+"""Reflects a live PostgreSQL database as a schema.
 
 The catalog is read in one query a kind of thing, however many tables there are. What does not
 hold for every row that is there (NOT VALID, NOT ENFORCED, an index that failed) is not there.
@@ -45,7 +45,7 @@ def reflect(
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the names of a database mean to us.
+    """The surroundings of a database: what its names mean to a schema of ours.
 
     ``default``: the connection's default schema, which is None to us, unless it was asked for by
     its name (``said``). ``enums``: the enum types, and the schemas they are in, by their oids.

@@ -52,7 +52,7 @@ def canonical(connection: Connection, schema: Schema, make: Make) -> Schema:
 
 @contextmanager
 def _taken_back(connection: Connection) -> Iterator[None]:
-    """What happens in it is rolled back, whether or not a transaction is open."""
+    """A scope that is rolled back, whether or not a transaction is open."""
     if getattr(connection.connection.driver_connection, "autocommit", False):
         if connection.in_transaction():
             connection.commit()  # there is none: SQLAlchemy only thinks so
@@ -80,7 +80,7 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
 
 
 def _may_make(connection: Connection) -> bool:
-    """Whether temporary tables can be made here at all."""
+    """Return True if temporary tables can be made here at all."""
     asked = """SELECT current_setting('transaction_read_only') = 'off'
         AND has_database_privilege(current_database(), 'TEMPORARY')"""
     return bool(execute(connection, asked).scalar())

@@ -60,7 +60,7 @@ class ScratchTypes:
         return cls(enums, {at.name: at for at in missing}, domains, around.default)
 
     def statements(self) -> Iterator[str]:
-        """What makes them."""
+        """Return the statements that make them."""
         for enum in self.enums.values():
             name = COMPILER.at(Name(TEMPORARY, enum.name))
             yield f"CREATE TYPE {name} AS ENUM ({COMPILER.labels(enum)})"
@@ -68,7 +68,7 @@ class ScratchTypes:
             yield f"CREATE SEQUENCE {COMPILER.at(Name(TEMPORARY, name))}"
 
     def of_domains(self) -> Iterator[tuple[str, str]]:
-        """What makes each domain, what one is made of before it."""
+        """Return the statement that makes each domain; what one is made of comes before it."""
         for name, domain in self.domains.items():
             yield name, COMPILER.create_domain(self._temporary(domain))
 

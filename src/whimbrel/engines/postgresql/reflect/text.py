@@ -37,7 +37,7 @@ def bare(expression: str) -> str:
 
 
 def _closes_at(expression: str) -> int:
-    """Where the parenthesis that it begins with is closed."""
+    """Return the position at which the parenthesis that it begins with is closed."""
     depth = 0
     for match in _PARENTHESES.finditer(expression):
         depth += {"(": 1, ")": -1}.get(match[0], 0)

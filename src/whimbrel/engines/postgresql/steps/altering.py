@@ -45,7 +45,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
 
 
 def changes_type(old: Column, new: Column) -> bool:
-    """Whether PostgreSQL would tell the types apart, or the collations."""
+    """Return True if PostgreSQL would tell the types apart, or the collations."""
     written = [(COMPILER.type(each.type), each.collation) for each in (old, new)]
     return written[0] != written[1]
 
@@ -136,7 +136,7 @@ _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}
 
 
 def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
-    """Whether indexes are built anew though the rows stay: another order, or expressions."""
+    """Return True if indexes are built anew though the rows stay: another order, or expressions."""
     indexed = [index for index in table.indexes if dependents.mentions(index, {old.name})]
     if (old.collation, COMPILER.type(old.type)) == (new.collation, COMPILER.type(new.type)):
         return False

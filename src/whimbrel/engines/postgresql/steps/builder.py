@@ -1,4 +1,4 @@
-"""What the makers of steps share: how the tables stand, what comes later, what is fresh."""
+"""The builder that makers of steps share: the tables as they stand, later changes, fresh tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Builder:
         return self.tracker.table(at)
 
     def advance(self, change: c.Change) -> None:
-        """Stand where the change has been carried out."""
+        """Apply a change to the tables, and note which are fresh."""
         self.tracker.apply(change)
         match change:
             case c.CreateTable(table):

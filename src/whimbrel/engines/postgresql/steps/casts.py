@@ -1,4 +1,4 @@
-"""What a column's values become when its type changes, and what that costs.
+"""Casts: what a column's values become when its type changes, and what that costs.
 
 Measured on PostgreSQL 15 to 18, where each of these is the same.
 """
@@ -41,7 +41,7 @@ class Shape:
 
     @property
     def family(self) -> str:
-        """What it is a kind of: "integer", "number", "text" and so on, or its own base."""
+        """The family, such as "integer", "number", "text", or the base itself."""
         return _FAMILIES.get(family_by_name(self.base) or "", self.base)
 
 
@@ -69,7 +69,7 @@ _IN_A_ZONE = re.compile("WITH TIME ZONE|TIMESTAMPTZ|TIMETZ|TSTZ")
 
 
 def settings(old: Shape, new: Shape) -> dict[str, str]:
-    """What must be set, so that a change of type gives the same values in every session.
+    """Return the settings under which a change of type gives the same values in every session.
 
     A moment without a zone is one in UTC; and where the session is in UTC, PostgreSQL has no table
     to write anew for it (13 to 18).
@@ -197,7 +197,7 @@ def _of_ranges(old: Shape, new: Shape) -> str | None:
 
 
 def _is_short(new: Shape) -> bool:
-    """Whether a UUID fits only without its hyphens, as in a CHAR(32)."""
+    """Return True if a UUID fits only without its hyphens, as in a CHAR(32)."""
     return bool(new.numbers) and 32 <= new.numbers[0] < 36
 
 
@@ -259,7 +259,7 @@ def _array_of_json(column: str, new: Shape) -> str:
 
 
 def rewrites(old: Shape, new: Shape) -> bool:
-    """Whether the table is written anew; True also where it cannot be told."""
+    """Return True if the table is written anew; True also where it cannot be told."""
     if old.dimensions or new.dimensions or old.is_enum or new.is_enum or old.is_hex != new.is_hex:
         return old != new
     if old.text == new.text or (old.base, new.base) == ("CIDR", "INET"):
@@ -291,7 +291,7 @@ def _is_wider_number(old: Shape, new: Shape) -> bool:
 
 
 def may_fail(old: Shape, new: Shape) -> bool:
-    """Whether a value may be there that the new type does not take."""
+    """Return True if a value may be there that the new type does not take."""
     if old.is_hex != new.is_hex:
         return True
     if old.family == new.family and not (old.dimensions or new.dimensions):

@@ -43,14 +43,14 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
 
 
 def fill_of(column: Column) -> Default | None:
-    """What rows that are there already get, if anything."""
+    """Return what rows that are there already get, if anything."""
     if column.computed is not None or column.generated is not None or column.fill == Constant(None):
         return None
     return column.fill
 
 
 def is_default(fill: Default, table: Table) -> bool:
-    """Whether a fill can stand as a DEFAULT: it speaks of no column and asks no other table."""
+    """Return True if a fill can stand as a DEFAULT: it speaks of no column and asks no other table."""
     if isinstance(fill, Constant):
         return True
     said = fill.on("postgresql")
@@ -97,7 +97,7 @@ def _fills_row_by_row(column: Column) -> bool:
 
 
 def is_volatile(sql: str) -> bool:
-    """Whether an expression may be another value for each row: it calls a function not known better."""
+    """Return True if an expression may be another value for each row: it calls a function not known better."""
     without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
     called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
     return any(name.lower() not in _STABLE for name in called)

@@ -1,4 +1,4 @@
-"""What stands in the way of a column's new type: it goes before, and comes back after.
+"""Dependents of a column, in the way of its new type: dropped before, and recreated after.
 
 PostgreSQL keeps checks, predicates and expressions with their constants' types in them. Where
 the column's type is another one, those no longer fit ("operator does not exist: b = a").
@@ -19,7 +19,7 @@ from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index,
 
 @dataclass(frozen=True)
 class Dependent:
-    """A constraint or an index that must step aside. ``stays``: it comes back."""
+    """A constraint or an index that is dropped for a while. ``stays``: it is recreated."""
 
     at: Name
     part: Constraint | Index
@@ -27,14 +27,14 @@ class Dependent:
 
 
 def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
-    """Whether a constraint or an index is made of one of these columns."""
+    """Return True if a constraint or an index is made of one of these columns."""
     return any(part.columns_among(frozenset({column})) for column in columns)
 
 
 def of_columns(
     table: Table, columns: Collection[str], builder: Builder, *, every: bool = False
 ) -> list[Dependent]:
-    """What must step aside for new types of some columns of a table.
+    """Return what must be dropped for new types of some columns of a table.
 
     ``every``: all that is made of them, since the columns themselves go for a while.
     """
@@ -67,7 +67,7 @@ def keys_between(tables: Mapping[Name, Collection[str]], builder: Builder) -> li
 
 
 def _goes_later(at: Name, part: Constraint | Index, builder: Builder) -> bool:
-    """Whether the batch drops it anyway; then that is done now, and not again."""
+    """Return True if a later change drops it anyway; then that is done now, and not again."""
     for number, change in enumerate(builder.later, builder.position + 1):
         match change:
             case c.DropIndex(table, gone) | c.DropConstraint(table, gone):
@@ -80,7 +80,7 @@ def _goes_later(at: Name, part: Constraint | Index, builder: Builder) -> bool:
 
 
 def column_goes_later(at: Name, column: str, builder: Builder) -> bool:
-    """Whether the batch drops a column anyway; then that is done now, and not again."""
+    """Return True if a later change drops a column anyway; then that is done now, and not again."""
     for number, change in enumerate(builder.later, builder.position + 1):
         if isinstance(change, c.DropColumn) and (change.table, change.column.name) == (at, column):
             builder.done.add(number)
@@ -89,7 +89,7 @@ def column_goes_later(at: Name, column: str, builder: Builder) -> bool:
 
 
 def drop(found: list[Dependent], change: c.Change, builder: Builder) -> Iterator[Step]:
-    """They step aside, foreign keys first."""
+    """Drop them, foreign keys first."""
     for each in sorted(found, key=lambda each: not isinstance(each.part, ForeignKey)):
         if isinstance(each.part, Index):
             yield indexes.drop(each.at, each.part, change, builder)
@@ -100,7 +100,7 @@ def drop(found: list[Dependent], change: c.Change, builder: Builder) -> Iterator
 def recreate(
     found: list[Dependent], tables: Mapping[Name, Table], change: c.Change, builder: Builder
 ) -> Iterator[Step]:
-    """Those that stay come back, on the tables as they are now; foreign keys last."""
+    """Recreate those that stay, on the tables as they are now; foreign keys last."""
     for each in sorted(found, key=lambda each: isinstance(each.part, ForeignKey)):
         table = tables.get(each.at) or builder.table(each.at)
         if not each.stays:

@@ -62,7 +62,7 @@ def alter_enum(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
 
 @dataclass(frozen=True)
 class _Fates:
-    """What becomes of each label. ``renamed``: old to new; those that go make room if they must."""
+    """The fate of each label. ``renamed``: old to new; those that go make room if they must."""
 
     renamed: dict[str, str]
     removed: list[str]
@@ -124,7 +124,7 @@ def _temporary(label: str) -> str:
 
 
 def _can_stay(change: c.AlterEnum, fates: _Fates, builder: Builder) -> bool:
-    """Whether labels are only added, and none of them is used before the commit.
+    """Return True if labels are only added, and none of them is used before the commit.
 
     A new label is not to be used in the transaction that adds it (55P04; PostgreSQL 18,
     ALTER TYPE).

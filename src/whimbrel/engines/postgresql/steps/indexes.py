@@ -109,7 +109,7 @@ def drop(at: Name, index: Index, change: c.Change | None, builder: Builder) -> S
 
 
 def rename_index(change: c.RenameIndex, builder: Builder) -> Iterator[Step]:
-    """It locks the index alone, and weakly."""
+    """ALTER INDEX ... RENAME, which locks the index alone, and weakly."""
     schema = change.table.schema
     old, new = change.old.name, change.new.name
     yield builder.step(

@@ -1,4 +1,4 @@
-"""What a change of a column's type would take from values, as a condition on the rows that are there.
+"""Losses of values by a column's new type, as a condition on the rows that are there.
 
 A value is carried if the way back gives it back. PostgreSQL rounds and cuts in silence where it
 casts "in assignment", so rows are looked at before the type changes, under the lock that it takes.
@@ -43,7 +43,7 @@ def _differs(left: str, right: str, of: Shape) -> str:
 
 
 def _keys(of: str) -> str:
-    """How many keys there are in JSON: the colons outside of its strings. JSONB has each once."""
+    """Return how many keys there are in JSON: the colons outside of its strings. JSONB has each once."""
     without_strings = f"""regexp_replace(({of})::text, '"([^"\\\\]|\\\\.)*"', '', 'g')"""
     return f"length(regexp_replace({without_strings}, '[^:]', '', 'g'))"
 

@@ -39,7 +39,7 @@ def _setting(value: Any) -> str:
 
 
 def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
-    """What stands after the columns in CREATE TABLE, in the order that PostgreSQL wants."""
+    """Return what stands after the columns in CREATE TABLE, in the order that PostgreSQL wants."""
     said = own(options)
     clauses = []
     if inherits := said.get("inherits"):

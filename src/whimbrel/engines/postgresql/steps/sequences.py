@@ -99,7 +99,7 @@ def bounds(of: Sequence | Identity) -> tuple[int, int]:
 
 
 def _start(of: Sequence | Identity) -> int:
-    """Where it starts: as said, or at the end that it counts from."""
+    """Return its first number: as given, or the end that it counts from."""
     if of.start is not None:
         return of.start
     low, high = bounds(of)

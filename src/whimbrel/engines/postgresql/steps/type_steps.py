@@ -41,7 +41,7 @@ class ColumnTypeChange:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """What must be set while its values change."""
+        """The settings while its values change."""
         return casts.settings(casts.shape(self.old.type), casts.shape(self.new.type))
 
     def refuse(self, connection: Connection) -> None:
@@ -109,7 +109,7 @@ class TypeChange:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """What must be set while values change."""
+        """The settings while values change."""
         return {name: to for each in self.columns for name, to in each.settings.items()}
 
     @property
@@ -161,7 +161,7 @@ def _refuse_failing(connection: Connection, columns: Sequence[ColumnTypeChange])
 
 
 def _settings_of(connection: Connection, names: Collection[str]) -> Mapping[str, str]:
-    """What these settings are now."""
+    """Return the present values of settings."""
     asked = ", ".join(f"current_setting('{name}')" for name in names)
     found = execute(connection, f"SELECT {asked}").one() if names else ()
     return dict(zip(names, found, strict=True))
@@ -203,7 +203,7 @@ def _changed_table(step: Step) -> Name | None:
 
 
 def _all_of(steps: Sequence[Step]) -> Step:
-    """What is known of several steps at once."""
+    """Return one step with all that is known of several."""
     return replace(
         steps[0],
         also=tuple(change for step in steps[1:] for change in step.changes),

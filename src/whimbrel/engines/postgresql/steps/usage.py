@@ -1,4 +1,4 @@
-"""Whether a change uses a label of an enum: in a default, a fill, a check or a predicate."""
+"""Uses of a label of an enum in changes: in a default, a fill, a check or a predicate."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from whimbrel.schema.table import Column, Name
 
 
 def uses(change: c.Change, label: str) -> bool:
-    """Whether an expression in the change has the label in it (or may have)."""
+    """Return True if an expression in the change has the label in it (or may have)."""
     return any(_has(each, label) for each in _expressions(change))
 
 
 def default_goes(later: Sequence[c.Change], at: Name, column: str) -> bool:
-    """Whether a later change gives a column another default, or takes the column away."""
+    """Return True if a later change gives a column another default, or takes the column away."""
     for change in later:
         match change:
             case c.AlterColumn(table, old, new) if (table, old.name) == (at, column):

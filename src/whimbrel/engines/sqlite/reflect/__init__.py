@@ -1,1 +1,1 @@
-"""What a database file has, read from the statements that SQLite keeps."""
+"""Reads a database file from the statements that SQLite keeps."""

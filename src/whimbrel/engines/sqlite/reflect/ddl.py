@@ -33,7 +33,7 @@ class LiveConstraint:
     text: str
 
     def mentions(self, column: str) -> bool:
-        """Whether a column's name stands in it."""
+        """Return True if a column's name stands in it."""
         return mentions(self.text, column)
 
 
@@ -78,22 +78,22 @@ def unquoted(token: str) -> str:
 
 
 def folded(name: str) -> str:
-    """A name in small letters: SQLite minds no capitals, of the letters of ASCII."""
+    """A name in lowercase: names are case-insensitive, in the letters of ASCII."""
     return name.lower() if name.isascii() else name.translate(_SMALL)
 
 
 def is_name(token: str) -> bool:
-    """Whether a token can be a column's name; a number or a string cannot."""
+    """Return True if a token can be a column's name; a number or a string cannot."""
     return token[:1] in '"`[' or bool(_NAME.fullmatch(token))
 
 
 def mentions(sql: str, name: str) -> bool:
-    """Whether a name stands in a piece of SQL; SQLite minds no capitals."""
+    """Return True if a name stands in a piece of SQL; names are case-insensitive."""
     return any(is_name(token) and unquoted(token).lower() == name.lower() for token in tokens(sql))
 
 
 def is_on(index: str, column: str) -> bool:
-    """Whether a CREATE INDEX is made of a column: its own name may be the same."""
+    """Return True if a CREATE INDEX is made of a column: its own name may be the same."""
     found = tokens(index)
     return mentions(joined(found[found.index("(") :]), column)
 
@@ -185,7 +185,7 @@ def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveCons
 
 
 def _face(word: str, columns: tuple[str, ...], body: list[str], inside: list[str]) -> str:
-    """What a constraint says; of a foreign key, from where to where."""
+    """Return what a constraint says; of a foreign key, from where to where."""
     names = ",".join(sorted(column.lower() for column in columns))
     if word == "CHECK":
         return f"CHECK {expression_face(inside)}"
@@ -242,7 +242,7 @@ def _is_naming(clause: list[str]) -> bool:
 
 
 def _goes_on(before: str, word: str) -> bool:
-    """Whether a word belongs to the clause before it: NOT NULL, SET DEFAULT, ALWAYS AS."""
+    """Return True if a word belongs to the clause before it: NOT NULL, SET DEFAULT, ALWAYS AS."""
     return (before, word) == ("ALWAYS", "AS") or before in ("NOT", "SET", "DEFAULT", "CONSTRAINT")
 
 

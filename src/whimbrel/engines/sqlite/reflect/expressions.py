@@ -30,14 +30,14 @@ _CONSTANTS = frozenset(
 def normal(of: Sequence[str], columns: Mapping[str, str], table: str = "") -> str:
     """Tokens of an expression as text.
 
-    ``columns``: how the table spells its columns, by their names in small letters.
+    ``columns``: how the table spells its columns, by lowercase name.
     """
     bare = without_parentheses(of)
     return _spaced(_named(bare, columns, folded(table)))
 
 
 def default(of: Sequence[str]) -> str | None:
-    """What stands after DEFAULT as text; None for NULL, which is what a column has without one."""
+    """Return what stands after DEFAULT as text; None for NULL, which a column has without one."""
     bare = without_parentheses(of)
     if len(bare) == 1 and is_name(bare[0]):
         word = bare[0].upper()
@@ -73,7 +73,7 @@ def without_parentheses(of: Sequence[str]) -> list[str]:
 
 
 def collation(token: str) -> str:
-    """A collation's name; SQLite minds no capitals in it."""
+    """A collation's name, which is case-insensitive."""
     return unquoted(token).upper()
 
 
@@ -136,14 +136,14 @@ def _is_glued(of: Sequence[str], place: int) -> bool:
 
 
 def _is_operand(token: str, *, is_call: bool = False) -> bool:
-    """Whether an operand may end with a token; ``is_call``: whether it may be a function's name."""
+    """Return True if an operand may end with a token; ``is_call``: whether it may be a function's name."""
     if token in _KEYWORDS or not token:
         return False
     return is_name(token) or (not is_call and (token[-1] in ")'" or token[-1].isalnum()))
 
 
 def _is_sign(of: Sequence[str], place: int) -> bool:
-    """Whether a token belongs to the number or name after it."""
+    """Return True if a token belongs to the number or name after it."""
     before = of[place - 1] if place else ""
     return of[place] in ("-", "+", "~") and not _is_operand(before)
 

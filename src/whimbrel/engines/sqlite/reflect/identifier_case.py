@@ -1,4 +1,4 @@
-"""What was read from a file, under the names that models have for it: SQLite minds no capitals."""
+"""Names of a reflected schema as models have them: in SQLite names are case-insensitive."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _spelled(names: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Words:
-    """The names of a table: its own, and by their small letters those of its columns and parts."""
+    """The names of a table: its own, and those of its columns, constraints and indexes by lowercase name."""
 
     at: Name
     columns: Mapping[str, str]

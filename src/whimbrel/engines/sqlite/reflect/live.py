@@ -38,7 +38,7 @@ class LiveTable:
         return [column.name for column in self.definition.columns]
 
     def has(self, column: str) -> bool:
-        """Whether it has a column; SQLite minds no capitals."""
+        """Return True if it has a column; names are case-insensitive."""
         return column.lower() in (name.lower() for name in self.column_names)
 
 
@@ -67,7 +67,7 @@ def read(connection: Connection, at: Name) -> LiveTable:
 
 
 def kind_of(connection: Connection, at: Name) -> str | None:
-    """Whether a name is that of a table, a view, an index or a trigger; None for none of them."""
+    """Return "table", "view", "index" or "trigger" for a name; None where nothing is called so."""
     where = f"lower(name) = lower({text(at.name)})"
     found = execute(connection, f"SELECT type FROM {_master(at.schema)} WHERE {where}").first()
     return str(found[0]) if found is not None else None
@@ -102,7 +102,7 @@ def _columns(connection: Connection, at: Name) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True)
 class ByHand:
-    """What is in the database and not in the state, and outlives a rebuild of the table.
+    """The parts of a live table that the state does not know, and that outlive a rebuild.
 
     columns: those to copy. definitions: what stands in CREATE TABLE for columns, also generated
     ones, and for constraints. indexes, triggers: statements that make them again.
@@ -115,7 +115,7 @@ class ByHand:
 
 
 def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:
-    """What of a live table the state before knows nothing of, as far as it fits the table after."""
+    """Return what the state before does not know of a live table, as far as it fits the table after."""
     known = {column.name.lower() for column in before.columns}
     unknown = [column for column in live.definition.columns if column.name.lower() not in known]
     _refuse_clashes(unknown, after)
@@ -185,7 +185,7 @@ def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveCons
 
 
 def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
-    """What a constraint says; a condition in the one spelling in which drift compares it."""
+    """Return what a constraint says; a condition in the form in which drift compares it."""
     if constraint.kind != "CHECK":
         return constraint.face
     body = ddl.tokens(constraint.text)
@@ -228,5 +228,5 @@ def as_it_is(table: Table, live: LiveTable, before: Table) -> Table:
 
 
 def is_counting(live: LiveTable) -> bool:
-    """Whether the table has AUTOINCREMENT."""
+    """Return True if the table has AUTOINCREMENT."""
     return ddl.mentions(live.sql, "AUTOINCREMENT")

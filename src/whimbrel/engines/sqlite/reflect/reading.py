@@ -49,12 +49,12 @@ class TableText:
 
     @cached_property
     def spelled(self) -> dict[str, str]:
-        """The columns' names as they are declared, by their names in small letters."""
+        """The columns' names as they are declared, by lowercase name."""
         return {ddl.folded(column.name): column.name for column in self.definition.columns}
 
     @cached_property
     def written(self) -> dict[str, str]:
-        """The columns' names as they stand in an expression, by their names in small letters."""
+        """The columns' names as they stand in an expression, by lowercase name."""
         return {name: COMPILER.quote(spelled) for name, spelled in self.spelled.items()}
 
     @cached_property
@@ -69,7 +69,7 @@ class TableText:
         return self.columns(self.key.columns) if self.key is not None else ()
 
     def columns(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Columns as they are declared: SQLite minds no capitals."""
+        """Columns as they are declared: names are case-insensitive."""
         return tuple(self.spelled.get(ddl.folded(name), name) for name in names)
 
 
@@ -276,7 +276,7 @@ def _part(of: list[str], text: TableText, collations: dict[str, str | None]) -> 
 
 
 def _is_one_thing(of: list[str]) -> bool:
-    """Whether COLLATE after these tokens is about all of them: a name, a call, parentheses."""
+    """Return True if COLLATE after these tokens is about all of them: a name, a call, parentheses."""
     start = 1 if len(of) > 1 and ddl.is_name(of[0]) else 0
     return len(of) == 1 or (of[start] == "(" and ddl.closing(of, start) == len(of) - 1)
 

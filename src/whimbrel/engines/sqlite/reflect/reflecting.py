@@ -1,4 +1,4 @@
-"""What a database has, from the statements that it keeps; and how it would keep a schema.
+"""Reflects a database from the statements that it keeps; and a schema as it would keep it.
 
 Nothing is made to learn how SQLite would spell a schema: it keeps statements as they are given,
 so the ones that would make the tables are read the way those in a file are.
@@ -28,7 +28,7 @@ _SHADOWS = (
 
 
 class _File:
-    """The tables of one database file, by name; SQLite minds no capitals."""
+    """The tables of one database file, by name; names are case-insensitive."""
 
     def __init__(self, texts: Iterable[TableText]) -> None:
         self._texts = {ddl.folded(text.at.name): text for text in texts}
@@ -98,7 +98,7 @@ def _is_virtual(sql: str) -> bool:
 
 
 def _told_shadows(connection: Connection, schema: str | None) -> list[str]:
-    """What SQLite itself knows of modules that are loaded (pragma.html, table_list, 3.37)."""
+    """Return the shadow tables of modules that are loaded (pragma.html, table_list, 3.37)."""
     if (connection.dialect.server_version_info or (0,)) < (3, 37):
         return []
     rows = execute(connection, "PRAGMA table_list").all()
@@ -169,7 +169,7 @@ def _known(read: P, given: Iterable[P]) -> P:
 
 
 def _place(of: Constraint | Index) -> tuple[object, ...]:
-    """What a part is known by: its kind and name; without a name, its columns."""
+    """Return the kind of a constraint or index with its name; without a name, with its columns."""
     columns = () if of.name else getattr(of, "columns", ())
     return type(of), of.name, columns
 

@@ -254,7 +254,7 @@ _BY_FUNCTION = frozenset(fits for _, fits in _PAIRS.values() if fits and _IS_UTF
 
 
 def _sizes(old: ColumnType, new: ColumnType, made: str) -> list[str]:
-    """What SQLite does not look at, and other databases refuse: lengths, digits, ranges."""
+    """Return the condition on what SQLite does not look at, and others refuse: lengths, digits, ranges."""
     found = []
     room, had = length(new), length(old)
     if room is not None and (had is None or room < had):

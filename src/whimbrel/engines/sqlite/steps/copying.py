@@ -1,4 +1,4 @@
-"""How the rows of a table get into the table that takes its place.
+"""Copies the rows of a table into the table that takes its place.
 
 What becomes of each value is said in `conversions`; a query looks for those that the new type
 cannot hold before the first row is copied.
@@ -99,7 +99,7 @@ def _converted(
 
 
 def is_changed(before: Table, old: Column, after: Table, new: Column) -> bool:
-    """Whether values of a column change, or may not fit, though its definition may stay."""
+    """Return True if values of a column change, or may not fit, though its definition may stay."""
     if _enum(new) is not None:
         renamed = label_renames(old, new)
         return bool(renamed) or _is_label("x", old, new, renamed) is not None

@@ -29,7 +29,7 @@ class Altered:
 
 
 def altered(before: Table, after: Table, version: Version) -> Altered | None:
-    """How native ALTERs make the one table of the other; None where only a rebuild does."""
+    """Return the native ALTERs that make the one table of the other; None where only a rebuild does."""
     was, now = t.definition(before), t.definition(after)
     pairs = copying.column_pairs(before, after)
     stay = {new.name for _, new in pairs}
@@ -55,7 +55,7 @@ def altered(before: Table, after: Table, version: Version) -> Altered | None:
 
 
 def _stays(was: Shaped, old: Column, now: Shaped, new: Column) -> bool:
-    """Whether a column is defined as it was, and its values are what they were."""
+    """Return True if a column is defined as it was, and its values are what they were."""
     same = old.name == new.name and was[1].columns[old.name] == now[1].columns[new.name]
     return same and not copying.is_changed(was[0], old, now[0], new)
 

@@ -116,7 +116,7 @@ class _Plan:
         self.wanted.apply(change)
 
     def _with_fill(self, change: c.AlterColumn) -> c.AlterColumn:
-        """What a change put off before fills a column with holds, where this one says nothing."""
+        """Return the change with the fill of one that was put off before, where it has none itself."""
         columns = self.wanted.table(change.table).columns
         fill = next((each.fill for each in columns if each.name == change.old.name), None)
         if change.new.fill is not None or fill is None or change.table not in self.pending:

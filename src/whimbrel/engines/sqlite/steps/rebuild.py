@@ -71,7 +71,7 @@ class Rebuild:
                 )
 
     def _refuse_taken_name(self, connection: Connection) -> None:
-        """What the new table is called until it takes the old one's place must be free."""
+        """Raise `StepError` where the new table's temporary name is taken."""
         name = f"{ASIDE}{self.after.name}"
         kind = l.kind_of(connection, Name(self.after.schema, name))
         if kind is not None:
@@ -107,7 +107,7 @@ class Dropping:
 
 
 def _is_used_by_hand(table: l.LiveTable, column: str) -> bool:
-    """Whether indexes or constraints that someone made by hand stand in the way."""
+    """Return True if indexes or constraints that someone made by hand stand in the way."""
     constraints = (each for each in table.definition.all_constraints if each.mentions(column))
     indexes = (name for name, sql in table.indexes.items() if ddl.is_on(sql, column))
     generated = (

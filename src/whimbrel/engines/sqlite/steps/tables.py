@@ -32,7 +32,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class Definition:
-    """What stands in CREATE TABLE: columns by name, constraints, and what follows the parenthesis."""
+    """The parts of CREATE TABLE: columns by name, constraints, and what follows the parenthesis."""
 
     columns: dict[str, str]
     clauses: tuple[Clause, ...]
@@ -137,7 +137,7 @@ _PLAIN = re.compile(r"[\w]*")
 
 
 def default_text(default: Default, column: Column) -> str:
-    """What stands after DEFAULT: an expression needs parentheses."""
+    """Return what stands after DEFAULT: an expression needs parentheses."""
     text = COMPILER.default(default, column.type)
     if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
         return text
@@ -147,7 +147,7 @@ def default_text(default: Default, column: Column) -> str:
 
 
 def _closes_last(text: str) -> bool:
-    """Whether the first parenthesis is closed by the last one."""
+    """Return True if the first parenthesis is closed by the last one."""
     depth = 0
     for place, character in enumerate(re.sub(r"'(?:[^']|'')*'", lambda m: "." * len(m[0]), text)):
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -163,7 +163,7 @@ _CONSTANT = re.compile(
 
 
 def is_constant(text: str) -> bool:
-    """Whether a default is a literal, which ADD COLUMN takes (lang_altertable.html, 4)."""
+    """Return True if a default is a literal, which ADD COLUMN takes (lang_altertable.html, 4)."""
     return bool(_CONSTANT.fullmatch(text)) and not text.strip().startswith("(")
 
 
@@ -224,7 +224,7 @@ def key_column(table: Table) -> str | None:
 
 
 def autoincrement(table: Table) -> bool:
-    """Whether numbers are never given twice: fields that count by themselves, or where the table asks for it."""
+    """Return True if numbers are never given twice: fields that count by themselves, or where the table asks for it."""
     alias = rowid_alias(table)
     if alias is None:
         return False
@@ -259,7 +259,7 @@ def _strict_by_affinity(name: str) -> str:
 
 
 def affinity(spelled: str) -> str:
-    """What SQLite makes of a type's name (datatype3.html, 3.1)."""
+    """Return the affinity that SQLite reads from a type's name (datatype3.html, 3.1)."""
     name = spelled.upper()
     if "INT" in name:
         return "INTEGER"
