@@ -32,7 +32,7 @@ from whimbrel.migrations import Backfill
 from whimbrel.planning.plan import EVERYTHING, Target
 from whimbrel.report.run import progress_text
 from whimbrel.run.connect import connected, database_of
-from whimbrel.run.data import key_codec
+from whimbrel.run.data import checkpoint
 from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.data.throttle import AIM, FIRST, LARGEST, SMALLEST, BatchSize
 from whimbrel.run.events import BackfillMoved, BackfillWaiting, Event
@@ -388,13 +388,13 @@ def walk(connection: sa.Connection, keys: Keys, span: Span) -> Iterator[tuple[An
         found = connection.execute(sa.select(*keys.columns).where(*keys.within(batch))).all()
         assert len(found) == count <= 2
         yield from map(tuple, found)
-        assert key_codec.decode(key_codec.encode(end)) == end
-        span = replace(span, low=key_codec.decode(key_codec.encode(end)))
+        assert checkpoint.decode(checkpoint.encode(end)) == end
+        span = replace(span, low=checkpoint.decode(checkpoint.encode(end)))
 
 
 def test_a_key_that_cannot_be_written() -> None:
     with pytest.raises(UnsupportedError, match="complex"):
-        key_codec.encode((1, 2j))
+        checkpoint.encode((1, 2j))
 
 
 @pytest.mark.parametrize("parallel", [1, 4])

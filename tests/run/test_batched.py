@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from projects import kill
+from whimbrel.commands.script import enclosed
 from whimbrel.config import Config
 from whimbrel.engines import engine_for
 from whimbrel.engines.serializer import dumps, loads
@@ -263,3 +264,9 @@ def test_it_is_a_value(dialect: str, update: BatchedUpdate, sql: str) -> None:
     step = batched_step(dialect, update, id="2.1")
     assert (step.sql, step.boundary, step.transactional) == (sql, Boundary.BATCHED, False)
     assert loads(dumps(step)) == step
+
+
+def test_it_is_shown_as_a_comment() -> None:
+    step = batched_step("sqlite", COUNT, operation="Fill t")
+    (shown,) = enclosed(engine_for("sqlite"), [step])
+    assert (shown.sql, shown.note) == ("", f"Fill t, in batches along the key, each: {step.sql}")

@@ -16,7 +16,7 @@ from whimbrel.run.connect import database_of
 from whimbrel.run.events import Listener, null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import read, record_in, resolve_squashes
-from whimbrel.run.recording import row_of
+from whimbrel.run.recorder import row_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.errors import EditedError
 from whimbrel.history.node import Key, Node, is_edited
-from whimbrel.run.recording import source_of
+from whimbrel.run.recorder import source_of
 
 if TYPE_CHECKING:
     from whimbrel.history.graph import Graph

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from whimbrel.errors import HistoryError
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.run.events import RunWarning
-from whimbrel.run.recording import source_of
+from whimbrel.run.recorder import source_of
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History

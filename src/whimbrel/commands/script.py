@@ -9,7 +9,7 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
 from whimbrel.engines.base import Hazard
 from whimbrel.engines.sql.parameters import with_literals
-from whimbrel.engines.step import UserStep
+from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
@@ -101,6 +101,9 @@ def _statement(engine: Engine, part: Part) -> Statement:
             return Statement("", note=_of_batches(engine, part, operation))
         case Data():
             return Statement("", note=f"{part.title}: it cannot be shown as SQL")
+        case Step(boundary=Boundary.BATCHED):
+            note = f"{part.operation}, in batches along the key, each: {part.sql}"
+            return Statement("", part.hazards, note)
         case UserStep():
             return Statement(with_literals(part.sql, part.parameters, engine.literal), part.hazards)
     return Statement(part.sql, part.hazards)

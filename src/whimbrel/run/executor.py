@@ -43,7 +43,7 @@ from whimbrel.run.events import (
     null_listener,
 )
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.recording import row_of
+from whimbrel.run.recorder import row_of
 
 
 @dataclass

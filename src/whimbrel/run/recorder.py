@@ -6,15 +6,22 @@ Nothing is created until there is something to record.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from importlib.util import decode_source
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.errors import DatabaseError
+from whimbrel.history.imports import is_standard
+from whimbrel.history.node import Node
+
+if TYPE_CHECKING:
+    from whimbrel.history.loader import History
 
 TABLE = "whimbrel_migrations"
 
@@ -34,6 +41,11 @@ _FEW = 500
 
 #: How what is not ASCII is kept: no Python file begins like this.
 _ESCAPED = "!"
+
+
+#: What a module imports, by the beginning of its name.
+_IMPORTED = re.compile(r"^\s*(?:from|import)\s+(\.|\w+)", re.MULTILINE)
+_KNOWN = frozenset({"whimbrel", "sqlalchemy", "__future__"})
 
 
 class ConcurrentRun(Exception):
@@ -63,8 +75,36 @@ class Applied(NamedTuple):
         return self.app, self.name
 
 
+def row_of(node: Node, history: History | None = None) -> Row:
+    """Return what the record is to say of a migration.
+
+    history: what it is carried out by. Where its file imports other modules of the project, the
+    node may be remembered from a time when these were others: then its digest is made anew.
+    """
+    source, digest = source_of(node), node.digest
+    if history is not None and source is not None and _leans_on_others(source):
+        digest = history.digest(node.key)
+    return Row(node.app, node.name, digest or None, source)
+
+
+def _leans_on_others(source: str) -> bool:
+    names = set(_IMPORTED.findall(source)) - _KNOWN
+    return any(not is_standard(name) for name in names)
+
+
+def source_of(node: Node) -> str | None:
+    """Return the text of a migration's file; None where there is no file that can be read."""
+    if node.file is None:
+        return None
+    try:
+        with open(node.file, "rb") as file:
+            return decode_source(file.read())
+    except (OSError, SyntaxError, UnicodeError):
+        return None
+
+
 def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
-    """What is applied, in the order of its time; nothing where there is no record yet."""
+    """Return what is applied, in the order of its time; nothing where there is no record yet."""
     if not has_table(connection, TABLE):
         return {}
     columns = _RECORD.c
@@ -97,7 +137,7 @@ def _text(value: Any) -> str:
 
 
 def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
-    """How many of these migrations are applied."""
+    """Return the number of these migrations that are applied."""
     if len(keys) > _FEW:
         return len(applied(connection).keys() & set(keys))
     apps, names = {app for app, _ in keys}, {name for _, name in keys}
@@ -118,7 +158,7 @@ def refuse_concurrent_run(
 def sources(
     connection: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
-    """The texts of these migrations' files when they were applied, where the record kept them."""
+    """Return the texts of these migrations' files when they were applied, where the record kept them."""
     if not keys or not has_table(connection, TABLE) or not _keeps_sources(connection):
         return {}
     columns = _RECORD.c
@@ -142,7 +182,7 @@ def prepare(connection: Connection) -> None:
 
 
 def _keeps_sources(connection: Connection) -> bool:
-    """Whether the table is of this version."""
+    """True if the table is of this version."""
     nothing = sa.select(sa.text("*")).select_from(_RECORD).limit(0)
     names = connection.execute(nothing).keys()
     return "source" in names
@@ -210,7 +250,7 @@ def _is(app: str, name: str) -> sa.ColumnElement[bool]:
 
 
 def has_table(connection: Connection, name: str) -> bool:
-    """Whether a table of that name is in the connection's default schema.
+    """True if a table of that name is in the connection's default schema.
 
     On PostgreSQL that is the first of ``search_path``: one further on has a record of its own.
     """
@@ -220,7 +260,7 @@ def has_table(connection: Connection, name: str) -> bool:
 
 
 def passed_over(connection: Connection) -> str | None:
-    """The schema of a record that names lead to, where the connection's default schema has none."""
+    """Return the schema of a record that names lead to, where the connection's default schema has none."""
     known = _HOLDER.get(connection.dialect.name)
     if known is None or has_table(connection, TABLE):
         return None

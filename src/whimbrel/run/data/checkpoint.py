@@ -8,13 +8,15 @@ and no batch is done twice. A finished migration leaves nothing here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.run.data import key_codec
+from whimbrel.engines import serializer
+from whimbrel.errors import UnsupportedError
 from whimbrel.run.data.keys import Key, Span
 from whimbrel.run.recorder import ConcurrentRun, has_table
 
@@ -31,9 +33,9 @@ _CHECKPOINTS = sa.Table(
     sa.Column("low", sa.Text),
     sa.Column("high", sa.Text),
     sa.Column("last", sa.Text),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("cleared", sa.Boolean, nullable=False),
-    sa.Column("done", sa.Boolean, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False, default=0),
+    sa.Column("cleared", sa.Boolean, nullable=False, default=True),
+    sa.Column("done", sa.Boolean, nullable=False, default=False),
 )
 
 
@@ -48,7 +50,7 @@ class WalkId:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a part stands: ``last`` is the key up to which its ``span`` is done.
+    """The state of a part: ``last`` is the key up to which its ``span`` is done.
 
     rows: how many that is. cleared: True if no row that was done meets the walk's condition any
     more, so that one which does has been missed. done: True if the end is reached.
@@ -63,7 +65,7 @@ class Checkpoint:
 
     @property
     def left(self) -> Span:
-        """What is still to be walked."""
+        """The rows that are still to be walked."""
         return Span(self.last if self.last is not None else self.span.low, self.span.high)
 
 
@@ -80,13 +82,13 @@ def drop(connection: Connection) -> None:
 
 
 def parts(connection: Connection, walk: WalkId) -> list[Checkpoint]:
-    """The parts of a walk, in their order; none where it has not begun."""
+    """Return the parts of a walk, in their order; none where it has not begun."""
     query = sa.select(_CHECKPOINTS).where(*_at(walk)).order_by(_CHECKPOINTS.c.part)
     return [_checkpoint(row) for row in connection.execute(query)]
 
 
 def walked(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many rows the walks of each migration that is half done have committed."""
+    """Return the number of rows that the walks of each half-done migration have committed."""
     if not has_table(connection, TABLE):
         return {}
     columns = _CHECKPOINTS.c
@@ -98,20 +100,10 @@ def walked(connection: Connection) -> dict[tuple[str, str], int]:
 def start(connection: Connection, walk: WalkId, spans: Sequence[Span]) -> None:
     """Note that a walk begins, in parts."""
     rows = [
-        {
-            "app": walk.app,
-            "name": walk.name,
-            "step": walk.step,
-            "part": part,
-            "low": key_codec.encode(span.low),
-            "high": key_codec.encode(span.high),
-            "rows": 0,
-            "cleared": True,
-            "done": False,
-        }
+        {"part": part, "low": encode(span.low), "high": encode(span.high)}
         for part, span in enumerate(spans)
     ]
-    connection.execute(sa.insert(_CHECKPOINTS), rows)
+    connection.execute(sa.insert(_CHECKPOINTS).values(asdict(walk)), rows)
 
 
 def lock(connection: Connection, walk: WalkId, part: int) -> Checkpoint:
@@ -132,9 +124,7 @@ def move(connection: Connection, walk: WalkId, to: Checkpoint) -> None:
     columns = _CHECKPOINTS.c
     statement = sa.update(_CHECKPOINTS).where(*_at(walk), columns.part == to.part)
     connection.execute(
-        statement.values(
-            last=key_codec.encode(to.last), rows=to.rows, cleared=to.cleared, done=to.done
-        )
+        statement.values(last=encode(to.last), rows=to.rows, cleared=to.cleared, done=to.done)
     )
 
 
@@ -161,5 +151,25 @@ def _at(walk: WalkId) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _checkpoint(row: Any) -> Checkpoint:
-    span = Span(key_codec.decode(row.low), key_codec.decode(row.high))
-    return Checkpoint(row.part, span, key_codec.decode(row.last), row.rows, row.cleared, row.done)
+    span = Span(decode(row.low), decode(row.high))
+    return Checkpoint(row.part, span, decode(row.last), row.rows, row.cleared, row.done)
+
+
+def encode(key: Key | None) -> str | None:
+    """Return a key as text. Raises `UnsupportedError` for a kind of value that cannot be written."""
+    if key is None:
+        return None
+    try:
+        return serializer.dumps(
+            tuple(each.value if isinstance(each, Enum) else each for each in key)
+        )
+    except TypeError as error:
+        raise UnsupportedError(
+            f"a table cannot be walked by its primary key: {error}",
+            hint="Use RunPython or RunSQL, and choose the batches there.",
+        ) from error
+
+
+def decode(text: str | None) -> Key | None:
+    """Return the key of a text."""
+    return None if text is None else tuple(serializer.loads(text))
