@@ -21,7 +21,7 @@ from django.db.migrations import CreateModel as DjangoCreateModel
 from django.db.migrations.state import ProjectState
 from django.db.utils import load_backend
 
-from blog import make, opened, state_of
+from blog import make, open_engine, state_of
 from whimbrel import migrations
 from whimbrel import models as our_models
 from whimbrel.engines import engine_for
@@ -65,14 +65,14 @@ class Django:
         self.run(filled, keep=True)
 
     def run(self, function: Function, keep: bool = False) -> Any:
-        """What a function gives."""
+        """Call a function in a transaction that is taken back, or kept. Return its value."""
         connections["default"] = self.connection
         with self.connection.schema_editor() as editor, transaction.atomic():
-            found = function(self.apps, editor, self.models)
+            value = function(self.apps, editor, self.models)
             editor.deferred_sql.clear()
             if not keep:
                 transaction.set_rollback(True)
-        return found
+        return value
 
     def close(self) -> None:
         """Let go of the database."""
@@ -110,20 +110,20 @@ class Whimbrel:
                 for name, fields in models(our_models).items()
             ]
         )
-        self.connection = opened(url).connect()
+        self.connection = open_engine(url).connect()
         make(self.connection, self.state)
         self.connection.commit()
         self.run(filled, keep=True)
 
     def run(self, function: Function, keep: bool = False) -> Any:
-        """What a function gives."""
+        """Call a function in a transaction that is taken back, or kept. Return its value."""
         context = ExecutionContext(engine_for(self.connection.dialect.name), self.connection)
-        found: list[Any] = []
+        values: list[Any] = []
 
-        def called(apps: Any, editor: Any) -> None:
-            found.append(function(apps, editor, our_models))
+        def call(apps: Any, editor: Any) -> None:
+            values.append(function(apps, editor, our_models))
 
-        operation = migrations.RunPython(called)
+        operation = migrations.RunPython(call)
         data = Data(operation, "blog", "blog.0002", self.state)
         with (
             suppress(_TakenBack),
@@ -132,7 +132,7 @@ class Whimbrel:
             _with_its_own_errors(lambda: run_code(data, context))
             if not keep:
                 raise _TakenBack
-        return found[0]
+        return values[0]
 
     def close(self) -> None:
         """Let go of the database."""

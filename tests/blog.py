@@ -109,7 +109,7 @@ def make(connection: sa.Connection, state: State) -> None:
                 connection.exec_driver_sql(statement)
 
 
-def opened(url: str) -> sa.Engine:
+def open_engine(url: str) -> sa.Engine:
     """An engine whose connections are as those of a migration."""
     level = {"isolation_level": "AUTOCOMMIT"} if url.startswith("sqlite") else {}
     return sa.create_engine(url, poolclass=sa.pool.NullPool, **level)
@@ -120,7 +120,7 @@ def moment(*parts: int) -> dt.datetime:
     return dt.datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
-def made_blog(connection: sa.Connection) -> Apps:
+def make_blog(connection: sa.Connection) -> Apps:
     """The blog with its rows: four posts of three authors, and one of nobody."""
     state = state_of(BLOG)
     make(connection, state)

@@ -68,7 +68,7 @@ TABLES = {
 }
 
 
-def left(schema_editor: Any) -> dict[str, list[tuple[Any, ...]]]:
+def read_tables(schema_editor: Any) -> dict[str, list[tuple[Any, ...]]]:
     """The rows as the database has them."""
     with schema_editor.connection.cursor() as cursor:
         found = {}

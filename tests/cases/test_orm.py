@@ -19,10 +19,10 @@ from data_cases import (
     Case,
     authors,
     errors_and_transactions,
-    left,
     models_of,
     names,
     no_rows,
+    read_tables,
 )
 from projects import Project
 from whimbrel import models
@@ -411,7 +411,7 @@ CASES = [
 def outcome(side: Any, case: Case) -> Any:
     """What a side gives and leaves, or that it refuses."""
     try:
-        return side.run(lambda apps, editor, m: (case.body(apps, editor, m), left(editor)))
+        return side.run(lambda apps, editor, m: (case.body(apps, editor, m), read_tables(editor)))
     except AssertionError:
         raise
     except Exception as error:

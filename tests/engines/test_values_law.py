@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql as pg
 
-from blog import opened
+from blog import open_engine
 from strategies import examples
 from whimbrel.engines import engine_for
 from whimbrel.errors import LossError, WhimbrelError
@@ -185,7 +185,7 @@ def carry_out(connection: sa.Connection, old: Any, new: Any) -> None:
 @pytest.fixture
 def connection(database_url: str) -> Iterator[sa.Connection]:
     """A connection in a transaction that comes to nothing."""
-    with opened(database_url).connect() as connection:
+    with open_engine(database_url).connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
         else:  # a statement that is kept would not see that its column has another type

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blog import made_blog, opened
+from blog import make_blog, open_engine
 from whimbrel.orm.apps import Apps
 
 
@@ -19,11 +19,11 @@ def servers(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) ->
             "sqlite": f"sqlite:///{tmp_path_factory.mktemp('blog') / 'db.sqlite3'}",
             "postgresql": postgresql_server.url(name),
         }
-        engines = {dialect: opened(url) for dialect, url in urls.items()}
+        engines = {dialect: open_engine(url) for dialect, url in urls.items()}
         found = {}
         for dialect, engine in engines.items():
             connection = engine.connect()
-            found[dialect] = made_blog(connection)
+            found[dialect] = make_blog(connection)
             connection.commit()
         yield found
         for apps in found.values():

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from blog import make, opened, state_of
+from blog import make, open_engine, state_of
 from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.errors import QueryError
@@ -24,7 +24,7 @@ KEY = ("id", models.BigAutoField(primary_key=True))
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[sa.Connection]:
-    with opened(database_url).connect() as connection:
+    with open_engine(database_url).connect() as connection:
         yield connection
 
 

@@ -227,7 +227,7 @@ def test_conditions(apps: Apps, name: str) -> None:
 
 Ask = Callable[[Any, Any], Any]
 
-#: What is asked, of the models by ``get`` and of all posts; and the answer.
+#: A query, of the models by ``get`` and of all posts; and its answer.
 METHODS: dict[str, tuple[Ask, Any]] = {
     "all": (lambda get, posts: titles(posts.all()), ALL),
     "none": (lambda get, posts: list(posts.none()), []),

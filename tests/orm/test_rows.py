@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from blog import made_blog, opened
+from blog import make_blog, open_engine
 from whimbrel.errors import MissingRow, QueryError, SeveralRows
 from whimbrel.models import Count, F, Lower, Q, Value
 from whimbrel.orm.apps import Apps
@@ -20,10 +20,10 @@ from whimbrel.orm.apps import Apps
 
 @pytest.fixture
 def apps(database_url: str) -> Iterator[Apps]:
-    with opened(database_url).connect() as connection:
+    with open_engine(database_url).connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-        made = made_blog(connection)
+        made = make_blog(connection)
         connection.commit()
         yield made
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from blog import make, opened, state_of
+from blog import make, open_engine, state_of
 from whimbrel import migrations as m
 from whimbrel import models
 from whimbrel.orm import apps_at
@@ -25,7 +25,7 @@ def row(database_url: str) -> Iterator[Any]:
         ("theirs", models.Field(sa.JSON(), null=True)),
     ]
     state = state_of([m.CreateModel("Row", fields)])
-    with opened(database_url).connect() as connection:
+    with open_engine(database_url).connect() as connection:
         make(connection, state)
         for name, value in {
             "NULL": "NULL",
@@ -123,7 +123,7 @@ def test_none_in_an_application_model_is_null(database_url: str) -> None:
         class Meta:
             app_label = "notes_of_none"
 
-    engine = opened(database_url)
+    engine = open_engine(database_url)
     table: Any = Note.__table__
     table.create(engine)
     with Session(engine) as session:
