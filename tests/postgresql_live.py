@@ -16,7 +16,7 @@ from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
 from whimbrel.schema.table import Check, Column, Computed, Identity, Schema, Sequence, Unique
 from whimbrel.schema.types import ColumnType, describe, make_type
-from whimbrel.sources.words import DatabaseType
+from whimbrel.sources.types import DatabaseType
 
 
 def places(of: Schema) -> set[str | None]:

@@ -68,7 +68,7 @@ from whimbrel.state.options import (
 
 if TYPE_CHECKING:
     from whimbrel.sources.native import Model
-    from whimbrel.sources.words import DatabaseType
+    from whimbrel.sources.types import DatabaseType
 
 __all__ = [
     "CASCADE",
@@ -136,7 +136,7 @@ __all__ = [
 #: What stands on SQLAlchemy, and is loaded when it is asked for: `Model`, and what queries are made of.
 _LATE = {
     "sources.native": "Model",
-    "sources.words": "DatabaseType",
+    "sources.types": "DatabaseType",
     "orm.expressions.expression": "Case ExpressionWrapper Func Value When",
     "orm.expressions.aggregates": "Avg Count Max Min Sum",
     "orm.expressions.subqueries": "Exists OuterRef Subquery",

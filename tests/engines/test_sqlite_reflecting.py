@@ -38,7 +38,7 @@ from whimbrel.schema.table import (
 )
 from whimbrel.schema.types import describe, make_type
 from whimbrel.sources.sqlalchemy import read
-from whimbrel.sources.words import DatabaseType
+from whimbrel.sources.types import DatabaseType
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 

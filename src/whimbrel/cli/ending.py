@@ -55,7 +55,9 @@ def ending(error: BaseException, call: Call) -> int:
         case WhimbrelError():
             return _own(error, call)
         case click.ClickException():
-            return _usage(error, call)
+            error.show()
+            _to_machines({"code": "usage", "message": error.format_message()}, call)
+            return error.exit_code
         case KeyboardInterrupt() | click.Abort():
             return _end_interrupted(error, call)
         case BrokenPipeError():
@@ -79,12 +81,6 @@ def _own(error: WhimbrelError, call: Call) -> int:
     _to_machines(error.as_dict(), call)
     if _shows_traceback(call):
         _print_traceback(error)
-    return error.exit_code
-
-
-def _usage(error: click.ClickException, call: Call) -> int:
-    error.show()
-    _to_machines({"code": "usage", "message": error.format_message()}, call)
     return error.exit_code
 
 

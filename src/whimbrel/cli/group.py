@@ -69,7 +69,8 @@ class Commands(click.Group):
         """Run a command, and end the process as it ended."""
         given = sys.argv[1:] if args is None else args
         # Also where the command line is wrong, and no option is read.
-        call = Call(project, json=_wants_json(given))
+        joined = " ".join(given).replace("--format=", "--format ")
+        call = Call(project, json="--json" in given or "--format json" in joined)
         extra["standalone_mode"] = False
         try:
             with terminable(call):
@@ -77,11 +78,6 @@ class Commands(click.Group):
         except BaseException as error:
             code = ending(error, call)
         sys.exit(code)
-
-
-def _wants_json(args: Sequence[str]) -> bool:
-    joined = " ".join(args).replace("--format=", "--format ")
-    return "--json" in args or "--format json" in joined
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -34,9 +34,12 @@ class Asker:
         if isinstance(question, FillQuestion):
             return _fill(question)
         if isinstance(question, GoingQuestion):
-            return _replace(question)
+            return (
+                Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
+            )
         if isinstance(question, LossQuestion):
-            return _cut(question)
+            ways = ["no: migrate stops, if a row has more than that", "yes: it is lost for good"]
+            return (NoLoss, Lossy)[_choice(question.text, ways)]()
         return _rename(question)
 
 
@@ -48,15 +51,6 @@ def _rename(question: RenameQuestion | MoveQuestion) -> Answer:
     names = [each.name for each in question.candidates]
     chosen = _choice(question.text, [*names, none])
     return Renamed(None if chosen == len(names) else names[chosen])
-
-
-def _replace(question: GoingQuestion) -> Answer:
-    return Renamed(None) if click.confirm(question.text, default=None, err=True) else _quit()
-
-
-def _cut(question: LossQuestion) -> Answer:
-    ways = ["no: migrate stops, if a row has more than that", "yes: it is lost for good"]
-    return (NoLoss, Lossy)[_choice(question.text, ways)]()
 
 
 def _fill(question: FillQuestion) -> Answer:

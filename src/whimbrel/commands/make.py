@@ -21,8 +21,12 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.names import given_name
 from whimbrel.history.node import Key, Node
 from whimbrel.history.referrers import after_all_that_pointed
-from whimbrel.history.template import render_sketch
-from whimbrel.history.writer import render_migration, rewrite_migration, write_migration
+from whimbrel.history.writer import (
+    render_migration,
+    render_template,
+    rewrite_migration,
+    write_migration,
+)
 from whimbrel.operations.base import Operation
 from whimbrel.run.connect import dialect_of, engine_of_new
 from whimbrel.sources import doubtful, map_models, read_models
@@ -111,13 +115,13 @@ def make_empty(
     empty = [AppMigration(app, ()) for app in wanted]
     made = author(empty, history.graph, _directories(config), name=name)
     models = history.project_state()
-    return [_file(replace(each, text=_sketched(each, models))) for each in made]
+    return [_file(replace(each, text=_fill_template(each, models))) for each in made]
 
 
-def _sketched(new: NewMigration, models: State) -> str:
+def _fill_template(new: NewMigration, models: State) -> str:
     """Its functions, ready to be filled in, with one of the app's models for an example."""
     own = models.of_app(new.app)
-    return render_sketch(new.app, new.name, new.dependencies, own[-1].name if own else None)
+    return render_template(new.app, new.name, new.dependencies, own[-1].name if own else None)
 
 
 def write(files: Iterable[MigrationFile]) -> None:

@@ -119,9 +119,6 @@ class _Form:
         default = value.column_default()
         return {"field": [self.of(plain.equality_key()), self.of(default), self.of(called)]}
 
-    def _sqlalchemy(self, value: Any) -> Any:
-        return self.of(describe(value) if self.frozen else _describe(value))
-
     def _q(self, value: Q) -> Any:
         return {"Q": [value.connector, value.negated, [self.of(each) for each in value.children]]}
 
@@ -162,7 +159,7 @@ class _Form:
 
     def _object(self, value: Any) -> Any:
         if is_sqlalchemy_type(value):
-            return self._sqlalchemy(value)
+            return self.of(describe(value) if self.frozen else _describe(value))
         if is_dataclass(value):
             return self._dataclass(value)
         if hasattr(value, "__qualname__"):

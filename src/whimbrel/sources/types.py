@@ -1,4 +1,4 @@
-"""From a type as a value to SQLAlchemy's type."""
+"""From a type as a value to SQLAlchemy's type; and the type that SQLAlchemy has no class for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from whimbrel.errors import ModelError
 from whimbrel.schema.types import ColumnType, EnumType, Type
@@ -94,3 +94,28 @@ def import_value(path: str) -> Any:
             hint="Install the package that it is in, or keep its old name where it was.",
         ) from error
     return here
+
+
+class DatabaseType(UserDefinedType[Any]):
+    """A type that is spelled as the database spells it: ``DatabaseType("integer unsigned")``.
+
+    A type that only the database knows is read as one of these. A value goes to the driver, and comes
+    from it, as it is.
+    """
+
+    cache_ok = True
+    __module__ = "whimbrel.models"  # where files import it from
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The word, which is the type's whole spelling."""
+        return self.word
+
+    def __whimbrel__(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """The call that makes it."""
+        return (self.word,), {}
+
+    def __repr__(self) -> str:
+        return f"DatabaseType({self.word!r})"

@@ -102,7 +102,8 @@ def _shorten(app: str, span: list[Operation], before: StatePair) -> list[Operati
             return "it concerns other apps"
         if len(found) >= len(span):
             return span
-        made = _with_identities(app, before, found, after)
+        needed = find_identities_to_keep(app, before.models, found, after.models)
+        made = [needed, *found] if needed is not None else found
         differs = first_difference(replay(app, made, before), after)
     except WhimbrelError as error:
         return error.message
@@ -120,10 +121,3 @@ def _detect(
     if any(each.app != app for each in migrations):
         return None
     return [operation for each in migrations for operation in each.operations]
-
-
-def _with_identities(
-    app: str, before: StatePair, found: list[Operation], after: StatePair
-) -> list[Operation]:
-    needed = find_identities_to_keep(app, before.models, found, after.models)
-    return [needed, *found] if needed is not None else found

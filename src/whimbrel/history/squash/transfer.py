@@ -74,7 +74,8 @@ class Transfer:
         if any(use.name in source.class_names for use in uses):
             return None
         self._need_all(source, element)
-        return self._rename_element(source, source.element(element))
+        shown = rename_names(f"(\n{source.element(element)}\n)", self._new_names(source))
+        return shown[2:-2] if shown.startswith("(\n") else shown
 
     def name_of(self, value: Any) -> str | None:
         """Return the name in the new file of a value of one of the old ones; None for any other value."""
@@ -92,18 +93,11 @@ class Transfer:
                 hint="Write a `def` at the top of the file, and use that.",
             )
         self._need(source, name, None)
-        return self._new_name(source, name)
-
-    def _new_name(self, source: SquashSource, name: str) -> str:
         meaning = self.meanings.get((source.key, name))
         return self._name(meaning) if meaning is not None else name
 
     def _name(self, meaning: Meaning) -> str:
         return self._names.get(meaning) or self._first_names[meaning][0]
-
-    def _rename_element(self, source: SquashSource, text: str) -> str:
-        shown = rename_names(f"(\n{text}\n)", self._new_names(source))
-        return shown[2:-2] if shown.startswith("(\n") else shown
 
     def _new_names(self, source: SquashSource) -> dict[str, str]:
         return {

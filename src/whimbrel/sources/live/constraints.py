@@ -1,4 +1,4 @@
-"""Live constraints and indexes as those of a model, named only where they have to be."""
+"""Live constraints and indexes as those of a model, named only where they have to be; foreign keys as fields."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
+    Column,
     Constraint,
     Exclude,
     ForeignKey,
@@ -16,9 +17,11 @@ from whimbrel.schema.table import (
     PrimaryKey,
     Unique,
 )
-from whimbrel.sources.live.renaming import LiveTable, Places
+from whimbrel.sources.live.field_inference import options_of
+from whimbrel.sources.live.renaming import LiveTable, Places, follows
 from whimbrel.state import options
-from whimbrel.state.fields import DO_NOTHING, OnDelete
+from whimbrel.state.fields import DO_NOTHING, Field, OnDelete, OneToOneField
+from whimbrel.state.fields import ForeignKey as ForeignKeyField
 from whimbrel.state.model import Model
 
 _ON_DELETE = {each.value: each for each in OnDelete if each is not OnDelete.PROTECT}
@@ -133,3 +136,27 @@ def is_plain_index(index: Index, column: str) -> bool:
 def is_plain_unique(unique: Constraint | Index, column: str) -> bool:
     """True if ``unique=True`` of the column's field says all of the constraint."""
     return isinstance(unique, Unique) and unique == Unique(unique.name, (column,))
+
+
+def key_field(
+    place: LiveTable, column: Column, key: ForeignKey, there: Places, dialect: str, **options: Any
+) -> Field:
+    """The field of a column that points at another table, or its own."""
+    target, name = there[key.target], place.fields[column.name]
+    is_key = target.is_key(key.target_columns)
+    has_type = follows(place.table, column.name, there, dialect)
+    said: dict[str, Any] = {
+        "to_field": None if is_key else target.fields[key.target_columns[0]],
+        "on_update": key.on_update,
+        "deferrable": key.deferrable,
+        "match": key.match,
+        "type": None if has_type else column.type,
+        "db_column": None if column.name == f"{name}_id" else column.name,
+    }
+    given = {option: value for option, value in said.items() if value is not None}
+    every = {**options_of(column, dialect), **given, **options}
+    if every.pop("unique", False):
+        return OneToOneField(target.label, on_delete_of(key), **every)
+    return ForeignKeyField(
+        target.label, on_delete_of(key), db_index=every.pop("db_index", False), **every
+    )

@@ -199,7 +199,9 @@ class _TableText:
     def _origins(self, column: Column) -> Iterator[Code]:
         key = self.own_keys.get(column.name)
         if key is not None:
-            yield self._key_of_column(key)
+            named = {"name": key.name} if key.name else {}
+            target = self._target(key, key.target_columns[0])
+            yield self._call("ForeignKey", [target], {**named, **_key_options(key)})
         if isinstance(column.generated, Identity) and not self._is_sqlite:
             yield self.values.call(self._sa("Identity"), (), _numbers(column.generated))
         if column.computed is not None:
@@ -322,11 +324,6 @@ class _TableText:
 
     def _target(self, key: ForeignKey, column: str) -> str:
         return f"{key.target}.{column}"
-
-    def _key_of_column(self, key: ForeignKey) -> Code:
-        named = {"name": key.name} if key.name else {}
-        target = self._target(key, key.target_columns[0])
-        return self._call("ForeignKey", [target], {**named, **_key_options(key)})
 
     def _exclude(self, exclude: Exclude, named: Mapping[str, Any]) -> Code:
         elements = [

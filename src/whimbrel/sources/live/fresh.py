@@ -13,7 +13,6 @@ from whimbrel.schema.table import (
     Check,
     Column,
     Constraint,
-    ForeignKey,
     Identity,
     Index,
     PrimaryKey,
@@ -21,9 +20,8 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.table import Sequence as SequenceValue
-from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, with_parts
+from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, key_field, with_parts
 from whimbrel.sources.live.field_inference import field_of, is_number
-from whimbrel.sources.live.keys import key_field
 from whimbrel.sources.live.renaming import LiveTable, Places, places_of, places_of_models
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
@@ -117,7 +115,10 @@ class _Reading:
         key = self.place.keys.get(column.name)
         options = self._flags(column, name)
         if key is not None:
-            return name, self._foreign_key(column, name, key, options)
+            self.left.remove(key)
+            named = key.name not in ("", self._name([name], "fk"))
+            said = {**options, **({"db_constraint": key.name} if named else {})}
+            return name, key_field(self.place, column, key, self.there, self.dialect, **said)
         if column.name != name:
             options["db_column"] = column.name
         options |= self._sequence(column)
@@ -180,14 +181,6 @@ class _Reading:
             if key.target == self.table.at and key.target_columns == (column.name,)
         )
         return next((replace(column, type=other.type) for other in pointing), column)
-
-    def _foreign_key(
-        self, column: Column, name: str, key: ForeignKey, flags: dict[str, Any]
-    ) -> Field:
-        self.left.remove(key)
-        named = key.name not in ("", self._name([name], "fk"))
-        said = {**flags, **({"db_constraint": key.name} if named else {})}
-        return key_field(self.place, column, key, self.there, self.dialect, **said)
 
 
 def _is_positive(check: Check, column: Column) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from whimbrel.history.layout import INDENT, WIDTH, Code, lay_out
 from whimbrel.history.serializers import new_values
 from whimbrel.history.values import Values
-from whimbrel.sources.live.accessors import related_names
+from whimbrel.sources.live.names import related_names
 from whimbrel.state.fields import Field
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.model import Model

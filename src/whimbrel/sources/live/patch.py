@@ -16,11 +16,10 @@ from whimbrel.schema.table import (
     Schema,
     Table,
 )
-from whimbrel.sources.live.constraints import beside_others, with_parts
+from whimbrel.sources.live.constraints import beside_others, key_field, with_parts
 from whimbrel.sources.live.field_inference import field_of
 from whimbrel.sources.live.field_patch import patch_field, without_check
 from whimbrel.sources.live.fresh import with_models_of
-from whimbrel.sources.live.keys import key_field
 from whimbrel.sources.live.renaming import (
     LiveTable,
     Places,
@@ -194,7 +193,8 @@ class _ModelPatch:
     def patched(self) -> Model:
         """The model; the very same one where nothing differs."""
         model = self._with_fields()
-        model = self._with_bases(model)
+        bases = tuple(base for base in model.bases if base in self.made)
+        model = model if bases == model.bases else replace(model, bases=bases)
         model = self._without_lost_parts(model)
         model = self._with_key(model)
         model = self._with_new_fields(model)
@@ -417,10 +417,6 @@ class _ModelPatch:
         self.left += [part for part in parts if part is not None]
 
     # -- the rest
-
-    def _with_bases(self, model: Model) -> Model:
-        bases = tuple(base for base in model.bases if base in self.made)
-        return model if bases == model.bases else replace(model, bases=bases)
 
     def _unasked_counter(self) -> str:
         """The option that makes a column count as none of the live ones does."""
