@@ -6,13 +6,13 @@ the table as it stands between two of them (a rebuild) folds `apply`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from whimbrel.schema.domains import name_of, replace_domains
 from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Sequence, Table
-from whimbrel.schema.types import EnumType, Type, replace_enums
+from whimbrel.schema.types import ColumnType, EnumType, Type, replace_enums
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +64,10 @@ class AlterEnum(Change):
     new: EnumType
 
     def apply(self, schema: Schema) -> Schema:
-        rest = _without(schema.enums, self.old.at)
-        by = {self.old: self.new}
-
-        def exchanged(table: Table) -> Table:
-            # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.
-            if self.old not in table.enums:
-                return table
-            columns = tuple(
-                replace(column, type=replace_enums(column.type, by)) for column in table.columns
-            )
-            return replace(table, columns=columns)
-
-        return replace(
-            schema,
-            enums={**rest, self.new.at: self.new},
-            tables={at: exchanged(table) for at, table in schema.tables.items()},
-        )
+        # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.
+        rest, by = _without(schema.enums, self.old.at), {self.old: self.new}
+        tables = _with_types(schema, lambda of: replace_enums(of, by), self.old)
+        return replace(schema, enums={**rest, self.new.at: self.new}, tables=tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +95,9 @@ class AlterDomain(Change):
 
     def apply(self, schema: Schema) -> Schema:
         by = {self.old: self.new}
-
-        def exchanged(table: Table) -> Table:
-            if self.old not in table.domains:
-                return table
-            columns = (replace(each, type=replace_domains(each.type, by)) for each in table.columns)
-            return replace(table, columns=tuple(columns))
-
-        return replace(
-            schema,
-            domains={**schema.domains, name_of(self.new): self.new},
-            tables={at: exchanged(table) for at, table in schema.tables.items()},
-        )
+        domains = {**schema.domains, name_of(self.new): self.new}
+        tables = _with_types(schema, lambda of: replace_domains(of, by), self.old)
+        return replace(schema, domains=domains, tables=tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +349,20 @@ def apply_all(schema: Schema, changes: Iterable[Change]) -> Schema:
     for change in changes:
         schema = change.apply(schema)
     return schema
+
+
+def _with_types(
+    schema: Schema, by: Callable[[ColumnType], ColumnType], old: ColumnType
+) -> dict[Name, Table]:
+    """Return the tables, those that use an enum type or a domain with the types of columns replaced."""
+
+    def exchange(table: Table) -> Table:
+        if old not in (*table.enums, *table.domains):
+            return table
+        columns = (replace(each, type=by(each.type)) for each in table.columns)
+        return replace(table, columns=tuple(columns))
+
+    return {at: exchange(table) for at, table in schema.tables.items()}
 
 
 def _follow_targets(
