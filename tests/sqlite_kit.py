@@ -15,6 +15,7 @@ from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Column, Identity, Index, PrimaryKey, Schema, Table
 from whimbrel.schema.types import EnumType, EnumValue, make_type
 
+NEWEST = SQLiteEngine((3, 53, 0))
 NEW = SQLiteEngine((3, 40, 1))
 OLD = SQLiteEngine((3, 26, 0))
 

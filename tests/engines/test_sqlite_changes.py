@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlite_kit import (
     BIGINT,
     INTEGER,
     NEW,
+    NEWEST,
     TEXT,
     column,
     enum,
@@ -52,6 +55,9 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.types import Type, make_type
+
+# What is altered in place depends on SQLite's version, and so on Python's.
+pytestmark = pytest.mark.reduced
 
 AT = Name(None, "t")
 A, UNIQUE, INDEX = column("a"), Unique("u", ("a",)), Index("i", (IndexPart("a"),))
@@ -99,7 +105,12 @@ CHANGES: list[tuple[c.Change, list[str]]] = [
     (c.RenameColumn(AT, "a", "z"), ["ALTER TABLE t RENAME COLUMN a TO z"]),
     (c.AlterColumn(AT, A, column("a", null=False)), [REBUILD]),
     (c.AlterColumn(AT, A, column("a", comment="x")), []),
+    (c.FillColumn(AT, replace(A, fill=Constant(7))), ["UPDATE t SET a = 7 WHERE a IS NULL"]),
+    (c.AddNotNull(AT, column("a", null=False)), []),
+    (c.ValidateNotNull(AT, column("a", null=False)), [REBUILD]),
+    (c.SetNotNull(AT, column("a", null=False)), [REBUILD]),
     (c.AddConstraint(AT, CHECK), [REBUILD]),
+    (c.ValidateConstraint(AT, UNIQUE), []),
     (c.DropConstraint(AT, UNIQUE), [REBUILD]),
     (c.RenameConstraint(AT, UNIQUE, Unique("v", ("a",))), [REBUILD]),
     (c.AddIndex(AT, Index("j", (IndexPart("a"),), True)), ["CREATE UNIQUE INDEX j ON t (a)"]),
@@ -117,6 +128,88 @@ def test_each_change_and_its_statements(change: c.Change, expected: list[str]) -
     with fresh() as connection:
         go(connection, Schema(), schema(T))
         run(connection, [change], schema(T))
+
+
+# A column, one that it becomes, and how SQLite 3.53 alters it; REBUILD where it cannot.
+NULLABLE, FILLED = column("a"), column("a", null=False)
+ALTERATIONS: dict[str, tuple[Column, Column, str]] = {
+    "NOT NULL comes": (NULLABLE, FILLED, "ALTER TABLE t ALTER COLUMN a SET NOT NULL"),
+    "NOT NULL goes": (FILLED, NULLABLE, "ALTER TABLE t ALTER COLUMN a DROP NOT NULL"),
+    "and a fill": (NULLABLE, replace(FILLED, fill=Constant(7)), REBUILD),
+    "and a default": (NULLABLE, replace(FILLED, default=Constant(7)), REBUILD),
+    "with a default": (
+        replace(FILLED, default=Constant(7)),
+        replace(NULLABLE, default=Constant(7)),
+        "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
+    ),
+    "and a type": (NULLABLE, replace(FILLED, type=TEXT), REBUILD),
+}
+native = pytest.mark.skipif(
+    sqlite3.sqlite_version_info < NEWEST.version, reason="ALTER COLUMN came with SQLite 3.53"
+)
+
+
+def altered(old: Column, new: Column) -> tuple[Schema, Schema]:
+    constraints = (Unique("u", ("a",)), Check("k", Q(a__gt=0)), Index("i", (IndexPart("a"),)))
+    return schema(table("t", ident(), old, *constraints)), schema(
+        table("t", ident(), new, *constraints)
+    )
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), ALTERATIONS.values(), ids=ALTERATIONS)
+def test_not_null_is_altered_in_place(old: Column, new: Column, expected: str) -> None:
+    before, after = altered(old, new)
+    for engine, sql in ((NEWEST, expected), (NEW, REBUILD)):
+        [step] = engine.steps(diff(before, after), before)
+        assert (REBUILD if step.has(HazardCode.REBUILDS_TABLE) else step.sql) == sql
+    may_fail = NEWEST.steps(diff(before, after), before)[0].has(HazardCode.MAY_FAIL_ON_ROWS)
+    assert may_fail == ("SET NOT NULL" in expected) or expected == REBUILD
+
+
+@native
+@pytest.mark.parametrize(
+    ("old", "new"), [each[:2] for each in ALTERATIONS.values()], ids=ALTERATIONS
+)
+def test_what_is_altered_in_place_is_as_rebuilt(old: Column, new: Column) -> None:
+    before, after = altered(old, new)
+    found = []
+    for engine in (NEWEST, NEW):
+        with fresh() as connection:
+            go(connection, Schema(), before, engine)
+            script(connection, "INSERT INTO t (a) VALUES (1), (2)")
+            go(connection, before, after, engine)
+            script(connection, "UPDATE t SET id = id + 10")
+            columns = rows(connection, "PRAGMA table_info(t)")
+            found.append((columns, rows(connection, "SELECT * FROM t"), catalog(connection)))
+    assert found[0] == found[1]
+
+
+@native
+def test_not_null_that_rows_do_not_meet_is_refused_with_the_column() -> None:
+    before, after = altered(NULLABLE, FILLED)
+    [step] = NEWEST.steps(diff(before, after), before)
+    with fresh() as connection:
+        go(connection, Schema(), before, NEWEST)
+        script(connection, "INSERT INTO t (a) VALUES (NULL)")
+        with pytest.raises(sa.exc.DatabaseError) as caught:
+            go(connection, before, after, NEWEST)
+        assert NEWEST.explain(caught.value, step)[0].startswith("t.a has rows without a value")
+        assert rows(connection, "SELECT a FROM t") == [(None,)]
+
+
+@native
+def test_a_check_that_is_null_for_a_row_holds() -> None:
+    """Where ADD CONSTRAINT is refused, as by SQLite 3.53, a rebuild is not."""
+    with fresh() as connection:
+        go(connection, Schema(), schema(table("t", ident(), A)), NEWEST)
+        script(connection, "INSERT INTO t (a) VALUES (NULL)")
+        go(
+            connection,
+            schema(table("t", ident(), A)),
+            schema(table("t", ident(), A, CHECK)),
+            NEWEST,
+        )
+        assert rows(connection, "SELECT a FROM t") == [(None,)]
 
 
 def test_every_kind_of_change_is_among_them() -> None:

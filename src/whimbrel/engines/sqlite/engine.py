@@ -130,6 +130,8 @@ class SQLiteEngine:
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)
+        if said == "constraint failed" and step is not None and step.hazards:  # SET NOT NULL
+            said = f"NOT NULL constraint failed: {step.hazards[0].subject}"
         return errors.explain(said.replace(ASIDE, ""))
 
     def reflect(

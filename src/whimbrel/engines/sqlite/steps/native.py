@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
@@ -17,13 +17,17 @@ Shaped = tuple[Table, t.Definition]
 DROP_COLUMN: Version = (3, 35, 5)
 #: From here on ADD COLUMN looks at the rows that are there (changes.html).
 ADD_CHECK: Version = (3, 37, 0)
+#: ALTER COLUMN … SET NOT NULL and DROP NOT NULL (changes.html). ADD CONSTRAINT … CHECK came with them,
+#: but refuses rows for which the condition is NULL, which a CHECK allows: that stays a rebuild.
+SET_NOT_NULL: Version = (3, 53, 0)
 
 
 @dataclass(frozen=True)
 class Altered:
-    """Columns to drop and to add (with the constraints written after them), indexes to make."""
+    """Columns to drop, to alter in NOT NULL, and to add (with their constraints); indexes to make."""
 
     drop: tuple[Column, ...]
+    set_null: tuple[Column, ...]
     add: tuple[tuple[Column, str], ...]
     indexes: tuple[Index, ...]
 
@@ -42,13 +46,18 @@ def altered(before: Table, after: Table, version: Version) -> Altered | None:
         was.tail != now.tail
         or after_columns is None
         or not was.texts <= now.texts
-        or not all(_stays((before, was), old, (after, now), new) for old, new in pairs)
+        or not all(
+            _stays((before, was), old, (after, now), new)
+            or (version >= SET_NOT_NULL and _differs_in_null(before, old, after, new))
+            for old, new in pairs
+        )
         or not all(_can_add(column, after) for column in add)
         or not _can_drop(drop, before, version)
     ):
         return None
     return Altered(
         tuple(drop),
+        tuple(new for old, new in pairs if was.columns[old.name] != now.columns[new.name]),
         tuple((column, after_columns.get(column.name, "")) for column in add),
         tuple(index for index in after.indexes if index not in before.indexes),
     )
@@ -58,6 +67,15 @@ def _stays(was: Shaped, old: Column, now: Shaped, new: Column) -> bool:
     """Return True if a column is defined as it was, and its values are what they were."""
     same = old.name == new.name and was[1].columns[old.name] == now[1].columns[new.name]
     return same and not copying.is_changed(was[0], old, now[0], new)
+
+
+def _differs_in_null(before: Table, old: Column, after: Table, new: Column) -> bool:
+    """True if only NOT NULL comes or goes, and no row gets a value."""
+    as_new = replace(old, null=new.null)
+    shaped = before.with_column(old.name, as_new)
+    gets_none = new.null or (new.fill is None and new.default is None)
+    was, now = (shaped, t.definition(shaped)), (after, t.definition(after))
+    return gets_none and _stays(was, as_new, now, new)
 
 
 def _can_add(column: Column, table: Table) -> bool:

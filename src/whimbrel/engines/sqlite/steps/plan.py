@@ -282,10 +282,22 @@ def _native_steps(
         rest = standing.with_column(column.name, None)
         steps.append(_drop_step(standing, rest, column, changes))
         standing = rest
+    steps += [_null_step(column, after, changes) for column in ways.set_null]
     for column, constraints in ways.add:
         sql = f"ALTER TABLE {COMPILER.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
         steps.append(Step((sql + constraints,), _change_of(column, c.AddColumn, changes)))
     return steps + [_index_step(index, after, changes) for index in ways.indexes]
+
+
+def _null_step(column: Column, table: Table, changes: Sequence[c.Change]) -> Step:
+    verb = "DROP" if column.null else "SET"
+    name = COMPILER.quote(column.name)
+    sql = f"ALTER TABLE {COMPILER.at(table.at)} ALTER COLUMN {name} {verb} NOT NULL"
+    codes = () if column.null else (HazardCode.MAY_FAIL_ON_ROWS,)
+    hazards = hazards_of(f"{table.at}.{column.name}", codes)
+    asked = (e for e in changes if isinstance(e, c.AlterColumn) and e.new.name == column.name)
+    change = next(asked, changes[0])
+    return Step((sql,), change, scans=not column.null, hazards=hazards)
 
 
 def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
