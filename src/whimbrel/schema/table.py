@@ -304,8 +304,13 @@ class Table:
 
     def with_column(self, name: str, by: Column | None) -> Table:
         """The table with a column exchanged, or (None) taken out."""
-        exchanged = (by if column.name == name else column for column in self.columns)
-        return replace(self, columns=tuple(column for column in exchanged if column is not None))
+        place = next((at for at, each in enumerate(self.columns) if each.name == name), None)
+        if place is None:
+            return self
+        exchanged = (by,) if by is not None else ()
+        return replace(
+            self, columns=(*self.columns[:place], *exchanged, *self.columns[place + 1 :])
+        )
 
 
 P = TypeVar("P", Constraint, Index)

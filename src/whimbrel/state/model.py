@@ -134,9 +134,12 @@ class Model:
 
     def with_field(self, old: str, new: ModelField | None) -> Model:
         """The model with a field exchanged, or (None) taken out."""
-        self.field(old)
-        exchanged = (new if each.name == old else each for each in self.fields)
-        return replace(self, fields=tuple(each for each in exchanged if each is not None))
+        place = self.fields.index(self.field(old))
+        exchanged = (new,) if new is not None else ()
+        made = replace(self, fields=(*self.fields[:place], *exchanged, *self.fields[place + 1 :]))
+        if new is not None and new.name == old:  # so that a thousand fields are not indexed again
+            made.__dict__["_named"] = {**self.__dict__["_named"], old: new}
+        return made
 
     def replace_all(self, field: Callable[[Field], Field], item: Callable[[Any], Any]) -> Model:
         """Return the model with each field, and each index and constraint, replaced.

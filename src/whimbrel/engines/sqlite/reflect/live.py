@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
@@ -39,7 +40,11 @@ class LiveTable:
 
     def has(self, column: str) -> bool:
         """Return True if it has a column; names are case-insensitive."""
-        return column.lower() in (name.lower() for name in self.column_names)
+        return column.lower() in self._lowercase
+
+    @cached_property
+    def _lowercase(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.column_names)
 
 
 def read(connection: Connection, at: Name) -> LiveTable:
