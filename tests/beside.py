@@ -26,7 +26,7 @@ from whimbrel import migrations
 from whimbrel import models as our_models
 from whimbrel.engines import engine_for
 from whimbrel.errors import DataError
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.python import run_code
 
@@ -124,7 +124,7 @@ class Whimbrel:
             values.append(function(apps, editor, our_models))
 
         operation = migrations.RunPython(call)
-        data = Data(operation, "blog", "blog.0002", self.state)
+        data = DataOperation(operation, "blog", "blog.0002", self.state)
         with (
             suppress(_TakenBack),
             context.engine.transaction(self.connection, (), rows=True),

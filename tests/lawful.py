@@ -43,7 +43,7 @@ def normal(schema: Schema) -> object:
     )
 
 
-def carried_out(
+def run(
     schema: Schema,
     changes: Iterable[c.Change],
     after: Schema,
@@ -334,9 +334,9 @@ def assert_lawful(old: State, new: State) -> None:
         for model in (*old, *new)
         if not model.options.managed
     )
-    assert normal(carried_out(before, found, after, theirs)) == normal(after)
+    assert normal(run(before, found, after, theirs)) == normal(after)
     # A state that nobody knows the origin of is compared whole.
     everything, wanted = schemas_of(old, State(new.models))
     whole = diff(everything, wanted)
-    assert normal(carried_out(everything, whole, wanted, theirs)) == normal(wanted)
+    assert normal(run(everything, whole, wanted, theirs)) == normal(wanted)
     assert sorted(map(repr, found)) == sorted(map(repr, whole))

@@ -1,4 +1,4 @@
-"""Carrying out what an engine makes of the difference of two schemas, as the runner does."""
+"""Execution out what an engine makes of the difference of two schemas, as the runner does."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
 from whimbrel.operations import Operation
 from whimbrel.planning.plan import Plan, Stage
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work, build_work
 from wild import wild_histories
 
 pytestmark = pytest.mark.reduced
@@ -79,7 +79,7 @@ def test_what_check_calls_sound_applies_step_by_step_and_back(
         raw = connection.connection.driver_connection
         raw.create_collation("C", lambda one, two: (one > two) - (one < two))
         for plan, applied in ((there, ()), (back, [node.key for node in order])):
-            for work in work_of(history, engine, plan, applied):
+            for work in build_work(history, engine, plan, applied):
                 carry_out(connection, work)
         assert sa.inspect(connection).get_table_names() == []
     pool.dispose()

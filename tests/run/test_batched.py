@@ -54,7 +54,7 @@ class Runs:
         self.dialect = sa.make_url(url).get_backend_name()
         self.events: list[Event] = []
 
-    def prepared(self) -> Runs:
+    def prepare_run(self) -> Runs:
         """With the table of the record, and no migration in it."""
         with connected(self.database) as connection, connection.begin():
             recorder.prepare(connection)
@@ -106,7 +106,7 @@ class Runs:
 
 @pytest.fixture
 def runs(database_url: str) -> Runs:
-    return Runs(database_url).prepared()
+    return Runs(database_url).prepare_run()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class Run:
         return replace(
             todo,
             is_resumed=True,
-            parts=tuple(each.step for each in found.entries if each.step is not None),
+            items=tuple(each.step for each in found.entries if each.step is not None),
             done=frozenset(each.id for each in found.entries if each.done),
             begun=frozenset(each.id for each in found.entries if each.begun),
         )

@@ -11,7 +11,7 @@ from whimbrel.config import load_config
 from whimbrel.engines import engine_for
 from whimbrel.history.loader import History, load
 from whimbrel.planning.plan import EVERYTHING, Target, make_plan
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work, build_work
 
 pytestmark = pytest.mark.reduced
 
@@ -35,7 +35,7 @@ def works(
     history = history_of(project)
     there = [node.key for node in history.graph.order()[:applied]]
     plan = make_plan(history.graph, target, there, leap=leap)
-    return list(work_of(history, engine_for(dialect), plan, there))
+    return list(build_work(history, engine_for(dialect), plan, there))
 
 
 def test_a_leap_makes_what_is_left_in_the_end(project: Project) -> None:

@@ -16,9 +16,9 @@ from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.history import cache as files
 from whimbrel.history.loader import load
 from whimbrel.planning import cache
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.planning.plan import EVERYTHING, Target, make_plan
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work, build_work
 
 pytestmark = pytest.mark.reduced
 
@@ -44,7 +44,7 @@ class Planner:
         history = load(load_config(self.project.root).apps)
         there = [node.key for node in history.graph.order()[:applied]]
         plan = make_plan(history.graph, target, there, leap=leap)
-        return list(cache.remembered_work(history, engine or engine_for("sqlite"), plan, there))
+        return list(cache.cached_work(history, engine or engine_for("sqlite"), plan, there))
 
     def file(self, number: int) -> Path:
         return self.project.root / "blog" / "migrations" / f"{number:04d}_m{number}.py"
@@ -65,9 +65,9 @@ def planner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
 
     def counted(*arguments: object) -> object:
         planner.made += 1
-        return work_of(*arguments)  # type: ignore[arg-type]
+        return build_work(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cache, "work_of", counted)
+    monkeypatch.setattr(cache, "build_work", counted)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     return planner
 
@@ -87,9 +87,9 @@ def shown(works: list[Work]) -> object:
                     (part.id, part.boundary),
                     sorted(model.label for model in part.state),
                 )
-                if isinstance(part, Data)
+                if isinstance(part, DataOperation)
                 else part
-                for part in work.parts
+                for part in work.items
             ],
         )
         for work in works
@@ -140,7 +140,7 @@ def test_what_is_another_or_broken_is_made_anew(
     assert planner.made == 2
     history = load(load_config(planner.project.root).apps)
     plan = make_plan(history.graph, EVERYTHING, [])
-    assert shown(found) == shown(list(work_of(history, engine_for("sqlite"), plan, [])))
+    assert shown(found) == shown(list(build_work(history, engine_for("sqlite"), plan, [])))
 
 
 OTHERS: dict[str, dict[str, object]] = {

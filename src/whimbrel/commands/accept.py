@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whimbrel.commands.edits import edited
-from whimbrel.commands.execution import alone
+from whimbrel.commands.execution import exclusive_runner
 from whimbrel.commands.preparation import history_for
 from whimbrel.commands.renamed import renamings
 from whimbrel.config import DEFAULT_ALIAS, Config
@@ -60,7 +60,7 @@ def accept_edits(
         chosen = {node.key: node}
     if not edited(chosen, record.applied):
         return Accepted(database.shown)
-    with alone(database, lock_timeout, emit) as executor:
+    with exclusive_runner(database, lock_timeout, emit) as executor:
         nodes = edited(chosen, read(executor.connection, lock_timeout).applied)
         executor.prepare()
         executor.renew(nodes)
@@ -84,7 +84,7 @@ def accept_renames(
     files = history_for(config, target)
     if not _of(target, renamings(*resolve_squashes(files, record_in(database)))):
         return Renamings(database.shown, {})
-    with alone(database, lock_timeout, emit) as executor:
+    with exclusive_runner(database, lock_timeout, emit) as executor:
         found = _of(target, renamings(*resolve_squashes(files, read(executor.connection))))
         executor.prepare()
         executor.rename({key: row_of(node) for key, node in found.items()})

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from whimbrel.commands.backup import back_up, refuse_impossible
-from whimbrel.commands.preparation import checked_plan, resolve_for_target
+from whimbrel.commands.preparation import make_checked_plan, resolve_for_target
 from whimbrel.commands.results import MigrateOptions, StageResult
 from whimbrel.engines.base import Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
-from whimbrel.planning.cache import remembered_work
+from whimbrel.planning.cache import cached_work
 from whimbrel.planning.plan import Plan, Target
 from whimbrel.planning.unfinished import WayOut, ways_out, work_out
 from whimbrel.planning.work import Work
@@ -28,7 +28,7 @@ from whimbrel.run.recorder import ConcurrentRun
 
 
 @contextmanager
-def alone(database: Database, limit: float, emit: Listener) -> Iterator[Executor]:
+def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterator[Executor]:
     """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
     refuse_endless(limit)
     engine = database.engine
@@ -41,7 +41,7 @@ def alone(database: Database, limit: float, emit: Listener) -> Iterator[Executor
 
 
 @dataclass
-class Carrying:
+class Execution:
     """What it takes to carry a plan out. ``done`` grows with every stage that is committed."""
 
     database: Database
@@ -56,11 +56,13 @@ class Carrying:
     _ways: list[WayOut] = field(default_factory=list, init=False)
     _applied: Collection[Key] = field(default=(), init=False)
 
-    def carried_out(self) -> Plan:
+    def run(self) -> Plan:
         """The plan is made anew once this is the only runner: another may have done its part."""
         if self.options.backup is not None:
             refuse_impossible(self.database, self.options.backup)
-        with alone(self.database, self.options.lock_timeout, self.options.emit) as executor:
+        with exclusive_runner(
+            self.database, self.options.lock_timeout, self.options.emit
+        ) as executor:
             plan, works = self._planned(executor)
             self.options.emit(PlanMade(len(plan.nodes)))
             if (plan or self._ways) and self.options.backup is not None:
@@ -93,7 +95,7 @@ class Carrying:
             self.history, self.target, self._record(executor), fake=self.options.fake
         )
         executor.history = self.history
-        plan = checked_plan(
+        plan = make_checked_plan(
             self.history, self.target, record, leap=self.options.leap, fake=self.options.fake
         )
         if self.options.fake_initial and not plan.backwards:
@@ -114,13 +116,13 @@ class Carrying:
         self._ways = ways_out(record.half_done, plan, self.target)
         if self._ways:
             return plan, []
-        return plan, remembered_work(self.history, executor.engine, plan, record.applied)
+        return plan, cached_work(self.history, executor.engine, plan, record.applied)
 
     def _end_unfinished(self, executor: Executor) -> None:
         """Finish the first stage that was begun, or take it back; what it changes is planned anew."""
         way = self._ways[0]
         if way.back and not way.unfinished.is_undoing:
-            executor.settle(way.unfinished)
+            executor.check_begun(way.unfinished)
             half_done = self._record(executor).half_done
             way = replace(way, unfinished=half_done[way.unfinished.keys[0]])
         work = work_out(self.history, executor.engine, self._applied, way)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from whimbrel.commands.preparation import Prepared, history_for, prepared
+from whimbrel.commands.preparation import PreparedRun, history_for, prepare_run
 from whimbrel.commands.results import (
     HalfDone,
     Interrupted,
@@ -67,7 +67,7 @@ def unapplied(
     """The labels of what `migrate` would apply or undo."""
     record = record_in(database_of(config, alias))
     options = MigrateOptions(recorded=recorded, emit=emit)
-    run = prepared(config, history_for(config, target), target, record, options)
+    run = prepare_run(config, history_for(config, target), target, record, options)
     return [node.label for node in run.plan.nodes]
 
 
@@ -89,7 +89,7 @@ class _Run:
         plan = Plan()
         try:
             record = record_in(self.database, self.options.lock_timeout)
-            run = prepared(self.config, history, self.target, record, self.options)
+            run = prepare_run(self.config, history, self.target, record, self.options)
             plan, warnings = run.plan, run.warnings
             is_unfinished = bool(run.record.half_done) and not self.options.fake
             if plan or run.has_complete_squashes or is_unfinished:
@@ -128,9 +128,9 @@ class _Run:
             warnings=warnings,
         )
 
-    def _carried_out(self, run: Prepared) -> Plan:
+    def _carried_out(self, run: PreparedRun) -> Plan:
         # Late, since a run with nothing to do needs none of it.
-        from whimbrel.commands.execution import Carrying
+        from whimbrel.commands.execution import Execution
 
-        carrying = Carrying(self.database, run.history, run.target, self.options, self._done)
-        return carrying.carried_out()
+        carrying = Execution(self.database, run.history, run.target, self.options, self._done)
+        return carrying.run()

@@ -44,7 +44,7 @@ def resolve_for_target(
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run before anything is done. history, record: as `resolve_squashes` gives them.
 
     has_complete_squashes: whether squashes are to be recorded of which all is applied. warnings: what was told.
@@ -58,9 +58,9 @@ class Prepared:
     warnings: tuple[RunWarning, ...] = ()
 
 
-def prepared(
+def prepare_run(
     config: Config, history: History, target: Target, record: Record, options: MigrateOptions
-) -> Prepared:
+) -> PreparedRun:
     """The plan of a run, after what is odd was told. Raises `HistoryError`."""
     history, record = resolve_for_target(history, target, record, fake=options.fake)
     has_complete_squashes = bool(history.complete)
@@ -70,11 +70,11 @@ def prepared(
 
         history, target, record = with_recorded(config, history, target, record)
     warnings = emit_warnings(history, target, record, options.emit)
-    plan = checked_plan(history, target, record, leap=options.leap, fake=options.fake)
-    return Prepared(history, target, record, plan, has_complete_squashes, warnings)
+    plan = make_checked_plan(history, target, record, leap=options.leap, fake=options.fake)
+    return PreparedRun(history, target, record, plan, has_complete_squashes, warnings)
 
 
-def checked_plan(
+def make_checked_plan(
     history: History, target: Target, record: Record, *, leap: bool = True, fake: bool = False
 ) -> Plan:
     """The plan to a target, if files and record are consistent, and there is a way.

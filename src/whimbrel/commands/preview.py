@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from whimbrel.commands.preparation import history_for, prepared
+from whimbrel.commands.preparation import history_for, prepare_run
 from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Engine, Step
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
-from whimbrel.planning.items import Part
+from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import EVERYTHING, Plan, Stage, Target
 from whimbrel.planning.unfinished import ways_out, work_out
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work, build_work
 from whimbrel.run.connect import Database, connected, database_of, engine_of_new
 from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.record import Record, record_in
@@ -31,7 +31,7 @@ class PlannedStage:
 
     labels: tuple[str, ...]
     operations: tuple[str, ...]
-    parts: tuple[Part, ...]
+    items: tuple[PlanItem, ...]
     fake: bool = False
     irreversible: tuple[str, ...] = ()
     backwards: bool = False
@@ -63,7 +63,7 @@ def plan_migrate(
     database = database_of(config, alias)
     asked = record_in(database)
     options = MigrateOptions(recorded=recorded, leap=leap and not fake_initial, emit=emit)
-    run = prepared(config, history_for(config, target), target, asked, options)
+    run = prepare_run(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     engine = _engine(database)
@@ -71,7 +71,7 @@ def plan_migrate(
     ended = [work_out(history, engine, record.applied.keys(), way) for way in ways]
     finished = {key for way in ways if not way.back for key in way.unfinished.keys}
     left = (stage for stage in plan.stages if not finished.issuperset(_keys(stage)))
-    works = work_of(
+    works = build_work(
         history, engine, replace(plan, stages=tuple(left)), record.applied.keys() | finished
     )
     stages = [
@@ -125,7 +125,7 @@ def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) 
     return PlannedStage(
         work.stage.labels,
         work.operations,
-        tuple(part for part in work.parts if part.id not in work.done),
+        tuple(item for item in work.items if item.id not in work.done),
         irreversible=() if work.undoing else tuple(missing),
         backwards=work.is_backwards,
         places=tuple(_places(work.stage)),

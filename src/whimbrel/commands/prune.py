@@ -223,10 +223,10 @@ def _forget(
 ) -> None:
     """Take rows out of a record, if it still has the squashes."""
     # Late, since a plan needs none of it.
-    from whimbrel.commands.execution import alone
+    from whimbrel.commands.execution import exclusive_runner
     from whimbrel.run.record import read
 
-    with alone(database, limit, emit) as executor:
+    with exclusive_runner(database, limit, emit) as executor:
         lost = set(squashes) - read(executor.connection, limit).applied.keys()
         if lost:
             raise HistoryError(
@@ -273,10 +273,10 @@ def prune_unknown(
     history = load(config.apps)
     found = _unknown_of(history, record, app, name)
     if found and not only_plan:
-        from whimbrel.commands.execution import alone
+        from whimbrel.commands.execution import exclusive_runner
         from whimbrel.run.record import read
 
-        with alone(database, lock_timeout, emit) as executor:
+        with exclusive_runner(database, lock_timeout, emit) as executor:
             found = _unknown_of(history, read(executor.connection, lock_timeout), app, name)
             executor.forget(found)
             executor.tidy()

@@ -14,9 +14,9 @@ from whimbrel.errors import UsageError
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import Data, Part, is_transactional
+from whimbrel.planning.items import DataOperation, PlanItem, is_transactional
 from whimbrel.planning.plan import Plan, Stage
-from whimbrel.planning.work import Work, work_of
+from whimbrel.planning.work import Work, build_work
 from whimbrel.run.connect import dialect_of
 
 
@@ -63,7 +63,7 @@ def sql_migrate(
     history = load(config.apps)
     node = history.node(config.app(app).label, name)
     work = _work(history, engine, node, backwards)
-    batches = work.batches if work.parts else []
+    batches = work.batches if work.items else []
     return Script(
         label=node.label,
         dialect=engine.dialect,
@@ -80,36 +80,36 @@ def _work(history: History, engine: Engine, node: Node, backwards: bool) -> Work
     """
     before = history.graph.order()[: history.graph.position(node.key)]
     there = [each.key for each in ((*before, node) if backwards else before)]
-    return next(work_of(history, engine, Plan((Stage((node,)),), backwards), there))
+    return next(build_work(history, engine, Plan((Stage((node,)),), backwards), there))
 
 
-def enclosed(engine: Engine, parts: Sequence[Part]) -> list[Statement]:
+def enclosed(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
     """The statements of a batch, in its transaction if it has one."""
-    own = [_statement(engine, part) for part in parts]
-    if not all(map(is_transactional, parts)):
+    own = [_statement(engine, item) for item in items]
+    if not all(map(is_transactional, items)):
         return own
-    steps = [part for part in parts if isinstance(part, Step)]
+    steps = [item for item in items if isinstance(item, Step)]
     if not steps:
         return own
     opening = [Statement(sql) for sql in engine.opening(steps)]
     return [*opening, *own, *(Statement(sql) for sql in engine.closing(steps))]
 
 
-def _statement(engine: Engine, part: Part) -> Statement:
-    match part:
-        case Data(operation=Backfill() as operation):
-            return Statement("", note=_of_batches(engine, part, operation))
-        case Data():
-            return Statement("", note=f"{part.title}: it cannot be shown as SQL")
+def _statement(engine: Engine, item: PlanItem) -> Statement:
+    match item:
+        case DataOperation(operation=Backfill() as operation):
+            return Statement("", note=_of_batches(engine, item, operation))
+        case DataOperation():
+            return Statement("", note=f"{item.title}: it cannot be shown as SQL")
         case Step(boundary=Boundary.BATCHED):
-            note = f"{part.operation}, in batches along the key, each: {part.sql}"
-            return Statement("", part.hazards, note)
+            note = f"{item.operation}, in batches along the key, each: {item.sql}"
+            return Statement("", item.hazards, note)
         case UserStep():
-            return Statement(with_literals(part.sql, part.parameters, engine.literal), part.hazards)
-    return Statement(part.sql, part.hazards)
+            return Statement(with_literals(item.sql, item.parameters, engine.literal), item.hazards)
+    return Statement(item.sql, item.hazards)
 
 
-def _of_batches(engine: Engine, data: Data, operation: Backfill) -> str:
+def _of_batches(engine: Engine, data: DataOperation, operation: Backfill) -> str:
     # Late, since most migrations have no data.
     from whimbrel.run.data.template import template
 

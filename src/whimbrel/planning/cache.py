@@ -19,9 +19,9 @@ from whimbrel.engines.step import Step
 from whimbrel.history.cache import read_beside, write_beside
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.planning.plan import Plan, Stage
-from whimbrel.planning.work import Work, data_of, work_of
+from whimbrel.planning.work import Work, build_work, data_operations
 
 #: Plans of fewer migrations are made in no time.
 _WORTHWHILE = 20
@@ -60,17 +60,17 @@ _IMPORTS = re.compile(rb"\bfrom\s+([\w.]+)\s+import\b|\bimport\s+(.+)|\b(__impor
 _NAME = re.compile(rb"\s*(\w*)")
 
 
-def remembered_work(
+def cached_work(
     history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
 ) -> Iterable[Work]:
-    """Return the work of a plan as `work_of` makes it, all of which it could make.
+    """Return the work of a plan as `build_work` makes it, all of which it could make.
 
     It is made only where it is not remembered; else each is read once it is asked for.
     """
     applied = frozenset(applied)
     sources = _sources(history, applied) if _is_worthwhile(plan) else None
     if sources is None:
-        return list(work_of(history, engine, plan, applied))
+        return list(build_work(history, engine, plan, applied))
     place = Path(str(plan.nodes[0].file)).parent
     way = "leaps" if any(stage.is_leap for stage in plan.stages) else "steps"
     name = f"plan-{engine.dialect}-{way}"
@@ -78,7 +78,7 @@ def remembered_work(
     lines = _whole(read_beside(place, name, stamp))
     if lines is not None:
         return _restored(history, engine, applied, lines)
-    made = list(work_of(history, engine, plan, applied))
+    made = list(build_work(history, engine, plan, applied))
     if all(map(_is_steady, sources)):
         _remember(place, name, stamp, made)
     return made
@@ -104,8 +104,8 @@ def _sources(history: History, applied: Iterable[Key]) -> list[bytes] | None:
 
 def _is_steady(source: bytes) -> bool:
     """Return whether what a migration does depends on its text alone."""
-    said = (part for found in _IMPORTS.findall(source) for part in found if part)
-    names = {_first_name(each) for part in said for each in re.split(rb"[,;]", part)}
+    said = (item for found in _IMPORTS.findall(source) for item in found if item)
+    names = {_first_name(each) for item in said for each in re.split(rb"[,;]", item)}
     return names <= _STEADY
 
 
@@ -143,12 +143,12 @@ def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None
             tuple(node.key for node in work.stage.nodes),
             work.atomic,
             work.operations,
-            tuple(part.id if isinstance(part, Data) else part for part in work.parts),
+            tuple(item.id if isinstance(item, DataOperation) else item for item in work.items),
         )
         for work in works
     ]
     replayed = max(
-        (number for number, (*_, parts) in enumerate(kept, 1) if _has_code(parts)), default=0
+        (number for number, (*_, items) in enumerate(kept, 1) if _has_code(items)), default=0
     )
     try:
         text = "\n".join(map(serializer.dumps, (replayed, *kept)))
@@ -157,8 +157,8 @@ def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None
     write_beside(place, name, stamp, f"{_checksum(text)}\n{text}")
 
 
-def _has_code(parts: Iterable[Step | str]) -> bool:
-    return any(isinstance(part, str) for part in parts)
+def _has_code(items: Iterable[Step | str]) -> bool:
+    return any(isinstance(item, str) for item in items)
 
 
 def _checksum(text: str) -> str:
@@ -178,10 +178,10 @@ def _restored(
     replayed, *kept = lines
     states = history.states_of(applied if int(replayed) else ())
     for number, line in enumerate(kept, 1):
-        keys, atomic, operations, parts = serializer.loads(line)
-        code: list[Data] = []
+        keys, atomic, operations, items = serializer.loads(line)
+        code: list[DataOperation] = []
         for key in keys if number <= int(replayed) else ():
-            code += data_of(history, engine, key, states) if _has_code(parts) else ()
+            code += data_operations(history, engine, key, states) if _has_code(items) else ()
             states = history.apply(key, states)
         data = iter(code)
         yield Work(
@@ -189,7 +189,7 @@ def _restored(
             backwards=False,
             atomic=atomic,
             operations=operations,
-            parts=tuple(
-                replace(next(data), id=part) if isinstance(part, str) else part for part in parts
+            items=tuple(
+                replace(next(data), id=item) if isinstance(item, str) else item for item in items
             ),
         )

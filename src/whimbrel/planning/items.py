@@ -1,6 +1,6 @@
 """The items of a plan: steps, and operations on data that no step can say.
 
-A `Step` is a statement. `Data` is an operation that is run by code of its own (`run.data.dispatch`), with
+A `Step` is a statement. `DataOperation` is an operation that is run by code of its own (`run.data.dispatch`), with
 the models as they are at that point of history.
 """
 
@@ -15,7 +15,7 @@ from whimbrel.state.state import State
 
 
 @dataclass(frozen=True)
-class Data:
+class DataOperation:
     """An operation that code carries out. ``state``: the models at that point of history.
 
     ``app``, ``label``: of the migration that it is in.
@@ -36,10 +36,10 @@ class Data:
         return operation.describe_reverse() if self.backwards else operation.describe()
 
 
-Part: TypeAlias = Step | Data
+PlanItem: TypeAlias = Step | DataOperation
 
 
-def boundary_of(operation: Operation, *, atomic: bool) -> Boundary:
+def boundary_for(operation: Operation, *, atomic: bool) -> Boundary:
     """Where an operation stands that is no step. ``atomic``: whether its migration is."""
     if operation.batched:
         return Boundary.BATCHED
@@ -49,22 +49,22 @@ def boundary_of(operation: Operation, *, atomic: bool) -> Boundary:
     return Boundary.SHARED if atomic else Boundary.OWN
 
 
-def is_transactional(part: Part) -> bool:
-    """True if a part happens whole or not at all."""
-    return part.boundary in (Boundary.SHARED, Boundary.OWN)
+def is_transactional(item: PlanItem) -> bool:
+    """True if an item happens whole or not at all."""
+    return item.boundary in (Boundary.SHARED, Boundary.OWN)
 
 
-def is_shared(part: Part, *, atomic: bool) -> bool:
-    """True if a part may share its transaction; where atomic is False, no step that locks does."""
-    locks = isinstance(part, Step) and part.is_locking
-    return part.boundary is Boundary.SHARED and (atomic or not locks)
+def may_share(item: PlanItem, *, atomic: bool) -> bool:
+    """True if an item may share its transaction; where atomic is False, no step that locks does."""
+    locks = isinstance(item, Step) and item.is_locking
+    return item.boundary is Boundary.SHARED and (atomic or not locks)
 
 
-def is_of_rows(part: Part) -> bool:
-    """True if a part may write rows, so that checks may be waiting for the commit after it."""
-    return isinstance(part, Data | UserStep)
+def writes_rows(item: PlanItem) -> bool:
+    """True if an item may write rows, so that checks may be waiting for the commit after it."""
+    return isinstance(item, DataOperation | UserStep)
 
 
-def text_of(part: Part) -> str:
-    """A part in words: SQL, or the title of an operation."""
-    return part.title if isinstance(part, Data) else part.sql
+def item_text(item: PlanItem) -> str:
+    """An item in words: SQL, or the title of an operation."""
+    return item.title if isinstance(item, DataOperation) else item.sql

@@ -16,9 +16,9 @@ from whimbrel.engines.step import Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.planning.items import Data, Part, is_of_rows
+from whimbrel.planning.items import DataOperation, PlanItem, writes_rows
 from whimbrel.planning.plan import Plan, Stage, Target
-from whimbrel.planning.work import Source, Work, strict, work_of
+from whimbrel.planning.work import Source, Work, build_work, without_lossy
 from whimbrel.schema.changes import Change, apply_all
 from whimbrel.schema.differ import diff
 from whimbrel.state.lowering import lower
@@ -38,11 +38,11 @@ class Entry:
     undoing: bool = False
 
     @classmethod
-    def of(cls, part: Part, *, undoing: bool = False) -> Entry:
-        """The entry of a part that is to be done."""
+    def of(cls, item: PlanItem, *, undoing: bool = False) -> Entry:
+        """The entry of an item that is to be done."""
         return cls(
-            part.id,
-            dumps(("data", part.title) if isinstance(part, Data) else part),
+            item.id,
+            dumps(("data", item.title) if isinstance(item, DataOperation) else item),
             undoing=undoing,
         )
 
@@ -144,21 +144,21 @@ def resume(
     )
     backwards = unfinished.backwards != unfinished.is_undoing
     file = _of_file(history, engine, applied, unfinished, backwards) if needs_file else {}
-    parts = [_part(unfinished, entry, step, file) for entry, step in pairs]
+    items = [_item(unfinished, entry, step, file) for entry, step in pairs]
     is_as_file = {each.id for each in entries} == file.keys() and all(
         Entry.of(file[entry.id]).content == entry.content for entry in entries if entry.done
     )
-    return _work(history, unfinished, parts, entries, is_as_file=is_as_file)
+    return _work(history, unfinished, items, entries, is_as_file=is_as_file)
 
 
-def _part(
-    unfinished: Unfinished, entry: Entry, step: Step | None, file: Mapping[str, Part]
-) -> Part:
+def _item(
+    unfinished: Unfinished, entry: Entry, step: Step | None, file: Mapping[str, PlanItem]
+) -> PlanItem:
     """A step as the journal has it; what is the user's and has not succeeded, as the file has it."""
     if entry.done or (step is not None and not isinstance(step, UserStep)):
         return step or Step((), id=entry.id)
     found = file.get(entry.id.removeprefix(_UNDO))
-    if found is not None and isinstance(found, Data) == (step is None):
+    if found is not None and isinstance(found, DataOperation) == (step is None):
         return replace(found, id=entry.id)
     if step is None:
         raise _other_file(unfinished, loads(entry.content)[1])
@@ -179,29 +179,29 @@ def undo(
         for each in unfinished.entries
         if not each.undoing and (each.done or (each.begun and each.step is None))
     ]
-    file: Mapping[str, Part] = {}
+    file: Mapping[str, PlanItem] = {}
     if not all(map(_is_ours, there)):
         file = _of_file(history, engine, applied, unfinished, not unfinished.backwards)
     known = [each for each in applied if each in history.graph]
     before = engine.effective(lower(history.states_of(known).database))
-    ways: list[list[Part]] = []
+    ways: list[list[PlanItem]] = []
     for is_ours, group in groupby(there, _is_ours):
         if is_ours:
             after = apply_all(before, _changes(list(group)))
-            back = [strict(each) for each in diff(after, before)]
+            back = [without_lossy(each) for each in diff(after, before)]
             ways.append(list(engine.steps(back, after)))
             before = after
         else:
             for number in dict.fromkeys(each.number for each in group):
                 ways.append(_reverse(history, unfinished, number, file))
-    parts: list[Part] = []
+    items: list[PlanItem] = []
     for way in filter(None, reversed(ways)):
-        if parts and is_of_rows(parts[-1]) and not is_of_rows(way[0]):
-            parts += [Step((sql,)) for sql in engine.settling()]
-        parts += way
+        if items and writes_rows(items[-1]) and not writes_rows(way[0]):
+            items += [Step((sql,)) for sql in engine.settling()]
+        items += way
     named = [
-        replace(part, id=f"{_UNDO}{part.id or f'0.{position}'}")
-        for position, part in enumerate(parts, start=1)
+        replace(item, id=f"{_UNDO}{item.id or f'0.{position}'}")
+        for position, item in enumerate(items, start=1)
     ]
     return _work(history, unfinished, named, [], undoing=True)
 
@@ -227,8 +227,8 @@ def _changes(entries: Sequence[Entry]) -> list[Change]:
 
 
 def _reverse(
-    history: History, unfinished: Unfinished, number: str, file: Mapping[str, Part]
-) -> list[Part]:
+    history: History, unfinished: Unfinished, number: str, file: Mapping[str, PlanItem]
+) -> list[PlanItem]:
     """The way back of an operation on data, or of SQL of the user's, by what the file says."""
     operations = history.migration(unfinished.keys[0]).operations
     if int(number) > len(operations):
@@ -243,8 +243,8 @@ def _reverse(
         )
     if not operation.barrier:
         raise _other_file(unfinished, operation.describe())
-    own = (part for id, part in file.items() if id.partition(".")[0] == number)
-    return [part for part in own if is_of_rows(part)]
+    own = (item for id, item in file.items() if id.partition(".")[0] == number)
+    return [item for item in own if writes_rows(item)]
 
 
 def _of_file(
@@ -253,15 +253,15 @@ def _of_file(
     applied: Collection[Key],
     unfinished: Unfinished,
     backwards: bool,
-) -> dict[str, Part]:
-    """The parts of a migration by what its file says now, by their ids."""
+) -> dict[str, PlanItem]:
+    """The items of a migration by what its file says now, by their ids."""
     key = unfinished.keys[0]
     if key not in history.graph:
         raise _no_file(unfinished)
     plan = Plan((Stage((history.graph.node(key),)),), backwards)
     there = [each for each in applied if each != key]
-    (work,) = work_of(history, engine, plan, [*there, key] if backwards else there)
-    return {part.id: part for part in work.parts}
+    (work,) = build_work(history, engine, plan, [*there, key] if backwards else there)
+    return {item.id: item for item in work.items}
 
 
 def _no_file(unfinished: Unfinished) -> HistoryError:
@@ -284,7 +284,7 @@ def _other_file(unfinished: Unfinished, title: str = "") -> HistoryError:
 def _work(
     history: History,
     unfinished: Unfinished,
-    parts: Sequence[Part],
+    items: Sequence[PlanItem],
     entries: Sequence[Entry],
     *,
     undoing: bool | None = None,
@@ -295,8 +295,8 @@ def _work(
         stage=Stage(tuple(nodes)),
         backwards=unfinished.backwards,
         atomic=unfinished.atomic,
-        operations=tuple(dict.fromkeys(filter(None, map(_title, parts)))),
-        parts=tuple(parts),
+        operations=tuple(dict.fromkeys(filter(None, map(_title, items)))),
+        items=tuple(items),
         undoing=unfinished.is_undoing if undoing is None else undoing,
         is_resumed=undoing is None,
         done=frozenset(each.id for each in entries if each.done),
@@ -305,8 +305,8 @@ def _work(
     )
 
 
-def _title(part: Part) -> str:
-    return part.title if isinstance(part, Data) else part.operation
+def _title(item: PlanItem) -> str:
+    return item.title if isinstance(item, DataOperation) else item.operation
 
 
 def _node(history: History, unfinished: Unfinished, key: Key) -> Node:

@@ -1,4 +1,4 @@
-"""A plan's stages as work: the states on the way, and the parts from one to the next."""
+"""A plan's stages as work: the states on the way, and the items from one to the next."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.planning.diffs import merge_diffs
 from whimbrel.planning.items import (
-    Data,
-    Part,
-    boundary_of,
-    is_of_rows,
-    is_shared,
+    DataOperation,
+    PlanItem,
+    boundary_for,
     is_transactional,
+    may_share,
+    writes_rows,
 )
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.statements import user_steps
@@ -45,18 +45,18 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """One stage with its parts. ``operations``: a line each, for people.
+    """One stage with its items. ``operations``: a line each, for people.
 
-    is_resumed: True if the journal has it; done, begun: the ids of parts of which it says so;
+    is_resumed: True if the journal has it; done, begun: the ids of items of which it says so;
     sources: what the record is to say that migrations did, where that may not be what their files
-    do now. undoing: True if the parts take back what was done of the stage, which is not recorded then.
+    do now. undoing: True if the items take back what was done of the stage, which is not recorded then.
     """
 
     stage: Stage
     backwards: bool
     atomic: bool
     operations: tuple[str, ...]
-    parts: tuple[Part, ...]
+    items: tuple[PlanItem, ...]
     is_resumed: bool = False
     undoing: bool = False
     done: frozenset[str] = frozenset()
@@ -65,27 +65,27 @@ class Work:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The parts that are statements."""
-        return tuple(part for part in self.parts if isinstance(part, Step))
+        """The items that are statements."""
+        return tuple(item for item in self.items if isinstance(item, Step))
 
     @property
-    def batches(self) -> list[tuple[Part, ...]]:
-        """The parts as they are carried out: each batch in a transaction, or alone without one.
+    def batches(self) -> list[tuple[PlanItem, ...]]:
+        """The items as they are carried out: each batch in a transaction, or alone without one.
 
-        One batch, if it can be; a stage without parts has one too, for its record.
+        One batch, if it can be; a stage without items has one too, for its record.
         """
-        if not self.parts:
+        if not self.items:
             return [()]
-        batches: list[list[Part]] = []
-        for part in self.parts:
-            if batches and self._is_shared(part) and self._is_shared(batches[-1][-1]):
-                batches[-1].append(part)
+        batches: list[list[PlanItem]] = []
+        for item in self.items:
+            if batches and self._is_shared(item) and self._is_shared(batches[-1][-1]):
+                batches[-1].append(item)
             else:
-                batches.append([part])
+                batches.append([item])
         return [tuple(batch) for batch in batches]
 
-    def _is_shared(self, part: Part) -> bool:
-        return is_shared(part, atomic=self.atomic)
+    def _is_shared(self, item: PlanItem) -> bool:
+        return may_share(item, atomic=self.atomic)
 
     @property
     def is_backwards(self) -> bool:
@@ -99,11 +99,13 @@ class Work:
             self.is_resumed
             or self.undoing
             or len(self.batches) > 1
-            or not all(map(is_transactional, self.parts))
+            or not all(map(is_transactional, self.items))
         )
 
 
-def work_of(history: History, engine: Engine, plan: Plan, applied: Iterable[Key]) -> Iterator[Work]:
+def build_work(
+    history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
+) -> Iterator[Work]:
     """The work of a plan's stages, one after the other, on a database with ``applied``."""
     if plan.backwards:
         return _backwards(history, engine, plan, frozenset(applied))
@@ -117,26 +119,26 @@ def _forwards(
     filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
-            for piece, spans in _pieces(
+            for segment, ranges in _segments(
                 history, stage, states, filled, engine.max_tables_in_transaction
             ):
-                states = spans[-1].after if spans else states
-                migrations = [history.migration(node.key) for node in piece.nodes]
-                with _placed(piece.labels):
-                    steps = [step for span in spans for step in _steps(engine, [span])]
+                states = ranges[-1].after if ranges else states
+                migrations = [history.migration(node.key) for node in segment.nodes]
+                with _placed(segment.labels):
+                    steps = [step for range_ in ranges for step in _steps(engine, [range_])]
                 # A leap goes to an empty database: nobody waits for it.
-                yield _work(piece, migrations, _identify(steps, ()), atomic=True)
+                yield _work(segment, migrations, _identify(steps, ()), atomic=True)
         else:
             migration = history.migration(stage.nodes[0].key)
-            way = _way(history, stage.nodes[0].key, states)
-            states = way[-1].after if way else states
-            filled = _filled(way) or filled
-            yield _work(stage, [migration], _parts(engine, migration, way))
+            transitions = _transitions(history, stage.nodes[0].key, states)
+            states = transitions[-1].after if transitions else states
+            filled = _filled(transitions) or filled
+            yield _work(stage, [migration], _items(engine, migration, transitions))
 
 
-def _filled(way: Iterable[Transition]) -> frozenset[str]:
+def _filled(transitions: Iterable[Transition]) -> frozenset[str]:
     """The models in whose tables there may be rows, since a barrier may have put them in."""
-    barriers = [transition for transition in way if transition.operation.barrier]
+    barriers = [transition for transition in transitions if transition.operation.barrier]
     return _keys(*barriers[-1].after) if barriers else frozenset()
 
 
@@ -144,7 +146,7 @@ def _keys(*states: State) -> frozenset[str]:
     return frozenset(model.key for state in states for model in state)
 
 
-class Span(NamedTuple):
+class StateRange(NamedTuple):
     """The states around operations. number: of the first of them in its migration, from 1."""
 
     before: StatePair
@@ -152,45 +154,47 @@ class Span(NamedTuple):
     number: int = 0
 
 
-def _pieces(
+def _segments(
     history: History, stage: Stage, states: StatePair, filled: frozenset[str], widest: int | None
-) -> Iterator[tuple[Stage, list[Span]]]:
+) -> Iterator[tuple[Stage, list[StateRange]]]:
     """A leap as the states before and after it; one that is too wide as several shorter ones.
 
     filled: the models whose rows must come out as if they had gone step by step.
     """
     nodes: list[Node] = []
-    spans: list[Span] = []
+    ranges: list[StateRange] = []
     splitter = LeapSplitter(filled)
     for node in stage.nodes:
         nodes.append(node)
-        for transition in _way(history, node.key, states):
+        for transition in _transitions(history, node.key, states):
             states = transition.after
-            spans = _stretched(spans, transition, splitter)
-        if widest is not None and spans and _width(spans) >= widest:
-            yield Stage(tuple(nodes)), spans
-            nodes, spans = [], []
+            ranges = _extend(ranges, transition, splitter)
+        if widest is not None and ranges and _new_tables(ranges) >= widest:
+            yield Stage(tuple(nodes)), ranges
+            nodes, ranges = [], []
             splitter.restart()
     if nodes:
-        yield Stage(tuple(nodes)), spans
+        yield Stage(tuple(nodes)), ranges
 
 
-def _stretched(spans: list[Span], transition: Transition, splitter: LeapSplitter) -> list[Span]:
+def _extend(
+    ranges: list[StateRange], transition: Transition, splitter: LeapSplitter
+) -> list[StateRange]:
     """Spans with one more transition in the last, unless rows would get something else of that.
 
     Nor where the database was found to be another than it was.
     """
-    is_other = bool(spans) and spans[-1].after.database is not transition.before.database
+    is_other = bool(ranges) and ranges[-1].after.database is not transition.before.database
     if is_other:
         splitter.restart()
     is_cut = splitter.is_needed_before(transition.before.database, transition.after.database)
-    if is_cut or is_other or not spans:
-        return [*spans, Span(transition.before, transition.after)]
-    return [*spans[:-1], Span(spans[-1].before, transition.after)]
+    if is_cut or is_other or not ranges:
+        return [*ranges, StateRange(transition.before, transition.after)]
+    return [*ranges[:-1], StateRange(ranges[-1].before, transition.after)]
 
 
-def _width(spans: Sequence[Span]) -> int:
-    return len(spans[-1].after.database.models) - len(spans[0].before.database.models)
+def _new_tables(ranges: Sequence[StateRange]) -> int:
+    return len(ranges[-1].after.database.models) - len(ranges[0].before.database.models)
 
 
 def _backwards(
@@ -199,27 +203,33 @@ def _backwards(
     """What stays is replayed first: what is undone depends on it, and nothing on what is undone."""
     undone = {node.key for node in plan.nodes}
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
-    ways: dict[Key, list[Transition]] = {}
+    transitions_of: dict[Key, list[Transition]] = {}
     for node in reversed(plan.nodes):
-        way = ways[node.key] = _way(history, node.key, states)
-        states = way[-1].after if way else states
+        transitions = transitions_of[node.key] = _transitions(history, node.key, states)
+        states = transitions[-1].after if transitions else states
     for stage in plan.stages:
         migration = history.migration(stage.nodes[0].key)
-        parts = _parts(engine, migration, ways.pop(stage.nodes[0].key)[::-1], backwards=True)
-        yield _work(stage, [migration], parts, backwards=True)
+        items = _items(
+            engine, migration, transitions_of.pop(stage.nodes[0].key)[::-1], backwards=True
+        )
+        yield _work(stage, [migration], items, backwards=True)
 
 
-def _way(history: History, key: Key, states: StatePair) -> list[Transition]:
+def _transitions(history: History, key: Key, states: StatePair) -> list[Transition]:
     """The operations of a migration, and those that they are made of, with the states around each."""
     migration = history.migration(key)
-    way: list[Transition] = []
+    transitions: list[Transition] = []
     for number, operation in enumerate(migration.operations, start=1):
         with _named(migration, operation, history):
-            made = list(operation.transitions(migration.app, way[-1].after if way else states))
+            made = list(
+                operation.transitions(
+                    migration.app, transitions[-1].after if transitions else states
+                )
+            )
             for transition in made:
                 transition.operation.refuse_misfits(migration.app, transition.before.models)
-            way += [each._replace(number=number) for each in made]
-    return way
+            transitions += [each._replace(number=number) for each in made]
+    return transitions
 
 
 @contextmanager
@@ -248,88 +258,96 @@ def _placed(labels: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def both_ways(
+def build_both_ways(
     history: History, engines: Iterable[Engine], key: Key, states: StatePair
 ) -> StatePair:
     """The states after a migration of which every engine could make the work, there and back.
 
     Raises `StateError` and others, as a run would on a database with history.
     """
-    migration, way = history.migration(key), _way(history, key, states)
+    migration, transitions = history.migration(key), _transitions(history, key, states)
     is_reversible = all(each.missing_reverse() is None for each in migration.operations)
     for engine in engines:
-        _parts(engine, migration, way)
+        _items(engine, migration, transitions)
         try:
-            _parts(engine, migration, way[::-1], backwards=True) if is_reversible else ()
+            _items(engine, migration, transitions[::-1], backwards=True) if is_reversible else ()
         except WhimbrelError as error:
-            error.message = f"on the way back: {error.message}"
+            error.message = f"on the transitions back: {error.message}"
             raise
-    return way[-1].after if way else states
+    return transitions[-1].after if transitions else states
 
 
-#: A part, the number of its operation from 1, and what `Step.covers`.
-_Numbered: TypeAlias = tuple[Part, int, tuple[Change, ...]]
+#: An item, the number of its operation from 1, and what `Step.covers`.
+_Numbered: TypeAlias = tuple[PlanItem, int, tuple[Change, ...]]
 
 
-def data_of(history: History, engine: Engine, key: Key, states: StatePair) -> Iterator[Data]:
-    """What of a migration is code, on its way forwards from these states."""
+def data_operations(
+    history: History, engine: Engine, key: Key, states: StatePair
+) -> Iterator[DataOperation]:
+    """What of a migration is code, on its transitions forwards from these states."""
     migration = history.migration(key)
-    for transition in _way(history, key, states):
+    for transition in _transitions(history, key, states):
         if transition.operation.barrier and transition.operation.is_executed:
             found = _of_barrier(engine, migration, transition, backwards=False)
-            yield from (part for part, _, _ in found if isinstance(part, Data))
+            yield from (item for item, _, _ in found if isinstance(item, DataOperation))
 
 
-# -- parts -------------------------------------------------------------------------------------
+# -- items -------------------------------------------------------------------------------------
 
 
-def _parts(
-    engine: Engine, migration: Migration, way: Sequence[Transition], *, backwards: bool = False
-) -> tuple[Part, ...]:
-    """The row of parts: the steps of each run of pure operations, and the barriers between."""
-    parts: list[_Numbered] = []
-    for is_barrier, group in groupby(way, lambda transition: transition.operation.barrier):
+def _items(
+    engine: Engine,
+    migration: Migration,
+    transitions: Sequence[Transition],
+    *,
+    backwards: bool = False,
+) -> tuple[PlanItem, ...]:
+    """The row of items: the steps of each run of pure operations, and the barriers between."""
+    items: list[_Numbered] = []
+    for is_barrier, group in groupby(transitions, lambda transition: transition.operation.barrier):
         if is_barrier:
             for each in group:
-                _add(parts, _of_barrier(engine, migration, each, backwards), migration, engine)
+                _add(items, _of_barrier(engine, migration, each, backwards), migration, engine)
         else:
-            spans = list(_joined(group, backwards))
+            ranges = list(_merge_ranges(group, backwards))
             with _placed([migration.label]):
-                steps = [step for run in _runs(spans) for step in _steps(engine, run, backwards)]
-            _add(parts, steps, migration, engine)
-    return _identify(parts, [operation.describe() for operation in migration.operations])
+                steps = [
+                    step for run in _group_ranges(ranges) for step in _steps(engine, run, backwards)
+                ]
+            _add(items, steps, migration, engine)
+    return _identify(items, [operation.describe() for operation in migration.operations])
 
 
-def _identify(parts: Iterable[_Numbered], titles: Sequence[str]) -> tuple[Part, ...]:
-    """Return parts with their ids: the number of their operation, and theirs among its parts."""
+def _identify(items: Iterable[_Numbered], titles: Sequence[str]) -> tuple[PlanItem, ...]:
+    """Return items with their ids: the number of their operation, and theirs among its items."""
     counts: Counter[int] = Counter()
-    made: list[Part] = []
-    for part, number, covers in parts:
+    made: list[PlanItem] = []
+    for item, number, covers in items:
         counts[number] += 1
         id = f"{number}.{counts[number]}"
-        if isinstance(part, Data):
-            made.append(replace(part, id=id))
+        if isinstance(item, DataOperation):
+            made.append(replace(item, id=id))
         else:
             title = titles[number - 1] if titles and number else ""
-            made.append(replace(part, id=id, operation=title, covers=covers))
+            made.append(replace(item, id=id, operation=title, covers=covers))
     return tuple(made)
 
 
-def _joined(way: Iterable[Transition], backwards: bool) -> Iterator[Span]:
+def _merge_ranges(transitions: Iterable[Transition], backwards: bool) -> Iterator[StateRange]:
     """The states around transitions; around a row of alterations to fields of one model, once.
 
     Each by itself would look at the whole table: a thousand columns, a million times.
     """
-    for _, group in groupby(enumerate(way), _altered_alone):
+    for _, group in groupby(enumerate(transitions), _altered_alone):
         transitions = [transition for _, transition in group]
-        spans = [_span(transition, backwards) for transition in transitions]
+        ranges = [_range_of(transition, backwards) for transition in transitions]
         names = {str(getattr(each.operation, "name", "")).lower() for each in transitions}
-        is_one = all(one.after.database is two.before.database for one, two in pairwise(spans))
+        is_one = all(one.after.database is two.before.database for one, two in pairwise(ranges))
         if is_one and len(names) == len(transitions):
-            first = min(span.number for span in spans)
-            yield Span(spans[0].before, spans[-1].after, first)
+            first = min(range_.number for range_ in ranges)
+            yield StateRange(ranges[0].before, ranges[-1].after, first)
         else:
-            yield from spans
+            yield from ranges
 
 
 def _altered_alone(numbered: tuple[int, Transition]) -> tuple[str, int]:
@@ -344,37 +362,37 @@ def _altered_alone(numbered: tuple[int, Transition]) -> tuple[str, int]:
     return operation.model_name.lower(), -1
 
 
-def _runs(spans: Sequence[Span]) -> list[list[Span]]:
+def _group_ranges(ranges: Sequence[StateRange]) -> list[list[StateRange]]:
     """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
-    if len(spans) < 2:
-        return [list(spans)]
-    splitter = LeapSplitter(_keys(*spans[0].before))
-    runs: list[list[Span]] = []
-    for span in spans:
-        if splitter.is_needed_before(span.before.database, span.after.database) or not runs:
+    if len(ranges) < 2:
+        return [list(ranges)]
+    splitter = LeapSplitter(_keys(*ranges[0].before))
+    runs: list[list[StateRange]] = []
+    for range_ in ranges:
+        if splitter.is_needed_before(range_.before.database, range_.after.database) or not runs:
             runs.append([])
-        runs[-1].append(span)
+        runs[-1].append(range_)
     return runs
 
 
 def _add(
-    parts: list[_Numbered], more: Sequence[_Numbered], migration: Migration, engine: Engine
+    items: list[_Numbered], more: Sequence[_Numbered], migration: Migration, engine: Engine
 ) -> None:
-    """More parts, for which nothing of what went before is left to be checked at the commit."""
+    """More items, for which nothing of what went before is left to be checked at the commit."""
     if (
         migration.atomic
-        and parts
+        and items
         and more
-        and is_of_rows(parts[-1][0])
+        and writes_rows(items[-1][0])
         and isinstance(more[0][0], Step)
     ):
-        parts += [(Step((sql,)), more[0][1], ()) for sql in engine.settling()]
-    parts += more
+        items += [(Step((sql,)), more[0][1], ()) for sql in engine.settling()]
+    items += more
 
 
-def _span(transition: Transition, backwards: bool) -> Span:
+def _range_of(transition: Transition, backwards: bool) -> StateRange:
     before, after = transition.before, transition.after
-    return Span(*((after, before) if backwards else (before, after)), transition.number)
+    return StateRange(*((after, before) if backwards else (before, after)), transition.number)
 
 
 def _of_barrier(
@@ -391,35 +409,37 @@ def _of_barrier(
             return [(step, number, ()) for step in steps]
     if not operation.is_executed:
         with _placed([migration.label]):
-            return _steps(engine, [_span(transition, backwards)], backwards)
-    boundary = boundary_of(operation, atomic=migration.atomic)
+            return _steps(engine, [_range_of(transition, backwards)], backwards)
+    boundary = boundary_for(operation, atomic=migration.atomic)
     there = after.models if backwards else before.models
-    data = Data(operation, migration.app, migration.label, there, backwards, boundary)
+    data = DataOperation(operation, migration.app, migration.label, there, backwards, boundary)
     return [(data, number, ())]
 
 
-def _steps(engine: Engine, spans: Sequence[Span], backwards: bool = False) -> list[_Numbered]:
-    """The steps of neighbouring spans, each with the number of the operation that it comes from."""
+def _steps(
+    engine: Engine, ranges: Sequence[StateRange], backwards: bool = False
+) -> list[_Numbered]:
+    """The steps of neighbouring ranges, each with the number of the operation that it comes from."""
     changes, origins, schema = merge_diffs(
-        engine, ((span.before.database, span.after.database) for span in spans)
+        engine, ((range_.before.database, range_.after.database) for range_ in ranges)
     )
     if backwards:
-        changes = [strict(each) for each in changes]
-    numbers = {id(change): spans[of].number for change, of in zip(changes, origins, strict=True)}
+        changes = [without_lossy(each) for each in changes]
+    numbers = {id(change): ranges[of].number for change, of in zip(changes, origins, strict=True)}
     steps = engine.steps(changes, schema)
     last = len(steps) - 1
     return [
         (
             step,
-            numbers.get(id(step.change), spans[0].number),
+            numbers.get(id(step.change), ranges[0].number),
             tuple(changes) if position == last else (),
         )
         for position, step in enumerate(steps)
     ]
 
 
-def strict(change: Change) -> Change:
-    """A change on the way back: that values may be cut was said of the way there."""
+def without_lossy(change: Change) -> Change:
+    """A change on the transitions back: that values may be cut was said of the transitions there."""
     if isinstance(change, AlterColumn) and change.new.lossy:
         return replace(change, new=replace(change.new, lossy=False))
     return change
@@ -428,7 +448,7 @@ def strict(change: Change) -> Change:
 def _work(
     stage: Stage,
     migrations: Sequence[Migration],
-    parts: tuple[Part, ...],
+    items: tuple[PlanItem, ...],
     *,
     atomic: bool | None = None,
     backwards: bool = False,
@@ -441,5 +461,5 @@ def _work(
         backwards=backwards,
         atomic=migrations[0].atomic if atomic is None else atomic,
         operations=operations[::-1] if backwards else operations,
-        parts=parts,
+        items=items,
     )

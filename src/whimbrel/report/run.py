@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from whimbrel.commands.preview import PlannedRun, PlannedStage
     from whimbrel.commands.results import MigrateResult
     from whimbrel.engines.base import Blocker
-    from whimbrel.planning.items import Part
+    from whimbrel.planning.items import PlanItem
 
 
 class Lines:
@@ -117,7 +117,7 @@ def _stage(stage: PlannedStage) -> Iterator[str]:
     # Late, since most runs show no plan.
     from whimbrel.engines.step import Step
 
-    steps = [part for part in stage.parts if isinstance(part, Step)]
+    steps = [item for item in stage.items if isinstance(item, Step)]
     if stage.fake:
         yield f"Record {title(stage.labels)} (what it makes is there)"
         yield from (f"  {one_line(step.sql)}" for step in steps)
@@ -145,7 +145,7 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
                 "fake": stage.fake,
                 "operations": list(stage.operations),
                 "irreversible": list(stage.irreversible),
-                "steps": [_part_json(part, stage.places) for part in stage.parts],
+                "steps": [_part_json(item, stage.places) for item in stage.items],
             }
             for stage in plan.stages
         ],
@@ -153,27 +153,27 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
     }
 
 
-def _part_json(part: Part, places: Sequence[str | None]) -> dict[str, Any]:
-    from whimbrel.planning.items import Data
+def _part_json(item: PlanItem, places: Sequence[str | None]) -> dict[str, Any]:
+    from whimbrel.planning.items import DataOperation
 
-    number, _, _ = part.id.removeprefix("undo.").partition(".")
+    number, _, _ = item.id.removeprefix("undo.").partition(".")
     at = int(number or 0) - 1
     known: dict[str, Any] = {
-        "id": part.id,
+        "id": item.id,
         "place": places[at] if 0 <= at < len(places) else None,
-        "boundary": part.boundary.name,
+        "boundary": item.boundary.name,
     }
-    if isinstance(part, Data):
-        return {**known, "operation": part.title, "sql": None, "hazards": []}
+    if isinstance(item, DataOperation):
+        return {**known, "operation": item.title, "sql": None, "hazards": []}
     return {
         **known,
-        "operation": part.operation,
-        "sql": part.sql,
-        "phase": part.phase.name,
-        "locks": [{"table": str(at), "lock": lock.value} for at, lock in part.tables],
-        "scans": part.scans,
-        "rewrites": part.rewrites,
-        "hazards": hazards_json(part.hazards),
+        "operation": item.operation,
+        "sql": item.sql,
+        "phase": item.phase.name,
+        "locks": [{"table": str(at), "lock": lock.value} for at, lock in item.tables],
+        "scans": item.scans,
+        "rewrites": item.rewrites,
+        "hazards": hazards_json(item.hazards),
     }
 
 

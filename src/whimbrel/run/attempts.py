@@ -16,7 +16,13 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
-from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional, text_of
+from whimbrel.planning.items import (
+    DataOperation,
+    PlanItem,
+    is_transactional,
+    item_text,
+    writes_rows,
+)
 from whimbrel.run import journal, recorder
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.watching import TransactionEnded
@@ -36,7 +42,7 @@ _PATIENT_TRY = 5.0
 class Attempts:
     """Transactions on a connection. ``limit``: seconds that each is tried; ``lock``: see `Executor`.
 
-    Whoever acts in one says what it is at: ``part``, and ``is_whole``, whether all of its stage is in
+    Whoever acts in one says what it is at: ``item``, and ``is_whole``, whether all of its stage is in
     that one transaction. Errors tell it.
     """
 
@@ -45,66 +51,66 @@ class Attempts:
     emit: Listener
     limit: float
     lock: RunnerLock
-    part: Part | None = field(default=None, init=False)
+    item: PlanItem | None = field(default=None, init=False)
     is_whole: bool = field(default=True, init=False)
 
-    def committed(
-        self, act: Callable[[], None], parts: Sequence[Part] = (), title: str = "the record"
+    def commit(
+        self, act: Callable[[], None], items: Sequence[PlanItem] = (), title: str = "the record"
     ) -> None:
-        """Do something in a transaction that holds these parts.
+        """Do something in a transaction that holds these items.
 
         It is done again only where the transaction has been rolled back whole.
         """
         refuse_lost(self.lock)
         deadline = time.monotonic() + self.limit
         for attempt in count(1):
-            timeout = min(_timeout(attempt, parts), max(self.limit, _LADDER[0]))
-            self.part = None
+            timeout = min(_timeout(attempt, items), max(self.limit, _LADDER[0]))
+            self.item = None
             try:
-                with self._around(parts, timeout):
+                with self._around(items, timeout):
                     act()
                 return
             except WhimbrelError as error:
-                place = _place(title, self.part)
+                place = _place(title, self.item)
                 error.place = f"{title}: {error.place}" if error.place else place
                 self._add_what_is_left(error, title)
                 raise
             except SQLAlchemyError as error:
-                if not self.engine.is_lock_timeout(error) or _runs_once(parts):
+                if not self.engine.is_lock_timeout(error) or _runs_once(items):
                     raise self._explained(title, error) from error
             except (ArithmeticError, UnicodeError) as error:
                 raise self._beyond(title, error) from error
-            self._wait(title, parts, attempt, timeout, deadline)
+            self._wait(title, items, attempt, timeout, deadline)
 
     def _beyond(self, title: str, error: Exception) -> StepError:
         """A driver's own error, or Python's, for a value that no database takes."""
         found = StepError(
             f"a value cannot be sent: {type(error).__name__}: {error}",
-            place=_place(title, self.part),
+            place=_place(title, self.item),
             hint="Give it a value that the column's type has room for.",
         )
         self._add_what_is_left(found, title)
         return found
 
-    def _around(self, parts: Sequence[Part], timeout: float) -> AbstractContextManager[None]:
-        """A transaction; or none, for a part that cannot run in one."""
-        if _opens_its_own(parts):
+    def _around(self, items: Sequence[PlanItem], timeout: float) -> AbstractContextManager[None]:
+        """A transaction; or none, for an item that cannot run in one."""
+        if _opens_its_own(items):
             return nullcontext()
-        rows = _enforces_keys(parts)
-        if all(map(is_transactional, parts)):
-            return self.engine.transaction(self.connection, _steps(parts), timeout, rows=rows)
+        rows = _enforces_keys(items)
+        if all(map(is_transactional, items)):
+            return self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
         return self.engine.without_transaction(self.connection, rows=rows)
 
     def _wait(
-        self, title: str, parts: Sequence[Part], attempt: int, timeout: float, deadline: float
+        self, title: str, items: Sequence[PlanItem], attempt: int, timeout: float, deadline: float
     ) -> None:
-        wanted = [*_steps(parts), _RECORD]
+        wanted = [*_steps(items), _RECORD]
         blockers = tuple(self.engine.blockers(self.connection, wanted))
         pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
         if time.monotonic() + pause > deadline:
             raise LockError(
                 f"a table stayed locked for {self.limit:g} s; it was tried {_times(attempt)}",
-                place=_place(title, self.part),
+                place=_place(title, self.item),
                 hint=_who(blockers) + "What was tried was rolled back. Run the command again when "
                 "they are done, or give more time: --lock-timeout SECONDS.",
             )
@@ -113,25 +119,25 @@ class Attempts:
 
     def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:
         """Say what is left of a migration in which a function failed."""
-        if not isinstance(self.part, Data):
+        if not isinstance(self.item, DataOperation):
             return
         if isinstance(error, TransactionEnded):
             left = _LEFT_BY_ITSELF[error.how].format(title)
         elif self.is_whole:
             left = f"All of {title} was rolled back."
         else:
-            left = f"{_LEFT[self.part.boundary]} migrate goes on there."
+            left = f"{_LEFT[self.item.boundary]} migrate goes on there."
         error.hint = f"{error.hint}\n{left}" if error.hint else left
 
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
-        place = _place(title, self.part)
+        place = _place(title, self.item)
         if self.engine.is_disconnect(error):
             return DatabaseError(
                 "the connection was lost; the database rolls back what was not committed",
                 place=place,
                 hint="Run the command again: the record says what was committed.",
             )
-        step = self.part if isinstance(self.part, Step) else None
+        step = self.item if isinstance(self.item, Step) else None
         what, hint = self.engine.explain(error, step)
         return StepError(what, place=place, hint=hint)
 
@@ -140,7 +146,7 @@ class Attempts:
 _OWN = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
 _RECORD = Step((), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
 
-#: What is left of a part that failed, where its migration is not whole.
+#: What is left of an item that failed, where its migration is not whole.
 _LEFT = {
     Boundary.SHARED: "What it did was rolled back; what came before it stays.",
     Boundary.OWN: "What it did was rolled back; what came before it stays.",
@@ -159,36 +165,36 @@ _LEFT_BY_ITSELF = {
 }
 
 
-def _timeout(attempt: int, parts: Sequence[Part]) -> float:
-    if parts and all(isinstance(part, Data) for part in parts):
+def _timeout(attempt: int, items: Sequence[PlanItem]) -> float:
+    if items and all(isinstance(item, DataOperation) for item in items):
         return _PATIENT_TRY
     if attempt % 5 == 0:
         return random.uniform(*_LONG_TRY)
     return _LADDER[min(attempt, len(_LADDER)) - 1]
 
 
-def _steps(parts: Sequence[Part]) -> list[Step]:
-    return [part for part in parts if isinstance(part, Step)]
+def _steps(items: Sequence[PlanItem]) -> list[Step]:
+    return [item for item in items if isinstance(item, Step)]
 
 
-def _opens_its_own(parts: Sequence[Part]) -> bool:
-    return any(part.boundary is Boundary.BATCHED for part in parts)
+def _opens_its_own(items: Sequence[PlanItem]) -> bool:
+    return any(item.boundary is Boundary.BATCHED for item in items)
 
 
-def _runs_once(parts: Sequence[Part]) -> bool:
+def _runs_once(items: Sequence[PlanItem]) -> bool:
     """Whether what a failed try has done may be there: it is not to be done again unasked."""
-    return any(is_of_rows(part) and not is_transactional(part) for part in parts)
+    return any(writes_rows(item) and not is_transactional(item) for item in items)
 
 
-def _enforces_keys(parts: Sequence[Part]) -> bool:
+def _enforces_keys(items: Sequence[PlanItem]) -> bool:
     """Whether code writes rows. SQL written for a shell does not expect what it does not do there."""
-    return any(isinstance(part, Data) for part in parts) and not any(
-        isinstance(part, UserStep) for part in parts
+    return any(isinstance(item, DataOperation) for item in items) and not any(
+        isinstance(item, UserStep) for item in items
     )
 
 
-def _place(title: str, part: Part | None) -> str:
-    return f"{title}: {_short(text_of(part))}" if part is not None else title
+def _place(title: str, item: PlanItem | None) -> str:
+    return f"{title}: {_short(item_text(item))}" if item is not None else title
 
 
 def _short(sql: str) -> str:

@@ -291,7 +291,7 @@ def limit_waiting(connection: Connection, seconds: float) -> None:
 
 
 def _arguments(database: Database) -> dict[str, Any]:
-    """Prepared statements outlive a change of what they were prepared for; poolers lose them."""
+    """PreparedRun statements outlive a change of what they were prepared for; poolers lose them."""
     if database.url.drivername == "postgresql+psycopg":
         named = "application_name" in database.url.query
         return {"prepare_threshold": None, **({} if named else {"application_name": "whimbrel"})}

@@ -1,4 +1,4 @@
-"""Carrying work out: parts in transactions, each with its record.
+"""Execution work out: items in transactions, each with its record.
 
 What is in one transaction happens with its record or not at all. What cannot be is journalled
 batch by batch; after a crash the journal and the steps' probes tell where to go on.
@@ -23,7 +23,7 @@ from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.planning.items import Data, Part, is_of_rows, is_transactional
+from whimbrel.planning.items import DataOperation, PlanItem, is_transactional, writes_rows
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.unfinished import Unfinished
 from whimbrel.planning.work import Source, Work
@@ -77,9 +77,9 @@ class Executor:
         self.emit(MigrationStarted(work.stage.labels, work.is_backwards))
         self.attempts.is_whole = not work.is_journalled
         if work.is_journalled:
-            self._by_batches(work)
+            self._execute_journalled(work)
         else:
-            self.attempts.committed(lambda: self._run_and_record(work), work.parts, _title(work))
+            self.attempts.commit(lambda: self._run_and_record(work), work.items, _title(work))
         seconds = time.monotonic() - started
         self.emit(MigrationDone(work.stage.labels, seconds, work.is_backwards))
         return seconds
@@ -94,14 +94,14 @@ class Executor:
             own = [node.key for node in stage.nodes]
             recorder.refuse_concurrent_run(self.connection, own, backwards)
             for number, step in enumerate(renames, start=1):
-                self.attempts.part = step
+                self.attempts.item = step
                 self._run_step(step, number, len(renames))
-            self.attempts.part = None
+            self.attempts.item = None
             self._record(stage, backwards)
             for node in stage.nodes:
-                self._forget_way(node)
+                self._clear_progress(node)
 
-        self.attempts.committed(act, renames)
+        self.attempts.commit(act, renames)
         self.emit(MigrationDone(stage.labels, 0.0, backwards, fake=True, renamed=len(renames)))
 
     def record_complete(self, squash: Node, history: History) -> None:
@@ -114,28 +114,28 @@ class Executor:
                 raise recorder.ConcurrentRun
             recorder.record(self.connection, [row_of(squash)])
 
-        self.attempts.committed(act)
+        self.attempts.commit(act)
         self.emit(MigrationDone((squash.label,), 0.0, backwards=False, fake=True))
 
     def prepare(self) -> None:
         """Make the table of the record where it is missing."""
-        self.attempts.committed(lambda: recorder.prepare(self.connection))
+        self.attempts.commit(lambda: recorder.prepare(self.connection))
 
     def renew(self, nodes: Sequence[Node]) -> None:
         """Record what the files of applied migrations do now; nothing else is changed."""
-        self.attempts.committed(lambda: recorder.renew(self.connection, map(row_of, nodes)))
+        self.attempts.commit(lambda: recorder.renew(self.connection, map(row_of, nodes)))
 
     def rename(self, rows: Mapping[Key, recorder.Row]) -> None:
         """Record the new names of applied migrations, by their old ones; nothing else is changed."""
-        self.attempts.committed(lambda: recorder.rename(self.connection, rows))
+        self.attempts.commit(lambda: recorder.rename(self.connection, rows))
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Take rows out of the record; nothing else is changed."""
-        self.attempts.committed(partial(recorder.forget, self.connection, list(keys)))
+        self.attempts.commit(partial(recorder.forget, self.connection, list(keys)))
 
     def tidy(self) -> None:
         """Take the record's own tables away when nothing is applied any more."""
-        self.attempts.committed(self._drop_what_is_empty)
+        self.attempts.commit(self._drop_what_is_empty)
 
     def _refuse_concurrent_run(self, stage: Stage, backwards: bool) -> None:
         """Raises `ConcurrentRun` where the record says that another has done it, lock or no lock."""
@@ -154,7 +154,7 @@ class Executor:
             journal.drop(self.connection)
             checkpoint.drop(self.connection)
 
-    def _forget_way(self, node: Node) -> None:
+    def _clear_progress(self, node: Node) -> None:
         """What was noted on the way to a migration's end."""
         journal.clear(self.connection, node.key)
         checkpoint.clear(self.connection, node.app, node.name)
@@ -163,7 +163,7 @@ class Executor:
         self, stage: Stage, backwards: bool, sources: Mapping[Key, Source] | None = None
     ) -> None:
         """Record a stage. sources: what its migrations did, where that may not be what files say."""
-        self._set_session_back()
+        self._restore_session()
         if backwards:
             recorder.forget(self.connection, self._forgotten(stage.nodes))
         else:
@@ -172,7 +172,7 @@ class Executor:
                 row_of(node, self.history if node.key in done else None)
                 for node in self._to_record(stage.nodes)
             )
-            recorder.record(self.connection, (_as_done(row, sources or {}) for row in rows))
+            recorder.record(self.connection, (_as_begun(row, sources or {}) for row in rows))
 
     def _forgotten(self, nodes: Sequence[Node]) -> list[Key]:
         if self.history is None:
@@ -189,37 +189,37 @@ class Executor:
 
     def _run_and_record(self, work: Work) -> None:
         self._refuse_concurrent_run(work.stage, work.backwards)
-        self._run(work, work.parts)
+        self._run(work, work.items)
         self._record(work.stage, work.backwards)
 
-    def _run(self, work: Work, parts: Sequence[Part], offset: int = 0) -> None:
-        of, is_leap = len(work.parts), work.stage.is_leap
+    def _run(self, work: Work, items: Sequence[PlanItem], offset: int = 0) -> None:
+        of, is_leap = len(work.items), work.stage.is_leap
         for together, group in groupby(
-            enumerate(parts, start=offset + 1), lambda each: _is_sent_with_others(each[1], is_leap)
+            enumerate(items, start=offset + 1), lambda each: _is_sent_with_others(each[1], is_leap)
         ):
             if together:
                 self._run_together(
-                    [(number, part) for number, part in group if isinstance(part, Step)], of
+                    [(number, item) for number, item in group if isinstance(item, Step)], of
                 )
                 continue
-            for number, part in group:
-                self.attempts.part = part
-                self._prepare_session(part)
-                if isinstance(part, Data):
-                    self._run_data(part, self._context(work), number, of)
-                elif part.boundary is Boundary.BATCHED:
-                    self._run_batched(part, self._context(work), number, of)
+            for number, item in group:
+                self.attempts.item = item
+                self._prepare_session(item)
+                if isinstance(item, DataOperation):
+                    self._run_data(item, self._context(work), number, of)
+                elif item.boundary is Boundary.BATCHED:
+                    self._run_batched(item, self._context(work), number, of)
                 else:
-                    self._run_step(part, number, of)
-        self.attempts.part = None
+                    self._run_step(item, number, of)
+        self.attempts.item = None
 
-    def _prepare_session(self, part: Part) -> None:
-        if not is_of_rows(part):
-            self._set_session_back()
+    def _prepare_session(self, item: PlanItem) -> None:
+        if not writes_rows(item):
+            self._restore_session()
         elif self._session is None:
             self._session = self.engine.keep_session(self.connection)
 
-    def _set_session_back(self) -> None:
+    def _restore_session(self) -> None:
         """What is ours follows upon code that may have changed where names lead, and who we are."""
         if self._session is not None:
             self._session()
@@ -227,12 +227,12 @@ class Executor:
 
     def _run_together(self, numbered: Sequence[tuple[int, Step]], of: int) -> None:
         """Run steps in one round trip, where the driver can. One that fails is known nevertheless."""
-        self._set_session_back()
+        self._restore_session()
         statements = [sql for _, step in numbered for sql in step.statements]
         done = self.engine.execute_all(self.connection, statements)
         for number, step in numbered:
             started = time.monotonic()
-            self.attempts.part = step
+            self.attempts.item = step
             self.emit(StepStarted(step.sql, number, of))
             deque(islice(done, len(step.statements)), maxlen=0)
             self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
@@ -267,7 +267,9 @@ class Executor:
             work.backwards,
         )
 
-    def _run_data(self, data: Data, context: ExecutionContext, number: int, of: int) -> None:
+    def _run_data(
+        self, data: DataOperation, context: ExecutionContext, number: int, of: int
+    ) -> None:
         started = time.monotonic()
         self.emit(DataStarted(data.title, number, of))
         execute_data(data, context)
@@ -275,26 +277,26 @@ class Executor:
 
     # -- many batches
 
-    def _by_batches(self, work: Work) -> None:
+    def _execute_journalled(self, work: Work) -> None:
         """Carry out what cannot be one transaction. Raises `ConcurrentRun` where another has done it."""
         key = work.stage.nodes[0].key
-        self.attempts.committed(partial(self._begin, work))
+        self.attempts.commit(partial(self._begin, work))
         offset = 0
         for batch in work.batches:
-            left = [part for part in batch if part.id not in work.done]
+            left = [item for item in batch if item.id not in work.done]
             if left and not (left[0].id in work.begun and self._has_happened(key, left[0])):
-                self._one_of(work, left, offset + len(batch) - len(left))
+                self._execute_batch(work, left, offset + len(batch) - len(left))
             offset += len(batch)
 
         def end() -> None:
-            self._set_session_back()
+            self._restore_session()
             self._refuse_concurrent_run(work.stage, work.backwards)
             if not work.undoing:
                 self._record(work.stage, work.backwards, work.sources)
             for node in work.stage.nodes:
-                self._forget_way(node)
+                self._clear_progress(node)
 
-        self.attempts.committed(end)
+        self.attempts.commit(end)
 
     def _begin(self, work: Work) -> None:
         self._refuse_concurrent_run(work.stage, work.backwards)
@@ -305,13 +307,13 @@ class Executor:
             rows = [row_of(node, self.history) for node in work.stage.nodes]
             journal.begin(self.connection, work, rows)
 
-    def _one_of(self, work: Work, parts: Sequence[Part], offset: int) -> None:
+    def _execute_batch(self, work: Work, items: Sequence[PlanItem], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it.
 
         Where it has one, its first step is claimed there: whoever comes second finds it done.
         """
-        key, steps = work.stage.nodes[0].key, [part.id for part in parts]
-        together = all(map(is_transactional, parts))
+        key, steps = work.stage.nodes[0].key, [item.id for item in items]
+        together = all(map(is_transactional, items))
 
         def begin() -> None:
             self._refuse_concurrent_run(work.stage, work.backwards)
@@ -320,17 +322,17 @@ class Executor:
         def act() -> None:
             if together and journal.claim(self.connection, key, steps[0]):
                 return
-            self._run(work, parts, offset)
+            self._run(work, items, offset)
             if together:
                 journal.finish(self.connection, key, steps)
 
         if not work.begun.issuperset(steps):
-            self.attempts.committed(begin)
-        self.attempts.committed(act, parts, _title(work))
+            self.attempts.commit(begin)
+        self.attempts.commit(act, items, _title(work))
         if not together:
-            self.attempts.committed(partial(journal.finish, self.connection, key, steps))
+            self.attempts.commit(partial(journal.finish, self.connection, key, steps))
 
-    def settle(self, unfinished: Unfinished) -> None:
+    def check_begun(self, unfinished: Unfinished) -> None:
         """Find out of each step that was begun, and is in no transaction, whether it has happened.
 
         What one left that has failed half way is taken away; then it counts as not begun.
@@ -339,39 +341,39 @@ class Executor:
             step = entry.step if entry.begun and not entry.done else None
             if step is not None and not self._has_happened(unfinished.keys[0], step):
                 forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
-                self.attempts.committed(forget)
+                self.attempts.commit(forget)
 
-    def _has_happened(self, key: Key, part: Part) -> bool:
+    def _has_happened(self, key: Key, item: PlanItem) -> bool:
         """See whether the database shows what a step without a transaction was to do; note it.
 
         What it left where it has failed half way is taken away.
         """
-        if not isinstance(part, Step) or part.transactional:
+        if not isinstance(item, Step) or item.transactional:
             return False
-        if part.done is not None and execute(self.connection, part.done).first() is not None:
-            self.attempts.committed(partial(journal.finish, self.connection, key, [part.id]))
+        if item.done is not None and execute(self.connection, item.done).first() is not None:
+            self.attempts.commit(partial(journal.finish, self.connection, key, [item.id]))
             return True
-        if part.broken is not None and execute(self.connection, part.broken).first() is not None:
+        if item.broken is not None and execute(self.connection, item.broken).first() is not None:
 
             def clean_up() -> None:
-                for sql in part.cleanup:
+                for sql in item.cleanup:
                     execute(self.connection, sql)
 
-            self.attempts.committed(clean_up, [part], label_of(key))
+            self.attempts.commit(clean_up, [item], label_of(key))
         return False
 
 
-def _is_sent_with_others(part: Part, is_leap: bool) -> bool:
+def _is_sent_with_others(item: PlanItem, is_leap: bool) -> bool:
     """Return whether a step needs no answer, and is short: a long one is to be seen at work.
 
     is_leap: on the way from an empty database nothing takes long.
     """
-    if isinstance(part, Data | UserStep) or part.settling is not None:
+    if isinstance(item, DataOperation | UserStep) or item.settling is not None:
         return False
-    return part.transactional and (is_leap or not (part.scans or part.rewrites))
+    return item.transactional and (is_leap or not (item.scans or item.rewrites))
 
 
-def _as_done(row: recorder.Row, sources: Mapping[Key, Source]) -> recorder.Row:
+def _as_begun(row: recorder.Row, sources: Mapping[Key, Source]) -> recorder.Row:
     """Return a row that says what a migration did when it was begun."""
     found = sources.get((row.app, row.name))
     return row._replace(digest=found.digest, source=found.text) if found is not None else row

@@ -17,7 +17,7 @@ from whimbrel.engines.serializer import dumps, loads
 from whimbrel.history.node import Key
 from whimbrel.planning.unfinished import Entry, Unfinished
 from whimbrel.planning.work import Source, Work
-from whimbrel.run.recorder import ConcurrentRun, Row, has_table, legible
+from whimbrel.run.recorder import ConcurrentRun, Row, has_table, readable
 
 TABLE = "whimbrel_journal"
 
@@ -44,7 +44,7 @@ def unfinished(connection: Connection) -> list[Unfinished]:
         return []
     columns = _JOURNAL.c
     query = sa.select(_JOURNAL).order_by(columns.app, columns.name, columns.position)
-    with legible(TABLE):
+    with readable(TABLE):
         rows = connection.execute(query).all()
         return [_stage(list(group)) for _, group in groupby(rows, lambda row: row[:2])]
 
@@ -80,7 +80,7 @@ def begin(connection: Connection, work: Work, rows: Iterable[Row]) -> None:
         raise ConcurrentRun
     sources = tuple((row.app, row.name, row.digest, row.source) for row in rows)
     stage = Entry(_STAGE, dumps((sources, work.backwards, work.atomic)))
-    _insert(connection, key, [stage, *map(Entry.of, work.parts)])
+    _insert(connection, key, [stage, *map(Entry.of, work.items)])
 
 
 def turn_round(connection: Connection, work: Work) -> None:
@@ -94,7 +94,7 @@ def turn_round(connection: Connection, work: Work) -> None:
         raise ConcurrentRun
     left = _of(key) & _JOURNAL.c.started.is_(None) & (_JOURNAL.c.position > 0)
     connection.execute(sa.delete(_JOURNAL).where(left))
-    entries = [Entry.of(part, undoing=True) for part in work.parts]
+    entries = [Entry.of(item, undoing=True) for item in work.items]
     _insert(connection, key, entries, there)
 
 

@@ -136,10 +136,10 @@ def resolve_squashes(
 
 def _complete_row(history: History, record: Record, key: Key) -> Applied:
     """What a record would say of a squash of which all that it replaces is applied."""
-    parts = [
+    items = [
         record.applied[each] for each in history.squashes.inside(key) if each in record.applied
     ]
-    return Applied(*key, max(each.at for each in parts), None)
+    return Applied(*key, max(each.at for each in items), None)
 
 
 def unknown_applied(graph: Graph, applied: Iterable[Key]) -> list[Key]:

@@ -110,7 +110,7 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
     columns = _RECORD.c
     what = (columns.app, columns.name, columns.applied, columns.digest)
     query = sa.select(*what).order_by(columns.applied, columns.app, columns.name)
-    with legible(TABLE):
+    with readable(TABLE):
         return {
             (str(app), str(name)): Applied(_text(app), _text(name), _in_utc(at), digest)
             for app, name, at, digest in connection.execute(query)
@@ -118,7 +118,7 @@ def applied(connection: Connection) -> dict[tuple[str, str], Applied]:
 
 
 @contextmanager
-def legible(table: str) -> Iterator[None]:
+def readable(table: str) -> Iterator[None]:
     """A scope in which rows of ours are read. Raises `DatabaseError` for one that is not ours."""
     try:
         yield

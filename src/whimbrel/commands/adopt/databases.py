@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.commands.adopt.project import AlembicProject
 from whimbrel.commands.comparison import Comparison, compare, covering, strangers, without_strangers
 from whimbrel.commands.drift import Deviation, deviations, is_of_names
-from whimbrel.commands.execution import alone
+from whimbrel.commands.execution import exclusive_runner
 from whimbrel.commands.make import MigrationFile
 from whimbrel.config import Config
 from whimbrel.errors import HistoryError, UsageError, WhimbrelError
@@ -227,7 +227,7 @@ class _Looking:
     def _record(self, todo: Sequence[Node], found: Comparison) -> bool:
         """Record the initial migrations, in the transaction that renames; False if others have."""
         renames = diff(found.live, found.expected)
-        with alone(self.database, LIMIT, null_listener) as executor:
+        with exclusive_runner(self.database, LIMIT, null_listener) as executor:
             steps = executor.engine.steps(renames, found.live)
             executor.prepare()
             try:

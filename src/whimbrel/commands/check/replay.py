@@ -16,7 +16,7 @@ from whimbrel.errors import StateError, UnsupportedError, WhimbrelError
 from whimbrel.history.cache import proven, remember_proven
 from whimbrel.history.loader import History
 from whimbrel.history.node import Node
-from whimbrel.planning.work import both_ways
+from whimbrel.planning.work import build_both_ways
 from whimbrel.run.connect import engine_of_new
 
 
@@ -37,7 +37,7 @@ def first_unsound(
     states = history.state_before(order[start].key)
     for node in order[start:]:
         try:
-            states = both_ways(history, engines, node.key, states)
+            states = build_both_ways(history, engines, node.key, states)
         except WhimbrelError as error:
             return node, error
         except Exception as error:

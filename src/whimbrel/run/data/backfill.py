@@ -11,7 +11,7 @@ from whimbrel.engines.sql.batches import refuse_keyless
 from whimbrel.errors import DataError
 from whimbrel.operations.backfill import Backfill, takes_row
 from whimbrel.orm import apps_at
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.checkpoint import WalkId
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.keys import Keys, Span
@@ -21,7 +21,7 @@ from whimbrel.run.data.watching import within
 from whimbrel.schema.table import Name
 
 
-def backfill(data: Data, operation: Backfill, context: ExecutionContext) -> None:
+def backfill(data: DataOperation, operation: Backfill, context: ExecutionContext) -> None:
     """Execute a backfill, or what is left of it; the context's connection is in no transaction.
 
     Raises `DataError` where a function fails, and what `Walk.execute` does.
@@ -55,7 +55,7 @@ def backfill(data: Data, operation: Backfill, context: ExecutionContext) -> None
 class _ModelRows:
     """The rows of a historical model, seen through a context's connection."""
 
-    def __init__(self, data: Data, operation: Backfill, context: ExecutionContext) -> None:
+    def __init__(self, data: DataOperation, operation: Backfill, context: ExecutionContext) -> None:
         self.data, self.context = data, context
         self.apps = apps_at(data.state, context.connection, context.alias)
         self.model: Any = self.apps.get_model(data.app, operation.model_name)

@@ -8,11 +8,11 @@ only that it has begun.
 from __future__ import annotations
 
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.context import ExecutionContext
 
 
-def execute_data(data: Data, context: ExecutionContext) -> None:
+def execute_data(data: DataOperation, context: ExecutionContext) -> None:
     """Do what an operation does. Raises `DataError` and others."""
     if isinstance(data.operation, Backfill):
         from whimbrel.run.data.backfill import backfill

@@ -19,7 +19,7 @@ import whimbrel
 from whimbrel.errors import DataError, WhimbrelError, place
 from whimbrel.operations.base import OperationContext
 from whimbrel.operations.special import name_of
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.editor import SchemaEditor
 from whimbrel.run.data.transaction import within
@@ -27,7 +27,7 @@ from whimbrel.run.data.watching import around
 from whimbrel.state.state import State
 
 
-def run_code(data: Data, context: ExecutionContext) -> None:
+def run_code(data: DataOperation, context: ExecutionContext) -> None:
     """Call an operation's own code of a direction.
 
     Raises `DataError` with the line of the user's that failed. What a database says of locks, or

@@ -9,7 +9,7 @@ from sqlalchemy.exc import CompileError
 
 from whimbrel.engines.sql.batches import between_places
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import Data
+from whimbrel.planning.items import DataOperation
 
 
 class _Sent(Exception):
@@ -30,7 +30,7 @@ class _Offline:
         raise _Sent(statement)
 
 
-def template(data: Data, operation: Backfill, dialect: str) -> str | None:
+def template(data: DataOperation, operation: Backfill, dialect: str) -> str | None:
     """The UPDATE of a batch, between the keys ``:after`` and ``:up_to``; None where it has none."""
     content = operation.content(backwards=data.backwards)
     if content is None or callable(content) or any(map(callable, content.values())):
@@ -47,7 +47,7 @@ def template(data: Data, operation: Backfill, dialect: str) -> str | None:
     return " ".join(str(compiled).split())
 
 
-def _statement(data: Data, operation: Backfill, content: Any, offline: Any) -> Any:
+def _statement(data: DataOperation, operation: Backfill, content: Any, offline: Any) -> Any:
     # Late, since most migrations have no data.
     from whimbrel.orm import apps_at
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.base import Ended
 from whimbrel.errors import DataError, WhimbrelError
-from whimbrel.planning.items import Data, is_transactional
+from whimbrel.planning.items import DataOperation, is_transactional
 from whimbrel.run.data.context import ExecutionContext
 
 #: What to write instead.
@@ -36,7 +36,7 @@ def ending_refused(what: str) -> DataError:
     return DataError(f"{what} would end the migration's transaction", hint=MEND)
 
 
-def around(data: Data, context: ExecutionContext) -> AbstractContextManager[None]:
+def around(data: DataOperation, context: ExecutionContext) -> AbstractContextManager[None]:
     """The scope of a function of the user's, by what its part is to transactions."""
     return within(context, data.title) if is_transactional(data) else outside(context, data.title)
 
