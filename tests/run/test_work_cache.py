@@ -169,6 +169,15 @@ def test_another_version_of_whimbrel_makes_it_anew(
     assert planner.made == 2
 
 
+def test_other_code_of_whimbrel_makes_it_anew(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner.work()
+    monkeypatch.setattr(cache, "_own_code", lambda: [("differ.py", 1, 2)])
+    planner.work()
+    assert planner.made == 2
+
+
 IMPORTS = {
     "import shop": False,
     "import os, shop": False,

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from whimbrel.engines import Engine, serializer
@@ -129,11 +130,20 @@ def _stamp(
     library = sys.modules["sqlalchemy"].__version__
     stages = [[node.key for node in stage.nodes] for stage in plan.stages]
     order = [node.key for node in history.graph.order()]
-    said = repr((library, engine.dialect, known, order, stages, sorted(applied)))
+    said = repr((_own_code(), library, engine.dialect, known, order, stages, sorted(applied)))
     made = hashlib.sha256(said.encode(errors="surrogatepass"))
     for source in sources:
         made.update(hashlib.sha256(source).digest())
     return made.hexdigest()
+
+
+@cache
+def _own_code() -> Sequence[tuple[str, int, int]]:
+    """The files that make steps: a checkout of Whimbrel changes within one version."""
+    here = Path(__file__).parents[1]
+    floors = ("schema", "state", "operations", "engines", "planning")
+    files = sorted(file for floor in floors for file in here.joinpath(floor).rglob("*.py"))
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _remember(place: Path, name: str, stamp: str, works: Sequence[Work]) -> None:
