@@ -32,37 +32,46 @@ class SchemaItem:
     def _attributes(cls) -> tuple[str, ...]:
         return tuple(each.name for each in dataclasses.fields(cls))  # type: ignore[arg-type]
 
+    @classmethod
+    @functools.cache
+    def _mentioning(cls) -> tuple[str, ...]:
+        kinds = (*_NAMES, *_CONDITIONS, *_ELEMENTS, "parts")
+        return tuple(name for name in cls._attributes() if name in kinds)
+
     def replace(self, **changed: Any) -> Self:
         """Return the item with other attributes, which are taken as they are given."""
         made = object.__new__(type(self))
-        for name in self._attributes():
-            object.__setattr__(made, name, changed.pop(name, getattr(self, name)))
-        if changed:
-            raise TypeError(f"{type(self).__name__} has no attribute {', '.join(changed)}")
+        names = self._attributes()
+        for name in names:
+            value = changed[name] if name in changed else getattr(self, name)
+            object.__setattr__(made, name, value)
+        if unknown := changed.keys() - set(names):
+            raise TypeError(f"{type(self).__name__} has no attribute {', '.join(unknown)}")
         return made
 
     def replace_mentions(
         self, name: Callable[[str], str], expression: Callable[[Expression], Expression]
     ) -> Self:
-        """Return the item with each name and each expression in it replaced."""
+        """Return the item with each name and each expression in it replaced; itself, if all stay."""
 
         def element(of: Any) -> Any:
             return expression(of) if isinstance(of, SQL) else name(of)
 
         changed: dict[str, Any] = {}
-        for attribute in self._attributes():
+        for attribute in self._mentioning():
             value = getattr(self, attribute)
             if attribute in _NAMES:
-                changed[attribute] = tuple(map(name, value))
-            elif attribute in _CONDITIONS and value is not None:
-                changed[attribute] = expression(value)
+                made: Any = tuple(map(name, value))
+            elif attribute in _CONDITIONS:
+                made = value if value is None else expression(value)
             elif attribute in _ELEMENTS:
-                changed[attribute] = tuple((element(of), operator) for of, operator in value)
-            elif attribute == "parts":
-                changed[attribute] = tuple(
-                    dataclasses.replace(part, of=element(part.of)) for part in value
-                )
-        return self.replace(**changed)
+                made = tuple((element(of), operator) for of, operator in value)
+            else:
+                made = tuple(part.replace(element(part.of)) for part in value)
+            # Two texts that differ in white space are equal, and not the same.
+            if made is not value and (attribute in _CONDITIONS or not _is_same(made, value)):
+                changed[attribute] = made
+        return self.replace(**changed) if changed else self
 
     def rename(self, names: Mapping[str, str], in_sql: Mapping[str, str] | None = None) -> Self:
         """Return the item after renames, old name to new; ``in_sql``: those of words in SQL, if others.
@@ -100,3 +109,9 @@ class SchemaItem:
         """Return which of some columns a table's item is made of, in expressions too."""
         outright, expressions = self.mentions()
         return (outright & known).union(*(each.columns(known) for each in expressions))
+
+
+def _is_same(ones: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Return True if two tuples have the very same members, or equal names."""
+    pairs = zip(ones, others, strict=True)
+    return all(one is other or (isinstance(one, str) and one == other) for one, other in pairs)

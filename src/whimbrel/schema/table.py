@@ -180,6 +180,10 @@ class IndexPart:
     opclass: str | None = None
     collation: str | None = None
 
+    def replace(self, of: str | SQL) -> IndexPart:
+        """Return the same element over another column or expression."""
+        return self if of is self.of else replace(self, of=of)
+
 
 @dataclass(frozen=True, slots=True)
 class Index(SchemaItem):
