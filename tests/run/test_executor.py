@@ -178,6 +178,18 @@ def test_a_transaction_is_whole(run: Run) -> None:
     assert not run.applied()
 
 
+@pytest.mark.parametrize("failing", [0, 1, 3])
+def test_of_steps_that_go_together_the_one_that_fails_is_named(run: Run, failing: int) -> None:
+    """None is sent again for that, and those after it were not begun."""
+    steps = [add_column(name) for name in "abcd"]
+    steps[failing] = add_column("id")
+    with pytest.raises(StepError) as caught:
+        run.executor.execute(work(*steps))
+    assert caught.value.place == f"blog.0001_index: {steps[failing].sql}"
+    assert run.sent == [step.sql for step in steps[: failing + 1]]
+    assert run.columns() == 1
+
+
 def test_what_a_step_left_that_broke_is_taken_away_first(run: Run) -> None:
     run.connection.exec_driver_sql("INSERT INTO t VALUES (1), (1)")
     run.connection.commit()
