@@ -256,6 +256,7 @@ METHODS: dict[str, tuple[Ask, Any]] = {
     "order_by expression": (lambda get, posts: [p.title for p in posts.order_by(Lower("title").desc())], ["Third", "second", "First", ""]),
     "order_by nulls": (lambda get, posts: [p.title for p in posts.order_by(F("made").desc(nulls_last=True))], ["Third", "second", "First", ""]),
     "order_by a query": (lambda get, posts: [p.views for p in posts.order_by(-F("views"))], [7, 5, 1, 0]),
+    "ordered": (lambda get, posts: (posts.ordered, posts.order_by("views").ordered), (False, True)),
     "order_by ?": (lambda get, posts: titles(posts.order_by("?")), ALL),
     "reverse": (lambda get, posts: [p.views for p in posts.order_by("views").reverse()], [7, 5, 1, 0]),
     "distinct": (lambda get, posts: sorted(posts.filter(tags__isnull=False).values_list("author_id", flat=True).distinct()), [1]),

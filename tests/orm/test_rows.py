@@ -428,6 +428,7 @@ MISTAKES: dict[str, tuple[Callable[[Get], Any], str]] = {
     "a field of values": (lambda get: get("Post").objects.values("titel"), "Did you mean 'title'"),
     "a field to defer": (lambda get: get("Post").objects.defer("titel"), "Did you mean 'title'"),
     "a method": (lambda get: get("Post").objects.all().fliter(), "no 'fliter'(.|\n)*Did you mean 'filter'"),
+    "a plan": (lambda get: get("Post").objects.all().explain(), "queryset.sql"),
     "a method of a manager": (lambda get: get("Post").objects.published(), "no 'published'"),
     "a method of a row": (lambda get: get("Post").objects.first().get_absolute_url(), "no 'get_absolute_url'"),
     "an attribute of a row": (lambda get: get("Post").objects.first().titel, "Did you mean 'title'"),

@@ -262,6 +262,7 @@ def _label(expression: Any, number: int) -> str:
 
 #: Hints for methods that querysets, and managers of Django's own, have in Django.
 _INSTEAD = {
+    "explain": "queryset.sql is the SELECT; schema_editor.execute() takes an EXPLAIN.",
     "_raw_delete": "delete() is one statement here.",
     "raw": "schema_editor.execute(sql, params) gives rows; filter() takes SQLAlchemy's text() too.",
     "extra": "annotate() and filter() take expressions of SQLAlchemy's: sqlalchemy.text(...).",

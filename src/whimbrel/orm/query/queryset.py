@@ -211,10 +211,6 @@ class QuerySet(Chainable):
         given = {each.default_alias: each for each in expressions} | named
         return totals.aggregate(self.connection, self.query, given)
 
-    def explain(self, **_: Any) -> str:
-        """The SELECT."""
-        return self.sql
-
     # -- writing
 
     def create(self, **values: Any) -> Any:
