@@ -48,7 +48,7 @@ def test_a_leap_makes_what_is_left_in_the_end(project: Project) -> None:
     assert [len(work.steps) for work in one_by_one] == [2, 1]
 
 
-WIDEST = engine_for("postgresql").max_tables_in_transaction or 0
+WIDEST = engine_for("postgresql").capabilities.max_tables_in_transaction or 0
 
 
 @pytest.mark.parametrize(

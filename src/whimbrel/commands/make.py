@@ -28,7 +28,7 @@ from whimbrel.history.writer import (
     write_migration,
 )
 from whimbrel.operations.base import Operation
-from whimbrel.run.connect import dialect_of, engine_of_new
+from whimbrel.run.connect import dialect_of, engines_of_new
 from whimbrel.sources import doubtful, map_models, read_models
 from whimbrel.state.state import State
 
@@ -89,8 +89,10 @@ def _refuse_unsound(config: Config, live: State) -> None:
     from whimbrel.sources.checks import check_state
 
     dialects = dialects_of(config)
-    has_schemas = "sqlite" in dialects and any(model.options.schema for model in live)
-    check_state(live, dialects, engine_of_new("sqlite").schemas if has_schemas else None)
+    has_schemas = any(model.options.schema for model in live)
+    engines = engines_of_new(dialects) if has_schemas else []
+    attached = next((each.schemas for each in engines if each.schemas is not None), None)
+    check_state(live, dialects, attached)
 
 
 def dialects_of(config: Config) -> set[str]:

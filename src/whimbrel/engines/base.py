@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
@@ -55,15 +56,28 @@ class RunnerLock:
     is_held: Callable[[], bool] = _always
 
 
+@dataclass(frozen=True)
+class Capabilities:
+    """The abilities of a dialect, as data: nothing above the engines asks for a dialect by name.
+
+    concurrent_writers: True if several connections can write at a time.
+    max_tables_in_transaction: how many tables one transaction may make; None: any number.
+    new_labels_wait: True if a new label of an enum type is of no use before the commit.
+    memory_url: of a database in memory, which has what any new one has; None where there is none.
+    """
+
+    concurrent_writers: bool
+    max_tables_in_transaction: int | None = None
+    new_labels_wait: bool = False
+    memory_url: str | None = None
+
+
 class Engine(Protocol):
     """An engine, as others see it. Instances hold no state and no connection."""
 
     #: SQLAlchemy's name of the dialect: "postgresql", "sqlite".
     dialect: str
-    #: Whether several connections can write at a time.
-    concurrent_writers: bool
-    #: How many tables one transaction of a leap may make; None: any number.
-    max_tables_in_transaction: int | None
+    capabilities: Capabilities
     #: The database schemas that there can be; None: any, or nobody knows.
     schemas: frozenset[str] | None
 
@@ -175,6 +189,16 @@ class Engine(Protocol):
     def replication_lag(self, connection: Connection) -> float | None:
         """Return the seconds that the slowest replica is behind; None where there is none, or none is shown."""
 
+    def refuse_backup(self) -> None:
+        """Raises `UnsupportedError` where the program is missing that copies a database."""
+
+    def back_up(self, connection: Connection, file: Path, lock_timeout: float) -> None:
+        """Copy a database into a file that is there and empty. lock_timeout: in seconds.
+
+        Raises `OSError` or `DatabaseError` where that fails, `UnsupportedError` where one file
+        could not hold all of it, or the program that copies cannot get at it.
+        """
+
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         """Return what a database's error means to a user: what is wrong, and the hint that mends it."""
 
@@ -215,6 +239,7 @@ class Engine(Protocol):
 __all__ = [
     "Blocker",
     "Boundary",
+    "Capabilities",
     "Ended",
     "Engine",
     "Hazard",

@@ -120,7 +120,7 @@ def _forwards(
     for stage in plan.stages:
         if stage.is_leap:
             for segment, ranges in _segments(
-                history, stage, states, filled, engine.max_tables_in_transaction
+                history, stage, states, filled, engine.capabilities.max_tables_in_transaction
             ):
                 states = ranges[-1].after if ranges else states
                 migrations = [history.migration(node.key) for node in segment.nodes]

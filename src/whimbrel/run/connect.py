@@ -6,7 +6,7 @@ import importlib.util
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,13 +129,22 @@ def engine_of(dialect: str) -> Engine:
 def engine_of_new(dialect: str) -> Engine:
     """What makes steps for a database that is not there yet. Raises `UnsupportedError`.
 
-    What is attached to every SQLite connection is attached to one in memory, too.
+    What is attached to every connection is attached to one in memory, too.
     """
     engine = engine_of(dialect)
-    if dialect == "sqlite":
-        with suppress(Exception), connected(Database("", make_url("sqlite://"))) as connection:
+    if (url := engine.capabilities.memory_url) is not None:
+        with suppress(Exception), connected(Database("", make_url(url))) as connection:
             return engine.with_facts(connection)
     return engine
+
+
+def engines_of_new(dialects: Iterable[str]) -> list[Engine]:
+    """Return the engines of dialects, as `engine_of_new`; those that there is no engine for are left out."""
+    found = []
+    for dialect in sorted(dialects):
+        with suppress(UnsupportedError):
+            found.append(engine_of_new(dialect))
+    return found
 
 
 def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:

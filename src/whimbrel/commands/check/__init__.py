@@ -196,15 +196,17 @@ class _Checking:
                 self.found += of_operations(node, migration.operations)
 
     def _labels(self) -> None:
-        """What only PostgreSQL refuses, where it is configured and the files lead to a state."""
+        """Find labels used before the commit that adds them, where a configured database refuses it."""
         from whimbrel.commands.make import dialects_of
+        from whimbrel.run.connect import engines_of_new
 
         if self.state is None or self.history is None:
             return
         wanted = [node for node in self.loaded.nodes if node.has_barrier]
-        if wanted and "postgresql" in dialects_of(self.config):
-            for node in wanted:
-                self.found += of_labels(self.history, node)
+        for engine in engines_of_new(dialects_of(self.config)) if wanted else ():
+            if engine.capabilities.new_labels_wait:
+                for node in wanted:
+                    self.found += of_labels(self.history, node, engine.dialect)
 
     # -- the models
 

@@ -1,4 +1,4 @@
-"""SQL that uses a label of an enum type in the transaction that adds it, which PostgreSQL refuses."""
+"""SQL that uses a label of an enum type in the transaction that adds it, which some databases refuse."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _MEND = (
 )
 
 
-def of_labels(history: History, node: Node) -> Iterator[Finding]:
+def of_labels(history: History, node: Node, dialect: str) -> Iterator[Finding]:
     """Return the RunSQLs of a migration that name a label which the migration adds before them."""
     operations = history.migration(node.key).operations
-    for number, label in _used_too_early(history, node):
+    for number, label in _used_too_early(history, node, dialect):
         what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
         line = lines_of_operations(node.file or "", len(operations))[number]
         yield Finding("label", what, _MEND, node.app, node.label, node.place, line)
 
 
-def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
+def _used_too_early(history: History, node: Node, dialect: str) -> Iterator[tuple[int, str]]:
     from whimbrel.operations.special import RunSQL
 
     migration = history.migration(node.key)
@@ -41,7 +41,7 @@ def _used_too_early(history: History, node: Node) -> Iterator[tuple[int, str]]:
     for number, operation in enumerate(migration.operations):
         if isinstance(operation, RunSQL) and migration.atomic:
             new = _new(before, _labels(states.database))
-            written = _written(operation) if new else ""
+            written = _written(operation, dialect) if new else ""
             yield from ((number, label) for label in new if _quoted(label) in written)
         for transition in operation.transitions(migration.app, states):
             states = transition.after
@@ -73,11 +73,11 @@ def _quoted(label: str) -> str:
     return f"'{doubled}'"
 
 
-def _written(operation: RunSQL) -> str:
-    """The SQL for PostgreSQL; what cannot be sent there is told of elsewhere."""
+def _written(operation: RunSQL, dialect: str) -> str:
+    """The SQL for a dialect; what cannot be sent there is told of elsewhere."""
     from whimbrel.planning.statements import user_steps
 
     with suppress(WhimbrelError):
-        steps = user_steps(operation, "postgresql", backwards=False, atomic=True)
+        steps = user_steps(operation, dialect, backwards=False, atomic=True)
         return "\n".join(step.sql for step in steps)
     return ""

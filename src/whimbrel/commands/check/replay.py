@@ -11,13 +11,12 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from whimbrel.engines import Engine
-from whimbrel.errors import StateError, UnsupportedError, WhimbrelError
+from whimbrel.errors import StateError, WhimbrelError
 from whimbrel.history.cache import proven, remember_proven
 from whimbrel.history.loader import History
 from whimbrel.history.node import Node
 from whimbrel.planning.work import build_both_ways
-from whimbrel.run.connect import engine_of_new
+from whimbrel.run.connect import engines_of_new
 
 
 def first_unsound(
@@ -27,7 +26,7 @@ def first_unsound(
 
     place: a directory of migrations, beside which is remembered how far all was well.
     """
-    engines = _engines(dialects)
+    engines = engines_of_new(dialects)
     order = history.graph.order()
     prints = _prints(order, [f"{each.dialect} {sorted(each.schemas or ())}" for each in engines])
     known = proven(place) if place is not None else None
@@ -46,16 +45,6 @@ def first_unsound(
     if place is not None and prints:
         remember_proven(place, prints[-1])
     return None
-
-
-def _engines(dialects: Iterable[str]) -> list[Engine]:
-    found = []
-    for dialect in sorted(dialects):
-        try:
-            found.append(engine_of_new(dialect))
-        except UnsupportedError:
-            continue
-    return found
 
 
 def _prints(order: Sequence[Node], dialects: Sequence[str]) -> list[str]:

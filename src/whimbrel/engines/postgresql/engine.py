@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Capabilities, Ended, RunnerLock, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import (
+    backup,
     errors,
     keys,
     pipeline,
@@ -60,10 +62,11 @@ class PostgreSQLEngine:
     """
 
     dialect = "postgresql"
-    concurrent_writers = True
     #: Each new table holds some seven locks until the commit, and there is room for 6,400
     #: (max_locks_per_transaction × max_connections, by default).
-    max_tables_in_transaction: int | None = 400
+    capabilities = Capabilities(
+        concurrent_writers=True, max_tables_in_transaction=400, new_labels_wait=True
+    )
     schemas: frozenset[str] | None = None
 
     def __init__(self, facts: Facts | None = None) -> None:
@@ -156,6 +159,12 @@ class PostgreSQLEngine:
 
     def replication_lag(self, connection: Connection) -> float | None:
         return session.replication_lag(connection)
+
+    def refuse_backup(self) -> None:
+        backup.refuse_missing()
+
+    def back_up(self, connection: Connection, file: Path, lock_timeout: float) -> None:
+        backup.dump(connection, file, lock_timeout)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         return errors.explain(error, step)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Ended, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Capabilities, Ended, RunnerLock, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.phases import with_phase
-from whimbrel.engines.sqlite import errors, runner, session, watching
+from whimbrel.engines.sqlite import backup, errors, runner, session, watching
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
@@ -32,8 +33,7 @@ class SQLiteEngine:
     """
 
     dialect = "sqlite"
-    concurrent_writers = False
-    max_tables_in_transaction: int | None = None
+    capabilities = Capabilities(concurrent_writers=False, memory_url="sqlite://")
 
     def __init__(
         self, version: Version | None = None, schemas: frozenset[str] | None = None
@@ -127,6 +127,12 @@ class SQLiteEngine:
     def replication_lag(self, connection: Connection) -> float | None:
         """None: a file has no replicas that it knows of."""
         return None
+
+    def refuse_backup(self) -> None:
+        """Nothing is missing: the library copies."""
+
+    def back_up(self, connection: Connection, file: Path, lock_timeout: float) -> None:
+        backup.copy(connection, file)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)

@@ -119,7 +119,7 @@ class _Walker:
             if not parts:
                 mine = [(self.id.app, self.id.name)]
                 recorder.refuse_concurrent_run(self.connection, mine, self.context.backwards)
-                workers = self.walk.parallel if self.engine.concurrent_writers else 1
+                workers = self.walk.parallel if self.engine.capabilities.concurrent_writers else 1
                 spans = self.rows.keys.split(self.connection, workers)
                 checkpoint.start(self.connection, self.id, spans)
                 parts = checkpoint.parts(self.connection, self.id)
