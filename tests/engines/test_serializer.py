@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from sqlalchemy.sql.elements import quoted_name
 
 from postgresql_cases import CASES as POSTGRESQL
 from sqlite_cases import CASES as SQLITE
@@ -36,6 +37,7 @@ VALUES = [
     UUID(int=7),
     b"\x00\xff",
     frozenset({1, 2}),
+    quoted_name("k", quote=True),
     Boundary.OWN,
     UserStep(("SELECT %s",), boundary=Boundary.AUTOCOMMIT, parameters=[1, {"x": None}]),
     Step(("a", "b"), phase=Phase.CONTRACT, broken="c", cleanup=("d",), id="2.1", operation="e"),

@@ -85,6 +85,8 @@ def _written(value: Any) -> Any:
         return [_written(each) for each in value]
     if kind in _TEXTS:
         return {_KIND: kind.__name__, "of": _TEXTS[kind][0](value)}
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return str(value)  # a name of SQLAlchemy's, which is equal to its text
     if _classes().get(kind.__name__) is not kind:
         raise TypeError(f"{kind.__qualname__} cannot be written as JSON")
     if isinstance(value, Enum):
