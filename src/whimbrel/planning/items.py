@@ -1,6 +1,6 @@
 """The items of a plan: steps, and operations on data that no step can say.
 
-A `Step` is a statement. `DataOperation` is an operation that is run by code of its own (`run.data.dispatch`), with
+A `Step` is a statement. `DataOperation` is an operation that is run by code of its own (`run.data`), with
 the models as they are at that point of history.
 """
 

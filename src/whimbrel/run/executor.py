@@ -23,6 +23,7 @@ from whimbrel.engines.sql.parameters import execute_with
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
+from whimbrel.operations.backfill import Backfill
 from whimbrel.planning.items import DataOperation, PlanItem, is_transactional, writes_rows
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.unfinished import Unfinished
@@ -31,7 +32,6 @@ from whimbrel.run import journal, recorder
 from whimbrel.run.attempts import Attempts
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.context import ExecutionContext
-from whimbrel.run.data.dispatch import execute_data
 from whimbrel.run.events import (
     DataDone,
     DataStarted,
@@ -272,7 +272,16 @@ class Executor:
     ) -> None:
         started = time.monotonic()
         self.emit(DataStarted(data.title, number, of))
-        execute_data(data, context)
+        # Late, since most migrations have no data. An operation that is ``batched`` opens its own
+        # transactions, and must go on where it was when it is executed again.
+        if isinstance(data.operation, Backfill):
+            from whimbrel.run.data.backfill import backfill
+
+            backfill(data, data.operation, context)
+        else:
+            from whimbrel.run.data.python import run_code
+
+            run_code(data, context)
         self.emit(DataDone(data.title, number, of, time.monotonic() - started))
 
     # -- many batches

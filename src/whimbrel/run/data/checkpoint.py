@@ -83,7 +83,7 @@ def drop(connection: Connection) -> None:
 
 def parts(connection: Connection, walk: WalkId) -> list[Checkpoint]:
     """Return the parts of a walk, in their order; none where it has not begun."""
-    query = sa.select(_CHECKPOINTS).where(*_at(walk)).order_by(_CHECKPOINTS.c.part)
+    query = sa.select(_CHECKPOINTS).filter_by(**asdict(walk)).order_by(_CHECKPOINTS.c.part)
     return [_checkpoint(row) for row in connection.execute(query)]
 
 
@@ -111,8 +111,7 @@ def lock(connection: Connection, walk: WalkId, part: int) -> Checkpoint:
 
     Raises `ConcurrentRun` where another runner has ended the walk.
     """
-    columns = _CHECKPOINTS.c
-    query = sa.select(_CHECKPOINTS).where(*_at(walk), columns.part == part).with_for_update()
+    query = sa.select(_CHECKPOINTS).filter_by(**asdict(walk), part=part).with_for_update()
     row = connection.execute(query).first()
     if row is None:
         raise ConcurrentRun
@@ -121,8 +120,7 @@ def lock(connection: Connection, walk: WalkId, part: int) -> Checkpoint:
 
 def move(connection: Connection, walk: WalkId, to: Checkpoint) -> None:
     """Note how far a part has come, in the transaction of the batch that brought it there."""
-    columns = _CHECKPOINTS.c
-    statement = sa.update(_CHECKPOINTS).where(*_at(walk), columns.part == to.part)
+    statement = sa.update(_CHECKPOINTS).filter_by(**asdict(walk), part=to.part)
     connection.execute(
         statement.values(last=encode(to.last), rows=to.rows, cleared=to.cleared, done=to.done)
     )
@@ -131,23 +129,13 @@ def move(connection: Connection, walk: WalkId, to: Checkpoint) -> None:
 def restart(connection: Connection, walk: WalkId) -> None:
     """Note that the whole way is to be gone once more."""
     again = {"last": None, "rows": 0, "done": False}
-    connection.execute(sa.update(_CHECKPOINTS).where(*_at(walk)).values(again))
+    connection.execute(sa.update(_CHECKPOINTS).filter_by(**asdict(walk)).values(again))
 
 
 def clear(connection: Connection, app: str, name: str) -> None:
     """Take out all of a migration's parts, in the transaction that records it."""
     if has_table(connection, TABLE):
-        mine = (_CHECKPOINTS.c.app == app) & (_CHECKPOINTS.c.name == name)
-        connection.execute(sa.delete(_CHECKPOINTS).where(mine))
-
-
-def _at(walk: WalkId) -> tuple[sa.ColumnElement[bool], ...]:
-    columns = _CHECKPOINTS.c
-    return (
-        columns.app == walk.app,
-        columns.name == walk.name,
-        columns.step == walk.step,
-    )
+        connection.execute(sa.delete(_CHECKPOINTS).filter_by(app=app, name=name))
 
 
 def _checkpoint(row: Any) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""The context in which code that no step can say is executed: an operation's own, or a walk."""
+"""The context in which an operation's own code, or a walk, is executed."""
 
 from __future__ import annotations
 

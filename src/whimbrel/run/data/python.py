@@ -1,4 +1,4 @@
-"""Code of an operation's own: a function called with the models of its time, and what is said where it fails."""
+"""An operation's own code, called with the models of its time, and its errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def calling(function: Callable[..., Any], context: ExecutionContext) -> Iterator
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() too: nothing would be applied, and nothing said
-        if _is_of_the_connection(error, context):
+        if isinstance(error, SQLAlchemyError) and (
+            context.engine.is_lock_timeout(error) or context.engine.is_disconnect(error)
+        ):
             raise
         raise _explained(error, function, context) from error
 
@@ -92,7 +94,11 @@ def finish(result: Any) -> None:
     """Run what an ``async`` function has given to its end; what another has given is nothing."""
     if not inspect.isawaitable(result):
         return
-    if _is_in_a_loop():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
         if inspect.iscoroutine(result):
             result.close()
         raise DataError(
@@ -102,26 +108,11 @@ def finish(result: Any) -> None:
     asyncio.run(_awaited(result))
 
 
-def _is_in_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 async def _awaited(result: Awaitable[Any]) -> None:
     await result
 
 
 # -- errors ------------------------------------------------------------------------------------
-
-
-def _is_of_the_connection(error: BaseException, context: ExecutionContext) -> bool:
-    engine = context.engine
-    return isinstance(error, SQLAlchemyError) and (
-        engine.is_lock_timeout(error) or engine.is_disconnect(error)
-    )
 
 
 def _explained(
@@ -150,7 +141,7 @@ def _joined(*lines: str | None) -> str | None:
 
 
 def _line_of(error: BaseException, function: Callable[..., Any]) -> tuple[str, str | None]:
-    """Where the user's own code was when it failed: its place, and the line itself."""
+    """Return the place in the user's own code where it failed, and the line itself."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_users(frame.filename)]
     if not own:
@@ -175,7 +166,7 @@ _COMPILED = (".pyx", ".pxd", ".pxi", ".c")
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is of the project: of no library, and not made up (<string>)."""
+    """True if a file is of the project: of no library, and not made up (<string>)."""
     path = str(Path(file).resolve())
     is_python = not file.startswith("<") and not file.endswith(_COMPILED)
     return is_python and not path.startswith(_LIBRARIES)

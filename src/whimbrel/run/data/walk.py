@@ -34,13 +34,8 @@ _WALKS = 3
 class Rows(Protocol):
     """The rows of a table, seen through one connection, and what is to be done to them."""
 
-    @property
-    def table(self) -> Name:
-        """The table."""
-
-    @property
-    def keys(self) -> Keys:
-        """The columns of its key, unique and NOT NULL together."""
+    table: Name
+    keys: Keys
 
     def fill(self, span: Span) -> None:
         """Do to the rows of a span what is to be done, in the transaction that is open."""
