@@ -18,7 +18,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.sources.live.field_inference import options_of
-from whimbrel.sources.live.renaming import LiveTable, Places, follows
+from whimbrel.sources.live.renaming import LiveTable, LiveTables, follows
 from whimbrel.state import options
 from whimbrel.state.fields import DO_NOTHING, Field, OnDelete, OneToOneField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField
@@ -36,7 +36,7 @@ def with_parts(
     model: Model,
     place: LiveTable,
     parts: Iterable[Constraint | Index],
-    there: Places,
+    there: LiveTables,
     before: Callable[[str, Any], Any] = lambda name, value: value,
 ) -> Model:
     """The model with these constraints and indexes of its table, born now.
@@ -77,7 +77,7 @@ def _without_own_name(model: Model, value: Any, name: str) -> tuple[Model, optio
     return model.add_item(value.replace(name=name))
 
 
-def value_of(part: Constraint | Index, place: LiveTable, there: Places) -> Any:
+def value_of(part: Constraint | Index, place: LiveTable, there: LiveTables) -> Any:
     """A constraint or an index in a model's words, without its name."""
     own: Any = part.replace_mentions(place.fields.__getitem__, lambda of: of)
     match own:
@@ -113,7 +113,7 @@ def value_of(part: Constraint | Index, place: LiveTable, there: Places) -> Any:
             return _foreign_key(own, there)
 
 
-def _foreign_key(key: ForeignKey, there: Places) -> options.ForeignKeyConstraint | None:
+def _foreign_key(key: ForeignKey, there: LiveTables) -> options.ForeignKeyConstraint | None:
     target = there.get(key.target)
     if target is None or not all(column in target.fields for column in key.target_columns):
         return None
@@ -139,7 +139,12 @@ def is_plain_unique(unique: Constraint | Index, column: str) -> bool:
 
 
 def key_field(
-    place: LiveTable, column: Column, key: ForeignKey, there: Places, dialect: str, **options: Any
+    place: LiveTable,
+    column: Column,
+    key: ForeignKey,
+    there: LiveTables,
+    dialect: str,
+    **options: Any,
 ) -> Field:
     """The field of a column that points at another table, or its own."""
     target, name = there[key.target], place.fields[column.name]

@@ -22,7 +22,7 @@ from whimbrel.schema.table import (
 from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, key_field, with_parts
 from whimbrel.sources.live.field_inference import field_of, is_number
-from whimbrel.sources.live.renaming import LiveTable, Places, places_of, places_of_models
+from whimbrel.sources.live.renaming import LiveTable, LiveTables, tables_of_models, as_live_tables
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
 from whimbrel.state.options import schema_beside
@@ -37,14 +37,14 @@ def models_of(live: Schema, app: str, *, dialect: str, onto: State | None = None
     ``live`` nor a model of ``onto`` is left out: its column is a plain one.
     """
     state = onto if onto is not None else State()
-    known = places_of_models(state, live.tables)
+    known = tables_of_models(state, live.tables)
     tables = [table for table in live.tables.values() if table.at not in known]
-    places = places_of(tables, app, state, known)
+    places = as_live_tables(tables, app, state, known)
     return with_models_of(state, places, {**known, **places}, live, dialect)
 
 
 def with_models_of(
-    state: State, places: Places, there: Places, live: Schema, dialect: str
+    state: State, places: LiveTables, there: LiveTables, live: Schema, dialect: str
 ) -> State:
     """The state with a model for each of these places. ``there``: all that keys may point at."""
     for table in by_dependency(place.table for place in places.values())[0]:
@@ -55,7 +55,7 @@ def with_models_of(
 class _Reading:
     """One table on its way to a model. ``left``: the parts of it that no field says."""
 
-    def __init__(self, place: LiveTable, there: Places, live: Schema, dialect: str) -> None:
+    def __init__(self, place: LiveTable, there: LiveTables, live: Schema, dialect: str) -> None:
         self.place, self.there, self.live, self.dialect = place, there, live, dialect
         self.table = place.table
         self.left: list[Constraint | Index] = [*self.table.constraints, *self.table.indexes]

@@ -22,11 +22,11 @@ from whimbrel.sources.live.field_patch import patch_field, without_check
 from whimbrel.sources.live.fresh import with_models_of
 from whimbrel.sources.live.renaming import (
     LiveTable,
-    Places,
+    LiveTables,
     fields_of,
     keys_of_fields,
-    places_of,
-    places_of_models,
+    tables_of_models,
+    as_live_tables,
 )
 from whimbrel.state.enums import assign_identities
 from whimbrel.state.fields import Field, ManyToManyField
@@ -78,11 +78,11 @@ class _Patch:
             if model.options.managed and model.at not in live.tables:
                 self.made = self.made.without(model.label)
         self.between = frozenset(self._between())
-        known = dict(self._known_places())
+        known = dict(self._known_tables())
         self.new: dict[Name, LiveTable] = {}
         for app, tables in _by_app(self._unclaimed_tables(), labels).items():
-            self.new |= places_of(tables, app, self.made, {**known, **self.new})
-        self.there: Places = {**known, **self.new}
+            self.new |= as_live_tables(tables, app, self.made, {**known, **self.new})
+        self.there: LiveTables = {**known, **self.new}
 
     def models(self) -> State:
         """The state with each of its models patched, and without those that have no table."""
@@ -112,8 +112,8 @@ class _Patch:
         }
         return (table for at, table in self.live.tables.items() if at not in claimed)
 
-    def _known_places(self) -> Iterator[tuple[Name, LiveTable]]:
-        for at, place in places_of_models(self.state, self.live.tables).items():
+    def _known_tables(self) -> Iterator[tuple[Name, LiveTable]]:
+        for at, place in tables_of_models(self.state, self.live.tables).items():
             if place.label not in self.made:
                 continue
             table, fields = place.table, place.fields

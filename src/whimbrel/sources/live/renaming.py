@@ -48,13 +48,13 @@ class LiveTable:
         return key is not None and key.columns == tuple(columns)
 
 
-Places = Mapping[Name, LiveTable]
+LiveTables = Mapping[Name, LiveTable]
 
 
-def places_of(
-    tables: Iterable[Table], app: str, onto: State, known: Places
+def as_live_tables(
+    tables: Iterable[Table], app: str, onto: State, known: LiveTables
 ) -> dict[Name, LiveTable]:
-    """Places for tables that become models of an app, beside those that are known."""
+    """Return the live tables that become models of an app, beside those that are known."""
     tables = list(tables)
     there = {at: place.table for at, place in known.items()} | {each.at: each for each in tables}
     taken = {model.name.lower() for model in onto.of_app(app)}
@@ -105,7 +105,7 @@ def _can_be_a_field(key: ForeignKey, column: Column) -> bool:
     return column.computed is None
 
 
-def places_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, LiveTable]:
+def tables_of_models(state: State, live: Mapping[Name, Table]) -> dict[Name, LiveTable]:
     """The places of the models that there are, with the tables that they have in the database.
 
     Of a model whose table is not there, the table that it asks for.
