@@ -18,7 +18,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.sources.live.field_inference import options_of
-from whimbrel.sources.live.renaming import LiveTable, LiveTables, follows
+from whimbrel.sources.live.tables import LiveTable, LiveTables, follows
 from whimbrel.state import options
 from whimbrel.state.fields import DO_NOTHING, Field, OnDelete, OneToOneField
 from whimbrel.state.fields import ForeignKey as ForeignKeyField

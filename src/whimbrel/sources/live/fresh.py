@@ -22,7 +22,7 @@ from whimbrel.schema.table import (
 from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, key_field, with_parts
 from whimbrel.sources.live.field_inference import field_of, is_number
-from whimbrel.sources.live.renaming import LiveTable, LiveTables, tables_of_models, as_live_tables
+from whimbrel.sources.live.tables import LiveTable, LiveTables, as_live_tables, tables_of_models
 from whimbrel.state import naming
 from whimbrel.state.fields import Field
 from whimbrel.state.options import schema_beside

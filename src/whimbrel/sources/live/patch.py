@@ -20,13 +20,13 @@ from whimbrel.sources.live.constraints import beside_others, key_field, with_par
 from whimbrel.sources.live.field_inference import field_of
 from whimbrel.sources.live.field_patch import patch_field, without_check
 from whimbrel.sources.live.fresh import with_models_of
-from whimbrel.sources.live.renaming import (
+from whimbrel.sources.live.tables import (
     LiveTable,
     LiveTables,
+    as_live_tables,
     fields_of,
     keys_of_fields,
     tables_of_models,
-    as_live_tables,
 )
 from whimbrel.state.enums import assign_identities
 from whimbrel.state.fields import Field, ManyToManyField
