@@ -31,7 +31,7 @@ from sqlite_kit import (
     varchar,
 )
 from whimbrel.engines.base import HazardCode
-from whimbrel.engines.sqlite.steps import tables
+from whimbrel.engines.sqlite import tables
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff

@@ -6,16 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import DatabaseError as DriverError
 
 from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite.reflect import master
 from whimbrel.engines.sqlite.reflect.ddl import quoted
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
+from whimbrel.schema.table import Name
+
+#: Entries of views and triggers.
+Rows = Sequence[Row[Any]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Health:
     def of(cls, connection: Connection, steps: Sequence[Step]) -> Health:
         """The health of a database, as far as steps can change it."""
         orphans = _orphans(connection, _touched(steps))
-        return cls(orphans, dict(_broken(connection)), _titles(connection))
+        made = master.entries(connection, condition="type IN ('view', 'trigger')")
+        return cls(orphans, dict(_broken(connection, made)), _titles(made))
 
     @classmethod
     def of_keys(cls, connection: Connection) -> Health:
@@ -94,13 +101,8 @@ def _touched(steps: Sequence[Step]) -> frozenset[str] | None:
 def _orphans(connection: Connection, touched: frozenset[str] | None) -> Counter[tuple[str, str]]:
     """The rows that point at nothing, in touched tables and in those that mention them."""
     found: Counter[tuple[str, str]] = Counter()
-    tables = execute(
-        connection,
-        "SELECT name, lower(sql) AS sql FROM sqlite_master"
-        " WHERE type = 'table' AND sql LIKE '%REFERENCES%'",
-    )
-    for row in tables.all():
-        if touched is None or any(each in row.sql for each in touched):
+    for row in master.entries(connection, condition="type = 'table' AND sql LIKE '%REFERENCES%'"):
+        if touched is None or any(each in row.sql.lower() for each in touched):
             found.update(_orphans_in(connection, row.name))
     return found
 
@@ -118,21 +120,17 @@ def _orphans_in(connection: Connection, table: str) -> Iterator[tuple[str, str]]
 _number = count()
 
 
-def _broken(connection: Connection) -> Iterator[tuple[tuple[str, str], str]]:
+def _broken(connection: Connection, rows: Rows) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield what does not compile. EXPLAIN compiles a statement with its triggers, and runs nothing."""
-    for name, statement in _probes(connection):
+    for name, statement in _probes(connection, rows):
         try:
             execute(connection, f"EXPLAIN /* {next(_number)} */ {statement}").close()
         except DriverError as error:
             yield (name, statement.split()[0]), str(error.orig)
 
 
-def _titles(connection: Connection) -> dict[str, str]:
+def _titles(rows: Rows) -> dict[str, str]:
     """Return what to call views, and tables with triggers."""
-    rows = execute(
-        connection,
-        "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger')",
-    ).all()
     found = {row.name: f"the view {row.name}" for row in rows if row.type == "view"}
     triggers: dict[str, list[str]] = {}
     for row in rows:
@@ -144,11 +142,7 @@ def _titles(connection: Connection) -> dict[str, str]:
     return found
 
 
-def _probes(connection: Connection) -> Iterator[tuple[str, str]]:
-    rows = execute(
-        connection,
-        "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('view', 'trigger')",
-    ).all()
+def _probes(connection: Connection, rows: Rows) -> Iterator[tuple[str, str]]:
     yield from (
         (row.name, f"SELECT * FROM {quoted(row.name)}") for row in rows if row.type == "view"
     )
@@ -165,7 +159,7 @@ def _probes(connection: Connection) -> Iterator[tuple[str, str]]:
 def _columns(connection: Connection, table: str) -> list[str]:
     """The columns of a table or view; none of a view that is broken."""
     try:
-        rows = execute(connection, f"SELECT name FROM pragma_table_info({text(table)})")
-        return list(rows.scalars().all())
+        found = master.columns(connection, Name(None, table))
     except DriverError:
         return []
+    return [row.name for row in found if not row.hidden]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
-from whimbrel.engines.sqlite.steps.tables import key_column
+from whimbrel.engines.sqlite.tables import key_column
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import Column, Constraint, ForeignKey, Index, Name, Schema, Table
 

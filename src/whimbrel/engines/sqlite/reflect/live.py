@@ -9,12 +9,10 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sql import execute
-from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.reflect import ddl
+from whimbrel.engines.sqlite.reflect import ddl, master
 from whimbrel.engines.sqlite.reflect import expressions as e
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.errors import StepError
 from whimbrel.schema.table import Name, Table
 
@@ -49,11 +47,9 @@ class LiveTable:
 
 def read(connection: Connection, at: Name) -> LiveTable:
     """The table of a name. Raises `StepError` where it is not there."""
-    master = _master(at.schema)
-    where = f"lower(tbl_name) = lower({text(at.name)}) AND sql IS NOT NULL"
-    rows = execute(
-        connection, f"SELECT type, name, sql FROM {master} WHERE {where} ORDER BY rowid"
-    ).all()
+    mine = f"{master.is_called('tbl_name', at.name)} AND sql IS NOT NULL"
+    rows = master.entries(connection, at.schema, mine)
+    columns = master.columns(connection, at)
     sql = next((row.sql for row in rows if row.type == "table"), None)
     if sql is None:
         raise StepError(
@@ -67,19 +63,15 @@ def read(connection: Connection, at: Name) -> LiveTable:
         definition=ddl.taken_apart(sql),
         indexes={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "index"},
         triggers={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "trigger"},
-        **_columns(connection, at),
+        generated=frozenset(row.name for row in columns if row.hidden in (2, 3)),
+        nullable=frozenset(row.name for row in columns if not row.notnull),
     )
 
 
 def kind_of(connection: Connection, at: Name) -> str | None:
     """Return "table", "view", "index" or "trigger" for a name; None where nothing is called so."""
-    where = f"lower(name) = lower({text(at.name)})"
-    found = execute(connection, f"SELECT type FROM {_master(at.schema)} WHERE {where}").first()
-    return str(found[0]) if found is not None else None
-
-
-def _master(schema: str | None) -> str:
-    return f"{COMPILER.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+    found = master.entries(connection, at.schema, master.is_called("name", at.name))
+    return str(found[0].type) if found else None
 
 
 _CREATE = re.compile(r"CREATE (UNIQUE INDEX|INDEX|TRIGGER) ")
@@ -90,16 +82,6 @@ def _inside(sql: str, schema: str | None) -> str:
     if schema is None:
         return sql
     return _CREATE.sub(lambda match: f"{match[0]}{COMPILER.quote(schema)}.", sql, count=1)
-
-
-def _columns(connection: Connection, at: Name) -> dict[str, frozenset[str]]:
-    prefix = f"{COMPILER.quote(at.schema)}." if at.schema else ""
-    rows = execute(connection, f"PRAGMA {prefix}table_xinfo({text(at.name)})").all()
-    return {
-        # hidden: 2 for a virtual generated column, 3 for a stored one (pragma.html).
-        "generated": frozenset(row.name for row in rows if row.hidden in (2, 3)),
-        "nullable": frozenset(row.name for row in rows if not row.notnull),
-    }
 
 
 # -- what the state does not know ------------------------------------------------------------

@@ -14,7 +14,7 @@ from whimbrel.engines.sqlite import types
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
-from whimbrel.engines.sqlite.steps.tables import affinity
+from whimbrel.engines.sqlite.tables import affinity
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,

@@ -13,10 +13,9 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.reflect import ddl
+from whimbrel.engines.sqlite import tables as t
+from whimbrel.engines.sqlite.reflect import ddl, master
 from whimbrel.engines.sqlite.reflect.reading import TableText, table_of
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Table
 
@@ -66,12 +65,7 @@ def reflect(
 
 
 def _texts(connection: Connection, schema: str | None) -> Iterator[TableText]:
-    master = f"{COMPILER.quote(schema)}.sqlite_master" if schema else "sqlite_master"
-    rows = execute(
-        connection,
-        f"SELECT type, name, tbl_name, sql FROM {master}"
-        " WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY rowid",
-    ).all()
+    rows = master.entries(connection, schema, "type IN ('table', 'index') AND sql IS NOT NULL")
     indexes: dict[str, dict[str, str]] = {}
     for row in rows:
         if row.type == "index":

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sqlite.steps import tables as t
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.schema.families import decimal, integer_bytes, length, narrowing
 from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, Type

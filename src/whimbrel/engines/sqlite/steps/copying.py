@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.engines.sqlite.steps.conversions import conversion, is_needed
 from whimbrel.schema.families import is_text, length
 from whimbrel.schema.pairs import pair

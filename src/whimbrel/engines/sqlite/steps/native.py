@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.schema.table import Check, Column, ForeignKey, Index, Table
 
 Version = tuple[int, int, int]

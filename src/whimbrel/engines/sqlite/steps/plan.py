@@ -15,9 +15,9 @@ from itertools import pairwise
 from whimbrel.engines.base import Hazard, HazardCode, Step
 from whimbrel.engines.sql import SchemaTracker
 from whimbrel.engines.sql.subjects import hazards_of, subject_of
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
 from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
 from whimbrel.errors import StateError, UnsupportedError

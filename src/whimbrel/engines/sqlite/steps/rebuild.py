@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.losses import loss
+from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import live as l
 from whimbrel.engines.sqlite.steps import copying
-from whimbrel.engines.sqlite.steps import tables as t
 from whimbrel.engines.sqlite.steps.conversions import give_functions
 from whimbrel.errors import StepError
 from whimbrel.schema.table import Name, Table
