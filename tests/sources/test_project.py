@@ -157,3 +157,31 @@ def test_nothing_is_written_of_what_a_configured_database_cannot_do(
     assert done.returncode == code, done.stderr
     assert ("blog/models.py:2" in done.stderr) is (code == 2)
     assert (tmp_path / "blog/migrations").exists() is (code == 0)
+
+
+MAKE = """
+from whimbrel.commands.make import make_migrations, write
+from whimbrel.config import load_config
+from whimbrel.sources import native
+files = make_migrations(load_config())
+write(files)
+print(len(files), "files", len(native._known), "mapped")
+"""
+
+
+def test_models_are_mapped_only_where_something_has_changed(tmp_path: Path):
+    files = {name: text for name, text in FILES.items() if name.startswith(("blog", "shop"))}
+    files["pyproject.toml"] = '[tool.whimbrel]\napps = ["blog", "shop"]\n'
+    changed = {"shop/models/product.py": FILES["shop/models/product.py"].replace("TextField()", "TextField(null=True)")}  # fmt: skip
+    for replaced, expected in (
+        (files, "2 files 2 mapped\n"),
+        ({}, "0 files 0 mapped\n"),
+        (changed, "1 files 2 mapped\n"),
+    ):
+        for name, text in replaced.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text))
+        command = [sys.executable, "-c", MAKE]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr) == (expected, "")
