@@ -1,4 +1,4 @@
-"""What a person accepts in the record: files that were edited, or renamed, after they were applied."""
+"""Acceptance of files that were edited, or renamed, after they were applied: they are recorded anew."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from whimbrel.run.recorder import row_of
 
 @dataclass(frozen=True)
 class Accepted:
-    """What `accept_edits` recorded anew. ``database``: without its password."""
+    """The migrations that `accept_edits` recorded anew. ``database``: without its password."""
 
     database: str
     labels: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Renamings:
-    """What `accept_renames` recorded: old labels with new ones. ``database``: without its password."""
+    """The names that `accept_renames` recorded: old labels with new ones. ``database``: without its password."""
 
     database: str
     labels: Mapping[str, str]

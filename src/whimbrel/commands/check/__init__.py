@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found. ``database``: without its password; None where none was asked.
+    """The findings. ``database``: without its password; None where none was asked.
 
     ``ignored``: how many findings have a code that was not wanted.
     """
@@ -58,7 +58,7 @@ class Checked:
 
     @property
     def exit_code(self) -> int:
-        """As the command ends: 5 where a database could not be asked, 4 where history is broken."""
+        """The command's exit code: 5 where a database could not be asked, 4 where history is broken."""
         if any(each.codes == OF_DATABASE for each in self.unasked):
             return 5
         if any(each.code in OF_HISTORY for each in self.findings):
@@ -129,7 +129,7 @@ class _Checking:
     # -- the files
 
     def files(self) -> None:
-        """What the migration files say by themselves."""
+        """Check the migration files by themselves."""
         self.loaded = load_what_loads(self.config.apps)
         for (app, _), error in self.loaded.broken.items():
             self._add("load", error, app=app)
@@ -176,7 +176,7 @@ class _Checking:
         self._steps(self.history)
 
     def _steps(self, history: History) -> None:
-        """Whether every engine could apply each migration, and undo it."""
+        """Check that every engine could apply each migration, and undo it."""
         from whimbrel.commands.check.replay import first_unsound
         from whimbrel.commands.make import dialects_of
 
@@ -211,7 +211,7 @@ class _Checking:
     # -- the models
 
     def models(self) -> None:
-        """What the models say by themselves, and whether the migrations say it too."""
+        """Check the models by themselves, and against the migrations."""
         from whimbrel.sources.project import import_errors
 
         errors = import_errors(self.config)
@@ -256,7 +256,7 @@ class _Checking:
     # -- the record
 
     def record(self) -> str | None:
-        """What a database says; gives its name."""
+        """Check the record of a database; return its name."""
         from whimbrel.run.connect import database_of
         from whimbrel.run.record import record_in
 
@@ -312,7 +312,7 @@ class _Checking:
             return None, record
 
     def _gone(self, record: Record) -> list[Key]:
-        """What is applied, and has no file; nor stands a squash for it."""
+        """Return what is applied, and has neither a file nor a squash that replaces it."""
         known = self._nodes().keys() | self.loaded.broken.keys()
         known |= {key for node in self.loaded.nodes for key in node.replaces}
         return [key for key in record.applied if key not in known]

@@ -1,4 +1,4 @@
-"""How each kind of finding is made of what is wrong."""
+"""Findings of each kind, made of what is wrong."""
 
 from __future__ import annotations
 
