@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from projects import Project, kill
 from whimbrel.engines import engine_for
-from whimbrel.run.lock import what_is_locked
+from whimbrel.run.lock import lock_name
 
 
 def wait_for(process: subprocess.Popen[str], words: str) -> str:
@@ -104,7 +104,7 @@ def other_runner(project: Project) -> Iterator[None]:
         return
     engine = engine_for("postgresql")
     with held(project) as connection:
-        assert engine.runner_lock(connection, what_is_locked(connection))
+        assert engine.runner_lock(connection, lock_name(connection))
         yield
 
 
@@ -126,7 +126,7 @@ BLOCKED = ("BEGIN", "SELECT * FROM blog_m2")
 
 
 @on_postgresql
-def test_what_is_locked_is_tried_again(blog: Project) -> None:
+def test_lock_name_is_tried_again(blog: Project) -> None:
     with held(blog, *BLOCKED) as other:
         running = blog.start("migrate")
         said = wait_for(running, "held by process")

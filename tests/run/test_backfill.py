@@ -31,7 +31,7 @@ from whimbrel.errors import (
 from whimbrel.migrations import Backfill
 from whimbrel.planning.plan import EVERYTHING, Target
 from whimbrel.report.run import progress_text
-from whimbrel.run.connect import connected, database_of
+from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.data.throttle import AIM, FIRST, LARGEST, SMALLEST, BatchSize
@@ -366,7 +366,7 @@ def test_every_row_is_in_one_batch(database_url: str, case: str, parts: int) -> 
     ]
     table = sa.Table("t", sa.MetaData(), *columns)
     config = Config(Path("/"), databases={"default": database_url})
-    with connected(database_of(config)) as connection:
+    with open_connection(database_of(config)) as connection:
         table.create(connection)
         if rows:
             names = [column.name for column in columns]
@@ -477,7 +477,7 @@ def test_how_many_rows_there_are(blog: Project, analysed: bool) -> None:
         blog.query("ANALYZE")
     config = Config(Path("/"), databases={"default": blog.url})
     database = database_of(config)
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         assert database.engine.estimate_rows(connection, Name(None, "blog_post")) == 10
         assert database.engine.replication_lag(connection) is None
 

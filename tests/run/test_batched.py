@@ -23,7 +23,7 @@ from whimbrel.engines.sql.batches import batched_step
 from whimbrel.engines.step import BatchedUpdate, Boundary
 from whimbrel.errors import DatabaseError, LockError, StepError, UnsupportedError
 from whimbrel.run import recorder
-from whimbrel.run.connect import connected, database_of
+from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.data import walk
 from whimbrel.run.data.batched import run_batched
 from whimbrel.run.data.context import ExecutionContext
@@ -56,7 +56,7 @@ class Runs:
 
     def prepare_run(self) -> Runs:
         """With the table of the record, and no migration in it."""
-        with connected(self.database) as connection, connection.begin():
+        with open_connection(self.database) as connection, connection.begin():
             recorder.prepare(connection)
         return self
 
@@ -65,7 +65,7 @@ class Runs:
         return database_of(Config(Path("/"), databases={"default": self.url}))
 
     def run(self, update: BatchedUpdate, step: str = "2.1", limit: float = 30.0) -> None:
-        with connected(self.database) as connection:
+        with open_connection(self.database) as connection:
             context = ExecutionContext(
                 engine_for(self.dialect),
                 connection,

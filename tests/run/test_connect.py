@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import examples
 from whimbrel.config import Config
 from whimbrel.errors import ConfigError, ConnectError, UnsupportedError, WhimbrelError
-from whimbrel.run.connect import Database, connected, database_of, dialect_of
+from whimbrel.run.connect import Database, database_of, dialect_of, open_connection
 
 
 def database(url: str, root: Path = Path("/project")) -> Database:
@@ -186,7 +186,7 @@ def test_the_dialect_needs_no_driver() -> None:
 def test_where_nobody_listens(tmp_path: Path) -> None:
     with (
         pytest.raises(ConnectError) as caught,
-        connected(database("postgresql://me:s3cret@localhost:1/d")),
+        open_connection(database("postgresql://me:s3cret@localhost:1/d")),
     ):
         pass
     assert "s3cret" not in str(caught.value)
@@ -197,7 +197,7 @@ def test_a_database_that_is_not_there(postgresql_url: str) -> None:
     url = sa.make_url(postgresql_url).set(database="nowhere")
     with (
         pytest.raises(ConnectError) as caught,
-        connected(database(url.render_as_string(hide_password=False))),
+        open_connection(database(url.render_as_string(hide_password=False))),
     ):
         pass
     assert caught.value.hint == "Make it: createdb nowhere"
@@ -205,21 +205,24 @@ def test_a_database_that_is_not_there(postgresql_url: str) -> None:
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     spaced = database("sqlite:///no where/db.sqlite3", tmp_path)
-    with pytest.raises(ConnectError) as caught, connected(spaced):
+    with pytest.raises(ConnectError) as caught, open_connection(spaced):
         pass
     assert f"mkdir -p '{tmp_path / 'no where'}'" in str(caught.value.hint)
     there = database("sqlite:///nowhere/db.sqlite3", tmp_path)
     assert there.is_missing
-    with pytest.raises(ConnectError) as caught, connected(there):
+    with pytest.raises(ConnectError) as caught, open_connection(there):
         pass
     assert f"mkdir -p {tmp_path / 'nowhere'}" in str(caught.value.hint)
 
 
 def test_a_database_without_an_engine_is_not_connected_to() -> None:
-    with pytest.raises(UnsupportedError), connected(database("mysql+pymysql://u@localhost:1/d")):
+    with (
+        pytest.raises(UnsupportedError),
+        open_connection(database("mysql+pymysql://u@localhost:1/d")),
+    ):
         pass
 
 
 def test_a_connection_works(database_url: str) -> None:
-    with connected(database(database_url)) as connection:
+    with open_connection(database(database_url)) as connection:
         assert connection.execute(sa.text("SELECT 1")).scalar() == 1

@@ -19,7 +19,7 @@ from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.work import Work
 from whimbrel.run import journal, recorder
-from whimbrel.run.connect import connected, database_of
+from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
 from whimbrel.run.recorder import ConcurrentRun
@@ -92,7 +92,7 @@ class Run:
 @pytest.fixture
 def run(postgresql_url: str) -> Iterator[Run]:
     config = Config(Path("/"), databases={"default": postgresql_url})
-    with connected(database_of(config)) as connection:
+    with open_connection(database_of(config)) as connection:
         connection.exec_driver_sql("CREATE TABLE t (id INTEGER)")
         connection.commit()
         yield Run(connection)

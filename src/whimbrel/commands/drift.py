@@ -20,7 +20,7 @@ from whimbrel.history.author import author
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import label_of
 from whimbrel.operations.base import Operation
-from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.connect import Database, database_of, open_connection
 from whimbrel.run.record import Record, read, resolve_squashes, unknown_applied
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
@@ -86,7 +86,7 @@ class _Search:
         history = load(self.config.apps)
         if database.is_missing:
             return Drift(database.shown)
-        with connected(database) as connection:
+        with open_connection(database) as connection:
             record = read(connection)
             history, record = resolve_squashes(history, record)
             _refuse_half_done(record)

@@ -19,7 +19,7 @@ from whimbrel.planning.cache import cached_work
 from whimbrel.planning.plan import Plan, Target
 from whimbrel.planning.unfinished import WayOut, ways_out, work_out
 from whimbrel.planning.work import Work
-from whimbrel.run.connect import Database, connected
+from whimbrel.run.connect import Database, open_connection
 from whimbrel.run.events import Listener, PlanMade
 from whimbrel.run.executor import Executor
 from whimbrel.run.lock import refuse_endless, runner_lock
@@ -33,7 +33,7 @@ def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterat
     refuse_endless(limit)
     engine = database.engine
     with (
-        connected(database) as connection,
+        open_connection(database) as connection,
         runner_lock(engine, connection, limit, emit) as lock,
     ):
         engine = engine.with_facts(connection)

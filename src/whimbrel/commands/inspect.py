@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.commands.comparison import OWN_TABLES, VERSION_TABLE, only
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import UsageError
-from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.connect import Database, database_of, open_connection
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table
 from whimbrel.sources.live import models_of
 from whimbrel.sources.live.declarative import declarative_source
@@ -59,7 +59,7 @@ def inspect(
             place=f"database {alias!r}",
             hint="Name one that is there, in the configuration or with --database.",
         )
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         whole = _reflected(database, connection, schemas, tables)
         default = connection.dialect.default_schema_name
     plain = [table.removeprefix(f"{default}.") for table in tables]

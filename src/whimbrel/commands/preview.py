@@ -16,7 +16,7 @@ from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import EVERYTHING, Plan, Stage, Target
 from whimbrel.planning.unfinished import ways_out, work_out
 from whimbrel.planning.work import Work, build_work
-from whimbrel.run.connect import Database, connected, database_of, engine_of_new
+from whimbrel.run.connect import Database, database_of, engine_of_new, open_connection
 from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.record import Record, record_in
 
@@ -86,7 +86,7 @@ def _engine(database: Database) -> Engine:
     """What makes the steps that a run would carry out."""
     if database.is_missing:
         return engine_of_new(database.dialect)
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         return database.engine.with_facts(connection)
 
 
@@ -107,7 +107,7 @@ def _there(
     # Late, since few plans look at the tables that are there.
     from whimbrel.commands.initial import there_already
 
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         return there_already(history, database.engine, connection, plan, record, rename=rename)
 
 

@@ -58,7 +58,7 @@ _PATIENCE = {
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
 
 #: What only asyncpg understands in a URL, and what libpq calls it (None: nothing).
-_OF_ASYNCPG = {
+_ASYNCPG_OPTIONS = {
     "ssl": "sslmode",
     "timeout": "connect_timeout",
     "command_timeout": None,
@@ -90,7 +90,7 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """What makes steps for it. Raises `UnsupportedError`."""
+        """The engine that makes steps for it. Raises `UnsupportedError`."""
         return engine_of(self.dialect)
 
     @property
@@ -114,12 +114,12 @@ class Database:
 
     @property
     def is_missing(self) -> bool:
-        """Whether connecting would make it: a SQLite file that is not there yet."""
+        """True if connecting would make it: a SQLite file that is not there yet."""
         return self.file is not None and not self.file.exists()
 
 
 def engine_of(dialect: str) -> Engine:
-    """What makes steps for a dialect. Raises `UnsupportedError`."""
+    """Return the engine that makes steps for a dialect. Raises `UnsupportedError`."""
     # Late, since a run with nothing to do needs no engine.
     from whimbrel.engines import engine_for
 
@@ -127,13 +127,13 @@ def engine_of(dialect: str) -> Engine:
 
 
 def engine_of_new(dialect: str) -> Engine:
-    """What makes steps for a database that is not there yet. Raises `UnsupportedError`.
+    """Return the engine of a database that is not there yet. Raises `UnsupportedError`.
 
     What is attached to every connection is attached to one in memory, too.
     """
     engine = engine_of(dialect)
     if (url := engine.capabilities.memory_url) is not None:
-        with suppress(Exception), connected(Database("", make_url(url))) as connection:
+        with suppress(Exception), open_connection(Database("", make_url(url))) as connection:
             return engine.with_facts(connection)
     return engine
 
@@ -148,21 +148,21 @@ def engines_of_new(dialects: Iterable[str]) -> list[Engine]:
 
 
 def dialect_of(config: Config, alias: str = DEFAULT_ALIAS) -> str:
-    """The dialect that a database's URL names; needs no driver."""
-    return parsed(config, alias).get_backend_name()
+    """Return the dialect that a database's URL names; needs no driver."""
+    return parse_url(config, alias).get_backend_name()
 
 
 def database_of(config: Config, alias: str = DEFAULT_ALIAS) -> Database:
-    """The database of an alias, by a synchronous driver that is installed.
+    """Return the database of an alias, by a synchronous driver that is installed.
 
     Raises `ConfigError` for a URL that is none, `ConnectError` where no driver is installed,
     `UnsupportedError` where one would be of no use.
     """
-    return Database(alias, _with_driver(parsed(config, alias)))
+    return Database(alias, _with_driver(parse_url(config, alias)))
 
 
-def parsed(config: Config, alias: str) -> URL:
-    """The URL of a database; a relative path of a SQLite file starts at the project's root."""
+def parse_url(config: Config, alias: str) -> URL:
+    """Return the URL of a database; a relative path of a SQLite file starts at the project's root."""
     place = f"{config.file or 'configuration'}: database {alias!r}"
     text = config.url(alias)
     try:
@@ -177,17 +177,17 @@ def parsed(config: Config, alias: str) -> URL:
             hint="A URL begins with sqlite:///, postgresql:// or mysql://.",
         ) from None
     except (ArgumentError, ValueError):
-        raise _unreadable("cannot be parsed", place) from None
+        raise _unreadable_url("cannot be parsed", place) from None
     except ImportError:
         pass
     if url.get_backend_name() == "sqlite":
         _refuse_host(url, place)
     elif has_stray_at(text):
-        raise _unreadable('has an "@" that may be a part of its password', place)
-    return _anchored(url, config.root)
+        raise _unreadable_url('has an "@" that may be a part of its password', place)
+    return _anchor(url, config.root)
 
 
-def _unreadable(why: str, place: str) -> ConfigError:
+def _unreadable_url(why: str, place: str) -> ConfigError:
     return ConfigError(
         f"the URL {why} (it is not shown, since it may hold a password)",
         place=place,
@@ -207,7 +207,7 @@ def _refuse_host(url: URL, place: str) -> None:
         )
 
 
-def _anchored(url: URL, root: Path) -> URL:
+def _anchor(url: URL, root: Path) -> URL:
     found = Database("", url).file
     return url.set(database=str(root / found)) if found is not None else url
 
@@ -216,24 +216,24 @@ def _with_driver(url: URL) -> URL:
     backend, _, driver = url.drivername.partition("+")
     known = _DRIVERS.get(backend)
     if known is None or (driver and driver not in _ASYNCHRONOUS):
-        return _installed(url, driver, known or ())
+        return _require_driver(url, driver, known or ())
     for name, module, _ in known:
         if importlib.util.find_spec(module) is not None:
-            return _spoken_to(url, driver).set(drivername=f"{backend}+{name}")
-    raise _no_driver(url, known[0][2])
+            return _translate_options(url, driver).set(drivername=f"{backend}+{name}")
+    raise _missing_driver(url, known[0][2])
 
 
-def _installed(url: URL, driver: str, known: tuple[tuple[str, str, str], ...]) -> URL:
-    """The URL as it is, if the driver that it asks for is there."""
+def _require_driver(url: URL, driver: str, known: tuple[tuple[str, str, str], ...]) -> URL:
+    """Return the URL as it is, if the driver that it asks for is there."""
     try:
         url.get_dialect().import_dbapi()
     except ImportError as error:
         packages = {name: package for name, _, package in known}
-        raise _no_driver(url, packages.get(driver, error.name or driver)) from error
+        raise _missing_driver(url, packages.get(driver, error.name or driver)) from error
     return url
 
 
-def _no_driver(url: URL, package: str) -> WhimbrelError:
+def _missing_driver(url: URL, package: str) -> WhimbrelError:
     try:
         engine_of(url.get_backend_name())
     except UnsupportedError as error:
@@ -245,15 +245,15 @@ def _no_driver(url: URL, package: str) -> WhimbrelError:
     )
 
 
-def _spoken_to(url: URL, driver: str) -> URL:
-    """The URL with an asynchronous driver's own words put into its synchronous counterpart's."""
+def _translate_options(url: URL, driver: str) -> URL:
+    """Return the URL with an asynchronous driver's options by the names of its synchronous counterpart."""
     if driver != "asyncpg":
         return url
     query: dict[str, Any] = {}
     for key, value in url.query.items():
-        if key not in _OF_ASYNCPG:
+        if key not in _ASYNCPG_OPTIONS:
             query[key] = value
-        elif (name := _OF_ASYNCPG[key]) is not None:
+        elif (name := _ASYNCPG_OPTIONS[key]) is not None:
             query[name] = _whole_seconds(value) if key == "timeout" else value
     return url.set(query=query)
 
@@ -267,8 +267,8 @@ def _whole_seconds(value: Any) -> Any:
 
 
 @contextmanager
-def connected(database: Database) -> Iterator[Connection]:
-    """A connection, in no transaction yet: an engine opens and closes them.
+def open_connection(database: Database) -> Iterator[Connection]:
+    """Open a connection, in no transaction yet: an engine opens and closes those.
 
     Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection,
     `DatabaseError` for what it refuses and nobody below has put into words.
@@ -284,12 +284,12 @@ def connected(database: Database) -> Iterator[Connection]:
     try:
         connection = pool.connect()
     except DBAPIError as error:
-        raise _refused(database, error) from error
+        raise _refusal(database, error) from error
     with connection:
         try:
             yield connection
         except DBAPIError as error:
-            raise _failed(database, error) from error
+            raise _failure(database, error) from error
 
 
 def limit_waiting(connection: Connection, seconds: float) -> None:
@@ -307,14 +307,14 @@ def _arguments(database: Database) -> dict[str, Any]:
     return {}
 
 
-def _failed(database: Database, error: DBAPIError) -> DatabaseError:
+def _failure(database: Database, error: DBAPIError) -> DatabaseError:
     if database.engine.is_disconnect(error):
         return DatabaseError("the connection was lost", place=database.shown)
     what, hint = database.engine.explain(error, None)
     return DatabaseError(what, place=database.shown, hint=hint)
 
 
-def _refused(database: Database, error: DBAPIError) -> ConnectError:
+def _refusal(database: Database, error: DBAPIError) -> ConnectError:
     said = str(error.orig).strip().replace("\n", " ")
     file = database.file
     if file is not None and not file.parent.is_dir():

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: events for a callback, never text."""
+"""Events of a run, for a callback; never text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StepStarted(Event):
 
 @dataclass(frozen=True)
 class StepDone(Event):
-    """The database has carried the step out."""
+    """The database has executed the step."""
 
     sql: str
     number: int
@@ -51,7 +51,7 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class DataStarted(Event):
-    """Part ``number`` (from 1) of ``parts`` begins, which code carries out and no statement."""
+    """Part ``number`` (from 1) of ``parts`` begins, which code executes and no statement."""
 
     title: str
     number: int
@@ -110,7 +110,7 @@ class RunWarning(Event):
 
 @dataclass(frozen=True)
 class BackfillMoved(Event):
-    """How far a backfill is, about once a second, and at its end.
+    """Progress of a backfill, about once a second, and at its end.
 
     rows: walked so far, in earlier runs too. total: about how many there are. rate: rows a second
     in this run. left: seconds, if that can be said. batch: how many rows the next batch has.

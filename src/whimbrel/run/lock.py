@@ -30,12 +30,12 @@ _LONGEST_PAUSE = 1.0
 def runner_lock(
     engine: Engine, connection: Connection, limit: float = LIMIT, emit: Listener = null_listener
 ) -> Iterator[RunnerLock]:
-    """Be the one runner on a database while in this scope.
+    """Hold the lock of the one runner on a database, in this scope.
 
     The lock goes when the process dies, however it dies. Raises `LockError` where another runner
     is still at work after ``limit`` seconds.
     """
-    lock = _taken(engine, connection, what_is_locked(connection), limit, emit)
+    lock = _take(engine, connection, lock_name(connection), limit, emit)
     try:
         yield lock
     finally:
@@ -62,13 +62,13 @@ def refuse_lost(lock: RunnerLock) -> None:
         )
 
 
-def what_is_locked(connection: Connection) -> str:
-    """The record's table, with its schema: what two runners must not write at once."""
+def lock_name(connection: Connection) -> str:
+    """Return what the lock is named after: the record's table, with its schema."""
     schema = connection.dialect.default_schema_name
     return f"{schema}.{recorder.TABLE}" if schema else recorder.TABLE
 
 
-def _taken(
+def _take(
     engine: Engine, connection: Connection, name: str, limit: float, emit: Listener
 ) -> RunnerLock:
     deadline = time.monotonic() + limit

@@ -16,7 +16,7 @@ from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import ZERO, Plan, Target
 from whimbrel.planning.unfinished import Unfinished
 from whimbrel.run import journal, recorder
-from whimbrel.run.connect import Database, connected, engine_of, limit_waiting
+from whimbrel.run.connect import Database, engine_of, limit_waiting, open_connection
 from whimbrel.run.lock import LIMIT, refuse_endless
 from whimbrel.run.recorder import Applied
 
@@ -107,12 +107,12 @@ def record_in(database: Database, limit: float = LIMIT) -> Record:
     refuse_endless(limit)
     if database.is_missing:
         return Record()
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         return replace(read(connection, limit), sources=partial(_sources_in, database))
 
 
 def _sources_in(database: Database, keys: Collection[Key]) -> Mapping[Key, str]:
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         return _sources(connection, keys)
 
 

@@ -49,7 +49,7 @@ _KNOWN = frozenset({"whimbrel", "sqlalchemy", "__future__"})
 
 
 class ConcurrentRun(Exception):
-    """Another runner has carried a stage out meanwhile: the plan is to be made anew."""
+    """Another runner has executed a stage meanwhile: the plan is to be made anew."""
 
 
 class Row(NamedTuple):
@@ -78,16 +78,16 @@ class Applied(NamedTuple):
 def row_of(node: Node, history: History | None = None) -> Row:
     """Return what the record is to say of a migration.
 
-    history: what it is carried out by. Where its file imports other modules of the project, the
+    history: what it is executed by. Where its file imports other modules of the project, the
     node may be remembered from a time when these were others: then its digest is made anew.
     """
     source, digest = source_of(node), node.digest
-    if history is not None and source is not None and _leans_on_others(source):
+    if history is not None and source is not None and _imports_others(source):
         digest = history.digest(node.key)
     return Row(node.app, node.name, digest or None, source)
 
 
-def _leans_on_others(source: str) -> bool:
+def _imports_others(source: str) -> bool:
     names = set(_IMPORTED.findall(source)) - _KNOWN
     return any(not is_standard(name) for name in names)
 
@@ -136,7 +136,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def count_of(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
+def count_applied(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
     """Return the number of these migrations that are applied."""
     if len(keys) > _FEW:
         return len(applied(connection).keys() & set(keys))
@@ -151,7 +151,7 @@ def refuse_concurrent_run(
     connection: Connection, keys: Collection[tuple[str, str]], backwards: bool
 ) -> None:
     """Raises `ConcurrentRun` where these migrations are applied, or undone, already."""
-    if count_of(connection, keys) != (len(keys) if backwards else 0):
+    if count_applied(connection, keys) != (len(keys) if backwards else 0):
         raise ConcurrentRun
 
 
@@ -168,7 +168,7 @@ def sources(
     if len(keys) <= _FEW:
         query = query.where(columns.name.in_({name for _, name in keys}))
     rows = connection.execute(query)
-    return {(app, name): _read(kept) for app, name, kept in rows if (app, name) in keys}
+    return {(app, name): _decode_source(kept) for app, name, kept in rows if (app, name) in keys}
 
 
 def prepare(connection: Connection) -> None:
@@ -198,7 +198,13 @@ def record(connection: Connection, migrations: Iterable[Row]) -> None:
     """Say that migrations are applied, in the transaction that applied them."""
     now = datetime.now(UTC)
     rows = [
-        {"app": app, "name": name, "applied": now, "digest": digest, "source": _kept(source)}
+        {
+            "app": app,
+            "name": name,
+            "applied": now,
+            "digest": digest,
+            "source": _encode_source(source),
+        }
         for app, name, digest, source in migrations
     ]
     if rows:
@@ -208,7 +214,7 @@ def record(connection: Connection, migrations: Iterable[Row]) -> None:
 def renew(connection: Connection, migrations: Iterable[Row]) -> None:
     """Say what migrations that are applied do now; when they were applied stays."""
     for app, name, digest, source in migrations:
-        values = {"digest": digest, "source": _kept(source)}
+        values = {"digest": digest, "source": _encode_source(source)}
         connection.execute(sa.update(_RECORD).where(_is(app, name)).values(values))
 
 
@@ -220,7 +226,7 @@ def rename(connection: Connection, migrations: Mapping[tuple[str, str], Row]) ->
             raise ConcurrentRun
         if (app, name) in there:
             forget(connection, [(app, name)])
-        values = {"app": app, "name": name, "digest": digest, "source": _kept(source)}
+        values = {"app": app, "name": name, "digest": digest, "source": _encode_source(source)}
         connection.execute(sa.update(_RECORD).where(_is(*old)).values(values))
 
 
@@ -230,14 +236,14 @@ def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> Non
         connection.execute(sa.delete(_RECORD).where(_is(app, name)))
 
 
-def _kept(source: str | None) -> str | None:
+def _encode_source(source: str | None) -> str | None:
     """A source as the record has it: whatever a database's encoding, it can hold ASCII."""
     if source is None or source.isascii():
         return source
     return _ESCAPED + json.dumps(source)
 
 
-def _read(kept: str) -> str:
+def _decode_source(kept: str) -> str:
     """A source; in what is not ours nothing is found that could be run or compared."""
     try:
         return str(json.loads(kept[1:])) if kept.startswith(_ESCAPED) else kept

@@ -23,7 +23,7 @@ from whimbrel.history.loader import History, load
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.work import Work
-from whimbrel.run.connect import Database, connected, database_of
+from whimbrel.run.connect import Database, database_of, open_connection
 from whimbrel.run.events import null_listener
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.record import Record, read, resolve_squashes
@@ -110,7 +110,7 @@ def refuse_tables_without_models(adoption: Adoption, models: State, aliases: Seq
         with suppress(WhimbrelError):
             database = database_of(adoption.config, alias)
             if not database.is_missing:
-                with connected(database) as connection:
+                with open_connection(database) as connection:
                     lacking = _without_model(connection, adoption, models)
         _refuse_lacking(lacking)
 
@@ -159,7 +159,7 @@ class _Looking:
     strangers: tuple[Name, ...] = ()
 
     def adopted(self) -> AdoptedDatabase:
-        with connected(self.database) as connection:
+        with open_connection(self.database) as connection:
             self.history, record = resolve_squashes(self.history, read(connection))
             self.versions = versions_in(connection, self.adoption.project.version_table)
             todo = self._initial(record)
@@ -261,7 +261,7 @@ def compared(adoption: Adoption, alias: str, state: State) -> Comparison:
             place=database.shown,
             hint="Give another: --database ALIAS.",
         )
-    with connected(database) as connection:
+    with open_connection(database) as connection:
         missing = project.missing(versions_in(connection, project.version_table))
         if missing:
             raise HistoryError(

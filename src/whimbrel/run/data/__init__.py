@@ -1,1 +1,1 @@
-"""Data operations: functions of the user's and backfills, carried out on a connection."""
+"""Data operations: code of operations, backfills and batched steps, executed on a connection."""

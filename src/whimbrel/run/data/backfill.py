@@ -91,13 +91,13 @@ class _ModelRows:
             else:
                 rows.update(**self.content)
         except (TypeError, ValueError) as error:
+            given = ", ".join(f"{name} {value!r}" for name, value in self.content.items())
             raise DataError(
-                f"a value does not fit its field: {error}",
-                hint=f"It gives {', '.join(map(_shown, self.content.items()))}.",
+                f"a value does not fit its field: {error}", hint=f"It gives {given}."
             ) from error
 
     def _fill_one_by_one(self, rows: Any) -> None:
-        """Values that a function makes anew for each row."""
+        """Give each row the values that a function makes for it."""
         found = list(rows)
         for name, value in self.content.items():
             makes = callable(value)
@@ -107,7 +107,3 @@ class _ModelRows:
             for row, each in zip(found, made, strict=True):
                 setattr(row, name, each)
         self.model.objects.bulk_update(found, list(self.content))
-
-
-def _shown(value: tuple[str, Any]) -> str:
-    return f"{value[0]} {value[1]!r}"

@@ -1,7 +1,7 @@
 """Checkpoints: how far a walk has come, noted in the transaction of each batch.
 
 A part is a range of the key that one connection walks. Its row is read and locked before a batch
-begins, and moved on with it: a batch that a killed run's server still carries out is waited for,
+begins, and moved on with it: a batch that a killed run's server still executes is waited for,
 and no batch is done twice. A finished migration leaves nothing here.
 """
 

@@ -28,12 +28,12 @@ class Cursor:
 
     def execute(self, sql: str, params: Any = None) -> Cursor:
         """Run one statement, with a list of parameters or a mapping."""
-        self._run("execute", sql, *([] if params is None else [self._taken(params)]))
+        self._run("execute", sql, *([] if params is None else [self._adapt(params)]))
         return self
 
     def executemany(self, sql: str, param_list: Iterable[Any]) -> Cursor:
         """Run one statement for each of several lists of parameters, or mappings."""
-        self._run("executemany", sql, [self._taken(each) for each in param_list])
+        self._run("executemany", sql, [self._adapt(each) for each in param_list])
         return self
 
     def _run(self, method: str, sql: str, *params: Any) -> None:
@@ -46,7 +46,7 @@ class Cursor:
                 text, params[0] if params else None, error, driver.Error, dialect=dialect
             ) from error
 
-    def _taken(self, params: Any) -> Any:
+    def _adapt(self, params: Any) -> Any:
         if self._connection.dialect.name != "sqlite":
             return params
         if isinstance(params, Mapping):

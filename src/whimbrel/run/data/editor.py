@@ -1,4 +1,4 @@
-"""What a data migration is given as ``schema_editor``: the connection, for what models do not say."""
+"""The ``schema_editor`` of a data migration: the connection, for what models do not say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whimbrel.engines.step import Boundary
 from whimbrel.errors import QueryAttributeError
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.cursor import Cursor
-from whimbrel.run.data.watching import ending_refused
+from whimbrel.run.data.watching import ending_error
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -37,12 +37,12 @@ class MigrationConnection(Connection):
     """SQLAlchemy's own connection, by which a migration also knows alias, vendor and cursors."""
 
     alias: str
-    #: Whether its transaction is the migration's, which no function ends.
+    #: True if its transaction is the migration's, which no function ends.
     is_borrowed: bool
 
     @classmethod
-    def seen(cls, connection: Connection, alias: str, *, is_borrowed: bool) -> MigrationConnection:
-        """The same connection, with more names: what one does, the other has done."""
+    def view(cls, connection: Connection, alias: str, *, is_borrowed: bool) -> MigrationConnection:
+        """Return the same connection with more names: what one does, the other has done."""
         made = cls.__new__(cls)
         made.__dict__ = connection.__dict__
         made.alias = alias
@@ -72,7 +72,7 @@ class MigrationConnection(Connection):
 
     def _refuse(self, what: str) -> None:
         if self.is_borrowed:
-            raise ending_refused(f"connection.{what}")
+            raise ending_error(f"connection.{what}")
 
     @property
     def vendor(self) -> str:
@@ -96,7 +96,7 @@ class SchemaEditor:
         self._context = context
         self.in_transaction = boundary is not Boundary.AUTOCOMMIT
         self._sessions: list[Session] = []
-        self.connection = MigrationConnection.seen(
+        self.connection = MigrationConnection.view(
             context.connection, context.alias, is_borrowed=self.in_transaction
         )
 
@@ -123,7 +123,7 @@ class SchemaEditor:
         result = None
         for statement in statements(sql, self.dialect):
             if self.in_transaction and (words := ends_transaction(statement, self.dialect)):
-                raise ending_refused(words)
+                raise ending_error(words)
             result = execute_with(self.connection, statement)
         return result if result is not None else execute_with(self.connection, sql)
 

@@ -23,7 +23,7 @@ from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.editor import SchemaEditor
 from whimbrel.run.data.transaction import within
-from whimbrel.run.data.watching import around
+from whimbrel.run.data.watching import guard
 from whimbrel.state.state import State
 
 
@@ -44,7 +44,7 @@ def run_code(data: DataOperation, context: ExecutionContext) -> None:
         # stdout is for the data of commands.
         with (
             contextlib.redirect_stdout(sys.stderr),
-            around(data, context),
+            guard(data, context),
             calling(function, context),
             within(editor),
         ):
@@ -87,7 +87,7 @@ def calling(function: Callable[..., Any], context: ExecutionContext) -> Iterator
             context.engine.is_lock_timeout(error) or context.engine.is_disconnect(error)
         ):
             raise
-        raise _explained(error, function, context) from error
+        raise _as_data_error(error, function, context) from error
 
 
 def finish(result: Any) -> None:
@@ -105,29 +105,29 @@ def finish(result: Any) -> None:
             "an async function cannot be run from inside of a running event loop",
             hint="Run migrate in a thread of its own: await asyncio.to_thread(migrate, config).",
         )
-    asyncio.run(_awaited(result))
+    asyncio.run(_wait_for(result))
 
 
-async def _awaited(result: Awaitable[Any]) -> None:
+async def _wait_for(result: Awaitable[Any]) -> None:
     await result
 
 
 # -- errors ------------------------------------------------------------------------------------
 
 
-def _explained(
+def _as_data_error(
     error: BaseException, function: Callable[..., Any], context: ExecutionContext
 ) -> WhimbrelError:
     where = _line_of(error, function)
     if isinstance(error, WhimbrelError):
         error.place = f"{where[0]}: {error.place}" if error.place else where[0]
-        error.hint = _joined(where[1], error.hint)
+        error.hint = _join(where[1], error.hint)
         return error
-    message, hint = _said(error, context)
-    return DataError(message, place=where[0], hint=_joined(where[1], hint))
+    message, hint = _message(error, context)
+    return DataError(message, place=where[0], hint=_join(where[1], hint))
 
 
-def _said(error: BaseException, context: ExecutionContext) -> tuple[str, str | None]:
+def _message(error: BaseException, context: ExecutionContext) -> tuple[str, str | None]:
     if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
         what, _ = context.engine.explain(error, None)
         return f"{type(error).__name__}: {what}", None
@@ -136,7 +136,7 @@ def _said(error: BaseException, context: ExecutionContext) -> tuple[str, str | N
     return (f"{name}: {text}" if text else name), None
 
 
-def _joined(*lines: str | None) -> str | None:
+def _join(*lines: str | None) -> str | None:
     return "\n".join(line for line in lines if line) or None
 
 

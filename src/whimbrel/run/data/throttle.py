@@ -53,7 +53,7 @@ class Throttle:
     title: str
     _looked: float = field(default=0.0, init=False)
 
-    def tries(self) -> Iterator[float]:
+    def attempts(self) -> Iterator[float]:
         """For each try of a batch the seconds that it may wait for a lock, after a pause.
 
         Raises `LockError` when they are used up.
@@ -65,11 +65,11 @@ class Throttle:
             yield timeout
             pause = timeout * 2 ** min(attempt, 4) * random.uniform(0.5, 1.0)
             if time.monotonic() + pause > deadline:
-                raise self._given_up(attempt)
+                raise self._give_up_error(attempt)
             self.context.emit(BackfillWaiting(self.title, "rows are locked by others", pause))
             time.sleep(pause)
 
-    def _given_up(self, attempts: int) -> LockError:
+    def _give_up_error(self, attempts: int) -> LockError:
         return LockError(
             f"rows stayed locked for {self.context.limit:g} s; the batch was tried {attempts} times",
             place=self.title,

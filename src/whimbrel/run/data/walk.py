@@ -49,7 +49,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Walk:
-    """What is walked, and how.
+    """A walk along the key of a table, and what is done on the way.
 
     title: for people. id: whose its checkpoints are. open: gives the rows that a context's
     connection sees. condition: what the rows meet that are to be done, for people; None: all are.
@@ -200,7 +200,7 @@ class _Batches:
     def do_next(self) -> Checkpoint:
         """Do one batch, tried again with fewer rows while others hold locks."""
         engine, connection = self.context.engine, self.context.connection
-        for timeout in self.throttle.tries():
+        for timeout in self.throttle.attempts():
             started = time.monotonic()
             try:
                 with engine.transaction(connection, (), timeout, rows=True):
@@ -216,7 +216,7 @@ class _Batches:
         return after
 
     def _move(self) -> tuple[Checkpoint, Checkpoint]:
-        """What is to be in one transaction. The end is reached where no row is left to walk."""
+        """Do a batch and move its checkpoint; the end is reached where no row is left to walk."""
         connection, id, rows = self.context.connection, self.walker.id, self.rows
         before = checkpoint.lock(connection, id, self.part)
         end, count = rows.keys.end(connection, before.left, self.batch_size.size)

@@ -13,7 +13,7 @@ from whimbrel.planning.items import DataOperation, is_transactional
 from whimbrel.run.data.context import ExecutionContext
 
 #: What to write instead.
-MEND = (
+HINT = (
     "The transaction is the migration's: put what may fail into `with schema_editor.transaction():`, "
     "or give the function atomic=False and transactions of its own."
 )
@@ -27,17 +27,17 @@ class TransactionEnded(DataError):
         if failed is not None:
             place = getattr(failed, "place", None) or place
             message += f"; then it failed: {getattr(failed, 'message', failed)}"
-        super().__init__(message, place=place, hint=MEND)
+        super().__init__(message, place=place, hint=HINT)
         self.how = how
 
 
-def ending_refused(what: str) -> DataError:
-    """The error of a function that would end a transaction, and has not yet."""
-    return DataError(f"{what} would end the migration's transaction", hint=MEND)
+def ending_error(what: str) -> DataError:
+    """Return the error of a function that would end a transaction, and has not yet."""
+    return DataError(f"{what} would end the migration's transaction", hint=HINT)
 
 
-def around(data: DataOperation, context: ExecutionContext) -> AbstractContextManager[None]:
-    """The scope of a function of the user's, by what its part is to transactions."""
+def guard(data: DataOperation, context: ExecutionContext) -> AbstractContextManager[None]:
+    """Return the scope for a function of the user's, by where it stands to transactions."""
     return within(context, data.title) if is_transactional(data) else outside(context, data.title)
 
 
