@@ -81,7 +81,7 @@ def _make_hop(meta: Meta, name: str) -> Hop | None:
     reverse = meta.reverses.get(name) or (by_query_name[0] if len(by_query_name) == 1 else None)
     if reverse is None:
         return find_hop(meta.parent, name) if meta.parent else None
-    return _turn(hop_of(meta_of(meta.apps, reverse.label), reverse.field_name), reverse)
+    return _reverse_hop(hop_of(meta_of(meta.apps, reverse.label), reverse.field_name), reverse)
 
 
 def _along_key(here: Meta, name: str, field: ForeignKey) -> Hop:
@@ -102,7 +102,7 @@ def _along_key(here: Meta, name: str, field: ForeignKey) -> Hop:
     )
 
 
-def _turn(hop: Hop, reverse: Reverse) -> Hop:
+def _reverse_hop(hop: Hop, reverse: Reverse) -> Hop:
     """The way back of a hop."""
     through = hop.through
     return replace(

@@ -79,7 +79,7 @@ class _Cascade:
             pointing = column.in_(sa.select(target).where(where))
             match relation.on_delete:
                 case OnDelete.CASCADE:
-                    self._take(owner, pointing)
+                    self._add_gone(owner, pointing)
                 case OnDelete.SET_NULL:
                     statement = sa.update(owner.table).where(pointing)
                     self.connection.execute(statement.values({column: None}))
@@ -92,7 +92,7 @@ class _Cascade:
         gone = self.gone.setdefault(owner.label, set())
         return [key for row in rows if (key := tuple(row)) not in gone]
 
-    def _take(self, owner: Meta, pointing: Any) -> None:
+    def _add_gone(self, owner: Meta, pointing: Any) -> None:
         rows = self._rows(owner, pointing)
         if rows:
             self.gone[owner.label].update(rows)

@@ -39,14 +39,14 @@ def path_of(meta: Meta, name: str) -> Path:
         hop = find_hop(meta, part) or (field and _hop_of(field, parts))
         if not hop:
             if field is None:
-                raise _unknown(meta, part, name, bool(hops))
+                raise _unknown_error(meta, part, name, bool(hops))
             return Path(tuple(hops), field, tuple(parts))
-        if not (parts and _is_of(hop.target, parts[0])):
+        if not (parts and _has_name(hop.target, parts[0])):
             if parts and parts[0] not in NAMES:
-                raise _unknown(hop.target, parts[0], name, True)
-            return _ending(hops, hop, tuple(parts))
+                raise _unknown_error(hop.target, parts[0], name, True)
+            return _end_path(hops, hop, tuple(parts))
         if _is_key(hop, parts[0]) and not _goes_on(hop.target, parts):
-            return _ending(hops, hop, tuple(parts[1:]))
+            return _end_path(hops, hop, tuple(parts[1:]))
         hops.append(hop)
         meta = hop.target
 
@@ -58,7 +58,7 @@ def _hop_of(field: BoundField, parts: list[str]) -> Hop | None:
     return None
 
 
-def _is_of(meta: Meta, name: str) -> bool:
+def _has_name(meta: Meta, name: str) -> bool:
     return name in meta.fields_by_name or find_hop(meta, name) is not None
 
 
@@ -72,10 +72,10 @@ def _is_key(hop: Hop, name: str) -> bool:
 def _goes_on(meta: Meta, parts: list[str]) -> bool:
     """True if a key behind a hop is a key itself, which is followed further."""
     hop = find_hop(meta, parts[0])
-    return hop is not None and len(parts) > 1 and _is_of(hop.target, parts[1])
+    return hop is not None and len(parts) > 1 and _has_name(hop.target, parts[1])
 
 
-def _ending(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
+def _end_path(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
     """The relation itself is asked for: its key, or that of the rows that it leads to."""
     if hop.through is not None:
         field = hop.through.meta.fields_by_name[hop.through.far]
@@ -85,7 +85,7 @@ def _ending(hops: list[Hop], hop: Hop, rest: tuple[str, ...]) -> Path:
     return Path(tuple(hops), hop.source.fields_by_name[hop.local], rest)
 
 
-def _unknown(meta: Meta, part: str, name: str, behind: bool) -> QueryError:
+def _unknown_error(meta: Meta, part: str, name: str, behind: bool) -> QueryError:
     error = meta.unknown_field(part)
     if behind or name != part:
         near = difflib.get_close_matches(part, NAMES, n=1) if behind else []

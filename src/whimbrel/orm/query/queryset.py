@@ -165,13 +165,13 @@ class QuerySet(Chainable):
 
     def earliest(self, *names: Any) -> Any:
         """The first row by these fields. Raises the model's ``DoesNotExist``."""
-        return self._by(names)[:1].get()
+        return self._order_by_fields(names)[:1].get()
 
     def latest(self, *names: Any) -> Any:
         """The last row by these fields. Raises the model's ``DoesNotExist``."""
-        return self._by(names).reverse()[:1].get()
+        return self._order_by_fields(names).reverse()[:1].get()
 
-    def _by(self, names: Sequence[Any]) -> QuerySet:
+    def _order_by_fields(self, names: Sequence[Any]) -> QuerySet:
         if not names:
             raise QueryError("earliest() and latest() need a field", hint='latest("id"), for one.')
         return self.order_by(*names)

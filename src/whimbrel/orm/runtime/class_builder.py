@@ -40,7 +40,7 @@ def build_class(apps: Apps, value: Model) -> type[Any]:
     map_class(info, apps.registry, parent.info if parent else None)
     manager = model.__mapper__.class_manager
     manager.expired_attribute_loader = partial(load_missing, manager.expired_attribute_loader)
-    _give_accessors(meta)
+    _add_descriptors(meta)
     return model
 
 
@@ -131,14 +131,12 @@ def _keep_declared(type: Any, before: Any) -> Any:
     return type
 
 
-def _give_accessors(meta: Meta) -> None:
+def _add_descriptors(meta: Meta) -> None:
     for name, field in meta.info.fields.items():
         if isinstance(field, ForeignKey):
             setattr(meta.model, name, ForwardDescriptor(meta, name))
         elif isinstance(field, ManyToManyField):
             setattr(meta.model, name, ToManyDescriptor(meta, name))
     for name, reverse in meta.reverses.items():
-        accessor = (
-            ToManyDescriptor(meta, name) if reverse.many else ReverseOneDescriptor(meta, name)
-        )
-        setattr(meta.model, name, accessor)
+        kind = ToManyDescriptor if reverse.many else ReverseOneDescriptor
+        setattr(meta.model, name, kind(meta, name))

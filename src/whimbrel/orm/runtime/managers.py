@@ -63,20 +63,22 @@ class RelatedManager(Manager):
     # -- reading
 
     def get_queryset(self) -> QuerySet:
-        parent = (self.hop.field_name, self.hop.remote, self._near, self.instance)
-        queryset = self._all().filter(**{self.hop.remote: self._near})._replace(known=(parent,))
+        parent = (self.hop.field_name, self.hop.remote, self._near_value, self.instance)
+        queryset = (
+            self._all_rows().filter(**{self.hop.remote: self._near_value})._replace(known=(parent,))
+        )
         return self._with_prefetched(queryset)
 
     def _with_prefetched(self, queryset: QuerySet) -> QuerySet:
         rows = related_cache(self.instance).get(f"[{self.hop.name}]")
         return queryset if rows is None else queryset._with_rows(rows)
 
-    def _all(self) -> QuerySet:
+    def _all_rows(self) -> QuerySet:
         """The rows of the model, related or not."""
         return super().get_queryset()
 
     @property
-    def _near(self) -> Any:
+    def _near_value(self) -> Any:
         return getattr(self.instance, self.hop.local)
 
     def _clear_cache(self) -> None:
@@ -87,7 +89,7 @@ class RelatedManager(Manager):
     def create(self, **values: Any) -> Any:
         """Insert a row that points at the instance."""
         self._clear_cache()
-        return self._all().create(**{self.hop.field_name: self.instance, **values})
+        return self._all_rows().create(**{self.hop.field_name: self.instance, **values})
 
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **lookups: Any) -> Any:
         """The row that points at the instance and meets the lookups, made if there is none."""
@@ -100,7 +102,7 @@ class RelatedManager(Manager):
     def _or_create(self, method: str, defaults: Any, lookups: dict[str, Any]) -> Any:
         self._clear_cache()
         own = {self.hop.field_name: self.instance}
-        return getattr(self._all(), method)(defaults=defaults, **own, **lookups)
+        return getattr(self._all_rows(), method)(defaults=defaults, **own, **lookups)
 
     def add(self, *instances: Any, bulk: bool = True) -> None:
         """Make rows point at the instance."""
@@ -109,17 +111,17 @@ class RelatedManager(Manager):
             setattr(each, self.hop.field_name, self.instance)
             if each._state.adding:
                 each.save()
-        self._all().filter(pk__in=[each.pk for each in instances]).update(
-            **{self.hop.remote: self._near}
+        self._all_rows().filter(pk__in=[each.pk for each in instances]).update(
+            **{self.hop.remote: self._near_value}
         )
 
     def remove(self, *instances: Any) -> None:
         """Make rows point at nothing. Raises `QueryError` where the key cannot be NULL."""
-        self._remove_rows(self._all().filter(pk__in=[each.pk for each in instances]))
+        self._remove_rows(self._all_rows().filter(pk__in=[each.pk for each in instances]))
 
     def clear(self) -> None:
         """Make all of them point at nothing."""
-        self._remove_rows(self._all())
+        self._remove_rows(self._all_rows())
 
     def _remove_rows(self, rows: QuerySet) -> None:
         if not self.hop.field.null:
@@ -128,7 +130,7 @@ class RelatedManager(Manager):
                 hint="Delete the rows, or make them point at another: .update(...).",
             )
         self._clear_cache()
-        rows.filter(**{self.hop.remote: self._near}).update(**{self.hop.remote: None})
+        rows.filter(**{self.hop.remote: self._near_value}).update(**{self.hop.remote: None})
 
     def set(self, instances: Iterable[Any], *, clear: bool = False, bulk: bool = True) -> None:
         """Make these the rows that point at the instance, and no others."""
@@ -154,12 +156,12 @@ class ManyToManyManager(RelatedManager):
 
     def get_queryset(self) -> QuerySet:
         keys = self._link_rows().values_list(self._through.far, flat=True)
-        return self._with_prefetched(self._all().filter(**{f"{self.hop.remote}__in": keys}))
+        return self._with_prefetched(self._all_rows().filter(**{f"{self.hop.remote}__in": keys}))
 
     def _link_rows(self) -> QuerySet:
         """The rows of the table between."""
         links = Manager(self._through.meta, self._alias).all()
-        return links.filter(**{self._through.near: self._near})
+        return links.filter(**{self._through.near: self._near_value})
 
     def _key_of(self, row: Any) -> Any:
         if hasattr(type(row), "_meta"):
@@ -173,7 +175,7 @@ class ManyToManyManager(RelatedManager):
         through = self._through
         wanted = list(dict.fromkeys(self._key_of(row) for row in rows))
         there = set(self._link_rows().values_list(through.far, flat=True))
-        defaults = {through.near: self._near, **(through_defaults or {})}
+        defaults = {through.near: self._near_value, **(through_defaults or {})}
         links = [
             through.meta.model(**{through.far: key, **defaults})
             for key in wanted
@@ -208,7 +210,7 @@ class ManyToManyManager(RelatedManager):
 
     def create(self, through_defaults: Any = None, **values: Any) -> Any:
         """Insert a row, and lead to it."""
-        row = self._all().create(**values)
+        row = self._all_rows().create(**values)
         self.add(row, through_defaults=through_defaults)
         return row
 
