@@ -265,7 +265,9 @@ def test_every_lookup_is_on_the_page() -> None:
 
 # -- operations
 
-OPERATIONS = [name for name in migrations.__all__ if name not in {"Migration", *COMING}]
+#: What a migration file imports beside operations: each is said under "Your own operation".
+OWN = {"Migration", "Operation", "OperationContext"}
+OPERATIONS = [name for name in migrations.__all__ if name not in {*OWN, *COMING}]
 
 
 def test_every_operation_has_a_section_and_no_other() -> None:
@@ -325,6 +327,33 @@ def test_every_key_of_the_configuration_is_on_the_page_and_no_other() -> None:
         *(f"check.{key}" for key in config._CHECK_KEYS),
     }
     assert config.DEFAULT_DATABASE in text
+
+
+# -- the house
+
+OF_CONTRIBUTORS = [DOCS / "architecture.md", *sorted((DOCS / "contributing").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", OF_CONTRIBUTORS, ids=shown)
+def test_every_path_on_the_pages_for_contributors_is_there(page: Path) -> None:
+    text = page.read_text()
+    said = {each for each in coded(text) if re.fullmatch(r"[a-z_/0-9]+(/[a-z_]+|\.py)", each)}
+    # An engine that nobody has written yet is the example of a page.
+    known = {each for each in said if not each.startswith("engines/mysql")}
+    assert known
+    roots = (ROOT, ROOT / "src/whimbrel")
+    assert not [each for each in known if not any((root / each).exists() for root in roots)]
+
+
+def test_every_name_that_is_said_to_be_in_a_file_is_there() -> None:
+    found = list(rows(section(text_of("architecture.md"), "Where is ...?")))[1:]
+    assert len(found) > 20
+    for _, where, names in found:
+        for file in (each for each in coded(where) if each.endswith(".py")):
+            text = (ROOT / "src/whimbrel" / file).read_text()
+            for name in coded(names):
+                pattern = rf"^\s*(?:(?:def|class) )?{name}\b"
+                assert re.search(pattern, text, re.MULTILINE), f"{file} has no {name}"
 
 
 # -- files on the pages
