@@ -23,7 +23,6 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
         yield builder.alter(
             change.table,
             f"ALTER COLUMN {COMPILER.quote(new.name)} DROP EXPRESSION",
-            change,
             done=probes.has_column(change.table, new.name, "attgenerated = ''"),
         )
         builder.advance(c.AlterColumn(change.table, old, plain))
@@ -41,7 +40,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield from identity.start(change, builder)
     yield from _label_checks(change, builder)
     if old.comment != new.comment:
-        yield columns.comment_on(change.table, new, change, builder)
+        yield columns.comment_on(change.table, new, builder)
 
 
 def changes_type(old: Column, new: Column) -> bool:
@@ -60,38 +59,32 @@ def _type_and_default(change: c.AlterColumn, typed: bool, builder: Builder) -> I
     name = COMPILER.quote(old.name)
     if typed:
         if had:
-            yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+            yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT")
         yield from _set_type_with_dependents(change, builder)
         if has:
-            yield columns.set_default(change.table, new, change, builder)
+            yield columns.set_default(change.table, new, builder)
     elif had and not has and not isinstance(new.generated, Serial):
-        yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT", change)
+        yield builder.alter(change.table, f"ALTER COLUMN {name} DROP DEFAULT")
     elif has and (not had or old.default != new.default):
-        yield columns.set_default(change.table, new, change, builder)
+        yield columns.set_default(change.table, new, builder)
 
 
 def _set_type_with_dependents(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     """Expressions over the column are parsed anew where the new type is of another family."""
     before, after = casts.shape(change.old.type), casts.shape(change.new.type)
     if before.family == after.family and not before.is_enum and not after.is_enum:
-        yield set_type(change.table, change.old, change.new, change, builder)
+        yield set_type(change.table, change.old, change.new, builder)
         return
     table = builder.table(change.table)
     found = dependents.of_columns(table, {change.old.name}, builder)
-    yield from dependents.drop(found, change, builder)
-    yield set_type(change.table, change.old, change.new, change, builder)
+    yield from dependents.drop(found, builder)
+    yield set_type(change.table, change.old, change.new, builder)
     now = table.with_column(change.old.name, change.new)
-    yield from dependents.recreate(found, {table.at: now}, change, builder)
+    yield from dependents.recreate(found, {table.at: now}, builder)
 
 
 def set_type(
-    at: Name,
-    old: Column,
-    new: Column,
-    change: c.Change,
-    builder: Builder,
-    *,
-    has_keys: bool = True,
+    at: Name, old: Column, new: Column, builder: Builder, *, has_keys: bool = True
 ) -> Step:
     """ALTER COLUMN ... TYPE. ``has_keys`` False: foreign keys have stepped aside before."""
     before, after = casts.shape(old.type), casts.shape(new.type)
@@ -107,7 +100,6 @@ def set_type(
     lost = None if at in builder.fresh else losses.lost(name, before, after)
     step = builder.step(
         action,
-        change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *(_key_partners(table, old.name, builder) if has_keys else ()),
         scans=scans,
@@ -169,14 +161,13 @@ def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     if old.null and not new.null:
         fill = columns.fill_of(new)
         if fill is not None:
-            yield columns.fill_rows(at, new, fill, builder.table(at), change, builder)
-            yield from columns.flush_deferred(at, change, builder)
-        yield columns.set_not_null(at, new, change, builder)
+            yield columns.fill_rows(at, new, fill, builder.table(at), builder)
+            yield from columns.flush_deferred(at, builder)
+        yield columns.set_not_null(at, new, builder)
     elif new.null and not old.null:
         yield builder.alter(
             at,
             f"ALTER COLUMN {COMPILER.quote(new.name)} DROP NOT NULL",
-            change,
             done=probes.has_column(at, new.name, "NOT attnotnull"),
         )
 
@@ -185,21 +176,19 @@ def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
 
 
 def _label_checks(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
-    yield from label_checks(change.table, change.old, change.new, change, builder)
+    yield from label_checks(change.table, change.old, change.new, builder)
 
 
-def label_checks(
-    at: Name, old: Column, new: Column, change: c.Change, builder: Builder
-) -> Iterator[Step]:
+def label_checks(at: Name, old: Column, new: Column, builder: Builder) -> Iterator[Step]:
     """The check of the labels, where it differs."""
     table = builder.table(at)
     before, after = columns.label_check(old, table), columns.label_check(new, table)
     if before == after:
         return
     if before is not None:
-        yield columns.drop_label_check(at, old, change, builder)
+        yield columns.drop_label_check(at, old, builder)
     if after is not None:
-        yield columns.add_label_check(new, table, change, builder)
+        yield columns.add_label_check(new, table, builder)
 
 
 STEPS: Makers = {c.AlterColumn: alter_column}

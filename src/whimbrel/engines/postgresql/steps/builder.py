@@ -36,6 +36,11 @@ class Builder:
         self.done: set[int] = set()
 
     @property
+    def change(self) -> c.Change:
+        """The change at hand."""
+        return self.changes[self.position]
+
+    @property
     def later(self) -> Sequence[c.Change]:
         """The changes after the one at hand."""
         return self.changes[self.position + 1 :]
@@ -60,7 +65,6 @@ class Builder:
     def step(
         self,
         sql: str,
-        change: c.Change | None,
         *locks: tuple[Name, Lock],
         hazards: Iterable[HazardCode] = (),
         subject: str | None = None,
@@ -78,21 +82,20 @@ class Builder:
             scans, rewrites, hazards = False, False, ()
         return Step(
             (sql,),
-            change,
+            self.change,
             felt,
             scans,
             rewrites,
             done=done,
             hazards=hazards_of(
-                subject or subject_of(change), hazards, locks[0][0] if locks else None
+                subject or subject_of(self.change), hazards, locks[0][0] if locks else None
             ),
         )
 
-    def alter(self, at: Name, action: str, change: c.Change | None, **facts: object) -> Step:
+    def alter(self, at: Name, action: str, **facts: object) -> Step:
         """ALTER TABLE, which takes the strongest lock for nearly everything."""
         return self.step(
             f"ALTER TABLE {COMPILER.at(at)} {action}",
-            change,
             (at, Lock.ACCESS_EXCLUSIVE),
             **facts,  # type: ignore[arg-type]
         )

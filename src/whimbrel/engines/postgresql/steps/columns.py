@@ -27,19 +27,19 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
     table = builder.table(at)
     fill = fill_of(column)
     if fill is None or fill == column.default:
-        yield add(at, column, table, change, builder)
+        yield add(at, column, table, builder)
     elif is_default(fill, table):
-        yield add(at, replace(column, default=fill), table, change, builder)
-        yield set_default(at, column, change, builder)
+        yield add(at, replace(column, default=fill), table, builder)
+        yield set_default(at, column, builder)
     else:
-        yield add(at, replace(column, null=True), table, change, builder)
-        yield fill_rows(at, column, fill, table, change, builder)
-        yield from flush_deferred(at, change, builder)
+        yield add(at, replace(column, null=True), table, builder)
+        yield fill_rows(at, column, fill, table, builder)
+        yield from flush_deferred(at, builder)
         if not column.null:
-            yield set_not_null(at, column, change, builder)
-    yield from _maybe_label_check(at, column, change, builder)
+            yield set_not_null(at, column, builder)
+    yield from _maybe_label_check(at, column, builder)
     if column.comment is not None:
-        yield comment_on(at, column, change, builder)
+        yield comment_on(at, column, builder)
 
 
 def fill_of(column: Column) -> Default | None:
@@ -58,7 +58,7 @@ def is_default(fill: Default, table: Table) -> bool:
     return not SQL(said).columns(known) and not re.search(r"\bselect\b", said, re.IGNORECASE)
 
 
-def add(at: Name, column: Column, table: Table, change: c.Change, builder: Builder) -> Step:
+def add(at: Name, column: Column, table: Table, builder: Builder) -> Step:
     """ADD COLUMN; ``table`` is the table as it stands without it."""
     with_it = replace(table, columns=(*table.columns, column))
     rewrites = _fills_row_by_row(column)
@@ -68,7 +68,6 @@ def add(at: Name, column: Column, table: Table, change: c.Change, builder: Build
     step = builder.alter(
         at,
         f"ADD COLUMN {COMPILER.column(column, with_it)}",
-        change,
         rewrites=rewrites,
         hazards=hazards,
         done=probes.has_column(at, column.name),
@@ -103,9 +102,7 @@ def is_volatile(sql: str) -> bool:
     return any(name.lower() not in _STABLE for name in called)
 
 
-def fill_rows(
-    at: Name, column: Column, fill: Default, table: Table, change: c.Change, builder: Builder
-) -> Step:
+def fill_rows(at: Name, column: Column, fill: Default, table: Table, builder: Builder) -> Step:
     """Rows without a value get one. It writes row by row, and readers do not wait."""
     with_it = table if any(each.name == column.name for each in table.columns) else None
     with_it = with_it or replace(table, columns=(*table.columns, column))
@@ -113,48 +110,43 @@ def fill_rows(
     return builder.step(
         f"UPDATE {COMPILER.at(at)} SET {name} = {COMPILER.default(fill, column.type)} "
         f"WHERE {name} IS NULL",
-        change,
         (at, Lock.ROW_EXCLUSIVE),
         scans=True,
         done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {COMPILER.at(at)} WHERE {name} IS NULL)",
     )
 
 
-def flush_deferred(at: Name, change: c.Change, builder: Builder) -> Iterator[Step]:
+def flush_deferred(at: Name, builder: Builder) -> Iterator[Step]:
     """Deferred constraints have their say now: a table with pending ones cannot be altered."""
     if any(getattr(each, "deferrable", None) for each in builder.table(at).constraints):
-        yield builder.step("SET CONSTRAINTS ALL IMMEDIATE", change)
+        yield builder.step("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def set_not_null(
-    at: Name, column: Column, change: c.Change, builder: Builder, *, is_proven: bool = False
-) -> Step:
+def set_not_null(at: Name, column: Column, builder: Builder, *, is_proven: bool = False) -> Step:
     """SET NOT NULL: every row is looked at, unless a valid CHECK says it already."""
     return builder.alter(
         at,
         f"ALTER COLUMN {COMPILER.quote(column.name)} SET NOT NULL",
-        change,
         scans=not is_proven,
         hazards=() if is_proven else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         done=probes.has_column(at, column.name, "attnotnull"),
     )
 
 
-def set_default(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
+def set_default(at: Name, column: Column, builder: Builder) -> Step:
     """The column's own default from now on, or none."""
     altered = f"ALTER COLUMN {COMPILER.quote(column.name)}"
     if column.default is None:
         probe = probes.has_column(at, column.name, "NOT atthasdef")
-        return builder.alter(at, f"{altered} DROP DEFAULT", change, done=probe)
+        return builder.alter(at, f"{altered} DROP DEFAULT", done=probe)
     default = COMPILER.default(column.default, column.type)
-    return builder.alter(at, f"{altered} SET DEFAULT {default}", change)
+    return builder.alter(at, f"{altered} SET DEFAULT {default}")
 
 
-def comment_on(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
+def comment_on(at: Name, column: Column, builder: Builder) -> Step:
     written = text(column.comment) if column.comment is not None else "NULL"
     return builder.step(
         f"COMMENT ON COLUMN {COMPILER.at(at)}.{COMPILER.quote(column.name)} IS {written}",
-        change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
         done=probes.has_comment(at, column.comment, column.name),
     )
@@ -174,7 +166,6 @@ def drop_column(change: c.DropColumn, builder: Builder) -> Iterator[Step]:
     yield builder.alter(
         at,
         f"DROP COLUMN {COMPILER.quote(name)}",
-        change,
         hazards=hazards,
         done=probes.has_no_column(at, name),
     )
@@ -188,7 +179,6 @@ def rename_column(change: c.RenameColumn, builder: Builder) -> Iterator[Step]:
     yield builder.alter(
         at,
         f"RENAME COLUMN {COMPILER.quote(old)} TO {COMPILER.quote(new)}",
-        change,
         hazards=(HazardCode.BREAKS_OLD_CODE,),
         done=probes.has_column(at, new),
     )
@@ -204,7 +194,7 @@ def _label_check_renamed(change: c.RenameColumn, builder: Builder) -> Iterator[S
     before, after = _by_column(change.old), _by_column(change.new)
     if label_check_name(column, table) == before:
         sql = f"RENAME CONSTRAINT {COMPILER.quote(before)} TO {COMPILER.quote(after)}"
-        yield builder.alter(change.table, sql, change)
+        yield builder.alter(change.table, sql)
 
 
 # -- the check of an enum that is no type of its own --------------------------------------------
@@ -241,28 +231,25 @@ def label_check(column: Column, table: Table) -> str | None:
     return f"CONSTRAINT {COMPILER.quote(label_check_name(column, table))} {check}"
 
 
-def drop_label_check(at: Name, column: Column, change: c.Change, builder: Builder) -> Step:
+def drop_label_check(at: Name, column: Column, builder: Builder) -> Step:
     """The check goes, also where it has the name that the column gave it once."""
     table = builder.table(at)
     names = dict.fromkeys((label_check_name(column, table), _by_column(column.name)))
     drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {COMPILER.quote(name)}" for name in names)
-    return builder.alter(at, drops, change)
+    return builder.alter(at, drops)
 
 
-def _maybe_label_check(
-    at: Name, column: Column, change: c.Change, builder: Builder
-) -> Iterator[Step]:
+def _maybe_label_check(at: Name, column: Column, builder: Builder) -> Iterator[Step]:
     if label_check(column, builder.table(at)):
-        yield add_label_check(column, builder.table(at), change, builder)
+        yield add_label_check(column, builder.table(at), builder)
 
 
-def add_label_check(column: Column, table: Table, change: c.Change, builder: Builder) -> Step:
+def add_label_check(column: Column, table: Table, builder: Builder) -> Step:
     """The check of a column is added to its table."""
     at, check = table.at, label_check(column, table)
     return builder.alter(
         at,
         f"ADD {check}",
-        change,
         scans=True,
         hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         done=probes.has_constraint(at, label_check_name(column, table)),
@@ -276,8 +263,8 @@ def fill_column(change: c.FillColumn, builder: Builder) -> Iterator[Step]:
     at, column = change.table, change.column
     fill = fill_of(column)
     if fill is not None:
-        yield fill_rows(at, column, fill, builder.table(at), change, builder)
-        yield from flush_deferred(at, change, builder)
+        yield fill_rows(at, column, fill, builder.table(at), builder)
+        yield from flush_deferred(at, builder)
 
 
 def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
@@ -288,7 +275,6 @@ def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
     yield builder.alter(
         at,
         f"ADD CONSTRAINT {COMPILER.quote(name)} NOT NULL {column} NOT VALID",
-        change,
         done=probes.has_constraint(at, name, is_valid=False),
     )
 
@@ -299,7 +285,7 @@ def validate_not_null(change: c.ValidateNotNull, builder: Builder) -> Iterator[S
 
 
 def set_column_not_null(change: c.SetNotNull, builder: Builder) -> Iterator[Step]:
-    yield set_not_null(change.table, change.column, change, builder, is_proven=change.is_proven)
+    yield set_not_null(change.table, change.column, builder, is_proven=change.is_proven)
 
 
 def not_null_name(table: str, column: str) -> str:

@@ -15,22 +15,15 @@ from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 
 
 def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
-    yield add(change.table, change.constraint, change, builder)
+    yield add(change.table, change.constraint, builder)
 
 
-def add(
-    at: Name,
-    constraint: Constraint,
-    change: c.Change,
-    builder: Builder,
-    table: Table | None = None,
-) -> Step:
+def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None = None) -> Step:
     """ADD CONSTRAINT: the rows that are there are looked at, unless it is NOT VALID."""
     written = COMPILER.constraint(constraint, table or builder.table(at))
     unseen = isinstance(constraint, Check | ForeignKey) and constraint.not_valid
     step = builder.step(
         f"ALTER TABLE {COMPILER.at(at)} ADD {written}{' NOT VALID' if unseen else ''}",
-        change,
         *_locks(at, constraint),
         scans=not unseen,
         hazards=() if unseen else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
@@ -50,17 +43,16 @@ def _locks(at: Name, constraint: Constraint) -> Locks:
 
 
 def drop_constraint(change: c.DropConstraint, builder: Builder) -> Iterator[Step]:
-    yield drop(change.table, change.constraint, change, builder)
+    yield drop(change.table, change.constraint, builder)
 
 
-def drop(at: Name, constraint: Constraint, change: c.Change | None, builder: Builder) -> Step:
+def drop(at: Name, constraint: Constraint, builder: Builder) -> Step:
     """DROP CONSTRAINT; that of a foreign key locks its target just as strongly."""
     target: Locks = ()
     if isinstance(constraint, ForeignKey):
         target = target_lock(constraint, at, Lock.ACCESS_EXCLUSIVE)
     return builder.step(
         f"ALTER TABLE {COMPILER.at(at)} DROP CONSTRAINT {COMPILER.quote(constraint.name)}",
-        change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *target,
         done=probes.has_no_constraint(at, constraint.name),
@@ -81,7 +73,6 @@ def validate(change: c.TableChange, name: str, builder: Builder, *more: tuple[Na
     at = change.table
     step = builder.step(
         f"ALTER TABLE {COMPILER.at(at)} VALIDATE CONSTRAINT {COMPILER.quote(name)}",
-        change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
         *more,
         scans=True,
@@ -97,7 +88,6 @@ def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[
     yield builder.alter(
         at,
         f"RENAME CONSTRAINT {COMPILER.quote(old)} TO {COMPILER.quote(new)}",
-        change,
         done=probes.has_constraint(at, new),
     )
 

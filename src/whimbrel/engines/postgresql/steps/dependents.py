@@ -88,17 +88,17 @@ def column_goes_later(at: Name, column: str, builder: Builder) -> bool:
     return False
 
 
-def drop(found: list[Dependent], change: c.Change, builder: Builder) -> Iterator[Step]:
+def drop(found: list[Dependent], builder: Builder) -> Iterator[Step]:
     """Drop them, foreign keys first."""
     for each in sorted(found, key=lambda each: not isinstance(each.part, ForeignKey)):
         if isinstance(each.part, Index):
-            yield indexes.drop(each.at, each.part, change, builder)
+            yield indexes.drop(each.at, each.part, builder)
         else:
-            yield constraints.drop(each.at, each.part, change, builder)
+            yield constraints.drop(each.at, each.part, builder)
 
 
 def recreate(
-    found: list[Dependent], tables: Mapping[Name, Table], change: c.Change, builder: Builder
+    found: list[Dependent], tables: Mapping[Name, Table], builder: Builder
 ) -> Iterator[Step]:
     """Recreate those that stay, on the tables as they are now; foreign keys last."""
     for each in sorted(found, key=lambda each: isinstance(each.part, ForeignKey)):
@@ -106,6 +106,6 @@ def recreate(
         if not each.stays:
             continue
         if isinstance(each.part, Index):
-            yield indexes.create(table, each.part, change, builder)
+            yield indexes.create(table, each.part, builder)
         else:
-            yield constraints.add(each.at, each.part, change, builder, table)
+            yield constraints.add(each.at, each.part, builder, table)

@@ -66,11 +66,11 @@ class EnumExchange:
     # -- before: they change --------------------------------------------------------------------
 
     def steps_before(self) -> Iterator[Step]:
-        yield from dependents.drop(self.dependents, self.change, self.builder)
+        yield from dependents.drop(self.dependents, self.builder)
         for table in self.tables:
             for each in self.computed[table.at]:
                 name = COMPILER.quote(each.column.name)
-                yield self.builder.alter(table.at, f"DROP COLUMN {name}", self.change)
+                yield self.builder.alter(table.at, f"DROP COLUMN {name}")
             for column in self._of(table):
                 yield from self._retype(table, column)
 
@@ -78,13 +78,13 @@ class EnumExchange:
         made = _exchange(column.type, self.old, self.made)
         now = replace(column, type=made, lossy=False)
         if columns.label_check(column, table) is not None:
-            yield columns.drop_label_check(table.at, column, self.change, self.builder)
+            yield columns.drop_label_check(table.at, column, self.builder)
         changes = self._changes_type(column)
         if changes and column.default is not None:
             name = COMPILER.quote(column.name)
-            yield self.builder.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT", self.change)
+            yield self.builder.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT")
         typed = (
-            [altering.set_type(table.at, column, now, self.change, self.builder, has_keys=False)]
+            [altering.set_type(table.at, column, now, self.builder, has_keys=False)]
             if changes
             else []
         )
@@ -108,7 +108,6 @@ class EnumExchange:
         yield self.builder.step(
             f"UPDATE {COMPILER.at(table.at)} SET {name} = CASE {name} {cases} END "
             f"WHERE {name} IN ({', '.join(map(text, self.renamed))})",
-            self.change,
             (table.at, Lock.ROW_EXCLUSIVE),
             scans=True,
         )
@@ -123,21 +122,21 @@ class EnumExchange:
             for each in self.computed[table.at]:
                 if each.stays:
                     yield from self._recreate_computed(table.at, each.column, now[table.at])
-        yield from dependents.recreate(self.dependents, now, self.change, self.builder)
+        yield from dependents.recreate(self.dependents, now, self.builder)
 
     def _restore(self, before: Column, table: Table) -> Iterator[Step]:
         at, after = table.at, table.column(before.name)
         later = usage.default_goes(self.builder.later, at, before.name)
         has_other = before.default != after.default or self._changes_type(before)
         if after.default is not None and has_other and not later:
-            yield columns.set_default(at, after, self.change, self.builder)
+            yield columns.set_default(at, after, self.builder)
         if columns.label_check(after, table):
-            yield columns.add_label_check(after, table, self.change, self.builder)
+            yield columns.add_label_check(after, table, self.builder)
 
     def _recreate_computed(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
-        yield columns.add(at, column, table, self.change, self.builder)
+        yield columns.add(at, column, table, self.builder)
         if column.comment is not None:
-            yield columns.comment_on(at, column, self.change, self.builder)
+            yield columns.comment_on(at, column, self.builder)
 
     def _after(self, table: Table) -> Table:
         """The table with the new type, and defaults under their labels' new names."""

@@ -190,8 +190,4 @@ def _alter_text(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
     yield from exchange.steps_after()
 
 
-STEPS: Makers = {
-    c.CreateEnum: create_enum,
-    c.DropEnum: drop_enum,
-    c.AlterEnum: alter_enum,
-}
+STEPS: Makers = {c.CreateEnum: create_enum, c.DropEnum: drop_enum, c.AlterEnum: alter_enum}

@@ -23,11 +23,11 @@ def stop(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     altered = f"ALTER COLUMN {COMPILER.quote(change.old.name)}"
     if isinstance(old, Identity):
         probe = probes.has_column(change.table, change.old.name, "attidentity = ''")
-        yield builder.alter(change.table, f"{altered} DROP IDENTITY", change, done=probe)
+        yield builder.alter(change.table, f"{altered} DROP IDENTITY", done=probe)
         return
     # The default goes first, since it holds on to the sequence; then nobody remembers the name.
     sql = _drop_owned(change.table, change.old.name)
-    yield builder.step(sql, change, (change.table, Lock.ACCESS_EXCLUSIVE))
+    yield builder.step(sql, (change.table, Lock.ACCESS_EXCLUSIVE))
 
 
 def _owned(at: Name, column: str) -> str:
@@ -61,16 +61,13 @@ def _add_identity(change: c.AlterColumn, identity: Identity, builder: Builder) -
     yield builder.alter(
         at,
         f"ALTER COLUMN {COMPILER.quote(column.name)} ADD {COMPILER.identity(identity)}",
-        change,
         hazards=(HazardCode.MAY_FAIL_ON_ROWS,) if change.old.null else (),
         done=probes.has_column(at, column.name, "attidentity <> ''"),
     )
-    yield _move_on(at, column, identity, change, builder)
+    yield _move_on(at, column, identity, builder)
 
 
-def _move_on(
-    at: Name, column: Column, identity: Identity, change: c.Change, builder: Builder
-) -> Step:
+def _move_on(at: Name, column: Column, identity: Identity, builder: Builder) -> Step:
     """The sequence goes past the numbers that are there already."""
     name = COMPILER.quote(column.name)
     end, beyond = ("max", ">=") if (identity.increment or 1) > 0 else ("min", "<=")
@@ -78,7 +75,6 @@ def _move_on(
     return builder.step(
         f"SELECT setval({_owned(at, column.name)}, {end}({name})) FROM {COMPILER.at(at)} "
         f"HAVING {end}({name}) {beyond} {first}",
-        change,
         (at, Lock.ACCESS_SHARE),
         scans=True,
     )
@@ -97,7 +93,7 @@ def _alter_identity(
         )
         owned = f"{_owned(at, name)}::regclass"
         sql = kept_in_bounds(sql, owned, old, new)
-        yield builder.step(sql, change, (at, Lock.ACCESS_EXCLUSIVE))
+        yield builder.step(sql, (at, Lock.ACCESS_EXCLUSIVE))
 
 
 def _add_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
@@ -107,13 +103,12 @@ def _add_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield builder.step(
         f"CREATE SEQUENCE {sequence} AS {COMPILER.type(column.type)} "
         f"OWNED BY {COMPILER.at(at)}.{name}",
-        change,
         (at, Lock.ACCESS_SHARE),
         done=probes.exists(place),
     )
     default = f"nextval({text(sequence)}::regclass)"
-    yield builder.alter(at, f"ALTER COLUMN {name} SET DEFAULT {default}", change)
-    yield _move_on(at, column, Identity(), change, builder)
+    yield builder.alter(at, f"ALTER COLUMN {name} SET DEFAULT {default}")
+    yield _move_on(at, column, Identity(), builder)
 
 
 def _resize_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
@@ -122,5 +117,5 @@ def _resize_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     if kind != COMPILER.type(change.old.type):
         owned = _owned(change.table, change.new.name)
         yield builder.step(
-            f"DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || {owned} || ' AS {kind}'; END $$", change
+            f"DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || {owned} || ' AS {kind}'; END $$"
         )

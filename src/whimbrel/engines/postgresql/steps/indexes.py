@@ -17,7 +17,7 @@ from whimbrel.schema.table import Index, Name, Table
 
 
 def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
-    step = create(builder.table(change.table), change.index, change, builder)
+    step = create(builder.table(change.table), change.index, builder)
     yield concurrent(step, change) if change.concurrently else step
 
 
@@ -35,14 +35,13 @@ def concurrent(step: Step, change: c.AddIndex | c.DropIndex) -> Step:
     )
 
 
-def create(table: Table, index: Index, change: c.Change | None, builder: Builder) -> Step:
+def create(table: Table, index: Index, builder: Builder) -> Step:
     """CREATE INDEX: writers wait while it is built."""
     hazards = [HazardCode.BLOCKS_WRITES, HazardCode.SCANS_TABLE]
     if index.unique:
         hazards.append(HazardCode.MAY_FAIL_ON_ROWS)
     step = builder.step(
         definition(table, index),
-        change,
         (table.at, Lock.SHARE),
         scans=True,
         hazards=hazards,
@@ -93,18 +92,15 @@ def _is_foreign(name: str) -> bool:
 
 
 def drop_index(change: c.DropIndex, builder: Builder) -> Iterator[Step]:
-    step = drop(change.table, change.index, change, builder)
+    step = drop(change.table, change.index, builder)
     yield concurrent(step, change) if change.concurrently else step
 
 
-def drop(at: Name, index: Index, change: c.Change | None, builder: Builder) -> Step:
+def drop(at: Name, index: Index, builder: Builder) -> Step:
     """DROP INDEX; an index is always in its table's schema."""
     place = Name(at.schema, index.name)
     return builder.step(
-        f"DROP INDEX {COMPILER.at(place)}",
-        change,
-        (at, Lock.ACCESS_EXCLUSIVE),
-        done=probes.is_gone(place),
+        f"DROP INDEX {COMPILER.at(place)}", (at, Lock.ACCESS_EXCLUSIVE), done=probes.is_gone(place)
     )
 
 
@@ -114,13 +110,8 @@ def rename_index(change: c.RenameIndex, builder: Builder) -> Iterator[Step]:
     old, new = change.old.name, change.new.name
     yield builder.step(
         f"ALTER INDEX {COMPILER.at(Name(schema, old))} RENAME TO {COMPILER.quote(new)}",
-        change,
         done=probes.has_index(Name(schema, new)),
     )
 
 
-STEPS: Makers = {
-    c.AddIndex: add_index,
-    c.DropIndex: drop_index,
-    c.RenameIndex: rename_index,
-}
+STEPS: Makers = {c.AddIndex: add_index, c.DropIndex: drop_index, c.RenameIndex: rename_index}

@@ -17,14 +17,13 @@ def create_sequence(change: c.CreateSequence, builder: Builder) -> Iterator[Step
     at = change.sequence.at
     options = COMPILER.counting(change.sequence)
     sql = f"CREATE SEQUENCE {COMPILER.at(at)}"
-    yield builder.step(f"{sql} {options}" if options else sql, change, done=probes.exists(at))
+    yield builder.step(f"{sql} {options}" if options else sql, done=probes.exists(at))
 
 
 def drop_sequence(change: c.DropSequence, builder: Builder) -> Iterator[Step]:
     at = change.sequence.at
     yield builder.step(
         f"DROP SEQUENCE {COMPILER.at(at)}",
-        change,
         hazards=(HazardCode.LOSES_DATA,),
         done=probes.is_gone(at),
     )
@@ -38,18 +37,18 @@ def alter_sequence(change: c.AlterSequence, builder: Builder) -> Iterator[Step]:
         schema = COMPILER.quote(new.schema or "public")
         there = Name(new.schema, here.name)
         sql = f"ALTER SEQUENCE {COMPILER.at(here)} SET SCHEMA {schema}"
-        yield builder.step(sql, change, done=probes.exists(there))
+        yield builder.step(sql, done=probes.exists(there))
         here = there
     if here.name != new.name:
         sql = f"ALTER SEQUENCE {COMPILER.at(here)} RENAME TO {COMPILER.quote(new.name)}"
         here = new.at
-        yield builder.step(sql, change, done=probes.exists(here))
+        yield builder.step(sql, done=probes.exists(here))
     if counting := recounted(old, new):
         if {"NO MINVALUE", "NO MAXVALUE"} & set(counting):
             counting.insert(0, "AS bigint")  # whose bounds these are; it may have been made smaller
         altered = f"ALTER SEQUENCE {COMPILER.at(here)} {' '.join(counting)}"
         named = f"{text(COMPILER.at(here))}::regclass"
-        yield builder.step(kept_in_bounds(altered, named, old, new), change)
+        yield builder.step(kept_in_bounds(altered, named, old, new))
 
 
 def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:

@@ -59,18 +59,18 @@ def create_table(change: c.CreateTable, builder: Builder) -> Iterator[Step]:
     builder.fresh.add(table.at)
     repeated = _repeated_keys(table.constraints)
     first = replace(table, constraints=tuple(p for p in table.constraints if p not in repeated))
-    step = builder.step(_create(first), change, *_targets(table), done=probes.exists(table.at))
+    step = builder.step(_create(first), *_targets(table), done=probes.exists(table.at))
     builder.facts.require(versions.of_table(table))
     yield step
     for constraint in repeated:
-        yield constraints.add(table.at, constraint, change, builder, table)
+        yield constraints.add(table.at, constraint, builder, table)
     for index in table.indexes:
-        yield indexes.create(table, index, change, builder)
+        yield indexes.create(table, index, builder)
     if table.comment is not None:
-        yield _comment_on(table.at, table.comment, change, builder)
+        yield _comment_on(table.at, table.comment, builder)
     for column in table.columns:
         if column.comment is not None:
-            yield columns.comment_on(table.at, column, change, builder)
+            yield columns.comment_on(table.at, column, builder)
 
 
 def _repeated_keys(parts: tuple[Constraint, ...]) -> list[Constraint]:
@@ -100,7 +100,6 @@ def drop_table(change: c.DropTable, builder: Builder) -> Iterator[Step]:
     at = change.table.at
     yield builder.step(
         f"DROP TABLE {COMPILER.at(at)}",
-        change,
         (at, Lock.ACCESS_EXCLUSIVE),
         *builder.partners(change.table),
         hazards=(HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE),
@@ -119,37 +118,34 @@ def rename_table(change: c.RenameTable, builder: Builder) -> Iterator[Step]:
     if old.schema != new.schema:
         if old.name != new.name:
             here = Name(old.schema, temporary_name(new.name))
-            yield _rename(old, here.name, change, builder)
-        yield _move(here, new.schema, change, builder)
+            yield _rename(old, here.name, builder)
+        yield _move(here, new.schema, builder)
         here = Name(new.schema, here.name)
     if here.name != new.name:
-        yield _rename(here, new.name, change, builder)
+        yield _rename(here, new.name, builder)
 
 
 _RENAMED = (HazardCode.BREAKS_OLD_CODE,)
 
 
-def _rename(old: Name, new: str, change: c.Change, builder: Builder) -> Step:
+def _rename(old: Name, new: str, builder: Builder) -> Step:
     probe = probes.exists(Name(old.schema, new))
-    return builder.alter(
-        old, f"RENAME TO {COMPILER.quote(new)}", change, hazards=_RENAMED, done=probe
-    )
+    return builder.alter(old, f"RENAME TO {COMPILER.quote(new)}", hazards=_RENAMED, done=probe)
 
 
-def _move(old: Name, schema: str | None, change: c.Change, builder: Builder) -> Step:
+def _move(old: Name, schema: str | None, builder: Builder) -> Step:
     """``schema`` None is the connection's default one, which offline is taken for `public`."""
     target = COMPILER.quote(schema or builder.facts.default_schema or "public")
     sql = f"ALTER TABLE {COMPILER.at(old)} SET SCHEMA {target}"
     locks = ((old, Lock.ACCESS_EXCLUSIVE),) if old not in builder.fresh else ()
     done = probes.exists(Name(schema, old.name))
-    return Step((sql,), change, locks, done=done, hazards=hazards_of(str(old), _RENAMED))
+    return Step((sql,), builder.change, locks, done=done, hazards=hazards_of(str(old), _RENAMED))
 
 
-def _comment_on(at: Name, comment: str | None, change: c.Change, builder: Builder) -> Step:
+def _comment_on(at: Name, comment: str | None, builder: Builder) -> Step:
     written = text(comment) if comment is not None else "NULL"
     return builder.step(
         f"COMMENT ON TABLE {COMPILER.at(at)} IS {written}",
-        change,
         (at, Lock.SHARE_UPDATE_EXCLUSIVE),
         done=probes.has_comment(at, comment),
     )
@@ -162,7 +158,7 @@ def alter_table(change: c.AlterTable, builder: Builder) -> Iterator[Step]:
     """Another comment or other options."""
     old, new = change.old, change.new
     if old.comment != new.comment:
-        yield _comment_on(new.at, new.comment, change, builder)
+        yield _comment_on(new.at, new.comment, builder)
     before, after = options.own(old.options), options.own(new.options)
     if before.get("partition_by") != after.get("partition_by"):
         raise UnsupportedError(
@@ -182,9 +178,9 @@ def _storage(
     lock = (at, Lock.SHARE_UPDATE_EXCLUSIVE)
     if changed := {name: value for name, value in new.items() if old.get(name) != value}:
         sql = f"ALTER TABLE {COMPILER.at(at)} SET ({options.storage(changed)})"
-        yield builder.step(sql, change, lock)
+        yield builder.step(sql, lock)
     if gone := sorted(old.keys() - new.keys()):
-        yield builder.step(f"ALTER TABLE {COMPILER.at(at)} RESET ({', '.join(gone)})", change, lock)
+        yield builder.step(f"ALTER TABLE {COMPILER.at(at)} RESET ({', '.join(gone)})", lock)
 
 
 def _inheritance(
@@ -198,7 +194,6 @@ def _inheritance(
     for verb, parent in turns:
         yield builder.step(
             f"ALTER TABLE {COMPILER.at(at)} {verb} {COMPILER.at(parent)}",
-            change,
             (at, Lock.ACCESS_EXCLUSIVE),
             (parent, Lock.SHARE_UPDATE_EXCLUSIVE),
         )
@@ -211,13 +206,13 @@ def _rewriting_options(
     rewritten = {"rewrites": True, "hazards": (HazardCode.REWRITES_TABLE,)}
     if before.get("unlogged") != after.get("unlogged"):
         logged = "UNLOGGED" if after.get("unlogged") else "LOGGED"
-        yield builder.alter(change.new.at, f"SET {logged}", change, **rewritten)
+        yield builder.alter(change.new.at, f"SET {logged}", **rewritten)
     if before.get("tablespace") != after.get("tablespace"):
         place = COMPILER.quote(str(after.get("tablespace") or "pg_default"))
-        yield builder.alter(change.new.at, f"SET TABLESPACE {place}", change, **rewritten)
+        yield builder.alter(change.new.at, f"SET TABLESPACE {place}", **rewritten)
     if before.get("using") != after.get("using"):
         method = after.get("using") or "heap"
-        yield builder.alter(change.new.at, f"SET ACCESS METHOD {method}", change, **rewritten)
+        yield builder.alter(change.new.at, f"SET ACCESS METHOD {method}", **rewritten)
 
 
 STEPS: Makers = {
