@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from whimbrel.engines.base import Step
-from whimbrel.engines.postgresql.extensions import missing_extension
 from whimbrel.schema import changes as c
 
-#: SQLSTATE to what mends it (PostgreSQL 18, appendix A).
-_MENDS = {
+#: Names by their extension: those of PostgreSQL 18, appendix F, and of pgvector and PostGIS.
+_NAMES = {
+    "citext": "citext",
+    "cube": "cube",
+    "hstore": "hstore gin_hstore_ops gist_hstore_ops",
+    "intarray": "gin__int_ops gist__int_ops gist__intbig_ops query_int",
+    "isn": "ean13 isbn isbn13 ismn ismn13 issn issn13 upc",
+    "ltree": "lquery ltree ltxtquery gist_ltree_ops",
+    "pg_trgm": "gin_trgm_ops gist_trgm_ops",
+    "postgis": "box2d box3d geography geometry",
+    "postgis_raster": "raster",
+    "seg": "seg",
+    "vector": "halfvec sparsevec vector halfvec_cosine_ops halfvec_ip_ops halfvec_l2_ops "
+    "vector_cosine_ops vector_ip_ops vector_l2_ops",
+}
+_EXTENSIONS = {name: owner for owner, names in _NAMES.items() for name in names.split()}
+
+_MISSING = re.compile(r'^(?:type|operator class) "(?:[^"]*\.)?(?P<name>[^".\[]+)(?:\[\])?"')
+
+#: SQLSTATE to the hint that mends it (PostgreSQL 18, appendix A).
+_HINTS = {
     "23502": "Give the field a default for the rows that are there (or null=True), or fill them "
     "in a migration of their own first.",
     "23505": "Make the rows differ first (a RunPython before this migration), then migrate again.",
@@ -92,12 +111,12 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
     state = state_of(error)
     detail = None if state in _WHOLE_ROWS else getattr(diagnosis, "message_detail", None)
     said = f"{message} ({detail.rstrip('.')})" if detail else message
-    missing = _mend_of_missing(str(message)) if state == "42704" else None
-    return said, missing or _mend(state, step, str(message))
+    missing = _hint_for_missing(str(message)) if state == "42704" else None
+    return said, missing or _hint(state, step, str(message))
 
 
-def _mend_of_missing(message: str) -> str | None:
-    extension = missing_extension(message)
+def _hint_for_missing(message: str) -> str | None:
+    extension = _missing_extension(message)
     if extension is None:
         return None
     return (
@@ -107,14 +126,14 @@ def _mend_of_missing(message: str) -> str | None:
     )
 
 
-#: What an error says of a default, and what mends it.
+#: What an error says of a default, and the hint that mends it.
 _MENDS_OF_DEFAULTS = (
     "default expression",
     "Write the default as a value of the column's type: true or false of a boolean, for one.",
 )
 
 
-def _mend(state: str | None, step: Step | None, message: str) -> str | None:
+def _hint(state: str | None, step: Step | None, message: str) -> str | None:
     change = step.change if step is not None else None
     if state == "42804" and _MENDS_OF_DEFAULTS[0] in message:
         return _MENDS_OF_DEFAULTS[1]
@@ -128,4 +147,10 @@ def _mend(state: str | None, step: Step | None, message: str) -> str | None:
             "Arrays are made of the domain, or other types, and PostgreSQL looks into none of them. Give "
             "the domain another name: its columns are converted to the new one."
         )
-    return _MENDS.get(state or "")
+    return _HINTS.get(state or "")
+
+
+def _missing_extension(message: str) -> str | None:
+    """The extension of what an error says is not there; None for what is of none that is known."""
+    found = _MISSING.match(message)
+    return _EXTENSIONS.get(found["name"]) if found else None

@@ -6,7 +6,7 @@ import re
 
 from whimbrel.schema.attached import explain_unattached
 
-#: What the message matches, what is wrong, what mends it.
+#: What the message matches, what is wrong, the hint that mends it.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
         r"NOT NULL constraint failed: (\S+)",

@@ -38,7 +38,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield from _type_and_default(change, typed, builder)
     yield from _nullness(change, builder)
     yield from identity.start(change, builder)
-    yield from _label_checks(change, builder)
+    yield from label_checks(change.table, old, new, builder)
     if old.comment != new.comment:
         yield columns.comment_on(change.table, new, builder)
 
@@ -173,10 +173,6 @@ def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
 
 
 # -- the check of an enum that is no type of its own -----------------------------------------------
-
-
-def _label_checks(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
-    yield from label_checks(change.table, change.old, change.new, builder)
 
 
 def label_checks(at: Name, old: Column, new: Column, builder: Builder) -> Iterator[Step]:

@@ -37,7 +37,8 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
         yield from flush_deferred(at, builder)
         if not column.null:
             yield set_not_null(at, column, builder)
-    yield from _maybe_label_check(at, column, builder)
+    if label_check(column, builder.table(at)):
+        yield add_label_check(column, builder.table(at), builder)
     if column.comment is not None:
         yield comment_on(at, column, builder)
 
@@ -237,11 +238,6 @@ def drop_label_check(at: Name, column: Column, builder: Builder) -> Step:
     names = dict.fromkeys((label_check_name(column, table), _by_column(column.name)))
     drops = ", ".join(f"DROP CONSTRAINT IF EXISTS {COMPILER.quote(name)}" for name in names)
     return builder.alter(at, drops)
-
-
-def _maybe_label_check(at: Name, column: Column, builder: Builder) -> Iterator[Step]:
-    if label_check(column, builder.table(at)):
-        yield add_label_check(column, builder.table(at), builder)
 
 
 def add_label_check(column: Column, table: Table, builder: Builder) -> Step:

@@ -35,7 +35,7 @@ class EnumExchange:
     def __init__(
         self, change: c.AlterEnum, made: EnumType, renamed: dict[str, str], builder: Builder
     ) -> None:
-        self.change, self.builder = change, builder
+        self.builder = builder
         self.old, self.made, self.new = change.old, made, change.new
         self.renamed = renamed
         self.tables = builder.tracker.using(self.old)
