@@ -20,10 +20,10 @@ LATEST = "__latest__"
 
 
 class Graph:
-    """Nodes and what each depends on, with ``__first__``, ``__latest__`` and run_before settled.
+    """Nodes and what each depends on, with ``__first__``, ``__latest__`` and run_before resolved.
 
     ``apps``: the apps in the order of the configuration. ``replacements``: what stands for
-    migrations that are hidden by squashes (see `replacing`); others may depend on those. Raises
+    migrations that are hidden by squashes (see `replacements`); others may depend on those. Raises
     `NodeError` where something depends on a migration that is not there, `CycleError` where
     migrations wait for each other, `ConflictError` where ``__latest__`` could be several.
     """
@@ -34,10 +34,11 @@ class Graph:
         apps: Sequence[str] = (),
         replacements: Mapping[Key, ReplacementEdge] | None = None,
     ) -> None:
-        self._nodes: dict[Key, Node] = {node.key: node for node in nodes}
-        self._replacements: Mapping[Key, ReplacementEdge] = replacements or {}
+        #: All nodes by their keys.
+        self.nodes: Mapping[Key, Node] = {node.key: node for node in nodes}
+        self.replacements: Mapping[Key, ReplacementEdge] = replacements or {}
         self._apps: dict[str, list[Node]] = {app: [] for app in apps}
-        for node in sorted(self._nodes.values(), key=lambda node: node.name):
+        for node in sorted(self.nodes.values(), key=lambda node: node.name):
             self._apps.setdefault(node.app, []).append(node)
         self._rank = {app: index for index, app in enumerate(self._apps)}
         self._roots = self._find_roots()
@@ -50,39 +51,29 @@ class Graph:
     # -- looking
 
     @property
-    def nodes(self) -> Mapping[Key, Node]:
-        """All nodes by their keys."""
-        return self._nodes
-
-    @property
     def apps(self) -> tuple[str, ...]:
         """The apps, those without a migration too."""
         return tuple(self._apps)
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._nodes
+        return key in self.nodes
 
     def __len__(self) -> int:
-        return len(self._nodes)
-
-    @property
-    def replacements(self) -> Mapping[Key, ReplacementEdge]:
-        """The replacement of each hidden migration: one inside a squash, or a squash that is not in force."""
-        return self._replacements
+        return len(self.nodes)
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with more nodes, or with others in the place of its own."""
-        changed = {**self._nodes, **{node.key: node for node in nodes}}
-        return Graph(changed.values(), self.apps, self._replacements)
+        changed = {**self.nodes, **{node.key: node for node in nodes}}
+        return Graph(changed.values(), self.apps, self.replacements)
 
     def names(self, app: str) -> list[str]:
         """All names of migrations in an app: of those that are hidden too."""
-        hidden = [name for label, name in self._replacements if label == app]
+        hidden = [name for label, name in self.replacements if label == app]
         return [*(node.name for node in self.of_app(app)), *hidden]
 
     def node(self, key: Key) -> Node:
         """The node of a key. Raises `NodeError`, with the nearest names that there are."""
-        found = self._nodes.get(key)
+        found = self.nodes.get(key)
         if found is None:
             raise self._missing(key)
         return found
@@ -171,7 +162,7 @@ class Graph:
     # -- building
 
     def resolve(self, key: Key, wanted_by: Node | None = None) -> Key:
-        """A key with ``__first__`` or ``__latest__`` settled. Raises `NodeError`, `ConflictError`."""
+        """A key with ``__first__`` or ``__latest__`` resolved. Raises `NodeError`, `ConflictError`."""
         app, name = key
         if name in (FIRST, LATEST) and self._apps.get(app):
             found = self.roots(app) if name == FIRST else self.leaves(app)
@@ -179,28 +170,28 @@ class Graph:
                 raise _conflict({app: found}, "roots" if name == FIRST else "leaves")
             if found:
                 return found[0].key
-        if key not in self._nodes:
+        if key not in self.nodes:
             raise self._missing(key, wanted_by)
         return key
 
     def _find_roots(self) -> set[Key]:
         roots = {
             key
-            for key, node in self._nodes.items()
+            for key, node in self.nodes.items()
             if all(app != key[0] for app, _ in node.dependencies)
         }
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             for key in node.run_before:
                 if key[0] == node.app:
                     roots.difference_update(
-                        self._replacements[key].first if key in self._replacements else (key,)
+                        self.replacements[key].first if key in self.replacements else (key,)
                     )
         return roots
 
     def _link_within_apps(self) -> dict[Key, list[Key]]:
         """Return the children of each node inside its app: a leaf has none."""
-        children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
-        for own, node in self._nodes.items():
+        children: dict[Key, list[Key]] = {key: [] for key in self.nodes}
+        for own, node in self.nodes.items():
             for key in node.dependencies:
                 if key[0] == node.app:
                     for parent in self._inner(key, node):
@@ -220,9 +211,9 @@ class Graph:
         return self._resolve_dependency(key, wanted_by, runs_before=runs_before)
 
     def _link(self) -> tuple[dict[Key, list[Key]], dict[Key, list[Key]]]:
-        parents: dict[Key, dict[Key, None]] = {key: {} for key in self._nodes}
-        children: dict[Key, list[Key]] = {key: [] for key in self._nodes}
-        for own, node in self._nodes.items():
+        parents: dict[Key, dict[Key, None]] = {key: {} for key in self.nodes}
+        children: dict[Key, list[Key]] = {key: [] for key in self.nodes}
+        for own, node in self.nodes.items():
             for key in node.dependencies:
                 for parent in self._resolve_dependency(key, node):
                     parents[own][parent] = None
@@ -241,10 +232,10 @@ class Graph:
 
         Remembered: ten thousand may wait for the same ``__first__``.
         """
-        if key in self._nodes:
+        if key in self.nodes:
             return (key,)
-        if key in self._replacements:
-            found = self._replacements[key].first if runs_before else self._replacements[key].last
+        if key in self.replacements:
+            found = self.replacements[key].first if runs_before else self.replacements[key].last
             if wanted_by.key in found:
                 raise _waits_for_its_own(wanted_by, key)
             return found
@@ -260,7 +251,7 @@ class Graph:
         order = []
         while ready:
             _, _, done = heappop(ready)
-            order.append(self._nodes[done])
+            order.append(self.nodes[done])
             for key in self._children[done]:
                 waits[key] -= 1
                 if not waits[key]:
@@ -273,11 +264,11 @@ class Graph:
         try:
             graphlib.TopologicalSorter(self._parents).prepare()
         except graphlib.CycleError as error:
-            raise _cycle([self._nodes[key] for key in error.args[1]]) from None
+            raise _cycle([self.nodes[key] for key in error.args[1]]) from None
 
     def _in_order(self, keys: Iterable[Key]) -> list[Node]:
         position: Callable[[Key], int] = self._position.__getitem__
-        return [self._nodes[key] for key in sorted(keys, key=position)]
+        return [self.nodes[key] for key in sorted(keys, key=position)]
 
     def _reach(self, keys: Iterable[Key], links: Mapping[Key, list[Key]]) -> set[Key]:
         waiting = [self.node(key).key for key in keys]
@@ -299,7 +290,7 @@ class Graph:
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
             return NodeError(f"{wants}{app} has no migrations", place=place, hint=first)
-        if key in self._replacements:
+        if key in self.replacements:
             return self._hidden(key)
         names = [node.name for node in self._apps[app] if node != wanted_by]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
@@ -309,8 +300,8 @@ class Graph:
         )
 
     def _hidden(self, key: Key) -> NodeError:
-        first, last = self._replacements[key]
-        if first == last and self._nodes[first[0]].replaces:
+        first, last = self.replacements[key]
+        if first == last and self.nodes[first[0]].replaces:
             squash = label_of(first[0])
             return NodeError(
                 f"{label_of(key)} is part of the squash {squash}", hint=f"Name {squash}."
