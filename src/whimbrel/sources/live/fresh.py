@@ -19,7 +19,6 @@ from whimbrel.schema.table import (
     Schema,
     Unique,
 )
-from whimbrel.schema.table import Sequence as SequenceValue
 from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, key_field, with_parts
 from whimbrel.sources.live.field_inference import field_of, is_number
 from whimbrel.sources.live.tables import LiveTable, LiveTables, as_live_tables, tables_of_models
@@ -121,7 +120,6 @@ class _Reading:
             return name, key_field(self.place, column, key, self.there, self.dialect, **said)
         if column.name != name:
             options["db_column"] = column.name
-        options |= self._sequence(column)
         positive = self._positive(column, name)
         type_name = naming.type_name(f"{self.key}.{name}")
         field = field_of(
@@ -165,10 +163,6 @@ class _Reading:
         )
         named = self._name([name], "check")
         return self._take((each for each in checks if each.name == named), named)
-
-    def _sequence(self, column: Column) -> dict[str, SequenceValue]:
-        """The sequence that the column's default draws from, where it is one of its own."""
-        return {}
 
     def _counting(self, column: Column) -> Column:
         """A counting key of SQLite's in the size of the keys that point at it."""
