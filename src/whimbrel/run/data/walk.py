@@ -8,11 +8,12 @@ at most, which is then done from the start, and none is done twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from threading import Event as Flag
+from threading import Lock
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +24,12 @@ from whimbrel.run.data import checkpoint
 from whimbrel.run.data.checkpoint import Checkpoint, WalkId
 from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.keys import Keys, Span
-from whimbrel.run.data.progress import Progress
 from whimbrel.run.data.throttle import BatchSize, Throttle
+from whimbrel.run.events import BackfillMoved, Listener
 from whimbrel.schema.table import Name
 
+#: Seconds between two events of progress.
+_EVERY = 1.0
 #: How often the table is walked for rows that came behind the walk, before that is an error.
 _WALKS = 3
 
@@ -75,6 +78,40 @@ class Walk:
             _Walker(self, context, rows).run()
 
 
+class _Progress:
+    """The sum of what all connections have walked. ``total``: about how many rows there are."""
+
+    def __init__(self, title: str, emit: Listener, total: int, parts: Iterable[Checkpoint]) -> None:
+        self._title, self._emit, self._total = title, emit, total
+        self._before = self._rows = sum(part.rows for part in parts)
+        self._started = time.monotonic()
+        self._emitted = self._started
+        self._batch = 0
+        self._lock = Lock()
+
+    def add(self, rows: int, batch: int) -> None:
+        """Count rows that are done. ``batch``: how many the next batch has."""
+        with self._lock:
+            self._rows += rows
+            self._batch = batch
+            if time.monotonic() - self._emitted >= _EVERY:
+                self._emitted = time.monotonic()
+                self._emit(self._event())
+
+    def end(self) -> None:
+        """Emit that all rows are done."""
+        with self._lock:
+            self._total = self._rows
+            self._emit(self._event())
+
+    def _event(self) -> BackfillMoved:
+        seconds = max(time.monotonic() - self._started, 1e-6)
+        rate = (self._rows - self._before) / seconds
+        total = max(self._total, self._rows)
+        left = (total - self._rows) / rate if rate else None
+        return BackfillMoved(self._title, self._rows, total, rate, left, self._batch)
+
+
 @dataclass(eq=False)
 class _Walker:
     """One run of a walk, on one connection or on several."""
@@ -93,7 +130,7 @@ class _Walker:
         parts = self._begin()
         with self._transaction():
             total = self.engine.estimate_rows(self.connection, self.rows.table)
-        self.progress = Progress(self.walk.title, self.context.emit, total, parts)
+        self.progress = _Progress(self.walk.title, self.context.emit, total, parts)
         for number in range(1, _WALKS + 1):
             self._walk([part for part in parts if not part.done])
             if self._is_complete(last=number == _WALKS):
