@@ -335,7 +335,10 @@ class Q:
         return hash(repr(self._value()))
 
     def __repr__(self) -> str:
-        parts = [_show(child) for child in self.children]
+        parts = [
+            f"Q({_keyword(child)}={child[2]!r})" if isinstance(child, tuple) else repr(child)
+            for child in self.children
+        ]
         inner = SIGNS[self.connector].join(parts) or "Q()"
         if self.negated:
             return f"~({inner})" if len(parts) > 1 else f"~{inner}"
@@ -347,10 +350,6 @@ SIGNS = {Q.AND: " & ", Q.OR: " | ", Q.XOR: " ^ "}
 
 def _keyword(child: tuple[str, str, Any]) -> str:
     return child[0] if child[1] == "exact" else f"{child[0]}__{child[1]}"
-
-
-def _show(child: Any) -> str:
-    return f"Q({_keyword(child)}={child[2]!r})" if isinstance(child, tuple) else repr(child)
 
 
 def _children(condition: Any) -> tuple[Any, ...]:

@@ -85,15 +85,12 @@ def _bound(of: Any, value: Any) -> Any:
         return value
     dialect = _dialect_for_types(DIALECTS[0])
     try:
-        if type(of).process_bind_param is not _of_library(of).process_bind_param:
+        library: Any = next(base for base in type(of).__mro__ if _is_own(base))
+        if type(of).process_bind_param is not library.process_bind_param:
             value = of.process_bind_param(value, dialect)
         return _bound(_instance(of.load_dialect_impl(dialect)), value)
     except Exception:  # the type's own code: whoever looks at the value says what is wrong with it
         return value
-
-
-def _of_library(of: Any) -> Any:
-    return next(base for base in type(of).__mro__ if _is_own(base))
 
 
 def _on(of: Any, dialect: str) -> Any:
@@ -112,17 +109,14 @@ def _standard(of: Any, dialect: str) -> Any:
     """The type of SQLAlchemy's that a type stands on; None where it stands on none."""
     if not is_foreign(of):
         return of
-    base = _nearest(of)
+    # The type that its class is derived from: Interval, for one, is a decorator itself.
+    bases = (base for base in type(of).__mro__ if _is_own(base) and _is_type(base))
+    base = next(bases, None)
     if base is not None:
         return _seen_as(of, base)
     if is_decorator(of):
         return _standard(_instance(of.load_dialect_impl(_dialect_for_types(dialect))), dialect)
     return None
-
-
-def _nearest(of: Any) -> type | None:
-    """The type of SQLAlchemy's that a class is derived from: Interval, for one, is a decorator itself."""
-    return next((base for base in type(of).__mro__ if _is_own(base) and _is_type(base)), None)
 
 
 def _is_type(base: type) -> bool:
