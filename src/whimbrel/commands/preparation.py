@@ -14,7 +14,6 @@ from whimbrel.config import Config
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History, load
 from whimbrel.planning.plan import ZERO, Plan, Target, make_plan
-from whimbrel.planning.unfinished import ways_out
 from whimbrel.run.events import RunWarning
 from whimbrel.run.record import (
     Record,
@@ -95,7 +94,11 @@ def make_checked_plan(
     if not fake:
         complete = (app for app, _ in history.complete)
         refuse_renamed(history, record, {*(node.app for node in plan.nodes), *complete})
-    ways_out(record.half_done, plan, target, fake=fake)
+    if record.half_done:
+        # Late, since hardly ever is anything half done.
+        from whimbrel.planning.unfinished import ways_out
+
+        ways_out(record.half_done, plan, target, fake=fake)
     if not fake:
         refuse_unknown_applied(graph, target, plan, record)
         refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished

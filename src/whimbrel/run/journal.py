@@ -17,10 +17,9 @@ from whimbrel.engines.serializer import dumps, loads
 from whimbrel.history.node import Key
 from whimbrel.planning.unfinished import Entry, Unfinished
 from whimbrel.planning.work import Source, Work
-from whimbrel.run.recorder import ConcurrentRun, Row, has_table, readable
+from whimbrel.run.recorder import JOURNAL, ConcurrentRun, Row, has_table, readable
 
-TABLE = "whimbrel_journal"
-
+TABLE = JOURNAL
 _METADATA = sa.MetaData()
 #: A stage is named by its first migration. Its row at position 0 says what it is as a whole.
 _JOURNAL = sa.Table(

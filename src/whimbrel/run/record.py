@@ -14,14 +14,14 @@ from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import ZERO, Plan, Target
-from whimbrel.planning.unfinished import Unfinished
-from whimbrel.run import journal, recorder
+from whimbrel.run import recorder
 from whimbrel.run.connect import Database, engine_of, limit_waiting, open_connection
 from whimbrel.run.lock import LIMIT, refuse_endless
 from whimbrel.run.recorder import Applied
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
+    from whimbrel.planning.unfinished import Unfinished
 
 #: The sources of migrations, of those of which the record kept them.
 Sources: TypeAlias = Callable[[Collection[Key]], Mapping[Key, str]]
@@ -63,6 +63,7 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
     """The error of tables that somebody else has locked; None for another."""
     # Late, since to read takes no engine.
     from whimbrel.engines.base import Lock, Step
+    from whimbrel.run import journal
     from whimbrel.run.data import checkpoint
     from whimbrel.schema.table import Name
 
@@ -81,12 +82,21 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
 
 
 def _read(connection: Connection) -> Record:
-    half_done = {key: each for each in journal.unfinished(connection) for key in each.keys}
+    half_done = _half_done(connection)
     applied = recorder.applied(connection)
     walked = _walked(connection) if half_done else {}
     passed_over = recorder.passed_over(connection) if not applied else None
     connection.commit()
     return Record(applied, half_done, walked, passed_over, partial(_sources, connection))
+
+
+def _half_done(connection: Connection) -> Mapping[Key, Unfinished]:
+    if not recorder.is_journal_used(connection):
+        return {}
+    # Late, since it takes all of planning, and a run that has nothing to do takes none.
+    from whimbrel.run import journal
+
+    return {key: each for each in journal.unfinished(connection) for key in each.keys}
 
 
 def _walked(connection: Connection) -> Mapping[Key, int]:

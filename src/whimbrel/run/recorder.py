@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from whimbrel.history.loader import History
 
 TABLE = "whimbrel_migrations"
+#: The journal's, which has rows only while a migration is half done.
+JOURNAL = "whimbrel_journal"
 
 _METADATA = sa.MetaData()
 _RECORD = sa.Table(
@@ -253,6 +255,12 @@ def _decode_source(kept: str) -> str:
 
 def _is(app: str, name: str) -> sa.ColumnElement[bool]:
     return (_RECORD.c.app == app) & (_RECORD.c.name == name)
+
+
+def is_journal_used(connection: Connection) -> bool:
+    """Return whether the journal has something of a migration that has not ended."""
+    query = sa.select(sa.literal(1)).select_from(sa.table(JOURNAL)).limit(1)
+    return has_table(connection, JOURNAL) and connection.execute(query).first() is not None
 
 
 def has_table(connection: Connection, name: str) -> bool:
