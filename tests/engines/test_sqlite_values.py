@@ -118,7 +118,7 @@ CUTS: list[tuple[Any, Any, Any, Any]] = [
     (AWARE, DATE, "2024-02-29 10:00:00.000000", "2024-02-29"),
     (DATETIME, TIME, "2024-02-29 10:00:00.000000", "10:00:00.000000"),
     (TEXT, INTEGER, " +007", 7),
-    (TEXT, NUMERIC, "1.555", 1.56),
+    (TEXT, NUMERIC, "1.556", 1.56),
     (TEXT, FLOAT, "0.10", 0.1),
     (TEXT, BOOLEAN, "Yes", 1),
     (TEXT, DATETIME, "2024-02-29", "2024-02-29 00:00:00.000000"),
