@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Integer
+from sqlalchemy.dialects.postgresql import DOMAIN
+
 from postgresql_columns import CASES as COLUMN_CASES
 from postgresql_columns import MOODS, ROWS, Case
 from tables import (
@@ -37,7 +40,7 @@ from whimbrel.schema.table import (
     Sequence,
     Unique,
 )
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import ColumnType, EnumType, describe
 
 AUTHOR = table(Column("name", TEXT, key="name"), name="author")
 
@@ -383,5 +386,19 @@ ENUMS = [
         found=["sad"],
     ),
 ]
+
+
+def domain(**more: Any) -> Column:
+    return column(describe(DOMAIN("posint", Integer, **more)), null=True)
+
+
+#: Not among all, which are made of each other: no column goes from a domain to any other type.
+DOMAINS = [
+    Case(f"{name} of a domain", schema(table(domain())), schema(table(domain(**more))), ROWS, found=[None, None])
+    for name, more in (
+        ("check", {"check": "VALUE > 0"}),
+        ("default", {"default": "5"}),
+    )
+]  # fmt: skip
 
 CASES = [*COLUMN_CASES, *CONSTRAINTS, *MOVED, *ENUMS]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from catalog import catalog
-from postgresql_cases import CASES, Case
+from postgresql_cases import CASES, DOMAINS, Case
 from steps import carry_out
 from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Schema
@@ -25,7 +25,7 @@ def connection(postgresql_url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *DOMAINS], ids=lambda case: case.name)
 def test_a_change_leads_to_what_a_direct_creation_gives(case: Case, connection: Connection) -> None:
     if not case.fits(connection):
         pytest.skip(f"came with PostgreSQL {case.since}")

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from postgresql_cases import CASES, Case
+from postgresql_cases import CASES, DOMAINS, Case
 from steps import carry_out
 from whimbrel.engines import Step
 from whimbrel.engines.base import Engine, HazardCode, Lock
@@ -77,7 +77,7 @@ def in_turn(connection: Connection, case: Case) -> Iterator[tuple[Step, Moment, 
             yield step, before, Moment(connection)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *DOMAINS], ids=lambda case: case.name)
 def test_locks_scans_and_rewrites_are_told_as_they_happen(
     case: Case, connection: Connection
 ) -> None:
@@ -103,7 +103,7 @@ def test_locks_scans_and_rewrites_are_told_as_they_happen(
 # -- hazards -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *DOMAINS], ids=lambda case: case.name)
 def test_what_is_told_of_a_step_holds_together(case: Case) -> None:
     for step in ENGINE.steps(diff(case.before, case.after), case.before):
         assert step.rewrites == (step.has(HazardCode.REWRITES_TABLE))

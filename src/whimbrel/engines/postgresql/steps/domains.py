@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from whimbrel.engines.base import HazardCode, Step
+from whimbrel.engines.base import Hazard, HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments
@@ -38,21 +37,42 @@ def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:
             hint="Give the domain another name: its columns are converted to the new one.",
         )
     if differing & {"check", "constraint_name"}:
-        yield from _check(change, name, old, new)
+        yield from _check(change, name, old, new, builder)
     if "default" in differing:
         default = _default(new.get("default"))
         yield Step((f"ALTER DOMAIN {name} {default}",), change)
     if "not_null" in differing:
-        verb, hazards = (
-            ("SET", (HazardCode.MAY_FAIL_ON_ROWS,)) if new.get("not_null") else ("DROP", ())
-        )
-        yield Step(
-            (f"ALTER DOMAIN {name} {verb} NOT NULL",), change, hazards=hazards_of(name, hazards)
-        )
+        if new.get("not_null"):
+            yield _strict(f"ALTER DOMAIN {name} SET NOT NULL", change, name, builder)
+        else:
+            yield Step((f"ALTER DOMAIN {name} DROP NOT NULL",), change)
+
+
+def _strict(sql: str, change: c.AlterDomain, name: str, builder: Builder) -> Step:
+    """Return a step that looks at all rows of the tables that use the domain, and locks them."""
+    users = [
+        table.at
+        for table in builder.tracker.tables()
+        if change.old in table.domains and table.at not in builder.fresh
+    ]
+    return Step(
+        (sql,),
+        change,
+        tables=tuple((at, Lock.SHARE) for at in users),
+        scans=bool(users),
+        hazards=(
+            *(Hazard(HazardCode.SCANS_TABLE, str(at)) for at in users),
+            Hazard(HazardCode.MAY_FAIL_ON_ROWS, name),
+        ),
+    )
 
 
 def _check(
-    change: c.AlterDomain, name: str, old: dict[str, Any], new: dict[str, Any]
+    change: c.AlterDomain,
+    name: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    builder: Builder,
 ) -> Iterator[Step]:
     if old.get("check") is not None:
         yield Step((_without_check(name, old),), change)
@@ -60,7 +80,7 @@ def _check(
         named = new.get("constraint_name")
         words = f"CONSTRAINT {COMPILER.quote(named)} " if named else ""
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
-        yield Step((sql,), change, hazards=hazards_of(name, (HazardCode.MAY_FAIL_ON_ROWS,)))
+        yield _strict(sql, change, name, builder)
 
 
 def _without_check(name: str, old: dict[str, Any]) -> str:
