@@ -51,7 +51,7 @@ def branches(anywhere: Project, tmp_path: Path) -> Branches:
     return Branches(anywhere, tmp_path / "theirs")
 
 
-UNKNOWN = ["blog.0002_slug", "blog.0003_tag", "blog.0004_data"]
+WITHOUT_FILE = ["blog.0002_slug", "blog.0003_tag", "blog.0004_data"]
 
 
 def test_what_is_unknown_is_said_together_with_its_time_and_the_way_back(
@@ -60,7 +60,7 @@ def test_what_is_unknown_is_said_together_with_its_time_and_the_way_back(
     ended = branches.part().ours.do("migrate", "--json")
     (warning,) = ended.json["warnings"]
     named = r", ".join(
-        rf"{re.escape(each)} \(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)" for each in UNKNOWN
+        rf"{re.escape(each)} \(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)" for each in WITHOUT_FILE
     )
     assert re.fullmatch(f"{named} are applied and have no files here", warning["message"])
     assert warning["hint"].endswith("whimbrel migrate blog --recorded")
@@ -135,8 +135,8 @@ def test_ghosts_and_known_migrations_are_undone_in_their_order(branches: Branche
     ours.do("migrate")
     undone = ours.do("migrate", "blog", "0001", "--recorded").err
     order = re.findall(r"Undone (\S+) in", undone)
-    assert sorted(order) == sorted([*UNKNOWN, "blog.0002_stars"])
-    assert [each for each in order if each in UNKNOWN] == UNKNOWN[::-1]
+    assert sorted(order) == sorted([*WITHOUT_FILE, "blog.0002_stars"])
+    assert [each for each in order if each in WITHOUT_FILE] == WITHOUT_FILE[::-1]
     assert ours.applied() == ["blog.0001_m1"]
 
 
@@ -150,10 +150,10 @@ def test_another_branchs_leaf_stays_where_only_ghosts_are_undone(branches: Branc
 def test_the_plan_and_the_check_say_what_would_be_undone(branches: Branches) -> None:
     ours = branches.part().ours
     plan = ours.do("migrate", "blog", "--recorded", "--plan").out
-    assert re.findall(r"^Undo (\S+)", plan, re.MULTILINE) == UNKNOWN[::-1]
+    assert re.findall(r"^Undo (\S+)", plan, re.MULTILINE) == WITHOUT_FILE[::-1]
     found = ours.run("migrate", "blog", "--recorded", "--check")
-    assert (found.code, found.out.split()) == (1, UNKNOWN[::-1])
-    assert ours.applied() == ["blog.0001_m1", *UNKNOWN]
+    assert (found.code, found.out.split()) == (1, WITHOUT_FILE[::-1])
+    assert ours.applied() == ["blog.0001_m1", *WITHOUT_FILE]
 
 
 def test_code_from_the_database_runs_only_where_it_was_asked_for(branches: Branches) -> None:
@@ -282,7 +282,7 @@ def test_a_squash_that_is_unknown_here_is_undone_as_one(branches: Branches, prun
     for file in theirs.root.glob("blog/migrations/000[234]*.py") if pruned else ():
         file.unlink()
     squashed(theirs)
-    assert ours.applied() == ["blog.0001_m1", *sorted([*UNKNOWN, "blog.0002_squashed"])]
+    assert ours.applied() == ["blog.0001_m1", *sorted([*WITHOUT_FILE, "blog.0002_squashed"])]
     undone = ours.do("migrate", "blog", "--recorded").err
     assert re.findall(r"Undone (\S+) in", undone) == ["blog.0002_squashed"]
     assert ours.applied() == ["blog.0001_m1"]
