@@ -112,7 +112,7 @@ class Engine(Protocol):
     def closing(self, steps: Sequence[Step]) -> list[str]:
         """The statements that close it."""
 
-    def settling(self) -> list[str]:
+    def flush_deferred(self) -> list[str]:
         """The statements between rows that were written and steps in the same transaction.
 
         They have done now what would be checked at the commit, and could not be after the steps.

@@ -197,7 +197,7 @@ def undo(
     items: list[PlanItem] = []
     for way in filter(None, reversed(ways)):
         if items and writes_rows(items[-1]) and not writes_rows(way[0]):
-            items += [Step((sql,)) for sql in engine.settling()]
+            items += [Step((sql,)) for sql in engine.flush_deferred()]
         items += way
     named = [
         replace(item, id=f"{_UNDO}{item.id or f'0.{position}'}")

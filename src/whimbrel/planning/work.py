@@ -386,7 +386,7 @@ def _add(
         and writes_rows(items[-1][0])
         and isinstance(more[0][0], Step)
     ):
-        items += [(Step((sql,)), more[0][1], ()) for sql in engine.settling()]
+        items += [(Step((sql,)), more[0][1], ()) for sql in engine.flush_deferred()]
     items += more
 
 

@@ -108,7 +108,7 @@ class PostgreSQLEngine:
     def closing(self, steps: Sequence[Step]) -> list[str]:
         return ["COMMIT"] if all(step.transactional for step in steps) else []
 
-    def settling(self) -> list[str]:
+    def flush_deferred(self) -> list[str]:
         """No table is altered while checks of its rows wait for the commit (55006)."""
         return ["SET CONSTRAINTS ALL IMMEDIATE"]
 

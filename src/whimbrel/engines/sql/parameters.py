@@ -30,15 +30,19 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
     if isinstance(parameters, Mapping):
         if not _has_places(sql):
             return connection.execute(sa.text(sql), dict(parameters))
-        return connection.exec_driver_sql(spelled(connection.dialect, sql), dict(parameters))
-    return connection.exec_driver_sql(spelled(connection.dialect, sql), tuple(parameters))
+        return connection.exec_driver_sql(
+            with_driver_places(connection.dialect, sql), dict(parameters)
+        )
+    return connection.exec_driver_sql(
+        with_driver_places(connection.dialect, sql), tuple(parameters)
+    )
 
 
 def _has_places(sql: str) -> bool:
     return any(match[0] not in _SIGNS for match in _PLACE.finditer(sql))
 
 
-def spelled(dialect: sa.Dialect, sql: str) -> str:
+def with_driver_places(dialect: sa.Dialect, sql: str) -> str:
     """A statement that has parameters, as its driver takes it."""
     if dialect.paramstyle in ("pyformat", "format"):
         return _PLACE.sub(lambda match: "%%" if match[0] == "%" else match[0], sql)

@@ -73,7 +73,7 @@ class SQLiteEngine:
     def closing(self, steps: Sequence[Step]) -> list[str]:
         return session.closing(steps)
 
-    def settling(self) -> list[str]:
+    def flush_deferred(self) -> list[str]:
         """Nothing: a foreign key that waits for the commit stands in nobody's way."""
         return []
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sql.parameters import spelled
+from whimbrel.engines.sql.parameters import with_driver_places
 
 
 class Cursor:
@@ -40,7 +40,9 @@ class Cursor:
         dialect, text = self._connection.dialect, str(sql)
         driver: Any = dialect.loaded_dbapi
         try:
-            getattr(self._cursor, method)(spelled(dialect, text) if params else text, *params)
+            getattr(self._cursor, method)(
+                with_driver_places(dialect, text) if params else text, *params
+            )
         except driver.Error as error:
             raise sa.exc.DBAPIError.instance(
                 text, params[0] if params else None, error, driver.Error, dialect=dialect
