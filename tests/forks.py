@@ -65,6 +65,11 @@ class ForkServer:
         self._requests.close()
         self._process.wait()
 
+    @property
+    def fileno(self) -> int:
+        """The file descriptor that requests are sent on; `forked.py` inherits it."""
+        return self._requests.fileno()
+
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """True if Python itself would start alike in this environment."""
         return _fixed(environment) == self._fixed

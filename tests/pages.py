@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from forks import fork_server
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+FORKED = Path(__file__).parent / "forked.py"
 
 #: The languages of blocks that hold commands.
 COMMANDS = ("console", "terminal")
@@ -123,6 +127,7 @@ class Workshop:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.code = 0
+        self._server = fork_server()
 
     def write(self, path: str, text: str) -> None:
         file = self.root / path
@@ -131,7 +136,7 @@ class Workshop:
 
     def run(self, script: str) -> list[str]:
         """What a command prints, on both its streams; ``$?`` is the code of the one before."""
-        ended = self._run(["bash", "-c", f"(exit {self.code})\n{script}"])
+        ended = self._run(["bash", "-c", f"{self._forked()}(exit {self.code})\n{script}"])
         self.code = ended.returncode
         return ended.stdout.replace(str(self.root), HOME).splitlines()
 
@@ -173,7 +178,15 @@ class Workshop:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            pass_fds=[self._server.fileno] if self._server else [],
         )
+
+    def _forked(self) -> str:
+        """A function of the shell in front of the command: a fork in place of a fresh interpreter."""
+        if self._server is None or not self._server.can_run(self._environment()):
+            return ""
+        words = [sys.executable, "-S", "-E", str(FORKED), str(self._server.fileno)]
+        return f'whimbrel() {{ {shlex.join(words)} "$@"; }}\n'
 
     def _environment(self) -> dict[str, str]:
         """That of a newcomer: the commands on the path, and no database configured."""
