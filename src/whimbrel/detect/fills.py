@@ -1,4 +1,4 @@
-"""What rows get that are there already, when a field comes or turns NOT NULL."""
+"""Values for the rows that are there already, when a field comes or turns NOT NULL."""
 
 from __future__ import annotations
 

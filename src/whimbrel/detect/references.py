@@ -1,4 +1,4 @@
-"""What models, fields, indexes and constraints are made of and point at."""
+"""References of models, fields, indexes and constraints: what they are made of and point at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the models before anything is compared."""
+"""Faults of the models, found before anything is compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike two things are, and which of those that are gone have only got another name."""
+"""Similarity of two things, and which of those that are gone have only got another name."""
 
 from __future__ import annotations
 

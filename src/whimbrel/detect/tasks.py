@@ -1,4 +1,4 @@
-"""What the detection hands on: the migrations to write, not yet named or numbered."""
+"""Tasks of the detection, and the migrations to write, not yet named or numbered."""
 
 from __future__ import annotations
 

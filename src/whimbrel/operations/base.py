@@ -1,4 +1,4 @@
-"""What every operation is, and how a row of them is replayed."""
+"""The base class of operations, and how a row of them is replayed."""
 
 from __future__ import annotations
 

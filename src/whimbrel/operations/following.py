@@ -1,4 +1,4 @@
-"""What follows when a field gets another name, or its column does; and what is made of a field."""
+"""Changes that follow when a field gets another name, or its column does; and uses of a field."""
 
 from __future__ import annotations
 

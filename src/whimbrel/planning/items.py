@@ -31,7 +31,7 @@ class DataOperation:
 
     @property
     def title(self) -> str:
-        """What it does, for people."""
+        """One line for people."""
         operation = self.operation
         return operation.describe_reverse() if self.backwards else operation.describe()
 
@@ -40,7 +40,7 @@ PlanItem: TypeAlias = Step | DataOperation
 
 
 def boundary_for(operation: Operation, *, atomic: bool) -> Boundary:
-    """Where an operation stands that is no step. ``atomic``: whether its migration is."""
+    """Return the boundary of an operation that is no step. atomic: that of its migration."""
     if operation.batched:
         return Boundary.BATCHED
     wanted: bool | None = getattr(operation, "atomic", None)

@@ -14,7 +14,7 @@ ZERO = "zero"
 
 @dataclass(frozen=True)
 class Target:
-    """Where to go. app None: all apps. name None: the app's leaf; "zero": before its first.
+    """The version to reach. app None: all apps. name None: the app's leaf; "zero": before its first.
 
     unknown: migrations that are to be undone, with all that stands on them; None: none, and any
     way is right. Where they are given the way leads backwards, if only from them.
@@ -31,13 +31,13 @@ EVERYTHING = Target()
 
 @dataclass(frozen=True)
 class Stage:
-    """What is carried out and recorded together: one migration, or a leap over several."""
+    """Migrations that are executed and recorded together: one, or a leap over several."""
 
     nodes: tuple[Node, ...]
 
     @property
     def is_leap(self) -> bool:
-        """Whether several migrations are taken as one difference."""
+        """True if several migrations are taken as one difference."""
         return len(self.nodes) > 1
 
     @property
@@ -79,7 +79,7 @@ def make_plan(graph: Graph, target: Target, applied: Collection[Key], *, leap: b
 
 
 def _undone(graph: Graph, app: str, name: str, applied: Collection[Key]) -> list[Node] | None:
-    """What is to be undone; None where the way leads forwards."""
+    """Return the migrations to be undone; None where the way leads forwards."""
     if name == ZERO:
         return graph.backwards_to_zero(app, applied)
     return graph.backwards_to((app, name), applied) if (app, name) in applied else None
@@ -88,7 +88,7 @@ def _undone(graph: Graph, app: str, name: str, applied: Collection[Key]) -> list
 def _without(
     graph: Graph, target: Target, unknown: Collection[Key], applied: Collection[Key]
 ) -> list[Node]:
-    """What is to be undone so that a target is the last of its app, and the unknown ones are gone."""
+    """Return the migrations to be undone so that a target is the last of its app, and the unknown ones are gone."""
     undone: list[Node] = []
     stays: set[Key] = set()
     if target.app is not None and target.name is not None:

@@ -1,4 +1,4 @@
-"""What RunSQL was given, as steps."""
+"""Steps of the SQL that RunSQL was given."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from whimbrel.state.state_pair import StatePair
 
 
 class Source(NamedTuple):
-    """What a migration does: the digest of it, and the text of its file."""
+    """A migration as the record keeps it: the digest of what it does, and the text of its file."""
 
     digest: str | None
     text: str | None
@@ -200,7 +200,7 @@ def _new_tables(ranges: Sequence[StateRange]) -> int:
 def _backwards(
     history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
 ) -> Iterator[Work]:
-    """What stays is replayed first: what is undone depends on it, and nothing on what is undone."""
+    """Yield the work of a way back. What stays is replayed first: what is undone depends on it."""
     undone = {node.key for node in plan.nodes}
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
     transitions_of: dict[Key, list[Transition]] = {}
@@ -249,7 +249,7 @@ def _named(
 
 @contextmanager
 def _placed(labels: Sequence[str]) -> Iterator[None]:
-    """What an engine cannot make steps of, with the migrations that it is in."""
+    """Add the migrations to the place of an error of the engine."""
     try:
         yield
     except WhimbrelError as error:
@@ -284,7 +284,7 @@ _Numbered: TypeAlias = tuple[PlanItem, int, tuple[Change, ...]]
 def data_operations(
     history: History, engine: Engine, key: Key, states: StatePair
 ) -> Iterator[DataOperation]:
-    """What of a migration is code, on its transitions forwards from these states."""
+    """Yield the data operations of a migration, forwards from these states."""
     migration = history.migration(key)
     for transition in _transitions(history, key, states):
         if transition.operation.barrier and transition.operation.is_executed:

@@ -182,12 +182,12 @@ def _opens_its_own(items: Sequence[PlanItem]) -> bool:
 
 
 def _runs_once(items: Sequence[PlanItem]) -> bool:
-    """Whether what a failed try has done may be there: it is not to be done again unasked."""
+    """True if what a failed try has done may be there: it is not to be done again unasked."""
     return any(writes_rows(item) and not is_transactional(item) for item in items)
 
 
 def _enforces_keys(items: Sequence[PlanItem]) -> bool:
-    """Whether code writes rows. SQL written for a shell does not expect what it does not do there."""
+    """True if code writes rows. SQL written for a shell does not expect what it does not do there."""
     return any(isinstance(item, DataOperation) for item in items) and not any(
         isinstance(item, UserStep) for item in items
     )

@@ -155,7 +155,7 @@ class Executor:
             checkpoint.drop(self.connection)
 
     def _clear_progress(self, node: Node) -> None:
-        """What was noted on the way to a migration's end."""
+        """Delete the journal and the checkpoints of a migration."""
         journal.clear(self.connection, node.key)
         checkpoint.clear(self.connection, node.app, node.name)
 
@@ -220,7 +220,7 @@ class Executor:
             self._session = self.engine.keep_session(self.connection)
 
     def _restore_session(self) -> None:
-        """What is ours follows upon code that may have changed where names lead, and who we are."""
+        """Set back what the user's code may have changed of the session, before statements of ours."""
         if self._session is not None:
             self._session()
             self._session = None

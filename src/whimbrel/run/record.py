@@ -1,4 +1,4 @@
-"""What a database says of its history: what is applied, what is half done; and whether it fits."""
+"""The record of a database: what is applied and what is half done; and whether it fits the files."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def resolve_squashes(
 
 
 def _complete_row(history: History, record: Record, key: Key) -> Applied:
-    """What a record would say of a squash of which all that it replaces is applied."""
+    """Return the row that a record would have of a squash of which all that it replaces is applied."""
     items = [
         record.applied[each] for each in history.squashes.inside(key) if each in record.applied
     ]

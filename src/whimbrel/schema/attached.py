@@ -1,4 +1,4 @@
-"""What is said of database schemas on SQLite, where each is a file that is attached."""
+"""Messages about database schemas on SQLite, where each is a file that is attached."""
 
 from __future__ import annotations
 

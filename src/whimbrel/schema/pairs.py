@@ -1,4 +1,4 @@
-"""What of one schema is what of the other: by identity where both have one, by name otherwise."""
+"""Matches things of two schemas: by identity where both have one, by name otherwise."""
 
 from __future__ import annotations
 

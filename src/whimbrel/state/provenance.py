@@ -1,4 +1,4 @@
-"""What becomes of rows: what each of their values is made of, on a way from state to state.
+"""The provenance of rows: the values that each of theirs is made of, on a way from state to state.
 
 A difference knows only where it begins and where it ends. A field that is added with one default
 and then gets another has the first one in the rows that were there; the difference of both steps

@@ -1,4 +1,4 @@
-"""What the models look like and what the database looks like, and how the two diverge.
+"""The state of the models and the state of the database, and how the two diverge.
 
 They are one value until a SeparateDatabaseAndState tells them apart. What was in the database all
 along may come into the models later, by another one. The first operation that changes it finds it

@@ -110,7 +110,7 @@ def _touches_of(app: str, operation: Operation, state: State) -> Iterator[Touch]
 
 
 def _difference(before: State, after: State) -> Iterator[Touch]:
-    """What differs between two states: what an operation of the user's own has touched."""
+    """Return the differences of two states: what an operation of the user's own has touched."""
     was, now = ({model.key: model for model in state} for state in (before, after))
     for key, model in (was | now).items():
         old, new = was.get(key), now.get(key)
