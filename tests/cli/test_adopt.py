@@ -467,6 +467,7 @@ ENVS = {
     "registered elsewhere": ("import acme.models\nfrom acme.db import Base\ntarget_metadata = Base.metadata", "acme.models:Base"),
     "nothing": ("target_metadata = None", None),
     "a call": ("from acme import models\ntarget_metadata = vars(models)['Base'].metadata", "acme.models:Base"),
+    "after what stops it": ("raise KeyError\nfrom acme.models import Base\ntarget_metadata = Base.metadata", "acme.models:Base"),
     "not there": ("", None),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from whimbrel.commands.adopt.databases import (
     refuse_tables_without_models,
 )
 from whimbrel.commands.adopt.environment import Environment, Target, environment_of
-from whimbrel.commands.adopt.models import named_in
 from whimbrel.commands.adopt.project import AlembicProject, alembic_project
 from whimbrel.commands.adopt.registered import Models, registered
 from whimbrel.commands.comparison import Certain
@@ -91,7 +90,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     environment = environment_of(project, root)
     project = replace(project, version_table=_version_table(project, environment, wanted))
     models = registered(
-        _targets(project, environment, known, root, wanted),
+        _targets(project, environment, known, wanted),
         environment.targets,
         known.apps if known else (),
         root,
@@ -134,27 +133,21 @@ def _version_table(project: AlembicProject, environment: Environment, wanted: Wa
 
 
 def _targets(
-    project: AlembicProject,
-    environment: Environment,
-    known: Config | None,
-    root: Path,
-    wanted: Wanted,
-) -> list[Target]:
-    """What holds the models: as it is said, as env.py gives it, or as the text of that names it."""
-    if wanted.models is not None:
-        return _plain([wanted.models])
-    try:
-        named = named_in(project.env, root)
-    except UsageError as error:
-        named = _plain([app.models for app in known.apps if app.models] if known else [])
-        if not named and not environment.targets:
-            why = f"; and it could not be run: {environment.error}" if environment.error else ""
-            raise UsageError(f"{error.message}{why}", place=error.place, hint=error.hint) from error
-    plainly = {name for each in named for name in each.names}
-    return [each.called(plainly) for each in environment.targets] or named
-
-
-def _plain(names: Iterable[str]) -> list[Target]:
+    project: AlembicProject, environment: Environment, known: Config | None, wanted: Wanted
+) -> Sequence[Target]:
+    """Return what holds the models: as it is said, as env.py gives it, or as it is configured."""
+    named = [app.models for app in known.apps if app.models] if known else []
+    if wanted.models is None and environment.targets:
+        return environment.targets
+    if wanted.models is None and not named:
+        why = f"; and it could not be run: {environment.error}" if environment.error else ""
+        raise UsageError(
+            f"target_metadata does not show where the models are{why}",
+            place=str(project.env),
+            hint="Name what holds them, the declarative base or its MetaData: "
+            "whimbrel adopt alembic --models acme.db:Base",
+        )
+    names = named if wanted.models is None else [wanted.models]
     return [Target((name,), None, (), frozenset(), ()) for name in names]
 
 

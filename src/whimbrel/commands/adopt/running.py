@@ -7,6 +7,7 @@ files that it opens to write are not written.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import configparser
 import importlib
@@ -151,16 +152,33 @@ def run_as_it_can(env: Path, config: Path) -> tuple[Context, dict[str, Any], str
 
 
 def run(env: Path) -> tuple[dict[str, Any], str | None]:
-    """The names at the top of an env.py after it ran, and what stopped it."""
+    """Return the names at the top of an env.py after it ran, and what stopped it.
+
+    After that only what names things is run, since it may say where the models are.
+    """
     module = sys.modules["env_py"] = ModuleType("env_py")
     module.__file__ = str(env)
+    stopped: str | None = None
     try:
         if b"current_app" in env.read_bytes():
             _in_application_of_flask()
-        exec(compile(env.read_bytes(), str(env), "exec"), vars(module))
+        statements = ast.parse(env.read_bytes()).body
     except (Exception, SystemExit) as error:
         return vars(module), _said(error, env)
-    return vars(module), None
+    for each in statements:
+        if stopped is None or _only_names(each):
+            try:
+                exec(compile(ast.Module([each], []), str(env), "exec"), vars(module))
+            except (Exception, SystemExit) as error:
+                stopped = stopped or _said(error, env)
+    return vars(module), stopped
+
+
+def _only_names(statement: ast.stmt) -> bool:
+    """True for an import, and for an assignment that calls nothing."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return not any(isinstance(each, ast.Call) for each in ast.walk(statement))
+    return isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _said(error: BaseException, env: Path) -> str:
@@ -231,8 +249,8 @@ def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def _names(metadata: sa.MetaData) -> list[tuple[str, str]]:
-    """A base before the metadata itself, and before others the module that declares it."""
-    found = []
+    """A base before the metadata itself; then the one module that makes its tables; then its own."""
+    makers, found = list(_registering(metadata)), []
     for number, (name, module) in enumerate(modules().items()):
         for attribute, value in _public(module):
             held = None
@@ -240,7 +258,7 @@ def _names(metadata: sa.MetaData) -> list[tuple[str, str]]:
                 held = None if hasattr(value, "__table__") else metadata_of(value)
             if held is metadata:
                 elsewhere = getattr(value, "__module__", name) != name
-                rank = (isinstance(value, sa.MetaData), elsewhere, number)
+                rank = (isinstance(value, sa.MetaData), makers != [name], elsewhere, number)
                 found.append((rank, name, attribute))
     return [(name, attribute) for _, name, attribute in sorted(found)]
 
