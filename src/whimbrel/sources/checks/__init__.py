@@ -69,5 +69,6 @@ def findings(
 
 
 def _finding(model: Model, message: str, hint: str | None) -> Finding:
-    file, line, _ = split_place(model.place or "")
+    file, line, rest = split_place(model.place or "")
+    message = f"{rest}: {message}" if rest else message
     return Finding("model", message, hint, model.app, model.label, file, line)
