@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities, Ended, RunnerLock, Step
+from whimbrel.engines.base import Capabilities, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import (
     backup,
@@ -69,6 +68,24 @@ class PostgreSQLEngine:
     )
     schemas: frozenset[str] | None = None
 
+    #: The methods that are functions of a module.
+    literal = staticmethod(COMPILER.literal)
+    execute_all = staticmethod(pipeline.execute_all)
+    keep_session = staticmethod(session.keep)
+    is_in_transaction = staticmethod(watching.is_in_transaction)
+    watch = staticmethod(watching.watch)
+    is_lock_timeout = staticmethod(errors.is_lock_timeout)
+    is_disconnect = staticmethod(errors.is_disconnect)
+    runner_lock = staticmethod(runner.lock)
+    shares_sessions = staticmethod(runner.shares_sessions)
+    blockers = staticmethod(session.blockers)
+    estimate_rows = staticmethod(session.estimate_rows)
+    replication_lag = staticmethod(session.replication_lag)
+    refuse_backup = staticmethod(backup.refuse_missing)
+    back_up = staticmethod(backup.dump)
+    explain = staticmethod(errors.explain)
+    reflect = staticmethod(reflect.reflect)
+
     def __init__(self, facts: Facts | None = None) -> None:
         self.facts = facts or Facts()
 
@@ -99,9 +116,6 @@ class PostgreSQLEngine:
         else:
             yield from step.statements
 
-    def literal(self, value: object) -> str:
-        return COMPILER.literal(value)
-
     def opening(self, steps: Sequence[Step]) -> list[str]:
         return ["BEGIN"] if all(step.transactional for step in steps) else []
 
@@ -122,60 +136,10 @@ class PostgreSQLEngine:
     ) -> AbstractContextManager[None]:
         return session.transaction(connection, lock_timeout)
 
-    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
-        return pipeline.execute_all(connection, statements)
-
     def without_transaction(
         self, connection: Connection, *, rows: bool = False
     ) -> AbstractContextManager[None]:
         return session.without_transaction(connection)
-
-    def keep_session(self, connection: Connection) -> Callable[[], object]:
-        return session.keep(connection)
-
-    def is_in_transaction(self, connection: Connection) -> bool:
-        return watching.is_in_transaction(connection)
-
-    def watch(self, connection: Connection) -> Callable[[], Ended | None]:
-        return watching.watch(connection)
-
-    def is_lock_timeout(self, error: BaseException) -> bool:
-        return errors.is_lock_timeout(error)
-
-    def is_disconnect(self, error: BaseException) -> bool:
-        return errors.is_disconnect(error)
-
-    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
-        return runner.lock(connection, name)
-
-    def shares_sessions(self, connection: Connection) -> bool:
-        return runner.shares_sessions(connection)
-
-    def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
-        return session.blockers(connection, steps)
-
-    def estimate_rows(self, connection: Connection, table: Name) -> int:
-        return session.estimate_rows(connection, table)
-
-    def replication_lag(self, connection: Connection) -> float | None:
-        return session.replication_lag(connection)
-
-    def refuse_backup(self) -> None:
-        backup.refuse_missing()
-
-    def back_up(self, connection: Connection, file: Path, lock_timeout: float) -> None:
-        backup.dump(connection, file, lock_timeout)
-
-    def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
-        return errors.explain(error, step)
-
-    def reflect(
-        self,
-        connection: Connection,
-        schemas: Collection[str | None] = (None,),
-        names: Collection[Name] | None = None,
-    ) -> Schema:
-        return reflect.reflect(connection, schemas, names)
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         return reflect.canonical(connection, self.effective(schema), self.steps)

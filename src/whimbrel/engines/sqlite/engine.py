@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities, Ended, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Capabilities, RunnerLock, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.phases import with_phase
@@ -34,6 +33,20 @@ class SQLiteEngine:
 
     dialect = "sqlite"
     capabilities = Capabilities(concurrent_writers=False, memory_url="sqlite://")
+
+    #: The methods that are functions of a module.
+    literal = staticmethod(COMPILER.literal)
+    opening = staticmethod(session.opening)
+    closing = staticmethod(session.closing)
+    transaction = staticmethod(session.transaction)
+    execute_all = staticmethod(running.execute_all)
+    without_transaction = staticmethod(session.without_transaction)
+    is_in_transaction = staticmethod(watching.is_in_transaction)
+    watch = staticmethod(watching.watch)
+    is_lock_timeout = staticmethod(session.is_busy)
+    is_disconnect = staticmethod(session.is_disconnect)
+    reflect = staticmethod(reflecting.reflect)
+    match_identifier_case = staticmethod(identifier_case.match_identifier_case)
 
     def __init__(
         self, version: Version | None = None, schemas: frozenset[str] | None = None
@@ -64,52 +77,13 @@ class SQLiteEngine:
         else:
             yield from step.statements
 
-    def literal(self, value: object) -> str:
-        return COMPILER.literal(value)
-
-    def opening(self, steps: Sequence[Step]) -> list[str]:
-        return session.opening(steps)
-
-    def closing(self, steps: Sequence[Step]) -> list[str]:
-        return session.closing(steps)
-
     def flush_deferred(self) -> list[str]:
         """Nothing: a foreign key that waits for the commit stands in nobody's way."""
         return []
 
-    def transaction(
-        self,
-        connection: Connection,
-        steps: Sequence[Step],
-        lock_timeout: float | None = None,
-        *,
-        rows: bool = False,
-    ) -> AbstractContextManager[None]:
-        return session.transaction(connection, steps, lock_timeout, rows=rows)
-
-    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
-        return running.execute_all(connection, statements)
-
-    def without_transaction(
-        self, connection: Connection, *, rows: bool = False
-    ) -> AbstractContextManager[None]:
-        return session.without_transaction(connection, rows=rows)
-
     def keep_session(self, connection: Connection) -> Callable[[], object]:
         """Nothing: what there is, a transaction sets and sets back."""
         return lambda: None
-
-    def is_in_transaction(self, connection: Connection) -> bool:
-        return watching.is_in_transaction(connection)
-
-    def watch(self, connection: Connection) -> Callable[[], Ended | None]:
-        return watching.watch(connection)
-
-    def is_lock_timeout(self, error: BaseException) -> bool:
-        return session.is_busy(error)
-
-    def is_disconnect(self, error: BaseException) -> bool:
-        return session.is_disconnect(error)
 
     def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
         return runner.lock(connection)
@@ -140,21 +114,9 @@ class SQLiteEngine:
             said = f"NOT NULL constraint failed: {step.hazards[0].subject}"
         return errors.explain(said.replace(ASIDE, ""))
 
-    def reflect(
-        self,
-        connection: Connection,
-        schemas: Collection[str | None] = (None,),
-        names: Collection[Name] | None = None,
-    ) -> Schema:
-        """From the statements that SQLite keeps. A constraint without a name has an empty one."""
-        return reflecting.reflect(connection, schemas, names)
-
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         """From the statements that would make the tables: nothing is asked of the connection."""
         return reflecting.canonical(self.effective(schema))
-
-    def match_identifier_case(self, found: Schema, wanted: Schema) -> Schema:
-        return identifier_case.match_identifier_case(found, wanted)
 
     def invalid(self, connection: Connection) -> frozenset[tuple[Name, str]]:
         """SQLite has no such thing."""

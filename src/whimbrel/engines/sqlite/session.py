@@ -61,7 +61,11 @@ _ROWS = Step(("rows",))
 
 @contextmanager
 def transaction(
-    connection: Connection, steps: Sequence[Step], lock_timeout: float | None, *, rows: bool = False
+    connection: Connection,
+    steps: Sequence[Step],
+    lock_timeout: float | None = None,
+    *,
+    rows: bool = False,
 ) -> Iterator[None]:
     """See `whimbrel.engines.base.Engine.transaction`."""
     _refuse_old_library(connection)
