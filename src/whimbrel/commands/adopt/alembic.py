@@ -88,7 +88,10 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     root = known.root if known else _root(start, project)
     make_importable(known or Config(root=root))
     environment = environment_of(project, root)
-    project = replace(project, version_table=_version_table(project, environment, wanted))
+    said = Name.read(wanted.version_table) if wanted.version_table is not None else None
+    project = replace(
+        project, version_table=said or environment.version_table or project.version_table
+    )
     models = registered(
         _targets(project, environment, known, wanted),
         environment.targets,
@@ -126,12 +129,6 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     )
 
 
-def _version_table(project: AlembicProject, environment: Environment, wanted: Wanted) -> Name:
-    if wanted.version_table is None:
-        return environment.version_table or project.version_table
-    return Name.read(wanted.version_table)
-
-
 def _targets(
     project: AlembicProject, environment: Environment, known: Config | None, wanted: Wanted
 ) -> Sequence[Target]:
@@ -148,7 +145,7 @@ def _targets(
             "whimbrel adopt alembic --models acme.db:Base",
         )
     names = named if wanted.models is None else [wanted.models]
-    return [Target((name,), None, (), frozenset(), ()) for name in names]
+    return [Target((name,)) for name in names]
 
 
 def _root(start: Path, project: AlembicProject) -> Path:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ class Target:
     ``include_object`` keeps from Alembic. database: a number; several are for others than one.
     """
 
-    names: tuple[str, ...]
-    held: tuple[str, str, str] | None
-    modules: tuple[str, ...]
-    tables: frozenset[str]
-    left_out: tuple[str, ...]
+    names: Sequence[str]
+    held: tuple[str, str, str] | None = None
+    modules: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     database: int | None = None
 
     @property
@@ -68,24 +68,25 @@ class Environment:
 
 def environment_of(project: AlembicProject, root: Path) -> Environment:
     """Run a project's env.py as ``alembic upgrade --sql`` would, with no revision to run."""
+    own = [root, root / "src", project.config.resolve().parent, *project.prepended]
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         asked = {
             "env": str(project.env.resolve()),
             "config": str(project.config.resolve()),
-            "paths": [str(each) for each in _paths(project, root)],
+            "paths": [str(path) for path in dict.fromkeys(own) if path.is_dir()],
             "answer": str(answer),
         }
         error = _run(asked)
         if not answer.is_file():
             return Environment(error=error or "it ended the process")
-        return _environment(json.loads(answer.read_text(encoding="utf-8")))
-
-
-def _paths(project: AlembicProject, root: Path) -> list[Path]:
-    """Where its modules are imported from: the project's directories, and what alembic.ini adds."""
-    own = [root, root / "src", project.config.resolve().parent, *project.prepended]
-    return [path for path in dict.fromkeys(own) if path.is_dir()]
+        found = json.loads(answer.read_text(encoding="utf-8"))
+    schema, table = found["version_table"]
+    return Environment(
+        tuple(Target(**each) for each in found["targets"]),
+        Name(schema, table or VERSION_TABLE) if table or schema else None,
+        found["error"],
+    )
 
 
 def _run(asked: Mapping[str, Any]) -> str | None:
@@ -103,24 +104,3 @@ def _run(asked: Mapping[str, Any]) -> str | None:
     except subprocess.TimeoutExpired:
         return f"it did not end within {_LONGEST} seconds"
     return (ended.stderr.strip().splitlines() or [""])[-1] or None
-
-
-def _environment(told: Mapping[str, Any]) -> Environment:
-    named = told["version_table"], told["version_table_schema"]
-    return Environment(
-        tuple(map(_target, told["targets"])),
-        Name(named[1], named[0] or VERSION_TABLE) if any(named) else None,
-        told["error"],
-    )
-
-
-def _target(told: Mapping[str, Any]) -> Target:
-    held = told["held"]
-    return Target(
-        tuple(told["names"]),
-        (held[0], held[1], held[2]) if held else None,
-        tuple(told["modules"]),
-        frozenset(told["tables"]),
-        tuple(told["left_out"]),
-        told["database"],
-    )

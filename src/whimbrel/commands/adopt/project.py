@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import importlib.util
 import os
@@ -13,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whimbrel.commands.adopt.revisions import Revision, assigned_in, parsed, revisions_in, text_of
+from whimbrel.commands.adopt.revisions import Revision, revisions_in
 from whimbrel.commands.comparison import VERSION_TABLE
 from whimbrel.config import is_dotted_name
 from whimbrel.errors import HistoryError, UsageError
 from whimbrel.schema.table import Name
-
-#: Alembic's record of a database's version, where nothing else is said.
 
 _SEPARATORS = {"os": os.pathsep, "newline": "\n", ":": ":", ";": ";"}
 _NO_PROJECT = (
@@ -117,9 +114,10 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
     file = config or _found(root)
     settings = _settings(file)
     script = _script(file, settings)
+    is_recursive = str(settings.get("recursive")).lower() in ("true", "yes", "on", "1")
     revisions: dict[str, Revision] = {}
     for folder in _version_folders(file, settings, script):
-        for revision in revisions_in(folder, recursive=_is_true(settings.get("recursive"))):
+        for revision in revisions_in(folder, recursive=is_recursive):
             twin = revisions.setdefault(revision.id, revision)
             if twin is not revision:
                 raise HistoryError(
@@ -127,9 +125,10 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
                     place=str(revision.file),
                     hint=f"The other is {twin.file}: take one away.",
                 )
-    version_table, url = _version_table(script / "env.py"), settings.get("url")
-    prepended = tuple(_prepended(file, settings))
-    return AlembicProject(file, script, revisions, version_table, url, prepended)
+    prepended = tuple(file.resolve().parent / name for name in _listed(settings, "prepend"))
+    return AlembicProject(
+        file, script, revisions, Name(None, VERSION_TABLE), settings.get("url"), prepended
+    )
 
 
 # -- its configuration -----------------------------------------------------------------------
@@ -235,12 +234,12 @@ def _places(file: Path, given: str) -> Iterator[Path]:
     """Where a path of the configuration may lead: from its file, from here, or into a package."""
     package, *rest = given.split(":")
     if rest and not Path(given).is_absolute() and is_dotted_name(package):
-        yield from (folder.joinpath(*rest) for folder in package_folders(package, file.parent))
+        yield from (folder.joinpath(*rest) for folder in _package_folders(package, file.parent))
     else:
         yield from (file.parent / given, Path.cwd() / given)
 
 
-def package_folders(package: str, *roots: Path) -> Iterator[Path]:
+def _package_folders(package: str, *roots: Path) -> Iterator[Path]:
     """The directories that a package may be, found without importing it."""
     first, *rest = package.split(".")
     for folder in (each for root in roots for each in (root, root / "src")):
@@ -254,54 +253,20 @@ def package_folders(package: str, *roots: Path) -> Iterator[Path]:
         yield Path(place).joinpath(*rest)
 
 
-def _is_true(value: object) -> bool:
-    return str(value).lower() in ("true", "yes", "on", "1")
-
-
 def _version_folders(file: Path, settings: Mapping[str, Any], script: Path) -> list[Path]:
-    given = settings.get("versions")
-    if not given:
+    if not settings.get("versions"):
         return [script / "versions"]
-    names = given if isinstance(given, list) else _parted(given, settings.get("separator"))
     found: list[Path] = []
-    for name in names:
-        places = list(_places(file, name.strip()))
-        found += [path for path in places if path.is_dir()][:1]
+    for name in _listed(settings, "versions"):
+        found += [path for path in _places(file, name.strip()) if path.is_dir()][:1]
     return found
 
 
-def _prepended(file: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
-    given = settings.get("prepend") or []
-    names = given if isinstance(given, list) else _parted(given, settings.get("separator"))
-    return (file.resolve().parent / name for name in names)
-
-
-def _parted(text: str, separator: str | None) -> list[str]:
-    """A list of paths in an INI file; without a separator, at commas and spaces."""
-    sign = _SEPARATORS.get(separator or "")
-    parts = text.split(sign) if sign else re.split(r"[,\s]+", text)
+def _listed(settings: Mapping[str, Any], key: str) -> list[str]:
+    """Return a list of paths; without a separator, an INI file parts them at commas and spaces."""
+    given = settings.get(key) or []
+    if isinstance(given, list):
+        return given
+    sign = _SEPARATORS.get(settings.get("separator") or "")
+    parts = given.split(sign) if sign else re.split(r"[,\s]+", given)
     return [part for part in map(str.strip, parts) if part]
-
-
-# -- its env.py, unrun
-
-
-def _version_table(env: Path) -> Name:
-    """What env.py calls the table of the version, where it says so plainly."""
-    module = parsed(env)
-    assigned, said = dict(assigned_in(module)), dict[str, str]()
-    for node in ast.walk(module):
-        pairs: list[tuple[str | None, ast.expr]] = []
-        if isinstance(node, ast.Call):
-            pairs = [(each.arg, each.value) for each in node.keywords]
-        elif isinstance(node, ast.Dict):
-            keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
-            pairs = [(str(key), value) for key, value in zip(keys, node.values, strict=True)]
-        for name, value in pairs:
-            text = text_of(value, assigned) if name in _OF_VERSION else None
-            if text is not None:
-                said.setdefault(str(name), text)
-    return Name(said.get("version_table_schema"), said.get("version_table", VERSION_TABLE))
-
-
-_OF_VERSION = ("version_table", "version_table_schema")

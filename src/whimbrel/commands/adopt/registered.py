@@ -15,7 +15,7 @@ from whimbrel.commands.adopt.environment import Target
 from whimbrel.config import AppConfig
 from whimbrel.errors import UsageError, WhimbrelError
 from whimbrel.sources.managed import managed_option
-from whimbrel.sources.sqlalchemy import import_module, load, metadata_of
+from whimbrel.sources.sqlalchemy import import_module, load
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,11 @@ class _Search:
         plainly |= {app.models for app in self.apps if app.models}
         seen = [each.called(plainly) for each in seen]
         asked = [self._metadata(each) for each in targets] if are_named else []
-        found = [(each, self._reached(each)) for each in seen]
-        ours = [each for each, metadata in found if metadata is not None and self._owner(metadata)]
+        found: list[tuple[Target, sa.MetaData]] = []
+        for each in seen:
+            with suppress(WhimbrelError):  # models that may be somebody else's
+                found.append((each, self._metadata(each)))
+        ours = [each for each, metadata in found if self._owner(metadata)]
         chosen = [*ours, *(each for each, metadata in found if metadata in asked)]
         by_database = _by_database(chosen if are_named or ours else seen)
         if len(by_database) > 1:
@@ -131,7 +134,7 @@ class _Search:
         plain = bool(metadata.tables)
         own = self._owner(metadata)
         growing = [] if own else self._growing(target, metadata)
-        lacking = target.tables - metadata.tables.keys()
+        lacking = set(target.tables) - metadata.tables.keys()
         if lacking:
             raise _too_few(f"{target.shown} has no {', '.join(sorted(lacking))}", self.place)
         if not metadata.tables:
@@ -142,9 +145,9 @@ class _Search:
         if own or (target.names and not growing):
             return own or target.names[0]
         # One that makes them all needs no other; with tables of the base's own module it may.
-        enough = len(growing) == 1 and not plain
-        one = self._name_in(growing[0], metadata) if enough else None
-        return f"{growing[0]}:{one}" if one else self.collecting.add(target, growing)
+        enough = growing if len(growing) == 1 and not plain else ()
+        within = [name for name in target.names if name.partition(":")[0] in enough]
+        return within[0] if within else self.collecting.add(target, growing)
 
     def hint(self, target: Target, name: str) -> str:
         """What its label is made from: not the module that collects it."""
@@ -152,12 +155,6 @@ class _Search:
         if place is None or name.partition(":")[0] != place[0]:
             return name
         return target.names[0] if target.names else (target.held or (name,))[-1]
-
-    def _reached(self, target: Target) -> sa.MetaData | None:
-        """The models of a target that may be somebody else's; None where they cannot be had."""
-        with suppress(WhimbrelError):
-            return self._metadata(target)
-        return None
 
     def _metadata(self, target: Target) -> sa.MetaData:
         if target.names:
@@ -171,11 +168,10 @@ class _Search:
 
     def _owner(self, metadata: sa.MetaData) -> str | None:
         """What the configured app that has these models calls them."""
-        return next((app.models for app in self.apps if self._has(app, metadata)), None)
-
-    def _has(self, app: AppConfig, metadata: sa.MetaData) -> bool:
-        place = f"app {app.label}"
-        return app.models is not None and load(app.models, self.root, place) is metadata
+        for app in self.apps:
+            if app.models and load(app.models, self.root, f"app {app.label}") is metadata:
+                return app.models
+        return None
 
     def _growing(self, target: Target, metadata: sa.MetaData) -> list[str]:
         """The modules that make more of its tables, each when those before it are imported."""
@@ -186,17 +182,6 @@ class _Search:
             if len(metadata.tables) > before:
                 found.append(module)
         return found
-
-    def _name_in(self, module: str, metadata: sa.MetaData) -> str | None:
-        """What a module calls the holder of a metadata, a base before the metadata itself."""
-        found = [
-            (isinstance(value, sa.MetaData), name)
-            for name, value in vars(import_module(module, self.root, self.place)).items()
-            if not name.startswith("_")
-            and metadata_of(value) is metadata
-            and not hasattr(value, "__table__")
-        ]
-        return min(found)[1] if found else None
 
 
 class _Collecting:

@@ -37,8 +37,8 @@ def revisions_in(folder: Path, *, recursive: bool) -> Iterator[Revision]:
 
 def _revision(file: Path) -> Revision | None:
     """What a revision file says of itself; None where it is none."""
-    module = parsed(file)
-    assigned = dict(assigned_in(module))
+    module = _parsed(file)
+    assigned = dict(_assigned_in(module))
     said = {name: value for name, value in assigned.items() if name in _SAID}
     if "revision" not in said:
         return None
@@ -67,7 +67,7 @@ def _words(file: Path, name: str, value: ast.expr) -> tuple[str, ...]:
     return tuple(words)
 
 
-def parsed(file: Path) -> ast.Module:
+def _parsed(file: Path) -> ast.Module:
     """The syntax tree of a file. Raises `UsageError`."""
     try:
         return ast.parse(file.read_bytes(), str(file))
@@ -78,7 +78,7 @@ def parsed(file: Path) -> ast.Module:
         ) from error
 
 
-def assigned_in(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def _assigned_in(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """The names that get a value at the top of a module, in order."""
     for statement in module.body:
         if isinstance(statement, ast.AnnAssign) and statement.value is not None:
@@ -125,12 +125,12 @@ def _made_by(call: ast.Call, assigned: dict[str, ast.expr]) -> Iterator[Name]:
     place = _MAKING.get(method or "")
     if place is not None and len(call.args) > place:
         schema = next((each.value for each in call.keywords if each.arg == "schema"), None)
-        name = text_of(call.args[place], assigned)
+        name = _text_of(call.args[place], assigned)
         if name:
-            yield Name(text_of(schema, assigned), name)
+            yield Name(_text_of(schema, assigned), name)
 
 
-def text_of(value: ast.expr | None, assigned: dict[str, ast.expr]) -> str | None:
+def _text_of(value: ast.expr | None, assigned: dict[str, ast.expr]) -> str | None:
     """The string that an expression is, or that a name at the top of its module stands for."""
     if isinstance(value, ast.Name) and value.id in assigned:
         value = assigned[value.id]

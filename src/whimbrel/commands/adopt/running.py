@@ -162,8 +162,11 @@ def run(env: Path) -> tuple[dict[str, Any], str | None]:
     try:
         if b"current_app" in env.read_bytes():
             _in_application_of_flask()
-        statements = ast.parse(env.read_bytes()).body
     except (Exception, SystemExit) as error:
+        stopped = _said(error, env)
+    try:
+        statements = ast.parse(env.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
         return vars(module), _said(error, env)
     for each in statements:
         if stopped is None or _only_names(each):
@@ -300,11 +303,11 @@ def main() -> None:
     builtins.open = _nothing_written
     without_connections()
     context, names, error = run_as_it_can(Path(asked["env"]), Path(asked["config"]))
-    version = {key: value for each in context.said for key, value in each.items()}
+    options = {key: value for each in context.said for key, value in each.items()}
+    table, schema = options.get("version_table"), options.get("version_table_schema")
     found = {
         "targets": [target(each, context.said) for each in metadatas_of(context.said, names)],
-        "version_table": version.get("version_table"),
-        "version_table_schema": version.get("version_table_schema"),
+        "version_table": [schema, table],
         "error": error,
     }
     with _open(asked["answer"], "w", encoding="utf-8") as file:
