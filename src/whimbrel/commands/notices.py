@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 
-from whimbrel.commands.renamed import notice_of, renamings
-from whimbrel.commands.unknown_apps import unknown_apps
+from whimbrel.commands.renamed import advice, renamings, said
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import Target
@@ -34,12 +34,15 @@ def _notices(history: History, target: Target, record: Record) -> Iterable[RunWa
     for app in dict.fromkeys(key[0] for key in renamed):
         if target.app in (None, app):
             continue  # the plan is refused for it
-        yield notice_of({key: node for key, node in renamed.items() if key[0] == app})
+        own = {key: node for key, node in renamed.items() if key[0] == app}
+        names = (f"{node.label}: {said(key)}" for key, node in own.items())
+        yield RunWarning(", ".join(names), advice(own))
     lost = [key for key in gone if key not in renamed]
     kept = record.sources(lost) if lost else {}
-    for app, keys in _by_app(lost).items():
+    for app in dict.fromkeys(key[0] for key in lost):
+        keys = [key for key in lost if key[0] == app]
         yield _unknown(app, [record.applied[key] for key in keys], kept.keys() >= set(keys))
-    yield from (RunWarning(each.message, each.hint) for each in unknown_apps(unknown, graph.apps))
+    yield from unknown_apps(unknown, graph.apps).values()
 
 
 def of_passed_over(schema: str) -> RunWarning:
@@ -51,13 +54,6 @@ def of_passed_over(schema: str) -> RunWarning:
     )
 
 
-def _by_app(keys: Iterable[Key]) -> dict[str, list[Key]]:
-    found: dict[str, list[Key]] = {}
-    for key in keys:
-        found.setdefault(key[0], []).append(key)
-    return found
-
-
 def _unknown(app: str, rows: list[Applied], kept: bool) -> RunWarning:
     """An app's migrations that are applied and unknown here. kept: all their sources are."""
     named = ", ".join(f"{label_of(each.id)} ({each.at:%Y-%m-%d %H:%M:%S} UTC)" for each in rows)
@@ -67,3 +63,23 @@ def _unknown(app: str, rows: list[Applied], kept: bool) -> RunWarning:
     if kept:
         hint += f" Or undo {them} by what the record kept: whimbrel migrate {app} --recorded"
     return RunWarning(f"{named} {what} here", hint)
+
+
+def unknown_apps(unknown: Iterable[Key], apps: Collection[str]) -> dict[str, RunWarning]:
+    """Return a warning for each app of unknown migrations that is not among these, by its name."""
+    counts = Counter(app for app, _ in unknown if app not in apps)
+    return {app: _unknown_app(app, counts[app]) for app in sorted(counts)}
+
+
+def _unknown_app(app: str, count: int) -> RunWarning:
+    """Warn in one line, since those who share a database see it in every run."""
+    rows = "1 migration" if count == 1 else f"{count} migrations"
+    return RunWarning(
+        f"the record has {rows} of the app {app!r}, which is not among the apps",
+        "If it has another name now, its tables and its record have the old one: give the old "
+        f'label back (a table [tool.whimbrel.app.{app}] with models = "..." and migrations = '
+        '"..."), or move its '
+        "models with makemigrations (MoveModel) from an app that is still there. If another "
+        "project shares the database, leave it. If it is gone for good, take its rows out: "
+        f"whimbrel migrate {app} --prune",
+    )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from whimbrel.errors import HistoryError
 from whimbrel.history.node import Key, Node, label_of
-from whimbrel.run.events import RunWarning
 from whimbrel.run.recorder import source_of
 
 if TYPE_CHECKING:
@@ -34,17 +33,13 @@ def renamings(history: History, record: Record) -> dict[Key, Node]:
     found: dict[Key, Node] = {}
     for key in gone:
         own = [node for node in waiting if node.app == key[0]]
-        same = [node for node in own if _is_text_of(node, sources.get(key))]
+        same = [node for node in own if key in sources and source_of(node) == sources[key]]
         alike = [node for node in own if node.digest == record.applied[key].digest]
         candidates = same or [node for node in alike if node.operations]
         if len(candidates) == 1:
             found[key] = candidates[0]
     times = Counter(node.key for node in found.values())
     return {key: node for key, node in found.items() if times[node.key] == 1}
-
-
-def _is_text_of(node: Node, source: str | None) -> bool:
-    return source is not None and source_of(node) == source
 
 
 def _unrecorded(history: History, record: Record) -> list[Node]:
@@ -79,9 +74,3 @@ def advice(found: Mapping[Key, Node]) -> str:
         f"Record the new name, in each database: whimbrel migrate{which} --accept-rename\n"
         f"If it is another migration, take the old row out: whimbrel migrate {key[0]} {key[1]} --prune"
     )
-
-
-def notice_of(found: Mapping[Key, Node]) -> RunWarning:
-    """The warning for an app's renamed files."""
-    names = ", ".join(f"{node.label}: {said(key)}" for key, node in found.items())
-    return RunWarning(names, advice(found))

@@ -19,7 +19,6 @@ from whimbrel.commands.check.finders import (
     of_operations,
     of_questions,
     of_unknown,
-    of_unknown_app,
     of_unmigrated,
     without_what_is_missing,
 )
@@ -272,8 +271,8 @@ class _Checking:
         return database.shown
 
     def _recorded(self, record: Record) -> None:
+        from whimbrel.commands.notices import unknown_apps
         from whimbrel.commands.renamed import renamings
-        from whimbrel.commands.unknown_apps import unknown_apps
         from whimbrel.run.record import inconsistencies
 
         unknown, apps = self._gone(record), {app.label for app in self.config.apps}
@@ -286,7 +285,8 @@ class _Checking:
         self.found += [
             of_unknown(key, record.applied[key], key in kept, renamed.get(key)) for key in gone
         ]
-        self.found += map(of_unknown_app, unknown_apps(unknown, apps))
+        for app, odd in unknown_apps(unknown, apps).items():
+            self.found.append(Finding("no-file", odd.message, odd.hint or "", app))
         record = resolved
         nodes = history.graph.nodes if history is not None else self._nodes()
         for edit in edits_of(edited(nodes, record.applied), record):

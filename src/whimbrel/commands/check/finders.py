@@ -16,7 +16,6 @@ from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.node import Key, Node, label_of
 
 if TYPE_CHECKING:
-    from whimbrel.commands.unknown_apps import UnknownApp
     from whimbrel.detect import AppMigration
     from whimbrel.history.loader import Files
     from whimbrel.history.migration import Migration
@@ -175,11 +174,6 @@ def of_unknown(key: Key, applied: Applied, kept: bool, renamed: Node | None = No
         hint += f" Or undo it by what the record kept: whimbrel migrate {key[0]} --recorded"
     message = f"it was applied at {applied.at:%Y-%m-%d %H:%M:%S} UTC, and has no file here"
     return Finding("no-file", message, hint, key[0], label_of(key))
-
-
-def of_unknown_app(unknown: UnknownApp) -> Finding:
-    """The applied migrations of an app that the configuration does not have: one finding."""
-    return Finding("no-file", unknown.message, unknown.hint, unknown.app)
 
 
 def of_half_done(key: Key, unfinished: Unfinished, node: Node | None) -> Finding:
