@@ -113,7 +113,8 @@ def compare(
     A table of the state that is not looked at counts as being as it should be.
     """
     whole = lower(state)
-    wanted = _with_own_enums(only(whole, covers))
+    wanted = only(whole, covers)
+    wanted = replace(wanted, enums=_known(wanted.enums, wanted.used_enums))
     expected = engine.canonical(connection, wanted)
     schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
@@ -267,11 +268,6 @@ def _renamed(
 def only(schema: Schema, covers: Covers) -> Schema:
     """A schema with these tables only."""
     return replace(schema, tables={at: table for at, table in schema.tables.items() if covers(at)})
-
-
-def _with_own_enums(schema: Schema) -> Schema:
-    """Without the enum types of tables that were left out."""
-    return replace(schema, enums=_known(schema.enums, schema.used_enums))
 
 
 def _of_ours(live: Schema, expected: Schema) -> Schema:

@@ -28,7 +28,6 @@ from whimbrel.schema.table import Index, Name, Schema
 from whimbrel.state.difference import changes_between
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
-from whimbrel.state.state_pair import StatePair
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class _Search:
     def _compared(
         self, engine: Engine, connection: Connection, history: History, record: Record
     ) -> Comparison:
-        states = _states_of_record(history, record)
+        states = history.states_of(record.applied.keys() & history.graph.nodes.keys())
         covers = covering(self.config, states.database)
         labels = self.apps or [app.label for app in self.config.apps]
         found = compare(engine, connection, states.database, covers, labels)
@@ -120,11 +119,6 @@ class _Search:
             tuple(label_of(key) for key in unknown_applied(history.graph, record.applied)),
             len(record.applied),
         )
-
-
-def _states_of_record(history: History, record: Record) -> StatePair:
-    """What the applied migrations lead to, of the models and in the database."""
-    return history.states_of(record.applied.keys() & history.graph.nodes.keys())
 
 
 def _without_what_models_have(found: Comparison, models: Schema) -> Comparison:
@@ -273,8 +267,7 @@ def migrations_of(
     directories = {app.label: app.migrations for app in config.apps}
     wanted = set(apps) or {each.app for each in comparison.operations}
     found = [each for each in comparison.operations if each.app in wanted]
-    made = author(found, history.graph, directories, name=name)
-    return [MigrationFile(e.app, e.name, e.path, e.text, e.found.operations) for e in made]
+    return list(map(MigrationFile.of, author(found, history.graph, directories, name=name)))
 
 
 def _refuse_unapplied(history: History, comparison: Comparison) -> None:
@@ -305,7 +298,11 @@ def script_back(
         changes = [*_without_invalid(found), *kept]
         steps = engine.steps(changes, drift.comparison.live)
         left = [each for each in strangers(drift.comparison) if each not in dropped]
-        statements = [*_left_alone(left), *(enclosed(engine, steps) if changes else [])]
+        if left:
+            names = ", ".join(map(str, left))
+            note = f"left alone, since no model has them: {names}"
+            statements.append(Statement("", note=note))
+        statements += enclosed(engine, steps) if changes else []
     return Script("Back to what the migrations say", engine.dialect, False, (), tuple(statements))
 
 
@@ -318,12 +315,6 @@ def _named(comparison: Comparison, names: Collection[str]) -> list[Name]:
                 hint=f"There are: {', '.join(known) or 'none'}.",
             )
     return [known[name] for name in names]
-
-
-def _left_alone(tables: Sequence[Name]) -> Iterator[Statement]:
-    if tables:
-        names = ", ".join(map(str, tables))
-        yield Statement("", note=f"left alone, since no model has them: {names}")
 
 
 def _without_invalid(comparison: Comparison) -> Iterator[c.Change]:

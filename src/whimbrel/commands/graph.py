@@ -104,16 +104,12 @@ def _rows(migrations: Iterable[Shown], edges: list[Edge]) -> Iterator[Row]:
     children = _children(found)
     lanes = _Lanes()
     for shown in found:
-        if _is_loose(shown):
+        if shown.mark is Mark.NO_FILE or not shown.in_force:
             yield lanes.loose(shown)
             continue
         row = lanes.row(shown, children[shown.label])
         edges += (Edge(parent, shown.label, lanes.of(parent, shown)) for parent in shown.waits_for)
         yield row
-
-
-def _is_loose(shown: Shown) -> bool:
-    return shown.mark is Mark.NO_FILE or not shown.in_force
 
 
 def _children(migrations: Iterable[Shown]) -> Mapping[str, list[str]]:
@@ -156,7 +152,9 @@ class _Lanes:
             passing,
             tuple(joined),
             forked,
-            elsewhere=tuple(each for each in shown.waits_for if not _is_of(each, shown.app)),
+            elsewhere=tuple(
+                each for each in shown.waits_for if each.partition(".")[0] != shown.app
+            ),
             is_leaf=not children,
         )
 
@@ -197,7 +195,3 @@ class _Lanes:
         while self._leads_to and self._leads_to[-1] is None:
             self._leads_to.pop()
         return tuple(lane for lane, child in enumerate(self._leads_to) if child is not None)
-
-
-def _is_of(label: str, app: str) -> bool:
-    return label.partition(".")[0] == app

@@ -44,7 +44,7 @@ def there_already(
     parts: list[_Found] = []
     for each in found:
         if not each.wrong or (rename and each.is_of_names):
-            there[each.node.key] = engine.steps(each.renames, each.live)
+            there[each.made.node.key] = engine.steps(each.renames, each.live)
         elif not each.is_absent:
             parts.append(each)
     if parts:
@@ -142,10 +142,6 @@ class _Found:
     live: Schema
 
     @property
-    def node(self) -> Node:
-        return self.made.node
-
-    @property
     def is_of_names(self) -> bool:
         """Whether nothing differs but what constraints and indexes are called."""
         return all(each.what.startswith("name of ") for each in self.wrong)
@@ -177,31 +173,27 @@ def _without_extra(details: Iterable[Detail]) -> Iterator[Detail]:
 
 
 def _in_part(found: list[_Found]) -> HistoryError:
+    lines = [f"  {_detail_line(detail)}" for each in found for detail in each.wrong]
+    place = ", ".join(each.made.node.label for each in found)
     if all(each.is_of_names for each in found):
-        return _other_names(found)
-    lines = [f"  {detail_line(detail)}" for each in found for detail in each.wrong]
+        more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
+        return HistoryError(
+            "the database has all of it, under other names of constraints and indexes; nothing "
+            "was changed:\n" + "\n".join(lines[:5]) + more,
+            place=place,
+            hint="Rename them, which is done at once: whimbrel migrate --fake-initial --rename. Or "
+            "give the models these names.",
+        )
     return HistoryError(
         "the database has it in part, and not as it makes it; nothing was changed:\n"
         + "\n".join(lines),
-        place=", ".join(each.node.label for each in found),
+        place=place,
         hint="Change the database or the models so that they agree, and run this again. Or record "
         "it as it is, with --fake, and see with `whimbrel drift` what differs.",
     )
 
 
-def _other_names(found: list[_Found]) -> HistoryError:
-    lines = [f"  {detail_line(detail)}" for each in found for detail in each.wrong]
-    more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
-    return HistoryError(
-        "the database has all of it, under other names of constraints and indexes; nothing was "
-        "changed:\n" + "\n".join(lines[:5]) + more,
-        place=", ".join(each.node.label for each in found),
-        hint="Rename them, which is done at once: whimbrel migrate --fake-initial --rename. Or give "
-        "the models these names.",
-    )
-
-
-def detail_line(detail: Detail) -> str:
+def _detail_line(detail: Detail) -> str:
     """ "blog_post.title: type is TEXT, not VARCHAR(100)"."""
     if detail.found is None:
         return f"{detail.place}: {detail.what} is missing: {detail.expected}"

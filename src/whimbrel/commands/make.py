@@ -44,6 +44,11 @@ class MigrationFile:
     operations: tuple[Operation, ...]
     rewrites: bool = False
 
+    @classmethod
+    def of(cls, made: NewMigration) -> MigrationFile:
+        """Return the file of a migration that was authored."""
+        return cls(made.app, made.name, made.path, made.text, made.found.operations)
+
 
 def make_migrations(
     config: Config,
@@ -81,7 +86,7 @@ def make_migrations(
     )
     if update:
         return _folded(config, history, made)
-    return [_file(each) for each in made]
+    return list(map(MigrationFile.of, made))
 
 
 def _refuse_unsound(config: Config, live: State) -> None:
@@ -117,13 +122,13 @@ def make_empty(
     empty = [AppMigration(app, ()) for app in wanted]
     made = author(empty, history.graph, _directories(config), name=name)
     models = history.project_state()
-    return [_file(replace(each, text=_fill_template(each, models))) for each in made]
-
-
-def _fill_template(new: NewMigration, models: State) -> str:
-    """Its functions, ready to be filled in, with one of the app's models for an example."""
-    own = models.of_app(new.app)
-    return render_template(new.app, new.name, new.dependencies, own[-1].name if own else None)
+    files = []
+    for each in made:
+        own = models.of_app(each.app)
+        example = own[-1].name if own else None
+        text = render_template(each.app, each.name, each.dependencies, example)
+        files.append(replace(MigrationFile.of(each), text=text))
+    return files
 
 
 def write(files: Iterable[MigrationFile]) -> None:
@@ -143,10 +148,6 @@ def _refuse_name(name: str | None) -> None:
     """Before models are read, and questions asked."""
     if name is not None:
         given_name(name)
-
-
-def _file(made: NewMigration) -> MigrationFile:
-    return MigrationFile(made.app, made.name, made.path, made.text, made.found.operations)
 
 
 # -- --update --------------------------------------------------------------------------------

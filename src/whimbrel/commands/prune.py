@@ -76,10 +76,11 @@ def plan_prune(config: Config, apps: Iterable[str] = ()) -> PrunePlan:
     _refuse_early(config, history, keys, records)
     texts = _Texts(history, gone)
     pointing = tuple(texts.pointing())
+    rows = {alias: sorted(record.applied.keys() & gone) for alias, record in records.items()}
     return PrunePlan(
         keys=tuple(keys),
         pointing=pointing,
-        rows=_dead_rows(records, gone),
+        rows={alias: tuple(keys) for alias, keys in rows.items() if keys},
         deleted=tuple(_files(history, gone)),
         unsquashed=tuple(texts.unsquashed(keys)),
     )
@@ -106,13 +107,6 @@ def prune(
 
 
 # -- what goes ---------------------------------------------------------------------------------
-
-
-def _dead_rows(
-    records: Mapping[str, Record], gone: Mapping[Key, Key]
-) -> dict[str, tuple[Key, ...]]:
-    found = {alias: sorted(record.applied.keys() & gone) for alias, record in records.items()}
-    return {alias: tuple(keys) for alias, keys in found.items() if keys}
 
 
 def _files(history: History, gone: Mapping[Key, Key]) -> Iterator[Path]:
@@ -173,12 +167,19 @@ def _rewritten(path: Path, edit: Callable[[str], str]) -> Rewritten:
 def _refuse_early(
     config: Config, history: History, keys: Iterable[Key], records: Mapping[str, Record]
 ) -> None:
-    """Raises `HistoryError` where a database has not recorded a squash."""
+    """Raises `HistoryError` where a database has not recorded a squash, or is in the middle of one."""
     waiting = {
-        key: [alias for alias, record in records.items() if not _has(history, record, key)]
+        key: aliases
         for key in keys
+        if (
+            aliases := [
+                alias
+                for alias, record in records.items()
+                if key not in record.applied
+                or {key, *history.squashes.inside(key)} & record.half_done.keys()
+            ]
+        )
     }
-    waiting = {key: aliases for key, aliases in waiting.items() if aliases}
     if not waiting:
         return
     databases = dict.fromkeys(alias for aliases in waiting.values() for alias in aliases)
@@ -192,12 +193,6 @@ def _refuse_early(
         place=shown,
         hint=f"Bring them there first: {commands}. Or prune other apps alone, by naming them.",
     )
-
-
-def _has(history: History, record: Record, key: Key) -> bool:
-    """Whether a database has recorded a squash, and nothing in it is half done."""
-    parts = {key, *history.squashes.inside(key)}
-    return key in record.applied and not parts & record.half_done.keys()
 
 
 def _refuse_changed(plan: PrunePlan) -> None:

@@ -94,34 +94,26 @@ def show_migrations(
     """The migrations of these apps (none: of all), in the order in which they are applied."""
     wanted = [config.app(app).label for app in apps]
     history = load(config.apps)
-    record, database = (None, None) if offline else _asked(config, alias)
-    if record is not None:
-        history, record = _resolve_squashes(history, record)
+    record: Record | None = None
+    shown_database: str | None = None
+    if not offline:
+        from whimbrel.run.connect import database_of
+        from whimbrel.run.record import record_in, resolve_squashes
+
+        database = database_of(config, alias)
+        shown_database = database.shown
+        history, record = resolve_squashes(history, record_in(database))
     shown = [*_with_hidden(history, record), *_unknown_in(history.graph, record)]
     if wanted:
         shown = [each for each in shown if each.app in wanted]
     conflicts = history.graph.conflicts()
     return ShownHistory(
-        database=database,
-        apps=tuple(wanted) or _with_unknown(history.graph.apps, shown),
+        database=shown_database,
+        apps=tuple(wanted or dict.fromkeys([*history.graph.apps, *(each.app for each in shown)])),
         migrations=tuple(shown),
         conflicts={app: tuple(node.name for node in leaves) for app, leaves in conflicts.items()},
         passed_over=record.passed_over if record is not None else None,
     )
-
-
-def _asked(config: Config, alias: str) -> tuple[Record, str]:
-    from whimbrel.run.connect import database_of
-    from whimbrel.run.record import record_in
-
-    database = database_of(config, alias)
-    return record_in(database), database.shown
-
-
-def _resolve_squashes(history: History, record: Record) -> tuple[History, Record]:
-    from whimbrel.run.record import resolve_squashes
-
-    return resolve_squashes(history, record)
 
 
 def _with_hidden(history: History, record: Record | None) -> list[Shown]:
@@ -134,13 +126,11 @@ def _with_hidden(history: History, record: Record | None) -> list[Shown]:
     shown = []
     for node in graph.order():
         shown.append(_shown(history, node, record))
-        shown += [_hidden(history, key) for key in after.get(node.key, ())]
+        shown += [
+            Shown(*key, Mark.UNAPPLIED, replaces=_replaced(history, key), in_force=False)
+            for key in after.get(node.key, ())
+        ]
     return shown
-
-
-def _hidden(history: History, key: Key) -> Shown:
-    """A squash that is not in force."""
-    return Shown(*key, Mark.UNAPPLIED, replaces=_replaced(history, key), in_force=False)
 
 
 def _replaced(history: History, key: Key) -> tuple[str, ...]:
@@ -159,7 +149,9 @@ def _shown(history: History, node: Node, record: Record | None) -> Shown:
         replaces=_replaced(history, node.key),
         complete=node.key in history.complete,
         walked=record.walked.get(node.key, 0) if record else 0,
-        backwards=record is not None and _is_half_undone(record, node.key),
+        backwards=record is not None
+        and node.key in record.half_done
+        and record.half_done[node.key].backwards,
     )
 
 
@@ -173,18 +165,9 @@ def _mark(node: Node, record: Record | None, applied: Applied | None) -> Mark:
     return Mark.EDITED if is_edited(applied.digest, node.digest) else Mark.APPLIED
 
 
-def _is_half_undone(record: Record, key: Key) -> bool:
-    """Whether a way back stopped in the middle of a migration."""
-    return key in record.half_done and record.half_done[key].backwards
-
-
 def _unknown_in(graph: Graph, record: Record | None) -> list[Shown]:
     if record is None:
         return []
     gone = {key: each for key, each in record.applied.items() if key not in graph}
     kept = record.sources(list(gone)) if gone else {}
     return [Shown(*key, Mark.NO_FILE, each.at, kept=key in kept) for key, each in gone.items()]
-
-
-def _with_unknown(apps: tuple[str, ...], shown: Iterable[Shown]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*apps, *(each.app for each in shown))))

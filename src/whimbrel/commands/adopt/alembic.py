@@ -17,10 +17,10 @@ from whimbrel.commands.adopt.databases import (
 )
 from whimbrel.commands.adopt.environment import Environment, Target, environment_of
 from whimbrel.commands.adopt.project import AlembicProject, alembic_project
-from whimbrel.commands.adopt.registered import Models, registered
+from whimbrel.commands.adopt.registered import registered
 from whimbrel.commands.comparison import Certain
 from whimbrel.commands.make import MigrationFile
-from whimbrel.config import DEFAULT_ALIAS, AppConfig, Config, find_config, make_importable
+from whimbrel.config import DEFAULT_ALIAS, Config, find_config, make_importable
 from whimbrel.detect import detect
 from whimbrel.detect.scope import limit_to_apps
 from whimbrel.errors import HistoryError, UsageError
@@ -99,7 +99,10 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
         root,
         str(project.env),
     )
-    made = _configured(project, known, root, models, wanted)
+    others = (*wanted.exclude, *models.left_out)
+    made = configured(
+        project, known, root, models.targets, wanted.app, hints=models.hints, others=others
+    )
     for alias in wanted.aliases:
         made.config.url(alias)
     make_importable(made.config)
@@ -154,15 +157,6 @@ def _root(start: Path, project: AlembicProject) -> Path:
     return beside if start.is_relative_to(beside) else start
 
 
-def _configured(
-    project: AlembicProject, known: Config | None, root: Path, models: Models, wanted: Wanted
-) -> Configured:
-    others = (*wanted.exclude, *models.left_out)
-    return configured(
-        project, known, root, models.targets, wanted.app, hints=models.hints, others=others
-    )
-
-
 # -- the initial migrations --------------------------------------------------------------------
 
 
@@ -194,7 +188,7 @@ def _authored(
 ) -> list[MigrationFile]:
     found = detect(history.project_state(), models, Certain(), apps)
     made = author(found, history.graph, {app.label: app.migrations for app in config.apps})
-    return [MigrationFile(e.app, e.name, e.path, e.text, e.found.operations) for e in made]
+    return list(map(MigrationFile.of, made))
 
 
 def _refuse_recorded(made: Configured, old: Sequence[Node]) -> None:
@@ -224,18 +218,13 @@ def _from_database(
     if len(wanted.aliases) > 1:
         raise UsageError("--from-database is for one database", hint="Give one: --database ALIAS.")
     alias = wanted.aliases[0] if wanted.aliases else DEFAULT_ALIAS
-    config = replace(made.config, apps=tuple(_emptied(app, made.apps) for app in made.config.apps))
-    history = load(config.apps)
+    config = made.config
+    emptied = [replace(app, migrations=app.migrations / "none yet") for app in config.apps]
+    pairs = zip(config.apps, emptied, strict=True)
+    history = load([empty if app.label in made.apps else app for app, empty in pairs])
     adoption = Adoption(made.config, made.apps, project, (), wanted.rename, wanted.dry_run)
     comparison = compared(adoption, alias, _models(made, history, made.apps))
     return _authored(made.config, history, as_it_is(comparison), made.apps)
-
-
-def _emptied(app: AppConfig, apps: Sequence[str]) -> AppConfig:
-    """The app as if it had no migrations yet."""
-    if app.label not in apps:
-        return app
-    return replace(app, migrations=app.migrations / "none yet")
 
 
 def _write(files: Sequence[MigrationFile], gone: Sequence[Path]) -> None:

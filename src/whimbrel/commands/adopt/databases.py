@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -30,7 +30,7 @@ from whimbrel.run.record import Record, read, resolve_squashes
 from whimbrel.run.recorder import ConcurrentRun
 from whimbrel.schema.changes import apply_all
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Constraint, Name, PrimaryKey, Table, Unique
+from whimbrel.schema.table import Name, PrimaryKey, Unique
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -282,15 +282,12 @@ def _with_pointed_at(found: Comparison) -> Comparison:
     live = found.live.tables
     own = [table for at, table in live.items() if at in found.expected.tables]
     pointed = {key.target for table in own for key in table.foreign_keys} & {*strangers(found)}
-    bare = {
-        at: replace(live[at], indexes=(), constraints=tuple(_keys_of(live[at]))) for at in pointed
-    }
+    bare = {}
+    for at in pointed:
+        keys = (each for each in live[at].constraints if isinstance(each, PrimaryKey | Unique))
+        bare[at] = replace(live[at], indexes=(), constraints=tuple(keys))
     seen = replace(found, live=replace(found.live, tables={**live, **bare}))
     return without_strangers(seen, pointed)
-
-
-def _keys_of(table: Table) -> Iterator[Constraint]:
-    return (each for each in table.constraints if isinstance(each, PrimaryKey | Unique))
 
 
 def as_it_is(found: Comparison) -> State:

@@ -42,7 +42,10 @@ def _used_too_early(history: History, node: Node, dialect: str) -> Iterator[tupl
         if isinstance(operation, RunSQL) and migration.atomic:
             new = _new(before, _labels(states.database))
             written = _written(operation, dialect) if new else ""
-            yield from ((number, label) for label in new if _quoted(label) in written)
+            for label in new:
+                quoted = label.replace("'", "''")
+                if f"'{quoted}'" in written:
+                    yield number, label
         for transition in operation.transitions(migration.app, states):
             states = transition.after
 
@@ -66,11 +69,6 @@ def _new(before: dict[Name, dict[str, str]], now: dict[Name, dict[str, str]]) ->
         for key, label in labels.items()
         if at in before and key not in before[at]
     )
-
-
-def _quoted(label: str) -> str:
-    doubled = label.replace("'", "''")
-    return f"'{doubled}'"
 
 
 def _written(operation: RunSQL, dialect: str) -> str:
