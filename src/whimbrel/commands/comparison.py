@@ -115,24 +115,39 @@ def compare(
     whole = lower(state)
     wanted = only(whole, covers)
     wanted = replace(wanted, enums=_known(wanted.enums, wanted.used_enums))
-    expected = engine.canonical(connection, wanted)
     schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
-    default = connection.dialect.default_schema_name
-    expected, found = (called_as(each, whole, default) for each in (expected, found))
-    found = engine.match_identifier_case(found, _and_rest(expected, whole, covers))
-    invalid = invalid_parts(engine, connection, expected)
+    rest = {at: table for at, table in whole.tables.items() if not covers(at)}
+    expected, found, invalid = side_by_side(engine, connection, wanted, found, whole, rest)
     connection.rollback()
-    found, invalid = as_asked(found, expected, invalid)
     live = _of_ours(only(found, covers), expected)
     return Comparison(
         state,
-        _and_rest(expected, whole, covers),
-        _and_rest(live, whole, covers),
+        _with_tables(expected, rest),
+        _with_tables(live, rest),
         engine.dialect,
         invalid,
         apps,
     )
+
+
+def side_by_side(
+    engine: Engine,
+    connection: Connection,
+    wanted: Schema,
+    live: Schema,
+    whole: Schema,
+    rest: Mapping[Name, Table] | None = None,
+) -> tuple[Schema, Schema, Invalid]:
+    """Return a schema and a live one under the same names, and what of the first does not hold.
+
+    whole: has the names. rest: tables that are not looked at, and whose names are known.
+    """
+    expected = engine.canonical(connection, wanted)
+    default = connection.dialect.default_schema_name
+    expected, live = (_called_as(each, whole, default) for each in (expected, live))
+    live = engine.match_identifier_case(live, _with_tables(expected, rest or {}))
+    return expected, *_as_asked(live, expected, _invalid_items(engine, connection, expected))
 
 
 def strangers(found: Comparison) -> tuple[Name, ...]:
@@ -158,7 +173,7 @@ def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparis
     )
 
 
-def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
+def _invalid_items(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
     """The constraints and indexes of a schema that a database has by name, and that do not hold."""
     default = connection.dialect.default_schema_name
     known = engine.invalid(connection)
@@ -170,7 +185,7 @@ def invalid_parts(engine: Engine, connection: Connection, expected: Schema) -> I
     )
 
 
-def as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
+def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
     """A live schema with the constraints that may be NOT VALID, whether they are or not.
 
     Gives what is left of the invalid parts too.
@@ -203,7 +218,7 @@ def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
     return part
 
 
-def called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
+def _called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
     """What a database told, under the names that a state has for it.
 
     The default database schema may be called by its name (``default``) for one model, and not be
@@ -291,7 +306,5 @@ def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:
     return {at: each for at, each in things.items() if at in names}
 
 
-def _and_rest(schema: Schema, whole: Schema, covers: Covers) -> Schema:
-    """With the tables of the state that are not looked at."""
-    rest = {at: table for at, table in whole.tables.items() if not covers(at)}
-    return replace(schema, tables={**rest, **schema.tables}) if rest else schema
+def _with_tables(schema: Schema, more: Mapping[Name, Table]) -> Schema:
+    return replace(schema, tables={**more, **schema.tables}) if more else schema

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection, Dialect
 
 from whimbrel.commands.comparison import Comparison, compare, covering, strangers, without_strangers
-from whimbrel.commands.drift_format import Detail, Words
+from whimbrel.commands.drift_format import Detail, DetailFormatter
 from whimbrel.commands.edits import refuse_edited
 from whimbrel.commands.make import MigrationFile
 from whimbrel.commands.script import Script, Statement, enclosed
@@ -145,10 +145,10 @@ def _refuse_half_done(record: Record) -> None:
 
 def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
-    words = Words(dialect, comparison.expected, comparison.live, comparison.invalid)
-    whole = words.details(comparison.changes)
+    formatter = DetailFormatter(dialect, comparison.expected, comparison.live, comparison.invalid)
+    whole = formatter.details(comparison.changes)
     places = {(each.what, each.place) for each in whole}
-    names = _Names(words, [each for each in comparison.changes if is_of_names(each)])
+    names = _Names(formatter, [each for each in comparison.changes if is_of_names(each)])
     said: set[tuple[str, str]] = set()
     state = comparison.state
     for migration in _operations(comparison):
@@ -158,7 +158,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
                 # The last model of a database schema may go, and the schema stay; an enum is no
                 # type of its own on every database.
                 each
-                for each in words.details(changes_between(state, after))
+                for each in formatter.details(changes_between(state, after))
                 if each.what not in ("schema", "enum type") or (each.what, each.place) in places
             ]
             said.update((each.place, each.what) for each in details)
@@ -189,12 +189,12 @@ def is_of_names(change: c.Change) -> bool:
 class _Names:
     """Parts that only have other names: operations may have to exchange them."""
 
-    def __init__(self, words: Words, renames: Iterable[c.Change]) -> None:
+    def __init__(self, formatter: DetailFormatter, renames: Iterable[c.Change]) -> None:
         self.gone: set[str] = set()
         self.come: dict[str, Detail] = {}
         for each in renames:
             if isinstance(each, c.RenameConstraint | c.RenameIndex):
-                (detail,) = words.details([each])
+                (detail,) = formatter.details([each])
                 self.gone.add(f"{each.table}.{each.old.name}")
                 self.come[f"{each.table}.{each.new.name}"] = detail
 

@@ -45,7 +45,7 @@ class Detail:
 
 
 @dataclass(frozen=True)
-class Words:
+class DetailFormatter:
     """Changes from what is expected to what was found, in the words of a dialect.
 
     expected, found: the whole schemas, for what a change itself says less exactly. invalid: what is
@@ -59,7 +59,7 @@ class Words:
 
     def details(self, changes: Iterable[c.Change]) -> list[Detail]:
         """What the changes differ in; without keys that go only to come back."""
-        return [detail for change in settled(changes) for detail in self._of(change)]
+        return [detail for change in without_round_trips(changes) for detail in self._of(change)]
 
     def _of(self, change: c.Change) -> Iterator[Detail]:
         match change:
@@ -230,7 +230,7 @@ def _counting(of: Identity | Sequence) -> str:
     return f" ({within})" if within else ""
 
 
-def settled(changes: Iterable[c.Change]) -> Iterator[c.Change]:
+def without_round_trips(changes: Iterable[c.Change]) -> Iterator[c.Change]:
     """Changes without constraints that must let go for a while, and come back as they were."""
     listed = list(changes)
     come = [each for each in listed if isinstance(each, c.AddConstraint)]

@@ -100,9 +100,9 @@ class Execution:
         )
         if self.options.fake_initial and not plan.backwards:
             # Late, since few runs look at the tables that are there.
-            from whimbrel.commands.initial import there_already
+            from whimbrel.commands.initial import find_present_initials
 
-            self._there = there_already(
+            self._there = find_present_initials(
                 self.history,
                 executor.engine,
                 executor.connection,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.commands.comparison import as_asked, called_as, invalid_parts
-from whimbrel.commands.drift_format import Detail, Words
+from whimbrel.commands.comparison import side_by_side
+from whimbrel.commands.drift_format import Detail, DetailFormatter
 from whimbrel.engines import Engine
 from whimbrel.engines.base import Step
 from whimbrel.errors import HistoryError
@@ -24,7 +24,7 @@ from whimbrel.state.lowering import lower
 from whimbrel.state.state_pair import StatePair
 
 
-def there_already(
+def find_present_initials(
     history: History,
     engine: Engine,
     connection: Connection,
@@ -102,16 +102,12 @@ class _Made:
 
     def in_database(self, engine: Engine, connection: Connection) -> _Found:
         """What of it a database has."""
-        expected = engine.canonical(connection, self.wanted)
         live = engine.reflect(connection, names=list(self.wanted.tables))
-        default = connection.dialect.default_schema_name
-        expected, live = (called_as(each, self.wanted, default) for each in (expected, live))
-        live = engine.match_identifier_case(live, expected)
-        invalid = invalid_parts(engine, connection, expected)
-        live, invalid = as_asked(live, expected, invalid)
-        words = Words(connection.dialect, expected, live, invalid)
+        wanted = self.wanted
+        expected, live, invalid = side_by_side(engine, connection, wanted, live, wanted)
+        formatter = DetailFormatter(connection.dialect, expected, live, invalid)
         both = Schema(tables=expected.tables), Schema(tables=live.tables)
-        wrong = [each for each in words.details(diff(*both)) if self._is_of_it(each)]
+        wrong = [each for each in formatter.details(diff(*both)) if self._is_of_it(each)]
         renames = [each for each in diff(both[1], both[0]) if self._renames_its_own(each)]
         return _Found(self, tuple(_without_extra(wrong)), tuple(renames), live)
 

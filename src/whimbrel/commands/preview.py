@@ -105,10 +105,12 @@ def _there(
     if database.is_missing or plan.backwards:
         return {}
     # Late, since few plans look at the tables that are there.
-    from whimbrel.commands.initial import there_already
+    from whimbrel.commands.initial import find_present_initials
 
     with open_connection(database) as connection:
-        return there_already(history, database.engine, connection, plan, record, rename=rename)
+        return find_present_initials(
+            history, database.engine, connection, plan, record, rename=rename
+        )
 
 
 def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
