@@ -293,6 +293,60 @@ def test_functions_are_undone_by_their_reverse(anywhere: Project, is_irreversibl
         assert fields_of(anywhere) == before
 
 
+FAILING = 'migrations.RunSQL("INSERT INTO done VALUES (1, 2)", "DELETE FROM done")'
+MENDED = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"], "DELETE FROM done")'
+TWO = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"] * 2, "DELETE FROM done")'
+FIELD = 'migrations.AddField("M1", "more", models.IntegerField(default=0))'
+
+
+def failed(project: Project, *operations: str) -> Project:
+    """With a migration that has failed at one of these operations, in no transaction."""
+    project.chain("blog", 1)
+    project.do("migrate")
+    project.query("CREATE TABLE done (id integer)")
+    after = [("blog", "0001_m1")]
+    project.migration("blog", "0002_mixed", *operations, after=after, atomic=False)
+    assert project.run("migrate").code == 5
+    return project
+
+
+@pytest.mark.parametrize(
+    ("operations", "is_taken"),
+    [((MENDED, FIELD), True), ((TWO, FIELD), False), ((FIELD, MENDED), False), ((FIELD,), False)],
+    ids=["mended", "more", "moved", "removed"],
+)
+def test_sql_is_mended_in_its_place_only(
+    anywhere: Project, operations: tuple[str, ...], is_taken: bool
+) -> None:
+    failed(anywhere, FAILING, FIELD)
+    after = [("blog", "0001_m1")]
+    anywhere.migration("blog", "0002_mixed", *operations, after=after, atomic=False)
+    ended = anywhere.run("migrate")
+    assert anywhere.query("SELECT * FROM done") == [(1,)] * is_taken
+    assert ("its file says something else now" in ended.err) is not is_taken
+    assert ("blog.0002_mixed" in anywhere.applied()) is is_taken
+
+
+def test_parts_on_data_are_not_taken_back_from_half_way(anywhere: Project) -> None:
+    parts = f"{MENDED}, {FIELD}, {MENDED}, {FAILING}"
+    failed(anywhere, f"migrations.SeparateDatabaseAndState([{parts}], [{FIELD}])")
+    refused = anywhere.run("migrate", "blog", "0001")
+    assert refused.code == 4
+    assert "cannot be taken back from half way; nothing was changed" in refused.err
+    assert anywhere.query("SELECT * FROM done") == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("content", ["null", "[]", '["other", 1]', "{broken"])
+def test_a_journal_that_cannot_be_read_is_left_alone(anywhere: Project, content: str) -> None:
+    failed(anywhere, FIELD, FAILING)
+    anywhere.query(f"UPDATE whimbrel_journal SET content = '{content}' WHERE step = '1.1'")
+    for command in ((), ("blog", "0001"), ("--plan",)):
+        ended = anywhere.run("migrate", *command)
+        assert ended.code == 4
+        assert "error[history]" in ended.err
+    assert len(anywhere.query("SELECT * FROM whimbrel_journal")) == 3
+
+
 @on_postgresql
 def test_what_was_finished_by_hand_may_be_recorded(blog: Project) -> None:
     with held(blog, *BLOCKED):

@@ -16,6 +16,7 @@ from whimbrel.engines.step import Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
+from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import DataOperation, PlanItem, writes_rows
 from whimbrel.planning.plan import Plan, Stage, Target
 from whimbrel.planning.work import Source, Work, build_work, without_lossy
@@ -50,7 +51,15 @@ class Entry:
     def step(self) -> Step | None:
         """The step; None for an operation on data. Raises `HistoryError` where it cannot be read."""
         found = loads(self.content)
-        return found if isinstance(found, Step) else None
+        if isinstance(found, Step):
+            return found
+        if isinstance(found, tuple) and len(found) == 2 and found[0] == "data":
+            return None
+        raise HistoryError(
+            f"step {self.id} is neither a step nor the title of an operation on data",
+            place="whimbrel_journal",
+            hint="Put its content back as a run has written it.",
+        )
 
     @property
     def number(self) -> str:
@@ -144,11 +153,32 @@ def resume(
     )
     backwards = unfinished.backwards != unfinished.is_undoing
     file = _of_file(history, engine, applied, unfinished, backwards) if needs_file else {}
+    if needs_file and not unfinished.is_undoing:
+        _refuse_other_order(unfinished, entries, file)
     items = [_item(unfinished, entry, step, file) for entry, step in pairs]
     is_as_file = {each.id for each in entries} == file.keys() and all(
         Entry.of(file[entry.id]).content == entry.content for entry in entries if entry.done
     )
     return _work(history, unfinished, items, entries, is_as_file=is_as_file)
+
+
+def _refuse_other_order(
+    unfinished: Unfinished, entries: Sequence[Entry], file: Mapping[str, PlanItem]
+) -> None:
+    """Raises `HistoryError` where what is the user's stands elsewhere in the file by now.
+
+    By its place in the journal another would be called in its stead, or none.
+    """
+    begun = {each.id: each for each in entries if not _is_ours(each)}
+    now = {id: each for id, each in file.items() if isinstance(each, DataOperation | UserStep)}
+    for id, entry in begun.items():
+        item = now.pop(id, None)
+        title = loads(entry.content)[1] if entry.step is None else ""
+        named = item.title if isinstance(item, DataOperation) else ""
+        if item is None or bool(title) != bool(named) or (entry.done and title != named):
+            raise _other_file(unfinished, title)
+    for item in now.values():
+        raise _other_file(unfinished, added=_title(item))
 
 
 def _item(
@@ -243,8 +273,20 @@ def _reverse(
         )
     if not operation.barrier:
         raise _other_file(unfinished, operation.describe())
+    if isinstance(operation, SeparateDatabaseAndState):
+        _refuse_several(unfinished, operation)
     own = (item for id, item in file.items() if id.partition(".")[0] == number)
     return [item for item in own if writes_rows(item)]
+
+
+def _refuse_several(unfinished: Unfinished, operation: SeparateDatabaseAndState) -> None:
+    """Raises `HistoryError` for parts on data of which each would have to be taken back alone."""
+    if sum(each.barrier for each in operation.database_operations) > 1:
+        raise HistoryError(
+            f"it is {unfinished.state}, and cannot be taken back from half way; nothing was changed",
+            place=f"{unfinished.label}: {operation.describe()}",
+            hint="Finish it first, with the command that began it; then take it back.",
+        )
 
 
 def _of_file(
@@ -272,12 +314,14 @@ def _no_file(unfinished: Unfinished) -> HistoryError:
     )
 
 
-def _other_file(unfinished: Unfinished, title: str = "") -> HistoryError:
-    what = f"; {title!r} is not in it any more" if title else ""
+def _other_file(unfinished: Unfinished, title: str = "", added: str = "") -> HistoryError:
+    what = f"; {title!r} is not in it any more, or elsewhere" if title else ""
+    what = f"; {added!r} has more in it" if added else what
     return HistoryError(
         f"it is {unfinished.state}, and its file says something else now{what}",
         place=unfinished.label,
-        hint="Bring the file back as it was when the migration began, and run the command again.",
+        hint="Bring the file back as it was when the migration began, and run the command again: "
+        "on to its end, or to what stood before it and here again with another file.",
     )
 
 
