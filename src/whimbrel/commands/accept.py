@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from whimbrel.commands.edits import edited
@@ -10,26 +10,22 @@ from whimbrel.commands.execution import exclusive_runner
 from whimbrel.commands.preparation import history_for
 from whimbrel.commands.renamed import renamings
 from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.planning.plan import EVERYTHING, ZERO, Target
-from whimbrel.run.connect import database_of
+from whimbrel.run.connect import Database, database_of
 from whimbrel.run.events import Listener, null_listener
+from whimbrel.run.executor import Executor
 from whimbrel.run.lock import LIMIT
-from whimbrel.run.record import read, record_in, resolve_squashes
+from whimbrel.run.record import Record, read, record_in, resolve_squashes
 from whimbrel.run.recorder import row_of
+
+Found = Mapping[Key, Node]
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The migrations that `accept_edits` recorded anew. ``database``: without its password."""
-
-    database: str
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Renamings:
-    """The names that `accept_renames` recorded: old labels with new ones. ``database``: without its password."""
+    """Migrations that were recorded anew: old labels with new ones. ``database``: without its password."""
 
     database: str
     labels: Mapping[str, str]
@@ -48,23 +44,20 @@ def accept_edits(
     target: only of this app, or only this migration. Raises `NodeError` for a name that there
     is not, `DatabaseError` and others where the database refuses.
     """
-    database = database_of(config, alias)
-    history, record = resolve_squashes(
-        history_for(config, target), record_in(database, lock_timeout)
-    )
-    chosen = history.graph.nodes
-    if target.app is not None:
-        chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
-    if target.app is not None and target.name not in (None, ZERO):
-        node = history.node(target.app, str(target.name))
-        chosen = {node.key: node}
-    if not edited(chosen, record.applied):
-        return Accepted(database.shown)
-    with exclusive_runner(database, lock_timeout, emit) as executor:
-        nodes = edited(chosen, read(executor.connection, lock_timeout).applied)
-        executor.prepare()
-        executor.renew(nodes)
-    return Accepted(database.shown, tuple(node.label for node in nodes))
+
+    def find(history: History, record: Record) -> Found:
+        chosen = history.graph.nodes
+        if target.app is not None:
+            chosen = {key: node for key, node in chosen.items() if key[0] == target.app}
+        if target.app is not None and target.name not in (None, ZERO):
+            node = history.node(target.app, str(target.name))
+            chosen = {node.key: node}
+        return {node.key: node for node in edited(chosen, record.applied)}
+
+    def put(executor: Executor, found: Found) -> None:
+        executor.renew(list(found.values()))
+
+    return _accept(config, target, database_of(config, alias), lock_timeout, emit, find, put)
 
 
 def accept_renames(
@@ -74,28 +67,42 @@ def accept_renames(
     alias: str = DEFAULT_ALIAS,
     lock_timeout: float = LIMIT,
     emit: Listener = null_listener,
-) -> Renamings:
+) -> Accepted:
     """Record the new names of applied migrations; nothing else is changed.
 
-    target: only of this app, or only the migration that has this name now. Raises `DatabaseError`
-    and others where the database refuses.
+    target: only of this app, or only the migration that has this name now, or one that begins so.
+    Raises `DatabaseError` and others where the database refuses.
     """
-    database = database_of(config, alias)
-    files = history_for(config, target)
-    if not _of(target, renamings(*resolve_squashes(files, record_in(database)))):
-        return Renamings(database.shown, {})
-    with exclusive_runner(database, lock_timeout, emit) as executor:
-        found = _of(target, renamings(*resolve_squashes(files, read(executor.connection))))
-        executor.prepare()
-        executor.rename({key: row_of(node) for key, node in found.items()})
-    return Renamings(database.shown, {label_of(key): node.label for key, node in found.items()})
-
-
-def _of(target: Target, found: Mapping[Key, Node]) -> dict[Key, Node]:
-    """Those of a target's app, and of its name or the beginning of one."""
     beginning = "" if target.name in (None, ZERO) else str(target.name)
-    return {
-        key: node
-        for key, node in found.items()
-        if target.app in (None, node.app) and node.name.startswith(beginning)
-    }
+
+    def find(history: History, record: Record) -> Found:
+        return {
+            key: node
+            for key, node in renamings(history, record).items()
+            if target.app in (None, node.app) and node.name.startswith(beginning)
+        }
+
+    def put(executor: Executor, found: Found) -> None:
+        executor.rename({key: row_of(node) for key, node in found.items()})
+
+    return _accept(config, target, database_of(config, alias), lock_timeout, emit, find, put)
+
+
+def _accept(
+    config: Config,
+    target: Target,
+    database: Database,
+    limit: float,
+    emit: Listener,
+    find: Callable[[History, Record], Found],
+    put: Callable[[Executor, Found], None],
+) -> Accepted:
+    """Look once without the lock: where there is nothing to accept, nobody is waited for."""
+    files = history_for(config, target)
+    found = find(*resolve_squashes(files, record_in(database, limit)))
+    if found:
+        with exclusive_runner(database, limit, emit) as executor:
+            found = find(*resolve_squashes(files, read(executor.connection, limit)))
+            executor.prepare()
+            put(executor, found)
+    return Accepted(database.shown, {label_of(key): node.label for key, node in found.items()})

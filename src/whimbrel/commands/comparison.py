@@ -1,4 +1,4 @@
-"""What a database should have and what it has, side by side; both without what is not ours."""
+"""A database as it should be and as it is, side by side; both without what is not ours."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Comparison:
 
     @cached_property
     def changes(self) -> list[Change]:
-        """What makes the database of what is expected."""
+        """The changes that lead from what is expected to the database."""
         return diff(self.expected, self.live)
 
     @cached_property
@@ -219,7 +219,7 @@ def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
 
 
 def _called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
-    """What a database told, under the names that a state has for it.
+    """Return a database's schema under the names that a state has for it.
 
     The default database schema may be called by its name (``default``) for one model, and not be
     named for the next; a database tells all in one way.

@@ -46,7 +46,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found. ``database``: without its password; ``unknown``: labels of applied migrations without files."""
+    """The differences that were found. ``database``: without its password; ``unknown``: labels of applied migrations without files."""
 
     database: str
     deviations: tuple[Deviation, ...] = ()
@@ -182,7 +182,7 @@ _UNSAID = frozenset({"sequence", "enum type", "schema"})
 
 
 def is_of_names(change: c.Change) -> bool:
-    """Whether a change says only that a constraint or an index has another name."""
+    """True if a change says only that a constraint or an index has another name."""
     return isinstance(change, c.RenameConstraint | c.RenameIndex)
 
 
@@ -199,7 +199,7 @@ class _Names:
                 self.come[f"{each.table}.{each.new.name}"] = detail
 
     def deviation(self, app: str, operation: Operation, details: Sequence[Detail]) -> Deviation:
-        """What differs by an operation."""
+        """Return what differs by an operation."""
         found = tuple(self.in_place_of(details))
         mere = bool(details) and all(each.what.startswith("name of ") for each in found)
         return Deviation(app, operation, found, mere)
@@ -318,7 +318,7 @@ def _named(comparison: Comparison, names: Collection[str]) -> list[Name]:
 
 
 def _without_invalid(comparison: Comparison) -> Iterator[c.Change]:
-    """What takes away the parts that do not hold, so that they can be made under their names."""
+    """Return the changes that drop the parts that do not hold, so that they can be made under their names."""
     for at, table in comparison.expected.tables.items():
         for part in (*table.constraints, *table.indexes):
             if (at, part.name) in comparison.invalid:

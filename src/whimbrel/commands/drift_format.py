@@ -1,4 +1,4 @@
-"""What differs between two schemas, in words: what was expected, and what was found."""
+"""The differences between two schemas, in words: what was expected, and what was found."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DetailFormatter:
     invalid: Collection[tuple[Name, str]] = frozenset()
 
     def details(self, changes: Iterable[c.Change]) -> list[Detail]:
-        """What the changes differ in; without keys that go only to come back."""
+        """Return the details of changes; without keys that go only to come back."""
         return [detail for change in without_round_trips(changes) for detail in self._of(change)]
 
     def _of(self, change: c.Change) -> Iterator[Detail]:
@@ -201,7 +201,7 @@ _KINDS = {
 
 
 def _more(part: Constraint | Index) -> str:
-    """What a constraint or an index says beyond its columns, where it is not the usual."""
+    """Return what a constraint or an index says beyond its columns, where it is not the usual."""
     said = (
         ("NULLS NOT DISTINCT", getattr(part, "nulls_not_distinct", False)),
         (f"INCLUDE ({', '.join(getattr(part, 'include', ()))})", getattr(part, "include", ())),
@@ -245,7 +245,7 @@ def without_round_trips(changes: Iterable[c.Change]) -> Iterator[c.Change]:
 
 
 def _is_back(gone: c.DropConstraint, come: c.AddConstraint) -> bool:
-    """Whether it is the same constraint; a database may not have a name for it."""
+    """True if it is the same constraint; a database may not have a name for it."""
     old, new = gone.constraint, come.constraint
     unnamed = not (old.name and new.name)
     return gone.table == come.table and (
@@ -306,7 +306,7 @@ def _other(change: c.Change) -> Iterator[Detail]:
 
 
 def _words_of(domain: Type) -> str:
-    """What a domain says, as PostgreSQL's CREATE DOMAIN would."""
+    """Return what a domain says, as PostgreSQL's CREATE DOMAIN would."""
     made: Any = named_types.CreateDomainType(build(domain))
     return str(made.compile(dialect=dialect_of("postgresql")))
 

@@ -35,7 +35,7 @@ class Edit:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """What is different, for people."""
+        """The lines that say what is different, for people."""
         return self.lines or ((f"({self.why})",) if self.why else ())
 
 
@@ -102,7 +102,7 @@ def _below(edit: Edit) -> list[str]:
 
 
 def mending(edits: list[Edit]) -> str:
-    """What is to be done about edited files, with the commands for it."""
+    """Return the hint for edited files, with its commands."""
     files = shlex.join(edit.file for edit in edits if edit.lines != ())
     one = len(edits) == 1
     it, they, imports = (

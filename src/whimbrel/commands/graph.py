@@ -59,12 +59,12 @@ class AppLayout:
 
     @property
     def is_conflict(self) -> bool:
-        """Whether it has more than one leaf."""
+        """True if it has more than one leaf."""
         return len(self.leaves) > 1
 
     @property
     def width(self) -> int:
-        """How many lanes there are at most, side by side."""
+        """The greatest number of lanes side by side."""
         return max((max(row.lanes) for row in self.rows), default=-1) + 1
 
 
@@ -113,7 +113,7 @@ def _rows(migrations: Iterable[Shown], edges: list[Edge]) -> Iterator[Row]:
 
 
 def _children(migrations: Iterable[Shown]) -> Mapping[str, list[str]]:
-    """What waits for each of an app's migrations in the app itself, by labels, in order."""
+    """Return what waits for each of an app's migrations in the app itself, by labels, in order."""
     children: dict[str, list[str]] = {each.label: [] for each in migrations}
     for each in migrations:
         for parent in each.waits_for:

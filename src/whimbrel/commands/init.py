@@ -45,7 +45,7 @@ from whimbrel import models
 
 @dataclass(frozen=True)
 class Started:
-    """What `init` did: the files that it made and those that it changed, and what to do by hand."""
+    """The result of `init`: the files that it made and those that it changed, and what to do by hand."""
 
     made: tuple[Path, ...] = ()
     changed: tuple[Path, ...] = ()
@@ -182,7 +182,7 @@ def _list_of(text: str, file: Path, key: str) -> list[str]:
 
 
 def _text_of(file: Path) -> str:
-    """What a file holds, its line ends as they are."""
+    """Return the text of a file, its line ends as they are."""
     return file.read_bytes().decode("utf-8")
 
 

@@ -59,7 +59,7 @@ def _found(
     plan: Plan,
     record: Record,
 ) -> list[_Found]:
-    """What the database has of each initial migration of a plan."""
+    """Return what the database has of each initial migration of a plan."""
     states = history.states_of(key for key in record.applied if key in history.graph)
     found = []
     for node in plan.nodes:
@@ -75,7 +75,7 @@ def _found(
 
 @dataclass(frozen=True)
 class _Made:
-    """What an initial migration makes: tables, and parts of tables ("blog_post.author_id").
+    """The tables that an initial migration makes, and parts of tables ("blog_post.author_id").
 
     wanted: the tables that it has a hand in, as they are after it.
     """
@@ -101,7 +101,7 @@ class _Made:
         )
 
     def in_database(self, engine: Engine, connection: Connection) -> _Found:
-        """What of it a database has."""
+        """Return how much of it a database has."""
         live = engine.reflect(connection, names=list(self.wanted.tables))
         wanted = self.wanted
         expected, live, invalid = side_by_side(engine, connection, wanted, live, wanted)
@@ -139,12 +139,12 @@ class _Found:
 
     @property
     def is_of_names(self) -> bool:
-        """Whether nothing differs but what constraints and indexes are called."""
+        """True if nothing differs but what constraints and indexes are called."""
         return all(each.what.startswith("name of ") for each in self.wrong)
 
     @property
     def is_absent(self) -> bool:
-        """Whether nothing of it is there."""
+        """True if nothing of it is there."""
         missing = {each.place for each in self.wrong if each.found is None}
         return self.made.tables <= missing and self.made.parts <= missing
 

@@ -28,7 +28,7 @@ Notes = Mapping[Name, Sequence[str]]
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found. ``text``: that of a models.py; ``remarks``: what no model of it says."""
+    """Models that were found. ``text``: that of a models.py; ``remarks``: what no model of it says."""
 
     text: str
     tables: tuple[str, ...]
@@ -175,7 +175,7 @@ def _found(whole: Schema, table: str, place: str) -> Name:
 
 
 def _notes(live: Schema) -> Iterator[tuple[Name, list[str]]]:
-    """What is said in a comment of each table, where there is anything to say."""
+    """Return the comments of each table that has any."""
     for table in live.tables.values():
         found = [
             f"{key.name or 'A foreign key'} ({', '.join(key.columns)}) points at {key.target}, "

@@ -169,7 +169,7 @@ def _folded(config: Config, history: History, made: Sequence[NewMigration]) -> l
 
 
 def _leaves(graph: Graph, made: Iterable[NewMigration]) -> dict[Key, Node]:
-    """What goes into which leaf. Raises `UsageError` for a leaf on which others depend."""
+    """Return the leaf that each new migration goes into. Raises `UsageError` for a leaf on which others depend."""
     into: dict[Key, Node] = {}
     for each in made:
         leaf = graph.leaf(each.app)

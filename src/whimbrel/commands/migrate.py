@@ -111,7 +111,7 @@ class _Run:
         return f"{hint}\n{stays}" if hint else stays
 
     def _half_done(self) -> tuple[HalfDone, ...]:
-        """What is committed of migrations that have not ended; nothing where nobody answers."""
+        """Return what is committed of migrations that have not ended; nothing where nobody answers."""
         try:
             record = record_in(self.database)
         except WhimbrelError:

@@ -40,7 +40,7 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """What `migrate` would do."""
+    """The stages that `migrate` would go through."""
 
     database: str
     backwards: bool = False
@@ -59,7 +59,7 @@ def plan_migrate(
     rename: bool = False,
     emit: Listener = null_listener,
 ) -> PlannedRun:
-    """What `migrate` would do; nothing is done, nothing is created."""
+    """Return what `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     asked = record_in(database)
     options = MigrateOptions(recorded=recorded, leap=leap and not fake_initial, emit=emit)
@@ -83,7 +83,7 @@ def plan_migrate(
 
 
 def _engine(database: Database) -> Engine:
-    """What makes the steps that a run would carry out."""
+    """Return the engine that makes the steps of a run."""
     if database.is_missing:
         return engine_of_new(database.dialect)
     with open_connection(database) as connection:

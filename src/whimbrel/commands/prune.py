@@ -35,7 +35,7 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What pruning will do, in the order in which it is done.
+    """The changes that pruning makes, in the order in which it is done.
 
     ``keys``: the squashes that become ordinary migrations. ``pointing``: files in which a
     dependency on what goes is put onto its squash. ``rows``: by the alias of a database, the keys
@@ -59,7 +59,7 @@ class PrunePlan:
 
 
 def plan_prune(config: Config, apps: Iterable[str] = ()) -> PrunePlan:
-    """What pruning the squashes of these apps (none: of all) will do; nothing is done.
+    """Return the plan for pruning the squashes of these apps (none: of all); nothing is done.
 
     Every configured database is asked. Raises `HistoryError`, with the list of databases, where
     one has not recorded a squash yet; `WriteError` where a file must be edited by hand first. The

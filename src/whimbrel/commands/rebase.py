@@ -39,7 +39,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class RebasePlan:
-    """What a rebase will do.
+    """The changes that a rebase makes.
 
     ``moved``: the migrations that come after ``onto``, in order. ``pointing``: files of other apps
     in the same branch. ``collisions``: what both branches are about; what was moved has the last
@@ -65,7 +65,7 @@ def plan_rebase(
     alias: str = DEFAULT_ALIAS,
     offline: bool = False,
 ) -> RebasePlan | None:
-    """What is to be done so that an app's branches become a line; None where they are one.
+    """Return the plan by which an app's branches become a line; None where they are one.
 
     name: the branch that moves, by its leaf or any migration of it; None: the one that is new here,
     as git tells. onto: the leaf that it comes after, where there are several others.
@@ -244,7 +244,7 @@ class _Known:
 
     @property
     def words(self) -> str:
-        """What it lacks of all the branches."""
+        """A sentence on what it lacks of all the branches."""
         names = [name for lacking in self.lacking.values() for name in lacking]
         return self._lacks(names) if names else f"all of them are in {self.reference}"
 
@@ -253,7 +253,7 @@ class _Known:
 
 
 def _known_to_git(branches: Sequence[Branch]) -> _Known | None:
-    """What the others have, as far as git knows it; None where there is no telling."""
+    """Return what the others have, as far as git knows it; None where there is no telling."""
     own = {branch.leaf.key: _own_files(branch) for branch in branches}
     files = [file for found in own.values() for file in found]
     folders = {file.parent for file in files}
@@ -300,7 +300,7 @@ def _commit(folder: Path, name: str) -> str | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints, run in a directory; None where it fails, or is not there."""
+    """Return what git prints, run in a directory; None where it fails, or is not there."""
     try:
         ended = subprocess.run(
             ["git", *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=True

@@ -62,7 +62,7 @@ def refuse_renamed(history: History, record: Record, apps: Collection[str]) -> N
 
 
 def said(key: Key) -> str:
-    """What is said of the file that has another name."""
+    """Return the message for a file that has another name."""
     return f"what it does is applied here as {label_of(key)}, which has no file: it was renamed"
 
 

@@ -1,4 +1,4 @@
-"""What is wanted of a run, and what it did, as values."""
+"""Options of a run, and its results, as values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whimbrel.run.lock import LIMIT
 
 @dataclass(frozen=True)
 class MigrateOptions:
-    """How a run is to go; see `whimbrel.commands.migrate.migrate`."""
+    """Options of a run; see `whimbrel.commands.migrate.migrate`."""
 
     fake: bool = False
     recorded: bool = False
@@ -47,7 +47,7 @@ class HalfDone:
 
 @dataclass(frozen=True)
 class MigrateResult:
-    """What a run did. ``database``: without its password; ``seconds``: of all of it.
+    """The result of a run. ``database``: without its password; ``seconds``: of all of it.
 
     ``half_done``: what a run that was interrupted has left.
     """

@@ -49,7 +49,7 @@ def sql_migrate(
     dialect: str | None = None,
     alias: str = DEFAULT_ALIAS,
 ) -> Script:
-    """What applying, or undoing, a migration sends. dialect: left out, that of the database.
+    """Return what applying, or undoing, a migration sends. dialect: left out, that of the database.
 
     Raises `NodeError` where there is no such migration, `UsageError` for a dialect without an
     engine, `UnsupportedError` where the database has not what it needs.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Mark(Enum):
-    """What a database has of a migration."""
+    """The state of a migration in a database."""
 
     APPLIED = "applied"
     UNAPPLIED = "unapplied"
@@ -33,7 +33,7 @@ class Mark(Enum):
 
     @property
     def is_applied(self) -> bool:
-        """Whether the record has it."""
+        """True if the record has it."""
         return self in (Mark.APPLIED, Mark.EDITED, Mark.NO_FILE)
 
 

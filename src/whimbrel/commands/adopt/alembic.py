@@ -37,7 +37,7 @@ from whimbrel.state.state import State
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of an adoption.
+    """Options of an adoption.
 
     models: "module:attribute", where env.py does not say. version_table: where Alembic keeps its
     version, likewise. exclude: tables that are left alone from now on. rename: whether constraints
@@ -59,7 +59,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Adopted:
-    """What an adoption did, or (dry) would do.
+    """The result of an adoption; of a dry one, what it would be.
 
     configured: the text that its file got. written: a module that collects the models, and its
     text. unrun: how far env.py could be run, if not to its end.

@@ -90,7 +90,7 @@ def configured(
 
 
 def _lacking(project: AlembicProject, config: Config, others: Sequence[str]) -> tuple[str, ...]:
-    """What is to be left alone, and is not: tables of others, and Alembic's own."""
+    """Return what is yet to be left alone: tables of others, and Alembic's own."""
     own = project.version_table
     wanted = [*([] if own.name == VERSION_TABLE else [str(own)]), *others]
     return tuple(each for each in dict.fromkeys(wanted) if not config.excludes(*Name.read(each)))
@@ -153,7 +153,7 @@ def _folders(config: Config, target: str, label: str) -> list[Path]:
 
 
 def _is_free(folder: Path, project: AlembicProject) -> bool:
-    """Whether nothing is there, Alembic's own directory least of all."""
+    """True if nothing is there, Alembic's own directory least of all."""
     alembic = {project.script.resolve(), *project.script.resolve().parents}
     taken = {folder.resolve(), folder.parent.resolve()} & {project.script.resolve()}
     return not taken and folder.resolve() not in alembic and not any(folder.glob("*.py"))

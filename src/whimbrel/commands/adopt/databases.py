@@ -36,7 +36,7 @@ from whimbrel.state.state import State
 
 
 class Outcome(Enum):
-    """What became of a database."""
+    """The outcome of an adoption for one database."""
 
     RECORDED = "recorded"
     FITS = "fits"
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is left to be done about it."""
+        """True if nothing is left to be done about it."""
         return self in (Outcome.RECORDED, Outcome.FITS, Outcome.ALREADY)
 
 
@@ -76,7 +76,7 @@ class AdoptedDatabase:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What every database is compared with. files: initial migrations that are made just now."""
+    """The project that every database is compared with. files: initial migrations that are made just now."""
 
     config: Config
     apps: tuple[str, ...]
@@ -190,7 +190,7 @@ class _Looking:
 
     @property
     def _is_unwritten(self) -> bool:
-        """Whether the initial migrations are only to be written."""
+        """True if the initial migrations are only to be written."""
         return self.adoption.dry_run and bool(self.adoption.files)
 
     def _initial(self, record: Record) -> list[Node]:
@@ -202,7 +202,7 @@ class _Looking:
         return [node for node in todo if node.app not in apps] if self._is_unwritten else todo
 
     def _unready(self, todo: Sequence[Node]) -> AdoptedDatabase | None:
-        """What became of it, where there is nothing to compare."""
+        """Return the result where there is nothing to compare."""
         if not todo and not self._is_unwritten:
             return self._ended(Outcome.ALREADY)
         if not self.versions:

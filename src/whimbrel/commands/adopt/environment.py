@@ -1,4 +1,4 @@
-"""What an env.py says when it is run, in a process of its own, with nothing to migrate."""
+"""An env.py's answer to a run in a process of its own, with nothing to migrate."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Target:
 
     @property
     def shown(self) -> str:
-        """What people know it by."""
+        """The name that people know it by."""
         return self.names[0] if self.names else "target_metadata"
 
     def called(self, plainly: Collection[str]) -> Target:
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Environment:
-    """What an env.py says. version_table: None where it says nothing. error: what stopped it."""
+    """An env.py's answer. version_table: None where it says nothing. error: what stopped it."""
 
     targets: tuple[Target, ...] = ()
     version_table: Name | None = None
@@ -58,7 +58,7 @@ class Environment:
 
     @property
     def trouble(self) -> str | None:
-        """How far it could be run, for people; None where it ran to its end."""
+        """A sentence on how far it could be run; None where it ran to its end."""
         if self.error is None:
             return None
         if self.targets:

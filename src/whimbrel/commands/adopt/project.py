@@ -26,7 +26,7 @@ _NO_PROJECT = (
 
 @dataclass(frozen=True)
 class AlembicProject:
-    """What an Alembic project says of itself.
+    """An Alembic project, as it says itself.
 
     config: alembic.ini, or the pyproject.toml that stands for it. script: the directory with
     env.py. revisions: by id. version_table: where its databases keep their version. url: as
@@ -47,7 +47,7 @@ class AlembicProject:
 
     @property
     def is_of_flask(self) -> bool:
-        """Whether it is Flask-Migrate's: its env.py asks the application."""
+        """True if it is Flask-Migrate's: its env.py asks the application."""
         return b"current_app" in self.env.read_bytes()
 
     @property
@@ -157,7 +157,7 @@ def _toml(file: Path) -> dict[str, Any]:
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    """What the configuration says, from both files where there are both, each value filled in."""
+    """Return what the configuration says, from both files where there are both, each value filled in."""
     if not file.is_file():
         raise UsageError("there is no such file", place=str(file), hint=_NO_PROJECT)
     if file.suffix == ".toml":

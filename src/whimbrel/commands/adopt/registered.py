@@ -20,7 +20,7 @@ from whimbrel.sources.sqlalchemy import import_module, load
 
 @dataclass(frozen=True)
 class Models:
-    """What is to be configured. targets: "module:attribute"; hints: what labels are made from.
+    """The models that are to be configured. targets: "module:attribute"; hints: what labels are made from.
 
     written: a module that imports them all, which is to be written, and its text. left_out: the
     tables that Alembic was kept from.
@@ -129,7 +129,7 @@ class _Search:
         return targets if are_named or not ours else ours
 
     def name_of(self, target: Target) -> str | None:
-        """What a target is to be called; None where it has no models."""
+        """Return the name of a target; None where it has no models."""
         metadata = self._metadata(target)
         plain = bool(metadata.tables)
         own = self._owner(metadata)
@@ -150,7 +150,7 @@ class _Search:
         return within[0] if within else self.collecting.add(target, growing)
 
     def hint(self, target: Target, name: str) -> str:
-        """What its label is made from: not the module that collects it."""
+        """Return what its label is made from: not the module that collects it."""
         place = self.collecting.place
         if place is None or name.partition(":")[0] != place[0]:
             return name
@@ -167,7 +167,7 @@ class _Search:
         return found
 
     def _owner(self, metadata: sa.MetaData) -> str | None:
-        """What the configured app that has these models calls them."""
+        """Return the name that the configured app of these models has for them."""
         for app in self.apps:
             if app.models and load(app.models, self.root, f"app {app.label}") is metadata:
                 return app.models
@@ -194,7 +194,7 @@ class _Collecting:
         self.lines: dict[str, str] = {}
 
     def add(self, target: Target, modules: Iterable[str]) -> str:
-        """What a target is called in it."""
+        """Add a target; return its name in the module."""
         reached = target.names[0] if target.names else (target.held or ("",))[0]
         first = next(iter(modules), reached.partition(":")[0])
         self.place = self.place or self._free(first)

@@ -36,7 +36,7 @@ def revisions_in(folder: Path, *, recursive: bool) -> Iterator[Revision]:
 
 
 def _revision(file: Path) -> Revision | None:
-    """What a revision file says of itself; None where it is none."""
+    """Return what a revision file says of itself; None where it is none."""
     module = _parsed(file)
     assigned = dict(_assigned_in(module))
     said = {name: value for name, value in assigned.items() if name in _SAID}

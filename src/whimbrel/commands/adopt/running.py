@@ -55,7 +55,7 @@ class Nothing:
 
 
 class NoConnection(Nothing):
-    """What an engine connects to here."""
+    """The connection that an engine gets here."""
 
     async def __aenter__(self) -> Any:
         return self
@@ -185,7 +185,7 @@ def _only_names(statement: ast.stmt) -> bool:
 
 
 def _said(error: BaseException, env: Path) -> str:
-    """What stopped it, and where; what else an error says may be a secret, as a URL is."""
+    """Return what stopped it, and where; what else an error says may be a secret, as a URL is."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
@@ -214,7 +214,7 @@ def metadatas_of(said: Iterable[dict[str, Any]], names: dict[str, Any]) -> list[
 
 
 def modules() -> dict[str, ModuleType]:
-    """What env.py imported, in order, but for libraries that hold nobody's models."""
+    """Return the modules that env.py imported, in order, but for libraries that hold nobody's models."""
     others = sys.stdlib_module_names | {"sqlalchemy", "alembic", "whimbrel", "env_py"}
     return {
         name: module

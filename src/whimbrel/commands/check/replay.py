@@ -1,4 +1,4 @@
-"""Whether a history applies step by step, forwards and back: replayed without a database.
+"""A history is replayed step by step, forwards and back, without a database.
 
 Each migration's steps are made for every engine that is configured, as a database with history
 takes them. What was proven is remembered beside the migrations, up to which one.
@@ -48,7 +48,7 @@ def first_unsound(
 
 
 def _prints(order: Sequence[Node], dialects: Sequence[str]) -> list[str]:
-    """What tells, for each migration, whether it and all before it are still the same."""
+    """Return a digest for each migration, of it and of all before it."""
     own = (f"{node.label} {node.digest} {node.atomic} {node.dependencies}" for node in order)
     first = " ".join(dialects)
     return list(
