@@ -286,10 +286,10 @@ def _object(self: Values, value: Any) -> Code:
         return _dataclass(self, value)
     if callable(value) and hasattr(value, "__name__"):
         return _import(self, value)
-    raise WriteError(f"{value!r} cannot be written into a migration file", hint=_mend(value))
+    raise WriteError(f"{value!r} cannot be written into a migration file", hint=_hint_for(value))
 
 
-def _mend(value: Any) -> str:
+def _hint_for(value: Any) -> str:
     if type(value).__module__.startswith("sqlalchemy."):
         return 'Write the expression in SQL\'s own words: models.SQL("lower(title)").'
     return (

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from whimbrel.errors import ModelError
 
-_MEND = "Take it out of the models, and do it by hand in a migration: migrations.RunSQL."
+_HINT = "Take it out of the models, and do it by hand in a migration: migrations.RunSQL."
 #: The dialects whose options are looked at.
 _OURS = ("postgresql_", "sqlite_")
 #: The options of constraints and indexes that are read.
@@ -40,7 +40,7 @@ def refuse_unsaid(table: sa.Table) -> None:
             if said and name.startswith(_OURS) and not _is_read(part, name):
                 what = f"{type(part).__name__} {part.name or ''}".rstrip()
                 raise ModelError(
-                    f"{what} has {name}={value!r}, which no migration can say", hint=_MEND
+                    f"{what} has {name}={value!r}, which no migration can say", hint=_HINT
                 )
 
 
@@ -51,7 +51,7 @@ def _refuse_narrow_sequences(table: sa.Table) -> None:
             raise ModelError(
                 f"the sequence {sequence.name} has data_type={sequence.data_type!r}, which no "
                 "migration can say",
-                hint=_MEND,
+                hint=_HINT,
             )
 
 
@@ -72,7 +72,7 @@ def is_unlogged(table: sa.Table) -> bool:
     prefixes = [str(each).upper().strip() for each in table._prefixes or ()]
     other = [each for each in prefixes if each != "UNLOGGED"]
     if other:
-        raise ModelError(f"its prefix {other[0]} is nothing that a migration can make", hint=_MEND)
+        raise ModelError(f"its prefix {other[0]} is nothing that a migration can make", hint=_HINT)
     return bool(prefixes)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whimbrel.schema.table import Name
     from whimbrel.state.state import State
 
-_MEND = (
+_HINT = (
     "A new label cannot be used before the commit: use it in a migration of its own, after this "
     "one; or write atomic = False in this one's class."
 )
@@ -29,7 +29,7 @@ def of_labels(history: History, node: Node, dialect: str) -> Iterator[Finding]:
     for number, label in _used_too_early(history, node, dialect):
         what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
         line = lines_of_operations(node.file or "", len(operations))[number]
-        yield Finding("label", what, _MEND, node.app, node.label, node.place, line)
+        yield Finding("label", what, _HINT, node.app, node.label, node.place, line)
 
 
 def _used_too_early(history: History, node: Node, dialect: str) -> Iterator[tuple[int, str]]:

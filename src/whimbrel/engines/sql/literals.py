@@ -18,12 +18,12 @@ from typing import Any
 
 from whimbrel.errors import ModelError
 
-_MEND = "Give it as SQL('...'), in the database's own words."
+_HINT = "Give it as SQL('...'), in the database's own words."
 
 
 def refused(value: object, why: str) -> ModelError:
     """The error for a value that has no literal."""
-    return ModelError(f"{value!r} cannot be written in SQL: {why}", hint=_MEND)
+    return ModelError(f"{value!r} cannot be written in SQL: {why}", hint=_HINT)
 
 
 def text(value: str) -> str:
