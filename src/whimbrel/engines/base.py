@@ -40,20 +40,12 @@ class Blocker:
         return self.who
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _always() -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class RunnerLock:
     """The lock of the one runner. ``is_held``: asks whether it is still held."""
 
-    let_go: Callable[[], object] = _nothing
-    is_held: Callable[[], bool] = _always
+    let_go: Callable[[], object] = lambda: None
+    is_held: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
 
 
 def _hint_for_missing(message: str) -> str | None:
-    extension = _missing_extension(message)
+    found = _MISSING.match(message)
+    extension = _EXTENSIONS.get(found["name"]) if found else None
     if extension is None:
         return None
     return (
@@ -126,17 +127,10 @@ def _hint_for_missing(message: str) -> str | None:
     )
 
 
-#: What an error says of a default, and the hint that mends it.
-_MENDS_OF_DEFAULTS = (
-    "default expression",
-    "Write the default as a value of the column's type: true or false of a boolean, for one.",
-)
-
-
 def _hint(state: str | None, step: Step | None, message: str) -> str | None:
     change = step.change if step is not None else None
-    if state == "42804" and _MENDS_OF_DEFAULTS[0] in message:
-        return _MENDS_OF_DEFAULTS[1]
+    if state == "42804" and "default expression" in message:
+        return "Write the default as a value of the column's type: true or false of a boolean, for one."
     if state == "23502" and isinstance(change, c.AddColumn):
         return (
             f"Rows are there already, and {change.table}.{change.column.name} takes no NULL: give "
@@ -148,9 +142,3 @@ def _hint(state: str | None, step: Step | None, message: str) -> str | None:
             "the domain another name: its columns are converted to the new one."
         )
     return _HINTS.get(state or "")
-
-
-def _missing_extension(message: str) -> str | None:
-    """The extension of what an error says is not there; None for what is of none that is known."""
-    found = _MISSING.match(message)
-    return _EXTENSIONS.get(found["name"]) if found else None

@@ -125,16 +125,12 @@ def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
     for step in steps:
         for at, wished in step.tables:
             modes = wanted.setdefault(at, set())
-            modes.update(_mode(held) for held in CONFLICTS[wished])
+            # As pg_locks spells them: ``AccessShareLock``.
+            modes.update(held.value.title().replace(" ", "") + "Lock" for held in CONFLICTS[wished])
     found: dict[Blocker, None] = {}
     for at, modes in wanted.items():
         found.update(dict.fromkeys(_holders(connection, at, modes)))
     return list(found)
-
-
-def _mode(lock: Lock) -> str:
-    """A lock as pg_locks spells it: ``AccessShareLock``."""
-    return lock.value.title().replace(" ", "") + "Lock"
 
 
 # The owner's own old transaction shows its age; those of others do so only to who may see it.

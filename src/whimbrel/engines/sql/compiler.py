@@ -200,8 +200,11 @@ class SQLCompiler:
 
     def constraint(self, constraint: Constraint, table: Table) -> str:
         """A constraint as it stands in CREATE TABLE or after ADD."""
-        named = f"CONSTRAINT {self.quote(constraint.name)} " if constraint.name else ""
-        return named + self.constraint_body(constraint, table)
+        return self.named(constraint.name) + self.constraint_body(constraint, table)
+
+    def named(self, name: str | None) -> str:
+        """``CONSTRAINT name ``, or nothing."""
+        return f"CONSTRAINT {self.quote(name)} " if name else ""
 
     def constraint_body(self, constraint: Constraint, table: Table) -> str:
         """A constraint without its name."""
@@ -227,15 +230,22 @@ class SQLCompiler:
         )
 
     def foreign_key(self, key: ForeignKey) -> str:
-        """FOREIGN KEY (...) REFERENCES ..., with all its clauses."""
+        return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
+
+    def references(self, key: ForeignKey) -> str:
+        """REFERENCES ..., as it stands after the columns, or after one column's definition."""
         columns = f" ({self.names(key.target_columns)})" if key.target_columns else ""
         match = f" MATCH {key.match}" if key.match else ""
         on_delete = f" ON DELETE {key.on_delete}" if key.on_delete else ""
         on_update = f" ON UPDATE {key.on_update}" if key.on_update else ""
         return (
-            f"FOREIGN KEY ({self.names(key.columns)}) REFERENCES {self.at(key.target)}{columns}"
+            f"REFERENCES {self.target(key.target)}{columns}"
             f"{match}{on_delete}{on_update}{self.deferrable(key.deferrable)}"
         )
+
+    def target(self, table: Name) -> str:
+        """A foreign key's target."""
+        return self.at(table)
 
     def deferrable(self, deferrable: str | None) -> str:
         """`` DEFERRABLE INITIALLY ...``, or nothing."""

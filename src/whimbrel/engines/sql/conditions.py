@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from whimbrel.errors import ModelError
@@ -63,35 +62,20 @@ def _compared(child: tuple[str, str, Any], table: Table, compiler: Writer) -> st
             return compiler.quote(_column(value.name, table).name)
         return compiler.literal(value, column.type)
 
-    if lookup in _OPERATORS:
-        if value is None and lookup == "exact":
+    match lookup:
+        case "isnull":
+            return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
+        case "exact" if value is None:
             return f"{left} IS NULL"
-        return f"{left} {_OPERATORS[lookup]} {right(value)}"
-    return _LOOKUPS[lookup](left, value, right, compiler)
-
-
-_Right = Callable[[Any], str]
-
-
-def _in(left: str, value: Any, right: _Right, compiler: Writer) -> str:
-    # An empty list has no row, on every database.
-    return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
-
-
-def _is_null(left: str, value: Any, right: _Right, compiler: Writer) -> str:
-    return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
-
-
-def _range(left: str, value: Any, right: _Right, compiler: Writer) -> str:
-    low, high = value
-    return f"{left} BETWEEN {right(low)} AND {right(high)}"
-
-
-_LOOKUPS: dict[str, Callable[[str, Any, _Right, Writer], str]] = {
-    "in": _in,
-    "isnull": _is_null,
-    "range": _range,
-    "startswith": lambda left, value, right, compiler: compiler.starts_with(left, value),
-    "endswith": lambda left, value, right, compiler: compiler.ends_with(left, value),
-    "contains": lambda left, value, right, compiler: compiler.contains(left, value),
-}
+        case "in":  # an empty list has no row, on every database
+            return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
+        case "range":
+            low, high = value
+            return f"{left} BETWEEN {right(low)} AND {right(high)}"
+        case "startswith":
+            return compiler.starts_with(left, value)
+        case "endswith":
+            return compiler.ends_with(left, value)
+        case "contains":
+            return compiler.contains(left, value)
+    return f"{left} {_OPERATORS[lookup]} {right(value)}"

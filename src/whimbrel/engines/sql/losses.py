@@ -25,18 +25,14 @@ def loss(
     update = f"UPDATE {compiler.at(table.at)} SET {compiler.quote(old.name)} = ..."
     hint = f"Convert such values in a migration before this one (RunPython or RunSQL: {update})"
     loosened = is_loosened(old.type, new.type) and not new.lossy
-    allowed = f", or let them be {_how(old, new)}: AlterField(..., lossy=True)" if loosened else ""
+    is_cut = narrowing(old.type, new.type)
+    how = "cut" if is_cut else "read as they are meant, and spelled otherwise"
+    allowed = f", or let them be {how}: AlterField(..., lossy=True)" if loosened else ""
     return LossError(
         f"{table.name}.{new.name} holds {_short(value)}{where}, "
         f"which does not become {_described(new.type)} without loss",
         place=str(table.at),
         hint=f"{hint}{allowed}.",
-    )
-
-
-def _how(old: Column, new: Column) -> str:
-    return (
-        "cut" if narrowing(old.type, new.type) else "read as they are meant, and spelled otherwise"
     )
 
 

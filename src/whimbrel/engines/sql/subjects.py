@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from whimbrel.engines.step import Hazard, HazardCode
 from whimbrel.schema import changes as c
@@ -23,26 +24,12 @@ def subject_of(change: c.Change | None) -> str:
             return str(of.at)
         case c.CreateDomain(domain=of) | c.DropDomain(domain=of) | c.AlterDomain(old=of):
             return str(name_of(of))
-        case c.AddColumn(at, of) | c.DropColumn(at, of) | c.AlterColumn(at, of):
-            return f"{at}.{of.name}"
-        case (
-            c.FillColumn(at, of)
-            | c.AddNotNull(at, of)
-            | c.ValidateNotNull(at, of)
-            | c.SetNotNull(at, of)
-        ):
-            return f"{at}.{of.name}"
-        case c.AddConstraint(at, of) | c.DropConstraint(at, of) | c.RenameConstraint(at, of):
-            return f"{at}.{of.name}" if of.name else str(at)
-        case (
-            c.ValidateConstraint(at, of)
-            | c.AddIndex(at, of)
-            | c.DropIndex(at, of)
-            | c.RenameIndex(at, of)
-        ):
-            return f"{at}.{of.name}"
         case c.RenameColumn(at, old):
             return f"{at}.{old}"
+        case c.TableChange(at):
+            # Its second field is the column, constraint or index, as it was.
+            name = getattr(change, fields(change)[1].name).name
+            return f"{at}.{name}" if name else str(at)
         case c.CreateSchema(name) | c.DropSchema(name):
             return name
     return ""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 from whimbrel.engines.sql import SQLCompiler
 from whimbrel.engines.sql.literals import Literals, text
 from whimbrel.schema.expressions import SQL
-from whimbrel.schema.table import ForeignKey, IndexPart
+from whimbrel.schema.table import IndexPart, Name
 
 
 class SQLiteLiterals(Literals):
@@ -33,22 +33,9 @@ class SQLiteCompiler(SQLCompiler):
     def __init__(self) -> None:
         super().__init__(sqlite.dialect(), SQLiteLiterals())
 
-    def foreign_key(self, key: ForeignKey) -> str:
-        return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
-
-    def references(self, key: ForeignKey) -> str:
-        """Return what stands after the columns, or after one column's definition.
-
-        The target has no schema: a foreign key cannot leave its file.
-        """
-        columns = f" ({self.names(key.target_columns)})" if key.target_columns else ""
-        match = f" MATCH {key.match}" if key.match else ""
-        on_delete = f" ON DELETE {key.on_delete}" if key.on_delete else ""
-        on_update = f" ON UPDATE {key.on_update}" if key.on_update else ""
-        return (
-            f"REFERENCES {self.quote(key.target.name)}{columns}"
-            f"{match}{on_delete}{on_update}{self.deferrable(key.deferrable)}"
-        )
+    def target(self, table: Name) -> str:
+        """Without a schema: a foreign key cannot leave its file."""
+        return self.quote(table.name)
 
     def index_part(self, part: IndexPart) -> str:
         """Without an operator class and NULLS FIRST, which say nothing here."""

@@ -27,13 +27,10 @@ def must_let_go(steps: Sequence[Step]) -> bool:
 
     Else DROP TABLE would delete its rows first, and those that point at them by ON DELETE.
     """
-    return any(_drops_a_table(step) for step in steps)
-
-
-def _drops_a_table(step: Step) -> bool:
     # Where columns go, the database at hand may call for a rebuild.
-    return step.has(HazardCode.REBUILDS_TABLE) or isinstance(
-        step.change, c.DropTable | c.DropColumn
+    return any(
+        step.has(HazardCode.REBUILDS_TABLE) or isinstance(step.change, c.DropTable | c.DropColumn)
+        for step in steps
     )
 
 
@@ -84,7 +81,10 @@ def transaction(
             raise
     finally:
         _restore(connection, before)
-    _tidy(connection, steps)
+    if any(step.has(HazardCode.REBUILDS_TABLE) for step in steps):
+        # Such a table has lost what ANALYZE found out; optimize sees whether it is worth doing.
+        with suppress(SQLAlchemyError):
+            execute(connection, "PRAGMA optimize")
 
 
 def _may_enforce(steps: Sequence[Step]) -> bool:
@@ -161,17 +161,12 @@ def _checked(connection: Connection, steps: Sequence[Step]) -> Iterator[None]:
         before = Health.of(connection, steps)
         yield
         Health.of(connection, steps).refuse_what_is_worse_than(before, steps)
-    elif _writes_rows(steps) and not _setting(connection, "foreign_keys"):
+    elif any(step.change is None for step in steps) and not _setting(connection, "foreign_keys"):
         before = Health.of_keys(connection)
         yield
         Health.of_keys(connection).refuse_what_is_worse_than(before, steps)
     else:
         yield
-
-
-def _writes_rows(steps: Sequence[Step]) -> bool:
-    """Return True if a step is SQL of the user's own, which may do anything."""
-    return any(step.change is None for step in steps)
 
 
 def _roll_back(connection: Connection) -> None:
@@ -184,13 +179,6 @@ def _restore(connection: Connection, before: dict[str, int]) -> None:
     with suppress(SQLAlchemyError):
         for name, value in before.items():
             execute(connection, f"PRAGMA {name} = {value}")
-
-
-def _tidy(connection: Connection, steps: Sequence[Step]) -> None:
-    """A rebuilt table has lost what ANALYZE found out; optimize sees whether it is worth doing."""
-    if any(step.has(HazardCode.REBUILDS_TABLE) for step in steps):
-        with suppress(SQLAlchemyError):
-            execute(connection, "PRAGMA optimize")
 
 
 # -- errors ----------------------------------------------------------------------------------

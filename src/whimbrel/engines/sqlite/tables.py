@@ -112,16 +112,13 @@ def column_text(column: Column, table: Table) -> str:
     if not column.null:
         parts.append("NOT NULL")
     if column.name == key_column(table) and autoincrement(table):
-        parts.append(f"{_named(table.primary_key)}PRIMARY KEY AUTOINCREMENT")
+        key = table.primary_key
+        parts.append(f"{COMPILER.named(key.name if key else None)}PRIMARY KEY AUTOINCREMENT")
     if column.computed is not None:
         expression = COMPILER.expression(column.computed.expression, table)
         kind = "STORED" if column.computed.stored else "VIRTUAL"
         parts.append(f"GENERATED ALWAYS AS ({expression}) {kind}")
     return " ".join(parts)
-
-
-def _named(key: PrimaryKey | None) -> str:
-    return f"CONSTRAINT {COMPILER.quote(key.name)} " if key is not None and key.name else ""
 
 
 def column_type(column: Column, table: Table) -> str:
@@ -174,9 +171,7 @@ def _type_checks(table: Table) -> Iterator[Clause]:
     for column in table.columns:
         check = COMPILER.enum_check(column) or _boolean_check(column)
         if check is not None:
-            name = _check_name(column)
-            named = f"CONSTRAINT {COMPILER.quote(name)} " if name else ""
-            yield Clause(named + check, column)
+            yield Clause(COMPILER.named(_check_name(column)) + check, column)
 
 
 def _boolean_check(column: Column) -> str | None:

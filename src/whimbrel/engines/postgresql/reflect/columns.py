@@ -25,7 +25,7 @@ def column(row: Row, enums: Mapping[int, EnumType], place: Place, nullable: bool
     default = row["default"] if not (row["generated"] or serial) else None
     return Column(
         name=row["name"],
-        type=_type(row, enums, place),
+        type=_named_type(row, enums, place) or type_of(row["spelled"]),
         null=row["null"] or nullable,
         default=SQL(settled(default)) if default is not None else None,
         generated=Serial() if serial else _identity(row),
@@ -44,18 +44,12 @@ def _computed(row: Row) -> Computed | None:
 # -- types -----------------------------------------------------------------------------------------
 
 
-def _type(row: Row, enums: Mapping[int, EnumType], place: Place) -> ColumnType:
-    of = _named_type(row, enums, place)
-    if of is None:
-        return type_of(row["spelled"])
-    return array_of(of) if row["is_array"] else of
-
-
 def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> ColumnType | None:
-    """An enum type or a domain; None for any other."""
-    if row["kind"] == "e":
-        return enums.get(row["base"])
-    return domain(row, place) if row["kind"] == "d" else None
+    """An enum type or a domain, or an array of it; None for any other."""
+    of: ColumnType | None = enums.get(row["base"]) if row["kind"] == "e" else None
+    if row["kind"] == "d":
+        of = domain(row, place)
+    return array_of(of) if of is not None and row["is_array"] else of
 
 
 def domain(row: Row, place: Place) -> Type:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect import normal
@@ -14,6 +15,8 @@ from whimbrel.schema.types import EnumType, enum_types, replace_enums
 #: Options that a temporary table does not have, or has otherwise.
 _TABLESPACE = "postgresql_tablespace"
 _GIVEN = ("postgresql_inherits", _TABLESPACE, "postgresql_unlogged")
+
+_P = TypeVar("_P", Column, Constraint, Index)
 
 
 def rejoined(given: Table, read: Table, usual: str) -> Table:
@@ -26,19 +29,21 @@ def rejoined(given: Table, read: Table, usual: str) -> Table:
         read,
         name=given.name,
         schema=given.schema,
-        columns=_columns(given, read),
-        constraints=_constraints(given, read),
-        indexes=_indexes(given, read, usual),
+        columns=_joined(given.columns, read.columns, _column),
+        constraints=_joined(given.constraints, read.constraints, _part),
+        indexes=_joined(given.indexes, read.indexes, partial(_index, usual=usual)),
         options=_options(given.options, read.options, usual),
         key=given.key,
     )
 
 
-def _columns(given: Table, read: Table) -> tuple[Column, ...]:
+def _joined(
+    given: Iterable[_P], read: Iterable[_P], join: Callable[[_P, _P], _P]
+) -> tuple[_P, ...]:
     """In the given order; then those that come from a table above."""
-    found = {column.name: column for column in read.columns}
-    known = [_column(each, found.pop(each.name, each)) for each in given.columns]
-    return (*known, *found.values())
+    found = {each.name: each for each in read}
+    known = tuple(join(each, found.pop(each.name, each)) for each in given)
+    return known + tuple(found.values())
 
 
 def _column(given: Column, read: Column) -> Column:
@@ -50,24 +55,12 @@ def _told(enum: EnumType) -> EnumType:
     return normal.native(enum) if COMPILER.has_type_of(enum) else enum
 
 
-def _constraints(given: Table, read: Table) -> tuple[Constraint, ...]:
-    found = {each.name: each for each in read.constraints}
-    known = [_part(each, found.pop(each.name, each)) for each in given.constraints]
-    return (*known, *found.values())
-
-
 def _part(given: Constraint, read: Constraint) -> Constraint:
     if isinstance(given, ForeignKey):
         return given
     if isinstance(given, Check) and isinstance(read, Check):
         read = replace(read, not_valid=given.not_valid)
     return replace(read, key=given.key)
-
-
-def _indexes(given: Table, read: Table, usual: str) -> tuple[Index, ...]:
-    found = {each.name: each for each in read.indexes}
-    known = [_index(each, found.pop(each.name, each), usual) for each in given.indexes]
-    return (*known, *found.values())
 
 
 def _index(given: Index, read: Index, usual: str) -> Index:

@@ -86,12 +86,8 @@ def _moment(generic: str, own: str) -> _Made:
     return made
 
 
-def _varying_bits(numbers: tuple[int, ...], more: str) -> Type:
-    return _own("BIT", varying=True, **({"length": numbers[0]} if numbers else {}))
-
-
-def _bits(numbers: tuple[int, ...], more: str) -> Type:
-    return _own("BIT", **({"length": numbers[0]} if numbers and numbers != (1,) else {}))
+def _bits(numbers: tuple[int, ...], **varying: bool) -> Type:
+    return _own("BIT", **varying, **({"length": numbers[0]} if numbers else {}))
 
 
 _OWN = (
@@ -123,8 +119,8 @@ _TYPES: dict[str, _Made] = {
     "numeric": _sized("Numeric", "precision", "scale"),
     "character varying": _sized("String", "length"),
     "character": _sized("CHAR", "length"),
-    "bit": _bits,
-    "bit varying": _varying_bits,
+    "bit": lambda numbers, more: _bits(numbers if numbers != (1,) else ()),
+    "bit varying": lambda numbers, more: _bits(numbers, varying=True),
     "timestamp without time zone": _moment("DateTime", "TIMESTAMP"),
     "timestamp with time zone": _moment("DateTime", "TIMESTAMP"),
     "time without time zone": _moment("Time", "TIME"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from whimbrel.engines.base import HazardCode, Lock, Step
@@ -33,7 +33,8 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
             f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
             hint="Remove the column and add it anew.",
         )
-    typed = changes_type(old, new)
+    # As PostgreSQL tells types and collations apart.
+    typed = (COMPILER.type(old.type), old.collation) != (COMPILER.type(new.type), new.collation)
     yield from identity.stop(change, builder)
     yield from _type_and_default(change, typed, builder)
     yield from _nullness(change, builder)
@@ -41,12 +42,6 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield from label_checks(change.table, old, new, builder)
     if old.comment != new.comment:
         yield columns.comment_on(change.table, new, builder)
-
-
-def changes_type(old: Column, new: Column) -> bool:
-    """Return True if PostgreSQL would tell the types apart, or the collations."""
-    written = [(COMPILER.type(each.type), each.collation) for each in (old, new)]
-    return written[0] != written[1]
 
 
 # -- type and default ----------------------------------------------------------------------------
@@ -98,30 +93,25 @@ def set_type(
     scans = not rewrites and _is_read_for_indexes(table, old, new)
     action = f"ALTER COLUMN {name} TYPE {COMPILER.type(new.type)}{collate}{using}"
     lost = None if at in builder.fresh else losses.lost(name, before, after)
+    hazards = {
+        HazardCode.LOSES_DATA: new.lossy and lost is not None,
+        HazardCode.REWRITES_TABLE: rewrites,
+        HazardCode.SCANS_TABLE: scans,
+        HazardCode.MAY_FAIL_ON_ROWS: may_fail,
+    }
     step = builder.step(
         action,
         (at, Lock.ACCESS_EXCLUSIVE),
         *(_key_partners(table, old.name, builder) if has_keys else ()),
         scans=scans,
         rewrites=rewrites,
-        hazards=_hazards(rewrites, scans, may_fail, loses=new.lossy and lost is not None),
+        hazards=[code for code, is_hazard in hazards.items() if is_hazard],
         subject=f"{at}.{old.name}",
     )
     is_looked_at = at not in builder.fresh and (may_fail or lost is not None)
     lost = None if new.lossy else lost
     retype = ColumnTypeChange(table, old, new, action, made or name, lost, is_looked_at)
     return type_step(step, TypeChange(at, (retype,)))
-
-
-def _hazards(rewrites: bool, scans: bool, may_fail: bool, loses: bool) -> Iterable[HazardCode]:
-    if loses:
-        yield HazardCode.LOSES_DATA
-    if rewrites:
-        yield HazardCode.REWRITES_TABLE
-    if scans:
-        yield HazardCode.SCANS_TABLE
-    if may_fail:
-        yield HazardCode.MAY_FAIL_ON_ROWS
 
 
 _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from whimbrel.engines.base import HazardCode, Lock, Step
@@ -16,7 +16,7 @@ from whimbrel.schema.table import ForeignKey, Name, Schema, Table
 Locks = tuple[tuple[Name, Lock], ...]
 
 #: Kind of change to the function that makes its steps: ``maker(change, builder)``.
-Makers = dict[type[c.Change], Callable[[Any, "Builder"], Iterator[Step]]]
+Makers = dict[type[c.Change], Callable[[Any, "Builder"], Iterable[Step]]]
 
 
 class Builder:

@@ -158,17 +158,12 @@ def comment_on(at: Name, column: Column, builder: Builder) -> Step:
 
 def drop_column(change: c.DropColumn, builder: Builder) -> Iterator[Step]:
     at, name = change.table, change.column.name
-    computed = change.column.computed is not None
-    hazards = (
-        (HazardCode.BREAKS_OLD_CODE,)
-        if computed
-        else (HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE)
-    )
+    loses = (HazardCode.LOSES_DATA,) if change.column.computed is None else ()
     yield builder.alter(
         at,
         f"DROP COLUMN {COMPILER.quote(name)}",
-        hazards=hazards,
-        done=probes.has_no_column(at, name),
+        hazards=(*loses, HazardCode.BREAKS_OLD_CODE),
+        done=probes.is_false(probes.has_column(at, name)),
     )
 
 
@@ -210,7 +205,8 @@ def label_check_name(column: Column, table: Table) -> str:
     if enum is None or not enum.name:
         return _by_column(column.name)
     name = enum.name
-    others = (COMPILER.checked_enum(each) for each in _before(column.name, table))
+    before = itertools.takewhile(lambda each: each.name != column.name, table.columns)
+    others = map(COMPILER.checked_enum, before)
     taken = {each.name for each in others if each is not None}
     taken.update(each.name for each in table.constraints)
     return name if name not in taken else _by_column(column.name)
@@ -218,10 +214,6 @@ def label_check_name(column: Column, table: Table) -> str:
 
 def _by_column(name: str) -> str:
     return shorten(f"{name}_labels_check")
-
-
-def _before(name: str, table: Table) -> Iterator[Column]:
-    return itertools.takewhile(lambda each: each.name != name, table.columns)
 
 
 def label_check(column: Column, table: Table) -> str | None:
@@ -280,10 +272,6 @@ def validate_not_null(change: c.ValidateNotNull, builder: Builder) -> Iterator[S
     yield constraints.validate(change, name, builder)
 
 
-def set_column_not_null(change: c.SetNotNull, builder: Builder) -> Iterator[Step]:
-    yield set_not_null(change.table, change.column, builder, is_proven=change.is_proven)
-
-
 def not_null_name(table: str, column: str) -> str:
     """Return the name that PostgreSQL gives to NOT NULL of a column (18, makeObjectName).
 
@@ -301,7 +289,9 @@ STEPS: Makers = {
     c.FillColumn: fill_column,
     c.AddNotNull: add_not_null,
     c.ValidateNotNull: validate_not_null,
-    c.SetNotNull: set_column_not_null,
+    c.SetNotNull: lambda change, builder: [
+        set_not_null(change.table, change.column, builder, is_proven=change.is_proven)
+    ],
     c.AddColumn: add_column,
     c.DropColumn: drop_column,
     c.RenameColumn: rename_column,

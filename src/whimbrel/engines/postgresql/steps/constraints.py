@@ -14,10 +14,6 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 
 
-def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
-    yield add(change.table, change.constraint, builder)
-
-
 def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None = None) -> Step:
     """ADD CONSTRAINT: the rows that are there are looked at, unless it is NOT VALID."""
     written = COMPILER.constraint(constraint, table or builder.table(at))
@@ -42,10 +38,6 @@ def _locks(at: Name, constraint: Constraint) -> Locks:
     return ((at, lock), *target_lock(constraint, at, lock))
 
 
-def drop_constraint(change: c.DropConstraint, builder: Builder) -> Iterator[Step]:
-    yield drop(change.table, change.constraint, builder)
-
-
 def drop(at: Name, constraint: Constraint, builder: Builder) -> Step:
     """DROP CONSTRAINT; that of a foreign key locks its target just as strongly."""
     target: Locks = ()
@@ -55,7 +47,7 @@ def drop(at: Name, constraint: Constraint, builder: Builder) -> Step:
         f"ALTER TABLE {COMPILER.at(at)} DROP CONSTRAINT {COMPILER.quote(constraint.name)}",
         (at, Lock.ACCESS_EXCLUSIVE),
         *target,
-        done=probes.has_no_constraint(at, constraint.name),
+        done=probes.is_false(probes.has_constraint(at, constraint.name, is_valid=False)),
     )
 
 
@@ -93,8 +85,8 @@ def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[
 
 
 STEPS: Makers = {
-    c.AddConstraint: add_constraint,
-    c.DropConstraint: drop_constraint,
+    c.AddConstraint: lambda change, builder: [add(change.table, change.constraint, builder)],
+    c.DropConstraint: lambda change, builder: [drop(change.table, change.constraint, builder)],
     c.RenameConstraint: rename_constraint,
     c.ValidateConstraint: validate_constraint,
 }

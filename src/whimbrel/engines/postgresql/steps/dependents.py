@@ -14,7 +14,7 @@ from whimbrel.engines.postgresql.steps import constraints, indexes
 from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
-from whimbrel.schema.table import Check, Constraint, Exclude, ForeignKey, Index, Name, Table
+from whimbrel.schema.table import Check, Column, Constraint, Exclude, ForeignKey, Index, Name, Table
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def of_columns(
         for part in (*table.indexes, *table.constraints)
         if (every or _is_in_the_way(part)) and mentions(part, columns)
     ]
-    return [Dependent(table.at, part, not _goes_later(table.at, part, builder)) for part in parts]
+    return [Dependent(table.at, part, not goes_later(table.at, part, builder)) for part in parts]
 
 
 def _is_in_the_way(part: Constraint | Index) -> bool:
@@ -58,7 +58,7 @@ def _is_in_the_way(part: Constraint | Index) -> bool:
 def keys_between(tables: Mapping[Name, Collection[str]], builder: Builder) -> list[Dependent]:
     """Foreign keys from or to columns that change their types together."""
     return [
-        Dependent(table.at, key, not _goes_later(table.at, key, builder))
+        Dependent(table.at, key, not goes_later(table.at, key, builder))
         for table in builder.tracker.tables()
         for key in table.foreign_keys
         if not set(tables.get(table.at, ())).isdisjoint(key.columns)
@@ -66,25 +66,16 @@ def keys_between(tables: Mapping[Name, Collection[str]], builder: Builder) -> li
     ]
 
 
-def _goes_later(at: Name, part: Constraint | Index, builder: Builder) -> bool:
+def goes_later(at: Name, part: Column | Constraint | Index, builder: Builder) -> bool:
     """Return True if a later change drops it anyway; then that is done now, and not again."""
     for number, change in enumerate(builder.later, builder.position + 1):
         match change:
-            case c.DropIndex(table, gone) | c.DropConstraint(table, gone):
-                if (table, type(gone), gone.name) == (at, type(part), part.name):
+            case c.DropColumn(table, of) | c.DropIndex(table, of) | c.DropConstraint(table, of):
+                if (table, type(of), of.name) == (at, type(part), part.name):
                     builder.done.add(number)
                     return True
             case _:
                 pass
-    return False
-
-
-def column_goes_later(at: Name, column: str, builder: Builder) -> bool:
-    """Return True if a later change drops a column anyway; then that is done now, and not again."""
-    for number, change in enumerate(builder.later, builder.position + 1):
-        if isinstance(change, c.DropColumn) and (change.table, change.column.name) == (at, column):
-            builder.done.add(number)
-            return True
     return False
 
 

@@ -77,8 +77,7 @@ def _check(
     if old.get("check") is not None:
         yield Step((_without_check(name, old),), change)
     if new.get("check") is not None:
-        named = new.get("constraint_name")
-        words = f"CONSTRAINT {COMPILER.quote(named)} " if named else ""
+        words = COMPILER.named(new.get("constraint_name"))
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
         yield _strict(sql, change, name, builder)
 

@@ -42,7 +42,7 @@ class EnumExchange:
         names = {table.at: [column.name for column in self._of(table)] for table in self.tables}
         self.computed = {
             table.at: [
-                _Computed(column, not dependents.column_goes_later(table.at, column.name, builder))
+                _Computed(column, not dependents.goes_later(table.at, column, builder))
                 for column in table.columns
                 if column.computed is not None
                 and column.computed.expression.columns(frozenset(names[table.at]))

@@ -48,10 +48,10 @@ def _drop(enum: EnumType, change: c.Change) -> Step:
 
 def alter_enum(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
     old, new = change.old, change.new
-    if not (COMPILER.has_type_of(old) and COMPILER.has_type_of(new)):
-        yield from _alter_text(change, builder)
-        return
     fates = _fates(old, new)
+    if not (COMPILER.has_type_of(old) and COMPILER.has_type_of(new)):
+        yield from _exchange_type(change, fates, builder)
+        return
     yield from _rename_labels(old, fates, change)
     if _can_stay(change, fates, builder):
         yield from _add_labels(old, fates, change)
@@ -166,27 +166,20 @@ def _move(old: EnumType, new: EnumType, change: c.Change) -> Iterator[Step]:
 
 
 def _exchange_type(change: c.AlterEnum, fates: _Fates, builder: Builder) -> Iterator[Step]:
-    """A new type under a name for the time being; the columns go over; it takes the old one's name."""
-    old, new = change.old, change.new
-    made = replace(new, name=shorten(f"{new.name}_whimbrel"))
-    after = EnumExchange(change, made, fates.renamed, builder)
-    yield _create(made, change)
-    yield from after.steps_before()
-    yield _drop(old, change)
-    yield from _move(made, new, change)
-    yield from after.steps_after()
+    """The new type is made, the columns go over, the old one goes; either may be a VARCHAR.
 
-
-def _alter_text(change: c.AlterEnum, builder: Builder) -> Iterator[Step]:
-    """The enum is a VARCHAR before, after, or both."""
+    Of two types the new one has a name for the time being until it takes the old one's place.
+    """
     old, new = change.old, change.new
     had, has = COMPILER.has_type_of(old), COMPILER.has_type_of(new)
+    made = replace(new, name=shorten(f"{new.name}_whimbrel")) if had and has else new
     if has:
-        yield _create(new, change)
-    exchange = EnumExchange(change, new, _fates(old, new).renamed, builder)
+        yield _create(made, change)
+    exchange = EnumExchange(change, made, fates.renamed, builder)
     yield from exchange.steps_before()
     if had:
         yield _drop(old, change)
+    yield from _move(made, new, change)
     yield from exchange.steps_after()
 
 

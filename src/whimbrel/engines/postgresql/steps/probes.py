@@ -20,32 +20,24 @@ def is_gone(at: Name) -> str:
     return f"SELECT 1 WHERE {oid(at)} IS NULL"
 
 
-def _attribute(at: Name, column: str) -> str:
-    return (
-        f"SELECT 1 FROM pg_attribute WHERE attrelid = {oid(at)} AND attname = {text(column)} "
-        "AND NOT attisdropped"
-    )
+def is_false(probe: str) -> str:
+    """The probe for that there is no row of another one."""
+    return f"SELECT 1 WHERE NOT EXISTS ({probe})"
 
 
 def has_column(at: Name, column: str, condition: str = "") -> str:
     """``condition``: more that must be true of its row in pg_attribute."""
-    return _attribute(at, column) + (f" AND {condition}" if condition else "")
-
-
-def has_no_column(at: Name, column: str) -> str:
-    return f"SELECT 1 WHERE NOT EXISTS ({_attribute(at, column)})"
-
-
-def _constraint(at: Name, name: str) -> str:
-    return f"SELECT 1 FROM pg_constraint WHERE conrelid = {oid(at)} AND conname = {text(name)}"
+    return (
+        f"SELECT 1 FROM pg_attribute WHERE attrelid = {oid(at)} AND attname = {text(column)} "
+        f"AND NOT attisdropped{f' AND {condition}' if condition else ''}"
+    )
 
 
 def has_constraint(at: Name, name: str, *, is_valid: bool = True) -> str:
-    return f"{_constraint(at, name)}{' AND convalidated' if is_valid else ''}"
-
-
-def has_no_constraint(at: Name, name: str) -> str:
-    return f"SELECT 1 WHERE NOT EXISTS ({_constraint(at, name)})"
+    return (
+        f"SELECT 1 FROM pg_constraint WHERE conrelid = {oid(at)} AND conname = {text(name)}"
+        f"{' AND convalidated' if is_valid else ''}"
+    )
 
 
 def has_index(at: Name) -> str:

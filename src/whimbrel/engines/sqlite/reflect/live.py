@@ -113,9 +113,18 @@ def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:
         columns=tuple(each.name for each in unknown if each.name.lower() not in generated),
         definitions=(
             *(each.text for each in unknown),
-            *(each.text for each in unknown_constraints(live, before) if _fits(each, gone)),
+            *(
+                each.text
+                for each in unknown_constraints(live, before)
+                if not any(map(each.mentions, gone))
+            ),
         ),
-        indexes=tuple(_indexes(live, before, after)),
+        # One that the state knows and the database lacks was dropped by hand, and stays dropped.
+        indexes=tuple(
+            sql
+            for sql in live.indexes.values()
+            if not any(ddl.is_on(sql, column) for column in gone)
+        ),
         triggers=tuple(live.triggers.values()),
     )
 
@@ -179,21 +188,6 @@ def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
     start = body.index("(")
     columns = {ddl.folded(column.name): COMPILER.quote(column.name) for column in table.columns}
     return e.normal(body[start : ddl.closing(body, start) + 1], columns, table.name)
-
-
-def _fits(constraint: ddl.LiveConstraint, gone: list[str]) -> bool:
-    return not any(constraint.mentions(name) for name in gone)
-
-
-def _indexes(live: LiveTable, before: Table, after: Table) -> Iterator[str]:
-    """The indexes to make again, as they are: those whose columns stay.
-
-    One that the state knows and the database lacks was dropped by hand, and stays dropped.
-    """
-    gone = columns_gone(before, after)
-    for sql in live.indexes.values():
-        if not any(ddl.is_on(sql, column) for column in gone):
-            yield sql
 
 
 def as_it_is(table: Table, live: LiveTable, before: Table) -> Table:

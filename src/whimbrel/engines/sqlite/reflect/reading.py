@@ -109,7 +109,11 @@ def _column(column: ddl.LiveColumn, text: TableText) -> Column:
     if "STRICT" in text.definition.tail:
         word = word.upper()  # one of six, which are not spelled any other way here
     alone = text.key_columns == (column.name,) and "WITHOUT ROWID" not in text.definition.tail
-    counts = alone and word.upper() == "INTEGER" and not _is_descending(clauses)
+    counts = (
+        alone
+        and word.upper() == "INTEGER"
+        and "DESC" not in map(str.upper, clauses.get("PRIMARY", ()))
+    )
     if alone and not counts and word.upper() in ("INT", "INTEGER"):
         # Spelled INTEGER it would be the rowid (lang_createtable.html, 5).
         type_: ColumnType = in_sql("INT")
@@ -138,10 +142,6 @@ def _by_word(clauses: Iterable[tuple[str, ...]]) -> _Clauses:
             continue  # NOT DEFERRABLE, which is what a key is by itself
         found["AS" if word == "GENERATED" else word] = clause[1:]
     return found
-
-
-def _is_descending(clauses: _Clauses) -> bool:
-    return "DESC" in (token.upper() for token in clauses.get("PRIMARY", ()))
 
 
 def _counter(clauses: _Clauses, text: TableText) -> Identity | Serial:

@@ -67,11 +67,6 @@ def _pair(was: str, old: ColumnType, now: str, new: ColumnType) -> tuple[str, st
     return _PAIRS.get((was, now), ("{0}", None if was == now else "0"))
 
 
-def is_needed(before: Table, old: Column, after: Table, new: Column) -> bool:
-    """Return whether values change, or may not fit, though the column may be declared as it was."""
-    return conversion(before, old, after, new, "x") != Conversion("x")
-
-
 def give_functions(connection: Connection) -> None:
     """Give a connection what conditions ask for and SQLite has no function for."""
     driver: Any = connection.connection.driver_connection

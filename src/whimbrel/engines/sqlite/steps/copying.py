@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.steps.conversions import conversion, is_needed
+from whimbrel.engines.sqlite.steps.conversions import conversion
 from whimbrel.schema.families import is_text, length
 from whimbrel.schema.pairs import pair
 from whimbrel.schema.table import Column, Table
@@ -100,10 +100,7 @@ def _converted(
 
 def is_changed(before: Table, old: Column, after: Table, new: Column) -> bool:
     """Return True if values of a column change, or may not fit, though its definition may stay."""
-    if _enum(new) is not None:
-        renamed = label_renames(old, new)
-        return bool(renamed) or _is_label("x", old, new, renamed) is not None
-    return is_needed(before, old, after, new)
+    return _converted(before, old, after, new, "x") != ("x", None)
 
 
 def _enum(column: Column) -> EnumType | None:

@@ -109,9 +109,8 @@ def _placed(clause: t.Clause, add: list[Column], version: Version) -> tuple[str,
     of = clause.of
     if isinstance(of, ForeignKey) and len(of.columns) == 1 and of.columns[0] in new:
         # With a default it would be refused while foreign keys are enforced.
-        named = f"CONSTRAINT {COMPILER.quote(of.name)} " if of.name else ""
         free = new[of.columns[0]].default is None
-        return (of.columns[0], f"{named}{COMPILER.references(of)}") if free else None
+        return (of.columns[0], COMPILER.named(of.name) + COMPILER.references(of)) if free else None
     if version < ADD_CHECK:
         return None
     if isinstance(of, Column) and of.name in new:

@@ -196,7 +196,12 @@ class _Plan:
             return
         wanted = self.wanted.table(at)
         if self.real.knows(at):
-            self.steps += _transformation(self.real.table(at), wanted, changes, self.version)
+            real = self.real.table(at)
+            ways = altered(real, wanted, self.version)
+            if ways is None:
+                self.steps.append(_rebuild_step(real, wanted, changes))
+            else:
+                self.steps += _native_steps(real, wanted, ways, changes)
             self.real.apply(c.DropTable(wanted))
         else:
             self._step(t.create_table(wanted), changes[0])
@@ -205,15 +210,6 @@ class _Plan:
 
 
 # -- one table -------------------------------------------------------------------------------
-
-
-def _transformation(
-    before: Table, after: Table, changes: Sequence[c.Change], version: Version
-) -> list[Step]:
-    ways = altered(before, after, version)
-    if ways is None:
-        return [_rebuild_step(before, after, changes)]
-    return _native_steps(before, after, ways, changes)
 
 
 def _rebuild_step(before: Table, after: Table, changes: Sequence[c.Change]) -> Step:
