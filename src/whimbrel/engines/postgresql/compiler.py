@@ -27,13 +27,6 @@ _NUMBERS = (
 )
 
 
-def _dialect() -> PGDialect:
-    # The plain dialect needs no driver. With "named" parameters it does not double a percent sign.
-    dialect: PGDialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    dialect.supports_native_decimal = True
-    return dialect
-
-
 class PostgreSQLLiterals(Literals):
     """Literals in PostgreSQL (documentation 18, 4.1.2, 8.4, 8.5, 8.15)."""
 
@@ -63,7 +56,10 @@ class PostgreSQLCompiler(SQLCompiler):
     longest_name = 63
 
     def __init__(self) -> None:
-        super().__init__(_dialect(), PostgreSQLLiterals())
+        # The plain dialect needs no driver. With "named" parameters it does not double a percent sign.
+        dialect: PGDialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
+        dialect.supports_native_decimal = True
+        super().__init__(dialect, PostgreSQLLiterals())
 
     # -- types and values
 

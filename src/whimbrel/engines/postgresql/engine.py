@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 
 from sqlalchemy.engine import Connection
 
@@ -70,7 +69,9 @@ class PostgreSQLEngine:
 
     #: The methods that are functions of a module.
     literal = staticmethod(COMPILER.literal)
+    transaction = staticmethod(session.transaction)
     execute_all = staticmethod(pipeline.execute_all)
+    without_transaction = staticmethod(session.without_transaction)
     keep_session = staticmethod(session.keep)
     is_in_transaction = staticmethod(watching.is_in_transaction)
     watch = staticmethod(watching.watch)
@@ -125,21 +126,6 @@ class PostgreSQLEngine:
     def flush_deferred(self) -> list[str]:
         """No table is altered while checks of its rows wait for the commit (55006)."""
         return ["SET CONSTRAINTS ALL IMMEDIATE"]
-
-    def transaction(
-        self,
-        connection: Connection,
-        steps: Sequence[Step],
-        lock_timeout: float | None = None,
-        *,
-        rows: bool = False,
-    ) -> AbstractContextManager[None]:
-        return session.transaction(connection, lock_timeout)
-
-    def without_transaction(
-        self, connection: Connection, *, rows: bool = False
-    ) -> AbstractContextManager[None]:
-        return session.without_transaction(connection)
 
     def canonical(self, connection: Connection, schema: Schema) -> Schema:
         return reflect.canonical(connection, self.effective(schema), self.steps)

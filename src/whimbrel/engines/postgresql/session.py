@@ -16,7 +16,13 @@ from whimbrel.schema.table import Name
 
 
 @contextmanager
-def transaction(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
+def transaction(
+    connection: Connection,
+    steps: Sequence[Step],
+    lock_timeout: float | None = None,
+    *,
+    rows: bool = False,
+) -> Iterator[None]:
     """One transaction, in which no statement waits longer than ``lock_timeout`` seconds."""
     if connection.in_transaction():
         connection.commit()  # what was only read before; SQLAlchemy began it by itself
@@ -29,7 +35,7 @@ def transaction(connection: Connection, lock_timeout: float | None) -> Iterator[
 
 
 @contextmanager
-def without_transaction(connection: Connection) -> Iterator[None]:
+def without_transaction(connection: Connection, *, rows: bool = False) -> Iterator[None]:
     """Every statement is committed by itself."""
     if connection.in_transaction():
         connection.commit()

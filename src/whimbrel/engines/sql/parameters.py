@@ -27,15 +27,11 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
     """Run one statement with its parameters: None, a list or a mapping."""
     if not parameters:
         return execute(connection, sql)
-    if isinstance(parameters, Mapping):
-        if not _has_places(sql):
-            return connection.execute(sa.text(sql), dict(parameters))
-        return connection.exec_driver_sql(
-            with_driver_places(connection.dialect, sql), dict(parameters)
-        )
-    return connection.exec_driver_sql(
-        with_driver_places(connection.dialect, sql), tuple(parameters)
-    )
+    is_mapping = isinstance(parameters, Mapping)
+    if is_mapping and not _has_places(sql):
+        return connection.execute(sa.text(sql), dict(parameters))
+    given = dict(parameters) if is_mapping else tuple(parameters)
+    return connection.exec_driver_sql(with_driver_places(connection.dialect, sql), given)
 
 
 def _has_places(sql: str) -> bool:

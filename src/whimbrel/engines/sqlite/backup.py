@@ -12,7 +12,7 @@ from whimbrel.engines.sql import execute
 from whimbrel.errors import UnsupportedError
 
 
-def copy(connection: Connection, file: Path) -> None:
+def copy(connection: Connection, file: Path, lock_timeout: float) -> None:
     """See `whimbrel.engines.base.Engine.back_up`."""
     listed = {str(row.name) for row in execute(connection, "PRAGMA database_list")}
     if files := sorted(listed - {"main", "temp"}):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities, RunnerLock, Step
+from whimbrel.engines.base import Blocker, Capabilities, Step
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.phases import with_phase
@@ -45,6 +44,8 @@ class SQLiteEngine:
     watch = staticmethod(watching.watch)
     is_lock_timeout = staticmethod(session.is_busy)
     is_disconnect = staticmethod(session.is_disconnect)
+    runner_lock = staticmethod(runner.lock)
+    back_up = staticmethod(backup.copy)
     reflect = staticmethod(reflecting.reflect)
     match_identifier_case = staticmethod(identifier_case.match_identifier_case)
 
@@ -85,9 +86,6 @@ class SQLiteEngine:
         """Nothing: what there is, a transaction sets and sets back."""
         return lambda: None
 
-    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
-        return runner.lock(connection)
-
     def shares_sessions(self, connection: Connection) -> bool:
         return False
 
@@ -104,9 +102,6 @@ class SQLiteEngine:
 
     def refuse_backup(self) -> None:
         """Nothing is missing: the library copies."""
-
-    def back_up(self, connection: Connection, file: Path, lock_timeout: float) -> None:
-        backup.copy(connection, file)
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
         said = str(getattr(error, "orig", None) or error)

@@ -22,7 +22,7 @@ from whimbrel.errors import DatabaseError
 ENDING = "-whimbrel"
 
 
-def lock(connection: Connection) -> RunnerLock | None:
+def lock(connection: Connection, name: str) -> RunnerLock | None:
     """See `whimbrel.engines.base.Engine.runner_lock`. A database in memory has one runner anyway."""
     file = database_file(connection)
     if not file:

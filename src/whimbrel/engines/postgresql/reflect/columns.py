@@ -22,6 +22,7 @@ _LARGEST = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 def column(row: Row, enums: Mapping[int, EnumType], place: Place, nullable: bool) -> Column:
     """One column. ``nullable``: its NOT NULL does not hold for every row."""
     serial = row["is_serial"] and row["default"].startswith("nextval(")
+    stored = row["generated"] == "s"
     default = row["default"] if not (row["generated"] or serial) else None
     return Column(
         name=row["name"],
@@ -29,16 +30,10 @@ def column(row: Row, enums: Mapping[int, EnumType], place: Place, nullable: bool
         null=row["null"] or nullable,
         default=SQL(settled(default)) if default is not None else None,
         generated=Serial() if serial else _identity(row),
-        computed=_computed(row),
+        computed=Computed(SQL(bare(row["default"])), stored) if row["generated"] else None,
         collation=row["collation"],
         comment=row["comment"],
     )
-
-
-def _computed(row: Row) -> Computed | None:
-    if not row["generated"]:
-        return None
-    return Computed(SQL(bare(row["default"])), stored=row["generated"] == "s")
 
 
 # -- types -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from whimbrel.engines.postgresql.reflect.catalog import Row
 from whimbrel.engines.postgresql.reflect.columns import Place
 from whimbrel.engines.postgresql.reflect.text import bare
+from whimbrel.engines.sql.literals import text
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import (
     Check,
@@ -132,12 +133,10 @@ def _opclass(part: Row) -> str | None:
     if not part["opclass_parameters"]:
         return part["opclass"]  # type: ignore[no-any-return]
     said = (each.partition("=") for each in part["opclass_parameters"])
-    within = ", ".join(f"{name}={_quoted(value)}" for name, _, value in said)
+    within = ", ".join(
+        f"{name}={value if value.isdigit() else text(value)}" for name, _, value in said
+    )
     return f"{part['opclass'] or part['usual_opclass']} ({within})"
-
-
-def _quoted(value: str) -> str:
-    return value if value.isdigit() else "'" + value.replace("'", "''") + "'"
 
 
 def _options(row: Row) -> tuple[tuple[str, Any], ...]:

@@ -55,7 +55,11 @@ class ScratchTypes:
             for name, enum in wanted.items()
             if there.get((around.real(enum.schema) or "", name)) != enum.labels
         }
-        missing = (at for at in schema.sequences if not _is_there(connection, at))
+        missing = [
+            at
+            for at in schema.sequences
+            if execute(connection, f"SELECT {oid(at)}").scalar() is None
+        ]
         domains = {at.name: each for at, each in schema.domains.items()}
         return cls(enums, {at.name: at for at in missing}, domains, around.default)
 
@@ -184,10 +188,6 @@ def _all_enums(schema: Schema) -> Iterator[EnumType]:
 
 def _word(name: str) -> str:
     return rf"(?<![\w\".]){re.escape(name)}(?![\w\".])"
-
-
-def _is_there(connection: Connection, at: Name) -> bool:
-    return execute(connection, f"SELECT {oid(at)}").scalar() is not None
 
 
 # -- the expressions of a table --------------------------------------------------------------------

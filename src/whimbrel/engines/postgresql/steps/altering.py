@@ -41,7 +41,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield from identity.start(change, builder)
     yield from label_checks(change.table, old, new, builder)
     if old.comment != new.comment:
-        yield columns.comment_on(change.table, new, builder)
+        yield builder.comment(change.table, new.comment, new.name)
 
 
 # -- type and default ----------------------------------------------------------------------------

@@ -7,8 +7,10 @@ from typing import Any
 
 from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import SchemaTracker
+from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of, subject_of
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table
@@ -98,6 +100,17 @@ class Builder:
             f"ALTER TABLE {COMPILER.at(at)} {action}",
             (at, Lock.ACCESS_EXCLUSIVE),
             **facts,  # type: ignore[arg-type]
+        )
+
+    def comment(self, at: Name, comment: str | None, column: str | None = None) -> Step:
+        """COMMENT ON a table, or on a column of it."""
+        on = f"TABLE {COMPILER.at(at)}"
+        if column is not None:
+            on = f"COLUMN {COMPILER.at(at)}.{COMPILER.quote(column)}"
+        return self.step(
+            f"COMMENT ON {on} IS {text(comment) if comment is not None else 'NULL'}",
+            (at, Lock.SHARE_UPDATE_EXCLUSIVE),
+            done=probes.has_comment(at, comment, column),
         )
 
     def partners(self, table: Table, columns: Iterable[str] | None = None) -> Locks:

@@ -236,7 +236,8 @@ def _of_arrays(column: str, old: Shape, new: Shape) -> str | None:
     if old.family == "text":
         return f"{column}::text::{new.text}"
     if old.family == "json":
-        return _array_of_json(column, new)
+        made = _TEXTS_OF_JSON.format(array=f"{column}::jsonb")  # of any depth
+        return f"CASE WHEN {column} IS NOT NULL THEN {made}::{new.text} END"
     return f"CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}::text]::{new.text} END"
 
 
@@ -247,12 +248,6 @@ def _of_array(column: str, new: Shape) -> str | None:
     if new.family == "json":
         return f"to_{new.base.lower()}({column})"
     return f"({column})[1]::text::{new.text}"
-
-
-def _array_of_json(column: str, new: Shape) -> str:
-    """A JSON array as an array of any depth."""
-    made = _TEXTS_OF_JSON.format(array=f"{column}::jsonb")
-    return f"CASE WHEN {column} IS NOT NULL THEN {made}::{new.text} END"
 
 
 # -- at what cost ------------------------------------------------------------------------------

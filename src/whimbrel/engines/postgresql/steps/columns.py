@@ -12,7 +12,6 @@ from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import constraints, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
-from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL, Constant, Default
 from whimbrel.schema.table import Column, Name, Table
@@ -40,7 +39,7 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
     if label_check(column, builder.table(at)):
         yield add_label_check(column, builder.table(at), builder)
     if column.comment is not None:
-        yield comment_on(at, column, builder)
+        yield builder.comment(at, column.comment, column.name)
 
 
 def fill_of(column: Column) -> Default | None:
@@ -142,15 +141,6 @@ def set_default(at: Name, column: Column, builder: Builder) -> Step:
         return builder.alter(at, f"{altered} DROP DEFAULT", done=probe)
     default = COMPILER.default(column.default, column.type)
     return builder.alter(at, f"{altered} SET DEFAULT {default}")
-
-
-def comment_on(at: Name, column: Column, builder: Builder) -> Step:
-    written = text(column.comment) if column.comment is not None else "NULL"
-    return builder.step(
-        f"COMMENT ON COLUMN {COMPILER.at(at)}.{COMPILER.quote(column.name)} IS {written}",
-        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        done=probes.has_comment(at, column.comment, column.name),
-    )
 
 
 # -- a column goes -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.tracker import is_using
 from whimbrel.schema import changes as c
-from whimbrel.schema.expressions import Constant, Default
+from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import Column, Name, Table
 from whimbrel.schema.types import ColumnType, EnumType, enum_types, replace_enums
 
@@ -83,11 +83,9 @@ class EnumExchange:
         if changes and column.default is not None:
             name = COMPILER.quote(column.name)
             yield self.builder.alter(table.at, f"ALTER COLUMN {name} DROP DEFAULT")
-        typed = (
-            [altering.set_type(table.at, column, now, self.builder, has_keys=False)]
-            if changes
-            else []
-        )
+        typed = []
+        if changes:
+            typed = [altering.set_type(table.at, column, now, self.builder, has_keys=False)]
         written = list(self._rename_labels(table, column))
         # A VARCHAR grows before longer labels come; what takes less takes new labels only.
         grows = not COMPILER.has_type_of(self.new) and self.new.width >= self.old.width
@@ -121,7 +119,9 @@ class EnumExchange:
                 yield from self._restore(column, now[table.at])
             for each in self.computed[table.at]:
                 if each.stays:
-                    yield from self._recreate_computed(table.at, each.column, now[table.at])
+                    yield columns.add(table.at, each.column, now[table.at], self.builder)
+                    if each.column.comment is not None:
+                        yield self.builder.comment(table.at, each.column.comment, each.column.name)
         yield from dependents.recreate(self.dependents, now, self.builder)
 
     def _restore(self, before: Column, table: Table) -> Iterator[Step]:
@@ -132,11 +132,6 @@ class EnumExchange:
             yield columns.set_default(at, after, self.builder)
         if columns.label_check(after, table):
             yield columns.add_label_check(after, table, self.builder)
-
-    def _recreate_computed(self, at: Name, column: Column, table: Table) -> Iterator[Step]:
-        yield columns.add(at, column, table, self.builder)
-        if column.comment is not None:
-            yield columns.comment_on(at, column, self.builder)
 
     def _after(self, table: Table) -> Table:
         """The table with the new type, and defaults under their labels' new names."""
@@ -150,16 +145,10 @@ class EnumExchange:
         )
 
     def _column_after(self, column: Column) -> Column:
-        return replace(
-            column,
-            type=_exchange(column.type, self.old, self.new),
-            default=self._default(column.default),
-        )
-
-    def _default(self, default: Default | None) -> Default | None:
-        if not isinstance(default, Constant):
-            return default
-        return Constant(_renamed(default.value, self.renamed))
+        default = column.default
+        if isinstance(default, Constant):
+            default = Constant(_renamed(default.value, self.renamed))
+        return replace(column, type=_exchange(column.type, self.old, self.new), default=default)
 
 
 def _renamed(value: object, renamed: dict[str, str]) -> object:

@@ -26,21 +26,17 @@ def stop(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
         yield builder.alter(change.table, f"{altered} DROP IDENTITY", done=probe)
         return
     # The default goes first, since it holds on to the sequence; then nobody remembers the name.
-    sql = _drop_owned(change.table, change.old.name)
+    sql = (
+        f"DO $$ DECLARE owned text := {_owned(change.table, change.old.name)}; BEGIN "
+        f"ALTER TABLE {COMPILER.at(change.table)} {altered} DROP DEFAULT; "
+        "IF owned IS NOT NULL THEN EXECUTE 'DROP SEQUENCE ' || owned; END IF; END $$"
+    )
     yield builder.step(sql, (change.table, Lock.ACCESS_EXCLUSIVE))
 
 
 def _owned(at: Name, column: str) -> str:
     """The name of the sequence that a column owns, as text."""
     return f"pg_get_serial_sequence({text(COMPILER.at(at))}, {text(column)})"
-
-
-def _drop_owned(at: Name, column: str) -> str:
-    return (
-        f"DO $$ DECLARE owned text := {_owned(at, column)}; BEGIN "
-        f"ALTER TABLE {COMPILER.at(at)} ALTER COLUMN {COMPILER.quote(column)} DROP DEFAULT; "
-        "IF owned IS NOT NULL THEN EXECUTE 'DROP SEQUENCE ' || owned; END IF; END $$"
-    )
 
 
 def start(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:

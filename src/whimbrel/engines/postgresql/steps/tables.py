@@ -67,10 +67,10 @@ def create_table(change: c.CreateTable, builder: Builder) -> Iterator[Step]:
     for index in table.indexes:
         yield indexes.create(table, index, builder)
     if table.comment is not None:
-        yield _comment_on(table.at, table.comment, builder)
+        yield builder.comment(table.at, table.comment)
     for column in table.columns:
         if column.comment is not None:
-            yield columns.comment_on(table.at, column, builder)
+            yield builder.comment(table.at, column.comment, column.name)
 
 
 def _repeated_keys(parts: tuple[Constraint, ...]) -> list[Constraint]:
@@ -142,15 +142,6 @@ def _move(old: Name, schema: str | None, builder: Builder) -> Step:
     return Step((sql,), builder.change, locks, done=done, hazards=hazards_of(str(old), _RENAMED))
 
 
-def _comment_on(at: Name, comment: str | None, builder: Builder) -> Step:
-    written = text(comment) if comment is not None else "NULL"
-    return builder.step(
-        f"COMMENT ON TABLE {COMPILER.at(at)} IS {written}",
-        (at, Lock.SHARE_UPDATE_EXCLUSIVE),
-        done=probes.has_comment(at, comment),
-    )
-
-
 # -- options ---------------------------------------------------------------------------------------
 
 
@@ -158,7 +149,7 @@ def alter_table(change: c.AlterTable, builder: Builder) -> Iterator[Step]:
     """Another comment or other options."""
     old, new = change.old, change.new
     if old.comment != new.comment:
-        yield _comment_on(new.at, new.comment, builder)
+        yield builder.comment(new.at, new.comment)
     before, after = options.own(old.options), options.own(new.options)
     if before.get("partition_by") != after.get("partition_by"):
         raise UnsupportedError(

@@ -140,7 +140,9 @@ class TypeChange:
                 if not loses:
                     execute(connection, self.alter)
         except (DataError, IntegrityError):
-            _refuse_failing(connection, self.columns)
+            for each in self.columns:
+                with suppress(SQLAlchemyError):  # where the server does not let us look for the row
+                    each.refuse_failing(connection)
             raise
         if loses:
             for each in looked_at:
@@ -151,13 +153,6 @@ class TypeChange:
 def type_step(step: Step, change: TypeChange) -> Step:
     """Return a step that changes the types of columns."""
     return replace(step, statements=change.offline(), settling=change)
-
-
-def _refuse_failing(connection: Connection, columns: Sequence[ColumnTypeChange]) -> None:
-    """Raises `LossError` for a row that PostgreSQL refuses, if it lets us look for that."""
-    for each in columns:
-        with suppress(SQLAlchemyError):
-            each.refuse_failing(connection)
 
 
 def _settings_of(connection: Connection, names: Collection[str]) -> Mapping[str, str]:

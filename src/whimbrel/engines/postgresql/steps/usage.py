@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import Constant, Default, Expression, Q
@@ -59,11 +59,8 @@ def _of_column(column: Column) -> Iterator[Default | Expression]:
 
 def _has(expression: Default | Expression, label: str) -> bool:
     if isinstance(expression, Constant):
-        return label in _values(expression.value)
+        value = expression.value
+        return label in (value if isinstance(value, list | tuple) else (value,))
     if isinstance(expression, Q):
         return repr(label) in repr(expression)
     return label in expression.on("postgresql")
-
-
-def _values(value: object) -> Iterable[object]:
-    return value if isinstance(value, list | tuple) else (value,)

@@ -33,7 +33,11 @@ def normal(of: Sequence[str], columns: Mapping[str, str], table: str = "") -> st
     ``columns``: how the table spells its columns, by lowercase name.
     """
     bare = without_parentheses(of)
-    return _spaced(_named(bare, columns, folded(table)))
+    named = _named(bare, columns, folded(table))
+    return "".join(
+        token if place == 0 or _is_glued(named, place) else f" {token}"
+        for place, token in enumerate(named)
+    )
 
 
 def default(of: Sequence[str]) -> str | None:
@@ -115,13 +119,6 @@ def _word(word: str, after: str, columns: Mapping[str, str]) -> str:
 
 
 # -- blanks ----------------------------------------------------------------------------------
-
-
-def _spaced(of: Sequence[str]) -> str:
-    written = ""
-    for place, token in enumerate(of):
-        written += token if place == 0 or _is_glued(of, place) else f" {token}"
-    return written
 
 
 def _is_glued(of: Sequence[str], place: int) -> bool:

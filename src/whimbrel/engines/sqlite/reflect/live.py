@@ -199,15 +199,14 @@ def as_it_is(table: Table, live: LiveTable, before: Table) -> Table:
             "WITHOUT ROWID" in live.definition.tail,
             not t.has_rowid(before),
         ),
-        "sqlite_autoincrement": (True, is_counting(live), t.autoincrement(before)),
+        "sqlite_autoincrement": (
+            True,
+            ddl.mentions(live.sql, "AUTOINCREMENT"),
+            t.autoincrement(before),
+        ),
     }
     by_hand = {
         name: value for name, (value, is_live, known) in given.items() if is_live and not known
     }
     merged = {**dict(table.options), **by_hand}
     return replace(table, options=tuple(sorted(merged.items()))) if by_hand else table
-
-
-def is_counting(live: LiveTable) -> bool:
-    """Return True if the table has AUTOINCREMENT."""
-    return ddl.mentions(live.sql, "AUTOINCREMENT")
