@@ -6,7 +6,6 @@ table). This is the one file that reads the environment.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import importlib.machinery
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whimbrel.bytecode import import_with_care
-from whimbrel.errors import ConfigError
+from whimbrel.errors import ConfigError, did_you_mean
 from whimbrel.urls import filled
 
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
@@ -87,7 +86,7 @@ class Config:
         raise ConfigError(
             f"there is no app {label!r}",
             place=str(self.file) if self.file else None,
-            hint=_nearest(label, labels) or f"Apps: {', '.join(labels) or 'none'}.",
+            hint=did_you_mean(label, labels) or f"Apps: {', '.join(labels) or 'none'}.",
         )
 
     def url(self, alias: str = DEFAULT_ALIAS) -> str:
@@ -99,7 +98,8 @@ class Config:
             raise ConfigError(
                 f"there is no database {_shown(alias)}",
                 place=str(self.file) if self.file else None,
-                hint=_nearest(alias, self.databases) or f"Aliases: {', '.join(self.databases)}.",
+                hint=did_you_mean(alias, self.databases)
+                or f"Aliases: {', '.join(self.databases)}.",
             )
         return _filled(self.databases[alias], self._place_of(alias))
 
@@ -254,7 +254,7 @@ def _check_keys(file: Path, inside: str, table: dict[str, Any], known: Mapping[s
     for key, value in table.items():
         if key not in known:
             place = f"{file}: {inside}{key if '://' not in key else ''}".rstrip(": ")
-            hint = _nearest(key, known) or f"Keys here: {', '.join(known)}."
+            hint = did_you_mean(key, known) or f"Keys here: {', '.join(known)}."
             raise ConfigError(f"there is no such key as {_shown(key)}", place=place, hint=hint)
         place = f"{file}: {inside}{key}"
         if not isinstance(value, known[key]):
@@ -270,11 +270,6 @@ def _not_a(wanted: type, value: object, place: str) -> ConfigError:
 def _shown(name: str) -> str:
     """A name in quotes; a URL that stands where a name belongs may hold a password."""
     return repr(name) if "://" not in name else "a URL, which is not shown"
-
-
-def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else None
 
 
 # -- databases -------------------------------------------------------------------------------

@@ -293,4 +293,4 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*known], n=1)
-    return f"Did you mean {near[0]!r}? {otherwise}" if near else otherwise
+    return f"Did you mean {near[0]!r}? {otherwise}".rstrip() if near else otherwise

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from whimbrel.errors import ModelError
+from whimbrel.errors import ModelError, did_you_mean
 from whimbrel.schema.expressions import Q
 from whimbrel.schema.items import SchemaItem
 from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
@@ -126,12 +125,10 @@ def _options(info: Info, meta: type[Any]) -> dict[str, Any]:
     }
     for name in said:
         if name not in OPTION_NAMES and name not in _OF_PYTHON:
-            near = difflib.get_close_matches(name, (*OPTION_NAMES, *_OF_PYTHON), n=1)
             raise info.error(
                 f"Meta has no option {name!r}",
-                f"Did you mean {near[0]!r}?"
-                if near
-                else f"Meta has: {', '.join((*_OF_PYTHON, *OPTION_NAMES))}.",
+                did_you_mean(name, (*OPTION_NAMES, *_OF_PYTHON))
+                or f"Meta has: {', '.join((*_OF_PYTHON, *OPTION_NAMES))}.",
             )
     try:
         options = normal_options({name: said[name] for name in said if name in OPTION_NAMES})
@@ -252,10 +249,9 @@ def _refuse_bad_names(info: Info) -> None:
     for group in _names_in_options(info.options):
         for name in group:
             if name not in info.fields:
-                near = difflib.get_close_matches(name, info.fields, n=1)
                 raise info.error(
                     f"Meta names the field {name!r}, which there is not",
-                    f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(info.fields)}.",
+                    did_you_mean(name, info.fields) or f"It has: {', '.join(info.fields)}.",
                 )
     for name in sorted(_names_in_conditions(info) - _names_for_conditions(info)):
         raise info.error(

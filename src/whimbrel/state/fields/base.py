@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import functools
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from collections.abc import Sequence as AbstractSequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypedDict, TypeVar
 
-from whimbrel.errors import ModelError
+from whimbrel.errors import ModelError, did_you_mean
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
 from whimbrel.schema.foreign import stored_constant
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
@@ -367,5 +366,4 @@ def _callable_key(default: Any) -> Any:
 
 
 def _suggestion(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known))}."
+    return did_you_mean(name, known) or f"It has: {', '.join(sorted(known))}."
