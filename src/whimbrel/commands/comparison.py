@@ -160,17 +160,8 @@ def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparis
 
     but: those that stay in it all the same.
     """
-    live, expected = found.live, found.expected
-    own = replace(live, tables=_known(live.tables, {*expected.tables, *but}))
-    return replace(
-        found,
-        live=replace(
-            own,
-            enums=_known(live.enums, own.used_enums | expected.enums.keys()),
-            sequences=_known(live.sequences, expected.sequences),
-            domains=_domains(own, expected),
-        ),
-    )
+    tables = _known(found.live.tables, {*found.expected.tables, *but})
+    return replace(found, live=_of_ours(replace(found.live, tables=tables), found.expected))
 
 
 def _invalid_items(engine: Engine, connection: Connection, expected: Schema) -> Invalid:
@@ -292,14 +283,9 @@ def _of_ours(live: Schema, expected: Schema) -> Schema:
     return replace(
         live,
         enums=_known(live.enums, live.used_enums | expected.enums.keys()),
-        domains=_domains(live, expected),
+        domains={**_known(live.domains, expected.domains), **live.used_domains},
         schemas=frozenset(name for name in live.schemas if name in there),
     )
-
-
-def _domains(live: Schema, expected: Schema) -> dict[Name, Type]:
-    """Those of the models, and those that tables use."""
-    return {**_known(live.domains, expected.domains), **live.used_domains}
 
 
 def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:

@@ -229,24 +229,19 @@ def _of_apps(found: Comparison, apps: list[str]) -> Comparison:
     tables = {at: table for at, table in found.live.tables.items() if is_asked_for(at)}
     same = {at: table for at, table in expected.tables.items() if not is_asked_for(at)}
     live = replace(found.live, tables={**same, **tables})
-    return replace(found, live=_with_enums_of(live, expected))
-
-
-def _tables_of(state: State, apps: Iterable[str]) -> set[Name]:
-    labels = [model.label.lower() for app in apps for model in state.of_app(app)]
-    return set(lower(state, labels).tables)
-
-
-def _with_enums_of(live: Schema, expected: Schema) -> Schema:
-    """With the enum types of the tables that count as they should be."""
-    used = live.used_enums
-    kept = {at: enum for at, enum in live.enums.items() if at in used}
-    return replace(
+    kept = {at: enum for at, enum in live.enums.items() if at in live.used_enums}
+    live = replace(
         live,
         enums={**expected.enums, **kept},
         sequences=expected.sequences,
         domains={**expected.domains, **live.used_domains},
     )
+    return replace(found, live=live)
+
+
+def _tables_of(state: State, apps: Iterable[str]) -> set[Name]:
+    labels = [model.label.lower() for app in apps for model in state.of_app(app)]
+    return set(lower(state, labels).tables)
 
 
 # -- what can be done about it -----------------------------------------------------------------

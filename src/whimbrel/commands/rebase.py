@@ -138,9 +138,10 @@ def _chosen(
     known = None if offline else _known_to_git(branches)
     if known is None:
         raise _which(branches)
-    absent = [branch for branch in branches if not known.any_of(branch)]
-    if len(absent) == 1 and all(known.all_of(each) for each in branches if each is not absent[0]):
-        return absent[0], known.why(absent[0])
+    absent = [branch for branch in branches if not known.there[branch.leaf.key]]
+    rest = [branch for branch in branches if branch not in absent]
+    if len(absent) == 1 and not any(known.lacking[branch.leaf.key] for branch in rest):
+        return absent[0], known.describe(known.lacking[absent[0].leaf.key])
     # What is there in part is nobody's alone: then every branch may be meant.
     raise _which(absent if len(absent) > 1 else branches, f"Git does not tell: {known.words}.")
 
@@ -233,22 +234,14 @@ class _Known:
     there: Mapping[Key, Sequence[str]]
     lacking: Mapping[Key, Sequence[str]]
 
-    def any_of(self, branch: Branch) -> bool:
-        return bool(self.there[branch.leaf.key])
-
-    def all_of(self, branch: Branch) -> bool:
-        return not self.lacking[branch.leaf.key]
-
-    def why(self, branch: Branch) -> str:
-        return self._lacks(self.lacking[branch.leaf.key])
-
     @property
     def words(self) -> str:
         """A sentence on what it lacks of all the branches."""
         names = [name for lacking in self.lacking.values() for name in lacking]
-        return self._lacks(names) if names else f"all of them are in {self.reference}"
+        return self.describe(names) if names else f"all of them are in {self.reference}"
 
-    def _lacks(self, names: Sequence[str]) -> str:
+    def describe(self, names: Sequence[str]) -> str:
+        """Return a sentence on files that it lacks."""
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not in {self.reference}"
 
 
