@@ -135,7 +135,11 @@ def _make_once(file: Path, text: str) -> list[Path]:
 def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...]) -> Started:
     names = ", ".join(f'"{app}"' for app in apps)
     if table is not None:
-        return _with_apps(file, table, apps)
+        try:
+            with_words(file, "apps", apps)
+        except ConfigError as error:
+            return Started(by_hand=f"In [tool.whimbrel] of {file}: {error.hint}")
+        return Started(changed=(file,))
     text = _TABLE.format(apps=names)
     if not file.exists():
         rewrite_migration(file, text)
@@ -184,21 +188,6 @@ def _list_of(text: str, file: Path, key: str) -> list[str]:
 def _text_of(file: Path) -> str:
     """Return the text of a file, its line ends as they are."""
     return file.read_bytes().decode("utf-8")
-
-
-def _with_apps(file: Path, table: dict[str, object], apps: tuple[str, ...]) -> Started:
-    """The apps put into the list that is there, where it is written plainly; else said."""
-    old = table.get("apps", [])
-    names = [*old, *apps] if isinstance(old, list) else list(apps)
-    wanted = "apps = [" + ", ".join(f'"{name}"' for name in names) + "]"
-    plain = (
-        "apps = [" + ", ".join(f'"{name}"' for name in old) + "]" if isinstance(old, list) else ""
-    )
-    text = _text_of(file)
-    if plain and text.count(f"\n{plain}") == 1:
-        _write_if_it_reads(file, text.replace(f"\n{plain}", f"\n{wanted}"))
-        return Started(changed=(file,))
-    return Started(by_hand=f"In [tool.whimbrel] of {file}: {wanted}")
 
 
 def _write_if_it_reads(file: Path, text: str) -> None:

@@ -63,7 +63,7 @@ def inspect(
         whole = _reflected(database, connection, schemas, tables)
         default = connection.dialect.default_schema_name
     plain = [table.removeprefix(f"{default}.") for table in tables]
-    live = only(whole, _wanted(config, whole, plain, database.shown))
+    live = only(whole, _wanted(config, whole, plain, database.shown).__contains__)
     notes = dict(_notes(live))
     live = _without_keys_elsewhere(live)
     return Inspection(
@@ -129,10 +129,11 @@ def _only_app(config: Config) -> str:
 # -- which tables
 
 
-def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> _Covers:
+def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> set[Name]:
     if tables:
-        return _Covers({_found(whole, table, place) for table in tables})
-    covered = _Covers(_covered(config, whole))
+        return {_found(whole, table, place) for table in tables}
+    ours = (at for at in whole.tables if at.name not in _RECORDS)
+    covered = {at for at in ours if config.covers(at.schema, at.name)}
     if whole.tables and not covered:
         raise UsageError(
             "every table is left out",
@@ -140,19 +141,6 @@ def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) ->
             hint="See include and exclude in the configuration, or name the tables.",
         )
     return covered
-
-
-class _Covers(set[Name]):
-    """Names of tables, to be asked whether one is among them."""
-
-    def __call__(self, at: Name) -> bool:
-        return at in self
-
-
-def _covered(config: Config, whole: Schema) -> Iterator[Name]:
-    for at in whole.tables:
-        if at.name not in _RECORDS and config.covers(at.schema, at.name):
-            yield at
 
 
 def _found(whole: Schema, table: str, place: str) -> Name:
