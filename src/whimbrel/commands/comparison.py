@@ -183,7 +183,11 @@ def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema,
     """
     tables = dict(live.tables)
     for at, table in expected.tables.items():
-        loose = {part.name: part for part in table.constraints if _may_be_invalid(part)}
+        loose = {
+            part.name: part
+            for part in table.constraints
+            if isinstance(part, Check | ForeignKey) and part.not_valid
+        }
         if at not in tables or not loose:
             continue
         there = {part.name for part in tables[at].constraints}
@@ -194,10 +198,6 @@ def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema,
         tables[at] = replace(tables[at], constraints=(*known, *unread))
         invalid -= {(at, name) for name in loose}
     return replace(live, tables=tables), invalid
-
-
-def _may_be_invalid(part: Constraint) -> bool:
-    return isinstance(part, Check | ForeignKey) and part.not_valid
 
 
 def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:

@@ -86,19 +86,15 @@ def _refusal(edits: list[Edit]) -> EditedError:
         }
         for edit in edits
     ]
-    if len(edits) == 1:
-        edit = edits[0]
-        message = "\n".join(["it is applied here, and does something else now", *_below(edit)])
-        place = f"{edit.file}: {edit.node.label}"
-        return EditedError(message, edits=told, place=place, hint=mending(edits))
-    lines = [f"{len(edits)} migrations that are applied here do something else now"]
-    for edit in edits:
-        lines += [f"{edit.file}: {edit.node.label}", *_below(edit)]
-    return EditedError("\n".join(lines), edits=told, place=None, hint=mending(edits))
-
-
-def _below(edit: Edit) -> list[str]:
-    return [f"  {line}" for line in edit.shown]
+    places = [f"{edit.file}: {edit.node.label}" for edit in edits]
+    place = places[0] if len(edits) == 1 else None
+    lines = ["it is applied here, and does something else now"]
+    if place is None:
+        lines = [f"{len(edits)} migrations that are applied here do something else now"]
+    for edit, own in zip(edits, places, strict=True):
+        lines += [own] if place is None else []
+        lines += [f"  {line}" for line in edit.shown]
+    return EditedError("\n".join(lines), edits=told, place=place, hint=mending(edits))
 
 
 def mending(edits: list[Edit]) -> str:

@@ -11,12 +11,11 @@ from whimbrel.engines.base import Hazard
 from whimbrel.engines.sql.parameters import with_literals
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import UsageError
-from whimbrel.history.loader import History, load
-from whimbrel.history.node import Node
+from whimbrel.history.loader import load
 from whimbrel.operations.backfill import Backfill
 from whimbrel.planning.items import DataOperation, PlanItem, is_transactional
 from whimbrel.planning.plan import Plan, Stage
-from whimbrel.planning.work import Work, build_work
+from whimbrel.planning.work import build_work
 from whimbrel.run.connect import dialect_of
 
 
@@ -62,7 +61,10 @@ def sql_migrate(
     engine = engine_for(dialect or dialect_of(config, alias))
     history = load(config.apps)
     node = history.node(config.app(app).label, name)
-    work = _work(history, engine, node, backwards)
+    # What comes before it in the order is there, too: a key that one of these took away is not.
+    before = history.graph.order()[: history.graph.position(node.key)]
+    there = [each.key for each in ((*before, node) if backwards else before)]
+    work = next(build_work(history, engine, Plan((Stage((node,)),), backwards), there))
     batches = work.batches if work.items else []
     return Script(
         label=node.label,
@@ -71,16 +73,6 @@ def sql_migrate(
         operations=work.operations,
         statements=tuple(each for batch in batches for each in enclosed(engine, batch)),
     )
-
-
-def _work(history: History, engine: Engine, node: Node, backwards: bool) -> Work:
-    """The work of one migration on a database that has all that `migrate` takes before it.
-
-    Others than what it depends on, too: a key that one of them took away is not there any more.
-    """
-    before = history.graph.order()[: history.graph.position(node.key)]
-    there = [each.key for each in ((*before, node) if backwards else before)]
-    return next(build_work(history, engine, Plan((Stage((node,)),), backwards), there))
 
 
 def enclosed(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
