@@ -398,3 +398,41 @@ def late_blocker(project: Project) -> Iterator[None]:
         statements = ["BEGIN", "SELECT * FROM blog_m1"]
     with held(project, *statements):
         yield
+
+
+CONCURRENT = """
+from ipaddress import ip_address
+from whimbrel import migrations, models
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("blog", "0001_m1")]
+    operations = [
+        migrations.AddField("M1", "more", models.IntegerField(default=0)),
+        migrations.RunSQL([("SELECT %s", [ip_address("::1")])], migrations.RunSQL.noop),
+        migrations.RunSQL(
+            'CREATE UNIQUE INDEX CONCURRENTLY "I 1" ON public.blog_m1 (more)', 'DROP INDEX "I 1"'
+        ),
+    ]
+"""
+
+
+@on_postgresql
+@pytest.mark.parametrize("back", [False, True])
+def test_an_index_of_the_users_that_broke_is_taken_away(blog: Project, back: bool) -> None:
+    blog.do("migrate", "blog", "0001")
+    blog.query("INSERT INTO blog_m1 DEFAULT VALUES")
+    blog.query("INSERT INTO blog_m1 DEFAULT VALUES")
+    for file in ("0002_m2", "0003_m3", "0004_more"):
+        (blog.root / f"blog/migrations/{file}.py").unlink()
+    blog.write("blog/migrations/0002_index.py", CONCURRENT)
+    assert blog.run("migrate").code == 5
+    invalid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('\"I 1\"')"
+    assert blog.query(invalid) == [(False,)]
+    if back:
+        blog.do("migrate", "blog", "0001")
+        assert blog.query(invalid) == []
+    else:
+        blog.query("DELETE FROM blog_m1 WHERE id = 1")
+        blog.do("migrate")
+        assert blog.query(invalid) == [(True,)]

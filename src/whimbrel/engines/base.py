@@ -16,7 +16,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.policy import Policy
-from whimbrel.engines.step import Boundary, Hazard, HazardCode, Lock, Phase, Step
+from whimbrel.engines.step import Boundary, Hazard, HazardCode, Lock, Phase, Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -103,6 +103,9 @@ class Engine(Protocol):
 
     def closing(self, steps: Sequence[Step]) -> list[str]:
         """The statements that close it."""
+
+    def with_probes(self, step: UserStep) -> UserStep:
+        """Return SQL of the user's with a probe and a clean-up, where it can be left half done."""
 
     def flush_deferred(self) -> list[str]:
         """The statements between rows that were written and steps in the same transaction.

@@ -27,7 +27,7 @@ from whimbrel.state.lowering import lower
 
 @dataclass(frozen=True)
 class Entry:
-    """A step in the journal. content: its JSON; of an operation on data, that of its title.
+    """A step in the journal. content: its JSON; of an operation that is the file's, its title.
 
     begun, done: what has come of it. undoing: True if it takes back what other entries have done.
     """
@@ -40,20 +40,23 @@ class Entry:
 
     @classmethod
     def of(cls, item: PlanItem, *, undoing: bool = False) -> Entry:
-        """The entry of an item that is to be done."""
-        return cls(
-            item.id,
-            dumps(("data", item.title) if isinstance(item, DataOperation) else item),
-            undoing=undoing,
-        )
+        """The entry of an item that is to be done.
+
+        SQL with parameters that JSON cannot say is kept by its title, and taken from the file again.
+        """
+        try:
+            content = dumps(("data", item.title) if isinstance(item, DataOperation) else item)
+        except TypeError:
+            content = dumps(("sql", item.operation))
+        return cls(item.id, content, undoing=undoing)
 
     @property
     def step(self) -> Step | None:
-        """The step; None for an operation on data. Raises `HistoryError` where it cannot be read."""
+        """The step; None for an operation that is the file's. Raises `HistoryError` where it cannot be read."""
         found = loads(self.content)
         if isinstance(found, Step):
             return found
-        if isinstance(found, tuple) and len(found) == 2 and found[0] == "data":
+        if isinstance(found, tuple) and len(found) == 2 and found[0] in ("data", "sql"):
             return None
         raise HistoryError(
             f"step {self.id} is neither a step nor the title of an operation on data",
@@ -173,9 +176,10 @@ def _refuse_other_order(
     now = {id: each for id, each in file.items() if isinstance(each, DataOperation | UserStep)}
     for id, entry in begun.items():
         item = now.pop(id, None)
-        title = loads(entry.content)[1] if entry.step is None else ""
+        kind, title = loads(entry.content) if entry.step is None else ("sql", "")
         named = item.title if isinstance(item, DataOperation) else ""
-        if item is None or bool(title) != bool(named) or (entry.done and title != named):
+        is_code = kind == "data"
+        if item is None or is_code != bool(named) or (is_code and entry.done and title != named):
             raise _other_file(unfinished, title)
     for item in now.values():
         raise _other_file(unfinished, added=_title(item))
@@ -188,7 +192,7 @@ def _item(
     if entry.done or (step is not None and not isinstance(step, UserStep)):
         return step or Step((), id=entry.id)
     found = file.get(entry.id.removeprefix(_UNDO))
-    if found is not None and isinstance(found, DataOperation) == (step is None):
+    if found is not None and (step is None or isinstance(found, UserStep)):
         return replace(found, id=entry.id)
     if step is None:
         raise _other_file(unfinished, loads(entry.content)[1])
@@ -250,7 +254,8 @@ def _changes(entries: Sequence[Entry]) -> list[Change]:
     changes: list[Change] = []
     current: list[Change] = []
     for step in filter(None, (each.step for each in entries)):
-        current += [each for each in step.changes if each not in current]
+        # A change of several steps is in each of them, one after the other.
+        current += [each for each in step.changes if each not in current[-1:]]
         if step.covers:
             changes, current = [*changes, *step.covers], []
     return changes + current

@@ -406,7 +406,7 @@ def _of_barrier(
             steps = user_steps(
                 operation, engine.dialect, backwards=backwards, atomic=migration.atomic
             )
-            return [(step, number, ()) for step in steps]
+            return [(engine.with_probes(step), number, ()) for step in steps]
     if not operation.is_executed:
         with _placed([migration.label]):
             return _steps(engine, [_range_of(transition, backwards)], backwards)

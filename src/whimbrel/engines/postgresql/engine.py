@@ -71,6 +71,7 @@ class PostgreSQLEngine:
     literal = staticmethod(COMPILER.literal)
     transaction = staticmethod(session.transaction)
     execute_all = staticmethod(pipeline.execute_all)
+    with_probes = staticmethod(indexes.with_probes)
     without_transaction = staticmethod(session.without_transaction)
     keep_session = staticmethod(session.keep)
     is_in_transaction = staticmethod(watching.is_in_transaction)

@@ -17,6 +17,7 @@ from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
 from whimbrel.engines.sqlite.steps.rebuild import ASIDE, Dropping, Rebuild
+from whimbrel.engines.step import UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -77,6 +78,10 @@ class SQLiteEngine:
             yield from step.settling.statements(connection)
         else:
             yield from step.statements
+
+    def with_probes(self, step: UserStep) -> UserStep:
+        """The same: every statement happens whole or not at all."""
+        return step
 
     def flush_deferred(self) -> list[str]:
         """Nothing: a foreign key that waits for the commit stands in nobody's way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import options, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.step import UserStep
 from whimbrel.errors import ModelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Index, Name, Table
@@ -33,6 +36,27 @@ def concurrent(step: Step, change: c.AddIndex | c.DropIndex) -> Step:
         broken=probes.has_broken_index(place),
         cleanup=(f"DROP INDEX CONCURRENTLY {COMPILER.at(place)}",),
     )
+
+
+#: An index that a user builds without a transaction: its name, and the table's schema.
+_CONCURRENTLY = re.compile(
+    r"""\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?
+    (?P<name>"[^"]+"|\w+)\s+ON\s+(?:ONLY\s+)?(?:(?P<schema>"[^"]+"|\w+)\.)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def with_probes(step: UserStep) -> UserStep:
+    """Return SQL of the user's; one that builds an index knows of the invalid one that it may leave.
+
+    Whether a valid one of that name is the user's cannot be told: there is no probe of that.
+    """
+    found = _CONCURRENTLY.match(step.sql)
+    if found is None or step.transactional:
+        return step
+    at = f"{found['schema']}.{found['name']}" if found["schema"] else found["name"]
+    broken = f"SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({text(at)}) AND NOT indisvalid"
+    return replace(step, broken=broken, cleanup=(f"DROP INDEX CONCURRENTLY {at}",))
 
 
 def create(table: Table, index: Index, builder: Builder) -> Step:
