@@ -396,7 +396,7 @@ def test_check_finds_what_applies_only_in_one_leap(blog: Project) -> None:
     bad = blog.migration("blog", "0002_key", *NEW_KEY, after=first)
     found = blog.run("check", "--offline", "--json").json["findings"]
     (state,) = [each for each in found if each["code"] == "state"]
-    assert (state["migration"], state["file"]) == ("blog.0002_key", "blog/migrations/0002_key.py")
+    assert (state["subject"], state["file"]) == ("blog.0002_key", "blog/migrations/0002_key.py")
     assert "whose primary key has 0 fields" in state["message"]
     blog.do("migrate", "blog", "0001")
     assert "whose primary key has 0 fields" in blog.run("migrate").err
@@ -461,4 +461,4 @@ def test_check_replays_the_originals_that_go_on_in_a_database(tmp_path: Path) ->
     file.write_text(file.read_text().replace("    operations", replaces))
     for args, expected in ((["--offline"], []), ([], ["blog.0002_key"])):
         found = project.run("check", "--json", *args).json["findings"]
-        assert [each["migration"] for each in found if each["code"] == "state"] == expected
+        assert [each["subject"] for each in found if each["code"] == "state"] == expected
