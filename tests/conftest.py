@@ -17,8 +17,10 @@ from pooler import running_pgbouncer
 from servers import PostgresServer, ServerMissing, running_postgresql
 
 # The same examples every time: what breaks, breaks for everybody. `make nightly` looks for new ones.
-settings.register_profile("steady", derandomize=True, database=None, max_examples=100)
-settings.register_profile("nightly", print_blob=True, max_examples=2_000)
+settings.register_profile(
+    "steady", derandomize=True, database=None, max_examples=100, deadline=None
+)
+settings.register_profile("nightly", print_blob=True, max_examples=2_000, deadline=None)
 settings.load_profile("steady")
 
 # Whoever is started in the background by a script is deaf to Ctrl-C, and so are its children; the
