@@ -348,6 +348,21 @@ def test_a_journal_that_cannot_be_read_is_left_alone(anywhere: Project, content:
 
 
 @on_postgresql
+def test_what_is_half_done_and_has_no_file_is_shown_and_waits_for_it(blog: Project) -> None:
+    killed_half_way(blog)
+    file = blog.root / "blog/migrations/0004_more.py"
+    text = file.read_text()
+    file.unlink()
+    assert "[~] 0004_more" in blog.do("showmigrations").out
+    refused = blog.run("migrate")
+    assert refused.code == 4
+    assert "blog.0004_more: it is half applied, and there is no file of it" in refused.err
+    file.write_text(text)
+    blog.do("migrate")
+    assert columns(blog) == [True] * 3
+
+
+@on_postgresql
 def test_what_was_finished_by_hand_may_be_recorded(blog: Project) -> None:
     with held(blog, *BLOCKED):
         running = blog.start("migrate")

@@ -170,4 +170,8 @@ def _unknown_in(graph: Graph, record: Record | None) -> list[Shown]:
         return []
     gone = {key: each for key, each in record.applied.items() if key not in graph}
     kept = record.sources(list(gone)) if gone else {}
-    return [Shown(*key, Mark.NO_FILE, each.at, kept=key in kept) for key, each in gone.items()]
+    unfinished = [key for key in record.half_done if key not in graph and key not in gone]
+    return [
+        *(Shown(*key, Mark.NO_FILE, each.at, kept=key in kept) for key, each in gone.items()),
+        *(Shown(*key, Mark.HALF_DONE) for key in unfinished),
+    ]
