@@ -392,7 +392,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "adoption.md"
 
 def filter_on_the_page() -> tuple[str, str]:
     """The function that the page shows, and how it is handed over."""
-    text = PAGE.read_text().partition("`env.py` leaves them out by")[2]
+    text = PAGE.read_text().partition("`env.py` leaves them out")[2]
     function, _, call = text.partition("```py\n")[2].partition("```")[0].partition("context.")
     return function, call.strip().removeprefix("configure(...").removesuffix(")")
 

@@ -822,7 +822,7 @@ def test_two_domains_of_one_name_are_refused(project: Others) -> None:
             for n in (0, 1)
         )
     )
-    with pytest.raises(ModelError, match=r"core\.t1: the domain posint is another one in core\.t0"):
+    with pytest.raises(ModelError, match=r"the domain posint is another one in core\.t0"):
         project.make()
 
 
