@@ -241,3 +241,20 @@ def test_a_batched_step_goes_on_at_its_checkpoint(run: Run) -> None:
     assert run.connection.exec_driver_sql(counted).all() == [(1, 900)]
     assert run.connection.exec_driver_sql("SELECT 1 FROM whimbrel_backfill").all() == []
     assert run.applied()
+
+
+def test_a_leap_that_fails_half_way_is_finished_whole(run: Run) -> None:
+    second = ("blog", "0002_more")
+    stage = Stage((Node(*KEY, digest="1:x"), Node(*second, digest="1:y")))
+    broken = replace(index("b"), statements=("NONSENSE",))
+    todo = replace(work(add_column("a"), broken), stage=stage)
+    with pytest.raises(StepError):
+        run.executor.execute(todo)
+    (found,) = journal.unfinished(run.connection)
+    run.connection.commit()
+    assert found.keys == (KEY, second)
+    rest = run.resumed(todo)
+    mended = replace(rest.items[1], statements=index("a").statements)
+    run.executor.execute(replace(rest, items=(rest.items[0], mended)))
+    assert recorder.applied(run.connection).keys() == {KEY, second}
+    assert run.unfinished() == []
