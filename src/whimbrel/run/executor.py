@@ -207,10 +207,8 @@ class Executor:
                 self._prepare_session(item)
                 if isinstance(item, DataOperation):
                     self._run_data(item, self._context(work), number, of)
-                elif item.boundary is Boundary.BATCHED:
-                    self._run_batched(item, self._context(work), number, of)
                 else:
-                    self._run_step(item, number, of)
+                    self._run_step(item, number, of, work)
         self.attempts.item = None
 
     def _prepare_session(self, item: PlanItem) -> None:
@@ -237,23 +235,19 @@ class Executor:
             deque(islice(done, len(step.statements)), maxlen=0)
             self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
 
-    def _run_step(self, step: Step, number: int, of: int) -> None:
+    def _run_step(self, step: Step, number: int, of: int, work: Work | None = None) -> None:
         started = time.monotonic()
         self.emit(StepStarted(step.sql, number, of))
         if isinstance(step, UserStep):
             execute_with(self.connection, step.sql, step.parameters)
+        elif work is not None and step.boundary is Boundary.BATCHED:
+            # Late, since most migrations walk no table.
+            from whimbrel.run.data.batched import run_batched
+
+            run_batched(step, self._context(work))
         else:
             for sql in self.engine.settle(self.connection, step):
                 execute(self.connection, sql)
-        self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
-
-    def _run_batched(self, step: Step, context: ExecutionContext, number: int, of: int) -> None:
-        # Late, since most migrations walk no table.
-        from whimbrel.run.data.batched import run_batched
-
-        started = time.monotonic()
-        self.emit(StepStarted(step.sql, number, of))
-        run_batched(step, context)
         self.emit(StepDone(step.sql, number, of, time.monotonic() - started))
 
     def _context(self, work: Work) -> ExecutionContext:

@@ -23,7 +23,7 @@ def create_domain(change: c.CreateDomain, builder: Builder) -> Iterator[Step]:
 
 def drop_domain(change: c.DropDomain, builder: Builder) -> Iterator[Step]:
     name = COMPILER.type(change.domain)
-    yield Step((f"DROP DOMAIN {name}",), change, done=probes.has_no_type(name))
+    yield Step((f"DROP DOMAIN {name}",), change, done=probes.is_false(probes.has_type(name)))
 
 
 def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:

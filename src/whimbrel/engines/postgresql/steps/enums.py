@@ -40,7 +40,7 @@ def drop_enum(change: c.DropEnum, builder: Builder) -> Iterator[Step]:
 
 def _drop(enum: EnumType, change: c.Change) -> Step:
     name = COMPILER.enum_at(enum)
-    return Step((f"DROP TYPE {name}",), change, done=probes.has_no_type(name))
+    return Step((f"DROP TYPE {name}",), change, done=probes.is_false(probes.has_type(name)))
 
 
 # -- another enum ----------------------------------------------------------------------------------

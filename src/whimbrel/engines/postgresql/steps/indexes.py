@@ -55,7 +55,7 @@ def with_probes(step: UserStep) -> UserStep:
     if found is None or step.transactional:
         return step
     at = f"{found['schema']}.{found['name']}" if found["schema"] else found["name"]
-    broken = f"SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({text(at)}) AND NOT indisvalid"
+    broken = probes.is_invalid(f"to_regclass({text(at)})")
     return replace(step, broken=broken, cleanup=(f"DROP INDEX CONCURRENTLY {at}",))
 
 

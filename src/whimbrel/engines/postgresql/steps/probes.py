@@ -47,16 +47,17 @@ def has_index(at: Name) -> str:
 
 def has_broken_index(at: Name) -> str:
     """One that was left half built, or half dropped."""
-    return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND NOT indisvalid"
+    return is_invalid(oid(at))
+
+
+def is_invalid(index: str) -> str:
+    """``index``: the expression of its oid."""
+    return f"SELECT 1 FROM pg_index WHERE indexrelid = {index} AND NOT indisvalid"
 
 
 def has_type(name: str) -> str:
     """``name``: quoted, with its schema."""
     return f"SELECT 1 WHERE to_regtype({text(name)}) IS NOT NULL"
-
-
-def has_no_type(name: str) -> str:
-    return f"SELECT 1 WHERE to_regtype({text(name)}) IS NULL"
 
 
 def has_label(name: str, label: str) -> str:
