@@ -278,3 +278,13 @@ def test_a_plan_as_json_says_what_is_known_of_each_step(anywhere: Project) -> No
     assert "LOSES_DATA" in {hazard["code"] for hazard in dropped["hazards"]}
     if anywhere.url.startswith("postgresql"):
         assert dropped["locks"] == [{"table": "blog_m1", "lock": "ACCESS EXCLUSIVE"}]
+
+
+@pytest.mark.parametrize("how", [(), ("--fake",)], ids=["done", "fake"])
+def test_a_result_says_of_each_stage_which_way_it_went(
+    anywhere: Project, how: tuple[str, ...]
+) -> None:
+    anywhere.chain("blog", 1)
+    for target, backwards in (("0001", False), ("zero", True)):
+        result = anywhere.do("migrate", "blog", target, *how, "--json").json
+        assert [each["backwards"] for each in result["done"]] == [backwards]

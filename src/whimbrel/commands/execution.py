@@ -146,7 +146,7 @@ class Execution:
         if self.options.fake:
             for stage in plan.stages:
                 executor.fake(stage, backwards=plan.backwards)
-                self.done.append(StageResult(stage.labels, 0.0))
+                self.done.append(StageResult(stage.labels, 0.0, backwards=plan.backwards))
             return
         for work in works:
             keys = [node.key for node in work.stage.nodes]
