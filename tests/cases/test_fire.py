@@ -20,7 +20,7 @@ from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.engines.base import Blocker
 from whimbrel.errors import DatabaseError, DataError, LockError, StepError, UnsupportedError
-from whimbrel.report.run import Lines
+from whimbrel.report.migrate import Lines
 from whimbrel.run.events import Event, WaitingForLock, WaitingForRunner
 
 

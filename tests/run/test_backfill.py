@@ -30,7 +30,7 @@ from whimbrel.errors import (
 )
 from whimbrel.migrations import Backfill
 from whimbrel.planning.plan import EVERYTHING, Target
-from whimbrel.report.run import progress_text
+from whimbrel.report.migrate import progress_text
 from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.data import checkpoint
 from whimbrel.run.data.keys import Keys, Span

@@ -231,7 +231,7 @@ def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
 
 def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
     from whimbrel.commands.preview import plan_migrate
-    from whimbrel.report.run import plan_json, plan_text
+    from whimbrel.report.migrate import plan_json, plan_text
 
     with _progress() as emit:
         plan = plan_migrate(call.config(), target, alias=alias, emit=emit, **options)
@@ -249,7 +249,7 @@ def _migrate(
 ) -> int:
     from whimbrel.commands.migrate import migrate
     from whimbrel.commands.results import Interrupted
-    from whimbrel.report.run import result_json, stopped_text
+    from whimbrel.report.migrate import result_json, stopped_text
 
     config = call.config()
     try:
@@ -270,6 +270,6 @@ def _progress(verbose: bool = False) -> AbstractContextManager[Listener]:
         from whimbrel.report.terminal import TerminalProgress
 
         return TerminalProgress(verbose)
-    from whimbrel.report.run import PlainProgress
+    from whimbrel.report.migrate import PlainProgress
 
     return PlainProgress(talk, verbose)

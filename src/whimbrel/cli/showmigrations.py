@@ -39,12 +39,12 @@ def command(
     edited after they were applied, and those whose file is gone, are marked.
     """
     from whimbrel.commands.show import show_migrations
-    from whimbrel.report.history import history_json
+    from whimbrel.report.show import history_json
 
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
     if history.passed_over is not None:
         from whimbrel.commands.notices import of_passed_over
-        from whimbrel.report.run import warning
+        from whimbrel.report.migrate import warning
 
         talk(warning(of_passed_over(history.passed_over)))
     if as_json:
@@ -57,7 +57,7 @@ def command(
 
 def _draw(history: ShownHistory, style: str) -> str:
     from whimbrel.cli.graph import draw
-    from whimbrel.report.history import history_list, history_plan
+    from whimbrel.report.show import history_list, history_plan
 
     drawings = {"list": history_list, "plan": history_plan, "graph": draw}
     return drawings[style](history)

@@ -8,7 +8,7 @@ from typing import Any
 
 from whimbrel.commands.graph import AppLayout, Edge, GraphLayout, Row
 from whimbrel.commands.show import Mark
-from whimbrel.report.history import box, conflict_line, migration_json, notes_of
+from whimbrel.report.show import box, conflict_line, migration_json, notes_of
 
 _PLAIN = str.maketrans("●◌│─├╮┬╯┴", "*o|-+..''")
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from whimbrel.report.run import Lines, progress_text
+from whimbrel.report.migrate import Lines, progress_text
 from whimbrel.report.text import one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
