@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from whimbrel.engines.sql import conditions
 from whimbrel.engines.sql.literals import Literals, refused, text
 from whimbrel.errors import ModelError, UnsupportedError
-from whimbrel.schema.expressions import SQL, Default, Expression
+from whimbrel.schema.expressions import SQL, Default, Expression, F, Q
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -37,6 +36,9 @@ _DEFERRABLE = {
     "deferred": " DEFERRABLE INITIALLY DEFERRED",
 }
 
+_OPERATORS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+#: Lookups by a part of a string: whether anything may stand before the part, and after it.
+_PARTS = {"startswith": (False, True), "endswith": (True, False), "contains": (True, True)}
 
 #: A locale with its encoding, as collations of the operating system are called.
 _LOCALE = re.compile(
@@ -126,7 +128,9 @@ class SQLCompiler:
         impl = made.dialect_impl(self.dialect)
         try:
             if made._has_bind_expression:
-                return self._compile_bound(value, made)
+                bound = sa.literal(value, made)
+                literal_binds = {"literal_binds": True}
+                return str(bound.compile(dialect=self.dialect, compile_kwargs=literal_binds))
             process = impl.bind_processor(self.dialect)
             value = _in_utc(value, impl)
             return self.literals.of(process(value) if process else value)
@@ -139,13 +143,6 @@ class SQLCompiler:
         ) as error:
             raise refused(value, f"the type {made!r} does not take it ({error})") from error
 
-    def _compile_bound(self, value: Any, made: TypeEngine[Any]) -> str:
-        return str(
-            sa.literal(value, made).compile(
-                dialect=self.dialect, compile_kwargs={"literal_binds": True}
-            )
-        )
-
     def default(self, default: Default, type: ColumnType) -> str:
         """Return what stands after DEFAULT, or after SET column =."""
         if isinstance(default, SQL):
@@ -156,17 +153,49 @@ class SQLCompiler:
         """A condition or another expression in terms of a table's columns."""
         if isinstance(expression, SQL):
             return expression.on(self.dialect.name)
-        return conditions.compile_condition(expression, table, self)
+        return self._condition(expression, table)
 
-    def starts_with(self, column: str, value: str) -> str:
-        """The condition that a column starts with a string, by case."""
-        return f"{column} LIKE {text(like(value) + '%')}"
+    def _condition(self, condition: Q, table: Table) -> str:
+        """A condition: columns quoted, values as literals of their columns' types. Raises `ModelError`."""
+        parts = [
+            self._condition(child, table) if isinstance(child, Q) else self._compare(child, table)
+            for child in condition.children
+        ]
+        if not parts:
+            raise ModelError("an empty Q() says nothing", hint="Leave the condition out.")
+        joined = f" {condition.connector} ".join(parts)
+        if condition.negated:
+            return f"NOT ({joined})"
+        return f"({joined})" if len(parts) > 1 else joined
 
-    def ends_with(self, column: str, value: str) -> str:
-        return f"{column} LIKE {text('%' + like(value))}"
+    def _compare(self, child: tuple[str, str, Any], table: Table) -> str:
+        name, lookup, value = child
+        column = _column(name, table)
+        left = self.quote(name)
 
-    def contains(self, column: str, value: str) -> str:
-        return f"{column} LIKE {text('%' + like(value) + '%')}"
+        def right(value: Any) -> str:
+            if isinstance(value, F):
+                return self.quote(_column(value.name, table).name)
+            return self.literal(value, column.type)
+
+        match lookup:
+            case "isnull":
+                return f"{left} IS NULL" if value else f"{left} IS NOT NULL"
+            case "exact" if value is None:
+                return f"{left} IS NULL"
+            case "in":  # an empty list has no row, on every database
+                return f"{left} IN ({', '.join(map(right, value))})" if value else "1 = 0"
+            case "range":
+                low, high = value
+                return f"{left} BETWEEN {right(low)} AND {right(high)}"
+            case "startswith" | "endswith" | "contains":
+                before, after = _PARTS[lookup]
+                return self.like(left, value, before=before, after=after)
+        return f"{left} {_OPERATORS[lookup]} {right(value)}"
+
+    def like(self, column: str, value: str, *, before: bool, after: bool) -> str:
+        """The condition that a column has a string in it, by case. before, after: more may stand there."""
+        return f"{column} LIKE {text('%' * before + like(value) + '%' * after)}"
 
     # -- clauses of tables
 
@@ -259,6 +288,16 @@ class SQLCompiler:
         descending = " DESC" if part.descending else ""
         nulls = f" NULLS {part.nulls.upper()}" if part.nulls else ""
         return f"{of}{self.collate(part.collation)}{opclass}{descending}{nulls}"
+
+
+def _column(name: str, table: Table) -> Column:
+    try:
+        return table.column(name)
+    except KeyError:
+        raise ModelError(
+            f"a condition names {name!r}, which {table.at} does not have",
+            hint=f"Columns: {', '.join(column.name for column in table.columns)}.",
+        ) from None
 
 
 def _in_utc(value: Any, impl: TypeEngine[Any]) -> Any:

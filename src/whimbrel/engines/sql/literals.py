@@ -33,11 +33,6 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def number(value: Decimal) -> str:
-    """A finite decimal, never in exponents."""
-    return format(value, "f")
-
-
 def seconds(value: dt.timedelta) -> str:
     """The seconds of a duration within its day, exact to the microsecond."""
     whole = f"{value.seconds}"
@@ -90,12 +85,11 @@ class Literals:
         return "true" if value else "false"
 
     def floating(self, value: float) -> str:
-        if math.isfinite(value):
-            return repr(float(value))
-        return self.endless(value)
+        return repr(float(value)) if math.isfinite(value) else self.endless(value)
 
     def decimal(self, value: Decimal) -> str:
-        return number(value) if value.is_finite() else self.endless(float(value))
+        """A decimal, never in exponents."""
+        return format(value, "f") if value.is_finite() else self.endless(float(value))
 
     def endless(self, value: float) -> str:
         """NaN and infinity."""

@@ -18,6 +18,7 @@ def loss(
 ) -> LossError:
     """Return the error for a row: the value that does not fit, and the other columns of its key."""
     value, *key = row
+    shown = repr(value)
     columns = table.primary_key.columns if table.primary_key is not None else ()
     names = [column for column in columns if column != old.name]
     pairs = ", ".join(f"{name} = {each!r}" for name, each in zip(names, key, strict=False))
@@ -29,7 +30,7 @@ def loss(
     how = "cut" if is_cut else "read as they are meant, and spelled otherwise"
     allowed = f", or let them be {how}: AlterField(..., lossy=True)" if loosened else ""
     return LossError(
-        f"{table.name}.{new.name} holds {_short(value)}{where}, "
+        f"{table.name}.{new.name} holds {shown if len(shown) <= 80 else f'{shown[:77]}...'}{where}, "
         f"which does not become {_described(new.type)} without loss",
         place=str(table.at),
         hint=f"{hint}{allowed}.",
@@ -41,8 +42,3 @@ def _described(type: ColumnType) -> str:
     if isinstance(type, EnumType):
         return f"Enum({', '.join(map(repr, type.labels))})"
     return repr(build(type))
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

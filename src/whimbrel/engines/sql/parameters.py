@@ -64,7 +64,10 @@ def with_literals(sql: str, parameters: Any, literal: Callable[[object], str]) -
             return "%"
         if match["name"]:
             return literal(_named(parameters, match["name"], sql))
-        return literal(_next(values, sql))
+        try:
+            return literal(next(values))
+        except StopIteration:
+            raise _missing("there are fewer parameters than places in", sql) from None
 
     return _PLACE.sub(written, sql)
 
@@ -74,13 +77,6 @@ def _named(parameters: Any, name: str, sql: str) -> Any:
         return parameters[name]
     except (KeyError, TypeError):
         raise _missing(f"there is no parameter {name!r} for", sql) from None
-
-
-def _next(values: Iterator[Any], sql: str) -> Any:
-    try:
-        return next(values)
-    except StopIteration:
-        raise _missing("there are fewer parameters than places in", sql) from None
 
 
 def _missing(what: str, sql: str) -> UsageError:

@@ -9,7 +9,7 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments
 from whimbrel.schema.families import kind_of
 from whimbrel.schema.table import Column, PrimaryKey, Unique
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType
 
 
 def with_phase(step: Step) -> Step:
@@ -42,7 +42,8 @@ def _is_unbearable(change: c.Change) -> bool:
         case c.AlterEnum(old=old, new=new):
             return old.at != new.at or _loses_labels(old, new)
         case c.AlterDomain(old=old, new=new):
-            return _is_stricter_domain(old, new)
+            was, now = domain_arguments(old), domain_arguments(new)
+            return any(now.get(key) and was.get(key) != now[key] for key in ("check", "not_null"))
         case c.AlterSequence(old=old, new=new):
             return old.at != new.at
     return False
@@ -78,8 +79,3 @@ def _is_wider(old: ColumnType, new: ColumnType) -> bool:
         return False
     grows = now.size is None or (was.size is not None and was.size <= now.size)
     return was.family in ("text", "integer") and grows
-
-
-def _is_stricter_domain(old: Type, new: Type) -> bool:
-    was, now = domain_arguments(old), domain_arguments(new)
-    return any(now.get(name) and was.get(name) != now.get(name) for name in ("check", "not_null"))

@@ -138,7 +138,7 @@ class _Statement:
     def _take_word(self, word: str) -> None:
         if len(self.words) < 6:
             self.words.append(word)
-        if self._has_body("FUNCTION", "PROCEDURE") and self.dialect != "sqlite":
+        if self.dialect != "sqlite" and self._is_function():
             if word in ("BEGIN", "CASE"):
                 self.blocks += word == "BEGIN" or self.blocks > 0
             elif word == "END":
@@ -159,11 +159,11 @@ class _Statement:
         """Return True if there is anything for the database to do."""
         return bool(self.words) or self.last != ("", "") or _length(text) > self.commented
 
-    def _has_body(self, *kinds: str) -> bool:
-        """CREATE [OR REPLACE] and then one of these."""
+    def _is_function(self) -> bool:
+        """True for CREATE [OR REPLACE] of a function or procedure, which may have a body."""
         words = self.words
         rest = words[3:] if words[1:3] == ["OR", "REPLACE"] else words[1:]
-        return words[:1] == ["CREATE"] and rest[:1] != [] and rest[0] in kinds
+        return words[:1] == ["CREATE"] and rest[:1] in (["FUNCTION"], ["PROCEDURE"])
 
     def _is_trigger(self) -> bool:
         words = [word for word in self.words if word not in ("EXPLAIN", "TEMP", "TEMPORARY")]

@@ -42,20 +42,10 @@ class SQLiteCompiler(SQLCompiler):
         of = part.of.on("sqlite") if isinstance(part.of, SQL) else self.quote(part.of)
         return f"{of}{self.collate(part.collation)}{' DESC' if part.descending else ''}"
 
-    # LIKE is case-insensitive here; GLOB does not.
-
-    def starts_with(self, column: str, value: str) -> str:
-        return f"{column} GLOB {text(_glob(value) + '*')}"
-
-    def ends_with(self, column: str, value: str) -> str:
-        return f"{column} GLOB {text('*' + _glob(value))}"
-
-    def contains(self, column: str, value: str) -> str:
-        return f"{column} GLOB {text('*' + _glob(value) + '*')}"
-
-
-def _glob(value: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", value)
+    def like(self, column: str, value: str, *, before: bool, after: bool) -> str:
+        """By GLOB: LIKE is case-insensitive here."""
+        itself = re.sub(r"([*?\[])", r"[\1]", value)
+        return f"{column} GLOB {text('*' * before + itself + '*' * after)}"
 
 
 COMPILER = SQLiteCompiler()
