@@ -293,6 +293,42 @@ def test_functions_are_undone_by_their_reverse(anywhere: Project, is_irreversibl
         assert fields_of(anywhere) == before
 
 
+ROLLED_BACK = """
+from whimbrel import migrations, models
+
+def add(apps, schema_editor):
+    schema_editor.execute("UPDATE blog_m1 SET number = number + 10")
+    1 / 0
+
+def subtract(apps, schema_editor):
+    schema_editor.execute("UPDATE blog_m1 SET number = number - 10")
+
+class Migration(migrations.Migration):
+    atomic = ATOMIC
+    dependencies = [("blog", "0001_m1")]
+    operations = [
+        migrations.AddField("M1", "more", models.IntegerField(default=0)),
+        migrations.Backfill("M1", set={"more": 1}, reverse=migrations.Backfill.noop),
+        migrations.RunPython(add, BACK, atomic=True),
+    ]
+"""
+
+
+@pytest.mark.parametrize("atomic", ["True", "False"])
+@pytest.mark.parametrize("back", ["subtract", "None"])
+def test_a_function_that_was_rolled_back_is_not_taken_back(
+    anywhere: Project, atomic: str, back: str
+) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    anywhere.query("INSERT INTO blog_m1 (number) VALUES (5)")
+    text = ROLLED_BACK.replace("ATOMIC", atomic).replace("BACK,", f"{back},")
+    anywhere.write("blog/migrations/0002_add.py", text)
+    assert anywhere.run("migrate").code == 5
+    anywhere.do("migrate", "blog", "0001")
+    assert anywhere.query("SELECT number FROM blog_m1") == [(5,)]
+
+
 FAILING = 'migrations.RunSQL("INSERT INTO done VALUES (1, 2)", "DELETE FROM done")'
 MENDED = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"], "DELETE FROM done")'
 TWO = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"] * 2, "DELETE FROM done")'

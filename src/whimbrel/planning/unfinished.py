@@ -12,7 +12,7 @@ from itertools import groupby
 
 from whimbrel.engines import Engine
 from whimbrel.engines.serializer import dumps, loads
-from whimbrel.engines.step import Step, UserStep
+from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
@@ -27,7 +27,7 @@ from whimbrel.state.lowering import lower
 
 @dataclass(frozen=True)
 class Entry:
-    """A step in the journal. content: its JSON; of an operation that is the file's, its title.
+    """A step in the journal. content: its JSON; of an operation that is the file's, its title and boundary.
 
     begun, done: what has come of it. undoing: True if it takes back what other entries have done.
     """
@@ -44,10 +44,13 @@ class Entry:
 
         SQL with parameters that JSON cannot say is kept by its title, and taken from the file again.
         """
-        try:
-            content = dumps(("data", item.title) if isinstance(item, DataOperation) else item)
-        except TypeError:
-            content = dumps(("sql", item.operation))
+        if isinstance(item, DataOperation):
+            content = dumps(("data", item.title, item.boundary))
+        else:
+            try:
+                content = dumps(item)
+            except TypeError:
+                content = dumps(("sql", item.operation, item.boundary))
         return cls(item.id, content, undoing=undoing)
 
     @property
@@ -56,13 +59,20 @@ class Entry:
         found = loads(self.content)
         if isinstance(found, Step):
             return found
-        if isinstance(found, tuple) and len(found) == 2 and found[0] in ("data", "sql"):
+        if isinstance(found, tuple) and len(found) == 3 and found[0] in ("data", "sql"):
             return None
         raise HistoryError(
             f"step {self.id} is neither a step nor the title of an operation on data",
             place="whimbrel_journal",
             hint="Put its content back as a run has written it.",
         )
+
+    @property
+    def may_have_happened(self) -> bool:
+        """True if its operation is done; or was begun in no transaction, and nothing tells how far it came."""
+        if self.done or not self.begun or self.step is not None:
+            return self.done
+        return loads(self.content)[2] in (Boundary.AUTOCOMMIT, Boundary.BATCHED)
 
     @property
     def number(self) -> str:
@@ -176,7 +186,7 @@ def _refuse_other_order(
     now = {id: each for id, each in file.items() if isinstance(each, DataOperation | UserStep)}
     for id, entry in begun.items():
         item = now.pop(id, None)
-        kind, title = loads(entry.content) if entry.step is None else ("sql", "")
+        kind, title, _ = loads(entry.content) if entry.step is None else ("sql", "", None)
         named = item.title if isinstance(item, DataOperation) else ""
         is_code = kind == "data"
         if item is None or is_code != bool(named) or (is_code and entry.done and title != named):
@@ -208,11 +218,7 @@ def undo(
     functions and SQL of the user's did, their own reverse takes back. Raises `IrreversibleError`
     where there is none, `HistoryError` where the file says something else by now.
     """
-    there = [
-        each
-        for each in unfinished.entries
-        if not each.undoing and (each.done or (each.begun and each.step is None))
-    ]
+    there = [each for each in unfinished.entries if not each.undoing and each.may_have_happened]
     file: Mapping[str, PlanItem] = {}
     if not all(map(_is_ours, there)):
         file = _of_file(history, engine, applied, unfinished, not unfinished.backwards)
