@@ -19,7 +19,7 @@ from whimbrel.schema.table import (
     PrimaryKey,
     Table,
 )
-from whimbrel.schema.types import EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType, Type
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,13 @@ def definition(table: Table) -> Definition:
         columns = {column.name: column_text(column, table) for column in table.columns}
     except UnsupportedError as error:
         raise UnsupportedError(error.message, place=str(table.at), hint=error.hint) from error
-    clauses = [
-        Clause(COMPILER.constraint(each, table), each)
-        for each in table.constraints
-        if not (counter and isinstance(each, PrimaryKey)) and not _leaves_the_file(each, table)
-    ]
+    clauses = []
+    for each in table.constraints:
+        # A schema is a database file here, and no foreign key can point out of one.
+        leaves = isinstance(each, ForeignKey) and each.target.schema != table.schema
+        if not leaves and not (counter and isinstance(each, PrimaryKey)):
+            clauses.append(Clause(COMPILER.constraint(each, table), each))
     return Definition(columns, (*clauses, *_type_checks(table)), _tail(table))
-
-
-def _leaves_the_file(constraint: Constraint, table: Table) -> bool:
-    """A schema is a database file here, and no foreign key can point out of one."""
-    return isinstance(constraint, ForeignKey) and constraint.target.schema != table.schema
 
 
 def create_table(table: Table, under: str | None = None, more: Sequence[str] = ()) -> str:
@@ -73,21 +69,18 @@ def create_table(table: Table, under: str | None = None, more: Sequence[str] = (
             hint="Let it have one, a key for one; or remove the model.",
         )
     made = definition(table)
-    columns = [text for text in more if not _starts_constraint(text)]
-    constraints = [text for text in more if _starts_constraint(text)]
     lines = [
         *made.columns.values(),
-        *columns,
+        *(text for text in more if not _STARTS_CONSTRAINT.match(text)),
         *(clause.text for clause in made.clauses),
-        *constraints,
+        *filter(_STARTS_CONSTRAINT.match, more),
     ]
     inside = ",\n".join(f"    {line}" for line in lines)
     at = COMPILER.at(Name(table.schema, under or table.name))
     return f"CREATE TABLE {at} (\n{inside}\n){made.tail}"
 
 
-def _starts_constraint(text: str) -> bool:
-    return bool(re.match(r"(CONSTRAINT|PRIMARY|UNIQUE|CHECK|FOREIGN)\b", text, re.IGNORECASE))
+_STARTS_CONSTRAINT = re.compile(r"(CONSTRAINT|PRIMARY|UNIQUE|CHECK|FOREIGN)\b", re.IGNORECASE)
 
 
 def create_index(index: Index, table: Table) -> str:
@@ -138,9 +131,7 @@ def default_text(default: Default, column: Column) -> str:
     text = COMPILER.default(default, column.type)
     if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
         return text
-    return (
-        text if text.startswith("(") and text.endswith(")") and _closes_last(text) else f"({text})"
-    )
+    return text if text.startswith("(") and _closes_last(text) else f"({text})"
 
 
 def _closes_last(text: str) -> bool:
@@ -171,21 +162,22 @@ def _type_checks(table: Table) -> Iterator[Clause]:
     for column in table.columns:
         check = COMPILER.enum_check(column) or _boolean_check(column)
         if check is not None:
-            yield Clause(COMPILER.named(_check_name(column)) + check, column)
+            of = own_type(column)
+            name = of.name if isinstance(of, EnumType) else dict(of.kwargs).get("name")
+            yield Clause(COMPILER.named(str(name) if name else None) + check, column)
 
 
 def _boolean_check(column: Column) -> str | None:
-    of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
-    asks = isinstance(of, Type) and of.path == "sqlalchemy:Boolean"
-    if asks and isinstance(of, Type) and dict(of.kwargs).get("create_constraint"):
-        return f"CHECK ({COMPILER.quote(column.name)} IN (0, 1))"
-    return None
+    of = own_type(column)
+    if isinstance(of, EnumType) or of.path != "sqlalchemy:Boolean":
+        return None
+    asks = dict(of.kwargs).get("create_constraint")
+    return f"CHECK ({COMPILER.quote(column.name)} IN (0, 1))" if asks else None
 
 
-def _check_name(column: Column) -> str | None:
-    of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
-    name = of.name if isinstance(of, EnumType) else dict(of.kwargs).get("name")
-    return str(name) if name else None
+def own_type(column: Column) -> ColumnType:
+    """The type of a column on this dialect."""
+    return column.type.on("sqlite") if isinstance(column.type, Type) else column.type
 
 
 # -- the table as a whole --------------------------------------------------------------------
@@ -205,11 +197,9 @@ def has_rowid(table: Table) -> bool:
 
 
 def _tail(table: Table) -> str:
-    words = [
-        *([] if has_rowid(table) else ["WITHOUT ROWID"]),
-        *(["STRICT"] if is_strict(table) else []),
-    ]
-    return " " + ", ".join(words) if words else ""
+    words = {"WITHOUT ROWID": not has_rowid(table), "STRICT": is_strict(table)}
+    said = ", ".join(word for word, is_said in words.items() if is_said)
+    return f" {said}" if said else ""
 
 
 def key_column(table: Table) -> str | None:
@@ -243,14 +233,10 @@ _STRICT_TYPES = {"INT": "INT", "ANY": "ANY", "BOOLEAN": "INTEGER"}
 def _strict(spelled: str) -> str:
     """The nearest of the six types that a STRICT table knows (stricttables.html, 2)."""
     name, collate, collation = spelled.partition(" COLLATE ")
-    return _STRICT_TYPES.get(name.upper(), _strict_by_affinity(name)) + collate + collation
-
-
-def _strict_by_affinity(name: str) -> str:
-    found = affinity(name)
-    if found != "NUMERIC":
-        return found
-    return "TEXT" if re.match(r"DATE|TIME|JSON", name.upper()) else "ANY"
+    nearest = affinity(name)
+    if nearest == "NUMERIC":
+        nearest = "TEXT" if re.match(r"DATE|TIME|JSON", name.upper()) else "ANY"
+    return _STRICT_TYPES.get(name.upper(), nearest) + collate + collation
 
 
 def affinity(spelled: str) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.reflect.ddl import joined
 from whimbrel.schema.types import ColumnType, describe, in_sql
 
 _CALL = re.compile(r"(?P<word>[\w ]+?)\s*(?:\((?P<numbers>\s*\d+(?:\s*,\s*\d+)?\s*)\))?")
@@ -24,11 +22,6 @@ _MORE = {
     "UUID": sa.UUID,
     "VARBINARY": sa.VARBINARY,
 }
-
-
-def word_of(of: Sequence[str]) -> str:
-    """A type's tokens as text: ``NUMERIC(8, 2)``."""
-    return joined(of).replace(" (", "(")
 
 
 @lru_cache(maxsize=4096)

@@ -32,10 +32,6 @@ class LiveConstraint:
     face: str
     text: str
 
-    def mentions(self, column: str) -> bool:
-        """Return True if a column's name stands in it."""
-        return mentions(self.text, column)
-
 
 @dataclass(frozen=True)
 class LiveColumn:
@@ -108,7 +104,9 @@ def taken_apart(sql: str) -> LiveDefinition:
     for part in split(all_tokens[start + 1 : end]):
         if part[0].upper() in _CONSTRAINTS:
             for each in _without_commas(part):
-                constraints.extend(_table_constraint(each))
+                name = unquoted(each[1]) if each[0].upper() == "CONSTRAINT" else None
+                if body := each[2:] if name is not None else each:
+                    constraints.append(_constraint(body, name, each))
         else:
             columns.append(_column(part))
     tail = frozenset(" ".join(part).upper() for part in split(all_tokens[end + 1 :]))
@@ -167,13 +165,6 @@ def joined(of: Sequence[str]) -> str:
 
 
 # -- constraints -----------------------------------------------------------------------------
-
-
-def _table_constraint(part: list[str]) -> Iterator[LiveConstraint]:
-    name = unquoted(part[1]) if part[0].upper() == "CONSTRAINT" else None
-    body = part[2:] if name is not None else part
-    if body:
-        yield _constraint(body, name, part)
 
 
 def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveConstraint:

@@ -40,6 +40,13 @@ def normal(of: Sequence[str], columns: Mapping[str, str], table: str = "") -> st
     )
 
 
+def condition(check: str, columns: Mapping[str, str], table: str) -> str:
+    """The condition of a CHECK as text; see `normal`."""
+    of = tokens(check)
+    start = of.index("(")
+    return normal(of[start : closing(of, start) + 1], columns, table)
+
+
 def default(of: Sequence[str]) -> str | None:
     """Return what stands after DEFAULT as text; None for NULL, which a column has without one."""
     bare = without_parentheses(of)
@@ -104,18 +111,16 @@ def _token(token: str, before: str, after: str, columns: Mapping[str, str]) -> s
     name = unquoted(token)
     if before == "COLLATE":
         return COMPILER.collation(name.upper())
+    known = columns.get(folded(name))
     if token == name:
-        return _word(token, after, columns)
-    if folded(name) in columns:
-        return columns[folded(name)]
+        word = token.upper()
+        if word in _KEYWORDS or (word in _CONSTANTS and known is None):
+            return word
+        return token.lower() if after == "(" else known or token
+    if known is not None:
+        return known
     # In double quotes: perhaps a string, where there is no such column (quirks.html, 8).
     return token if token[0] == '"' else COMPILER.quote(name)
-
-
-def _word(word: str, after: str, columns: Mapping[str, str]) -> str:
-    if word.upper() in _KEYWORDS or (word.upper() in _CONSTANTS and folded(word) not in columns):
-        return word.upper()
-    return word.lower() if after == "(" else columns.get(folded(word), word)
 
 
 # -- blanks ----------------------------------------------------------------------------------

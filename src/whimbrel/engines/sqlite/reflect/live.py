@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
@@ -21,7 +20,7 @@ from whimbrel.schema.table import Name, Table
 class LiveTable:
     """A table in ``sqlite_master``: its definition, and the SQL of its indexes and triggers.
 
-    ``generated``: the names of its generated columns; ``nullable``: of those that take NULL.
+    ``generated``: the names of its generated columns.
     """
 
     at: Name
@@ -30,19 +29,6 @@ class LiveTable:
     indexes: dict[str, str]
     triggers: dict[str, str]
     generated: frozenset[str]
-    nullable: frozenset[str]
-
-    @property
-    def column_names(self) -> list[str]:
-        return [column.name for column in self.definition.columns]
-
-    def has(self, column: str) -> bool:
-        """Return True if it has a column; names are case-insensitive."""
-        return column.lower() in self._lowercase
-
-    @cached_property
-    def _lowercase(self) -> frozenset[str]:
-        return frozenset(name.lower() for name in self.column_names)
 
 
 def read(connection: Connection, at: Name) -> LiveTable:
@@ -64,7 +50,6 @@ def read(connection: Connection, at: Name) -> LiveTable:
         indexes={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "index"},
         triggers={row.name: _inside(row.sql, at.schema) for row in rows if row.type == "trigger"},
         generated=frozenset(row.name for row in columns if row.hidden in (2, 3)),
-        nullable=frozenset(row.name for row in columns if not row.notnull),
     )
 
 
@@ -109,21 +94,14 @@ def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:
     _refuse_what_is_made_of_gone(unknown, before, after)
     generated = {name.lower() for name in live.generated}
     gone = columns_gone(before, after)
+    texts = (each.text for each in unknown_constraints(live, before))
+    constraints = (text for text in texts if not any(ddl.mentions(text, name) for name in gone))
     return ByHand(
         columns=tuple(each.name for each in unknown if each.name.lower() not in generated),
-        definitions=(
-            *(each.text for each in unknown),
-            *(
-                each.text
-                for each in unknown_constraints(live, before)
-                if not any(map(each.mentions, gone))
-            ),
-        ),
+        definitions=(*(each.text for each in unknown), *constraints),
         # One that the state knows and the database lacks was dropped by hand, and stays dropped.
         indexes=tuple(
-            sql
-            for sql in live.indexes.values()
-            if not any(ddl.is_on(sql, column) for column in gone)
+            sql for sql in live.indexes.values() if not any(ddl.is_on(sql, name) for name in gone)
         ),
         triggers=tuple(live.triggers.values()),
     )
@@ -184,29 +162,18 @@ def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
     """Return what a constraint says; a condition in the form in which drift compares it."""
     if constraint.kind != "CHECK":
         return constraint.face
-    body = ddl.tokens(constraint.text)
-    start = body.index("(")
     columns = {ddl.folded(column.name): COMPILER.quote(column.name) for column in table.columns}
-    return e.normal(body[start : ddl.closing(body, start) + 1], columns, table.name)
+    return e.condition(constraint.text, columns, table.name)
 
 
 def as_it_is(table: Table, live: LiveTable, before: Table) -> Table:
     """The table after, with STRICT, WITHOUT ROWID and AUTOINCREMENT that were given by hand."""
-    given = {
-        "sqlite_strict": (True, "STRICT" in live.definition.tail, t.is_strict(before)),
-        "sqlite_with_rowid": (
-            False,
-            "WITHOUT ROWID" in live.definition.tail,
-            not t.has_rowid(before),
-        ),
-        "sqlite_autoincrement": (
-            True,
-            ddl.mentions(live.sql, "AUTOINCREMENT"),
-            t.autoincrement(before),
-        ),
-    }
-    by_hand = {
-        name: value for name, (value, is_live, known) in given.items() if is_live and not known
-    }
+    by_hand = {}
+    if "STRICT" in live.definition.tail and not t.is_strict(before):
+        by_hand["sqlite_strict"] = True
+    if "WITHOUT ROWID" in live.definition.tail and t.has_rowid(before):
+        by_hand["sqlite_with_rowid"] = False
+    if ddl.mentions(live.sql, "AUTOINCREMENT") and not t.autoincrement(before):
+        by_hand["sqlite_autoincrement"] = True
     merged = {**dict(table.options), **by_hand}
     return replace(table, options=tuple(sorted(merged.items()))) if by_hand else table

@@ -87,15 +87,11 @@ def table_of(text: TableText, neighbour: Neighbour) -> Table:
         columns=columns,
         constraints=tuple(_each_once(_constraints(text, neighbour))),
         indexes=tuple(_index(name, sql, text, collations) for name, sql in text.indexes.items()),
-        options=tuple(_options(text)),
+        options=tuple(pair for word, pair in _OPTIONS.items() if word in text.definition.tail),
     )
 
 
-def _options(text: TableText) -> Iterator[tuple[str, bool]]:
-    if "STRICT" in text.definition.tail:
-        yield "sqlite_strict", True
-    if "WITHOUT ROWID" in text.definition.tail:
-        yield "sqlite_with_rowid", False
+_OPTIONS = {"STRICT": ("sqlite_strict", True), "WITHOUT ROWID": ("sqlite_with_rowid", False)}
 
 
 # -- columns ---------------------------------------------------------------------------------
@@ -105,7 +101,7 @@ _Clauses = dict[str, tuple[str, ...]]
 
 def _column(column: ddl.LiveColumn, text: TableText) -> Column:
     clauses = _by_word(column.clauses[1:])
-    word = types.word_of(column.clauses[0])
+    word = ddl.joined(column.clauses[0]).replace(" (", "(")
     if "STRICT" in text.definition.tail:
         word = word.upper()  # one of six, which are not spelled any other way here
     alone = text.key_columns == (column.name,) and "WITHOUT ROWID" not in text.definition.tail
@@ -188,15 +184,9 @@ def _constraints(text: TableText, neighbour: Neighbour) -> Iterator[Constraint]:
             case "UNIQUE":
                 yield Unique(name, columns)
             case "CHECK":
-                yield Check(name, SQL(_condition(each, text)))
+                yield Check(name, SQL(e.condition(each.text, text.written, text.at.name)))
             case "FOREIGN":
                 yield _foreign_key(name, columns, ddl.tokens(each.text), text, neighbour)
-
-
-def _condition(check: ddl.LiveConstraint, text: TableText) -> str:
-    body = ddl.tokens(check.text)
-    start = body.index("(")
-    return e.normal(body[start : ddl.closing(body, start) + 1], text.written, text.at.name)
 
 
 def _foreign_key(
@@ -211,6 +201,7 @@ def _foreign_key(
         named = tuple(ddl.unquoted(part[0]) for part in ddl.split(rest[1:end]))
         rest = rest[end + 1 :]
     said = " ".join(rest).upper()
+    match = said.partition("MATCH ")[2].partition(" ")[0]
     there = text if ddl.folded(target) == ddl.folded(text.at.name) else neighbour(target)
     return ForeignKey(
         name,
@@ -220,7 +211,7 @@ def _foreign_key(
         on_delete=_action("ON DELETE ", said),
         on_update=_action("ON UPDATE ", said),
         deferrable=_deferrable(said),
-        match=_match(said),
+        match=None if match in ("", "SIMPLE") else match,
     )
 
 
@@ -234,11 +225,6 @@ def _deferrable(said: str) -> str | None:
     if "DEFERRABLE" not in said or "NOT DEFERRABLE" in said:
         return None
     return "deferred" if "INITIALLY DEFERRED" in said else "immediate"
-
-
-def _match(said: str) -> str | None:
-    word = said.partition("MATCH ")[2].partition(" ")[0]
-    return None if word in ("", "SIMPLE") else word
 
 
 # -- indexes ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.reflect import ddl, master
 from whimbrel.engines.sqlite.reflect.reading import TableText, table_of
 from whimbrel.errors import UnsupportedError
-from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Table
+from whimbrel.schema.table import Constraint, Index, Name, Schema, Table
 
 #: The tables that virtual tables of SQLite's own modules keep their rows in (fts3, fts5, rtree).
 _SHADOWS = (
@@ -140,14 +140,13 @@ def _with_identities(read: Table, given: Table) -> Table:
     return replace(
         read,
         key=given.key,
-        columns=tuple(_filled(column, columns[column.name]) for column in read.columns),
+        columns=tuple(
+            replace(each, key=columns[each.name].key, fill=columns[each.name].fill)
+            for each in read.columns
+        ),
         constraints=tuple(_known(each, given.constraints) for each in read.constraints),
         indexes=tuple(_known(each, given.indexes) for each in read.indexes),
     )
-
-
-def _filled(read: Column, given: Column) -> Column:
-    return replace(read, key=given.key, fill=given.fill)
 
 
 P = TypeVar("P", Constraint, Index)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.schema.families import decimal, integer_bytes, length, narrowing
 from whimbrel.schema.table import Column, Table
-from whimbrel.schema.types import ColumnType, Type
+from whimbrel.schema.types import ColumnType
 from whimbrel.sources.types import build
 
 
@@ -85,8 +85,7 @@ def _is_utf8(value: object) -> bool:
 
 def kind(column: Column, table: Table) -> str:
     """Return what values a column holds: finer than SQLite's affinity, and than the declared type."""
-    of = column.type.on("sqlite") if isinstance(column.type, Type) else column.type
-    made = build(of)
+    made = build(t.own_type(column))
     if isinstance(made, sa.Uuid):
         return "UUID"
     if isinstance(made, sa.Interval):  # kept as a moment, counted from 1970

@@ -184,8 +184,7 @@ class _Plan:
         self.finish(at)
         if column.fill is not None:
             name, fill = COMPILER.quote(column.name), t.default_text(column.fill, column)
-            sql = f"UPDATE {COMPILER.at(at)} SET {name} = {fill} WHERE {name} IS NULL"
-            self._step(sql, change)
+            self._step(f"UPDATE {COMPILER.at(at)} SET {name} = {fill} WHERE {name} IS NULL", change)
 
     # -- in the end
 
@@ -281,7 +280,7 @@ def _native_steps(
     steps += [_null_step(column, after, changes) for column in ways.set_null]
     for column, constraints in ways.add:
         sql = f"ALTER TABLE {COMPILER.at(after.at)} ADD COLUMN {t.column_text(column, after)}"
-        steps.append(Step((sql + constraints,), _change_of(column, c.AddColumn, changes)))
+        steps.append(Step((sql + constraints,), _asking(c.AddColumn, column.name, changes)))
     return steps + [_index_step(index, after, changes) for index in ways.indexes]
 
 
@@ -291,38 +290,30 @@ def _null_step(column: Column, table: Table, changes: Sequence[c.Change]) -> Ste
     sql = f"ALTER TABLE {COMPILER.at(table.at)} ALTER COLUMN {name} {verb} NOT NULL"
     codes = () if column.null else (HazardCode.MAY_FAIL_ON_ROWS,)
     hazards = hazards_of(f"{table.at}.{column.name}", codes)
-    asked = (e for e in changes if isinstance(e, c.AlterColumn) and e.new.name == column.name)
-    change = next(asked, changes[0])
+    change = _asking(c.AlterColumn, column.name, changes)
     return Step((sql,), change, scans=not column.null, hazards=hazards)
 
 
 def _drop_step(before: Table, after: Table, column: Column, changes: Sequence[c.Change]) -> Step:
     at, name = COMPILER.at(before.at), COMPILER.quote(column.name)
     dropping = Dropping(Rebuild(before, after), column.name, f"ALTER TABLE {at} DROP COLUMN {name}")
-    change = _change_of(column, c.DropColumn, changes)
+    change = _asking(c.DropColumn, column.name, changes)
     hazards = _hazards_of_loss(column, before.at)
     return Step((dropping.alter,), change, rewrites=True, hazards=hazards, settling=dropping)
 
 
 def _index_step(index: Index, table: Table, changes: Sequence[c.Change]) -> Step:
-    change = next(
-        (each for each in changes if isinstance(each, c.AddIndex) and each.index == index),
-        changes[0],
-    )
+    change = _asking(c.AddIndex, index.name, changes)
     is_new = isinstance(changes[0], c.CreateTable)
     codes = (HazardCode.MAY_FAIL_ON_ROWS,) if index.unique and not is_new else ()
     hazards = hazards_of(f"{table.at}.{index.name}", codes)
     return Step((t.create_index(index, table),), change, scans=not is_new, hazards=hazards)
 
 
-def _change_of(
-    column: Column, kind: type[c.AddColumn | c.DropColumn], changes: Sequence[c.Change]
-) -> c.Change:
-    """The change that asked for a column to come or go."""
-    return next(
-        (each for each in changes if isinstance(each, kind) and each.column.name == column.name),
-        changes[0],
-    )
+def _asking(kind: type[c.TableChange], name: str, changes: Sequence[c.Change]) -> c.Change:
+    """The change of a kind that asked for what happens to a column or index; else the first of all."""
+    found = (e for e in changes if isinstance(e, kind) and subject_of(e) == f"{e.table}.{name}")
+    return next(found, changes[0])
 
 
 __all__ = ["steps_of"]

@@ -62,8 +62,9 @@ class Rebuild:
         )
 
     def _refuse_missing_columns(self, table: l.LiveTable) -> None:
+        there = {column.name.lower() for column in table.definition.columns}
         for column in self.before.columns:
-            if not table.has(column.name):
+            if column.name.lower() not in there:
                 raise StepError(
                     f"the column {column.name!r} is not in the database",
                     place=str(self.before.at),
@@ -108,14 +109,11 @@ class Dropping:
 
 def _is_used_by_hand(table: l.LiveTable, column: str) -> bool:
     """Return True if indexes or constraints that someone made by hand stand in the way."""
-    constraints = (each for each in table.definition.all_constraints if each.mentions(column))
-    indexes = (name for name, sql in table.indexes.items() if ddl.is_on(sql, column))
-    generated = (
-        each
-        for each in table.definition.columns
-        if each.name in table.generated and ddl.mentions(each.text, column)
-    )
-    return any(True for _ in (*constraints, *indexes, *generated))
+    columns, constraints = table.definition.columns, table.definition.all_constraints
+    texts = [each.text for each in constraints]
+    texts += [each.text for each in columns if each.name in table.generated]
+    is_made_of_it = any(ddl.mentions(text, column) for text in texts)
+    return is_made_of_it or any(ddl.is_on(sql, column) for sql in table.indexes.values())
 
 
 def _statements(before: Table, after: Table, by_hand: l.ByHand) -> Iterator[str]:
