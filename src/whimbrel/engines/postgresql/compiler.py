@@ -45,9 +45,7 @@ class PostgreSQLLiterals(Literals):
         return f"ARRAY[{', '.join(map(self.of, items))}]" if items else "'{}'"
 
     def other(self, value: Any) -> str:
-        if isinstance(value, Range):
-            return text(str(value))
-        return super().other(value)
+        return text(str(value)) if isinstance(value, Range) else super().other(value)
 
 
 class PostgreSQLCompiler(SQLCompiler):
@@ -118,7 +116,7 @@ class PostgreSQLCompiler(SQLCompiler):
         return f"GENERATED {self.strictness(identity)} AS IDENTITY{within}"
 
     def strictness(self, identity: Identity) -> str:
-        """Return True if a value that somebody gives is refused."""
+        """ALWAYS, where a value that somebody gives is refused; else BY DEFAULT."""
         return "ALWAYS" if identity.always else "BY DEFAULT"
 
     def counting(self, of: Any) -> str:
@@ -155,8 +153,7 @@ class PostgreSQLCompiler(SQLCompiler):
 
     def enum_at(self, enum: EnumType) -> str:
         """The name of an enum's type."""
-        made = build(enum)
-        return str(self.dialect.type_compiler_instance.process(made))
+        return str(self.dialect.type_compiler_instance.process(build(enum)))
 
     def labels(self, enum: EnumType) -> str:
         return ", ".join(map(text, enum.labels))

@@ -18,18 +18,14 @@ from whimbrel.engines.sql import running
 
 def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
     """See `whimbrel.engines.base.Engine.execute_all`."""
-    if not _has_pipeline(connection):
+    pipeline = getattr(connection.dialect.dbapi, "Pipeline", None)
+    if pipeline is None or not pipeline.is_supported():
         yield from running.execute_all(connection, statements)
         return
     # A message holds one statement: what may be several goes by the simple protocol.
     for is_one, group in groupby(statements, lambda sql: ";" not in sql):
         execute = _in_pipeline if is_one else running.execute_all
         yield from execute(connection, list(group))
-
-
-def _has_pipeline(connection: Connection) -> bool:
-    pipeline = getattr(connection.dialect.dbapi, "Pipeline", None)
-    return pipeline is not None and pipeline.is_supported()
 
 
 def _in_pipeline(connection: Connection, statements: Sequence[str]) -> Iterator[None]:

@@ -27,7 +27,8 @@ WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
 
 def lock(connection: Connection, name: str) -> RunnerLock | None:
     """See `whimbrel.engines.base.Engine.runner_lock`. The server keeps such locks by database."""
-    key = _key(name)
+    digest = hashlib.sha256(f"whimbrel\0{name}".encode()).digest()
+    key = int.from_bytes(digest[:8], "big", signed=True)  # the same on every machine
     if is_pooled(connection):
         return _locked_apart(connection, key)
     if not query_scalar(connection, f"SELECT pg_try_advisory_lock({key})"):
@@ -52,12 +53,6 @@ def shares_sessions(connection: Connection) -> bool:
     mine = query_scalar(connection, _WHO)
     with connection.engine.connect() as other:
         return execute(other, _WHO).scalar() == mine or query_scalar(connection, _WHO) != mine
-
-
-def _key(name: str) -> int:
-    """A lock's number for a name: 64 bits with a sign, the same on every machine."""
-    digest = hashlib.sha256(f"whimbrel\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _locked_apart(connection: Connection, key: int) -> RunnerLock | None:

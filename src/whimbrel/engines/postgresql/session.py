@@ -45,21 +45,17 @@ def without_transaction(connection: Connection, *, rows: bool = False) -> Iterat
 
 @contextmanager
 def _committing(connection: Connection, *, by_itself: bool) -> Iterator[None]:
-    """Return True if the connection commits every statement by itself, for a while."""
+    """A scope in which the connection commits every statement by itself, or none of them."""
+    levels = {True: "AUTOCOMMIT", False: connection.default_isolation_level}
     before = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
     if before != by_itself:
-        _commit_by_itself(connection, by_itself)
+        connection.execution_options(isolation_level=levels[by_itself])
     try:
         yield
     finally:
         if before != by_itself and not connection.invalidated:
             connection.rollback()
-            _commit_by_itself(connection, before)
-
-
-def _commit_by_itself(connection: Connection, by_itself: bool) -> None:
-    level = "AUTOCOMMIT" if by_itself else connection.default_isolation_level
-    connection.execution_options(isolation_level=level)
+            connection.execution_options(isolation_level=levels[before])
 
 
 #: What decides where names lead, where tables are made, and whose rights hold: the role first, which

@@ -5,7 +5,7 @@ Every query works from 13 on, for everybody: the catalog is open to all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from sqlalchemy.engine import Connection, RowMapping
@@ -282,15 +282,3 @@ def by_table(rows: Iterable[Row]) -> dict[int, list[Row]]:
     for row in rows:
         found.setdefault(row["table"], []).append(row)
     return found
-
-
-def grouped(rows: Iterable[Row], by: str) -> Iterator[list[Row]]:
-    """Neighbours with the same value of a column."""
-    group: list[Row] = []
-    for row in rows:
-        if group and group[-1][by] != row[by]:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group

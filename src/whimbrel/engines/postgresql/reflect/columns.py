@@ -24,12 +24,15 @@ def column(row: Row, enums: Mapping[int, EnumType], place: Place, nullable: bool
     serial = row["is_serial"] and row["default"].startswith("nextval(")
     stored = row["generated"] == "s"
     default = row["default"] if not (row["generated"] or serial) else None
+    identity = None
+    if row["identity"]:
+        identity = Identity(always=row["identity"] == "a", **counting(row, row["counted"]))
     return Column(
         name=row["name"],
         type=_named_type(row, enums, place) or type_of(row["spelled"]),
         null=row["null"] or nullable,
         default=SQL(settled(default)) if default is not None else None,
-        generated=Serial() if serial else _identity(row),
+        generated=Serial() if serial else identity,
         computed=Computed(SQL(bare(row["default"])), stored) if row["generated"] else None,
         collation=row["collation"],
         comment=row["comment"],
@@ -50,30 +53,20 @@ def _named_type(row: Row, enums: Mapping[int, EnumType], place: Place) -> Column
 def domain(row: Row, place: Place) -> Type:
     """A domain, from a row that says what it is made of (see `catalog.domains`)."""
     under = type_of(row["under"]) if row["under"] else in_sql(row["base_name"])
-    said = {"schema": place(row["base_schema"]), **_of_domain(row)}
-    given = {name: each for name, each in said.items() if each is not None}
-    return make_type(DOMAIN, name=row["base_name"], data_type=under, **given)
-
-
-def _of_domain(row: Row) -> dict[str, Any]:
-    """Return what a domain says beside its name and base type; None for what it does not say."""
     check, default, named = row["domain_check"], row["domain_default"], row["domain_constraint"]
-    return {
+    said = {
+        "schema": place(row["base_schema"]),
         "check": make_type("sqlalchemy:text", bare(check)) if check else None,
         "constraint_name": named if named != f"{row['base_name']}_check" else None,
         "default": make_type("sqlalchemy:text", default) if default else None,
         "not_null": True if row["domain_required"] else None,
         "collation": row["domain_collation"],
     }
+    given = {name: each for name, each in said.items() if each is not None}
+    return make_type(DOMAIN, name=row["base_name"], data_type=under, **given)
 
 
 # -- numbers ---------------------------------------------------------------------------------------
-
-
-def _identity(row: Row) -> Identity | None:
-    if not row["identity"]:
-        return None
-    return Identity(always=row["identity"] == "a", **counting(row, row["counted"]))
 
 
 def sequence(row: Row, schema: str | None) -> Sequence:

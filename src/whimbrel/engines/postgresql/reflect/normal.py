@@ -35,7 +35,7 @@ def in_one_naming(schema: Schema, default: str | None) -> Schema:
     """Return a schema in which all of the default one has its name, if anything there has it."""
     if default is None or default not in schema.schemas:
         return schema
-    types = {each: replace(each, schema=default) for each in _enums(schema) if not each.schema}
+    types = {each: replace(each, schema=default) for each in all_enums(schema) if not each.schema}
     tables = [_said_to_be_in(table, default, types) for table in schema.tables.values()]
     sequences = [replace(each, schema=each.schema or default) for each in schema.sequences.values()]
     enums = [types.get(each, each) for each in schema.enums.values()]
@@ -47,7 +47,8 @@ def in_one_naming(schema: Schema, default: str | None) -> Schema:
     )
 
 
-def _enums(schema: Schema) -> Iterator[EnumType]:
+def all_enums(schema: Schema) -> Iterator[EnumType]:
+    """The enum types of a schema, and of the columns in it."""
     yield from schema.enums.values()
     for table in schema.tables.values():
         yield from table.enums
@@ -99,11 +100,14 @@ def _sequence(of: Sequence) -> Sequence:
 def _table(table: Table, schema: Schema) -> Table:
     names = {each.name: cut(each.name) for each in table.columns if cut(each.name) != each.name}
     renamed = table.rename_columns(names) if names else table
+    named = (replace(each, name=cut(each.name)) for each in renamed.constraints)
     return replace(
         renamed,
         name=cut(table.name),
         columns=tuple(map(_column, renamed.columns)),
-        constraints=tuple(_constraint(each, schema) for each in renamed.constraints),
+        constraints=tuple(
+            foreign_key(each, schema) if isinstance(each, ForeignKey) else each for each in named
+        ),
         indexes=tuple(replace(each, name=cut(each.name)) for each in renamed.indexes),
         options=tuple(sorted(_options(table.options), key=lambda pair: pair[0])),
         comment=table.comment or None,
@@ -116,15 +120,12 @@ def _column(column: Column) -> Column:
     return replace(column, type=of, comment=column.comment or None)
 
 
-def _constraint(constraint: Constraint, schema: Schema) -> Constraint:
-    named = replace(constraint, name=cut(constraint.name))
-    return foreign_key(named, schema) if isinstance(named, ForeignKey) else named
-
-
 def foreign_key(key: ForeignKey, schema: Schema) -> ForeignKey:
     """A foreign key: what is meant where nothing is said, is not said."""
     target = Name(key.target.schema, cut(key.target.name))
-    columns = key.target_columns or _key_of(schema.tables.get(key.target))
+    there = schema.tables.get(key.target)
+    primary = there.primary_key if there is not None else None
+    columns = key.target_columns or (primary.columns if primary is not None else ())
     match = (key.match or "SIMPLE").upper()
     return replace(
         key,
@@ -134,11 +135,6 @@ def foreign_key(key: ForeignKey, schema: Schema) -> ForeignKey:
         on_update=_action(key.on_update),
         match=None if match == "SIMPLE" else match,
     )
-
-
-def _key_of(table: Table | None) -> tuple[str, ...]:
-    key = table.primary_key if table is not None else None
-    return key.columns if key is not None else ()
 
 
 def _action(said: str | None) -> str | None:
@@ -190,11 +186,8 @@ def _cast(literal: str, of: ColumnType) -> str:
     """A literal with the type that it has in a default: ``'a'::character varying``."""
     if literal.startswith("'") and literal.endswith("'"):
         return f"{literal}::{_spelled(of).partition('(')[0]}"
-    return (
-        f"'{literal}'::integer"
-        if literal.removeprefix("-").isdigit() and literal[0] == "-"
-        else literal
-    )
+    is_negative = literal.startswith("-") and literal[1:].isdigit()
+    return f"'{literal}'::integer" if is_negative else literal
 
 
 def _guessed(of: ColumnType) -> ColumnType:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -17,7 +19,7 @@ from whimbrel.engines.postgresql.reflect import catalog, columns, items
 from whimbrel.engines.postgresql.reflect.catalog import Row, listed
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.domains import name_of
-from whimbrel.schema.table import Column, Constraint, Index, Name, Schema, Table
+from whimbrel.schema.table import Column, Name, Schema, Table
 from whimbrel.schema.types import EnumType, EnumValue
 
 Places = Collection[str | None]
@@ -153,13 +155,17 @@ class _Reading:
 
     def table(self, row: Row) -> Table:
         oid = row["oid"]
-        groups = list(catalog.grouped(self.index_parts.get(oid, ()), "index"))
+        by_index = groupby(self.index_parts.get(oid, ()), itemgetter("index"))
+        groups = {index: list(parts) for index, parts in by_index}
+        place, rows = self.around.place, self.constraints.get(oid, ())
+        constraints = (items.constraint(each, groups, place) for each in rows)
+        indexes = (parts for parts in groups.values() if not parts[0]["constraint"])
         return Table(
             name=row["name"],
-            schema=self.around.place(row["schema"]),
+            schema=place(row["schema"]),
             columns=self._columns(oid),
-            constraints=self._constraints(oid, {group[0]["index"]: group for group in groups}),
-            indexes=self._indexes(groups),
+            constraints=tuple(each for each in constraints if each is not None),
+            indexes=tuple(map(items.index, indexes)),
             comment=row["comment"],
             options=self._options(row),
         )
@@ -174,14 +180,6 @@ class _Reading:
                 made[row["name"]] = columns.column(row, self.enums, self.around.place, nullable)
         return tuple(made.values())
 
-    def _constraints(self, oid: int, indexes: Mapping[int, list[Row]]) -> tuple[Constraint, ...]:
-        rows = self.constraints.get(oid, ())
-        made = (items.constraint(row, indexes, self.around.place) for row in rows)
-        return tuple(each for each in made if each is not None)
-
-    def _indexes(self, groups: Iterable[list[Row]]) -> tuple[Index, ...]:
-        return tuple(items.index(group) for group in groups if not group[0]["constraint"])
-
     def _options(self, row: Row) -> tuple[tuple[str, Any], ...]:
         """By SQLAlchemy's names for them, sorted."""
         stored = {
@@ -189,7 +187,7 @@ class _Reading:
             **items.parameters(row["toasted"], "toast."),
         }
         method = row["method"] if row["method"] != self.around.method else None
-        parents = [self._parent(*each) for each in row["parents"]]
+        parents = [str(Name(self.around.place(at), name)) for at, name in row["parents"]]
         found = {
             "postgresql_inherits": parents[0] if len(parents) == 1 else tuple(parents),
             "postgresql_partition_by": row["partition_by"],
@@ -199,9 +197,6 @@ class _Reading:
             "postgresql_with": stored,
         }
         return tuple((name, value) for name, value in found.items() if value)
-
-    def _parent(self, schema: str, name: str) -> str:
-        return str(Name(self.around.place(schema), name))
 
 
 __all__ = ["Surroundings", "reflect", "tables"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect import normal
 from whimbrel.schema.table import Check, Column, Constraint, ForeignKey, Index, Table
-from whimbrel.schema.types import EnumType, enum_types, replace_enums
+from whimbrel.schema.types import enum_types, replace_enums
 
 #: Options that a temporary table does not have, or has otherwise.
 _TABLESPACE = "postgresql_tablespace"
@@ -47,12 +47,10 @@ def _joined(
 
 
 def _column(given: Column, read: Column) -> Column:
-    of = replace_enums(read.type, {_told(enum): _told(enum) for enum in enum_types(given.type)})
+    has_type = COMPILER.has_type_of
+    enums = (normal.native(each) if has_type(each) else each for each in enum_types(given.type))
+    of = replace_enums(read.type, {each: each for each in enums})
     return replace(read, type=of, fill=given.fill, key=given.key)
-
-
-def _told(enum: EnumType) -> EnumType:
-    return normal.native(enum) if COMPILER.has_type_of(enum) else enum
 
 
 def _part(given: Constraint, read: Constraint) -> Constraint:

@@ -106,8 +106,10 @@ def _read(
     scratch_types = ScratchTypes.needed(connection, schema, around)
     for statement in scratch_types.statements():
         _tried(connection, [statement])
-    made = [name for name, sql in scratch_types.of_domains() if _tried(connection, [sql])]
-    scratch_types = scratch_types.with_domains(made)
+    # What a domain is made of comes before it.
+    of = scratch_types.domains.items()
+    made = {at: each for at, each in of if _tried(connection, [scratch_types.of_domain(each)])}
+    scratch_types = replace(scratch_types, domains=made)
     domains = scratch_types.read_domains(connection, around) if made else {}
     if scratch_types.enums:
         # With the default schema as it was: the temporary one is first now.
@@ -178,6 +180,11 @@ class _Scratch:
     def _temporary(self, table: Table, there: Collection[Name]) -> Table:
         """The table as it is made in the temporary schema. ``there``: what else is made there."""
         indexes = (replace(each, options=_here(each.options)) for each in table.indexes)
+        # With parents as they are called in the temporary schema, if they are there.
+        inherits = f"{opts.PREFIX}inherits"
+        options = tuple(pair for pair in _here(table.options) if pair[0] != inherits)
+        if parents := tuple(str(Name(TEMPORARY, at.name)) for at in _parents(table) if at in there):
+            options = (*options, (inherits, parents))
         constraints = (each for each in table.constraints if not isinstance(each, ForeignKey))
         return self.scratch_types.put_in(
             replace(
@@ -185,7 +192,7 @@ class _Scratch:
                 schema=TEMPORARY,
                 constraints=tuple(constraints),
                 indexes=tuple(indexes),
-                options=_inherited_here(table, there),
+                options=options,
             )
         )
 
@@ -237,11 +244,3 @@ def _here(options: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     return tuple(
         (name, value) for name, value in options if not name.endswith(("tablespace", "unlogged"))
     )
-
-
-def _inherited_here(table: Table, there: Collection[Name]) -> tuple[tuple[str, Any], ...]:
-    """Options with parents as they are called in the temporary schema, if they are there."""
-    name = f"{opts.PREFIX}inherits"
-    rest = tuple(pair for pair in _here(table.options) if pair[0] != name)
-    here = tuple(str(Name(TEMPORARY, at.name)) for at in _parents(table) if at in there)
-    return (*rest, (name, here)) if here else rest

@@ -8,14 +8,14 @@ name that was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.reflect import catalog, columns
-from whimbrel.engines.postgresql.reflect.normal import native
+from whimbrel.engines.postgresql.reflect.normal import all_enums, native
 from whimbrel.engines.postgresql.reflect.reflecting import Surroundings
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
@@ -49,7 +49,8 @@ class ScratchTypes:
     @classmethod
     def needed(cls, connection: Connection, schema: Schema, around: Surroundings) -> ScratchTypes:
         there = {(at, enum.name): enum.labels for at, enum in around.enums.values()}
-        wanted = {enum.name: enum for enum in _all_enums(schema)}
+        of_types = filter(COMPILER.has_type_of, all_enums(schema))
+        wanted = {enum.name: enum for enum in map(native, of_types)}
         enums = {
             name: enum
             for name, enum in wanted.items()
@@ -71,14 +72,9 @@ class ScratchTypes:
         for name in self.sequences:
             yield f"CREATE SEQUENCE {COMPILER.at(Name(TEMPORARY, name))}"
 
-    def of_domains(self) -> Iterator[tuple[str, str]]:
-        """Return the statement that makes each domain; what one is made of comes before it."""
-        for name, domain in self.domains.items():
-            yield name, COMPILER.create_domain(self._temporary(domain))
-
-    def with_domains(self, names: Collection[str]) -> ScratchTypes:
-        """With those domains alone that could be made."""
-        return replace(self, domains={name: self.domains[name] for name in names})
+    def of_domain(self, domain: Type) -> str:
+        """Return the statement that makes a domain."""
+        return COMPILER.create_domain(self._temporary(domain))
 
     def known(self, around: Surroundings) -> Surroundings:
         """The surroundings with the enum types that stand in, read anew, as what is meant."""
@@ -122,10 +118,9 @@ class ScratchTypes:
 
     def _meant(self, read: Type) -> Type:
         """A domain that was read, in the place that is meant, as is what it is made of."""
-        named = (*(each.at for each in self.enums.values()), *map(name_of, self.domains.values()))
         full = {
             in_sql(COMPILER.quote(at.name)): in_sql(COMPILER.at(at))
-            for at in named
+            for at in self._types
             if at.schema not in (None, self.default)
         }
         made_of = domain_arguments(read)["data_type"]
@@ -144,24 +139,24 @@ class ScratchTypes:
         """A table that speaks of what they stand for."""
         if self.domains:
             table = replace(table, columns=tuple(map(self._of_meant, table.columns)))
-        schemas = [*(enum.schema for enum in self.enums.values())]
-        schemas += [at.schema for at in self.sequences.values()]
-        schemas += [name_of(each)[0] for each in self.domains.values()]
-        if not any(schemas):
+        if not any(at.schema for at in (*self._types, *self.sequences.values())):
             return table  # all are found without a schema, here and there
         return rewritten(table, self._outwards)
 
+    @property
+    def _types(self) -> tuple[Name, ...]:
+        """The names of the enum types and domains that they stand for."""
+        return (*(each.at for each in self.enums.values()), *map(name_of, self.domains.values()))
+
     def _inwards(self, expression: str) -> str:
-        domains = map(name_of, self.domains.values())
-        for at in (*(each.at for each in self.enums.values()), *domains, *self.sequences.values()):
+        for at in (*self._types, *self.sequences.values()):
             if at.schema is not None:
                 there = COMPILER.at(Name(TEMPORARY, at.name))
                 expression = _exchanged(expression, _word(COMPILER.at(at)), there)
         return expression
 
     def _outwards(self, expression: str) -> str:
-        enums = (each.at for each in self.enums.values())
-        for at in (*enums, *map(name_of, self.domains.values())):
+        for at in self._types:
             name, full = COMPILER.quote(at.name), COMPILER.at(at)
             expression = _exchanged(expression, "(?<=::)" + _word(name), full)
         for at in self.sequences.values():
@@ -172,18 +167,6 @@ class ScratchTypes:
 
 def _exchanged(expression: str, pattern: str, by: str) -> str:
     return re.sub(pattern, lambda match: by, expression)
-
-
-def _all_enums(schema: Schema) -> Iterator[EnumType]:
-    of_columns = (
-        enum
-        for table in schema.tables.values()
-        for column in table.columns
-        for enum in enum_types(column.type)
-    )
-    for enum in (*schema.enums.values(), *of_columns):
-        if COMPILER.has_type_of(enum):
-            yield native(enum)
 
 
 def _word(name: str) -> str:

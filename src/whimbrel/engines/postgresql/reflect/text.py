@@ -12,6 +12,7 @@ _CAST_ARRAY = re.compile(
     re.VERBOSE,
 )
 _ITEM = re.compile(r"'(?:[^']|'')*'::character varying")
+_AS_TEXT = r"(\g<0>)::text"
 
 
 def settled(expression: str) -> str:
@@ -21,11 +22,7 @@ def settled(expression: str) -> str:
     """
     if "]::" not in expression and "])::" not in expression:
         return expression
-    return _CAST_ARRAY.sub(_items_cast, expression)
-
-
-def _items_cast(match: re.Match[str]) -> str:
-    return f"ARRAY[{_ITEM.sub(lambda item: f'({item[0]})::text', match['items'])}]"
+    return _CAST_ARRAY.sub(lambda of: f"ARRAY[{_ITEM.sub(_AS_TEXT, of['items'])}]", expression)
 
 
 def bare(expression: str) -> str:

@@ -54,9 +54,7 @@ def _interval(spelled: str) -> ColumnType | None:
     match = _INTERVAL.fullmatch(spelled)
     if match is None:
         return None
-    said: dict[str, Any] = {}
-    if match["fields"]:
-        said["fields"] = match["fields"]
+    said: dict[str, Any] = {"fields": match["fields"]} if match["fields"] else {}
     if match["precision"]:
         said["precision"] = int(match["precision"])
     return _own("INTERVAL", **said) if said else make_type("sqlalchemy:Interval")
@@ -66,8 +64,8 @@ def _own(name: str, **arguments: Any) -> Type:
     return make_type(f"sqlalchemy.dialects.postgresql:{name}", **arguments)
 
 
-def _plain(name: str) -> _Made:
-    return lambda numbers, more: make_type(f"sqlalchemy:{name}")
+def _plain(name: str, module: str = "sqlalchemy") -> _Made:
+    return lambda numbers, more: make_type(f"{module}:{name}")
 
 
 def _sized(name: str, *arguments: str) -> _Made:
@@ -99,12 +97,8 @@ _OWN = (
 )
 
 
-def _own_plain(name: str) -> _Made:
-    return lambda numbers, more: _own(name.upper())
-
-
 _TYPES: dict[str, _Made] = {
-    **{name: _own_plain(name) for name in _OWN},
+    **{name: _plain(name.upper(), "sqlalchemy.dialects.postgresql") for name in _OWN},
     "smallint": _plain("SmallInteger"),
     "integer": _plain("Integer"),
     "bigint": _plain("BigInteger"),

@@ -133,14 +133,14 @@ def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
 
 def _key_partners(table: Table, column: str, builder: Builder) -> Locks:
     """A foreign key on the column, or to it, is made anew: its other end is locked as strongly."""
-    ends = [at for at, _ in builder.partners(table, [column])]
+    ends = [key.target for key in table.foreign_keys if column in key.columns]
     ends += [
         other.at
         for other in builder.tracker.tables()
         for key in other.foreign_keys
-        if key.target == table.at and column in key.target_columns and other.at != table.at
+        if key.target == table.at and column in key.target_columns
     ]
-    return tuple((at, Lock.ACCESS_EXCLUSIVE) for at in dict.fromkeys(ends))
+    return tuple((at, Lock.ACCESS_EXCLUSIVE) for at in dict.fromkeys(ends) if at != table.at)
 
 
 # -- NULL ------------------------------------------------------------------------------------------

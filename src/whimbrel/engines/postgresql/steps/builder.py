@@ -13,7 +13,7 @@ from whimbrel.engines.sql import SchemaTracker
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of, subject_of
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import ForeignKey, Name, Schema, Table
+from whimbrel.schema.table import Constraint, ForeignKey, Name, Schema, Table
 
 Locks = tuple[tuple[Name, Lock], ...]
 
@@ -113,17 +113,8 @@ class Builder:
             done=probes.has_comment(at, comment, column),
         )
 
-    def partners(self, table: Table, columns: Iterable[str] | None = None) -> Locks:
-        """The other ends of a table's foreign keys (of those on some columns), strongest lock."""
-        chosen = None if columns is None else set(columns)
-        ends = (
-            key.target
-            for key in table.foreign_keys
-            if key.target != table.at and (chosen is None or not chosen.isdisjoint(key.columns))
-        )
-        return tuple((at, Lock.ACCESS_EXCLUSIVE) for at in dict.fromkeys(ends))
 
-
-def target_lock(key: ForeignKey, at: Name, lock: Lock) -> Locks:
-    """The lock on a foreign key's target, unless that is the table itself."""
-    return ((key.target, lock),) if key.target != at else ()
+def target_locks(at: Name, constraints: Iterable[Constraint], lock: Lock) -> Locks:
+    """The locks on the targets of foreign keys among constraints of a table, but on the table itself."""
+    keys = (each for each in constraints if isinstance(each, ForeignKey))
+    return tuple((end, lock) for end in dict.fromkeys(k.target for k in keys) if end != at)

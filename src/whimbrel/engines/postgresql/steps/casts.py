@@ -104,7 +104,8 @@ def using(column: str, old: Shape, new: Shape) -> str | None:
     if old.dimensions or new.dimensions:
         return _of_arrays(column, old, new)
     special = _of_ranges(old, new) or _SPECIAL.get((old.family, new.family))
-    if old.base == "UUID" and new.family == "text" and _is_short(new):
+    if old.base == "UUID" and new.family == "text" and new.numbers and 32 <= new.numbers[0] < 36:
+        # It fits only without its hyphens, as in a CHAR(32).
         special = "replace({column}::text, '-', '')"
     if special is not None:
         return special.format(column=column, type=new.text)
@@ -189,23 +190,15 @@ def _of_ranges(old: Shape, new: Shape) -> str | None:
     were, are = ("MULTI" in each.base for each in (old, new))
     if were == are:
         return None
-    return (
-        "range_merge({column})::text::{type}"
-        if were
-        else "('{{' || {column}::text || '}}')::{type}"
-    )
-
-
-def _is_short(new: Shape) -> bool:
-    """Return True if a UUID fits only without its hyphens, as in a CHAR(32)."""
-    return bool(new.numbers) and 32 <= new.numbers[0] < 36
+    merged = "range_merge({column})::text::{type}"
+    return merged if were else "('{{' || {column}::text || '}}')::{type}"
 
 
 def _is_assignable(old: Shape, new: Shape) -> bool:
     if (old.base == new.base) or (old.family == new.family):
         return True
     if new.family == "text":
-        return old.base not in ("BYTEA",)
+        return old.base != "BYTEA"
     numbers = {"integer", "number"}
     if {old.family, new.family} <= numbers:
         return True
@@ -232,22 +225,18 @@ def _of_arrays(column: str, old: Shape, new: Shape) -> str | None:
         same = old.base == new.base or (old.family == new.family and not old.is_enum)
         return None if same else f"{column}::text::{new.text}"
     if old.dimensions:
-        return _of_array(column, new)
+        # As a string or JSON; else the one element that it has.
+        if new.family == "text":
+            return None
+        if new.family == "json":
+            return f"to_{new.base.lower()}({column})"
+        return f"({column})[1]::text::{new.text}"
     if old.family == "text":
         return f"{column}::text::{new.text}"
     if old.family == "json":
         made = _TEXTS_OF_JSON.format(array=f"{column}::jsonb")  # of any depth
         return f"CASE WHEN {column} IS NOT NULL THEN {made}::{new.text} END"
     return f"CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}::text]::{new.text} END"
-
-
-def _of_array(column: str, new: Shape) -> str | None:
-    """An array as a string or JSON; else the one element that it has."""
-    if new.family == "text":
-        return None
-    if new.family == "json":
-        return f"to_{new.base.lower()}({column})"
-    return f"({column})[1]::text::{new.text}"
 
 
 # -- at what cost ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
-from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers, target_lock
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 
@@ -18,9 +18,13 @@ def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None 
     """ADD CONSTRAINT: the rows that are there are looked at, unless it is NOT VALID."""
     written = COMPILER.constraint(constraint, table or builder.table(at))
     unseen = isinstance(constraint, Check | ForeignKey) and constraint.not_valid
+    # A foreign key stops the writers of both ends; any other, everybody.
+    is_key = isinstance(constraint, ForeignKey)
+    lock = Lock.SHARE_ROW_EXCLUSIVE if is_key else Lock.ACCESS_EXCLUSIVE
     step = builder.step(
         f"ALTER TABLE {COMPILER.at(at)} ADD {written}{' NOT VALID' if unseen else ''}",
-        *_locks(at, constraint),
+        (at, lock),
+        *target_locks(at, [constraint], lock),
         scans=not unseen,
         hazards=() if unseen else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
         subject=f"{at}.{constraint.name}",
@@ -30,34 +34,20 @@ def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None 
     return step
 
 
-def _locks(at: Name, constraint: Constraint) -> Locks:
-    """A foreign key stops the writers of both ends; any other, everybody."""
-    if not isinstance(constraint, ForeignKey):
-        return ((at, Lock.ACCESS_EXCLUSIVE),)
-    lock = Lock.SHARE_ROW_EXCLUSIVE
-    return ((at, lock), *target_lock(constraint, at, lock))
-
-
 def drop(at: Name, constraint: Constraint, builder: Builder) -> Step:
     """DROP CONSTRAINT; that of a foreign key locks its target just as strongly."""
-    target: Locks = ()
-    if isinstance(constraint, ForeignKey):
-        target = target_lock(constraint, at, Lock.ACCESS_EXCLUSIVE)
     return builder.step(
         f"ALTER TABLE {COMPILER.at(at)} DROP CONSTRAINT {COMPILER.quote(constraint.name)}",
         (at, Lock.ACCESS_EXCLUSIVE),
-        *target,
+        *target_locks(at, [constraint], Lock.ACCESS_EXCLUSIVE),
         done=probes.is_false(probes.has_constraint(at, constraint.name, is_valid=False)),
     )
 
 
 def validate_constraint(change: c.ValidateConstraint, builder: Builder) -> Iterator[Step]:
     """Every row is looked at while others read and write, so in a transaction of its own."""
-    constraint = change.constraint
-    target: Locks = ()
-    if isinstance(constraint, ForeignKey):
-        target = target_lock(constraint, change.table, Lock.ROW_SHARE)
-    yield validate(change, constraint.name, builder, *target)
+    targets = target_locks(change.table, [change.constraint], Lock.ROW_SHARE)
+    yield validate(change, change.constraint.name, builder, *targets)
 
 
 def validate(change: c.TableChange, name: str, builder: Builder, *more: tuple[Name, Lock]) -> Step:

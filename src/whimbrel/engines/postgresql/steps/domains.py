@@ -39,8 +39,10 @@ def alter_domain(change: c.AlterDomain, builder: Builder) -> Iterator[Step]:
     if differing & {"check", "constraint_name"}:
         yield from _check(change, name, old, new, builder)
     if "default" in differing:
-        default = _default(new.get("default"))
-        yield Step((f"ALTER DOMAIN {name} {default}",), change)
+        of = new.get("default")
+        default = of.args[0] if isinstance(of, Type) else text(str(of))
+        action = "DROP DEFAULT" if of is None else f"SET DEFAULT {default}"
+        yield Step((f"ALTER DOMAIN {name} {action}",), change)
     if "not_null" in differing:
         if new.get("not_null"):
             yield _strict(f"ALTER DOMAIN {name} SET NOT NULL", change, name, builder)
@@ -100,12 +102,6 @@ _CHECKS_TOLD_AS_ONE = """DO $checks$ DECLARE one text; BEGIN
         EXECUTE format('ALTER DOMAIN %s DROP CONSTRAINT %I', {0}::regtype, one);
     END LOOP;
 END $checks$"""
-
-
-def _default(of: Any) -> str:
-    if of is None:
-        return "DROP DEFAULT"
-    return f"SET DEFAULT {of.args[0] if isinstance(of, Type) else text(str(of))}"
 
 
 STEPS: Makers = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from whimbrel.engines.base import Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
@@ -15,14 +15,6 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import Column, Name, Table
 from whimbrel.schema.types import ColumnType, EnumType, enum_types, replace_enums
-
-
-@dataclass(frozen=True)
-class _Computed:
-    """A computed column that is made of a column of the type. ``stays``: it comes back."""
-
-    column: Column
-    stays: bool
 
 
 class EnumExchange:
@@ -40,9 +32,10 @@ class EnumExchange:
         self.renamed = renamed
         self.tables = builder.tracker.using(self.old)
         names = {table.at: [column.name for column in self._of(table)] for table in self.tables}
+        #: By table, the computed columns that are made of columns of the type; True: it comes back.
         self.computed = {
             table.at: [
-                _Computed(column, not dependents.goes_later(table.at, column, builder))
+                (column, not dependents.goes_later(table.at, column, builder))
                 for column in table.columns
                 if column.computed is not None
                 and column.computed.expression.columns(frozenset(names[table.at]))
@@ -59,7 +52,7 @@ class EnumExchange:
         found = [*dependents.keys_between(names, self.builder)]
         for table in self.tables:
             found += dependents.of_columns(table, names[table.at], self.builder)
-            computed = [each.column.name for each in self.computed[table.at]]
+            computed = [column.name for column, _ in self.computed[table.at]]
             found += dependents.of_columns(table, computed, self.builder, every=True)
         return list(dict.fromkeys(found))
 
@@ -68,8 +61,8 @@ class EnumExchange:
     def steps_before(self) -> Iterator[Step]:
         yield from dependents.drop(self.dependents, self.builder)
         for table in self.tables:
-            for each in self.computed[table.at]:
-                name = COMPILER.quote(each.column.name)
+            for column, _ in self.computed[table.at]:
+                name = COMPILER.quote(column.name)
                 yield self.builder.alter(table.at, f"DROP COLUMN {name}")
             for column in self._of(table):
                 yield from self._retype(table, column)
@@ -117,11 +110,11 @@ class EnumExchange:
         for table in self.tables:
             for column in self._of(table):
                 yield from self._restore(column, now[table.at])
-            for each in self.computed[table.at]:
-                if each.stays:
-                    yield columns.add(table.at, each.column, now[table.at], self.builder)
-                    if each.column.comment is not None:
-                        yield self.builder.comment(table.at, each.column.comment, each.column.name)
+            for column, stays in self.computed[table.at]:
+                if stays:
+                    yield columns.add(table.at, column, now[table.at], self.builder)
+                    if column.comment is not None:
+                        yield self.builder.comment(table.at, column.comment, column.name)
         yield from dependents.recreate(self.dependents, now, self.builder)
 
     def _restore(self, before: Column, table: Table) -> Iterator[Step]:

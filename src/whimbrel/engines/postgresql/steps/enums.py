@@ -18,29 +18,21 @@ from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import rename_order
-from whimbrel.schema.types import EnumType, EnumValue
+from whimbrel.schema.types import EnumType
 from whimbrel.state.naming import shorten
 
 
-def create_enum(change: c.CreateEnum, builder: Builder) -> Iterator[Step]:
-    if COMPILER.has_type_of(change.enum):
-        yield _create(change.enum, change)
+def _create(enum: EnumType, change: c.Change) -> Iterator[Step]:
+    if COMPILER.has_type_of(enum):
+        name = COMPILER.enum_at(enum)
+        sql = f"CREATE TYPE {name} AS ENUM ({COMPILER.labels(enum)})"
+        yield Step((sql,), change, done=probes.has_type(name))
 
 
-def _create(enum: EnumType, change: c.Change) -> Step:
-    name = COMPILER.enum_at(enum)
-    sql = f"CREATE TYPE {name} AS ENUM ({COMPILER.labels(enum)})"
-    return Step((sql,), change, done=probes.has_type(name))
-
-
-def drop_enum(change: c.DropEnum, builder: Builder) -> Iterator[Step]:
-    if COMPILER.has_type_of(change.enum):
-        yield _drop(change.enum, change)
-
-
-def _drop(enum: EnumType, change: c.Change) -> Step:
-    name = COMPILER.enum_at(enum)
-    return Step((f"DROP TYPE {name}",), change, done=probes.is_false(probes.has_type(name)))
+def _drop(enum: EnumType, change: c.Change) -> Iterator[Step]:
+    if COMPILER.has_type_of(enum):
+        name = COMPILER.enum_at(enum)
+        yield Step((f"DROP TYPE {name}",), change, done=probes.is_false(probes.has_type(name)))
 
 
 # -- another enum ----------------------------------------------------------------------------------
@@ -75,11 +67,6 @@ class _Fates:
     def added(self) -> list[str]:
         return [label for label in self.order if label not in self.kept]
 
-    @property
-    def are_in_order(self) -> bool:
-        kept = set(self.kept)
-        return self.kept == [label for label in self.order if label in kept]
-
 
 def _fates(old: EnumType, new: EnumType) -> _Fates:
     by_key = {value.key: value for value in old.values if value.key is not None}
@@ -87,7 +74,10 @@ def _fates(old: EnumType, new: EnumType) -> _Fates:
     partners: dict[str, str] = {}
     for value in new.values:
         was = by_key.get(value.key) if value.key is not None else None
-        was = was or _same_label(by_label.get(value.label), value)
+        same = by_label.get(value.label)
+        # Where both have identities, these differ.
+        if was is None and same is not None and (same.key is None or value.key is None):
+            was = same
         if was is not None and was.label not in partners:
             partners[was.label] = value.label
     return _Fates(
@@ -96,11 +86,6 @@ def _fates(old: EnumType, new: EnumType) -> _Fates:
         kept=[partners[label] for label in old.labels if label in partners],
         order=list(new.labels),
     )
-
-
-def _same_label(old: EnumValue | None, new: EnumValue) -> EnumValue | None:
-    """The old value of that label, unless both have identities (which then differ)."""
-    return old if old is not None and (old.key is None or new.key is None) else None
 
 
 def _rename_labels(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[Step]:
@@ -129,7 +114,7 @@ def _can_stay(change: c.AlterEnum, fates: _Fates, builder: Builder) -> bool:
     A new label is not to be used in the transaction that adds it (55P04; PostgreSQL 18,
     ALTER TYPE).
     """
-    if fates.removed or not fates.are_in_order:
+    if fates.removed or fates.kept != [label for label in fates.order if label in fates.kept]:
         return False
     return not any(usage.uses(later, label) for later in builder.later for label in fates.added)
 
@@ -171,16 +156,18 @@ def _exchange_type(change: c.AlterEnum, fates: _Fates, builder: Builder) -> Iter
     Of two types the new one has a name for the time being until it takes the old one's place.
     """
     old, new = change.old, change.new
-    had, has = COMPILER.has_type_of(old), COMPILER.has_type_of(new)
-    made = replace(new, name=shorten(f"{new.name}_whimbrel")) if had and has else new
-    if has:
-        yield _create(made, change)
+    both = COMPILER.has_type_of(old) and COMPILER.has_type_of(new)
+    made = replace(new, name=shorten(f"{new.name}_whimbrel")) if both else new
+    yield from _create(made, change)
     exchange = EnumExchange(change, made, fates.renamed, builder)
     yield from exchange.steps_before()
-    if had:
-        yield _drop(old, change)
+    yield from _drop(old, change)
     yield from _move(made, new, change)
     yield from exchange.steps_after()
 
 
-STEPS: Makers = {c.CreateEnum: create_enum, c.DropEnum: drop_enum, c.AlterEnum: alter_enum}
+STEPS: Makers = {
+    c.CreateEnum: lambda change, builder: _create(change.enum, change),
+    c.DropEnum: lambda change, builder: _drop(change.enum, change),
+    c.AlterEnum: alter_enum,
+}

@@ -33,7 +33,7 @@ def concurrent(step: Step, change: c.AddIndex | c.DropIndex) -> Step:
         tables=tuple((at, Lock.SHARE_UPDATE_EXCLUSIVE) for at, _ in step.tables),
         hazards=tuple(each for each in step.hazards if each.code is HazardCode.MAY_FAIL_ON_ROWS),
         boundary=Boundary.AUTOCOMMIT,
-        broken=probes.has_broken_index(place),
+        broken=probes.is_invalid(probes.oid(place)),
         cleanup=(f"DROP INDEX CONCURRENTLY {COMPILER.at(place)}",),
     )
 
@@ -105,14 +105,13 @@ def _storage(index: Index) -> str:
             parameters.update(options.pairs(value))
         elif short == "tablespace":
             tablespace = str(value)
-        elif short not in ("concurrently", "ops", "using") and not _is_foreign(name):
+        elif short not in ("concurrently", "ops", "using") and not name.startswith(_FOREIGN):
             parameters[short] = value
     written = f" WITH ({options.storage(parameters)})" if parameters else ""
     return written + (f" TABLESPACE {COMPILER.quote(tablespace)}" if tablespace else "")
 
 
-def _is_foreign(name: str) -> bool:
-    return name.startswith(("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_"))
+_FOREIGN = ("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_")
 
 
 def drop_index(change: c.DropIndex, builder: Builder) -> Iterator[Step]:

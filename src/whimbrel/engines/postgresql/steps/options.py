@@ -17,14 +17,9 @@ def own(options: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in options if name.startswith(PREFIX)}
 
 
-def is_unlogged(options: Iterable[tuple[str, Any]]) -> bool:
-    """Return whether a table is to be left out of the write-ahead log (SQLAlchemy: a prefix)."""
-    return bool(own(options).get("unlogged"))
-
-
 def pairs(value: Any) -> dict[str, Any]:
     """Storage parameters, given as a mapping or as pairs."""
-    return dict(value) if isinstance(value, Mapping) else dict(value or ())
+    return dict(value or ())
 
 
 def storage(parameters: Mapping[str, Any]) -> str:

@@ -45,13 +45,8 @@ def has_index(at: Name) -> str:
     return f"SELECT 1 FROM pg_index WHERE indexrelid = {oid(at)} AND indisvalid"
 
 
-def has_broken_index(at: Name) -> str:
-    """One that was left half built, or half dropped."""
-    return is_invalid(oid(at))
-
-
 def is_invalid(index: str) -> str:
-    """``index``: the expression of its oid."""
+    """An index was left half built, or half dropped. ``index``: the expression of its oid."""
     return f"SELECT 1 FROM pg_index WHERE indexrelid = {index} AND NOT indisvalid"
 
 

@@ -9,7 +9,7 @@ from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import columns, constraints, indexes, options, probes
-from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of
 from whimbrel.errors import UnsupportedError
@@ -28,12 +28,9 @@ def create_schema(change: c.CreateSchema, builder: Builder) -> Iterator[Step]:
     """The schema, with a note that it was not there before; nothing, where it was."""
     name = COMPILER.quote(change.name)
     made = (f"CREATE SCHEMA {name}", f"COMMENT ON SCHEMA {name} IS {text(MADE)}")
-    sql = (
-        f"DO $$ BEGIN IF NOT EXISTS ({_has_schema(change.name)}) THEN "
-        f"{'; '.join(made)}; END IF; END $$"
-    )
-
-    yield Step((sql,), change, done=_has_schema(change.name))
+    there = _has_schema(change.name)
+    sql = f"DO $$ BEGIN IF NOT EXISTS ({there}) THEN {'; '.join(made)}; END IF; END $$"
+    yield Step((sql,), change, done=there)
 
 
 def drop_schema(change: c.DropSchema, builder: Builder) -> Iterator[Step]:
@@ -57,9 +54,14 @@ def create_table(change: c.CreateTable, builder: Builder) -> Iterator[Step]:
     """The table with its constraints; then its indexes and comments."""
     table = change.table
     builder.fresh.add(table.at)
-    repeated = _repeated_keys(table.constraints)
+    # Over columns that another key is over: CREATE TABLE would leave them out unasked.
+    known: dict[tuple[str, ...], Constraint] = {}
+    keys = (each for each in table.constraints if isinstance(each, PrimaryKey | Unique))
+    repeated = [each for each in keys if known.setdefault(each.columns, each) is not each]
     first = replace(table, constraints=tuple(p for p in table.constraints if p not in repeated))
-    step = builder.step(_create(first), *_targets(table), done=probes.exists(table.at))
+    # A new foreign key puts triggers on its target, which keeps its writers waiting.
+    locks = target_locks(table.at, table.constraints, Lock.SHARE_ROW_EXCLUSIVE)
+    step = builder.step(_create(first), *locks, done=probes.exists(table.at))
     builder.facts.require(versions.of_table(table))
     yield step
     for constraint in repeated:
@@ -73,27 +75,14 @@ def create_table(change: c.CreateTable, builder: Builder) -> Iterator[Step]:
             yield builder.comment(table.at, column.comment, column.name)
 
 
-def _repeated_keys(parts: tuple[Constraint, ...]) -> list[Constraint]:
-    """The keys over columns that another key is over: CREATE TABLE would leave them out unasked."""
-    keys = [part for part in parts if isinstance(part, PrimaryKey | Unique)]
-    known: dict[tuple[str, ...], Constraint] = {}
-    return [part for part in keys if known.setdefault(part.columns, part) is not part]
-
-
 def _create(table: Table) -> str:
     parts = [COMPILER.column(column, table) for column in table.columns]
     parts += [COMPILER.constraint(each, table) for each in table.constraints]
     parts += [check for column in table.columns if (check := columns.label_check(column, table))]
     within = ",\n    ".join(parts)
     body = f"(\n    {within}\n)" if parts else "()"
-    kind = "UNLOGGED TABLE" if options.is_unlogged(table.options) else "TABLE"
+    kind = "UNLOGGED TABLE" if options.own(table.options).get("unlogged") else "TABLE"
     return f"CREATE {kind} {COMPILER.at(table.at)} {body}{options.table_clauses(table.options)}"
-
-
-def _targets(table: Table) -> Locks:
-    """A new foreign key puts triggers on its target, which keeps its writers waiting."""
-    ends = dict.fromkeys(key.target for key in table.foreign_keys if key.target != table.at)
-    return tuple((at, Lock.SHARE_ROW_EXCLUSIVE) for at in ends)
 
 
 def drop_table(change: c.DropTable, builder: Builder) -> Iterator[Step]:
@@ -101,7 +90,7 @@ def drop_table(change: c.DropTable, builder: Builder) -> Iterator[Step]:
     yield builder.step(
         f"DROP TABLE {COMPILER.at(at)}",
         (at, Lock.ACCESS_EXCLUSIVE),
-        *builder.partners(change.table),
+        *target_locks(at, change.table.constraints, Lock.ACCESS_EXCLUSIVE),
         hazards=(HazardCode.LOSES_DATA, HazardCode.BREAKS_OLD_CODE),
         done=probes.is_gone(at),
     )
@@ -194,16 +183,16 @@ def _rewriting_options(
     change: c.AlterTable, before: dict[str, object], after: dict[str, object], builder: Builder
 ) -> Iterator[Step]:
     """Another tablespace, access method or persistence: the table is written anew."""
-    rewritten = {"rewrites": True, "hazards": (HazardCode.REWRITES_TABLE,)}
-    if before.get("unlogged") != after.get("unlogged"):
-        logged = "UNLOGGED" if after.get("unlogged") else "LOGGED"
-        yield builder.alter(change.new.at, f"SET {logged}", **rewritten)
-    if before.get("tablespace") != after.get("tablespace"):
-        place = COMPILER.quote(str(after.get("tablespace") or "pg_default"))
-        yield builder.alter(change.new.at, f"SET TABLESPACE {place}", **rewritten)
-    if before.get("using") != after.get("using"):
-        method = after.get("using") or "heap"
-        yield builder.alter(change.new.at, f"SET ACCESS METHOD {method}", **rewritten)
+    place = COMPILER.quote(str(after.get("tablespace") or "pg_default"))
+    actions = {
+        "unlogged": f"SET {'UNLOGGED' if after.get('unlogged') else 'LOGGED'}",
+        "tablespace": f"SET TABLESPACE {place}",
+        "using": f"SET ACCESS METHOD {after.get('using') or 'heap'}",
+    }
+    for name, action in actions.items():
+        if before.get(name) != after.get(name):
+            hazards = (HazardCode.REWRITES_TABLE,)
+            yield builder.alter(change.new.at, action, rewrites=True, hazards=hazards)
 
 
 STEPS: Makers = {

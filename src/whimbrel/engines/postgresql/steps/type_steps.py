@@ -39,11 +39,6 @@ class ColumnTypeChange:
     lost: str | None
     may_fail: bool
 
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """The settings while its values change."""
-        return casts.settings(casts.shape(self.old.type), casts.shape(self.new.type))
-
     def refuse(self, connection: Connection) -> None:
         """Raises `LossError` for a row that would lose something."""
         if self.lost is not None:
@@ -110,7 +105,8 @@ class TypeChange:
     @property
     def settings(self) -> Mapping[str, str]:
         """The settings while values change."""
-        return {name: to for each in self.columns for name, to in each.settings.items()}
+        shapes = ((casts.shape(each.old.type), casts.shape(each.new.type)) for each in self.columns)
+        return {name: to for pair in shapes for name, to in casts.settings(*pair).items()}
 
     @property
     def is_plain(self) -> bool:
@@ -121,7 +117,12 @@ class TypeChange:
         """The statements for whoever runs them without Whimbrel."""
         if self.is_plain:
             return (self.alter,)
-        guard = [_guard(self.at, self.looked_at, self.query)] if self.looked_at else []
+        guard = []
+        if self.looked_at:
+            names = ", ".join(each.old.name for each in self.looked_at)
+            said = text(f"{self.at} has rows that would lose something: look at {names}")
+            raised = f"RAISE EXCEPTION '%', {said}"
+            guard = [f"DO $$ BEGIN IF EXISTS ({self.query}) THEN {raised}; END IF; END $$"]
         set_back = dict.fromkeys(self.settings)
         return (*_set(self.settings), *guard, self.alter, *_set(set_back))
 
@@ -168,13 +169,6 @@ def _set(settings: Mapping[str, str | None]) -> list[str]:
         f"SET LOCAL {name} TO {'DEFAULT' if value is None else text(value)}"
         for name, value in settings.items()
     ]
-
-
-def _guard(at: Name, columns: Sequence[ColumnTypeChange], query: str) -> str:
-    """The statement that looks at the rows where it is not Whimbrel that runs what follows."""
-    names = ", ".join(each.old.name for each in columns)
-    said = text(f"{at} has rows that would lose something: look at {names}")
-    return f"DO $$ BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION '%', {said}; END IF; END $$"
 
 
 def join_type_steps(steps: Sequence[Step]) -> Iterator[Step]:
