@@ -363,6 +363,14 @@ def test_sql_is_mended_in_its_place_only(
     assert ("blog.0002_mixed" in anywhere.applied()) is is_taken
 
 
+@pytest.mark.parametrize("default", ['bytearray(b"1")', 'memoryview(b"1")'])
+def test_a_default_of_another_class_is_journalled(anywhere: Project, default: str) -> None:
+    field = f'migrations.AddField("M1", "more", models.BinaryField(default={default}))'
+    failed(anywhere, field, FAILING)
+    anywhere.do("migrate", "blog", "0001")
+    assert columns(anywhere, 1) == [False]
+
+
 def test_parts_on_data_are_not_taken_back_from_half_way(anywhere: Project) -> None:
     parts = f"{MENDED}, {FIELD}, {MENDED}, {FAILING}"
     failed(anywhere, f"migrations.SeparateDatabaseAndState([{parts}], [{FIELD}])")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.sql.elements import quoted_name
 
 from postgresql_cases import CASES as POSTGRESQL
@@ -36,6 +38,8 @@ VALUES = [
     timedelta(days=-1, microseconds=5),
     UUID(int=7),
     b"\x00\xff",
+    bytearray(b"\x00"),
+    Range(1, None, bounds="(]"),
     frozenset({1, 2}),
     quoted_name("k", quote=True),
     Boundary.OWN,
@@ -49,6 +53,15 @@ def test_values(value: object) -> None:
     found = loads(dumps(value))
     assert found == value
     assert repr(found) == repr(value)
+
+
+class Number(int):
+    """A user's own."""
+
+
+@pytest.mark.parametrize("value", [OrderedDict(a=[1]), Number(3), memoryview(b"a")], ids=repr)
+def test_values_of_other_classes_are_written_as_what_they_are_equal_to(value: object) -> None:
+    assert loads(dumps(value)) == value
 
 
 @pytest.mark.parametrize("case", POSTGRESQL, ids=lambda case: case.name)

@@ -45,7 +45,9 @@ _TEXTS: Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     timedelta: (lambda it: [it.days, it.seconds, it.microseconds], lambda of: timedelta(*of)),
     UUID: (str, UUID),
     bytes: (bytes.hex, bytes.fromhex),
-    float: (repr, float),
+    bytearray: (bytearray.hex, bytearray.fromhex),
+    memoryview: (memoryview.hex, lambda of: memoryview(bytes.fromhex(of))),
+    float: (float.__repr__, float),
     list: (lambda it: [_written(each) for each in it], lambda of: [_read(each) for each in of]),
     frozenset: (
         lambda it: sorted((_written(each) for each in it), key=json.dumps),
@@ -87,8 +89,8 @@ def _written(value: Any) -> Any:
         return {_KIND: kind.__name__, "of": _TEXTS[kind][0](value)}
     if isinstance(value, str) and not isinstance(value, Enum):
         return str(value)  # a name of SQLAlchemy's, which is equal to its text
-    if _classes().get(kind.__name__) is not kind:
-        raise TypeError(f"{kind.__qualname__} cannot be written as JSON")
+    if _class_named(kind.__name__) is not kind:
+        return _written_as_base(value)
     if isinstance(value, Enum):
         return {_KIND: kind.__name__, "of": value.name}
     found = {_KIND: kind.__name__}
@@ -97,6 +99,16 @@ def _written(value: Any) -> Any:
         if default is MISSING or own is not default:
             found[name] = _written(own)
     return found
+
+
+def _written_as_base(value: Any) -> Any:
+    """Write a value of a class that is not known as what the class is derived from: OrderedDict as dict."""
+    for base in type(value).__mro__:
+        if base in _TEXTS:
+            return {_KIND: base.__name__, "of": _TEXTS[base][0](value)}
+        if base in (int, tuple):
+            return _written(base(value))
+    raise TypeError(f"{type(value).__qualname__} cannot be written as JSON")
 
 
 def _read(found: Any) -> Any:
@@ -112,7 +124,9 @@ def _reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
     texts = {kind.__name__: read for kind, (_, read) in _TEXTS.items()}
     if name in texts:
         return lambda found: texts[name](found["of"])
-    known: Any = _classes()[name]
+    known: Any = _class_named(name)
+    if known is None:
+        raise KeyError(name)
     if issubclass(known, Enum):
         return lambda found: known[found["of"]]
     if issubclass(known, tuple):
@@ -132,10 +146,17 @@ def _read_object(kind: Any, attributes: Iterable[tuple[str, Any]], found: Mappin
 @cache
 def _fields(name: str) -> Mapping[str, Any]:
     """The fields of a class, each with its default."""
-    kind: Any = _classes()[name]
+    kind: Any = _class_named(name)
     if is_dataclass(kind):
         return {each.name: each.default for each in fields(kind)}
     return dict.fromkeys(getattr(kind, "_fields", None) or kind.__slots__, MISSING)
+
+
+@cache
+def _class_named(name: str) -> type | None:
+    if name == "Range":  # late, since it takes a dialect that few projects have
+        return import_module("sqlalchemy.dialects.postgresql").Range  # type: ignore[no-any-return]
+    return _classes().get(name)
 
 
 @cache

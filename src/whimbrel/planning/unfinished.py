@@ -13,7 +13,7 @@ from itertools import groupby
 from whimbrel.engines import Engine
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.step import Boundary, Step, UserStep
-from whimbrel.errors import HistoryError, IrreversibleError
+from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.operations.special import SeparateDatabaseAndState
@@ -49,7 +49,13 @@ class Entry:
         else:
             try:
                 content = dumps(item)
-            except TypeError:
+            except TypeError as error:
+                if not isinstance(item, UserStep):
+                    raise UnsupportedError(
+                        f"the steps of a migration that is not one transaction are kept as JSON: {error}",
+                        place=item.operation,
+                        hint="Write the value as one of Python's own: a number, a string, a list, a dictionary.",
+                    ) from error
                 content = dumps(("sql", item.operation, item.boundary))
         return cls(item.id, content, undoing=undoing)
 
