@@ -114,10 +114,7 @@ class DropSequence(Change):
     sequence: Sequence
 
     def apply(self, schema: Schema) -> Schema:
-        return replace(
-            schema,
-            sequences=_without(schema.sequences, self.sequence.at),
-        )
+        return replace(schema, sequences=_without(schema.sequences, self.sequence.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +166,8 @@ class AlterTable(Change):
     new: Table
 
     def apply(self, schema: Schema) -> Schema:
-        table = schema.tables[self.new.at]
-        return _with_table(
-            schema, replace(table, comment=self.new.comment, options=self.new.options)
-        )
+        table, new = schema.tables[self.new.at], self.new
+        return _with_table(schema, replace(table, comment=new.comment, options=new.options))
 
 
 @dataclass(frozen=True, slots=True)

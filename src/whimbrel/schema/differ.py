@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import (
@@ -73,7 +74,10 @@ class _Difference:
         """Those that are not one and the same value."""
         both = [(old, new) for old, new in self.tables.both if old is not new]
         columns = {old.at: pair(old.columns, new.columns, _column_name) for old, new in both}
-        names = {at: _renames(each) for at, each in columns.items()}
+        names = {
+            at: {old.name: new.name for old, new in each.both if old.name != new.name}
+            for at, each in columns.items()
+        }
         enums = {old: new for old, new in self.enums.both if _enum_differs(old, new)}
         return [
             TablePair(old, new, columns[old.at], self.moved, names, enums, self._altered)
@@ -88,54 +92,34 @@ class _Difference:
 
     @cached_property
     def _blocked(self) -> Blocked:
-        return Blocked(
-            frozenset(
-                (each.before.at, name)
-                for each in self._touched
-                for name in each.columns_with_other_type()
-            ),
-            frozenset(
-                (each.before.at, name) for each in self._touched for name in each.losing_keys()
-            ),
-        )
+        places = [(each.before.at, each) for each in self._touched]
+        changed = ((at, name) for at, each in places for name in each.columns_with_other_type())
+        losing = ((at, name) for at, each in places for name in each.losing_keys())
+        return Blocked(frozenset(changed), frozenset(losing))
 
     @cached_property
     def pairs(self) -> list[TablePair]:
         """Those that the difference touches, also those that only must let go for a while."""
         if not self._blocked:
             return self._touched
-        same = [
-            table
-            for table, new in self.tables.both
-            if table is new
-            and any(self._blocked.blocks(table.at, key) for key in table.foreign_keys)
-        ]
         holding = [
-            TablePair(
-                table, table, pair(table.columns, table.columns, _column_name), {}, {}, {}, {}
-            )
-            for table in same
+            TablePair(old, old, pair(old.columns, old.columns, _column_name), {}, {}, {}, {})
+            for old, new in self.tables.both
+            if old is new and any(self._blocked.blocks(old.at, key) for key in old.foreign_keys)
         ]
         return [*self._touched, *holding]
 
     # -- types, sequences and schemas: before what needs them, after what did
 
     def _create_types(self) -> Iterator[c.Change]:
-        yield from (
-            c.AlterEnum(before, after)
-            for before, after in self.enums.both
-            if _enum_differs(before, after)
-        )
+        enums = (pair for pair in self.enums.both if _enum_differs(*pair))
+        yield from (c.AlterEnum(before, after) for before, after in enums)
         yield from (c.CreateEnum(enum) for enum in self.enums.new)
         yield from (c.AlterDomain(before, after) for before, after in self._altered.items())
-        yield from (
-            c.CreateDomain(each) for each in _missing_from(self.new.domains, self.old.domains)
-        )
-        yield from (
-            c.AlterSequence(before, after)
-            for before, after in self.sequences.both
-            if before != after
-        )
+        domains = _missing_from(self.new.domains, self.old.domains)
+        yield from (c.CreateDomain(each) for each in domains)
+        sequences = self.sequences.both
+        yield from (c.AlterSequence(old, new) for old, new in sequences if old != new)
         yield from (c.CreateSequence(sequence) for sequence in self.sequences.new)
 
     def _drop_types(self) -> Iterator[c.Change]:
@@ -210,20 +194,11 @@ def _enum_differs(before: EnumType, after: EnumType) -> bool:
 
 def _without_keys(table: Table, late: Iterable[tuple[Table, ForeignKey]]) -> Table:
     keys = {key for owner, key in late if owner is table}
-    return (
-        replace(table, constraints=tuple(each for each in table.constraints if each not in keys))
-        if keys
-        else table
-    )
+    rest = tuple(each for each in table.constraints if each not in keys)
+    return replace(table, constraints=rest) if keys else table
 
 
-def _column_name(column: Column) -> str:
-    return column.name
-
-
-def _renames(columns: Pairs[Column]) -> dict[str, str]:
-    """Old name to new, where they differ, of the columns that are on both sides."""
-    return {old.name: new.name for old, new in columns.both if old.name != new.name}
+_column_name: Callable[[Column], str] = attrgetter("name")
 
 
 def _rename_item(rename: ItemRename) -> c.Change:

@@ -29,12 +29,8 @@ def is_foreign(of: object) -> bool:
 
 def is_foreign_class(of: type) -> bool:
     """Return True if a class of types is neither SQLAlchemy's nor Whimbrel's."""
-    return not _is_own(of)
-
-
-def _is_own(of: type) -> bool:
     top = of.__module__.partition(".")[0]
-    return top in ("sqlalchemy", "whimbrel") and not of.__name__.startswith("_")
+    return top not in ("sqlalchemy", "whimbrel") or of.__name__.startswith("_")
 
 
 def is_decorator(of: object) -> bool:
@@ -85,7 +81,7 @@ def _bound(of: Any, value: Any) -> Any:
         return value
     dialect = _dialect_for_types(DIALECTS[0])
     try:
-        library: Any = next(base for base in type(of).__mro__ if _is_own(base))
+        library: Any = next(base for base in type(of).__mro__ if not is_foreign_class(base))
         if type(of).process_bind_param is not library.process_bind_param:
             value = of.process_bind_param(value, dialect)
         return _bound(_instance(of.load_dialect_impl(dialect)), value)
@@ -110,8 +106,8 @@ def _standard(of: Any, dialect: str) -> Any:
     if not is_foreign(of):
         return of
     # The type that its class is derived from: Interval, for one, is a decorator itself.
-    bases = (base for base in type(of).__mro__ if _is_own(base) and _is_type(base))
-    base = next(bases, None)
+    bases = filter(_is_type, type(of).__mro__)
+    base = next((each for each in bases if not is_foreign_class(each)), None)
     if base is not None:
         return _seen_as(of, base)
     if is_decorator(of):

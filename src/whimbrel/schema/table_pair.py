@@ -173,9 +173,8 @@ class TablePair:
     def options(self) -> Iterator[c.Change]:
         before, after = self.before, self.after
         if (before.comment, before.options) != (after.comment, after.options):
-            yield c.AlterTable(
-                replace(after, comment=before.comment, options=before.options), after
-            )
+            old = replace(after, comment=before.comment, options=before.options)
+            yield c.AlterTable(old, after)
 
     # -- constraints and indexes
 
@@ -213,9 +212,12 @@ class TablePair:
             return True
         if self.fresh and new.now.columns_among(self.fresh):
             return True
-        return bool(self._literals_changed) and bool(
-            _in_conditions(new.now) & self._literals_changed
-        )
+        if not self._literals_changed:
+            return False
+        # What it compares with values: those are written for the column's type.
+        _, expressions = new.now.mentions()
+        compared = (name for of in expressions if isinstance(of, Q) for name in of.names())
+        return not self._literals_changed.isdisjoint(compared)
 
     def losing_keys(self) -> Iterator[str]:
         """Old columns whose primary or unique key goes."""
@@ -288,12 +290,6 @@ def _literal(column: Column) -> object:
     if isinstance(column.type, EnumType):
         return "text"
     return family_of(column.type) or _kind(column)
-
-
-def _in_conditions(part: Constraint | Index) -> frozenset[str]:
-    """The columns that a part compares with values: those are written for the column's type."""
-    _, expressions = part.mentions()
-    return frozenset(name for of in expressions if isinstance(of, Q) for name in of.names())
 
 
 def _has_other_type(old: Column, new: Column) -> bool:

@@ -143,17 +143,13 @@ def is_sqlalchemy_type(value: object) -> bool:
     return hasattr(value, "__visit_name__") and hasattr(value, "dialect_impl")
 
 
-#: Describes a type object whose class is a library's or the user's.
-_OfForeign: TypeAlias = Callable[[Any], "ColumnType"]
-
-
 def describe(value: Any) -> ColumnType:
     """The type of a SQLAlchemy type object or class, in SQLAlchemy's own types or in SQL.
 
     A class of a library or of the user counts for what it is to each database (`foreign`).
     Raises `ModelError` for what is no type, or is one to no database.
     """
-    return _describe(value, _frozen_type)
+    return _describe(value, is_frozen=True)
 
 
 def describe_call(value: Any) -> ColumnType:
@@ -162,7 +158,7 @@ def describe_call(value: Any) -> ColumnType:
     Files that were written before types were frozen say so, and digests count it. Raises
     `ModelError` where the call that made the object cannot be told from it.
     """
-    return _describe(value, _call_type)
+    return _describe(value, is_frozen=False)
 
 
 def names_classes(value: Any) -> bool:
@@ -189,7 +185,7 @@ def _is_own_throughout(value: Any) -> bool:
     return all(_is_own_throughout(each) for each in inside if is_sqlalchemy_type(each))
 
 
-def _describe(value: Any, of_foreign: _OfForeign) -> ColumnType:
+def _describe(value: Any, *, is_frozen: bool) -> ColumnType:
     if isinstance(value, Type | EnumType):
         return value
     instance = value() if isinstance(value, type) else value
@@ -199,22 +195,20 @@ def _describe(value: Any, of_foreign: _OfForeign) -> ColumnType:
             hint="Give an instance or a subclass of sqlalchemy.types.TypeEngine.",
         )
     variants = getattr(instance, "_variant_mapping", None) or {}
-    plain = _plain(instance, of_foreign)
-    return _with_variants(
-        plain, {name: _describe(variant, of_foreign) for name, variant in variants.items()}
-    )
+    described = {name: _describe(of, is_frozen=is_frozen) for name, of in variants.items()}
+    return _with_variants(_plain(instance, is_frozen), described)
 
 
-def _plain(instance: Any, of_foreign: _OfForeign) -> ColumnType:
+def _plain(instance: Any, is_frozen: bool) -> ColumnType:
     """The type without its variants."""
-    if of_foreign is _frozen_type:
+    if is_frozen:
         if is_foreign(instance):
             return _frozen_type(instance)
         if getattr(instance, "create_type", True) is False:
             return _type_of_others(instance)
     if _is_enum(instance):
         return _describe_enum(instance)
-    return _describe_call(instance, of_foreign)
+    return _describe_call(instance, is_frozen)
 
 
 def _type_of_others(instance: Any) -> ColumnType:
@@ -252,10 +246,6 @@ def _with_variants(plain: ColumnType, variants: Mapping[str, ColumnType]) -> Col
         return Type("sqlalchemy:Enum", (plain,), (), tuple(sorted(variants.items())))
     all_variants = {**dict(plain.variants), **variants}
     return Type(plain.path, plain.args, plain.kwargs, tuple(sorted(all_variants.items())))
-
-
-def _call_type(instance: Any) -> ColumnType:
-    return _describe_call(instance, _call_type)
 
 
 def _frozen_type(instance: Any) -> ColumnType:
@@ -310,31 +300,27 @@ def _describe_enum(instance: Any) -> EnumType:
             f"an Enum type has no name: {instance!r}",
             hint='Give it one: Enum("a", "b", name="status"). PostgreSQL needs it.',
         )
+    # SQLAlchemy fills in the longest label's by itself.
+    longest = max((len(label) for label in instance.enums), default=0)
     return EnumType(
         name=name,
         values=tuple(EnumValue(label) for label in instance.enums),
         schema=instance.schema,
         native=bool(instance.native_enum),
         check=bool(instance.create_constraint),
-        length=_own_length(instance),
+        length=instance.length if instance.length not in (0, longest) else None,
     )
-
-
-def _own_length(instance: Any) -> int | None:
-    """The length that was asked for: SQLAlchemy fills in the longest label's by itself."""
-    longest = max((len(label) for label in instance.enums), default=0)
-    return instance.length if instance.length and instance.length != longest else None
 
 
 _CALL_ATTRIBUTE = "__whimbrel__"
 
 
-def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
+def _describe_call(instance: Any, is_frozen: bool) -> ColumnType:
     path = public_path(type(instance))
     if "<locals>" in path:
         raise ModelError(f"the type {type(instance).__qualname__} is local to a function")
     args, kwargs = _call_of(instance)
-    if of_foreign is _frozen_type:
+    if is_frozen:
         if callable(getattr(kwargs.get("pickler"), "loads", None)):
             return describe(instance.impl)  # the user's own way to read it
         # A function says how values are treated, and nothing of the column.
@@ -344,7 +330,7 @@ def _describe_call(instance: Any, of_foreign: _OfForeign) -> ColumnType:
         if getattr(value, "__visit_name__", None) == "textclause":
             return Type("sqlalchemy:text", (value.text,))  # a domain's check
         if is_sqlalchemy_type(value):
-            return _describe(value, of_foreign)
+            return _describe(value, is_frozen=is_frozen)
         return tuple(map(frozen, value)) if isinstance(value, list) else value
 
     named = sorted((name, frozen(each)) for name, each in kwargs.items())
@@ -372,9 +358,8 @@ def _instance_that_holds_arguments(instance: Any) -> Any:
             if base.__name__ != "TypeDecorator":
                 return instance
             break
-    return (
-        instance.impl if isinstance(inspect.getattr_static(type(instance), "impl"), type) else None
-    )
+    is_class = isinstance(inspect.getattr_static(type(instance), "impl"), type)
+    return instance.impl if is_class else None
 
 
 def _arguments(instance: Any, shown: Any) -> dict[str, Any]:
@@ -401,11 +386,8 @@ def _attribute(shown: Any, name: str) -> Any:
 
 def _without_defaults(found: dict[str, Any], made_by: type) -> dict[str, Any]:
     """The arguments without those that the type fills in by itself where they are left out."""
-    needed = {
-        parameter.name
-        for parameter in _parameters(made_by)
-        if parameter.default is inspect.Parameter.empty
-    }
+    parameters = _parameters(made_by)
+    needed = {each.name for each in parameters if each.default is inspect.Parameter.empty}
     try:
         bare = made_by(**{name: found[name] for name in needed})
     except Exception:  # a type that wants more than its signature says: write all of it

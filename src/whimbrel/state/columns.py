@@ -10,7 +10,6 @@ from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.table import Column, Computed
 from whimbrel.schema.types import ColumnType, enum_types, replace_enums
 from whimbrel.state import naming
-from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import named_enum
 from whimbrel.state.fields.relations import ForeignKey
 from whimbrel.state.model import Model, ModelField
@@ -85,14 +84,16 @@ class Columns:
         return known[role]
 
     def _column(self, each: ModelField) -> Column:
-        field = each.field
+        field, computed = each.field, each.field.computed()
+        if computed is not None:
+            computed = Computed(self.in_columns(computed.expression), computed.stored)
         return Column(
             name=self.names[each.name],
             type=self.type_at(self.model, each),
             null=field.null and each.name not in self.key_names,
             default=field.column_default(),
             generated=field.generated(),
-            computed=self._computed_value(field),
+            computed=computed,
             collation=field.db_collation,
             comment=field.db_comment,
             fill=field.fill,
@@ -103,12 +104,6 @@ class Columns:
     def type_of(self, each: ModelField) -> ColumnType:
         """The type of one of the model's own columns."""
         return self.column(each).type
-
-    def _computed_value(self, field: Field) -> Computed | None:
-        computed = field.computed()
-        if computed is None:
-            return None
-        return Computed(self.in_columns(computed.expression), computed.stored)
 
     def type_at(self, owner: Model, each: ModelField, *way: str) -> ColumnType:
         """The type of any model's column. ``way``: the columns that point at it, and want its type."""

@@ -32,12 +32,10 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
     """
     touched = after.touched_since(before)
     if touched is None:
-        touched = before.touched_since(after)
-    if touched is None:
-        touched = _apart(before, after)
-    if touched is None:
-        handed_over = _handed_over(before, after, [*before.models, *after.models])
-        return _whole(before, handed_over), _whole(after, handed_over)
+        touched = after.exchanged_since(before)
+        if 2 * len(touched) >= max(len(before.models), len(after.models)):
+            gone = _handed_over(before, after, [*before.models, *after.models])
+            return _part(before, before.models, gone), _part(after, after.models, gone)
     labels = _with_what_follows(touched, before, after)
     handed_over = _handed_over(before, after, touched)
     old, new = _part(before, labels, handed_over), _part(after, labels, handed_over)
@@ -47,27 +45,11 @@ def schemas_of(before: State, after: State) -> tuple[Schema, Schema]:
     return _with_all_schemas(before, old, handed_over), _with_all_schemas(after, new, handed_over)
 
 
-def _apart(before: State, after: State) -> frozenset[str] | None:
-    """The labels of models that are not the very same; None if those are most of them.
-
-    States share what no operation between them has touched, however far apart they are.
-    """
-    was, now = before.models, after.models
-    labels = frozenset(label for label in (*was, *now) if was.get(label) is not now.get(label))
-    return labels if 2 * len(labels) < max(len(was), len(now)) else None
-
-
-def _whole(state: State, handed_over: frozenset[str]) -> Schema:
-    return _part(state, state.models, handed_over) if handed_over else lower(state)
-
-
 def _part(state: State, labels: Iterable[str], handed_over: frozenset[str]) -> Schema:
     if not handed_over:
         return lower(state, labels)
-    models = {label: state.models.get(label) for label in labels}
-    return lower(
-        state, [label for label, model in models.items() if model and model.key not in handed_over]
-    )
+    models = ((label, state.models.get(label)) for label in labels)
+    return lower(state, [at for at, model in models if model and model.key not in handed_over])
 
 
 def _handed_over(before: State, after: State, labels: Iterable[str]) -> frozenset[str]:

@@ -42,16 +42,11 @@ def lower(state: State, labels: Iterable[str] | None = None) -> Schema:
 
     Raises `StateError` where a field points at a model or field that is not there.
     """
-    chosen = (
-        list(state)
-        if labels is None
-        else [state.models[label] for label in labels if label in state.models]
-    )
+    labels = state.models if labels is None else labels
+    chosen = [state.models[label] for label in labels if label in state.models]
     tables = tuple(table for model in chosen for table in tables_of(state, model))
     _refuse_one_name_for_two(chosen, tables)
-    return Schema.of(
-        tables, tuple(sequence for model in chosen for sequence in sequences_of(model))
-    )
+    return Schema.of(tables, tuple(each for model in chosen for each in sequences_of(model)))
 
 
 def tables_of(state: State, model: Model) -> tuple[Table, ...]:
@@ -68,11 +63,7 @@ def tables_of(state: State, model: Model) -> tuple[Table, ...]:
 def sequences_of(model: Model) -> tuple[Sequence, ...]:
     """The sequences that a model names."""
     named = (each.field.sequence for each in model.fields if each.field.has_column)
-    return (
-        tuple(sequence for sequence in named if sequence is not None)
-        if model.options.managed
-        else ()
-    )
+    return tuple(each for each in named if each is not None) if model.options.managed else ()
 
 
 def enums_of(model: Model) -> frozenset[Name]:

@@ -181,8 +181,7 @@ class Model:
         """The labels, in lowercase, of the models that this one points at."""
         found: frozenset[str] | None = self.__dict__.get("_relations")
         if found is None:
-            found = frozenset(self._relations())
-            self.__dict__["_relations"] = found
+            found = self.__dict__["_relations"] = frozenset(self._relations())
         return found
 
     def _relations(self) -> Iterable[str]:
@@ -201,7 +200,8 @@ class Model:
 
     def add_item(self, value: Any) -> tuple[Model, NamedItem]:
         """An index or constraint that is born now, and the model that has counted it."""
-        kind, members = self._kind_and_members(value)
+        names, kind = item_members(value)
+        members = [self.field(name).key for name in names]
         plain = item_name(self.key, members, kind)
         number = self.name_counts.get(plain, 0) + 1
         name = value.name or item_name(self.key, members, kind, number)
@@ -211,10 +211,6 @@ class Model:
         if not value.name:
             counted[plain] = number
         return replace(self, name_counts=counted), NamedItem(value, name, identity(key, times))
-
-    def _kind_and_members(self, value: Any) -> tuple[str, list[str]]:
-        names, kind = item_members(value)
-        return kind, [self.field(name).key for name in names]
 
     def with_options(self, **changed: Any) -> Model:
         """The model with other options, in their normal form."""

@@ -154,7 +154,9 @@ class LeapSplitter:
 
 def _replaced_models(before: State, after: State) -> list[tuple[Model, Model]]:
     """The models that are on both sides of a step, and not the same, by their identity."""
-    touched = _touched_labels(before, after)
+    touched = after.touched_since(before)
+    if touched is None:
+        touched = after.exchanged_since(before)
     was = {
         before.models[label].key: before.models[label] for label in touched & before.models.keys()
     }
@@ -162,19 +164,13 @@ def _replaced_models(before: State, after: State) -> list[tuple[Model, Model]]:
     return [(was[new.key], new) for new in now if new.key in was and was[new.key] is not new]
 
 
-def _touched_labels(before: State, after: State) -> frozenset[str]:
-    touched = after.touched_since(before)
-    if touched is None:
-        touched = before.touched_since(after)
-    if touched is not None:
-        return touched
-    was, now = before.models, after.models
-    return frozenset(label for label in (*was, *now) if was.get(label) is not now.get(label))
-
-
 def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
     """The models whose columns may be others after a step: also those that point at a key."""
-    exchanged = [pair for pair in _replaced_models(before, after) if _has_other_columns(*pair)]
+    exchanged = [
+        (old, new)
+        for old, new in _replaced_models(before, after)
+        if old.fields is not new.fields or old.primary_key != new.primary_key
+    ]
     yield from exchanged
     seen = {new.key for _, new in exchanged}
     fresh = [new.label.lower() for old, new in exchanged if _keys(old) != _keys(new)]
@@ -183,10 +179,6 @@ def _changed(before: State, after: State) -> Iterator[tuple[Model, Model]]:
         seen.update(model.key for model in referrers)
         yield from ((model, model) for model in referrers if before.find(model.label) is model)
         fresh = [model.label.lower() for model in referrers]
-
-
-def _has_other_columns(old: Model, new: Model) -> bool:
-    return old.fields is not new.fields or old.primary_key != new.primary_key
 
 
 def _keys(model: Model) -> list[Field]:

@@ -83,10 +83,20 @@ class State:
         return (self._models[label] for label in sorted(found))
 
     def touched_since(self, before: State) -> frozenset[str] | None:
-        """Labels touched by the one step that made this state of ``before``; None if unknown."""
+        """Labels touched by the one step between two states, whichever way; None if unknown."""
         if before is self:
             return frozenset()
-        return self._touched if self._from is before._serial else None
+        if self._from is before._serial:
+            return self._touched
+        return before._touched if before._from is self._serial else None
+
+    def exchanged_since(self, before: State) -> frozenset[str]:
+        """Labels of models that are not the very same in two states, however far apart these are.
+
+        States share what no operation between them has touched.
+        """
+        was, now = before.models, self.models
+        return frozenset(label for label in (*was, *now) if was.get(label) is not now.get(label))
 
     # -- making another
 

@@ -68,20 +68,15 @@ DEEPEST = 50
 def unwritable(value: Any, depth: int = 0) -> str | None:
     """Return why a value cannot be written into a file or a text column; None where it can."""
     if isinstance(value, str):
-        return _unwritable_text(value)
+        if "\0" in value:
+            return f"{value!r} has a NUL character, which no text of a database has"
+        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+            return f"{value!r} has half of a surrogate pair, which is no character"
     if isinstance(value, dict | list | tuple):
         if depth == DEEPEST:
             return f"it is nested more than {DEEPEST} deep"
         within = [*value, *value.values()] if isinstance(value, dict) else value
         return next(filter(None, (unwritable(each, depth + 1) for each in within)), None)
-    return None
-
-
-def _unwritable_text(text: str) -> str | None:
-    if "\0" in text:
-        return f"{text!r} has a NUL character, which no text of a database has"
-    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
-        return f"{text!r} has half of a surrogate pair, which is no character"
     return None
 
 
@@ -104,7 +99,9 @@ def _misfit_of_type(of: ColumnType, value: Any) -> str | None:
         return _too_large(family, dict(of.kwargs), decimal.Decimal(value))
     if size and not -(2 ** (8 * size - 1)) <= int(value) < 2 ** (8 * size - 1):
         return f"{_shown(value)} does not fit into {8 * size} bits"
-    return _too_long(dict(of.kwargs).get("length"), value)
+    length = dict(of.kwargs).get("length")
+    is_long = isinstance(value, str) and isinstance(length, int) and len(value) > length
+    return f"{value!r} is longer than {length} characters" if is_long else None
 
 
 def _too_large(family: str, said: dict[str, Any], number: decimal.Decimal) -> str | None:
@@ -125,19 +122,9 @@ def _shown(value: object) -> str:
     return f"{value!r:.60}"
 
 
-def _too_long(length: object, value: Any) -> str | None:
-    if isinstance(value, str) and isinstance(length, int) and len(value) > length:
-        return f"{value!r} is longer than {length} characters"
-    return None
-
-
 def _integer(value: Any) -> None:
     if int(value) != value and not isinstance(value, str):
         raise ValueError(value)
-
-
-def _decimal(value: Any) -> None:
-    decimal.Decimal(value)
 
 
 def _json(value: Any) -> None:
@@ -170,22 +157,18 @@ def _one_of(kind: type[Any], read: Callable[[str], Any]) -> Callable[[Any], None
 _MOMENTS = frozenset({"now", "today", "tomorrow", "yesterday", "epoch", "infinity", "-infinity"})
 
 
-def _words(text: str) -> str:
-    """Databases read more ways to write a length of time than Python has names for."""
-    return text
-
-
 #: By the family of a type, or its name: what its values are, and what reads one.
 _KINDS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "integer": ("an integer", _integer),
-    "float": ("a number", _decimal),
-    "decimal": ("a number", _decimal),
+    "float": ("a number", decimal.Decimal),
+    "decimal": ("a number", decimal.Decimal),
     "text": ("a string", _text),
     "json": ("JSON, which has no NaN and no Infinity", _json),
     "boolean": ("True or False", _truth),
     "date": ("a date", _one_of(dt.date, dt.datetime.fromisoformat)),
     "moment": ("a date and time", _one_of(dt.date, dt.datetime.fromisoformat)),
     "time": ("a time", _one_of(dt.time, dt.time.fromisoformat)),
-    "interval": ("a timedelta", _one_of(dt.timedelta, _words)),
+    # Databases read more ways to write a length of time than Python has names for.
+    "interval": ("a timedelta", _one_of(dt.timedelta, str)),
     "Uuid": ("a UUID", _one_of(uuid.UUID, uuid.UUID)),
 }

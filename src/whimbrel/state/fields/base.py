@@ -145,7 +145,8 @@ class Field:
         if unknown:
             raise ModelError(
                 f"{builtin_type(self).__name__} has no option {unknown[0]!r}",
-                hint=_suggestion(unknown[0], self.accepts),
+                hint=did_you_mean(unknown[0], self.accepts)
+                or f"It has: {', '.join(sorted(self.accepts))}.",
             )
         self.__dict__.update(self.accepts)
         self.__dict__.update(options, fill=None, lossy=False, label_keys={})
@@ -226,16 +227,11 @@ class Field:
         return self._with_label_keys(declared)
 
     def _with_label_keys(self, declared: ColumnType) -> ColumnType:
-        if not self.label_keys:
-            return declared
-        return replace_enums(
-            declared, {enum: self._with_keys(enum) for enum in enum_types(declared)}
-        )
-
-    def _with_keys(self, enum: EnumType) -> EnumType:
-        keys = self.label_keys
-        values = (EnumValue(value.label, keys.get(value.label)) for value in enum.values)
-        return replace(enum, values=tuple(values))
+        by = {}
+        for of in enum_types(declared) if self.label_keys else ():
+            values = (EnumValue(label, self.label_keys.get(label)) for label in of.labels)
+            by[of] = replace(of, values=tuple(values))
+        return replace_enums(declared, by) if by else declared
 
     def frozen(self: Self) -> Self:
         """The same field as history has it: no values go through a class of a library or of the user."""
@@ -363,7 +359,3 @@ def _callable_key(default: Any) -> Any:
         return _callable_key(default.func), default.args, tuple(sorted(default.keywords.items()))
     named = getattr(default, "__qualname__", None)
     return f"{default.__module__}:{named}" if named and default.__module__ else repr(default)
-
-
-def _suggestion(name: str, known: Mapping[str, Any]) -> str:
-    return did_you_mean(name, known) or f"It has: {', '.join(sorted(known))}."
