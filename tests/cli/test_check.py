@@ -195,7 +195,7 @@ ROWS: dict[str, Row] = {
         lambda project: add(project, "0002_x", "migrations.RemoveField('m1', 'nothing')"),
         ["state"],
         "blog/migrations/0002_x.py:None",
-        "blog.M1 has no field 'nothing'",
+        "Remove field nothing from m1: blog.M1 has no field 'nothing'",
     ),
 }
 

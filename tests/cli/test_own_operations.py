@@ -92,10 +92,21 @@ class Burn(migrations.Operation):
 
     def execute(self, context):
         pass
+
+
+@dataclass(frozen=True)
+class Stumble(migrations.Operation):
+    """What has a mistake in it."""
+
+    def describe(self):
+        return "Stumble"
+
+    def apply(self, app, state):
+        return {}["step"]
 '''
 
 FILE = """\
-from blog.operations import AddMark, AddNoteBySQL, AddNumbers, AddStamps, Burn
+from blog.operations import AddMark, AddNoteBySQL, AddNumbers, AddStamps, Burn, Stumble
 from whimbrel import migrations, models
 {own}
 
@@ -205,6 +216,17 @@ def test_an_operation_that_says_no_way_back_has_none(on_sqlite: Project) -> None
     assert ended.code != 0
     assert "Give the class Burn a method undo(self, context)" in ended.err
     assert len(on_sqlite.applied()) == 5
+
+
+@pytest.mark.parametrize(
+    "command", ["sqlmigrate blog 0005", "migrate", "migrate --plan", "makemigrations", "check"]
+)
+def test_a_mistake_in_an_operation_is_said_to_be_its_own(on_sqlite: Project, command: str) -> None:
+    _migration(on_sqlite, "0005_stumble", "Stumble()", "0004_more")
+    ended = on_sqlite.run(*command.split())
+    assert ended.code == 4
+    assert "state" in ended.out + ended.err
+    assert "blog.0005_stumble: Stumble: KeyError: 'step'" in ended.out + ended.err
 
 
 def test_branches_with_own_operations_are_merged(on_sqlite: Project) -> None:

@@ -352,7 +352,7 @@ def test_an_operation_that_breaks_is_named_by_its_migration(blog: Path) -> None:
         "    operations = [Bad()]\n"
     )
     write(blog, {"shop/migrations/0002_bad.py": text})
-    with pytest.raises(StateError, match=r"^shop.0002_bad: AttributeError"):
+    with pytest.raises(StateError, match=r"^shop.0002_bad: Bad: AttributeError"):
         history(blog, "blog", "shop").project_state()
 
 

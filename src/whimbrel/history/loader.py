@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacements import Resolution, Squashes
 
 if TYPE_CHECKING:
+    from whimbrel.operations.base import Operation
     from whimbrel.state.state import State
     from whimbrel.state.state_pair import StatePair
 
@@ -226,23 +228,31 @@ class History:
 
     def apply(self, key: Key, states: StatePair) -> StatePair:
         """The states after a migration. Raises `StateError` and others with the migration's name."""
-        from whimbrel.operations.base import replay
-
         migration = self.migration(key)
+        for operation in migration.operations:
+            with self.naming(migration, operation):
+                *_, last = operation.transitions(migration.app, states)
+                states = last.after
+        return states
+
+    @contextmanager
+    def naming(self, migration: Migration, operation: Operation) -> Iterator[None]:
+        """Give errors of an operation the migration that it is in, and why it does not fit there.
+
+        Raises `StateError` for any other error: of an operation of the user's own.
+        """
+        place = f"{migration.label}: {operation.describe()}"
         try:
-            return replay(migration.app, migration.operations, states)
+            yield
         except WhimbrelError as error:
-            inner = f": {error.place}" if error.place else ""
-            place = f"{migration.label}{inner}"
-            hint = self.why_it_does_not_fit(key) or error.hint
-            raise type(error)(error.message, place=place, hint=hint) from error
-        except KeyboardInterrupt:
+            error.place = f"{migration.label}: {error.place}" if error.place else place
+            error.hint = self.why_it_does_not_fit((migration.app, migration.name)) or error.hint
             raise
-        except BaseException as error:
+        except Exception as error:
             raise StateError(
                 f"{type(error).__name__}: {error}",
-                place=migration.label,
-                hint="An operation in it failed; the cause is above.",
+                place=place,
+                hint="The operation's own code raised it: --traceback shows where.",
             ) from error
 
     def why_it_does_not_fit(self, key: Key) -> str | None:

@@ -14,7 +14,7 @@ from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
-from whimbrel.operations.base import Operation, Transition
+from whimbrel.operations.base import Transition
 from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.planning.diffs import merge_diffs
@@ -220,7 +220,7 @@ def _transitions(history: History, key: Key, states: StatePair) -> list[Transiti
     migration = history.migration(key)
     transitions: list[Transition] = []
     for number, operation in enumerate(migration.operations, start=1):
-        with _named(migration, operation, history):
+        with history.naming(migration, operation):
             made = list(
                 operation.transitions(
                     migration.app, transitions[-1].after if transitions else states
@@ -230,21 +230,6 @@ def _transitions(history: History, key: Key, states: StatePair) -> list[Transiti
                 transition.operation.refuse_misfits(migration.app, transition.before.models)
             transitions += [each._replace(number=number) for each in made]
     return transitions
-
-
-@contextmanager
-def _named(
-    migration: Migration, operation: Operation, history: History | None = None
-) -> Iterator[None]:
-    """Errors of an operation, with the migration that it is in, and why it does not fit there."""
-    try:
-        yield
-    except WhimbrelError as error:
-        error.place = f"{migration.label}: {error.place or operation.describe()}"
-        if history is not None:
-            key = (migration.app, migration.name)
-            error.hint = history.why_it_does_not_fit(key) or error.hint
-        raise
 
 
 @contextmanager
@@ -402,7 +387,7 @@ def _of_barrier(
     if isinstance(operation, SeparateDatabaseAndState):
         return []  # what it is made of has gone before
     if isinstance(operation, RunSQL):
-        with _named(migration, operation):
+        with _placed([migration.label]):
             steps = user_steps(
                 operation, engine.dialect, backwards=backwards, atomic=migration.atomic
             )

@@ -41,7 +41,8 @@ def first_unsound(
             return node, error
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
-            return node, StateError(said, hint="An operation in it failed; the cause is above.")
+            hint = f"whimbrel sqlmigrate {node.app} {node.name} --traceback shows where."
+            return node, StateError(said, hint=hint)
     if place is not None and prints:
         remember_proven(place, prints[-1])
     return None
