@@ -195,14 +195,37 @@ def test_what_is_half_undone_goes_on_or_back(
     assert blog.query("SELECT * FROM whimbrel_journal") == []
 
 
-@on_postgresql
-def test_what_is_half_done_and_not_on_the_way_is_said(blog: Project) -> None:
-    killed_half_way(blog)
-    blog.configured("blog", "shop").chain("shop", 1)
-    refused = blog.run("migrate", "shop")
-    assert refused.code == 4
-    assert "it is half applied" in refused.err
-    assert "whimbrel migrate blog" in refused.err
+@pytest.mark.parametrize(
+    ("depends", "command", "code"),
+    [
+        ("", ("shop",), 0),
+        ("", ("shop", "zero"), 0),
+        ("", ("shop", "--fake"), 0),
+        ("shop on blog", ("shop",), 5),  # which goes on with it, and fails again
+        ("blog on shop", ("shop",), 4),
+        ("blog on shop", ("shop", "zero"), 4),
+        ("blog on shop", ("shop", "--fake"), 4),
+    ],
+)
+def test_what_is_half_done_stops_those_alone_that_it_has_to_do_with(
+    project: Project, depends: str, command: tuple[str, ...], code: int
+) -> None:
+    project.configured("blog", "shop")
+    project.chain("blog", 1)
+    project.chain("shop", 1)
+    project.do("migrate")
+    after = [("blog", "0001_m1"), *[("shop", "0001_m1")] * (depends == "blog on shop")]
+    project.migration("blog", "0002_half", FIELD, FAILING, after=after, atomic=False)
+    assert project.run("migrate", "blog").code == 5
+    after = [("shop", "0001_m1"), *[("blog", "0002_half")] * (depends == "shop on blog")]
+    project.migration("shop", "0002_other", FIELD, after=after)
+    ended = project.run("migrate", *command)
+    assert ended.code == code, ended.err
+    if code == 4:
+        assert "blog.0002_half: it is half applied" in ended.err
+        assert "whimbrel migrate blog 0002_half" in ended.err
+    assert "[~] 0002_half" in project.do("showmigrations").out
+    project.do("migrate", "blog", "0001")
 
 
 @on_postgresql

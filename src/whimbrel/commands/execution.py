@@ -113,7 +113,7 @@ class Execution:
         self._applied, self._ways = record.applied.keys(), []
         if self.options.fake:
             return plan, []
-        self._ways = ways_out(record.half_done, plan, self.target)
+        self._ways = ways_out(self.history.graph, record.half_done, plan, self.target)
         if self._ways:
             return plan, []
         return plan, cached_work(self.history, executor.engine, plan, record.applied)

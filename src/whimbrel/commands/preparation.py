@@ -98,7 +98,7 @@ def make_checked_plan(
         # Late, since hardly ever is anything half done.
         from whimbrel.planning.unfinished import ways_out
 
-        ways_out(record.half_done, plan, target, fake=fake)
+        ways_out(graph, record.half_done, plan, target, fake=fake)
     if not fake:
         refuse_unknown_applied(graph, target, plan, record)
         refuse = _refuse_irreversible if plan.backwards else _refuse_unfinished

@@ -67,7 +67,7 @@ def plan_migrate(
     history, record, plan = run.history, run.record, run.plan
     there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
     engine = _engine(database)
-    ways = ways_out(record.half_done, plan, target)
+    ways = ways_out(history.graph, record.half_done, plan, target)
     ended = [work_out(history, engine, record.applied.keys(), way) for way in ways]
     finished = {key for way in ways if not way.back for key in way.unfinished.keys}
     left = (stage for stage in plan.stages if not finished.issuperset(_keys(stage)))

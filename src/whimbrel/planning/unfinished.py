@@ -14,6 +14,7 @@ from whimbrel.engines import Engine
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
+from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.operations.special import SeparateDatabaseAndState
@@ -126,13 +127,18 @@ class WayOut:
 
 
 def ways_out(
-    half_done: Mapping[Key, Unfinished], plan: Plan, target: Target, *, fake: bool = False
+    graph: Graph,
+    half_done: Mapping[Key, Unfinished],
+    plan: Plan,
+    target: Target,
+    *,
+    fake: bool = False,
 ) -> list[WayOut]:
     """Return how each unfinished stage comes to its end on the way to a target.
 
     A plan that does it is what it is finished by. One that leads elsewhere in the same apps takes
-    it back; fake: nothing is done, so nothing can be. Raises `HistoryError` for a stage that is not on
-    the way.
+    it back; fake: nothing is done, so nothing can be. One of apps that have nothing to do with it
+    leaves it as it is. Raises `HistoryError` for any other stage.
     """
     ways: list[WayOut] = []
     planned = {node.key for node in plan.nodes}
@@ -143,14 +149,23 @@ def ways_out(
             ways.append(WayOut(each, back=False))
         elif is_near and not fake:
             ways.append(WayOut(each, back=True))
-        else:
+        elif is_near or not _is_apart(graph, each, planned):
             app, name = each.keys[-1]
             raise HistoryError(
                 f"it is {each.state}",
                 place=each.label,
-                hint=f"Finish it first, or take it back: whimbrel migrate {app}, to {name} or before it.",
+                hint=f"Finish it first: whimbrel migrate {app} {name}. Or go back to what stands before it.",
             )
     return ways
+
+
+def _is_apart(graph: Graph, unfinished: Unfinished, planned: Collection[Key]) -> bool:
+    """True if a plan is of no app that a stage depends on, and does not depend on the stage."""
+    if not all(key in graph for key in unfinished.keys):
+        return False
+    needed = {app for app, _ in graph.ancestors(unfinished.keys)}
+    is_needed = any(app in needed for app, _ in planned)
+    return not is_needed and graph.ancestors(planned).isdisjoint(unfinished.keys)
 
 
 def work_out(history: History, engine: Engine, applied: Collection[Key], way: WayOut) -> Work:
