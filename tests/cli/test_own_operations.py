@@ -263,3 +263,17 @@ def test_what_an_own_operation_does_counts_for_the_digest(on_sqlite: Project) ->
     _migration(on_sqlite, "0005_local", "Local()", "0004_more", own=local.format(number=2) + "\n")
     ended = on_sqlite.run("migrate", "--check")
     assert "0005_local" in ended.err + ended.out
+
+
+def test_an_operation_that_is_no_dataclass_is_refused(on_sqlite: Project) -> None:
+    local = (
+        "class Local(migrations.Operation):\n"
+        "    def __init__(self, number):\n        self.number = number\n"
+        "    def describe(self):\n        return 'Local'\n"
+        "    def execute(self, context):\n        pass\n"
+    )
+    _migration(on_sqlite, "0005_local", "Local(1)", "0004_more", own=local)
+    ended = on_sqlite.run("migrate")
+    assert ended.code == 4
+    assert "has Local, whose arguments nobody knows: it is not a dataclass" in ended.err
+    assert "@dataclass(frozen=True)" in ended.err

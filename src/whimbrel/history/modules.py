@@ -303,11 +303,17 @@ _SHAPES = {
     "dependencies": _PAIRS,
     "run_before": _PAIRS,
     "replaces": _PAIRS,
-    "operations": 'Write a list of operations: [migrations.DeleteModel("Post")].',
+    "operations": 'Write a list of operations: [migrations.DeleteModel("Post")]. A class of your own has '
+    "@dataclass(frozen=True) above it, and fields instead of __init__.",
     "initial": "Write True, False or None.",
     "atomic": "Write True or False.",
     "frozen": "Take it out, and run `whimbrel freeze` again.",
 }
+
+
+def _maker_of(kind: type) -> type:
+    """Return the class whose ``__init__`` makes objects of a class."""
+    return next(each for each in kind.__mro__ if "__init__" in vars(each))
 
 
 def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
@@ -324,6 +330,9 @@ def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
     for each in _members(made.operations):
         if not isinstance(each, Operation):
             yield "operations", f"has {each!r}, which is not an operation"
+        elif "__dataclass_fields__" not in vars(_maker_of(type(each))):
+            name = _maker_of(type(each)).__name__
+            yield "operations", f"has {name}, whose arguments nobody knows: it is not a dataclass"
     if made.initial is not None and not isinstance(made.initial, bool):
         yield "initial", f"is {made.initial!r}"
     if not isinstance(made.atomic, bool):
