@@ -28,37 +28,15 @@ from whimbrel.planning.work import Work, build_work, data_operations
 _WORTHWHILE = 20
 
 #: Modules that say the same to a migration on every day, whatever the machine and the project.
-_STEADY = frozenset(
-    [
-        "__future__",
-        "base64",
-        "collections",
-        "contextlib",
-        "dataclasses",
-        "datetime",
-        "decimal",
-        "enum",
-        "fractions",
-        "functools",
-        "hashlib",
-        "itertools",
-        "json",
-        "logging",
-        "math",
-        "operator",
-        "re",
-        "sqlalchemy",
-        "string",
-        "textwrap",
-        "typing",
-        "uuid",
-        "whimbrel",
-        "zoneinfo",
-    ]
-)
+_STEADY_NAMES = """
+    __future__ base64 collections contextlib dataclasses datetime decimal enum fractions functools
+    hashlib itertools json logging math operator re sqlalchemy string textwrap typing uuid whimbrel
+    zoneinfo
+"""
+_STEADY = frozenset(_STEADY_NAMES.split())
 #: Wherever it stands: what only looks like an import costs no more than being remembered.
 _IMPORTS = re.compile(rb"\bfrom\s+([\w.]+)\s+import\b|\bimport\s+(.+)|\b(__import__)\b")
-_NAME = re.compile(rb"\s*(\w*)")
+_NAME = re.compile(rb"(?:^|[,;])\s*(\w*)")
 
 
 def cached_work(
@@ -69,7 +47,8 @@ def cached_work(
     It is made only where it is not remembered; else each is read once it is asked for.
     """
     applied = frozenset(applied)
-    sources = _sources(history, applied) if _is_worthwhile(plan) else None
+    is_worthwhile = not plan.backwards and len(plan.nodes) >= _WORTHWHILE
+    sources = _sources(history, applied) if is_worthwhile else None
     if sources is None:
         return list(build_work(history, engine, plan, applied))
     place = Path(str(plan.nodes[0].file)).parent
@@ -83,10 +62,6 @@ def cached_work(
     if all(map(_is_steady, sources)):
         _remember(place, name, stamp, made)
     return made
-
-
-def _is_worthwhile(plan: Plan) -> bool:
-    return not plan.backwards and len(plan.nodes) >= _WORTHWHILE
 
 
 def _sources(history: History, applied: Iterable[Key]) -> list[bytes] | None:
@@ -106,13 +81,7 @@ def _sources(history: History, applied: Iterable[Key]) -> list[bytes] | None:
 def _is_steady(source: bytes) -> bool:
     """Return whether what a migration does depends on its text alone."""
     said = (item for found in _IMPORTS.findall(source) for item in found if item)
-    names = {_first_name(each) for item in said for each in re.split(rb"[,;]", item)}
-    return names <= _STEADY
-
-
-def _first_name(text: bytes) -> str:
-    found = _NAME.match(text)
-    return found[1].decode() if found else ""
+    return all(name.decode() in _STEADY for item in said for name in _NAME.findall(item))
 
 
 def _stamp(

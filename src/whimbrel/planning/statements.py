@@ -23,7 +23,13 @@ def user_steps(
     chosen = _for_dialect(operation, given, dialect) if isinstance(given, Mapping) else given
     boundary = Boundary.SHARED if atomic else Boundary.AUTOCOMMIT
     for sql, parameters in _taken_apart(operation, chosen or "", dialect):
-        _refuse_transactions(operation, sql, dialect)
+        if words := ends_transaction(sql, dialect):
+            raise HistoryError(
+                f"it opens or closes a transaction: {words}",
+                place=operation.describe(),
+                hint="Leave that out: a migration runs in a transaction of its own. Where it must run "
+                "in none, write atomic = False in its class.",
+            )
         yield UserStep((sql,), boundary=boundary, parameters=parameters)
 
 
@@ -42,7 +48,14 @@ def _taken_apart(operation: RunSQL, given: Any, dialect: str) -> Iterator[tuple[
         yield from ((sql, None) for sql in statements(given, dialect))
     elif _is_pair(given):
         sql, parameters = given
-        yield from ((each, parameters) for each in _one(operation, sql, dialect))
+        found = statements(sql, dialect)
+        if len(found) > 1:
+            raise HistoryError(
+                f"{len(found)} statements share one list of parameters",
+                place=operation.describe(),
+                hint="Give each statement a pair of its own: [(sql, parameters), (sql, parameters)].",
+            )
+        yield from ((each, parameters) for each in found)
     elif isinstance(given, Sequence):
         for each in given:
             yield from _taken_apart(operation, each, dialect)
@@ -62,24 +75,3 @@ def _is_pair(given: Any) -> bool:
     if isinstance(second, tuple):
         return not _is_pair(second)
     return second is None or isinstance(second, list | Mapping)
-
-
-def _one(operation: RunSQL, sql: str, dialect: str) -> list[str]:
-    found = statements(sql, dialect)
-    if len(found) > 1:
-        raise HistoryError(
-            f"{len(found)} statements share one list of parameters",
-            place=operation.describe(),
-            hint="Give each statement a pair of its own: [(sql, parameters), (sql, parameters)].",
-        )
-    return found
-
-
-def _refuse_transactions(operation: RunSQL, sql: str, dialect: str) -> None:
-    if words := ends_transaction(sql, dialect):
-        raise HistoryError(
-            f"it opens or closes a transaction: {words}",
-            place=operation.describe(),
-            hint="Leave that out: a migration runs in a transaction of its own. Where it must run "
-            "in none, write atomic = False in its class.",
-        )

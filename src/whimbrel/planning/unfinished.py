@@ -16,7 +16,7 @@ from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
-from whimbrel.history.node import Key, Node, label_of
+from whimbrel.history.node import Key, label_of
 from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import DataOperation, PlanItem, writes_rows
 from whimbrel.planning.plan import Plan, Stage, Target
@@ -104,8 +104,7 @@ class Unfinished:
     @property
     def label(self) -> str:
         """ "blog.0002_comment"; of a leap, the first and the last."""
-        labels = list(dict.fromkeys((label_of(self.keys[0]), label_of(self.keys[-1]))))
-        return " to ".join(labels)
+        return " to ".join(dict.fromkeys((label_of(self.keys[0]), label_of(self.keys[-1]))))
 
     @property
     def state(self) -> str:
@@ -366,7 +365,9 @@ def _work(
     undoing: bool | None = None,
     is_as_file: bool = False,
 ) -> Work:
-    nodes = [_node(history, unfinished, key) for key in unfinished.keys]
+    if any(key not in history.graph for key in unfinished.keys):
+        raise _no_file(unfinished)
+    nodes = map(history.graph.node, unfinished.keys)
     return Work(
         stage=Stage(tuple(nodes)),
         backwards=unfinished.backwards,
@@ -383,9 +384,3 @@ def _work(
 
 def _title(item: PlanItem) -> str:
     return item.title if isinstance(item, DataOperation) else item.operation
-
-
-def _node(history: History, unfinished: Unfinished, key: Key) -> Node:
-    if key not in history.graph:
-        raise _no_file(unfinished)
-    return history.graph.node(key)

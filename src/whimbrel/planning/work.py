@@ -132,14 +132,10 @@ def _forwards(
             migration = history.migration(stage.nodes[0].key)
             transitions = _transitions(history, stage.nodes[0].key, states)
             states = transitions[-1].after if transitions else states
-            filled = _filled(transitions) or filled
+            barriers = [each for each in transitions if each.operation.barrier]
+            # There may be rows in their tables, since a barrier may have put them in.
+            filled = _keys(*barriers[-1].after) if barriers else filled
             yield _work(stage, [migration], _items(engine, migration, transitions))
-
-
-def _filled(transitions: Iterable[Transition]) -> frozenset[str]:
-    """The models in whose tables there may be rows, since a barrier may have put them in."""
-    barriers = [transition for transition in transitions if transition.operation.barrier]
-    return _keys(*barriers[-1].after) if barriers else frozenset()
 
 
 def _keys(*states: State) -> frozenset[str]:
@@ -180,7 +176,7 @@ def _segments(
 def _extend(
     ranges: list[StateRange], transition: Transition, splitter: LeapSplitter
 ) -> list[StateRange]:
-    """Spans with one more transition in the last, unless rows would get something else of that.
+    """Ranges with one more transition in the last, unless rows would get something else of that.
 
     Nor where the database was found to be another than it was.
     """
@@ -221,11 +217,8 @@ def _transitions(history: History, key: Key, states: StatePair) -> list[Transiti
     transitions: list[Transition] = []
     for number, operation in enumerate(migration.operations, start=1):
         with history.naming(migration, operation):
-            made = list(
-                operation.transitions(
-                    migration.app, transitions[-1].after if transitions else states
-                )
-            )
+            here = transitions[-1].after if transitions else states
+            made = list(operation.transitions(migration.app, here))
             for transition in made:
                 transition.operation.refuse_misfits(migration.app, transition.before.models)
             transitions += [each._replace(number=number) for each in made]
@@ -257,7 +250,7 @@ def build_both_ways(
         try:
             _items(engine, migration, transitions[::-1], backwards=True) if is_reversible else ()
         except WhimbrelError as error:
-            error.message = f"on the transitions back: {error.message}"
+            error.message = f"on the way back: {error.message}"
             raise
     return transitions[-1].after if transitions else states
 
@@ -348,7 +341,7 @@ def _altered_alone(numbered: tuple[int, Transition]) -> tuple[str, int]:
 
 
 def _group_ranges(ranges: Sequence[StateRange]) -> list[list[StateRange]]:
-    """Spans in runs, each of which an engine may take together, in one rebuild of a table."""
+    """Ranges in runs, each of which an engine may take together, in one rebuild of a table."""
     if len(ranges) < 2:
         return [list(ranges)]
     splitter = LeapSplitter(_keys(*ranges[0].before))
@@ -364,13 +357,8 @@ def _add(
     items: list[_Numbered], more: Sequence[_Numbered], migration: Migration, engine: Engine
 ) -> None:
     """More items, for which nothing of what went before is left to be checked at the commit."""
-    if (
-        migration.atomic
-        and items
-        and more
-        and writes_rows(items[-1][0])
-        and isinstance(more[0][0], Step)
-    ):
+    meet = migration.atomic and items and more
+    if meet and writes_rows(items[-1][0]) and isinstance(more[0][0], Step):
         items += [(Step((sql,)), more[0][1], ()) for sql in engine.flush_deferred()]
     items += more
 
@@ -424,7 +412,7 @@ def _steps(
 
 
 def without_lossy(change: Change) -> Change:
-    """A change on the transitions back: that values may be cut was said of the transitions there."""
+    """A change on the way back: that values may be cut was said of the way there."""
     if isinstance(change, AlterColumn) and change.new.lossy:
         return replace(change, new=replace(change.new, lossy=False))
     return change

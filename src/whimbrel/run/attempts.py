@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Blocker, Ended, Lock, RunnerLock
+from whimbrel.engines.base import Ended, Lock, RunnerLock
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
@@ -79,24 +79,23 @@ class Attempts:
                 if not self.engine.is_lock_timeout(error) or _runs_once(items):
                     raise self._explained(title, error) from error
             except (ArithmeticError, UnicodeError) as error:
-                raise self._beyond(title, error) from error
+                # A driver's own error, or Python's, for a value that no database takes.
+                found = StepError(
+                    f"a value cannot be sent: {type(error).__name__}: {error}",
+                    place=_place(title, self.item),
+                    hint="Give it a value that the column's type has room for.",
+                )
+                self._add_what_is_left(found, title)
+                raise found from error
             self._wait(title, items, attempt, timeout, deadline)
-
-    def _beyond(self, title: str, error: Exception) -> StepError:
-        """A driver's own error, or Python's, for a value that no database takes."""
-        found = StepError(
-            f"a value cannot be sent: {type(error).__name__}: {error}",
-            place=_place(title, self.item),
-            hint="Give it a value that the column's type has room for.",
-        )
-        self._add_what_is_left(found, title)
-        return found
 
     def _around(self, items: Sequence[PlanItem], timeout: float) -> AbstractContextManager[None]:
         """A transaction; or none, for an item that cannot run in one."""
-        if _opens_its_own(items):
-            return nullcontext()
-        rows = _enforces_keys(items)
+        if any(item.boundary is Boundary.BATCHED for item in items):
+            return nullcontext()  # it opens its own
+        # SQL written for a shell does not expect what is not done there.
+        rows = any(isinstance(item, DataOperation) for item in items)
+        rows = rows and not any(isinstance(item, UserStep) for item in items)
         if all(map(is_transactional, items)):
             return self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
         return self.engine.without_transaction(self.connection, rows=rows)
@@ -108,11 +107,13 @@ class Attempts:
         blockers = tuple(self.engine.blockers(self.connection, wanted))
         pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
         if time.monotonic() + pause > deadline:
+            times = "once" if attempt == 1 else f"{attempt} times"
+            held = f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
             raise LockError(
-                f"a table stayed locked for {self.limit:g} s; it was tried {_times(attempt)}",
+                f"a table stayed locked for {self.limit:g} s; it was tried {times}",
                 place=_place(title, self.item),
-                hint=_who(blockers) + "What was tried was rolled back. Run the command again when "
-                "they are done, or give more time: --lock-timeout SECONDS.",
+                hint=f"{held}What was tried was rolled back. Run the command again when they are done, "
+                "or give more time: --lock-timeout SECONDS.",
             )
         self.emit(WaitingForLock(title, blockers, attempt, pause))
         time.sleep(pause)
@@ -177,34 +178,13 @@ def _steps(items: Sequence[PlanItem]) -> list[Step]:
     return [item for item in items if isinstance(item, Step)]
 
 
-def _opens_its_own(items: Sequence[PlanItem]) -> bool:
-    return any(item.boundary is Boundary.BATCHED for item in items)
-
-
 def _runs_once(items: Sequence[PlanItem]) -> bool:
     """True if what a failed try has done may be there: it is not to be done again unasked."""
     return any(writes_rows(item) and not is_transactional(item) for item in items)
 
 
-def _enforces_keys(items: Sequence[PlanItem]) -> bool:
-    """True if code writes rows. SQL written for a shell does not expect what it does not do there."""
-    return any(isinstance(item, DataOperation) for item in items) and not any(
-        isinstance(item, UserStep) for item in items
-    )
-
-
 def _place(title: str, item: PlanItem | None) -> str:
-    return f"{title}: {_short(item_text(item))}" if item is not None else title
-
-
-def _short(sql: str) -> str:
-    line = " ".join(sql.split())
-    return line if len(line) <= 200 else f"{line[:197]}..."
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
-
-
-def _who(blockers: Sequence[Blocker]) -> str:
-    return f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
+    if item is None:
+        return title
+    line = " ".join(item_text(item).split())
+    return f"{title}: {line if len(line) <= 200 else f'{line[:197]}...'}"

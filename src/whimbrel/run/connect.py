@@ -184,7 +184,8 @@ def parse_url(config: Config, alias: str) -> URL:
         _refuse_host(url, place)
     elif has_stray_at(text):
         raise _unreadable_url('has an "@" that may be a part of its password', place)
-    return _anchor(url, config.root)
+    file = Database("", url).file
+    return url.set(database=str(config.root / file)) if file is not None else url
 
 
 def _unreadable_url(why: str, place: str) -> ConfigError:
@@ -205,11 +206,6 @@ def _refuse_host(url: URL, place: str) -> None:
             hint="A file is written with three slashes, sqlite:///file.sqlite3; "
             "with four where its path is absolute.",
         )
-
-
-def _anchor(url: URL, root: Path) -> URL:
-    found = Database("", url).file
-    return url.set(database=str(root / found)) if found is not None else url
 
 
 def _with_driver(url: URL) -> URL:
@@ -275,12 +271,14 @@ def open_connection(database: Database) -> Iterator[Connection]:
     """
     if database.dialect not in _OPTIONS:
         engine_of(database.dialect)
-    pool = sa.create_engine(
-        database.url,
-        poolclass=NullPool,
-        connect_args=_arguments(database),
-        **_OPTIONS[database.dialect],
-    )
+    arguments: dict[str, Any] = {}
+    if database.url.drivername == "postgresql+psycopg":
+        # Prepared statements outlive a change of what they were prepared for; poolers lose them.
+        arguments["prepare_threshold"] = None
+        if "application_name" not in database.url.query:
+            arguments["application_name"] = "whimbrel"
+    options = _OPTIONS[database.dialect]
+    pool = sa.create_engine(database.url, poolclass=NullPool, connect_args=arguments, **options)
     try:
         connection = pool.connect()
     except DBAPIError as error:
@@ -294,17 +292,8 @@ def open_connection(database: Database) -> Iterator[Connection]:
 
 def limit_waiting(connection: Connection, seconds: float) -> None:
     """Let nothing in the transaction that begins here wait longer for a lock."""
-    connection.exec_driver_sql(
-        _PATIENCE[connection.dialect.name].format(max(1, round(seconds * 1000)))
-    )
-
-
-def _arguments(database: Database) -> dict[str, Any]:
-    """PreparedRun statements outlive a change of what they were prepared for; poolers lose them."""
-    if database.url.drivername == "postgresql+psycopg":
-        named = "application_name" in database.url.query
-        return {"prepare_threshold": None, **({} if named else {"application_name": "whimbrel"})}
-    return {}
+    milliseconds = max(1, round(seconds * 1000))
+    connection.exec_driver_sql(_PATIENCE[connection.dialect.name].format(milliseconds))
 
 
 def _failure(database: Database, error: DBAPIError) -> DatabaseError:

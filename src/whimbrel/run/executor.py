@@ -79,7 +79,13 @@ class Executor:
         if work.is_journalled:
             self._execute_journalled(work)
         else:
-            self.attempts.commit(lambda: self._run_and_record(work), work.items, _title(work))
+
+            def act() -> None:
+                self._refuse_concurrent_run(work.stage, work.backwards)
+                self._run(work, work.items)
+                self._record(work.stage, work.backwards)
+
+            self.attempts.commit(act, work.items, _title(work))
         seconds = time.monotonic() - started
         self.emit(MigrationDone(work.stage.labels, seconds, work.is_backwards))
         return seconds
@@ -135,7 +141,14 @@ class Executor:
 
     def tidy(self) -> None:
         """Take the record's own tables away when nothing is applied any more."""
-        self.attempts.commit(self._drop_what_is_empty)
+
+        def act() -> None:
+            if not recorder.applied(self.connection) and not journal.unfinished(self.connection):
+                recorder.drop(self.connection)
+                journal.drop(self.connection)
+                checkpoint.drop(self.connection)
+
+        self.attempts.commit(act)
 
     def _refuse_concurrent_run(self, stage: Stage, backwards: bool) -> None:
         """Raises `ConcurrentRun` where the record says that another has done it, lock or no lock."""
@@ -147,12 +160,6 @@ class Executor:
         if self.history is None or not any(node.replaces for node in nodes):
             return nodes
         return [each for node in nodes for each in self.history.recorded_with(node.key)]
-
-    def _drop_what_is_empty(self) -> None:
-        if not recorder.applied(self.connection) and not journal.unfinished(self.connection):
-            recorder.drop(self.connection)
-            journal.drop(self.connection)
-            checkpoint.drop(self.connection)
 
     def _clear_progress(self, node: Node) -> None:
         """Delete the journal and the checkpoints of a migration."""
@@ -187,35 +194,25 @@ class Executor:
         there = recorder.applied(self.connection)
         return [node for node in found if node.key not in there]
 
-    def _run_and_record(self, work: Work) -> None:
-        self._refuse_concurrent_run(work.stage, work.backwards)
-        self._run(work, work.items)
-        self._record(work.stage, work.backwards)
-
     def _run(self, work: Work, items: Sequence[PlanItem], offset: int = 0) -> None:
         of, is_leap = len(work.items), work.stage.is_leap
-        for together, group in groupby(
-            enumerate(items, start=offset + 1), lambda each: _is_sent_with_others(each[1], is_leap)
-        ):
+        numbered = enumerate(items, start=offset + 1)
+        for together, group in groupby(numbered, lambda it: _is_sent_with_others(it[1], is_leap)):
             if together:
-                self._run_together(
-                    [(number, item) for number, item in group if isinstance(item, Step)], of
-                )
+                steps = [(number, item) for number, item in group if isinstance(item, Step)]
+                self._run_together(steps, of)
                 continue
             for number, item in group:
                 self.attempts.item = item
-                self._prepare_session(item)
+                if not writes_rows(item):
+                    self._restore_session()
+                elif self._session is None:
+                    self._session = self.engine.keep_session(self.connection)
                 if isinstance(item, DataOperation):
                     self._run_data(item, self._context(work), number, of)
                 else:
                     self._run_step(item, number, of, work)
         self.attempts.item = None
-
-    def _prepare_session(self, item: PlanItem) -> None:
-        if not writes_rows(item):
-            self._restore_session()
-        elif self._session is None:
-            self._session = self.engine.keep_session(self.connection)
 
     def _restore_session(self) -> None:
         """Set back what the user's code may have changed of the session, before statements of ours."""

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 Sources: TypeAlias = Callable[[Collection[Key]], Mapping[Key, str]]
 
 
-def _no_sources(keys: Collection[Key]) -> Mapping[Key, str]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Record:
     """``half_done``: what the journal has of each migration that has not ended.
@@ -44,7 +40,7 @@ class Record:
     half_done: Mapping[Key, Unfinished] = field(default_factory=dict)
     walked: Mapping[Key, int] = field(default_factory=dict)
     passed_over: str | None = None
-    sources: Sources = field(default=_no_sources, compare=False)
+    sources: Sources = field(default=lambda keys: {}, compare=False)
 
 
 def read(connection: Connection, limit: float = LIMIT) -> Record:
@@ -82,28 +78,19 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
 
 
 def _read(connection: Connection) -> Record:
-    half_done = _half_done(connection)
+    half_done: Mapping[Key, Unfinished] = {}
+    walked: Mapping[Key, int] = {}
+    if recorder.is_journal_used(connection):
+        # Late, since they take all of planning, and a run that has nothing to do takes none.
+        from whimbrel.run import journal
+        from whimbrel.run.data import checkpoint
+
+        half_done = {key: each for each in journal.unfinished(connection) for key in each.keys}
+        walked = checkpoint.walked(connection)
     applied = recorder.applied(connection)
-    walked = _walked(connection) if half_done else {}
     passed_over = recorder.passed_over(connection) if not applied else None
     connection.commit()
     return Record(applied, half_done, walked, passed_over, partial(_sources, connection))
-
-
-def _half_done(connection: Connection) -> Mapping[Key, Unfinished]:
-    if not recorder.is_journal_used(connection):
-        return {}
-    # Late, since it takes all of planning, and a run that has nothing to do takes none.
-    from whimbrel.run import journal
-
-    return {key: each for each in journal.unfinished(connection) for key in each.keys}
-
-
-def _walked(connection: Connection) -> Mapping[Key, int]:
-    # Late, since hardly ever is anything half done.
-    from whimbrel.run.data import checkpoint
-
-    return checkpoint.walked(connection)
 
 
 def _sources(connection: Connection, keys: Collection[Key]) -> Mapping[Key, str]:
@@ -140,16 +127,9 @@ def resolve_squashes(
     hidden = history.graph.replacements.keys()
     applied = {key: each for key, each in record.applied.items() if key not in hidden}
     for key in history.complete:
-        applied[key] = _complete_row(history, record, key)
+        inside = (record.applied.get(each) for each in history.squashes.inside(key))
+        applied[key] = Applied(*key, max(each.at for each in inside if each is not None), None)
     return history, replace(record, applied=applied)
-
-
-def _complete_row(history: History, record: Record, key: Key) -> Applied:
-    """Return the row that a record would have of a squash of which all that it replaces is applied."""
-    items = [
-        record.applied[each] for each in history.squashes.inside(key) if each in record.applied
-    ]
-    return Applied(*key, max(each.at for each in items), None)
 
 
 def unknown_applied(graph: Graph, applied: Iterable[Key]) -> list[Key]:

@@ -90,8 +90,7 @@ def row_of(node: Node, history: History | None = None) -> Row:
 
 
 def _imports_others(source: str) -> bool:
-    names = set(_IMPORTED.findall(source)) - _KNOWN
-    return any(not is_standard(name) for name in names)
+    return not all(map(is_standard, set(_IMPORTED.findall(source)) - _KNOWN))
 
 
 def source_of(node: Node) -> str | None:
@@ -138,22 +137,18 @@ def _text(value: Any) -> str:
     return value
 
 
-def count_applied(connection: Connection, keys: Collection[tuple[str, str]]) -> int:
-    """Return the number of these migrations that are applied."""
-    if len(keys) > _FEW:
-        return len(applied(connection).keys() & set(keys))
-    apps, names = {app for app, _ in keys}, {name for _, name in keys}
-    query = sa.select(_RECORD.c.app, _RECORD.c.name).where(
-        _RECORD.c.app.in_(apps), _RECORD.c.name.in_(names)
-    )
-    return len({(app, name) for app, name in connection.execute(query)} & set(keys))
-
-
 def refuse_concurrent_run(
     connection: Connection, keys: Collection[tuple[str, str]], backwards: bool
 ) -> None:
     """Raises `ConcurrentRun` where these migrations are applied, or undone, already."""
-    if count_applied(connection, keys) != (len(keys) if backwards else 0):
+    if len(keys) > _FEW:
+        there = set(applied(connection))
+    else:
+        apps, names = {app for app, _ in keys}, {name for _, name in keys}
+        is_one = _RECORD.c.app.in_(apps) & _RECORD.c.name.in_(names)
+        query = sa.select(_RECORD.c.app, _RECORD.c.name).where(is_one)
+        there = {(app, name) for app, name in connection.execute(query)}
+    if len(there & set(keys)) != (len(keys) if backwards else 0):
         raise ConcurrentRun
 
 

@@ -121,23 +121,12 @@ def _as_data_error(
     where = _line_of(error, function)
     if isinstance(error, WhimbrelError):
         error.place = f"{where[0]}: {error.place}" if error.place else where[0]
-        error.hint = _join(where[1], error.hint)
+        error.hint = "\n".join(filter(None, (where[1], error.hint))) or None
         return error
-    message, hint = _message(error, context)
-    return DataError(message, place=where[0], hint=_join(where[1], hint))
-
-
-def _message(error: BaseException, context: ExecutionContext) -> tuple[str, str | None]:
+    said, name = str(error), type(error).__name__
     if isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None:
-        what, _ = context.engine.explain(error, None)
-        return f"{type(error).__name__}: {what}", None
-    text = str(error)
-    name = type(error).__name__
-    return (f"{name}: {text}" if text else name), None
-
-
-def _join(*lines: str | None) -> str | None:
-    return "\n".join(line for line in lines if line) or None
+        said, _ = context.engine.explain(error, None)
+    return DataError(f"{name}: {said}" if said else name, place=where[0], hint=where[1])
 
 
 def _line_of(error: BaseException, function: Callable[..., Any]) -> tuple[str, str | None]:
