@@ -19,7 +19,7 @@ from pages import DOCS, ROOT, blocks, pages, shown
 from whimbrel import config, errors, migrations, models
 from whimbrel.cli.group import COMMANDS, whimbrel
 from whimbrel.engines import engine_for
-from whimbrel.engines.base import HazardCode
+from whimbrel.engines.step import HazardCode
 from whimbrel.errors import UnsupportedError, WhimbrelError
 from whimbrel.schema.expressions import LOOKUPS
 from whimbrel.sources.declaration import _OF_PYTHON

@@ -10,9 +10,9 @@ from postgresql_cases import CASES
 from sqlite_cases import CASES as SQLITE
 from tables import BIG, INTEGER, TEXT, enum, index, table
 from whimbrel.engines import engine_for
-from whimbrel.engines.base import HazardCode, Phase
 from whimbrel.engines.sql.phases import phase_of
 from whimbrel.engines.sql.subjects import subject_of
+from whimbrel.engines.step import HazardCode, Phase
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import Constant, Q

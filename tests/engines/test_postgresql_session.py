@@ -16,11 +16,11 @@ from servers import PostgresServer
 from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
 from whimbrel.engines import Step
-from whimbrel.engines.base import Lock
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine, runner
 from whimbrel.engines.postgresql.runner import is_pooled
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
+from whimbrel.engines.step import Lock
 from whimbrel.errors import LockError, ModelError, UnsupportedError
 from whimbrel.run.lock import refuse_lost
 from whimbrel.schema.changes import AlterColumn, Change

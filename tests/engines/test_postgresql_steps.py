@@ -11,10 +11,11 @@ from sqlalchemy.engine import Connection
 from postgresql_cases import CASES, DOMAINS, Case
 from steps import carry_out
 from whimbrel.engines import Step
-from whimbrel.engines.base import Engine, HazardCode, Lock
+from whimbrel.engines.base import Engine
 from whimbrel.engines.postgresql import ENGINE
 from whimbrel.engines.postgresql.engine import MAKERS
 from whimbrel.engines.sql import execute
+from whimbrel.engines.step import HazardCode, Lock
 from whimbrel.schema.changes import Change, TableChange
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Name, Schema

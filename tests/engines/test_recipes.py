@@ -19,10 +19,10 @@ from steps import carry_out
 from steps import run as run_step
 from strategies import examples, states
 from tables import INTEGER, TEXT, index, schema, table
-from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.policy import SHORT, Policy
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.sql import execute
+from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.planning.items import may_share
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff

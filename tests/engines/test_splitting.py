@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from whimbrel.engines import engine_for
-from whimbrel.engines.sql.parameters import with_literals
+from whimbrel.engines.sql.running import with_literals
 from whimbrel.engines.sql.splitting import first_words, statements
 from whimbrel.errors import UsageError
 

@@ -30,8 +30,8 @@ from sqlite_kit import (
     table,
     varchar,
 )
-from whimbrel.engines.base import HazardCode
 from whimbrel.engines.sqlite import tables
+from whimbrel.engines.step import HazardCode
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff

@@ -23,7 +23,7 @@ from sqlite_kit import (
     table,
     varchar,
 )
-from whimbrel.engines.base import HazardCode
+from whimbrel.engines.step import HazardCode
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff

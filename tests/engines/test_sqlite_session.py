@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from catalog_sqlite import catalog
 from sqlite_kit import BIGINT, NEW, column, fresh, go, ident, rows, schema, script, table, varchar
 from whimbrel.engines import Engine, engine_for
-from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.sqlite import SQLiteEngine, runner
+from whimbrel.engines.step import HazardCode, Step
 from whimbrel.errors import DatabaseError, StepError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import ForeignKey, Name, Schema

@@ -25,7 +25,7 @@ from sqlite_kit import (
     table,
     varchar,
 )
-from whimbrel.engines.base import HazardCode
+from whimbrel.engines.step import HazardCode
 from whimbrel.errors import LossError, StepError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant

@@ -11,9 +11,8 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.config import Config
 from whimbrel.engines import Step, engine_for
-from whimbrel.engines.base import Boundary, Lock
 from whimbrel.engines.sql.batches import batched_step
-from whimbrel.engines.step import BatchedUpdate
+from whimbrel.engines.step import BatchedUpdate, Boundary, Lock
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from whimbrel.commands.backup import back_up, refuse_impossible
 from whimbrel.commands.preparation import make_checked_plan, resolve_for_target
 from whimbrel.commands.results import MigrateOptions, StageResult
-from whimbrel.engines.base import Step
+from whimbrel.engines.step import Step
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.planning.cache import cached_work

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.commands.comparison import side_by_side
 from whimbrel.commands.drift_format import Detail, DetailFormatter
 from whimbrel.engines import Engine
-from whimbrel.engines.base import Step
+from whimbrel.engines.step import Step
 from whimbrel.errors import HistoryError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from whimbrel.commands.preparation import history_for, prepare_run
 from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.engines.base import Engine, Step
+from whimbrel.engines.base import Engine
+from whimbrel.engines.step import Step
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of

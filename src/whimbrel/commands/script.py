@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
-from whimbrel.engines.base import Hazard
-from whimbrel.engines.sql.parameters import with_literals
-from whimbrel.engines.step import Boundary, UserStep
+from whimbrel.engines.sql.running import with_literals
+from whimbrel.engines.step import Boundary, Hazard, UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import load
 from whimbrel.operations.backfill import Backfill

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from whimbrel.engines.base import Engine, Step
+from whimbrel.engines.base import Engine
+from whimbrel.engines.step import Step
 from whimbrel.errors import UnsupportedError
 
 #: Dialect name to the module that holds its `ENGINE`.

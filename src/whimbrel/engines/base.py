@@ -16,7 +16,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.policy import Policy
-from whimbrel.engines.step import Boundary, Hazard, HazardCode, Lock, Phase, Step, UserStep
+from whimbrel.engines.step import Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -229,18 +229,3 @@ class Engine(Protocol):
 
         `reflect` leaves them out. The tables have their database schemas, the default one too.
         """
-
-
-__all__ = [
-    "Blocker",
-    "Boundary",
-    "Capabilities",
-    "Ended",
-    "Engine",
-    "Hazard",
-    "HazardCode",
-    "Lock",
-    "Phase",
-    "RunnerLock",
-    "Step",
-]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from whimbrel.engines import Engine
 from whimbrel.schema.changes import Change, apply_all
@@ -15,21 +15,13 @@ from whimbrel.state.state import State
 T = TypeVar("T")
 
 
-class MergedDiff(NamedTuple):
-    """The changes of neighbouring differences. origins: of each, the number of its pair, from 0.
-
-    before: the part of the schema before all of them that they touch.
-    """
-
-    changes: list[Change]
-    origins: list[int]
-    before: Schema
-
-
-def merge_diffs(engine: Engine, pairs: Iterable[tuple[State, State]]) -> MergedDiff:
+def merge_diffs(
+    engine: Engine, pairs: Iterable[tuple[State, State]]
+) -> tuple[list[Change], list[int], Schema]:
     """Return the changes of neighbouring differences as one row.
 
-    Given together to an engine, neighbouring changes to a table can be one rebuild of it.
+    With them, of each the number of its pair, from 0; and the part of the schema before all of them
+    that they touch. Given together to an engine, neighbouring changes to a table can be one rebuild of it.
     """
     changes: list[Change] = []
     origins: list[int] = []
@@ -45,7 +37,7 @@ def merge_diffs(engine: Engine, pairs: Iterable[tuple[State, State]]) -> MergedD
         first, now = _with_what_is_new(first, now, old), _with_what_is_new(now, now, old)
         changes += found
         origins += [number] * len(found)
-    return MergedDiff(changes, origins, first)
+    return changes, origins, first
 
 
 def _with_what_is_new(schema: Schema, now: Schema, part: Schema) -> Schema:

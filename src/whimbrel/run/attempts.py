@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Ended, Lock, RunnerLock
-from whimbrel.engines.step import Boundary, UserStep
+from whimbrel.engines.base import Ended, RunnerLock
+from whimbrel.engines.step import Boundary, Lock, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
     DataOperation,

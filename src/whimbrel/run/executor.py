@@ -19,7 +19,7 @@ from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sql.parameters import execute_with
+from whimbrel.engines.sql.running import execute_with
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of

@@ -58,7 +58,7 @@ def read(connection: Connection, limit: float = LIMIT) -> Record:
 def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockError | None:
     """The error of tables that somebody else has locked; None for another."""
     # Late, since to read takes no engine.
-    from whimbrel.engines.base import Lock, Step
+    from whimbrel.engines.step import Lock, Step
     from whimbrel.run import journal
     from whimbrel.run.data import checkpoint
     from whimbrel.schema.table import Name

@@ -110,12 +110,12 @@ class Model:
             )
         return found
 
-    def with_new_field(self, name: str, value: Field, key: str | None = None) -> Model:
+    def with_new_field(self, name: str, value: Field) -> Model:
         """The model with a field that is born now. Raises `StateError` where the name is taken."""
         if self.find(name) is not None:
             raise StateError(f"{self.label} has a field {name!r} already", place=self.place)
         count = self.name_counts.get(name, 0) + 1
-        key = key or self.pinned.get(name) or f"{self.key}.{identity(name, count)}"
+        key = self.pinned.get(name) or f"{self.key}.{identity(name, count)}"
         return replace(
             self,
             fields=(*self.fields, ModelField(name, value, key)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Capabilities, Step
+from whimbrel.engines.base import Capabilities
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import (
     backup,
@@ -34,6 +34,7 @@ from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.type_steps import TypeChange, join_type_steps
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql.phases import with_phase
+from whimbrel.engines.step import Step
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from whimbrel.engines.base import Step
+from whimbrel.engines.step import Step
 from whimbrel.schema import changes as c
 
 #: Names by their extension: those of PostgreSQL 18, appendix F, and of pgvector and PostGIS.
@@ -40,16 +40,16 @@ _HINTS = {
     "22003": "Mend the values that are out of range first, or take a larger type.",
     "22007": "Mend the values that are no dates or times first, then migrate again.",
     "22008": "Mend the values that are out of range first, then migrate again.",
-    "42804": "Change the type in two steps: a new field, a RunPython that fills it, and the "
-    "removal of the old one.",
-    "42846": "Change the type in two steps: a new field, a RunPython that fills it, and the "
-    "removal of the old one.",
-    "42P07": "It was made outside of the migrations: drop or rename it, or record this "
-    "migration as applied with --fake.",
-    "42710": "It was made outside of the migrations: drop or rename it, or record this "
-    "migration as applied with --fake.",
-    "42701": "It was made outside of the migrations: drop or rename it, or record this "
-    "migration as applied with --fake.",
+    **dict.fromkeys(
+        ("42804", "42846"),
+        "Change the type in two steps: a new field, a RunPython that fills it, and the removal of the "
+        "old one.",
+    ),
+    **dict.fromkeys(
+        ("42P07", "42710", "42701"),
+        "It was made outside of the migrations: drop or rename it, or record this migration as "
+        "applied with --fake.",
+    ),
     "42P01": "The table is not there: it was dropped or renamed outside of the migrations. "
     "Bring it back as the migrations left it.",
     "42703": "The column is not there: it was dropped or renamed outside of the migrations. "

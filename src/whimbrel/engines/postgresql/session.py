@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
-from whimbrel.engines.base import Blocker, Lock, Step
+from whimbrel.engines.base import Blocker
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
+from whimbrel.engines.step import Lock, Step
 from whimbrel.schema.table import Name
 
 
@@ -74,13 +76,18 @@ def keep(connection: Connection) -> Callable[[], object]:
     return partial(execute, connection, f"SELECT {set_back}")
 
 
-def query_scalar(connection: Connection, sql: str) -> object:
+def query_all(connection: Connection, sql: str) -> Sequence[Row[Any]]:
     """Ask, and leave no transaction open behind if there was none."""
     was_in = connection.in_transaction()
-    answer = execute(connection, sql).scalar()
+    rows = execute(connection, sql).all()
     if not was_in:
         connection.commit()
-    return answer
+    return rows
+
+
+def query_scalar(connection: Connection, sql: str) -> object:
+    """Ask for one value, as `query_all`; None where there is no row."""
+    return next((row[0] for row in query_all(connection, sql)), None)
 
 
 # -- what a long walk through a table asks ------------------------------------------------------
@@ -150,12 +157,7 @@ ORDER BY who.xact_start NULLS LAST, held.pid
 
 def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[Blocker]:
     listed = ", ".join(f"'{mode}'" for mode in sorted(modes))
-    asked = _HOLDERS.format(table=oid(at), modes=listed)
-    was_in = connection.in_transaction()
-    rows = execute(connection, asked).all()
-    if not was_in:
-        connection.commit()
-    for row in rows:
+    for row in query_all(connection, _HOLDERS.format(table=oid(at), modes=listed)):
         pid, mode, age, application, state, since, query = tuple(row)
         who = f"process {pid}" + (f" ({application})" if application else "")
         known = [f"open for {age}" if age is not None else "", state or ""]

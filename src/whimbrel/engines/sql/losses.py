@@ -9,7 +9,7 @@ from whimbrel.engines.sql.compiler import SQLCompiler
 from whimbrel.errors import LossError
 from whimbrel.schema.families import is_loosened, narrowing
 from whimbrel.schema.table import Column, Table
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import EnumType
 from whimbrel.sources.types import build
 
 
@@ -19,6 +19,10 @@ def loss(
     """Return the error for a row: the value that does not fit, and the other columns of its key."""
     value, *key = row
     shown = repr(value)
+    # As people write a type, not as a database stores it.
+    wanted = repr(build(new.type))
+    if isinstance(new.type, EnumType):
+        wanted = f"Enum({', '.join(map(repr, new.type.labels))})"
     columns = table.primary_key.columns if table.primary_key is not None else ()
     names = [column for column in columns if column != old.name]
     pairs = ", ".join(f"{name} = {each!r}" for name, each in zip(names, key, strict=False))
@@ -31,14 +35,7 @@ def loss(
     allowed = f", or let them be {how}: AlterField(..., lossy=True)" if loosened else ""
     return LossError(
         f"{table.name}.{new.name} holds {shown if len(shown) <= 80 else f'{shown[:77]}...'}{where}, "
-        f"which does not become {_described(new.type)} without loss",
+        f"which does not become {wanted} without loss",
         place=str(table.at),
         hint=f"{hint}{allowed}.",
     )
-
-
-def _described(type: ColumnType) -> str:
-    """A type as people write it, not as a database stores it."""
-    if isinstance(type, EnumType):
-        return f"Enum({', '.join(map(repr, type.labels))})"
-    return repr(build(type))

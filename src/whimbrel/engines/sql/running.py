@@ -1,13 +1,25 @@
-"""Running statements as they stand."""
+"""Statements run as they stand, or with parameters: one spelling for every driver, literals in print.
+
+``%s`` takes the next of a list, ``%(name)s`` one of a mapping, and ``%%`` is a percent sign; so is
+any other ``%``. A mapping for ``:name`` is taken too. Without parameters none of these means anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
 
-from whimbrel.errors import DatabaseError
+from whimbrel.errors import DatabaseError, UsageError
+
+_PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)?")
+#: Those that stand for no parameter.
+_SIGNS = ("%", "%%")
+#: As SQLAlchemy's text() has it: neither a cast (::) nor an escaped colon.
+_COLON = re.compile(r"(?<![:\w\\]):(?P<name>\w+)(?!:)")
 
 
 def execute(connection: Connection, sql: str) -> CursorResult[Any]:
@@ -30,3 +42,66 @@ def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[N
     for sql in statements:
         execute(connection, sql)
         yield
+
+
+def execute_with(connection: Connection, sql: str, parameters: Any = None) -> CursorResult[Any]:
+    """Run one statement with its parameters: None, a list or a mapping."""
+    if not parameters:
+        return execute(connection, sql)
+    is_mapping = isinstance(parameters, Mapping)
+    if is_mapping and not _has_places(sql):
+        return connection.execute(sa.text(sql), dict(parameters))
+    given = dict(parameters) if is_mapping else tuple(parameters)
+    return connection.exec_driver_sql(with_driver_places(connection.dialect, sql), given)
+
+
+def _has_places(sql: str) -> bool:
+    return any(match[0] not in _SIGNS for match in _PLACE.finditer(sql))
+
+
+def with_driver_places(dialect: sa.Dialect, sql: str) -> str:
+    """A statement that has parameters, as its driver takes it."""
+    if dialect.paramstyle in ("pyformat", "format"):
+        return _PLACE.sub(lambda match: "%%" if match[0] == "%" else match[0], sql)
+    return _PLACE.sub(_question_mark, sql) if _has_places(sql) else sql
+
+
+def _question_mark(match: re.Match[str]) -> str:
+    if match[0] in _SIGNS:
+        return "%"
+    return f":{match['name']}" if match["name"] else "?"
+
+
+def with_literals(sql: str, parameters: Any, literal: Callable[[object], str]) -> str:
+    """The statement with its parameters written into it. Raises `UsageError` where one is missing."""
+    if not parameters:
+        return sql
+    if isinstance(parameters, Mapping) and not _has_places(sql):
+        return _COLON.sub(lambda match: literal(_named(parameters, match["name"], sql)), sql)
+    values: Iterator[Any] = iter(parameters if isinstance(parameters, Sequence) else ())
+
+    def written(match: re.Match[str]) -> str:
+        if match[0] in _SIGNS:
+            return "%"
+        if match["name"]:
+            return literal(_named(parameters, match["name"], sql))
+        try:
+            return literal(next(values))
+        except StopIteration:
+            raise _missing("there are fewer parameters than places in", sql) from None
+
+    return _PLACE.sub(written, sql)
+
+
+def _named(parameters: Any, name: str, sql: str) -> Any:
+    try:
+        return parameters[name]
+    except (KeyError, TypeError):
+        raise _missing(f"there is no parameter {name!r} for", sql) from None
+
+
+def _missing(what: str, sql: str) -> UsageError:
+    return UsageError(
+        f"{what}: {sql}",
+        hint="Give a list for %s, a mapping for %(name)s; a percent sign is %% beside parameters.",
+    )

@@ -78,7 +78,9 @@ def ends_transaction(sql: str, dialect: str) -> str | None:
 
 
 def _trimmed(text: str, one: _Statement) -> list[str]:
-    return [text.strip()] if one.is_more_than_comments(text) else []
+    """A statement without blanks around it; nothing where it is comments alone."""
+    is_more = one.words or one.last != ("", "") or _length(text) > one.commented
+    return [text.strip()] if is_more else []
 
 
 def _read(sql: str, dialect: str) -> Iterator[tuple[str, str, int]]:
@@ -154,10 +156,6 @@ class _Statement:
         if not ends:
             self.last = (self.last[1], ";")
         return ends
-
-    def is_more_than_comments(self, text: str) -> bool:
-        """Return True if there is anything for the database to do."""
-        return bool(self.words) or self.last != ("", "") or _length(text) > self.commented
 
     def _is_function(self) -> bool:
         """True for CREATE [OR REPLACE] of a function or procedure, which may have a body."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities, Step
+from whimbrel.engines.base import Blocker, Capabilities
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.phases import with_phase
@@ -17,7 +17,7 @@ from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
 from whimbrel.engines.sqlite.steps.rebuild import ASIDE, Dropping, Rebuild
-from whimbrel.engines.step import UserStep
+from whimbrel.engines.step import Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import DatabaseError as DriverError
 
-from whimbrel.engines.base import Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite.reflect import master
 from whimbrel.engines.sqlite.reflect.ddl import quoted
+from whimbrel.engines.step import Step
 from whimbrel.errors import StepError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Name

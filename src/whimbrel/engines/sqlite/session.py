@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite.health import Health
+from whimbrel.engines.step import HazardCode, Step
 from whimbrel.errors import DatabaseError, StepError, UnsupportedError
 from whimbrel.schema import changes as c
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from whimbrel.engines.sqlite.compiler import COMPILER
+from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.expressions import SQL, Default
 from whimbrel.schema.table import (
@@ -131,17 +132,7 @@ def default_text(default: Default, column: Column) -> str:
     text = COMPILER.default(default, column.type)
     if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
         return text
-    return text if text.startswith("(") and _closes_last(text) else f"({text})"
-
-
-def _closes_last(text: str) -> bool:
-    """Return True if the first parenthesis is closed by the last one."""
-    depth = 0
-    for place, character in enumerate(re.sub(r"'(?:[^']|'')*'", lambda m: "." * len(m[0]), text)):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            return place == len(text) - 1
-    return False
+    return text if ddl.is_in_parentheses(ddl.tokens(text)) else f"({text})"
 
 
 _CONSTANT = re.compile(

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sql.parameters import with_driver_places
+from whimbrel.engines.sql.running import with_driver_places
 
 
 class Cursor:

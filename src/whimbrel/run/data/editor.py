@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sql.parameters import execute_with
+from whimbrel.engines.sql.running import execute_with
 from whimbrel.engines.sql.splitting import ends_transaction, statements
 from whimbrel.engines.step import Boundary
 from whimbrel.errors import QueryAttributeError

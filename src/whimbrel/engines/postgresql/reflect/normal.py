@@ -172,14 +172,13 @@ _ALIASES = {
 
 def guessed(table: Table) -> Table:
     """A table that the database did not make: types and plain defaults as they would be told."""
-    return replace(table, columns=tuple(map(_guessed_column, table.columns)))
-
-
-def _guessed_column(column: Column) -> Column:
-    default = column.default
-    if isinstance(default, Constant):
-        default = SQL(_cast(COMPILER.default(default, column.type), column.type))
-    return replace(column, type=_guessed(column.type), default=default)
+    columns = []
+    for each in table.columns:
+        default = each.default
+        if isinstance(default, Constant):
+            default = SQL(_cast(COMPILER.default(default, each.type), each.type))
+        columns.append(replace(each, type=_guessed(each.type), default=default))
+    return replace(table, columns=tuple(columns))
 
 
 def _cast(literal: str, of: ColumnType) -> str:

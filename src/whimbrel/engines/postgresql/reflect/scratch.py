@@ -15,13 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.reflect import catalog, normal, reflecting
 from whimbrel.engines.postgresql.reflect.reflecting import Surroundings
 from whimbrel.engines.postgresql.reflect.rejoining import rejoined
 from whimbrel.engines.postgresql.reflect.scratch_types import TEMPORARY, ScratchTypes
 from whimbrel.engines.postgresql.steps import options as opts
 from whimbrel.engines.sql import execute
+from whimbrel.engines.step import Step
 from whimbrel.errors import WhimbrelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Exclude, ForeignKey, Name, Schema, Table, Unique
@@ -79,13 +79,9 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
             begun.rollback()
 
 
-def _may_make(connection: Connection) -> bool:
-    """Return True if temporary tables can be made here at all."""
-    asked = """SELECT current_setting('transaction_read_only') = 'off'
-        AND has_database_privilege(current_database(), 'TEMPORARY')"""
-    return bool(execute(connection, asked).scalar())
-
-
+#: Whether temporary tables can be made here at all.
+_MAY_MAKE = """SELECT current_setting('transaction_read_only') = 'off'
+    AND has_database_privilege(current_database(), 'TEMPORARY')"""
 # Nothing here waits for anybody, so nothing should take long. What is temporary is found first.
 _SETTINGS = """SELECT set_config('lock_timeout', '3s', true),
     set_config('statement_timeout', '60s', true),
@@ -100,7 +96,7 @@ def _read(
     connection: Connection, schema: Schema, around: Surroundings, make: Make
 ) -> tuple[dict[Name, Table], dict[Name, Type]]:
     """The tables that could be made, as they came back, and the domains."""
-    if not schema.tables or not _may_make(connection):
+    if not schema.tables or not execute(connection, _MAY_MAKE).scalar():
         return {}, {}
     execute(connection, _SETTINGS)
     scratch_types = ScratchTypes.needed(connection, schema, around)

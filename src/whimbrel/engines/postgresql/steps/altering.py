@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import casts, columns, dependents, identity, losses, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Locks, Makers
 from whimbrel.engines.postgresql.steps.type_steps import ColumnTypeChange, TypeChange, type_step
+from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Column, Name, Serial, Table

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import SchemaTracker
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of, subject_of
+from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Constraint, ForeignKey, Name, Schema, Table
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import constraints, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL, Constant, Default
 from whimbrel.schema.table import Column, Name, Table
@@ -257,11 +257,6 @@ def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
     )
 
 
-def validate_not_null(change: c.ValidateNotNull, builder: Builder) -> Iterator[Step]:
-    name = not_null_name(change.table.name, change.column.name)
-    yield constraints.validate(change, name, builder)
-
-
 def not_null_name(table: str, column: str) -> str:
     """Return the name that PostgreSQL gives to NOT NULL of a column (18, makeObjectName).
 
@@ -278,7 +273,9 @@ def not_null_name(table: str, column: str) -> str:
 STEPS: Makers = {
     c.FillColumn: fill_column,
     c.AddNotNull: add_not_null,
-    c.ValidateNotNull: validate_not_null,
+    c.ValidateNotNull: lambda change, builder: [
+        constraints.validate(change, not_null_name(change.table.name, change.column.name), builder)
+    ],
     c.SetNotNull: lambda change, builder: [
         set_not_null(change.table, change.column, builder, is_proven=change.is_proven)
     ],

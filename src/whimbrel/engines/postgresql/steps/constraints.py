@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
+from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.steps import constraints, indexes
 from whimbrel.engines.postgresql.steps.builder import Builder
+from whimbrel.engines.step import Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Check, Column, Constraint, Exclude, ForeignKey, Index, Name, Table

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import altering, columns, dependents, usage
 from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.tracker import is_using
+from whimbrel.engines.step import Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import Constant
 from whimbrel.schema.table import Column, Name, Table

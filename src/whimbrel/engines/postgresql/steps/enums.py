@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes, usage
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.enum_columns import EnumExchange
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of
+from whimbrel.engines.step import HazardCode, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import rename_order
 from whimbrel.schema.types import EnumType

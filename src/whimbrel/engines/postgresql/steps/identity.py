@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder
 from whimbrel.engines.postgresql.steps.sequences import kept_in_bounds, recounted
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Column, Identity, Name, Serial
 from whimbrel.state.naming import shorten

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from whimbrel.engines.base import Boundary, HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import options, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.step import UserStep
+from whimbrel.engines.step import Boundary, HazardCode, Lock, Step, UserStep
 from whimbrel.errors import ModelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Index, Name, Table

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.engines.base import HazardCode, Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
+from whimbrel.engines.step import HazardCode, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Identity, Name, Sequence
 

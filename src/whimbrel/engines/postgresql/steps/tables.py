@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from whimbrel.engines.base import HazardCode, Lock, Step
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import columns, constraints, indexes, options, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of
+from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.order import temporary_name

@@ -14,12 +14,12 @@ from itertools import groupby
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from whimbrel.engines.base import Step
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import casts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.losses import loss
+from whimbrel.engines.step import Step
 from whimbrel.schema.table import Column, Name, Table
 
 

@@ -140,6 +140,11 @@ def closing(of: Sequence[str], start: int) -> int:
     return len(of)
 
 
+def is_in_parentheses(of: Sequence[str]) -> bool:
+    """Return True if the first of some tokens is a parenthesis that the last one closes."""
+    return bool(of) and of[0] == "(" and closing(of, 0) == len(of) - 1
+
+
 def split(of: Sequence[str]) -> Iterator[list[str]]:
     """Tokens between the commas that stand in no parenthesis."""
     part: list[str] = []

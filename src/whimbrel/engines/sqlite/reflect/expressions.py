@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sqlite.compiler import COMPILER
-from whimbrel.engines.sqlite.reflect.ddl import closing, folded, is_name, tokens, unquoted
+from whimbrel.engines.sqlite.reflect.ddl import (
+    closing,
+    folded,
+    is_in_parentheses,
+    is_name,
+    tokens,
+    unquoted,
+)
 
 #: The words of expressions (lang_expr.html). Other words are names, or functions.
 _KEYWORDS = frozenset(
@@ -76,9 +83,7 @@ def number_in(default: str) -> str:
 def without_parentheses(of: Sequence[str]) -> list[str]:
     """Tokens without the parentheses around all of them."""
     bare = list(of)
-    while len(bare) > 2 and bare[0] == "(" and closing(bare, 0) == len(bare) - 1:
-        if bare[1].upper() == "SELECT":
-            break
+    while len(bare) > 2 and is_in_parentheses(bare) and bare[1].upper() != "SELECT":
         bare = bare[1:-1]
     return bare
 

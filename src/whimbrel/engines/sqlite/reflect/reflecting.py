@@ -80,15 +80,15 @@ def _texts(connection: Connection, schema: str | None) -> Iterator[TableText]:
 def _hidden(connection: Connection, schema: str | None, tables: dict[str, str]) -> set[str]:
     """Tables that are none of a user's: SQLite's own, virtual ones, and what those keep rows in."""
     own = {folded for folded in map(ddl.folded, tables) if folded.startswith("sqlite_")}
-    virtual = {ddl.folded(name) for name, sql in tables.items() if _is_virtual(sql)}
+    virtual = {
+        ddl.folded(name)
+        for name, sql in tables.items()
+        if ddl.joined(ddl.tokens(sql[:200])[:2]).upper() == "CREATE VIRTUAL"
+    }
     if not virtual:
         return own
     shadows = {f"{name}_{suffix}" for name in virtual for suffix in _SHADOWS}
     return own | virtual | shadows | set(_told_shadows(connection, schema))
-
-
-def _is_virtual(sql: str) -> bool:
-    return [word.upper() for word in ddl.tokens(sql[:200])[:2]] == ["CREATE", "VIRTUAL"]
 
 
 def _told_shadows(connection: Connection, schema: str | None) -> list[str]:

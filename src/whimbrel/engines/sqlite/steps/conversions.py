@@ -254,7 +254,8 @@ def _sizes(old: ColumnType, new: ColumnType, made: str) -> list[str]:
     if room is not None and (had is None or room < had):
         found.append(f"length({made}) <= {room}")
     digits, were = decimal(new), decimal(old)
-    if digits is not None and not (were and _holds(digits, were)):
+    holds = digits and were and digits[1] >= were[1] and digits[0] - digits[1] >= were[0] - were[1]
+    if digits is not None and not holds:
         found.append(f"ROUND({made}, {digits[1]}) = CAST({made} AS NUMERIC)")
         found.append(f"ABS({made}) < 1e{digits[0] - digits[1]}")
     size, was = integer_bytes(new), integer_bytes(old)
@@ -262,10 +263,6 @@ def _sizes(old: ColumnType, new: ColumnType, made: str) -> list[str]:
         limit = 2 ** (8 * size - 1)
         found.append(f"CAST({made} AS NUMERIC) BETWEEN {-limit} AND {limit - 1}")
     return found
-
-
-def _holds(digits: tuple[int, int], were: tuple[int, int]) -> bool:
-    return digits[1] >= were[1] and digits[0] - digits[1] >= were[0] - were[1]
 
 
 def _cut(was: str, now: str, new: ColumnType, value: str) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from whimbrel.engines.base import Hazard, HazardCode, Step
 from whimbrel.engines.sql import SchemaTracker
 from whimbrel.engines.sql.subjects import hazards_of, subject_of
 from whimbrel.engines.sqlite import tables as t
@@ -20,6 +19,7 @@ from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
 from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
 from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
+from whimbrel.engines.step import Hazard, HazardCode, Step
 from whimbrel.errors import StateError, UnsupportedError
 from whimbrel.schema import changes as c
 from whimbrel.schema.attached import explain_unattached
