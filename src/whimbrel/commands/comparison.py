@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.config import Config
+from whimbrel.config import OWN_TABLES, Config
 from whimbrel.detect import AppMigration, FlagQuestioner, detect
 from whimbrel.detect.questions import (
     Answer,
@@ -21,8 +21,6 @@ from whimbrel.detect.questions import (
     Renamed,
 )
 from whimbrel.engines import Engine
-from whimbrel.run import journal, recorder
-from whimbrel.run.data import checkpoint
 from whimbrel.schema.changes import Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.domains import in_schema, name_of, replace_domains
@@ -34,8 +32,6 @@ from whimbrel.state.state import State
 
 T = TypeVar("T")
 
-#: Tables that are the record's, not a model's.
-OWN_TABLES = frozenset({recorder.TABLE, journal.TABLE, checkpoint.TABLE})
 #: Where Alembic keeps its record, if it is not told otherwise.
 VERSION_TABLE = "alembic_version"
 

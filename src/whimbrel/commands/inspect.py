@@ -11,8 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.commands.comparison import OWN_TABLES, VERSION_TABLE, only
-from whimbrel.config import DEFAULT_ALIAS, Config
+from whimbrel.commands.comparison import VERSION_TABLE, only
+from whimbrel.config import DEFAULT_ALIAS, OWN_TABLES, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.connect import Database, database_of, open_connection
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table

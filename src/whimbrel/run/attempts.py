@@ -12,6 +12,7 @@ from itertools import count
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from whimbrel.config import OWN_TABLES
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import Ended, RunnerLock
 from whimbrel.engines.step import Boundary, Lock, UserStep
@@ -23,8 +24,6 @@ from whimbrel.planning.items import (
     item_text,
     writes_rows,
 )
-from whimbrel.run import journal, recorder
-from whimbrel.run.data import checkpoint
 from whimbrel.run.data.watching import TransactionEnded
 from whimbrel.run.events import Listener, WaitingForLock
 from whimbrel.run.lock import refuse_lost
@@ -144,8 +143,9 @@ class Attempts:
 
 
 #: What transactions write beside what is asked of them.
-_OWN = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
-_RECORD = Step((), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in _OWN))
+_RECORD = Step(
+    (), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in sorted(OWN_TABLES))
+)
 
 #: What is left of an item that failed, where its migration is not whole.
 _LEFT = {

@@ -145,8 +145,6 @@ class Executor:
         def act() -> None:
             if not recorder.applied(self.connection) and not journal.unfinished(self.connection):
                 recorder.drop(self.connection)
-                journal.drop(self.connection)
-                checkpoint.drop(self.connection)
 
         self.attempts.commit(act)
 

@@ -66,12 +66,6 @@ def prepare(connection: Connection) -> None:
         _JOURNAL.create(connection, checkfirst=False)
 
 
-def drop(connection: Connection) -> None:
-    """Take the table away, if it is there. Call it in a transaction."""
-    if has_table(connection, TABLE):
-        _JOURNAL.drop(connection, checkfirst=False)
-
-
 def begin(connection: Connection, work: Work, rows: Iterable[Row]) -> None:
     """Write all steps of a stage. rows: what is to be recorded of its migrations. Raises `ConcurrentRun` where another has written them already."""
     key = work.stage.nodes[0].key

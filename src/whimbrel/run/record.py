@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from whimbrel.config import OWN_TABLES
 from whimbrel.errors import HistoryError, LockError
 from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
@@ -59,16 +60,14 @@ def _locked(connection: Connection, limit: float, error: DBAPIError) -> LockErro
     """The error of tables that somebody else has locked; None for another."""
     # Late, since to read takes no engine.
     from whimbrel.engines.step import Lock, Step
-    from whimbrel.run import journal
-    from whimbrel.run.data import checkpoint
     from whimbrel.schema.table import Name
 
     engine = engine_of(connection.dialect.name)
     if not engine.is_lock_timeout(error):
         return None
     connection.rollback()
-    names = (recorder.TABLE, journal.TABLE, checkpoint.TABLE)
-    wanted = Step((), tables=tuple((Name(None, name), Lock.ACCESS_SHARE) for name in names))
+    ours = tuple((Name(None, name), Lock.ACCESS_SHARE) for name in sorted(OWN_TABLES))
+    wanted = Step((), tables=ours)
     held = "; ".join(map(str, engine.blockers(connection, [wanted])))
     return LockError(
         f"the record of what is applied stayed locked for {limit:g} s",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from whimbrel.config import OWN_TABLES
 from whimbrel.errors import DatabaseError
 from whimbrel.history.imports import is_standard
 from whimbrel.history.node import Node
@@ -186,9 +187,10 @@ def _keeps_sources(connection: Connection) -> bool:
 
 
 def drop(connection: Connection) -> None:
-    """Take the table away, if it is there. Call it in a transaction."""
-    if has_table(connection, TABLE):
-        _RECORD.drop(connection, checkfirst=False)
+    """Take away all tables of ours that are there. Call it in a transaction."""
+    for name in sorted(OWN_TABLES):
+        if has_table(connection, name):
+            sa.Table(name, sa.MetaData()).drop(connection, checkfirst=False)
 
 
 def record(connection: Connection, migrations: Iterable[Row]) -> None:

@@ -75,12 +75,6 @@ def prepare(connection: Connection) -> None:
         _CHECKPOINTS.create(connection, checkfirst=False)
 
 
-def drop(connection: Connection) -> None:
-    """Take the table away, if it is there. Call it in a transaction."""
-    if has_table(connection, TABLE):
-        _CHECKPOINTS.drop(connection, checkfirst=False)
-
-
 def parts(connection: Connection, walk: WalkId) -> list[Checkpoint]:
     """Return the parts of a walk, in their order; none where it has not begun."""
     query = sa.select(_CHECKPOINTS).filter_by(**asdict(walk)).order_by(_CHECKPOINTS.c.part)
