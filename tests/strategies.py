@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from whimbrel import migrations, models
 from whimbrel.operations import Operation
-from whimbrel.state.fields import Field, ForeignKey, GeneratedField, RelationField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import GeneratedField
+from whimbrel.state.fields.relations import ForeignKey, RelationField
 from whimbrel.state.model import Model
 from whimbrel.state.state import State
 

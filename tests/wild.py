@@ -16,7 +16,7 @@ from whimbrel.errors import WhimbrelError
 from whimbrel.operations import Operation
 from whimbrel.state.columns import key_types
 from whimbrel.state.enums import enum_labels
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 

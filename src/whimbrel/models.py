@@ -14,49 +14,45 @@ from whimbrel.errors import MissingRow as ObjectDoesNotExist
 from whimbrel.errors import SeveralRows as MultipleObjectsReturned
 from whimbrel.schema.expressions import SQL, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
-from whimbrel.state.fields import (
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.fields.dates import DateField, DateTimeField, DurationField, TimeField
+from whimbrel.state.fields.numbers import (
+    AutoField,
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    DecimalField,
+    FloatField,
+    IntegerField,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    SmallAutoField,
+    SmallIntegerField,
+)
+from whimbrel.state.fields.others import (
+    ArrayField,
+    BinaryField,
+    EnumField,
+    GeneratedField,
+    GenericIPAddressField,
+    JSONField,
+    UUIDField,
+)
+from whimbrel.state.fields.relations import (
     CASCADE,
     DO_NOTHING,
-    NOT_PROVIDED,
     PROTECT,
     RESTRICT,
     SET_DEFAULT,
     SET_NULL,
-    ArrayField,
-    AutoField,
-    BigAutoField,
-    BigIntegerField,
-    BinaryField,
-    BooleanField,
-    CharField,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    DurationField,
-    EmailField,
-    EnumField,
-    Field,
-    FloatField,
     ForeignKey,
-    GeneratedField,
-    GenericIPAddressField,
-    IntegerField,
-    JSONField,
     ManyToManyField,
     OnDelete,
     OneToOneField,
-    PositiveBigIntegerField,
-    PositiveIntegerField,
-    PositiveSmallIntegerField,
     RelationField,
-    SlugField,
-    SmallAutoField,
-    SmallIntegerField,
-    TextField,
-    TimeField,
-    URLField,
-    UUIDField,
 )
+from whimbrel.state.fields.text import CharField, EmailField, SlugField, TextField, URLField
 from whimbrel.state.options import (
     CheckConstraint,
     ExclusionConstraint,

@@ -13,7 +13,7 @@ from whimbrel import models
 from whimbrel.errors import ModelError
 from whimbrel.operations import Backfill
 from whimbrel.schema.expressions import Q
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 

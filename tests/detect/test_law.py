@@ -25,7 +25,7 @@ from whimbrel.detect.questions import (
     SafeSteps,
     Why,
 )
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 

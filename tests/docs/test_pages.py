@@ -24,7 +24,7 @@ from whimbrel.errors import UnsupportedError, WhimbrelError
 from whimbrel.schema.expressions import LOOKUPS
 from whimbrel.sources.declaration import _OF_PYTHON
 from whimbrel.state.difference import changes_between
-from whimbrel.state.fields import NOT_PROVIDED, Field
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.lowering import lower
 from whimbrel.state.options import OPTION_NAMES

@@ -12,8 +12,7 @@ from whimbrel.detect.takeovers import give_temporary_name, taken_names, unused_n
 from whimbrel.detect.tasks import has_field, has_model
 from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterField, RenameField
-from whimbrel.state.fields import ForeignKey
-from whimbrel.state.fields.relations import alterable
+from whimbrel.state.fields.relations import ForeignKey, alterable
 from whimbrel.state.model import Model, ModelField
 
 

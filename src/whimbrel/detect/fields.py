@@ -35,8 +35,8 @@ from whimbrel.detect.tasks import (
 )
 from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AddField, AlterField, RemoveField
-from whimbrel.state.fields import Field, ForeignKey
-from whimbrel.state.fields.relations import alterable
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import ForeignKey, alterable
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State
 

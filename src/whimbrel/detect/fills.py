@@ -5,7 +5,8 @@ from __future__ import annotations
 from whimbrel.detect.questions import Answer, FillQuestion, LossQuestion, Lossy, Why
 from whimbrel.detect.working_state import WorkingState
 from whimbrel.schema.families import narrowing
-from whimbrel.state.fields import NOT_PROVIDED, DateField, Field, TimeField
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.fields.dates import DateField, TimeField
 from whimbrel.state.model import Model, ModelField
 
 

@@ -40,7 +40,7 @@ from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterUniqueTogether, CreateModel, DeleteModel, RemoveField
 from whimbrel.schema.types import enum_types
 from whimbrel.state.columns import column_types
-from whimbrel.state.fields import ForeignKey
+from whimbrel.state.fields.relations import ForeignKey
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import PLAIN_OPTIONS, ForeignKeyConstraint, NamedItem
 from whimbrel.state.state import State

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.value_checks import misfit
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from whimbrel.detect.sanity import enum_name
 from whimbrel.detect.tasks import Token, has_field, has_model, has_primary_key
 from whimbrel.schema.expressions import SQL, Expression
-from whimbrel.state.fields import Field, ForeignKey, GeneratedField, ManyToManyField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import GeneratedField
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model
 from whimbrel.state.options import (
     ForeignKeyConstraint,

@@ -21,7 +21,7 @@ from whimbrel.detect.tasks import (
 from whimbrel.detect.working_state import WorkingState
 from whimbrel.operations import AlterField, Backfill
 from whimbrel.schema.expressions import Q
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.model import Model, ModelField
 
 

@@ -8,7 +8,8 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.domains import name_of
 from whimbrel.schema.types import EnumType, database_types_in
 from whimbrel.state.enums import enum_labels
-from whimbrel.state.fields import EnumField, Field
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import EnumField
 from whimbrel.state.lowering import domains_of, enums_of
 from whimbrel.state.state import State
 

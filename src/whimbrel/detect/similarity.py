@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from whimbrel.detect.questions import Answer, Candidate, MoveQuestion, Renamed, RenameQuestion
 from whimbrel.schema.families import family_of
 from whimbrel.schema.types import EnumType, Type
-from whimbrel.state.fields import Field, RelationField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.model import Model
 
 #: From this score on, people are asked; below it, only a flag says that it is a rename. Low,

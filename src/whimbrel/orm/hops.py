@@ -9,8 +9,8 @@ from whimbrel.orm.referrers import Reverse
 from whimbrel.sources.mapping import attribute
 from whimbrel.sources.relationships import through_keys
 from whimbrel.state import naming
-from whimbrel.state.fields import BigAutoField, ForeignKey, ManyToManyField
-from whimbrel.state.fields.relations import CASCADE, RelationField
+from whimbrel.state.fields.numbers import BigAutoField
+from whimbrel.state.fields.relations import CASCADE, ForeignKey, ManyToManyField, RelationField
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import Options
 

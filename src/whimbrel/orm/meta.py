@@ -14,7 +14,8 @@ from whimbrel.orm.referrers import Reverse, find_reverses, python_names
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute
 from whimbrel.sources.relationships import constrain
-from whimbrel.state.fields import Field, ForeignKey, ManyToManyField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from whimbrel.state.fields import ForeignKey
-from whimbrel.state.fields.relations import RelationField
+from whimbrel.state.fields.relations import ForeignKey, RelationField
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State
 

@@ -16,15 +16,15 @@ from whimbrel.schema.types import ColumnType, EnumType, Type, describe, describe
 from whimbrel.sources.expressions import dialect_of, dialects_of, sql_of
 from whimbrel.sources.names import NamedTable
 from whimbrel.sources.unsupported import sequence_of
-from whimbrel.state.fields import (
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import GeneratedField
+from whimbrel.state.fields.relations import (
     CASCADE,
     DO_NOTHING,
     RESTRICT,
     SET_DEFAULT,
     SET_NULL,
-    Field,
     ForeignKey,
-    GeneratedField,
     OnDelete,
 )
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from whimbrel.errors import ModelError, did_you_mean
 from whimbrel.schema.expressions import Q
 from whimbrel.schema.items import SchemaItem
-from whimbrel.state.fields import CASCADE, BigAutoField, Field, OneToOneField
-from whimbrel.state.fields.relations import RelationField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.numbers import BigAutoField
+from whimbrel.state.fields.relations import CASCADE, OneToOneField, RelationField
 from whimbrel.state.naming import table_name
 from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, normal_options
 

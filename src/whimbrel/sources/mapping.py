@@ -19,18 +19,16 @@ from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.clauses import SQLClause, clause
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.types import AnyType, build
-from whimbrel.state.fields import (
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.dates import DateField, TimeField
+from whimbrel.state.fields.others import (
     ArrayField,
-    DateField,
     EnumField,
-    Field,
-    ForeignKey,
     GeneratedField,
     JSONField,
-    TimeField,
+    named_enum,
 )
-from whimbrel.state.fields.others import named_enum
-from whimbrel.state.fields.relations import full_label
+from whimbrel.state.fields.relations import ForeignKey, full_label
 from whimbrel.state.naming import type_name
 
 

@@ -13,8 +13,7 @@ from whimbrel.errors import ModelError
 from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import attribute
 from whimbrel.state import naming
-from whimbrel.state.fields import ForeignKey, ManyToManyField
-from whimbrel.state.fields.relations import RelationField
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField, RelationField
 
 
 @dataclass(frozen=True)

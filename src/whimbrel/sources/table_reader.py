@@ -26,7 +26,7 @@ from whimbrel.sources.index_reader import expression_of, index_of
 from whimbrel.sources.managed import managed_option
 from whimbrel.sources.names import NamedTable
 from whimbrel.sources.unsupported import is_not_valid, is_unlogged, refuse_unsaid
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.options import (
     CheckConstraint,
     ExclusionConstraint,

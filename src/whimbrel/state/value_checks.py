@@ -15,7 +15,7 @@ from whimbrel.errors import StateError
 from whimbrel.schema.expressions import SQL, Expression
 from whimbrel.schema.families import family_of, integer_bytes
 from whimbrel.schema.types import ColumnType, EnumType
-from whimbrel.state.fields import NOT_PROVIDED, Field
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
 
 
 def misfit(field: Field, value: Any) -> str | None:

@@ -311,6 +311,3 @@ def _in_utc(value: Any, impl: TypeEngine[Any]) -> Any:
 def like(value: str) -> str:
     """A string as a LIKE pattern that means just itself (with ``\\`` as the escape)."""
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-__all__ = ["SQLCompiler", "like"]

@@ -13,7 +13,7 @@ from whimbrel.errors import QueryError
 from whimbrel.orm.expressions.value_types import historical_type, is_expression, make_literal
 from whimbrel.schema.expressions import Combinable, Combined, Ordered, Q
 from whimbrel.sources.types import build
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 
 Element = sa.sql.ColumnElement[Any]
 

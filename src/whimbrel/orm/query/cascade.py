@@ -18,8 +18,7 @@ from whimbrel.orm.hops import hop_of
 from whimbrel.orm.meta import Meta, meta_of
 from whimbrel.orm.query.row_reader import take_chunks
 from whimbrel.orm.referrers import find_referrers
-from whimbrel.state.fields import ForeignKey, ManyToManyField
-from whimbrel.state.fields.relations import OnDelete
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField, OnDelete
 
 Key = tuple[Any, ...]
 

@@ -15,7 +15,7 @@ from whimbrel.orm.query.row_reader import take_chunks
 from whimbrel.orm.query.scope import Scope
 from whimbrel.schema.expressions import Combinable
 from whimbrel.sources.mapping import now_of
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 
 
 def connection_of(instance: Any) -> Connection:

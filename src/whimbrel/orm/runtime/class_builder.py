@@ -21,7 +21,9 @@ from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
 from whimbrel.state.columns import column_types
-from whimbrel.state.fields import Field, ForeignKey, GenericIPAddressField, ManyToManyField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import GenericIPAddressField
+from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model
 from whimbrel.state.options import Options, PrimaryKeyConstraint
 

@@ -15,7 +15,9 @@ from whimbrel.orm.query.instance_state import is_saved, mark_deleted, related_ca
 from whimbrel.orm.runtime.descriptors import RelationDescriptor
 from whimbrel.orm.runtime.managers import Manager
 from whimbrel.sources.mapping import default_of
-from whimbrel.state.fields import BinaryField, CharField, Field, TextField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.others import BinaryField
+from whimbrel.state.fields.text import CharField, TextField
 
 
 class HistoricalModel:

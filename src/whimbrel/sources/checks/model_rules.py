@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 from whimbrel.schema.expressions import Constant
 from whimbrel.sources.checks.scope import CheckScope, Problem
-from whimbrel.state.fields import ForeignKey as ForeignKeyField
-from whimbrel.state.fields import ManyToManyField
+from whimbrel.state.fields.relations import ForeignKey as ForeignKeyField
+from whimbrel.state.fields.relations import ManyToManyField
 from whimbrel.state.lowering import sequences_of
 from whimbrel.state.model import Model
 from whimbrel.state.naming import LONGEST

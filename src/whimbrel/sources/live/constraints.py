@@ -20,8 +20,9 @@ from whimbrel.schema.table import (
 from whimbrel.sources.live.field_inference import options_of
 from whimbrel.sources.live.tables import LiveTable, LiveTables, follows
 from whimbrel.state import options
-from whimbrel.state.fields import DO_NOTHING, Field, OnDelete, OneToOneField
-from whimbrel.state.fields import ForeignKey as ForeignKeyField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import DO_NOTHING, OnDelete, OneToOneField
+from whimbrel.state.fields.relations import ForeignKey as ForeignKeyField
 from whimbrel.state.model import Model
 
 _ON_DELETE = {each.value: each for each in OnDelete if each is not OnDelete.PROTECT}

@@ -14,35 +14,32 @@ from whimbrel.schema.table import Column, Identity, Serial
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe
 from whimbrel.sources.expressions import dialect_of
 from whimbrel.sources.types import build
-from whimbrel.state.fields import (
-    NOT_PROVIDED,
-    ArrayField,
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.fields.dates import DateField, DateTimeField, DurationField, TimeField
+from whimbrel.state.fields.numbers import (
     AutoField,
     BigAutoField,
     BigIntegerField,
-    BinaryField,
     BooleanField,
-    CharField,
-    DateField,
-    DateTimeField,
     DecimalField,
-    DurationField,
-    EnumField,
-    Field,
     FloatField,
-    GeneratedField,
-    GenericIPAddressField,
     IntegerField,
-    JSONField,
     PositiveBigIntegerField,
     PositiveIntegerField,
     PositiveSmallIntegerField,
     SmallAutoField,
     SmallIntegerField,
-    TextField,
-    TimeField,
+)
+from whimbrel.state.fields.others import (
+    ArrayField,
+    BinaryField,
+    EnumField,
+    GeneratedField,
+    GenericIPAddressField,
+    JSONField,
     UUIDField,
 )
+from whimbrel.state.fields.text import CharField, TextField
 
 #: Kinds without arguments; of those that a database stores alike, the first is taken.
 _PLAIN: tuple[type[Field], ...] = (

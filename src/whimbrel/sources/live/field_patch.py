@@ -8,14 +8,9 @@ from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Column
 from whimbrel.sources.live.field_inference import default_of, field_of
 from whimbrel.state.enums import assign_identities
-from whimbrel.state.fields import (
-    NOT_PROVIDED,
-    BigIntegerField,
-    Field,
-    ForeignKey,
-    IntegerField,
-    SmallIntegerField,
-)
+from whimbrel.state.fields.base import NOT_PROVIDED, Field
+from whimbrel.state.fields.numbers import BigIntegerField, IntegerField, SmallIntegerField
+from whimbrel.state.fields.relations import ForeignKey
 from whimbrel.state.naming import type_name
 
 

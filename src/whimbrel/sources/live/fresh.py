@@ -23,7 +23,7 @@ from whimbrel.sources.live.constraints import is_plain_index, is_plain_unique, k
 from whimbrel.sources.live.field_inference import field_of, is_number
 from whimbrel.sources.live.tables import LiveTable, LiveTables, as_live_tables, tables_of_models
 from whimbrel.state import naming
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.options import schema_beside
 from whimbrel.state.state import State
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
 from whimbrel.sources.mapping import attribute
-from whimbrel.state.fields import ForeignKey
+from whimbrel.state.fields.relations import ForeignKey
 from whimbrel.state.state import State
 
 #: What a module of models calls by these names: no field may hide them from those below it.

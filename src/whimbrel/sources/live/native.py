@@ -10,7 +10,7 @@ from whimbrel.history.layout import INDENT, WIDTH, Code, lay_out
 from whimbrel.history.serializers import new_values
 from whimbrel.history.values import Values
 from whimbrel.sources.live.names import related_names
-from whimbrel.state.fields import Field
+from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.model import Model
 from whimbrel.state.options import Options

@@ -29,8 +29,9 @@ from whimbrel.sources.live.tables import (
     tables_of_models,
 )
 from whimbrel.state.enums import assign_identities
-from whimbrel.state.fields import Field, ManyToManyField
-from whimbrel.state.fields import ForeignKey as ForeignKeyField
+from whimbrel.state.fields.base import Field
+from whimbrel.state.fields.relations import ForeignKey as ForeignKeyField
+from whimbrel.state.fields.relations import ManyToManyField
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.model import Model, ModelField
 from whimbrel.state.options import NamedItem, PrimaryKeyConstraint

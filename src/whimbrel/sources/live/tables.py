@@ -9,7 +9,7 @@ from whimbrel.schema.table import Column, ForeignKey, Name, Table
 from whimbrel.schema.types import ColumnType
 from whimbrel.sources.live.field_inference import same_type
 from whimbrel.sources.live.names import class_name, field_name
-from whimbrel.state.fields import ForeignKey as ForeignKeyField
+from whimbrel.state.fields.relations import ForeignKey as ForeignKeyField
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.model import Model
 from whimbrel.state.state import State

@@ -197,6 +197,3 @@ class _Reading:
             "postgresql_with": stored,
         }
         return tuple((name, value) for name, value in found.items() if value)
-
-
-__all__ = ["Surroundings", "reflect", "tables"]

@@ -198,6 +198,3 @@ def rewritten(table: Table, by: Callable[[str], str]) -> Table:
         constraints=tuple(each.replace_mentions(str, condition) for each in table.constraints),
         indexes=tuple(each.replace_mentions(str, condition) for each in table.indexes),
     )
-
-
-__all__ = ["TEMPORARY", "ScratchTypes", "rewritten"]

@@ -153,6 +153,3 @@ def _is_sign(of: Sequence[str], place: int) -> bool:
     """Return True if a token belongs to the number or name after it."""
     before = of[place - 1] if place else ""
     return of[place] in ("-", "+", "~") and not _is_operand(before)
-
-
-__all__ = ["collation", "default", "normal", "tokens", "without_parentheses"]

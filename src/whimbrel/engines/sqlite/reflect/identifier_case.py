@@ -115,6 +115,3 @@ class _Words:
         return of.replace_mentions(self.column_name, self.expression).replace(
             name=self.part(of.name)
         )
-
-
-__all__ = ["match_identifier_case"]

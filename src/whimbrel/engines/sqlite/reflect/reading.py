@@ -265,6 +265,3 @@ def _is_one_thing(of: list[str]) -> bool:
     """Return True if COLLATE after these tokens is about all of them: a name, a call, parentheses."""
     start = 1 if len(of) > 1 and ddl.is_name(of[0]) else 0
     return len(of) == 1 or ddl.is_in_parentheses(of[start:])
-
-
-__all__ = ["TableText", "table_of"]

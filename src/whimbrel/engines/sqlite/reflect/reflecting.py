@@ -165,6 +165,3 @@ def _place(of: Constraint | Index) -> tuple[object, ...]:
     """Return the kind of a constraint or index with its name; without a name, with its columns."""
     columns = () if of.name else getattr(of, "columns", ())
     return type(of), of.name, columns
-
-
-__all__ = ["canonical", "reflect"]

@@ -314,6 +314,3 @@ def _asking(kind: type[c.TableChange], name: str, changes: Sequence[c.Change]) -
     """The change of a kind that asked for what happens to a column or index; else the first of all."""
     found = (e for e in changes if isinstance(e, kind) and subject_of(e) == f"{e.table}.{name}")
     return next(found, changes[0])
-
-
-__all__ = ["steps_of"]
