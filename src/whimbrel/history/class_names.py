@@ -17,8 +17,7 @@ from whimbrel.history.imports import is_standard
 from whimbrel.history.writer import source_of
 from whimbrel.schema.foreign import is_foreign_class
 from whimbrel.schema.types import describe, is_sqlalchemy_type
-from whimbrel.state.fields.base import Field
-from whimbrel.state.fields.kinds import in_own_words, is_own
+from whimbrel.state.fields.base import Field, in_own_words, is_own
 
 _BY_HAND = "Write by hand what the class is to the database: models.Field(sa.Integer()), for one."
 

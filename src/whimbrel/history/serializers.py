@@ -17,8 +17,7 @@ from whimbrel.schema.domains import PATH as DOMAIN
 from whimbrel.schema.expressions import LOOKUPS, SIGNS, SQL, Combinable, Combined, F, Q
 from whimbrel.schema.table import Identity, IndexPart, Sequence
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe, is_sqlalchemy_type
-from whimbrel.state.fields.base import Field, NotProvided
-from whimbrel.state.fields.kinds import in_own_words
+from whimbrel.state.fields.base import Field, NotProvided, in_own_words
 from whimbrel.state.fields.relations import OnDelete
 from whimbrel.state.options import (
     CheckConstraint,

@@ -196,37 +196,26 @@ def drop(connection: Connection) -> None:
 def record(connection: Connection, migrations: Iterable[Row]) -> None:
     """Say that migrations are applied, in the transaction that applied them."""
     now = datetime.now(UTC)
-    rows = [
-        {
-            "app": app,
-            "name": name,
-            "applied": now,
-            "digest": digest,
-            "source": _encode_source(source),
-        }
-        for app, name, digest, source in migrations
-    ]
+    rows = [{**_values(row), "applied": now} for row in migrations]
     if rows:
         connection.execute(sa.insert(_RECORD), rows)
 
 
 def renew(connection: Connection, migrations: Iterable[Row]) -> None:
     """Say what migrations that are applied do now; when they were applied stays."""
-    for app, name, digest, source in migrations:
-        values = {"digest": digest, "source": _encode_source(source)}
-        connection.execute(sa.update(_RECORD).where(_is(app, name)).values(values))
+    for row in migrations:
+        connection.execute(sa.update(_RECORD).where(_is(row.app, row.name)).values(_values(row)))
 
 
 def rename(connection: Connection, migrations: Mapping[tuple[str, str], Row]) -> None:
     """Say under which names migrations are applied now, by their old ones; when, stays."""
     there = applied(connection)
-    for old, (app, name, digest, source) in migrations.items():
+    for old, row in migrations.items():
         if old not in there:
             raise ConcurrentRun
-        if (app, name) in there:
-            forget(connection, [(app, name)])
-        values = {"app": app, "name": name, "digest": digest, "source": _encode_source(source)}
-        connection.execute(sa.update(_RECORD).where(_is(*old)).values(values))
+        if row[:2] in there:
+            forget(connection, [row[:2]])
+        connection.execute(sa.update(_RECORD).where(_is(*old)).values(_values(row)))
 
 
 def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> None:
@@ -235,11 +224,11 @@ def forget(connection: Connection, migrations: Iterable[tuple[str, str]]) -> Non
         connection.execute(sa.delete(_RECORD).where(_is(app, name)))
 
 
-def _encode_source(source: str | None) -> str | None:
-    """A source as the record has it: whatever a database's encoding, it can hold ASCII."""
-    if source is None or source.isascii():
-        return source
-    return _ESCAPED + json.dumps(source)
+def _values(row: Row) -> dict[str, str | None]:
+    """A row as the record has it: whatever a database's encoding, it can hold ASCII."""
+    source = row.source
+    is_plain = source is None or source.isascii()
+    return {**row._asdict(), "source": source if is_plain else _ESCAPED + json.dumps(source)}
 
 
 def _decode_source(kept: str) -> str:

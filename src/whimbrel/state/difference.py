@@ -54,20 +54,11 @@ def _part(state: State, labels: Iterable[str], handed_over: frozenset[str]) -> S
 
 def _handed_over(before: State, after: State, labels: Iterable[str]) -> frozenset[str]:
     """The identities of models that are managed on one side only."""
-    was, now = _unmanaged(before, labels), _unmanaged(after, labels)
-    if was == now:
-        return frozenset()
-    there = _keys_of(before, labels) & _keys_of(after, labels)
-    return (was ^ now) & there
-
-
-def _unmanaged(state: State, labels: Iterable[str]) -> frozenset[str]:
-    models = (state.models.get(label) for label in labels)
-    return frozenset(model.key for model in models if model and not model.options.managed)
-
-
-def _keys_of(state: State, labels: Iterable[str]) -> frozenset[str]:
-    return frozenset(state.models[label].key for label in labels if label in state.models)
+    was, now = (
+        {model.key: model.options.managed for model in map(state.models.get, labels) if model}
+        for state in (before, after)
+    )
+    return frozenset(key for key in was if now.get(key, was[key]) != was[key])
 
 
 def _with_all_schemas(state: State, part: Schema, handed_over: frozenset[str]) -> Schema:

@@ -9,7 +9,7 @@ from collections.abc import Sequence as AbstractSequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypedDict, TypeVar
 
-from whimbrel.errors import ModelError, did_you_mean
+from whimbrel.errors import ModelError, WriteError, did_you_mean
 from whimbrel.schema.expressions import SQL, Constant, Default, Expression
 from whimbrel.schema.foreign import stored_constant
 from whimbrel.schema.table import Computed, Identity, Sequence, Serial
@@ -359,3 +359,33 @@ def _callable_key(default: Any) -> Any:
         return _callable_key(default.func), default.args, tuple(sorted(default.keywords.items()))
     named = getattr(default, "__qualname__", None)
     return f"{default.__module__}:{named}" if named and default.__module__ else repr(default)
+
+
+# -- classes of users: written as the field of ours that they lower to --------------------------
+
+
+def is_own(of: type) -> bool:
+    """Return True if a class of fields is Whimbrel's."""
+    return of.__module__.partition(".")[0] == "whimbrel"
+
+
+def in_own_words(field: Field) -> Field:
+    """The same field as one of Whimbrel's: a class of the user's may change, history does not.
+
+    Raises `WriteError` where the class brings what no field of ours has.
+    """
+    if is_own(builtin_type(field)):
+        return field
+    nearest = next(base for base in builtin_type(field).__mro__ if is_own(base))
+    made = field.as_kind(nearest)
+    if made == field:
+        return made
+    # The field by its type alone.
+    made = field.as_kind(Field).replace(type=field.column_type(), label_keys={})
+    if made == field:
+        return made
+    raise WriteError(
+        f"the field class {builtin_type(field).__name__} brings what no field of Whimbrel's has",
+        hint="A check(self, name) of its own belongs into Meta.constraints of the models, as "
+        "models.CheckConstraint(...).",
+    )

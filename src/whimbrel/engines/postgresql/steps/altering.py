@@ -119,13 +119,13 @@ _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}
 
 def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     """Return True if indexes are built anew though the rows stay: another order, or expressions."""
-    indexed = [index for index in table.indexes if dependents.mentions(index, {old.name})]
+    name = frozenset({old.name})
+    indexed = [index for index in table.indexes if index.columns_among(name)]
     if (old.collation, COMPILER.type(old.type)) == (new.collation, COMPILER.type(new.type)):
         return False
     bases = {casts.shape(each.type).base for each in (old, new)}
     if old.collation != new.collation or bases == _MOMENTS:
-        keys = [each for each in table.constraints if dependents.mentions(each, {old.name})]
-        return bool(indexed or keys)
+        return bool(indexed) or any(each.columns_among(name) for each in table.constraints)
     return any(
         len(index.columns) < len(index.parts) or index.where is not None for index in indexed
     )

@@ -26,11 +26,6 @@ class Dependent:
     stays: bool
 
 
-def mentions(part: Constraint | Index, columns: Collection[str]) -> bool:
-    """Return True if a constraint or an index is made of one of these columns."""
-    return any(part.columns_among(frozenset({column})) for column in columns)
-
-
 def of_columns(
     table: Table, columns: Collection[str], builder: Builder, *, every: bool = False
 ) -> list[Dependent]:
@@ -41,7 +36,7 @@ def of_columns(
     parts = [
         part
         for part in (*table.indexes, *table.constraints)
-        if (every or _is_in_the_way(part)) and mentions(part, columns)
+        if (every or _is_in_the_way(part)) and part.columns_among(frozenset(columns))
     ]
     return [Dependent(table.at, part, not goes_later(table.at, part, builder)) for part in parts]
 

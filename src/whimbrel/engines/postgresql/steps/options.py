@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from whimbrel.engines.postgresql.compiler import COMPILER
@@ -36,18 +36,16 @@ def _setting(value: Any) -> str:
 def table_clauses(options: Iterable[tuple[str, Any]]) -> str:
     """Return what stands after the columns in CREATE TABLE, in the order that PostgreSQL wants."""
     said = own(options)
-    clauses = []
-    if inherits := said.get("inherits"):
-        clauses.append(f"INHERITS ({', '.join(map(COMPILER.at, parents(inherits)))})")
-    if partition := said.get("partition_by"):
-        clauses.append(f"PARTITION BY {partition}")
-    if using := said.get("using"):
-        clauses.append(f"USING {using}")
-    if parameters := pairs(said.get("with")):
-        clauses.append(f"WITH ({storage(parameters)})")
-    if tablespace := said.get("tablespace"):
-        clauses.append(f"TABLESPACE {COMPILER.quote(str(tablespace))}")
-    return "".join(f" {clause}" for clause in clauses)
+    return "".join(f" {write(said[name])}" for name, write in _CLAUSES.items() if said.get(name))
+
+
+_CLAUSES: Mapping[str, Callable[[Any], str]] = {
+    "inherits": lambda of: f"INHERITS ({', '.join(map(COMPILER.at, parents(of)))})",
+    "partition_by": "PARTITION BY {}".format,
+    "using": "USING {}".format,
+    "with": lambda of: f"WITH ({storage(pairs(of))})",
+    "tablespace": lambda of: f"TABLESPACE {COMPILER.quote(str(of))}",
+}
 
 
 def parents(inherits: Any) -> list[Name]:

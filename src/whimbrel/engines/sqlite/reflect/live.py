@@ -80,10 +80,10 @@ class ByHand:
     ones, and for constraints. indexes, triggers: statements that make them again.
     """
 
-    columns: tuple[str, ...]
-    definitions: tuple[str, ...]
     indexes: tuple[str, ...]
-    triggers: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
 
 
 def by_hand(live: LiveTable, before: Table, after: Table) -> ByHand:

@@ -6,11 +6,14 @@ too, which no pragma tells; so what would be made of a schema can be told withou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
-from whimbrel.engines.sqlite import types
+import sqlalchemy as sa
+
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import ddl
 from whimbrel.engines.sqlite.reflect import expressions as e
@@ -31,7 +34,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
-from whimbrel.schema.types import ColumnType, in_sql
+from whimbrel.schema.types import ColumnType, describe, in_sql
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _column(column: ddl.LiveColumn, text: TableText) -> Column:
         # Spelled INTEGER it would be the rowid (lang_createtable.html, 5).
         type_: ColumnType = in_sql("INT")
     else:
-        type_ = types.column_type(word)
+        type_ = _column_type(word)
     default = e.default(clauses["DEFAULT"]) if "DEFAULT" in clauses else None
     if default is not None and word.upper() != "ANY" and affinity(word) not in ("TEXT", "BLOB"):
         default = e.number_in(default)
@@ -161,6 +164,47 @@ def _collation(clause: Sequence[str] | None) -> str | None:
     """BINARY is what a column has by itself."""
     name = e.collation(clause[0]) if clause else "BINARY"
     return None if name == "BINARY" else name
+
+
+# -- types: a column may be declared in any words, and none are refused -----------------------
+
+_CALL = re.compile(r"(?P<word>[\w ]+?)\s*(?:\((?P<numbers>\s*\d+(?:\s*,\s*\d+)?\s*)\))?")
+#: Two words for one type: SQLite makes the same of both, but of a primary key.
+_SAME = {"INT": "INTEGER", "BOOL": "BOOLEAN"}
+#: Types that SQLAlchemy writes on SQLite, and does not look for there.
+_MORE = {
+    "BINARY": sa.BINARY,
+    "CLOB": sa.CLOB,
+    "DOUBLE PRECISION": sa.DOUBLE_PRECISION,
+    "UUID": sa.UUID,
+    "VARBINARY": sa.VARBINARY,
+}
+
+
+@lru_cache(maxsize=4096)
+def _column_type(word: str) -> ColumnType:
+    """SQLAlchemy's type of a declared one; where none is spelled that way, the word as it is."""
+    made = _known(_SAME.get(word.upper(), word))
+    return describe(made) if made is not None else in_sql(word)
+
+
+def _known(word: str) -> sa.types.TypeEngine[Any] | None:
+    match = _CALL.fullmatch(word)
+    kind = _kind(match["word"].upper()) if match else None
+    if match is None or kind is None:
+        return None
+    try:
+        made = kind(*map(int, (match["numbers"] or "").split(",") if match["numbers"] else ()))
+        spelled = str(COMPILER.dialect.type_compiler_instance.process(made))
+    except (TypeError, sa.exc.SQLAlchemyError):
+        return None
+    return made if spelled.upper() == word.upper() else None
+
+
+def _kind(word: str) -> Any:
+    """The class of a type: SQLAlchemy's general one where there is one."""
+    found = COMPILER.dialect.ischema_names.get(word) or _MORE.get(word)  # type: ignore[attr-defined]
+    return getattr(sa, found.__name__, found) if found is not None else None
 
 
 # -- constraints -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ renamed out of the way, since the foreign keys of others would follow it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
@@ -37,8 +37,8 @@ class Rebuild:
 
     def offline(self) -> tuple[str, ...]:
         """The statements, as far as they are known without the database."""
-        indexes = [t.create_index(index, self.after) for index in self.after.indexes]
-        return tuple(_statements(self.before, self.after, l.ByHand((), (), tuple(indexes), ())))
+        indexes = tuple(t.create_index(index, self.after) for index in self.after.indexes)
+        return tuple(_statements(self.before, self.after, l.ByHand(indexes)))
 
     def statements(self, connection: Connection) -> list[str]:
         """The statements for the database at hand. Raises `StepError` where data would be lost."""
@@ -50,16 +50,9 @@ class Rebuild:
         after = l.as_it_is(self.after, table, self.before)
         self._refuse_misfits(connection, before, after)
         known = {index.name: index for index in self.before.indexes}
-        new = [
-            t.create_index(each, after) for each in after.indexes if known.get(each.name) != each
-        ]
-        return list(
-            _statements(
-                before,
-                after,
-                l.ByHand(found.columns, found.definitions, (*found.indexes, *new), found.triggers),
-            )
-        )
+        new = (each for each in after.indexes if known.get(each.name) != each)
+        indexes = (*found.indexes, *(t.create_index(each, after) for each in new))
+        return list(_statements(before, after, replace(found, indexes=indexes)))
 
     def _refuse_missing_columns(self, table: l.LiveTable) -> None:
         there = {column.name.lower() for column in table.definition.columns}
