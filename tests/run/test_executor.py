@@ -22,7 +22,9 @@ from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.events import Event, StepDone, StepStarted
 from whimbrel.run.executor import Executor
 from whimbrel.run.recorder import ConcurrentRun
+from whimbrel.schema.changes import AlterEnum
 from whimbrel.schema.table import Name
+from whimbrel.schema.types import EnumType, EnumValue
 
 KEY = ("blog", "0001_index")
 AT = Name(None, "t")
@@ -32,6 +34,9 @@ def add_column(name: str) -> Step:
     return Step(
         (f"ALTER TABLE t ADD COLUMN {name} INTEGER",), tables=((AT, Lock.ACCESS_EXCLUSIVE),)
     )
+
+
+ENUM = AlterEnum(EnumType("e", (EnumValue("a"), EnumValue("b"))), EnumType("e", (EnumValue("a"),)))
 
 
 def index(column: str) -> Step:
@@ -110,6 +115,13 @@ def run(postgresql_url: str) -> Iterator[Run]:
             (Step(("CREATE TABLE u (id INTEGER)",)), Step(("CREATE TABLE v (id INTEGER)",))),
             False,
             [2],
+        ),
+        # Steps of one change are in one transaction, also where they lock; not what comes after it.
+        (
+            (Step(("CREATE TYPE e",), ENUM), replace(add_column("a"), change=ENUM)) * 2
+            + (Step(("CREATE TABLE u (id INTEGER)",)),),
+            False,
+            [4, 1],
         ),
     ],
 )

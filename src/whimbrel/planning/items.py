@@ -6,11 +6,13 @@ the models as they are at that point of history.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.operations.base import Operation
+from whimbrel.schema.changes import AddColumn, AlterColumn
 from whimbrel.state.state import State
 
 
@@ -54,10 +56,33 @@ def is_transactional(item: PlanItem) -> bool:
     return item.boundary in (Boundary.SHARED, Boundary.OWN)
 
 
-def may_share(item: PlanItem, *, atomic: bool) -> bool:
-    """True if an item may share its transaction; where atomic is False, no step that locks does."""
-    locks = isinstance(item, Step) and item.is_locking
-    return item.boundary is Boundary.SHARED and (atomic or not locks)
+def may_join(batch: Sequence[PlanItem], item: PlanItem, *, atomic: bool) -> bool:
+    """True if an item may be in the transaction of those before it.
+
+    Where atomic is False, no step that locks is with others, but for those that make one change
+    with it: nothing could take that back from half way.
+    """
+    last = batch[-1]
+    if last.boundary is not Boundary.SHARED or item.boundary is not Boundary.SHARED:
+        return False
+    if atomic or _is_one_change(last, item):
+        return True
+    is_change_over = len(batch) > 1 and _is_one_change(batch[-2], last)
+    return not (is_change_over or _locks(last) or _locks(item))
+
+
+def _locks(item: PlanItem) -> bool:
+    return isinstance(item, Step) and item.is_locking
+
+
+def _is_one_change(one: PlanItem, two: PlanItem) -> bool:
+    """True for steps of one change; not for a column that gets values, which may take long."""
+    change = two.change if isinstance(two, Step) else None
+    if change is None or not isinstance(one, Step) or one.change != change:
+        return False
+    if isinstance(change, AlterColumn):
+        return change.old.generated != change.new.generated
+    return not isinstance(change, AddColumn)
 
 
 def writes_rows(item: PlanItem) -> bool:

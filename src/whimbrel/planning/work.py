@@ -23,7 +23,7 @@ from whimbrel.planning.items import (
     PlanItem,
     boundary_for,
     is_transactional,
-    may_share,
+    may_join,
     writes_rows,
 )
 from whimbrel.planning.plan import Plan, Stage
@@ -78,14 +78,11 @@ class Work:
             return [()]
         batches: list[list[PlanItem]] = []
         for item in self.items:
-            if batches and self._is_shared(item) and self._is_shared(batches[-1][-1]):
+            if batches and may_join(batches[-1], item, atomic=self.atomic):
                 batches[-1].append(item)
             else:
                 batches.append([item])
         return [tuple(batch) for batch in batches]
-
-    def _is_shared(self, item: PlanItem) -> bool:
-        return may_share(item, atomic=self.atomic)
 
     @property
     def is_backwards(self) -> bool:
