@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,11 @@ def done(connection: Connection, statements: list[str]) -> tuple[int, Exception 
     except Exception as error:
         return number, error
     return number, None
+
+
+def url(connection: Connection) -> str:
+    shown = connection.engine.url.set(drivername="postgresql")
+    return shown.render_as_string(hide_password=False)
 
 
 def columns(connection: Connection) -> list[str]:
@@ -158,6 +164,36 @@ def test_a_user_can_interrupt_it(connection: Connection, caplog: pytest.LogCaptu
     with pytest.raises(KeyboardInterrupt), ENGINE.transaction(connection, []):
         list(ENGINE.execute_all(connection, [A, "SELECT pg_sleep(20)", B]))
     assert not caplog.records
+    assert done(connection, [A]) == (1, None)
+
+
+@pytest.mark.parametrize("is_more", [True, False])
+def test_something_else_is_done_until_the_server_answers(
+    connection: Connection, is_more: bool
+) -> None:
+    pid = execute(connection, "SELECT pg_backend_pid()").scalar()
+    state = f"SELECT state FROM pg_stat_activity WHERE pid = {pid}"
+    calls: list[str] = []
+
+    def meanwhile() -> bool:
+        time.sleep(0.01)
+        with psycopg.connect(url(connection), autocommit=True) as other:
+            calls.append(str(other.execute(state).fetchone()))
+        return is_more
+
+    with ENGINE.transaction(connection, []):
+        long = [A, "SELECT pg_sleep(0.5)", B, *["SELECT 1"] * 5]
+        assert len(list(ENGINE.execute_all(connection, long, meanwhile))) == len(long)
+    assert columns(connection) == ["x", "y"]
+    assert calls[0] == "('active',)"
+    assert (len(calls) > 1) is is_more
+
+
+def test_nothing_else_is_done_where_the_first_statement_fails_at_once(
+    connection: Connection,
+) -> None:
+    with pytest.raises(sa.exc.DBAPIError), ENGINE.transaction(connection, []):
+        list(ENGINE.execute_all(connection, ["SELECT 1/0"] * 5, lambda: True))
     assert done(connection, [A]) == (1, None)
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from projects import CREATE, Project
-from whimbrel.config import load_config
+from whimbrel.commands.migrate import migrate
+from whimbrel.config import DEFAULT_ALIAS, load_config
 from whimbrel.engines import Engine, engine_for
+from whimbrel.engines.postgresql import pipeline
 from whimbrel.engines.postgresql.engine import PostgreSQLEngine
 from whimbrel.engines.postgresql.versions import Facts
+from whimbrel.errors import StateError
 from whimbrel.history import cache as files
-from whimbrel.history.loader import load
+from whimbrel.history.loader import History, load
+from whimbrel.history.node import Key
 from whimbrel.planning import cache
 from whimbrel.planning.items import DataOperation
 from whimbrel.planning.plan import EVERYTHING, Target, make_plan
 from whimbrel.planning.work import Work, build_work
+from whimbrel.run.events import MigrationStarted
+from whimbrel.state.state_pair import StatePair
 
 pytestmark = pytest.mark.reduced
 
@@ -222,3 +230,34 @@ def test_nothing_is_written_where_no_bytecode_is(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     planner.work()
     assert planner.kept() == []
+
+
+def test_what_fails_while_the_server_works_fails_where_it_is_asked_for(
+    planner: Planner, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(load_config(planner.project.root), databases={DEFAULT_ALIAS: postgresql_url})
+    migrate(config)
+    engine = sa.create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    asked: list[str] = []
+
+    def apply(self: History, key: Key, states: StatePair) -> StatePair:
+        asked.append(key[1])
+        if key[1] == "0007_m7":
+            raise StateError("no")
+        return as_it_is(self, key, states)
+
+    as_it_is = History.apply
+    monkeypatch.setattr(History, "apply", apply)
+    monkeypatch.setattr(pipeline, "_MANY", 1)
+    events: list[object] = []
+    with pytest.raises(StateError):
+        migrate(config, emit=lambda event: events.append((type(event), asked[-1:])))
+    assert planner.made == 1
+    assert (MigrationStarted, ["0007_m7"]) in events  # made while the first stages were at work
+    with engine.connect() as connection:
+        done = connection.exec_driver_sql("SELECT name FROM whimbrel_migrations ORDER BY name")
+        assert [name for (name,) in done] == [f"000{n}_m{n}" for n in range(1, 6)]
+    engine.dispose()

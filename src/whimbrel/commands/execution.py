@@ -5,6 +5,7 @@ A run that has nothing to do needs none of what is imported here.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -148,7 +149,9 @@ class Execution:
                 executor.fake(stage, backwards=plan.backwards)
                 self.done.append(StageResult(stage.labels, 0.0, backwards=plan.backwards))
             return
-        for work in works:
+        ahead = _Ahead(works)
+        executor.meanwhile = ahead.prepare
+        for work in ahead:
             keys = [node.key for node in work.stage.nodes]
             if self._there.keys() >= set(keys):
                 renames = [step for key in keys for step in self._there[key]]
@@ -157,3 +160,34 @@ class Execution:
             else:
                 seconds = executor.execute(work)
                 self.done.append(StageResult(work.stage.labels, seconds, backwards=work.backwards))
+
+
+#: Stages whose work is made before the one before them is done: long ones come after short ones.
+_AHEAD = 50
+
+
+class _Ahead(Iterator[Work]):
+    """Work, of which some can be made before it is asked for."""
+
+    def __init__(self, works: Iterable[Work]) -> None:
+        self._works = iter(works)
+        self._made: deque[Work] = deque()
+        self._error: Exception | None = None
+
+    def prepare(self) -> bool:
+        """Make one more; False if there is none. An error is raised once that one is asked for."""
+        if self._error is not None or len(self._made) >= _AHEAD:
+            return False
+        try:
+            made = next(self._works, None)
+        except Exception as error:
+            self._error = error
+            return False
+        if made is not None:
+            self._made.append(made)
+        return made is not None
+
+    def __next__(self) -> Work:
+        if not self._made and self._error is not None:
+            raise self._error
+        return self._made.popleft() if self._made else next(self._works)

@@ -16,6 +16,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.policy import Policy
+from whimbrel.engines.sql.running import Meanwhile
 from whimbrel.engines.step import Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -135,11 +136,18 @@ class Engine(Protocol):
         them and of what it finds. Raises `StepError` where data would be lost.
         """
 
-    def execute_all(self, connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+    def execute_all(
+        self,
+        connection: Connection,
+        statements: Sequence[str],
+        meanwhile: Meanwhile | None = None,
+    ) -> Iterator[None]:
         """Run statements in the transaction that is open; yield once for each that is done.
 
         They go to the server in one round trip where the driver can. Where one fails, its error is
         raised after those before it were yielded. Nothing is run that is not iterated over.
+        meanwhile: called while the server is at work, again and again until it gives False, where
+        the driver need not wait for the answers.
         """
 
     def without_transaction(

@@ -160,8 +160,11 @@ def _restored(
         keys, atomic, operations, items = serializer.loads(line)
         code: list[DataOperation] = []
         for key in keys if number <= int(replayed) else ():
-            code += data_operations(history, engine, key, states) if _has_code(items) else ()
-            states = history.apply(key, states)
+            if _has_code(items):
+                found, states = data_operations(history, engine, key, states)
+                code += found
+            else:
+                states = history.apply(key, states)
         data = iter(code)
         yield Work(
             stage=Stage(tuple(history.graph.node(key) for key in keys)),

@@ -258,13 +258,15 @@ _Numbered: TypeAlias = tuple[PlanItem, int, tuple[Change, ...]]
 
 def data_operations(
     history: History, engine: Engine, key: Key, states: StatePair
-) -> Iterator[DataOperation]:
-    """Yield the data operations of a migration, forwards from these states."""
-    migration = history.migration(key)
+) -> tuple[list[DataOperation], StatePair]:
+    """Return the data operations of a migration, forwards from these states, and those after it."""
+    migration, found = history.migration(key), list[DataOperation]()
     for transition in _transitions(history, key, states):
+        states = transition.after
         if transition.operation.barrier and transition.operation.is_executed:
-            found = _of_barrier(engine, migration, transition, backwards=False)
-            yield from (item for item, _, _ in found if isinstance(item, DataOperation))
+            items = _of_barrier(engine, migration, transition, backwards=False)
+            found += (item for item, _, _ in items if isinstance(item, DataOperation))
+    return found, states
 
 
 # -- items -------------------------------------------------------------------------------------

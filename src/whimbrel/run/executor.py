@@ -19,7 +19,7 @@ from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
-from whimbrel.engines.sql.running import execute_with
+from whimbrel.engines.sql.running import Meanwhile, execute_with
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
@@ -61,6 +61,8 @@ class Executor:
     alias: str = DEFAULT_ALIAS
     history: History | None = None
     lock: RunnerLock = field(default_factory=RunnerLock)
+    #: Called while the server works on many statements: what is to be done next can be made ready.
+    meanwhile: Meanwhile | None = None
     #: Sets back what a function or SQL of the user's may have changed of the session.
     _session: Callable[[], object] | None = field(default=None, init=False)
 
@@ -222,7 +224,7 @@ class Executor:
         """Run steps in one round trip, where the driver can. One that fails is known nevertheless."""
         self._restore_session()
         statements = [sql for _, step in numbered for sql in step.statements]
-        done = self.engine.execute_all(self.connection, statements)
+        done = self.engine.execute_all(self.connection, statements, self.meanwhile)
         for number, step in numbered:
             started = time.monotonic()
             self.attempts.item = step

@@ -138,6 +138,12 @@ def _text(value: Any) -> str:
     return value
 
 
+#: Made once: it is asked in every transaction.
+_NAMED = sa.select(_RECORD.c.app, _RECORD.c.name).where(
+    _RECORD.c.name.in_(sa.bindparam("names", expanding=True))
+)
+
+
 def refuse_concurrent_run(
     connection: Connection, keys: Collection[tuple[str, str]], backwards: bool
 ) -> None:
@@ -145,10 +151,8 @@ def refuse_concurrent_run(
     if len(keys) > _FEW:
         there = set(applied(connection))
     else:
-        apps, names = {app for app, _ in keys}, {name for _, name in keys}
-        is_one = _RECORD.c.app.in_(apps) & _RECORD.c.name.in_(names)
-        query = sa.select(_RECORD.c.app, _RECORD.c.name).where(is_one)
-        there = {(app, name) for app, name in connection.execute(query)}
+        found = connection.execute(_NAMED, {"names": [name for _, name in keys]})
+        there = {(app, name) for app, name in found}
     if len(there & set(keys)) != (len(keys) if backwards else 0):
         raise ConcurrentRun
 

@@ -6,6 +6,7 @@ libpq, send one after the other.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,9 +15,17 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from whimbrel.engines.sql import running
+from whimbrel.engines.sql.running import Meanwhile
+
+#: So many statements keep the server busy for longer than other things take.
+_MANY = 5
 
 
-def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+def execute_all(
+    connection: Connection,
+    statements: Sequence[str],
+    meanwhile: Meanwhile | None = None,
+) -> Iterator[None]:
     """See `whimbrel.engines.base.Engine.execute_all`."""
     pipeline = getattr(connection.dialect.dbapi, "Pipeline", None)
     if pipeline is None or not pipeline.is_supported():
@@ -25,13 +34,16 @@ def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[N
     # A message holds one statement: what may be several goes by the simple protocol.
     for is_one, group in groupby(statements, lambda sql: ";" not in sql):
         execute = _in_pipeline if is_one else running.execute_all
-        yield from execute(connection, list(group))
+        yield from execute(connection, list(group), meanwhile)
 
 
-def _in_pipeline(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+def _in_pipeline(
+    connection: Connection, statements: Sequence[str], meanwhile: Meanwhile | None
+) -> Iterator[None]:
     driver: Any = connection.connection.driver_connection
     cursors = [driver.cursor() for _ in statements]
-    error = _send(driver, zip(cursors, statements, strict=True))
+    meanwhile = meanwhile if len(statements) >= _MANY else None
+    error = _send(driver, zip(cursors, statements, strict=True), meanwhile)
     done = sum(cursor.pgresult is not None for cursor in cursors)
     if error is not None:
         done = min(done, len(statements) - 1)  # none failed by itself: what ended them was the last
@@ -42,7 +54,9 @@ def _in_pipeline(connection: Connection, statements: Sequence[str]) -> Iterator[
         raise _wrap(connection, statements[done], error) from error
 
 
-def _send(driver: Any, queries: Iterator[tuple[Any, str]]) -> Exception | None:
+def _send(
+    driver: Any, queries: Iterator[tuple[Any, str]], meanwhile: Meanwhile | None
+) -> Exception | None:
     """Send queries and read all answers; the first error.
 
     A later one only says that the pipeline was aborted; psycopg logs it where it leaves with one.
@@ -55,9 +69,22 @@ def _send(driver: Any, queries: Iterator[tuple[Any, str]]) -> Exception | None:
                     cursor.execute(sql)
             except Exception as error:
                 errors.append(error)
+            else:
+                _use_time(driver, meanwhile)
     except Exception as error:
         errors.append(error)
     return errors[0] if errors else None
+
+
+def _use_time(driver: Any, meanwhile: Meanwhile | None) -> None:
+    """Do other things until the first answers are here, or there is nothing more to do."""
+    if meanwhile is None:
+        return
+    # Every message is sent by now; without that one the server answers when it is asked to.
+    driver.pgconn.send_flush_request()
+    driver.pgconn.flush()
+    while not select.select([driver.pgconn.socket], [], [], 0)[0] and meanwhile():
+        pass
 
 
 def _wrap(connection: Connection, sql: str, error: Exception) -> Exception:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from whimbrel.engines.base import Blocker
 from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.pipeline import execute_all
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Lock, Step
@@ -32,7 +33,8 @@ def transaction(
         if lock_timeout is not None:
             # 0 would mean to wait for ever.
             milliseconds = max(1, round(lock_timeout * 1000))
-            execute(connection, f"SET LOCAL lock_timeout = {milliseconds}")
+            # With the driver's BEGIN in one round trip.
+            list(execute_all(connection, [f"SET LOCAL lock_timeout = {milliseconds}"]))
         yield
 
 

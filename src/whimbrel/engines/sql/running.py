@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
@@ -20,6 +20,9 @@ _PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)?")
 _SIGNS = ("%", "%%")
 #: As SQLAlchemy's text() has it: neither a cast (::) nor an escaped colon.
 _COLON = re.compile(r"(?<![:\w\\]):(?P<name>\w+)(?!:)")
+
+#: Does something else while a server is at work; True if there may be more to do.
+Meanwhile: TypeAlias = Callable[[], bool]
 
 
 def execute(connection: Connection, sql: str) -> CursorResult[Any]:
@@ -37,7 +40,11 @@ def execute(connection: Connection, sql: str) -> CursorResult[Any]:
         ) from error
 
 
-def execute_all(connection: Connection, statements: Sequence[str]) -> Iterator[None]:
+def execute_all(
+    connection: Connection,
+    statements: Sequence[str],
+    meanwhile: Meanwhile | None = None,
+) -> Iterator[None]:
     """Run statements one after the other: see `whimbrel.engines.base.Engine.execute_all`."""
     for sql in statements:
         execute(connection, sql)
