@@ -20,7 +20,13 @@ def user_steps(
     be sent.
     """
     given = operation.get_sql(backwards=backwards)
-    chosen = _for_dialect(operation, given, dialect) if isinstance(given, Mapping) else given
+    if isinstance(given, Mapping) and dialect not in given:
+        raise UnsupportedError(
+            f"it has no SQL for {dialect}, but for {', '.join(given) or 'nothing'}",
+            place=operation.describe(),
+            hint=f'Add {{"{dialect}": ...}}; migrations.RunSQL.noop, where nothing is to be done.',
+        )
+    chosen = given[dialect] if isinstance(given, Mapping) else given
     boundary = Boundary.SHARED if atomic else Boundary.AUTOCOMMIT
     for sql, parameters in _taken_apart(operation, chosen or "", dialect):
         if words := ends_transaction(sql, dialect):
@@ -31,16 +37,6 @@ def user_steps(
                 "in none, write atomic = False in its class.",
             )
         yield UserStep((sql,), boundary=boundary, parameters=parameters)
-
-
-def _for_dialect(operation: RunSQL, given: Mapping[str, Any], dialect: str) -> Any:
-    if dialect not in given:
-        raise UnsupportedError(
-            f"it has no SQL for {dialect}, but for {', '.join(given) or 'nothing'}",
-            place=operation.describe(),
-            hint=f'Add {{"{dialect}": ...}}; migrations.RunSQL.noop, where nothing is to be done.',
-        )
-    return given[dialect]
 
 
 def _taken_apart(operation: RunSQL, given: Any, dialect: str) -> Iterator[tuple[str, Any]]:

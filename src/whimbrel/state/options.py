@@ -26,17 +26,9 @@ def _tuple(value: AbstractSequence[str] | str | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _of_dialects() -> Any:
-    """The field ``dialects`` of an index or a constraint: the only ones that have it; () for all.
-
-    Digests say nothing of it where it says nothing: there are files from before it.
-    """
-    return field(metadata={"unsaid": ()})
-
-
-def _of_validity() -> Any:
-    """The field ``not_valid`` of a constraint; digests are silent where it is."""
-    return field(metadata={"unsaid": False})
+def _unsaid(value: object) -> Any:
+    """A field of which digests say nothing where it has this value: there are files from before it."""
+    return field(metadata={"unsaid": value})
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -58,7 +50,7 @@ class Index(SchemaItem):
     method: str | None
     nulls_distinct: bool
     options: tuple[tuple[str, Any], ...]
-    dialects: tuple[str, ...] = _of_dialects()
+    dialects: tuple[str, ...] = _unsaid(())
 
     def __init__(
         self,
@@ -111,7 +103,7 @@ class UniqueConstraint(SchemaItem):
     deferrable: str | None
     include: tuple[str, ...]
     nulls_distinct: bool
-    dialects: tuple[str, ...] = _of_dialects()
+    dialects: tuple[str, ...] = _unsaid(())
 
     def __init__(
         self,
@@ -149,8 +141,8 @@ class CheckConstraint(SchemaItem):
 
     condition: Expression
     name: str | None
-    dialects: tuple[str, ...] = _of_dialects()
-    not_valid: bool = _of_validity()
+    dialects: tuple[str, ...] = _unsaid(())
+    not_valid: bool = _unsaid(False)
 
     def __init__(
         self,
@@ -179,8 +171,8 @@ class ForeignKeyConstraint(SchemaItem):
     on_update: str | None
     deferrable: str | None
     match: str | None
-    dialects: tuple[str, ...] = _of_dialects()
-    not_valid: bool = _of_validity()
+    dialects: tuple[str, ...] = _unsaid(())
+    not_valid: bool = _unsaid(False)
 
     def __init__(
         self,
@@ -220,7 +212,7 @@ class ExclusionConstraint(SchemaItem):
     method: str
     condition: Expression | None
     deferrable: str | None
-    dialects: tuple[str, ...] = _of_dialects()
+    dialects: tuple[str, ...] = _unsaid(())
 
     def __init__(
         self,
@@ -249,7 +241,7 @@ class PrimaryKeyConstraint(SchemaItem):
 
     fields: tuple[str, ...]
     name: str | None
-    dialects: tuple[str, ...] = _of_dialects()
+    dialects: tuple[str, ...] = _unsaid(())
 
     def __init__(
         self,

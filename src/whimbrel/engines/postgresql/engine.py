@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -31,8 +31,9 @@ from whimbrel.engines.postgresql.steps import (
     tables,
 )
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
-from whimbrel.engines.postgresql.steps.type_steps import TypeChange, join_type_steps
+from whimbrel.engines.postgresql.steps.type_steps import join_type_steps
 from whimbrel.engines.postgresql.versions import Facts
+from whimbrel.engines.sql import running
 from whimbrel.engines.sql.phases import with_phase
 from whimbrel.engines.step import Step
 from whimbrel.schema.changes import Change
@@ -72,6 +73,7 @@ class PostgreSQLEngine:
     literal = staticmethod(COMPILER.literal)
     transaction = staticmethod(session.transaction)
     execute_all = staticmethod(pipeline.execute_all)
+    settle = staticmethod(running.settle)
     with_probes = staticmethod(indexes.with_probes)
     without_transaction = staticmethod(session.without_transaction)
     keep_session = staticmethod(session.keep)
@@ -112,12 +114,6 @@ class PostgreSQLEngine:
                 made.extend(MAKERS[type(change)](change, builder))
             builder.advance(change)
         return list(map(with_phase, join_type_steps(made)))
-
-    def settle(self, connection: Connection, step: Step) -> Iterator[str]:
-        if isinstance(step.settling, TypeChange):
-            yield from step.settling.statements(connection)
-        else:
-            yield from step.statements
 
     def opening(self, steps: Sequence[Step]) -> list[str]:
         return ["BEGIN"] if all(step.transactional for step in steps) else []

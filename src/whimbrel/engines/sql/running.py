@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
 
+from whimbrel.engines.step import Step
 from whimbrel.errors import DatabaseError, UsageError
 
 _PLACE = re.compile(r"%(?:%|s|\((?P<name>\w+)\)s)?")
@@ -49,6 +50,12 @@ def execute_all(
     for sql in statements:
         execute(connection, sql)
         yield
+
+
+def settle(connection: Connection, step: Step) -> Iterator[str]:
+    """See `whimbrel.engines.base.Engine.settle`."""
+    known: Any = step.settling
+    yield from step.statements if known is None else known.statements(connection)
 
 
 def execute_with(connection: Connection, sql: str, parameters: Any = None) -> CursorResult[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -16,7 +16,7 @@ from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
-from whimbrel.engines.sqlite.steps.rebuild import ASIDE, Dropping, Rebuild
+from whimbrel.engines.sqlite.steps.rebuild import ASIDE
 from whimbrel.engines.step import Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
@@ -40,6 +40,7 @@ class SQLiteEngine:
     closing = staticmethod(session.closing)
     transaction = staticmethod(session.transaction)
     execute_all = staticmethod(running.execute_all)
+    settle = staticmethod(running.settle)
     without_transaction = staticmethod(session.without_transaction)
     is_in_transaction = staticmethod(watching.is_in_transaction)
     watch = staticmethod(watching.watch)
@@ -72,12 +73,6 @@ class SQLiteEngine:
         """Native ALTERs where the version has them, else one rebuild a table at most."""
         refuse_unattached(changes, self.schemas)
         return list(map(with_phase, steps_of(changes, before, self.version)))
-
-    def settle(self, connection: Connection, step: Step) -> Iterator[str]:
-        if isinstance(step.settling, Rebuild | Dropping):
-            yield from step.settling.statements(connection)
-        else:
-            yield from step.statements
 
     def with_probes(self, step: UserStep) -> UserStep:
         """The same: every statement happens whole or not at all."""

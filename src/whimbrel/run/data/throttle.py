@@ -65,17 +65,14 @@ class Throttle:
             yield timeout
             pause = timeout * 2 ** min(attempt, 4) * random.uniform(0.5, 1.0)
             if time.monotonic() + pause > deadline:
-                raise self._give_up_error(attempt)
+                raise LockError(
+                    f"rows stayed locked for {self.context.limit:g} s; the batch was tried {attempt} times",
+                    place=self.title,
+                    hint="What was done before it is kept. Run the command again when they are free, "
+                    "or give more time: --lock-timeout SECONDS.",
+                )
             self.context.emit(BackfillWaiting(self.title, "rows are locked by others", pause))
             time.sleep(pause)
-
-    def _give_up_error(self, attempts: int) -> LockError:
-        return LockError(
-            f"rows stayed locked for {self.context.limit:g} s; the batch was tried {attempts} times",
-            place=self.title,
-            hint="What was done before it is kept. Run the command again when they are free, or "
-            "give more time: --lock-timeout SECONDS.",
-        )
 
     def _wait_for_replicas(self) -> None:
         if time.monotonic() - self._looked < _LOOK:

@@ -44,15 +44,13 @@ class _MomentField(NamedField):
 class DateField(_MomentField):
     """A date."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Date")
+    type_name = "Date"
 
 
 class TimeField(_MomentField):
     """A time of day, without a zone."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Time")
+    type_name = "Time"
 
 
 class DateTimeField(_MomentField):
@@ -65,5 +63,4 @@ class DateTimeField(_MomentField):
 class DurationField(NamedField):
     """A length of time (`datetime.timedelta`)."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Interval")
+    type_name = "Interval"

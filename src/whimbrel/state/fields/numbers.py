@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Unpack
 from whimbrel.errors import ModelError
 from whimbrel.schema.expressions import Expression, Q
 from whimbrel.schema.table import Identity, Serial
-from whimbrel.schema.types import ColumnType, Type, make_type
+from whimbrel.schema.types import ColumnType, Type
 from whimbrel.state.fields.base import Field, NamedOptions
 from whimbrel.state.fields.text import NamedField
 
@@ -16,10 +16,7 @@ from whimbrel.state.fields.text import NamedField
 class IntegerField(NamedField):
     """An integer of 32 bits."""
 
-    type_name: ClassVar[str] = "Integer"
-
-    def column_type(self) -> ColumnType:
-        return make_type(f"sqlalchemy:{self.type_name}")
+    type_name = "Integer"
 
 
 class BigIntegerField(IntegerField):
@@ -75,15 +72,13 @@ class SmallAutoField(AutoField):
 class BooleanField(NamedField):
     """True or False."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Boolean")
+    type_name = "Boolean"
 
 
 class FloatField(NamedField):
     """A floating-point number of 64 bits."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Double")
+    type_name = "Double"
 
 
 class DecimalField(NamedField):

@@ -40,8 +40,7 @@ class BinaryField(NamedField):
 class UUIDField(NamedField):
     """A UUID: the database's own type, or 32 characters."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Uuid")
+    type_name = "Uuid"
 
 
 class JSONField(NamedField):

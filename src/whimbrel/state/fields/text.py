@@ -10,19 +10,25 @@ from whimbrel.state.fields.base import Field, NamedOptions
 
 
 class NamedField(Field):
-    """A field whose kind says its type; the first argument is its verbose name."""
+    """A field whose kind says its type; the first argument is its verbose name.
+
+    type_name: of SQLAlchemy's type, for a kind whose options say nothing of it.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ()
+    type_name: ClassVar[str]
 
     def __init__(self, verbose_name: str | None = None, **options: Unpack[NamedOptions]) -> None:
         self._take({"verbose_name": verbose_name, **options})
+
+    def column_type(self) -> ColumnType:
+        return make_type(f"sqlalchemy:{self.type_name}")
 
 
 class TextField(NamedField):
     """Text of any length."""
 
-    def column_type(self) -> ColumnType:
-        return make_type("sqlalchemy:Text")
+    type_name = "Text"
 
 
 class CharField(NamedField):

@@ -36,7 +36,9 @@ def constraint(row: Row, indexes: Mapping[int, Parts], place: Place) -> Constrai
         case "p":
             return PrimaryKey(name, columns)
         case "u":
-            return _unique(row, indexes.get(row["index"], ()))
+            parts = indexes.get(row["index"], ())
+            nulls = any(part["nulls_not_distinct"] for part in parts)
+            return Unique(name, columns, _deferrable(row), nulls, _included(parts))
         case "c":
             return Check(name, SQL(bare(row["expression"])))
         case "f":
@@ -50,16 +52,6 @@ def _deferrable(row: Row) -> str | None:
     if not row["deferrable"]:
         return None
     return "deferred" if row["deferred"] else "immediate"
-
-
-def _unique(row: Row, parts: Parts) -> Unique:
-    return Unique(
-        row["name"],
-        tuple(row["columns"]),
-        _deferrable(row),
-        any(part["nulls_not_distinct"] for part in parts),
-        _included(parts),
-    )
 
 
 def _foreign_key(row: Row, place: Place) -> ForeignKey:
