@@ -294,3 +294,15 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
     near = get_close_matches(name, [*known], n=1)
     return f"Did you mean {near[0]!r}? {otherwise}".rstrip() if near else otherwise
+
+
+def explain_unattached(schema: str) -> tuple[str, str]:
+    """Return what is wrong with a schema on SQLite where no file of that name is attached, and a hint."""
+    return (
+        f"SQLite has no schema {schema}: there it is a database file that is attached, and none is",
+        f"Take the schema {schema} out of the models, or SQLite out of the configuration. For tests on "
+        "SQLite create_all makes the tables without migrations: "
+        f'engine.execution_options(schema_translate_map={{"{schema}": None}}). Or attach a file to every '
+        'connection, in manage.py: @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect"), '
+        f"and there ATTACH DATABASE '{schema}.sqlite3' AS {schema}.",
+    )

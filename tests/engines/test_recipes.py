@@ -19,7 +19,7 @@ from steps import carry_out
 from steps import run as run_step
 from strategies import examples, states
 from tables import INTEGER, TEXT, index, schema, table
-from whimbrel.engines.policy import SHORT, Policy
+from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
@@ -43,7 +43,7 @@ def safe(version: int | None = None) -> Policy:
 
 def refuse_difference(before: Schema, after: Schema, version: int) -> None:
     changes = diff(before, after)
-    assert ENGINE.refine(changes, before, SHORT) == changes
+    assert ENGINE.refine(changes, before, Policy()) == changes
     finer = ENGINE.refine(changes, before, safe(version))
     assert c.apply_all(before, finer) == c.apply_all(before, changes)
     assert NEW.refine(changes, before, safe(version)) == changes
@@ -94,7 +94,7 @@ RECIPES = [
     (*REQUIRED, safe(None), ["FillColumn", "AddConstraint", "ValidateConstraint", "SetNotNull", "DropConstraint"]),
     (*REQUIRED, Policy(True, 18, dict.fromkeys(REQUIRED[0].tables, 8192)), ["AlterColumn"]),
     (*REQUIRED, Policy(True, 18, dict.fromkeys(REQUIRED[0].tables, 2**30)), ["FillColumn", "AddNotNull", "ValidateNotNull"]),
-    (*REQUIRED, SHORT, ["AlterColumn"]),
+    (*REQUIRED, Policy(), ["AlterColumn"]),
     (Schema(), CHECKED.after, safe(18), ["CreateTable", "CreateTable"]),
 ]  # fmt: skip
 

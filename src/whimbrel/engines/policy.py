@@ -25,7 +25,3 @@ class Policy:
     def is_large(self, at: Name) -> bool:
         """True if others would wait for a look at the whole table; also where its size is unknown."""
         return self.sizes.get(at, self.threshold) >= self.threshold
-
-
-#: The short form of everything.
-SHORT = Policy()

@@ -306,11 +306,12 @@ class Q:
 
     def rename(self, columns: Mapping[str, str]) -> Q:
         """The same condition after columns were renamed, old name to new."""
-        return Q._of(
-            tuple(_rename_child(child, columns) for child in self.children),
-            self.connector,
-            self.negated,
-        )
+
+        def renamed(name: str, lookup: str, value: Any) -> tuple[str, str, Any]:
+            new = _each(value, lambda of: _rename_in_value(of, columns))
+            return columns.get(name, name), lookup, new
+
+        return self._with_lookups(renamed)
 
     def columns(self, known: frozenset[str]) -> frozenset[str]:
         """Return the known columns that the condition mentions."""
@@ -322,7 +323,20 @@ class Q:
 
     def with_values(self, name: str, by: Mapping[Any, Any]) -> Q:
         """The same condition with values that one field is compared with exchanged."""
-        children = (_replace_values(child, name, by) for child in self.children)
+
+        def exchanged(own: str, lookup: str, value: Any) -> tuple[str, str, Any]:
+            return own, lookup, _each(value, lambda of: by.get(of, of)) if own == name else value
+
+        return self._with_lookups(exchanged)
+
+    def _with_lookups(self, by: Callable[[str, str, Any], tuple[str, str, Any]]) -> Q:
+        """The same condition with each lookup in it exchanged, at any depth."""
+        children = (
+            each._with_lookups(by)
+            if isinstance(each, Q)
+            else (by(*each) if isinstance(each, tuple) else each)
+            for each in self.children
+        )
         return Q._of(tuple(children), self.connector, self.negated)
 
     def _value(self) -> tuple[tuple[Any, ...], str, bool]:
@@ -371,29 +385,12 @@ def _lookup(name: str, value: Any) -> tuple[str, str, Any]:
     return column, lookup, tuple(value) if isinstance(value, list) else value
 
 
-def _rename_child(child: Any, columns: Mapping[str, str]) -> Any:
-    if isinstance(child, Q):
-        return child.rename(columns)
-    if not isinstance(child, tuple):
-        return child
-    name, lookup, value = child
-    return columns.get(name, name), lookup, _each(value, lambda of: _rename_in_value(of, columns))
-
-
 def _rename_in_value(of: Any, columns: Mapping[str, str]) -> Any:
     if isinstance(of, Combined):
         return Combined(
             _rename_in_value(of.left, columns), of.operator, _rename_in_value(of.right, columns)
         )
     return F(columns.get(of.name, of.name)) if isinstance(of, F) else of
-
-
-def _replace_values(child: Any, name: str, by: Mapping[Any, Any]) -> Any:
-    if isinstance(child, Q):
-        return child.with_values(name, by)
-    if not isinstance(child, tuple) or child[0] != name:
-        return child
-    return child[0], child[1], _each(child[2], lambda of: by.get(of, of))
 
 
 def _each(value: Any, by: Callable[[Any], Any]) -> Any:

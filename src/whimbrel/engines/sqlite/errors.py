@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from whimbrel.schema.attached import explain_unattached
+from whimbrel.errors import explain_unattached
 
 #: What the message matches, what is wrong, the hint that mends it.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (

@@ -9,7 +9,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from whimbrel.config import OWN_TABLES
-from whimbrel.schema.attached import explain_unattached
+from whimbrel.errors import explain_unattached
 from whimbrel.schema.table import Column, Exclude, ForeignKey, Table, Unique
 from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.checks.default_rules import defaults_are_cast

@@ -20,9 +20,8 @@ from whimbrel.engines.sqlite.steps import copying
 from whimbrel.engines.sqlite.steps.native import Altered, Version, altered
 from whimbrel.engines.sqlite.steps.rebuild import Dropping, Rebuild
 from whimbrel.engines.step import Hazard, HazardCode, Step
-from whimbrel.errors import StateError, UnsupportedError
+from whimbrel.errors import StateError, UnsupportedError, explain_unattached
 from whimbrel.schema import changes as c
-from whimbrel.schema.attached import explain_unattached
 from whimbrel.schema.families import is_loosened
 from whimbrel.schema.table import Column, Index, Name, Schema, Table
 
