@@ -305,19 +305,15 @@ def _reverse(
     if not operation.barrier:
         raise _other_file(unfinished, operation.describe())
     if isinstance(operation, SeparateDatabaseAndState):
-        _refuse_several(unfinished, operation)
+        inside = operation.database_operations
+        if sum(each.barrier for each in inside) > 1:  # each would have to be taken back alone
+            raise HistoryError(
+                f"it is {unfinished.state}, and cannot be taken back from half way; nothing was changed",
+                place=f"{unfinished.label}: {operation.describe()}",
+                hint="Finish it first, with the command that began it; then take it back.",
+            )
     own = (item for id, item in file.items() if id.partition(".")[0] == number)
     return [item for item in own if writes_rows(item)]
-
-
-def _refuse_several(unfinished: Unfinished, operation: SeparateDatabaseAndState) -> None:
-    """Raises `HistoryError` for parts on data of which each would have to be taken back alone."""
-    if sum(each.barrier for each in operation.database_operations) > 1:
-        raise HistoryError(
-            f"it is {unfinished.state}, and cannot be taken back from half way; nothing was changed",
-            place=f"{unfinished.label}: {operation.describe()}",
-            hint="Finish it first, with the command that began it; then take it back.",
-        )
 
 
 def _of_file(

@@ -117,7 +117,7 @@ class Columns:
         if isinstance(field, ForeignKey) and field.type is None:
             target = self.target_of(owner, each, field)
             return self.type_at(target.model, target.fields[0], *way, each.key)
-        declared = field.rel_type() if way else field.column_type()
+        declared = field.column_type()
         fitted = {
             enum: named_enum(enum, naming.type_name(each.key), each.key)
             for enum in enum_types(declared)

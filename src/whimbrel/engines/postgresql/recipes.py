@@ -51,9 +51,6 @@ class _Recipes:
                 yield replace(change, concurrently=True)
             case _:
                 yield change
-        self._go_on(change)
-
-    def _go_on(self, change: c.Change) -> None:
         if isinstance(change, c.RenameTable) and change.old in self.old:
             self.old[change.new] = self.old.pop(change.old)
         elif isinstance(change, c.DropTable):

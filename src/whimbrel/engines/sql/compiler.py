@@ -229,25 +229,22 @@ class SQLCompiler:
 
     def constraint(self, constraint: Constraint, table: Table) -> str:
         """A constraint as it stands in CREATE TABLE or after ADD."""
-        return self.named(constraint.name) + self.constraint_body(constraint, table)
+        match constraint:
+            case PrimaryKey(columns=columns):
+                body = f"PRIMARY KEY ({self.names(columns)})"
+            case Unique():
+                body = self.unique(constraint)
+            case Check(expression=expression):
+                body = f"CHECK ({self.expression(expression, table)})"
+            case ForeignKey(columns=columns):
+                body = f"FOREIGN KEY ({self.names(columns)}) {self.references(constraint)}"
+            case Exclude():
+                body = self.exclude(constraint, table)
+        return self.named(constraint.name) + body
 
     def named(self, name: str | None) -> str:
         """``CONSTRAINT name ``, or nothing."""
         return f"CONSTRAINT {self.quote(name)} " if name else ""
-
-    def constraint_body(self, constraint: Constraint, table: Table) -> str:
-        """A constraint without its name."""
-        match constraint:
-            case PrimaryKey(columns=columns):
-                return f"PRIMARY KEY ({self.names(columns)})"
-            case Unique():
-                return self.unique(constraint)
-            case Check(expression=expression):
-                return f"CHECK ({self.expression(expression, table)})"
-            case ForeignKey():
-                return self.foreign_key(constraint)
-            case Exclude():
-                return self.exclude(constraint, table)
 
     def unique(self, unique: Unique) -> str:
         return f"UNIQUE ({self.names(unique.columns)})"
@@ -257,9 +254,6 @@ class SQLCompiler:
             f"{self.dialect.name} has no exclusion constraints ({exclude.name} on {table.at})",
             hint="Take the constraint out, or use PostgreSQL.",
         )
-
-    def foreign_key(self, key: ForeignKey) -> str:
-        return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
 
     def references(self, key: ForeignKey) -> str:
         """REFERENCES ..., as it stands after the columns, or after one column's definition."""

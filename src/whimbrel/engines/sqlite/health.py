@@ -74,10 +74,9 @@ class Health:
 def _new_names(steps: Sequence[Step]) -> dict[str, str]:
     """New name to old of the tables that are renamed."""
     names: dict[str, str] = {}
-    for step in steps:
-        if isinstance(step.change, c.RenameTable):
-            old, new = step.change.old.name, step.change.new.name
-            names[new] = names.pop(old, old)
+    for change in (step.change for step in steps):
+        if isinstance(change, c.RenameTable):
+            names[change.new.name] = names.pop(change.old.name, change.old.name)
     return names
 
 

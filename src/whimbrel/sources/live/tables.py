@@ -122,7 +122,7 @@ def _place(state: State, model: Model, live: Mapping[Name, Table]) -> LiveTable:
         if each.field.has_column
     }
     pointed = {
-        each.field.column_name(each.name): each.field.rel_type()
+        each.field.column_name(each.name): each.field.column_type()
         for each in model.fields
         if each.field.has_column and not isinstance(each.field, ForeignKeyField)
     }

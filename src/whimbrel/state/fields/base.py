@@ -248,10 +248,6 @@ class Field:
             return self
         return self if named is None else self.replace(type=named, given=None)
 
-    def rel_type(self) -> ColumnType:
-        """The type of a column that points at this field."""
-        return self.column_type()
-
     def column_default(self) -> Default | None:
         """The default that the database keeps."""
         if isinstance(self.db_default, SQL):

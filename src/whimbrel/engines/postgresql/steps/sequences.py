@@ -35,10 +35,9 @@ def alter_sequence(change: c.AlterSequence, builder: Builder) -> Iterator[Step]:
     here = old.at
     if old.schema != new.schema:
         schema = COMPILER.quote(new.schema or "public")
-        there = Name(new.schema, here.name)
         sql = f"ALTER SEQUENCE {COMPILER.at(here)} SET SCHEMA {schema}"
-        yield builder.step(sql, done=probes.exists(there))
-        here = there
+        here = Name(new.schema, here.name)
+        yield builder.step(sql, done=probes.exists(here))
     if here.name != new.name:
         sql = f"ALTER SEQUENCE {COMPILER.at(here)} RENAME TO {COMPILER.quote(new.name)}"
         here = new.at
@@ -53,22 +52,19 @@ def alter_sequence(change: c.AlterSequence, builder: Builder) -> Iterator[Step]:
 
 def recounted(old: Sequence | Identity, new: Sequence | Identity) -> list[str]:
     """The options that differ, those that are None as the server would have them."""
-    said = []
     # The server's own bounds are others for a sequence that counts down.
     turned = ((old.increment or 1) > 0) != ((new.increment or 1) > 0)
-    if old.increment != new.increment:
-        said.append(f"INCREMENT BY {1 if new.increment is None else new.increment}")
-    if turned or old.minvalue != new.minvalue:
-        said.append("NO MINVALUE" if new.minvalue is None else f"MINVALUE {new.minvalue}")
-    if turned or old.maxvalue != new.maxvalue:
-        said.append("NO MAXVALUE" if new.maxvalue is None else f"MAXVALUE {new.maxvalue}")
-    if _start(old) != _start(new):
-        said.append(f"START WITH {_start(new)}")
-    if old.cache != new.cache:
-        said.append(f"CACHE {1 if new.cache is None else new.cache}")
-    if old.cycle != new.cycle:
-        said.append("CYCLE" if new.cycle else "NO CYCLE")
-    return said
+    low, high = new.minvalue, new.maxvalue
+    by, cache = (1 if each is None else each for each in (new.increment, new.cache))
+    said = {
+        f"INCREMENT BY {by}": old.increment != new.increment,
+        "NO MINVALUE" if low is None else f"MINVALUE {low}": turned or old.minvalue != low,
+        "NO MAXVALUE" if high is None else f"MAXVALUE {high}": turned or old.maxvalue != high,
+        f"START WITH {_start(new)}": _start(old) != _start(new),
+        f"CACHE {cache}": old.cache != new.cache,
+        "CYCLE" if new.cycle else "NO CYCLE": old.cycle != new.cycle,
+    }
+    return [words for words, is_other in said.items() if is_other]
 
 
 def kept_in_bounds(
