@@ -147,6 +147,46 @@ def test_what_the_schema_editor_offers(
     assert rows.numbers() == expected
 
 
+VALUES = """
+import datetime as dt
+import decimal
+import uuid
+
+HERE = dt.timezone(dt.timedelta(hours=2))
+VALUES = {
+    "price": decimal.Decimal("1.50"), "day": dt.date(2026, 1, 2), "hour": dt.time(3, 4),
+    "moment": dt.datetime(2026, 1, 2, 3, 4, tzinfo=HERE), "token": uuid.UUID(int=7),
+}
+INTO = "INSERT INTO blog_kept (price, day, hour, moment, token) VALUES "
+LIST = INTO + "(%s, %s, %s, %s, %s)"
+
+def act(apps, editor):
+    values = list(VALUES.values())
+    editor.execute(LIST, values)
+    editor.execute(INTO + "(:price, :day, :hour, :moment, :token)", VALUES)
+    with editor.connection.cursor() as cursor:
+        cursor.execute(LIST, values)
+        cursor.executemany(LIST, [values])
+
+def look(apps, editor):
+    assert apps.get_model("blog", "Kept").objects.filter(**VALUES).count() == 5
+"""
+KEPT = """
+    migrations.CreateModel("Kept", fields=[
+        ("id", models.BigAutoField(primary_key=True)),
+        ("price", models.DecimalField(max_digits=8, decimal_places=2)),
+        ("day", models.DateField()), ("hour", models.TimeField()),
+        ("moment", models.DateTimeField()), ("token", models.UUIDField()),
+    ]), RunPython(act), RunSQL([(LIST, list(VALUES.values()))]), RunPython(look)
+"""
+
+
+def test_parameters_are_stored_as_the_columns_would(rows: Rows) -> None:
+    rows.file("0001_kept", KEPT, VALUES)
+    rows.go()
+    assert len(rows.query("SELECT DISTINCT price, day, hour, moment, token FROM blog_kept")) == 1
+
+
 SESSION = """
 import sqlalchemy as sa
 

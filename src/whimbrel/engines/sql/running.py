@@ -6,7 +6,10 @@ any other ``%``. A mapping for ``:name`` is taken too. Without parameters none o
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -62,10 +65,9 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
     """Run one statement with its parameters: None, a list or a mapping."""
     if not parameters:
         return execute(connection, sql)
-    is_mapping = isinstance(parameters, Mapping)
-    if is_mapping and not _has_places(sql):
-        return connection.execute(sa.text(sql), dict(parameters))
-    given = dict(parameters) if is_mapping else tuple(parameters)
+    given = with_driver_values(connection.dialect, parameters)
+    if isinstance(given, dict) and not _has_places(sql):
+        return connection.execute(sa.text(sql), given)
     return connection.exec_driver_sql(with_driver_places(connection.dialect, sql), given)
 
 
@@ -78,6 +80,35 @@ def with_driver_places(dialect: sa.Dialect, sql: str) -> str:
     if dialect.paramstyle in ("pyformat", "format"):
         return _PLACE.sub(lambda match: "%%" if match[0] == "%" else match[0], sql)
     return _PLACE.sub(_question_mark, sql) if _has_places(sql) else sql
+
+
+def with_driver_values(dialect: sa.Dialect, parameters: Any) -> Any:
+    """Return a mapping or a list of parameters, as a dictionary or tuple that the driver takes."""
+    value_of = _DRIVER_VALUES.get(dialect.name, lambda value: value)
+    if isinstance(parameters, Mapping):
+        return {name: value_of(value) for name, value in parameters.items()}
+    return tuple(map(value_of, parameters))
+
+
+def _of_sqlite(value: Any) -> Any:
+    """Return a value that sqlite3 does not take as columns hold it."""
+    match value:
+        case decimal.Decimal():
+            return str(value)
+        case dt.datetime():
+            moment = value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
+            return moment.isoformat(" ", "microseconds")
+        case dt.time():
+            return value.isoformat("microseconds")
+        case dt.date():
+            return value.isoformat()
+        case uuid.UUID():
+            return value.hex
+    return value
+
+
+#: The values of drivers that do not take all.
+_DRIVER_VALUES: dict[str, Callable[[Any], Any]] = {"sqlite": _of_sqlite}
 
 
 def _question_mark(match: re.Match[str]) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.sql.running import with_driver_places
+from whimbrel.engines.sql.running import with_driver_places, with_driver_values
 
 
 class Cursor:
@@ -28,13 +25,16 @@ class Cursor:
 
     def execute(self, sql: str, params: Any = None) -> Cursor:
         """Run one statement, with a list of parameters or a mapping."""
-        self._run("execute", sql, *([] if params is None else [self._adapt(params)]))
+        self._run("execute", sql, *([] if params is None else [self._values(params)]))
         return self
 
     def executemany(self, sql: str, param_list: Iterable[Any]) -> Cursor:
         """Run one statement for each of several lists of parameters, or mappings."""
-        self._run("executemany", sql, [self._adapt(each) for each in param_list])
+        self._run("executemany", sql, [self._values(each) for each in param_list])
         return self
+
+    def _values(self, params: Any) -> Any:
+        return with_driver_values(self._connection.dialect, params)
 
     def _run(self, method: str, sql: str, *params: Any) -> None:
         dialect, text = self._connection.dialect, str(sql)
@@ -47,13 +47,6 @@ class Cursor:
             raise sa.exc.DBAPIError.instance(
                 text, params[0] if params else None, error, driver.Error, dialect=dialect
             ) from error
-
-    def _adapt(self, params: Any) -> Any:
-        if self._connection.dialect.name != "sqlite":
-            return params
-        if isinstance(params, Mapping):
-            return {name: _for_sqlite(value) for name, value in params.items()}
-        return [_for_sqlite(value) for value in params]
 
     def __enter__(self) -> Cursor:
         return self
@@ -70,17 +63,3 @@ class Cursor:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
-
-
-def _for_sqlite(value: Any) -> Any:
-    """A value that its driver takes, as columns hold it."""
-    match value:
-        case decimal.Decimal():
-            return str(value)
-        case dt.datetime():
-            return value.isoformat(" ")
-        case dt.date() | dt.time():
-            return value.isoformat()
-        case uuid.UUID():
-            return value.hex
-    return value
