@@ -386,6 +386,28 @@ def test_sql_is_mended_in_its_place_only(
     assert ("blog.0002_mixed" in anywhere.applied()) is is_taken
 
 
+def test_sql_that_failed_has_not_happened(anywhere: Project) -> None:
+    failed(anywhere, FIELD, 'migrations.RunSQL("DROP TABLE nothing", "DROP TABLE nothing")')
+    assert "nothing tells" not in anywhere.do("migrate", "blog", "0001").err
+    assert columns(anywhere, 1) == [False]
+
+
+@on_postgresql
+def test_sql_that_was_killed_may_have_happened(anywhere: Project) -> None:
+    anywhere.chain("blog", 1)
+    slow = 'migrations.RunSQL("SELECT pg_sleep(5)", "DROP TABLE nothing")'
+    after = [("blog", "0001_m1")]
+    anywhere.migration("blog", "0002_mixed", FIELD, slow, after=after, atomic=False)
+    running = anywhere.start("migrate")
+    asleep = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(5)'"
+    while not anywhere.query(asleep):
+        assert running.poll() is None
+    kill(running)
+    said = anywhere.do("migrate", "blog", "0001").err
+    assert "nothing tells whether it has happened: SELECT pg_sleep(5)" in said
+    assert columns(anywhere, 1) == [False]
+
+
 @pytest.mark.parametrize("default", ['bytearray(b"1")', 'memoryview(b"1")'])
 def test_a_default_of_another_class_is_journalled(anywhere: Project, default: str) -> None:
     field = f'migrations.AddField("M1", "more", models.BinaryField(default={default}))'

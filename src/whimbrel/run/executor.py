@@ -21,6 +21,7 @@ from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.running import Meanwhile, execute_with
 from whimbrel.engines.step import Boundary, UserStep
+from whimbrel.errors import StepError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.operations.backfill import Backfill
@@ -38,6 +39,7 @@ from whimbrel.run.events import (
     Listener,
     MigrationDone,
     MigrationStarted,
+    RunWarning,
     StepDone,
     StepStarted,
     null_listener,
@@ -328,7 +330,13 @@ class Executor:
 
         if not work.begun.issuperset(steps):
             self.attempts.commit(begin)
-        self.attempts.commit(act, items, _title(work))
+        try:
+            self.attempts.commit(act, items, _title(work))
+        except StepError:
+            if not together and _is_whole(items[0]):
+                # The database has refused it: nothing of it has happened.
+                self.attempts.commit(partial(journal.forget, self.connection, key, steps[0]))
+            raise
         if not together:
             self.attempts.commit(partial(journal.finish, self.connection, key, steps))
 
@@ -340,6 +348,8 @@ class Executor:
         for entry in unfinished.entries:
             step = entry.step if entry.begun and not entry.done else None
             if step is not None and not self._has_happened(unfinished.keys[0], step):
+                if isinstance(step, UserStep) and step.done is None and not step.transactional:
+                    self.emit(RunWarning(*_unknown(unfinished.label, step)))
                 forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
                 self.attempts.commit(forget)
 
@@ -361,6 +371,20 @@ class Executor:
 
             self.attempts.commit(clean_up, [item], label_of(key))
         return False
+
+
+def _is_whole(item: PlanItem) -> bool:
+    """True if it is one statement of the user's, of which nothing is left where it fails."""
+    return isinstance(item, UserStep) and item.broken is None and ";" not in item.sql
+
+
+def _unknown(label: str, step: UserStep) -> tuple[str, str]:
+    """Say that SQL may have happened or not, and what to do."""
+    sql = " ".join(step.sql.split())
+    return (
+        f"{label} was stopped while this ran, and nothing tells whether it has happened: {sql}",
+        "Its reverse is not run. See whimbrel drift; where it has happened, undo it by hand.",
+    )
 
 
 def _is_sent_with_others(item: PlanItem, is_leap: bool) -> bool:
