@@ -305,6 +305,9 @@ def test_functions_are_undone_by_their_reverse(anywhere: Project, is_irreversibl
     assert anywhere.run("migrate").code == 5
     assert anywhere.query("SELECT more, less FROM blog_m1") == [(7, 0)]
     assert anywhere.query("SELECT * FROM done") == [(1,)]
+    if not is_irreversible:
+        planned = anywhere.do("migrate", "blog", "0001", "--plan").out
+        assert "  undo: Run Python function fill\n" in planned
     ended = anywhere.run("migrate", "blog", "0001")
     if is_irreversible:
         assert "it cannot be undone; nothing was changed" in ended.err

@@ -379,4 +379,4 @@ def _work(
 
 
 def _title(item: PlanItem) -> str:
-    return item.title if isinstance(item, DataOperation) else item.operation
+    return item.operation.describe() if isinstance(item, DataOperation) else item.operation
