@@ -64,7 +64,7 @@ class WhimbrelError(Exception):
         self.hint = hint
 
     def as_dict(self) -> dict[str, Any]:
-        """What ``--json`` prints for this error."""
+        """Return the value that ``--json`` prints for this error."""
         return {
             "code": self.code,
             "message": self.message,
@@ -115,7 +115,7 @@ class MissingModel(QueryError, LookupError):
 
 
 class NotALabel(QueryError, ValueError):
-    """What is to name a model is no "app.Model"."""
+    """A name that must be of the form "app.Model" is not."""
 
     code = "not-a-label"
 

@@ -85,7 +85,7 @@ Covers = Callable[[Name], bool]
 
 
 def covering(config: Config, state: State, others: Collection[Name] = ()) -> Covers:
-    """Which tables of a live database are looked at. others: more that are left alone."""
+    """Return the scope of a comparison with a live database. others: more that are left alone."""
     left = {model.at for model in state if not model.options.managed}
     left.update(others)
 

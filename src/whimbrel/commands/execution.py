@@ -43,7 +43,7 @@ def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterat
 
 @dataclass
 class Execution:
-    """What it takes to carry a plan out. ``done`` grows with every stage that is committed."""
+    """The execution of a plan. ``done`` grows with every stage that is committed."""
 
     database: Database
     history: History

@@ -228,7 +228,7 @@ _REFERENCES = (
 
 @dataclass(frozen=True)
 class _Known:
-    """Which files of each branch, by its leaf, a reference has, and lacks."""
+    """The files of each branch, by its leaf, that a reference has, and that it lacks."""
 
     reference: str
     there: Mapping[Key, Sequence[str]]

@@ -152,7 +152,7 @@ def _targets(
 
 
 def _root(start: Path, project: AlembicProject) -> Path:
-    """Where a new configuration goes: beside Alembic's, if that is the project's own."""
+    """Return the directory of a new configuration: beside Alembic's, if that is the project's own."""
     beside = project.config.resolve().parent
     return beside if start.is_relative_to(beside) else start
 

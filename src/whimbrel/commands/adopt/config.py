@@ -144,7 +144,7 @@ def _label(target: str, taken: set[str]) -> str:
 
 
 def _folders(config: Config, target: str, label: str) -> list[Path]:
-    """Where the migrations may be: in the models' package if that is the project's own."""
+    """Return the folders that the migrations may be in: those of the models' package if that is the project's own."""
     package = target.partition(":")[0].partition(".")[0]
     own = [root / package for root in (config.root, config.root / "src")]
     inside = next((folder for folder in own if folder.is_dir()), None)

@@ -231,7 +231,7 @@ def _script(file: Path, settings: Mapping[str, Any]) -> Path:
 
 
 def _places(file: Path, given: str) -> Iterator[Path]:
-    """Where a path of the configuration may lead: from its file, from here, or into a package."""
+    """Yield the paths that a path of the configuration may mean: from its file, from here, or in a package."""
     package, *rest = given.split(":")
     if rest and not Path(given).is_absolute() and is_dotted_name(package):
         yield from (folder.joinpath(*rest) for folder in _package_folders(package, file.parent))

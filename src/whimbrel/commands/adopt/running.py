@@ -267,7 +267,7 @@ def _names(metadata: sa.MetaData) -> list[tuple[str, str]]:
 
 
 def _held(metadata: sa.MetaData) -> Iterator[list[str]]:
-    """Where Flask-SQLAlchemy keeps the metadata of a bind: module, attribute, key."""
+    """Yield the places where Flask-SQLAlchemy keeps the metadata of a bind: module, attribute, key."""
     for name, module in modules().items():
         for attribute, value in _public(module):
             held: Any = None
