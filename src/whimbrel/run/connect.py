@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from whimbrel.engines import Engine
 
 #: The synchronous drivers of each database, best first: SQLAlchemy's name, module, what to install.
-_DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
+DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "postgresql": (
         ("psycopg", "psycopg", "whimbrel[postgresql]"),
         ("psycopg2", "psycopg2", "psycopg2"),
@@ -39,7 +39,7 @@ _DRIVERS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "mysql": (("pymysql", "pymysql", "whimbrel[mysql]"), ("mysqldb", "MySQLdb", "mysqlclient")),
     "sqlite": (("pysqlite", "sqlite3", "a Python with sqlite3"),),
 }
-_DRIVERS["mariadb"] = _DRIVERS["mysql"]
+DRIVERS["mariadb"] = DRIVERS["mysql"]
 
 #: The databases that have an engine. Where that begins its transactions by its own statements,
 #: the driver must begin none.
@@ -210,7 +210,7 @@ def _refuse_host(url: URL, place: str) -> None:
 
 def _with_driver(url: URL) -> URL:
     backend, _, driver = url.drivername.partition("+")
-    known = _DRIVERS.get(backend)
+    known = DRIVERS.get(backend)
     if known is None or (driver and driver not in _ASYNCHRONOUS):
         return _require_driver(url, driver, known or ())
     for name, module, _ in known:

@@ -20,10 +20,13 @@ _INLINE = {"literal_binds": True, "include_table": False}
 #: The dialects whose spelling is kept where it differs from the first one's.
 DIALECTS = ("default", "mysql", "postgresql", "sqlite")
 
+#: The dialects that have indexes with a condition, in SQLAlchemy's options: "sqlite_where".
+WITH_PARTIAL_INDEXES = ("postgresql", "sqlite")
+
 
 @cache
 def dialect_of(name: str) -> Any:
-    """One of them. Late, since SQLAlchemy imports a dialect with all of its drivers."""
+    """Return SQLAlchemy's dialect. Late, since that is imported with all of its drivers."""
     make: Any = DefaultDialect
     if name != "default":
         make = import_module(f"sqlalchemy.dialects.{name}").dialect

@@ -12,7 +12,7 @@ from sqlalchemy.sql import operators
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import IndexPart
 from whimbrel.sources.column_reader import name_of
-from whimbrel.sources.expressions import condition_on, dialects_of, sql_of
+from whimbrel.sources.expressions import WITH_PARTIAL_INDEXES, condition_on, dialects_of, sql_of
 from whimbrel.sources.names import NamedTable
 from whimbrel.state.options import Index
 
@@ -41,7 +41,7 @@ def index_of(named: NamedTable, index: sa.Index) -> Index:
 def _condition(index: sa.Index) -> SQL | None:
     """The conditions that single dialects are given; each is that dialect's alone."""
     given = {
-        dialect: index.dialect_options[dialect].get("where") for dialect in ("postgresql", "sqlite")
+        dialect: index.dialect_options[dialect].get("where") for dialect in WITH_PARTIAL_INDEXES
     }
     # What is made on one database has no need to say that others do not ask.
     wanted = dialects_of(index) or given

@@ -26,6 +26,7 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.sources.clauses import SQLClause, clause
+from whimbrel.sources.expressions import WITH_PARTIAL_INDEXES
 
 
 def complete(metadata: sa.MetaData, schema: Schema) -> None:
@@ -141,7 +142,7 @@ def _index(table: sa.Table, value: Index) -> sa.Index:
 def _index_options(table: sa.Table, value: Index) -> Iterator[tuple[str, Any]]:
     if value.where is not None:
         where = _clause(table, value.where)
-        for dialect in ("postgresql", "sqlite"):
+        for dialect in WITH_PARTIAL_INDEXES:
             if not isinstance(value.where, SQL) or value.where.on(dialect):
                 yield f"{dialect}_where", where
     if value.method:

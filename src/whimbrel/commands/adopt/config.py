@@ -15,6 +15,7 @@ from whimbrel.commands.comparison import VERSION_TABLE
 from whimbrel.commands.init import appended, with_words
 from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
+from whimbrel.run.connect import DRIVERS
 from whimbrel.schema.table import Name
 from whimbrel.urls import has_stray_at, is_secret
 
@@ -189,7 +190,7 @@ def _url(given: str | None) -> str:
     """The URL that Alembic's configuration has, if it may be written down and is one."""
     try:
         url = make_url(given or "")
-        known = url.get_backend_name() in ("sqlite", "postgresql", "mysql", "mariadb")
+        known = url.get_backend_name() in DRIVERS
     except (ArgumentError, ValueError):
         return _BY_ENVIRONMENT
     # A password may stand behind the question mark too.
