@@ -9,7 +9,7 @@ import pytest
 
 from whimbrel.engines import engine_for
 from whimbrel.engines.sql.running import with_literals
-from whimbrel.engines.sql.splitting import first_words, statements
+from whimbrel.engines.sql.splitting import first_words, fits_a_transaction, statements
 from whimbrel.errors import UsageError
 
 pytestmark = pytest.mark.reduced
@@ -110,3 +110,21 @@ def test_a_parameter_that_is_missing(sql: str, parameters: Any) -> None:
     with pytest.raises(UsageError) as caught:
         with_literals(sql, parameters, engine_for("sqlite").literal)
     assert sql in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("sql", "fits"),
+    [
+        ("-- why\nupdate t SET x = 1", True),
+        ("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", True),
+        ("ALTER TABLE t ADD COLUMN x int", True),
+        ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", False),
+        ("ALTER TYPE e ADD VALUE 'x'", False),
+        ("CREATE INDEX CONCURRENTLY i ON t (x)", False),
+        ("VACUUM t", False),
+        ("PRAGMA foreign_keys = OFF", False),
+        ("", False),
+    ],
+)
+def test_what_surely_fits_a_transaction(sql: str, fits: bool) -> None:
+    assert [fits_a_transaction(sql, dialect) for dialect in BOTH] == [fits, fits]

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.config import Config
 from whimbrel.engines import Step, engine_for
 from whimbrel.engines.sql.batches import batched_step
-from whimbrel.engines.step import BatchedUpdate, Boundary, Lock
+from whimbrel.engines.step import BatchedUpdate, Boundary, Lock, UserStep
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
@@ -162,6 +162,26 @@ def test_a_probe_tells_whether_a_step_without_a_mark_has_happened(
     run.connection.commit()
     run.executor.execute(run.resumed(todo))
     assert run.sent == sent
+    assert run.applied()
+
+
+def test_sql_of_the_users_is_committed_with_its_mark(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the mark, it has not happened; what may be in no transaction is marked after it."""
+    insert = UserStep(("INSERT INTO t VALUES (1)",), boundary=Boundary.AUTOCOMMIT)
+    todo = work(insert, UserStep(("VACUUM t",), boundary=Boundary.AUTOCOMMIT), atomic=False)
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "finish", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run.executor.execute(todo)
+    run.executor.execute(run.resumed(todo))
+    assert run.sent == [*insert.statements, *insert.statements, "VACUUM t"]
+    assert run.connection.exec_driver_sql("SELECT * FROM t").all() == [(1,)]
     assert run.applied()
 
 

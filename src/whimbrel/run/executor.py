@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.running import Meanwhile, execute_with
+from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.errors import StepError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import DataOperation, PlanItem, is_transactional, writes_rows
+from whimbrel.planning.items import (
+    DataOperation,
+    PlanItem,
+    is_transactional,
+    item_text,
+    writes_rows,
+)
 from whimbrel.planning.plan import Stage
 from whimbrel.planning.unfinished import Unfinished
 from whimbrel.planning.work import Source, Work
@@ -312,7 +321,8 @@ class Executor:
     def _execute_batch(self, work: Work, items: Sequence[PlanItem], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it.
 
-        Where it has one, its first step is claimed there: whoever comes second finds it done.
+        Where it has one, its first step is claimed there: whoever comes second finds it done. SQL of
+        the user's that may be in a transaction has a bare one, for its mark to be committed with it.
         """
         key, steps = work.stage.nodes[0].key, [item.id for item in items]
         together = all(map(is_transactional, items))
@@ -324,9 +334,10 @@ class Executor:
         def act() -> None:
             if together and journal.claim(self.connection, key, steps[0]):
                 return
-            self._run(work, items, offset)
-            if together:
-                journal.finish(self.connection, key, steps)
+            with self._bare_transaction(items) as is_bare:
+                self._run(work, items, offset)
+                if together or is_bare:
+                    journal.finish(self.connection, key, steps)
 
         if not work.begun.issuperset(steps):
             self.attempts.commit(begin)
@@ -340,6 +351,25 @@ class Executor:
         if not together:
             self.attempts.commit(partial(journal.finish, self.connection, key, steps))
 
+    @contextmanager
+    def _bare_transaction(self, items: Sequence[PlanItem]) -> Iterator[bool]:
+        """A transaction without any settings of ours, for SQL that asks for none; True if there is one."""
+        if not self._is_marked_at_once(items[0]):
+            yield False
+            return
+        execute(self.connection, "BEGIN")
+        try:
+            yield True
+            execute(self.connection, "COMMIT")
+        except BaseException:
+            with suppress(SQLAlchemyError):
+                execute(self.connection, "ROLLBACK")
+            raise
+
+    def _is_marked_at_once(self, item: PlanItem) -> bool:
+        is_asked_for = isinstance(item, UserStep) and not is_transactional(item)
+        return is_asked_for and fits_a_transaction(item_text(item), self.engine.dialect)
+
     def check_begun(self, unfinished: Unfinished) -> None:
         """Find out of each step that was begun, and is in no transaction, whether it has happened.
 
@@ -348,7 +378,8 @@ class Executor:
         for entry in unfinished.entries:
             step = entry.step if entry.begun and not entry.done else None
             if step is not None and not self._has_happened(unfinished.keys[0], step):
-                if isinstance(step, UserStep) and step.done is None and not step.transactional:
+                is_known = step.done is not None or step.transactional
+                if isinstance(step, UserStep) and not (is_known or self._is_marked_at_once(step)):
                     self.emit(RunWarning(*_unknown(unfinished.label, step)))
                 forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
                 self.attempts.commit(forget)

@@ -77,6 +77,19 @@ def ends_transaction(sql: str, dialect: str) -> str | None:
     return " ".join(words) if is_one or words[:2] == ("PREPARE", "TRANSACTION") else None
 
 
+#: What any database does in a transaction as well as in none.
+_FITS = {"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"}
+_FITS_WITH_TABLE = {"ALTER", "CREATE", "DROP"}
+
+
+def fits_a_transaction(sql: str, dialect: str) -> bool:
+    """True if a statement can surely run in a transaction."""
+    words = [text.upper() for kind, text, _ in _read(sql, dialect) if kind == "word"]
+    is_of_table = len(words) > 1 and words[0] in _FITS_WITH_TABLE and words[1] == "TABLE"
+    is_one = bool(words) and (words[0] in _FITS or is_of_table)
+    return is_one and "CONCURRENTLY" not in words
+
+
 def _trimmed(text: str, one: _Statement) -> list[str]:
     """A statement without blanks around it; nothing where it is comments alone."""
     is_more = one.words or one.last != ("", "") or _length(text) > one.commented
