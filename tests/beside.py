@@ -124,7 +124,7 @@ class Whimbrel:
             values.append(function(apps, editor, our_models))
 
         operation = migrations.RunPython(call)
-        data = DataOperation(operation, "blog", "blog.0002", self.state)
+        data = DataOperation(operation, "blog", self.state)
         with (
             suppress(_TakenBack),
             context.engine.transaction(self.connection, (), rows=True),

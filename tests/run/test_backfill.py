@@ -490,7 +490,7 @@ def test_how_many_rows_there_are(blog: Project, analysed: bool) -> None:
     ],
 )
 def test_what_is_told_of_it(left: float | None, told: str) -> None:
-    assert progress_text(BackfillMoved("title", 120_000, 1_000_000, 52_000.4, left, 900)) == told
+    assert progress_text(BackfillMoved("title", 120_000, 1_000_000, 52_000.4, left)) == told
 
 
 # -- what cannot be ------------------------------------------------------------------------------

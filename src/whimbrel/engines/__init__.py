@@ -1,7 +1,5 @@
 """Engines: changes in, steps out. A package per database; the contract is in `base`."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from whimbrel.engines.base import Engine

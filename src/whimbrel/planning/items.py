@@ -20,12 +20,11 @@ from whimbrel.state.state import State
 class DataOperation:
     """An operation that code carries out. ``state``: the models at that point of history.
 
-    ``app``, ``label``: of the migration that it is in.
+    ``app``: that of the migration that it is in.
     """
 
     operation: Operation
     app: str
-    label: str
     state: State
     backwards: bool = False
     boundary: Boundary = Boundary.SHARED

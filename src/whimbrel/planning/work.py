@@ -384,7 +384,7 @@ def _of_barrier(
             return _steps(engine, [_range_of(transition, backwards)], backwards)
     boundary = boundary_for(operation, atomic=migration.atomic)
     there = after.models if backwards else before.models
-    data = DataOperation(operation, migration.app, migration.label, there, backwards, boundary)
+    data = DataOperation(operation, migration.app, there, backwards, boundary)
     return [(data, number, ())]
 
 

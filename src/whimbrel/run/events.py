@@ -113,7 +113,7 @@ class BackfillMoved(Event):
     """Progress of a backfill, about once a second, and at its end.
 
     rows: walked so far, in earlier runs too. total: about how many there are. rate: rows a second
-    in this run. left: seconds, if that can be said. batch: how many rows the next batch has.
+    in this run. left: seconds, if that can be said.
     """
 
     title: str
@@ -121,7 +121,6 @@ class BackfillMoved(Event):
     total: int
     rate: float
     left: float | None
-    batch: int
 
 
 @dataclass(frozen=True)

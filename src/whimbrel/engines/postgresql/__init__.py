@@ -1,7 +1,5 @@
 """PostgreSQL: a module for each kind of object, and one for sessions and locks."""
 
-from __future__ import annotations
-
 from whimbrel.engines.base import Engine
 from whimbrel.engines.postgresql.engine import PostgreSQLEngine
 

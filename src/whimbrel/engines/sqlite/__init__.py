@@ -1,7 +1,5 @@
 """SQLite: native ALTERs where the library has them, else a rebuild that keeps everything."""
 
-from __future__ import annotations
-
 from whimbrel.engines.sqlite.engine import ENGINE, SQLiteEngine
 
 __all__ = ["ENGINE", "SQLiteEngine"]

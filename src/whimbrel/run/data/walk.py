@@ -86,14 +86,12 @@ class _Progress:
         self._before = self._rows = sum(part.rows for part in parts)
         self._started = time.monotonic()
         self._emitted = self._started
-        self._batch = 0
         self._lock = Lock()
 
-    def add(self, rows: int, batch: int) -> None:
-        """Count rows that are done. ``batch``: how many the next batch has."""
+    def add(self, rows: int) -> None:
+        """Count rows that are done."""
         with self._lock:
             self._rows += rows
-            self._batch = batch
             if time.monotonic() - self._emitted >= _EVERY:
                 self._emitted = time.monotonic()
                 self._emit(self._event())
@@ -109,7 +107,7 @@ class _Progress:
         rate = (self._rows - self._before) / seconds
         total = max(self._total, self._rows)
         left = (total - self._rows) / rate if rate else None
-        return BackfillMoved(self._title, self._rows, total, rate, left, self._batch)
+        return BackfillMoved(self._title, self._rows, total, rate, left)
 
 
 @dataclass(eq=False)
@@ -248,7 +246,7 @@ class _Batches:
                 self.batch_size.halve()
                 continue
             self.batch_size.adapt(time.monotonic() - started)
-            self.walker.progress.add(after.rows - before.rows, self.batch_size.size)
+            self.walker.progress.add(after.rows - before.rows)
             break
         return after
 
