@@ -151,8 +151,7 @@ def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     if old.null and not new.null:
         fill = columns.fill_of(new)
         if fill is not None:
-            yield columns.fill_rows(at, new, fill, builder.table(at), builder)
-            yield from columns.flush_deferred(at, builder)
+            yield from columns.fill_rows(at, new, fill, builder.table(at), builder)
         yield columns.set_not_null(at, new, builder)
     elif new.null and not old.null:
         yield builder.alter(
@@ -173,8 +172,7 @@ def label_checks(at: Name, old: Column, new: Column, builder: Builder) -> Iterat
         return
     if before is not None:
         yield columns.drop_label_check(at, old, builder)
-    if after is not None:
-        yield columns.add_label_check(new, table, builder)
+    yield from columns.add_label_check(new, table, builder)
 
 
 STEPS: Makers = {c.AlterColumn: alter_column}

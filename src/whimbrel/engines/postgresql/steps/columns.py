@@ -32,12 +32,10 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
         yield set_default(at, column, builder)
     else:
         yield add(at, replace(column, null=True), table, builder)
-        yield fill_rows(at, column, fill, table, builder)
-        yield from flush_deferred(at, builder)
+        yield from fill_rows(at, column, fill, table, builder)
         if not column.null:
             yield set_not_null(at, column, builder)
-    if label_check(column, builder.table(at)):
-        yield add_label_check(column, builder.table(at), builder)
+    yield from add_label_check(column, builder.table(at), builder)
     if column.comment is not None:
         yield builder.comment(at, column.comment, column.name)
 
@@ -102,22 +100,23 @@ def is_volatile(sql: str) -> bool:
     return any(name.lower() not in _STABLE for name in called)
 
 
-def fill_rows(at: Name, column: Column, fill: Default, table: Table, builder: Builder) -> Step:
-    """Rows without a value get one. It writes row by row, and readers do not wait."""
+def fill_rows(
+    at: Name, column: Column, fill: Default, table: Table, builder: Builder
+) -> Iterator[Step]:
+    """Rows without a value get one. It writes row by row, and readers do not wait.
+
+    Deferred constraints have their say then: a table with pending ones cannot be altered.
+    """
     with_it = table if any(each.name == column.name for each in table.columns) else None
     with_it = with_it or replace(table, columns=(*table.columns, column))
     name = COMPILER.quote(column.name)
-    return builder.step(
+    yield builder.step(
         f"UPDATE {COMPILER.at(at)} SET {name} = {COMPILER.default(fill, column.type)} "
         f"WHERE {name} IS NULL",
         (at, Lock.ROW_EXCLUSIVE),
         scans=True,
         done=f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {COMPILER.at(at)} WHERE {name} IS NULL)",
     )
-
-
-def flush_deferred(at: Name, builder: Builder) -> Iterator[Step]:
-    """Deferred constraints have their say now: a table with pending ones cannot be altered."""
     if any(getattr(each, "deferrable", None) for each in builder.table(at).constraints):
         yield builder.step("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -222,16 +221,16 @@ def drop_label_check(at: Name, column: Column, builder: Builder) -> Step:
     return builder.alter(at, drops)
 
 
-def add_label_check(column: Column, table: Table, builder: Builder) -> Step:
-    """The check of a column is added to its table."""
-    at, check = table.at, label_check(column, table)
-    return builder.alter(
-        at,
-        f"ADD {check}",
-        scans=True,
-        hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
-        done=probes.has_constraint(at, label_check_name(column, table)),
-    )
+def add_label_check(column: Column, table: Table, builder: Builder) -> Iterator[Step]:
+    """The check of a column is added to its table, if it needs one."""
+    if check := label_check(column, table):
+        yield builder.alter(
+            table.at,
+            f"ADD {check}",
+            scans=True,
+            hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
+            done=probes.has_constraint(table.at, label_check_name(column, table)),
+        )
 
 
 # -- finer changes: NOT NULL without a scan under a strong lock ---------------------------------
@@ -241,8 +240,7 @@ def fill_column(change: c.FillColumn, builder: Builder) -> Iterator[Step]:
     at, column = change.table, change.column
     fill = fill_of(column)
     if fill is not None:
-        yield fill_rows(at, column, fill, builder.table(at), builder)
-        yield from flush_deferred(at, builder)
+        yield from fill_rows(at, column, fill, builder.table(at), builder)
 
 
 def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:

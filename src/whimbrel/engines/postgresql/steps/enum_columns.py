@@ -123,8 +123,7 @@ class EnumExchange:
         has_other = before.default != after.default or self._changes_type(before)
         if after.default is not None and has_other and not later:
             yield columns.set_default(at, after, self.builder)
-        if columns.label_check(after, table):
-            yield columns.add_label_check(after, table, self.builder)
+        yield from columns.add_label_check(after, table, self.builder)
 
     def _after(self, table: Table) -> Table:
         """The table with the new type, and defaults under their labels' new names."""
