@@ -127,6 +127,15 @@ def enum_types(of: ColumnType) -> list[EnumType]:
     return [enum for each in of.inside() for enum in enum_types(each)]
 
 
+def label_renames(old: EnumType, new: EnumType) -> dict[str, str]:
+    """Old label to new, of the values that kept their identity and changed their label."""
+    labels: dict[str | None, str] = {
+        value.key: value.label for value in new.values if value.key is not None
+    }
+    pairs = ((value.label, labels.get(value.key, value.label)) for value in old.values)
+    return {was: now for was, now in pairs if was != now}
+
+
 def replace_enums(of: ColumnType, by: Mapping[EnumType, EnumType]) -> ColumnType:
     """The same type with the enum types inside it exchanged."""
     if isinstance(of, EnumType):

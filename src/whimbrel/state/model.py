@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -94,10 +95,11 @@ class Model:
 
     def find(self, name: str) -> ModelField | None:
         """The field of that name, or None."""
-        named: dict[str, ModelField] | None = self.__dict__.get("_named")
-        if named is None:
-            named = self.__dict__["_named"] = {each.name: each for each in reversed(self.fields)}
-        return named.get(name)
+        return self._named.get(name)
+
+    @cached_property
+    def _named(self) -> dict[str, ModelField]:
+        return {each.name: each for each in reversed(self.fields)}
 
     def field(self, name: str) -> ModelField:
         """The field of that name. Raises `StateError`, naming those that there are."""
@@ -138,7 +140,7 @@ class Model:
         exchanged = (new,) if new is not None else ()
         made = replace(self, fields=(*self.fields[:place], *exchanged, *self.fields[place + 1 :]))
         if new is not None and new.name == old:  # so that a thousand fields are not indexed again
-            made.__dict__["_named"] = {**self.__dict__["_named"], old: new}
+            made.__dict__["_named"] = {**self._named, old: new}
         return made
 
     def replace_all(self, field: Callable[[Field], Field], item: Callable[[Any], Any]) -> Model:
@@ -164,37 +166,23 @@ class Model:
             options=replace(self.options, indexes=indexes, constraints=constraints),
         )
 
-    @property
+    @cached_property
     def primary_key(self) -> tuple[ModelField, ...]:
         """The fields of the primary key, in its order."""
-        found: tuple[ModelField, ...] | None = self.__dict__.get("_primary_key")
-        if found is None:
-            declared = self.options.declared_key
-            names = declared.value.fields if declared is not None else self.options.primary_key
-            marked = (each for each in self.fields if each.field.primary_key)
-            found = tuple(map(self.field, names) if names or declared is not None else marked)
-            self.__dict__["_primary_key"] = found
-        return found
+        declared = self.options.declared_key
+        names = declared.value.fields if declared is not None else self.options.primary_key
+        marked = (each for each in self.fields if each.field.primary_key)
+        return tuple(map(self.field, names) if names or declared is not None else marked)
 
-    @property
+    @cached_property
     def relations(self) -> frozenset[str]:
         """The labels, in lowercase, of the models that this one points at."""
-        found: frozenset[str] | None = self.__dict__.get("_relations")
-        if found is None:
-            found = self.__dict__["_relations"] = frozenset(self._relations())
-        return found
-
-    def _relations(self) -> Iterable[str]:
+        labels = [*self.bases]
         for each in self.fields:
-            if each.field.relation:
-                yield each.field.relation.lower()
-            through = getattr(each.field, "through", None)
-            if through:
-                yield through.lower()
-        for part in self.options.constraints:
-            if isinstance(part.value, ForeignKeyConstraint):
-                yield part.value.to.lower()
-        yield from (base.lower() for base in self.bases)
+            labels += filter(None, (each.field.relation, getattr(each.field, "through", None)))
+        values = (part.value for part in self.options.constraints)
+        labels += (each.to for each in values if isinstance(each, ForeignKeyConstraint))
+        return frozenset(map(str.lower, labels))
 
     # -- indexes and constraints
 

@@ -9,7 +9,7 @@ from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments
 from whimbrel.schema.families import kind_of
 from whimbrel.schema.table import Column, PrimaryKey, Unique
-from whimbrel.schema.types import ColumnType, EnumType
+from whimbrel.schema.types import ColumnType, label_renames
 
 
 def with_phase(step: Step) -> Step:
@@ -40,22 +40,14 @@ def _is_unbearable(change: c.Change) -> bool:
         case c.AlterColumn(old=old, new=new):
             return _is_stricter(old, new)
         case c.AlterEnum(old=old, new=new):
-            return old.at != new.at or _loses_labels(old, new)
+            is_less = not set(old.labels) <= set(new.labels)
+            return old.at != new.at or is_less or bool(label_renames(old, new))
         case c.AlterDomain(old=old, new=new):
             was, now = domain_arguments(old), domain_arguments(new)
             return any(now.get(key) and was.get(key) != now[key] for key in ("check", "not_null"))
         case c.AlterSequence(old=old, new=new):
             return old.at != new.at
     return False
-
-
-def _loses_labels(old: EnumType, new: EnumType) -> bool:
-    """True if a label goes, or is that of another value now."""
-    labels = {value.key: value.label for value in new.values if value.key}
-    return any(
-        value.label not in new.labels or labels.get(value.key or "", value.label) != value.label
-        for value in old.values
-    )
 
 
 def _is_stricter(old: Column, new: Column) -> bool:

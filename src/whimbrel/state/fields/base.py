@@ -320,15 +320,12 @@ class Field:
     def _type_key(self) -> Any:
         return self.column_type()
 
-    def _cached_key(self) -> tuple[Any, ...]:
-        found: tuple[Any, ...] | None = self.__dict__.get("_key")
-        if found is None:
-            found = self.equality_key()
-            self.__dict__["_key"] = found
-        return found
+    @functools.cached_property
+    def _key(self) -> tuple[Any, ...]:
+        return self.equality_key()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Field) and self._cached_key() == other._cached_key()
+        return isinstance(other, Field) and self._key == other._key
 
     def __hash__(self) -> int:
         # Of that only which looks the same where it is equal: a default need not.

@@ -16,7 +16,7 @@ from whimbrel.engines.sqlite.steps.conversions import conversion
 from whimbrel.schema.families import is_text, length
 from whimbrel.schema.pairs import pair
 from whimbrel.schema.table import Column, Table
-from whimbrel.schema.types import EnumType, enum_types
+from whimbrel.schema.types import EnumType, enum_types, label_renames
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ def _converted(
     before: Table, old: Column, after: Table, new: Column, value: str
 ) -> tuple[str, str | None]:
     """A value on its way to another type, and what must be true of it."""
-    if _enum(new) is not None:
-        renamed = label_renames(old, new)
+    was, now = _enum(old), _enum(new)
+    if now is not None:
+        renamed = label_renames(was, now) if was is not None else {}
         return _relabelled(value, renamed), _is_label(value, old, new, renamed)
     made = conversion(before, old, after, new, value)
     return made.expression, made.fits
@@ -106,19 +107,6 @@ def is_changed(before: Table, old: Column, after: Table, new: Column) -> bool:
 def _enum(column: Column) -> EnumType | None:
     found = enum_types(column.type)
     return found[0] if len(found) == 1 else None
-
-
-def label_renames(old: Column, new: Column) -> dict[str, str]:
-    """Old label to new, where an enum's value kept its identity and changed its label."""
-    was, now = _enum(old), _enum(new)
-    if was is None or now is None:
-        return {}
-    labels = {value.key: value.label for value in now.values if value.key is not None}
-    return {
-        value.label: labels[value.key]
-        for value in was.values
-        if value.key in labels and labels[value.key] != value.label
-    }
 
 
 def _relabelled(value: str, renamed: dict[str, str]) -> str:
