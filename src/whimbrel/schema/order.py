@@ -22,7 +22,14 @@ def by_dependency(tables: Iterable[Table]) -> tuple[list[Table], list[tuple[Tabl
     for table in known.values():
         for each in _depth_first(table, known, order):
             order[each.at] = each
-    return list(order.values()), _late(order)
+    place = {at: position for position, at in enumerate(order)}
+    late = [
+        (table, key)
+        for table in order.values()
+        for key in table.foreign_keys
+        if place.get(key.target, -1) > place[table.at]
+    ]
+    return list(order.values()), late
 
 
 def _depth_first(
@@ -44,16 +51,6 @@ def _depth_first(
         else:
             stack.pop()
             yield table
-
-
-def _late(order: Mapping[Name, Table]) -> list[tuple[Table, ForeignKey]]:
-    place = {at: position for position, at in enumerate(order)}
-    return [
-        (table, key)
-        for table in order.values()
-        for key in table.foreign_keys
-        if place.get(key.target, -1) > place[table.at]
-    ]
 
 
 def rename_order(renames: Mapping[H, H], temporary: Callable[[H], H]) -> Iterator[tuple[H, H]]:

@@ -75,7 +75,12 @@ class TablePair:
         self._names = names.get(before.at, {})
         self._columns, self._enums, self._domains = columns, enums, domains
         self._compare_columns()
-        self._compare_items()
+        #: Those that go and that come, those too that are made anew; and those that stay.
+        self.going: list[Constraint | Index] = []
+        self.coming: list[Constraint | Index] = []
+        self.staying: list[tuple[_Item, _Item]] = []
+        self._add_items(before.constraints, after.constraints)
+        self._add_items(before.indexes, after.indexes)
 
     # -- columns
 
@@ -177,15 +182,6 @@ class TablePair:
             yield c.AlterTable(old, after)
 
     # -- constraints and indexes
-
-    def _compare_items(self) -> None:
-        """``going`` and ``coming``, those too that are made anew; ``staying``; ``renamed``."""
-        self.going: list[Constraint | Index] = []
-        self.coming: list[Constraint | Index] = []
-        self.staying: list[tuple[_Item, _Item]] = []
-        before, after = self.before, self.after
-        self._add_items(before.constraints, after.constraints)
-        self._add_items(before.indexes, after.indexes)
 
     def _add_items(
         self, olds: Sequence[Constraint | Index], news: Sequence[Constraint | Index]

@@ -143,14 +143,9 @@ class _Statement:
             return
         word = text.upper()
         self.last = (self.last[1], word)
-        if kind == "word":
-            self._take_word(word)
-        elif text == "(":
-            self.parentheses += 1
-        elif text == ")":
-            self.parentheses -= 1
-
-    def _take_word(self, word: str) -> None:
+        if kind != "word":
+            self.parentheses += {"(": 1, ")": -1}.get(text, 0)
+            return
         if len(self.words) < 6:
             self.words.append(word)
         if self.dialect != "sqlite" and self._is_function():

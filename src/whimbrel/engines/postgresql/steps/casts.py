@@ -199,10 +199,8 @@ def _is_assignable(old: Shape, new: Shape) -> bool:
         return True
     if new.family == "text":
         return old.base != "BYTEA"
-    numbers = {"integer", "number"}
-    if {old.family, new.family} <= numbers:
-        return True
-    return (old.base, new.base) in _ASSIGNABLE or (old.family, new.base) in _ASSIGNABLE
+    are_numbers = {old.family, new.family} <= {"integer", "number"}
+    return are_numbers or not _ASSIGNABLE.isdisjoint([(old.base, new.base), (old.family, new.base)])
 
 
 #: PostgreSQL 18, pg_cast: those with castcontext "a" or "i" that do not stay in a family.
@@ -251,7 +249,8 @@ def rewrites(old: Shape, new: Shape) -> bool:
     if {old.base, new.base} <= {"VARCHAR", "TEXT"}:
         return not _is_wider(old, new)
     if old.base == new.base == "NUMERIC":
-        return not _is_wider_number(old, new)
+        same_scale = len(old.numbers) == len(new.numbers) and old.numbers[1:] == new.numbers[1:]
+        return bool(new.numbers) and not (same_scale and new.numbers[0] >= old.numbers[0])
     if old.family == new.family and old.family in ("moment", "INTERVAL", *_TIMES):
         return not _is_wider(old, new)
     return True
@@ -264,25 +263,11 @@ def _is_wider(old: Shape, new: Shape) -> bool:
     return not new.numbers or (bool(old.numbers) and new.numbers[0] >= old.numbers[0])
 
 
-def _is_wider_number(old: Shape, new: Shape) -> bool:
-    if not new.numbers:
-        return True
-    return (
-        len(old.numbers) == len(new.numbers)
-        and new.numbers[0] >= old.numbers[0]
-        and new.numbers[1:] == old.numbers[1:]
-    )
-
-
 def may_fail(old: Shape, new: Shape) -> bool:
     """Return True if a value may be there that the new type does not take."""
     if old.is_hex != new.is_hex:
         return True
     if old.family == new.family and not (old.dimensions or new.dimensions):
-        return rewrites(old, new) and not _is_larger_integer(old, new)
+        is_larger = old.base in _INTEGERS and new.base in _INTEGERS[_INTEGERS.index(old.base) + 1 :]
+        return rewrites(old, new) and not is_larger
     return new.family != "text" or bool(new.numbers) or old.base == "BYTEA"
-
-
-def _is_larger_integer(old: Shape, new: Shape) -> bool:
-    order = _INTEGERS
-    return old.base in order and new.base in order and order.index(old.base) < order.index(new.base)

@@ -90,12 +90,10 @@ def _fills_row_by_row(column: Column) -> bool:
         return column.computed.stored
     if column.generated is not None:
         return True
-    return isinstance(column.default, SQL) and is_volatile(column.default.on("postgresql"))
-
-
-def is_volatile(sql: str) -> bool:
-    """Return True if an expression may be another value for each row: it calls a function not known better."""
-    without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
+    if not isinstance(column.default, SQL):
+        return False
+    # It may be another value for each row if it calls a function not known better.
+    without_strings = re.sub(r"'(?:[^']|'')*'", "", column.default.on("postgresql"))
     called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
     return any(name.lower() not in _STABLE for name in called)
 

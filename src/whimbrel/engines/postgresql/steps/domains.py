@@ -77,19 +77,16 @@ def _check(
     builder: Builder,
 ) -> Iterator[Step]:
     if old.get("check") is not None:
-        yield Step((_without_check(name, old),), change)
+        check, named = old["check"].args[0], old.get("constraint_name")
+        own = named or f"{old['name']}_check"  # PostgreSQL's own name for one without a name.
+        sql = f"ALTER DOMAIN {name} DROP CONSTRAINT {COMPILER.quote(own)}"
+        if not named and " AND " in check:
+            sql = _CHECKS_TOLD_AS_ONE.format(text(name), text(own), text(check))
+        yield Step((sql,), change)
     if new.get("check") is not None:
         words = COMPILER.named(new.get("constraint_name"))
         sql = f"ALTER DOMAIN {name} ADD {words}CHECK ({new['check'].args[0]})"
         yield _strict(sql, change, name, builder)
-
-
-def _without_check(name: str, old: dict[str, Any]) -> str:
-    check, named = old["check"].args[0], old.get("constraint_name")
-    own = named or f"{old['name']}_check"  # PostgreSQL's own name for one without a name.
-    if not named and " AND " in check:
-        return _CHECKS_TOLD_AS_ONE.format(text(name), text(own), text(check))
-    return f"ALTER DOMAIN {name} DROP CONSTRAINT {COMPILER.quote(own)}"
 
 
 # Several checks of a database are told as one. Of any others, which somebody added to the one of a

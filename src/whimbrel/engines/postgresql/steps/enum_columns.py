@@ -13,7 +13,7 @@ from whimbrel.engines.sql.tracker import is_using
 from whimbrel.engines.step import Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import Constant
-from whimbrel.schema.table import Column, Name, Table
+from whimbrel.schema.table import Column, Table
 from whimbrel.schema.types import ColumnType, EnumType, enum_types, replace_enums
 
 
@@ -42,19 +42,16 @@ class EnumExchange:
             ]
             for table in self.tables
         }
-        self.dependents = self._in_the_way(names)
+        found = [*dependents.keys_between(names, builder)]
+        for table in self.tables:
+            found += dependents.of_columns(table, names[table.at], builder)
+            computed = [column.name for column, _ in self.computed[table.at]]
+            found += dependents.of_columns(table, computed, builder, every=True)
+        self.dependents = list(dict.fromkeys(found))
 
     def _of(self, table: Table) -> list[Column]:
         """The columns of the enum type, or of arrays of it."""
         return [column for column in table.columns if is_using(Table("", (column,)), self.old)]
-
-    def _in_the_way(self, names: dict[Name, list[str]]) -> list[dependents.Dependent]:
-        found = [*dependents.keys_between(names, self.builder)]
-        for table in self.tables:
-            found += dependents.of_columns(table, names[table.at], self.builder)
-            computed = [column.name for column, _ in self.computed[table.at]]
-            found += dependents.of_columns(table, computed, self.builder, every=True)
-        return list(dict.fromkeys(found))
 
     # -- before: they change --------------------------------------------------------------------
 

@@ -45,7 +45,12 @@ def start(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     if isinstance(old, Identity) and isinstance(new, Identity):
         yield from _alter_identity(change, old, new, builder)
     elif isinstance(old, Serial) and isinstance(new, Serial):
-        yield from _resize_serial(change, builder)
+        # A sequence that was made for the old type would end where that does.
+        kind = COMPILER.type(change.new.type)
+        if kind != COMPILER.type(change.old.type):
+            owned = _owned(change.table, change.new.name)
+            sql = f"DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || {owned} || ' AS {kind}'; END $$"
+            yield builder.step(sql)
     elif isinstance(new, Identity):
         yield from _add_identity(change, new, builder)
     elif isinstance(new, Serial):
@@ -105,13 +110,3 @@ def _add_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     default = f"nextval({text(sequence)}::regclass)"
     yield builder.alter(at, f"ALTER COLUMN {name} SET DEFAULT {default}")
     yield _move_on(at, column, Identity(), builder)
-
-
-def _resize_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
-    """A sequence that was made for the old type would end where that does."""
-    kind = COMPILER.type(change.new.type)
-    if kind != COMPILER.type(change.old.type):
-        owned = _owned(change.table, change.new.name)
-        yield builder.step(
-            f"DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || {owned} || ' AS {kind}'; END $$"
-        )

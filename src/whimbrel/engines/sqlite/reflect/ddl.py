@@ -177,23 +177,14 @@ def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveCons
     place = body.index("(") if "(" in body else len(body) - 1
     inside = body[place + 1 : closing(body, place)]
     columns = tuple(unquoted(each[0]) for each in split(inside)) if word != "CHECK" else ()
-    return LiveConstraint(word, name, columns, _face(word, columns, body, inside), joined(whole))
-
-
-def _face(word: str, columns: tuple[str, ...], body: list[str], inside: list[str]) -> str:
-    """Return what a constraint says; of a foreign key, from where to where."""
-    names = ",".join(sorted(column.lower() for column in columns))
-    if word == "CHECK":
-        return f"CHECK {expression_face(inside)}"
-    if word == "FOREIGN":
-        upper = [token.upper() for token in body]
-        return f"FOREIGN {names} {unquoted(body[upper.index('REFERENCES') + 1]).lower()}"
-    return f"{word} {names}"
-
-
-def expression_face(of: list[str]) -> str:
-    """An expression, the same however names are quoted and words are capitalized."""
-    return " ".join(token if token[0] == "'" else unquoted(token).lower() for token in of)
+    face = f"{word} {','.join(sorted(column.lower() for column in columns))}"
+    if word == "CHECK":  # the same however names are quoted and words are capitalized
+        said = (token if token[0] == "'" else unquoted(token).lower() for token in inside)
+        face = f"CHECK {' '.join(said)}"
+    elif word == "FOREIGN":  # from where to where
+        place = [token.upper() for token in body].index("REFERENCES") + 1
+        face += f" {unquoted(body[place]).lower()}"
+    return LiveConstraint(word, name, columns, face, joined(whole))
 
 
 # -- columns ---------------------------------------------------------------------------------
