@@ -16,6 +16,7 @@ from catalog_sqlite import catalog
 from sqlite_kit import BIGINT, NEW, column, fresh, go, ident, rows, schema, script, table, varchar
 from whimbrel.engines import Engine, engine_for
 from whimbrel.engines.sqlite import SQLiteEngine, runner
+from whimbrel.engines.sqlite.health import Health
 from whimbrel.engines.step import HazardCode, Step
 from whimbrel.errors import DatabaseError, StepError
 from whimbrel.schema.differ import diff
@@ -335,3 +336,19 @@ def test_the_shell_runs_what_is_printed(tmp_path: Path, fits: bool) -> None:
         assert rows(connection, "SELECT * FROM t") == before
         found = rows(connection, "SELECT type FROM pragma_table_info('t')")[1]
         assert found == ("VARCHAR(20)" if fits else "VARCHAR(10)",)
+
+
+def test_keys_that_cannot_be_checked_do_not_hide_rows_that_point_at_nothing(
+    sqlite_url: str,
+) -> None:
+    with fresh(sqlite_url) as connection:
+        script(
+            connection,
+            "CREATE TABLE a (id INTEGER PRIMARY KEY, x); CREATE TABLE b (x REFERENCES a (x));"
+            'CREATE TABLE "c d" (a REFERENCES a (id)); INSERT INTO "c d" VALUES (1), (2), (NULL);',
+        )
+        found = Health.of_keys(connection).orphans
+        assert found["c d", "a"] == 2
+        assert sum(found.values()) == 3
+        script(connection, "DROP TABLE b")
+        assert Health.of_keys(connection).orphans == {("c d", "a"): 2}

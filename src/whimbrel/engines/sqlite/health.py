@@ -99,20 +99,33 @@ def _touched(steps: Sequence[Step]) -> frozenset[str] | None:
 
 def _orphans(connection: Connection, touched: frozenset[str] | None) -> Counter[tuple[str, str]]:
     """The rows that point at nothing, in touched tables and in those that mention them."""
-    found: Counter[tuple[str, str]] = Counter()
-    for row in master.entries(connection, condition="type = 'table' AND sql LIKE '%REFERENCES%'"):
-        if touched is None or any(each in row.sql.lower() for each in touched):
-            found.update(_orphans_in(connection, row.name))
-    return found
-
-
-def _orphans_in(connection: Connection, table: str) -> Iterator[tuple[str, str]]:
+    names = [
+        row.name
+        for row in master.entries(
+            connection, condition="type = 'table' AND sql LIKE '%REFERENCES%'"
+        )
+        if touched is None or any(each in row.sql.lower() for each in touched)
+    ]
     try:
-        rows = execute(connection, f"PRAGMA foreign_key_check({text(table)})").all()
-    except DriverError:  # the error names tables, which may have other names by then
-        yield table, "a table by columns that are not unique"
-    else:
-        yield from ((table, str(row.parent)) for row in rows)
+        return _orphans_in(connection, names)
+    except DriverError:  # one of them cannot be checked, and none is
+        found: Counter[tuple[str, str]] = Counter()
+        for name in names:
+            try:
+                found += _orphans_in(connection, [name])
+            except DriverError:  # the error names tables, which may have other names by then
+                found[name, "a table by columns that are not unique"] += 1
+        return found
+
+
+def _orphans_in(connection: Connection, names: Sequence[str]) -> Counter[tuple[str, str]]:
+    """The rows of tables that point at nothing (pragma.html, PRAGMA functions)."""
+    listed = ", ".join(map(text, names))
+    query = (
+        "SELECT m.name, f.parent FROM sqlite_master m JOIN pragma_foreign_key_check(m.name) f "
+        f"WHERE m.type = 'table' AND m.name IN ({listed})"
+    )
+    return Counter((str(row.name), str(row.parent)) for row in execute(connection, query))
 
 
 #: A driver keeps statements that it has compiled, and EXPLAIN would not see that they are stale.
