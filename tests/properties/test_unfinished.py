@@ -127,7 +127,8 @@ def test_what_stops_at_any_step_goes_on_and_back(
         assert journal.unfinished(connection) == []
         if back:
             now, then = seen(connection, start), at_first
-            kept = surviving(*states)
+            # Rows of tables between two models are not among those that were seen.
+            kept = [key for key in surviving(*states) if key in then[1]]
             assert now[0] == then[0]
             assert {key: now[1][key] for key in kept} == {key: then[1][key] for key in kept}
         else:
