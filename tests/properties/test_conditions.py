@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from beside import Django, Whimbrel, both
@@ -165,10 +165,23 @@ def sides(request: pytest.FixtureRequest) -> Iterator[tuple[Django, Whimbrel]]:
         yield found
 
 
+def denies_comments(tree: Any, denied: bool = False) -> bool:
+    """Return whether a NOT is about comments."""
+    sign, rest = tree
+    if sign == "~":
+        return denies_comments(rest, denied=True)
+    if sign in ("&", "|", "^"):
+        return any(denies_comments(each, denied) for each in rest)
+    return denied and str(sign).startswith("comments")
+
+
 @given(tree=trees, counted=st.sampled_from((False, False, True)))
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_rows_that_django_picks_are_picked(
     sides: tuple[Django, Whimbrel], tree: Any, counted: bool
 ) -> None:
     django, whimbrel = sides
+    # Beside a condition on comments, Django's NOT is about the same comment; but where the count of
+    # comments has taken the first alias of their table, about any: no law for us.
+    assume(not (counted and denies_comments(tree)))
     assert picked(whimbrel, tree, counted) == picked(django, tree, counted)
