@@ -9,7 +9,7 @@ import pytest
 from others import Others
 from projects import Project
 from whimbrel.commands.check import check
-from whimbrel.commands.edits import edited
+from whimbrel.commands.edits import find_edited
 from whimbrel.commands.freeze import freeze, write
 from whimbrel.errors import LoadError, WriteError
 from whimbrel.run.connect import database_of
@@ -157,9 +157,9 @@ def test_a_file_is_rewritten_and_nobody_sees_an_edit(case: str, project: Others)
     assert without_digests(text) == wanted
     assert freeze(project.config) == []
     assert "class" not in codes(project)
-    assert not edited(project.history().graph.nodes, record)
+    assert not find_edited(project.history().graph.nodes, record)
     path.write_bytes(path.read_bytes().replace(b'("id",', b'("key",'))
-    assert edited(project.history().graph.nodes, record)
+    assert find_edited(project.history().graph.nodes, record)
 
 
 def test_a_new_database_has_the_same_record(project: Others) -> None:

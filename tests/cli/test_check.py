@@ -293,7 +293,7 @@ def test_a_code_that_there_is_not(sound: Project, more: list[str]) -> None:
         sound.configured("blog", more='[tool.whimbrel.check]\nignore = ["irreversibel"]\n')
     ended = sound.run("check", *more)
     assert ended.code == 2
-    assert "Did you mean irreversible?" in ended.err
+    assert "Did you mean 'irreversible'?" in ended.err
 
 
 UNREACHABLE = ["sqlite:////nowhere/at/all.db", "postgresql://localhost:1/none", "nonsense", ""]

@@ -96,7 +96,7 @@ def no_database(project: Project) -> None:
 @pytest.mark.parametrize(
     ("setup", "args", "code", "says"),
     [
-        (None, ["migrat"], 2, ["no command 'migrat'", "Did you mean migrate?"]),
+        (None, ["migrat"], 2, ["no command 'migrat'", "Did you mean 'migrate'?"]),
         (None, ["migrate", "--colour"], 2, ["--colour"]),
         (None, ["migrate", "a", "b", "c"], 2, ["unexpected extra argument"]),
         (no_configuration, ["migrate"], 2, ["error[config]", "whimbrel init"]),

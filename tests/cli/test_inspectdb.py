@@ -179,7 +179,7 @@ def test_a_table_that_is_not_there(few: Project) -> None:
     ended = few.run("inspectdb", "blog_chidl")
     assert (ended.code, ended.out) == (2, "")
     assert "there is no table 'blog_chidl'" in ended.err
-    assert "Did you mean blog_child?" in ended.err
+    assert "Did you mean 'blog_child'?" in ended.err
 
 
 def test_the_app_has_to_be_known(few: Project) -> None:

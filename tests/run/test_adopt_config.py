@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whimbrel.commands.adopt.config import configured
+from whimbrel.commands.adopt.config import configure
 from whimbrel.commands.adopt.project import AlembicProject
 from whimbrel.schema.table import Name
 
@@ -28,7 +28,7 @@ def test_no_password_is_written_down(url: str, tmp_path: Path) -> None:
     project = AlembicProject(
         tmp_path / "alembic.ini", tmp_path / "alembic", {}, Name(None, "alembic_version"), url
     )
-    text = configured(project, None, tmp_path, ["acme.db:Base"]).text
+    text = configure(project, None, tmp_path, ["acme.db:Base"]).text
     assert (url in text) is URLS[url]
     assert "secret" not in text
     assert ("${DATABASE_URL}" in text) is not URLS[url]

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from projects import kill
-from whimbrel.commands.script import enclosed
+from whimbrel.commands.script import enclose
 from whimbrel.config import Config
 from whimbrel.engines import engine_for
 from whimbrel.engines.serializer import dumps, loads
@@ -273,5 +273,5 @@ def test_it_is_a_value(dialect: str, update: BatchedUpdate, sql: str) -> None:
 
 def test_it_is_shown_as_a_comment() -> None:
     step = batched_step("sqlite", COUNT, operation="Fill t")
-    (shown,) = enclosed(engine_for("sqlite"), [step])
+    (shown,) = enclose(engine_for("sqlite"), [step])
     assert (shown.sql, shown.note) == ("", f"Fill t, in batches along the key, each: {step.sql}")

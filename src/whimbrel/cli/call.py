@@ -18,6 +18,7 @@ from whimbrel.errors import WriteError
 NO_APPS = "There are no apps yet: whimbrel init NAME makes one."
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 @dataclass
@@ -37,6 +38,21 @@ class Call:
         config = load_config(self.project)
         make_importable(config)
         return config
+
+    def show(
+        self,
+        result: T,
+        as_json: Callable[[T], Any],
+        as_text: Callable[[T], str],
+        nothing: str | None = None,
+    ) -> None:
+        """Print a result, for machines where they are to read it. nothing: what is said of an empty one."""
+        if self.json:
+            print_json(as_json(result))
+        elif result or nothing is None:
+            data(as_text(result))
+        else:
+            talk(nothing)
 
 
 pass_call = click.make_pass_decorator(Call, ensure=True)

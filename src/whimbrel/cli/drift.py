@@ -93,11 +93,7 @@ def _sql(call: Call, config: Config, drift: Drift, alias: str, dropping: tuple[s
     from whimbrel.commands.drift import script_back
     from whimbrel.report.script import script_json, script_text
 
-    script = script_back(config, drift, alias, dropping)
-    if call.json:
-        print_json(script_json(script))
-    else:
-        data(script_text(script))
+    call.show(script_back(config, drift, alias, dropping), script_json, script_text)
     return 1 if drift else 0
 
 

@@ -61,12 +61,19 @@ def ending(error: BaseException, call: Call) -> int:
         case KeyboardInterrupt() | click.Abort():
             return _end_interrupted(error, call)
         case BrokenPipeError():
-            return _deaf()
+            # Whoever read stdout has gone: nothing is to be said to anybody.
+            sys.stdout = None
+            return 1
         case OSError() if error.filename is not None or error.errno in _OF_DISKS:
             return _own(_system_error(error), call)
         case FileNotFoundError() if _has_no_place():
             return _own(_NO_PLACE, call)
-    return _end_unexpected(error, call)
+    said = f"{type(error).__name__}: {error}"
+    talk(f"{click.style('error[bug]', fg='red')}: {said}")
+    talk("This should not happen: please report it, with the output of --traceback.")
+    _to_machines({"code": "bug", "message": said}, call)
+    _show_traceback(error, call)
+    return 1
 
 
 def _own(error: WhimbrelError, call: Call) -> int:
@@ -79,8 +86,7 @@ def _own(error: WhimbrelError, call: Call) -> int:
     if error.hint:
         talk(error.hint)
     _to_machines(error.as_dict(), call)
-    if _shows_traceback(call):
-        _print_traceback(error)
+    _show_traceback(error, call)
     return error.exit_code
 
 
@@ -133,22 +139,6 @@ def _has_no_place() -> bool:
     return False
 
 
-def _deaf() -> int:
-    """Whoever read stdout has gone: nothing is to be said to anybody."""
-    sys.stdout = None
-    return 1
-
-
-def _end_unexpected(error: BaseException, call: Call) -> int:
-    said = f"{type(error).__name__}: {error}"
-    talk(f"{click.style('error[bug]', fg='red')}: {said}")
-    talk("This should not happen: please report it, with the output of --traceback.")
-    _to_machines({"code": "bug", "message": said}, call)
-    if _shows_traceback(call):
-        _print_traceback(error)
-    return 1
-
-
 def _to_machines(what: dict[str, Any], call: Call) -> None:
     if call.json:
         # Where stdout takes nothing, that has been said.
@@ -156,9 +146,6 @@ def _to_machines(what: dict[str, Any], call: Call) -> None:
             print_json({"error": what})
 
 
-def _shows_traceback(call: Call) -> bool:
-    return call.traceback or wants_traceback()
-
-
-def _print_traceback(error: BaseException) -> None:
-    talk("".join(traceback.format_exception(error)).rstrip())
+def _show_traceback(error: BaseException, call: Call) -> None:
+    if call.traceback or wants_traceback():
+        talk("".join(traceback.format_exception(error)).rstrip())

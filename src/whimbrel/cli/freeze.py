@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from whimbrel.cli.call import Call, data, json_option, pass_call, print_json, talk
+from whimbrel.cli.call import Call, json_option, pass_call
 
 
 @click.command("freeze")
@@ -24,10 +24,6 @@ def command(call: Call, apps: tuple[str, ...], dry_run: bool, as_json: bool) -> 
     found = freeze(call.config(), apps)
     if not dry_run:
         write(found)
-    if call.json:
-        print_json(freeze_json(found))
-    elif found:
-        data(freeze_text(found))
-    else:
-        talk("No migration names a class of a type or a field.")
+    nothing = "No migration names a class of a type or a field."
+    call.show(found, freeze_json, freeze_text, nothing)
     return 0

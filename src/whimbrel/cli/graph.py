@@ -10,7 +10,6 @@ import click
 from whimbrel.cli.call import NO_APPS, Call, data, json_option, pass_call, print_json, talk
 
 if TYPE_CHECKING:
-    from whimbrel.commands.graph import GraphLayout
     from whimbrel.commands.show import ShownHistory
 
 
@@ -53,7 +52,9 @@ def command(
     elif style == "text":
         data(draw(history)) if history.apps else talk(NO_APPS)
     else:
-        data(_for_tool(layout(history), style))
+        from whimbrel.report.graph import graph_dot, graph_mermaid
+
+        data((graph_mermaid if style == "mermaid" else graph_dot)(layout(history)))
 
 
 def draw(history: ShownHistory) -> str:
@@ -62,12 +63,6 @@ def draw(history: ShownHistory) -> str:
     from whimbrel.report.graph import graph_text
 
     return graph_text(layout(history), plain=not _shows_lines())
-
-
-def _for_tool(made: GraphLayout, style: str) -> str:
-    from whimbrel.report.graph import graph_dot, graph_mermaid
-
-    return graph_mermaid(made) if style == "mermaid" else graph_dot(made)
 
 
 def _shows_lines() -> bool:

@@ -48,6 +48,7 @@ def command(
     at, and no file is overwritten.
     """
     from whimbrel.commands.inspect import inspect, write_new
+    from whimbrel.report.text import count_text
 
     config = call.config()
     found = inspect(config, table, app=label, schemas=schemas, style=style, alias=alias)
@@ -57,9 +58,8 @@ def command(
         data(found.text.rstrip("\n"))
     else:
         write_new(output, found.text)
-    count = len(found.tables)
     where = f" in {output}" if output is not None else ""
-    talk(f"{count} table{'' if count == 1 else 's'}{where}.")
+    talk(f"{count_text(len(found.tables), 'table')}{where}.")
     talk(_NEXT)
     return 0
 

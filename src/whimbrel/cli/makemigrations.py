@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 import click
 
-from whimbrel.cli.call import (
-    NO_APPS,
-    Call,
-    F,
-    data,
-    is_answerable,
-    json_option,
-    pass_call,
-    print_json,
-    talk,
-)
-
-if TYPE_CHECKING:
-    from whimbrel.commands.make import MigrationFile
-    from whimbrel.detect import FlagQuestioner
+from whimbrel.cli.call import NO_APPS, Call, F, is_answerable, json_option, pass_call, talk
 
 #: The flags that answer a question, with what they say and an example.
 _ANSWERS = {
@@ -78,8 +64,11 @@ def command(
     Opens no connection. What only a person can know is asked on a terminal, or answered by
     flags; without either the run ends with exit code 3 and lists the questions.
     """
+    from whimbrel.cli.questions import Asker
     from whimbrel.commands.make import make_empty, make_migrations, write
+    from whimbrel.detect import FlagQuestioner, Flags
     from whimbrel.errors import QuestionError
+    from whimbrel.report.files import files_json, files_text
 
     merge_flag = "--force-merge" if force_merge else "--merge"
     _refuse_together(**{"--empty": empty, merge_flag: merge or force_merge, "--update": update})
@@ -89,7 +78,8 @@ def command(
         options = {"dry_run": dry_run, "check": check, "force": force_merge, "is_agreed": yes}
         return merge_leaves(call, apps, name=name, **options)
     config = call.config()
-    questioner = _questioner(answers, asks=not (no_input or check))
+    asker = Asker() if is_answerable() and not (no_input or check) else None
+    questioner = FlagQuestioner(Flags.parse(**answers), asker)
     try:
         if empty:
             files = make_empty(config, apps, name=name)
@@ -102,7 +92,8 @@ def command(
         return 1
     if not (check or dry_run):
         write(files)
-    _report(call, files, with_text=dry_run, has_apps=bool(config.apps))
+    made = partial(files_json, with_text=dry_run), partial(files_text, with_text=dry_run)
+    call.show(files, *made, "No changes." if config.apps else NO_APPS)
     return 1 if check and files else 0
 
 
@@ -113,22 +104,3 @@ def _refuse_together(**flags: bool) -> None:
     given = [flag for flag, is_given in flags.items() if is_given]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} do not go together", hint="Give one of them.")
-
-
-def _questioner(answers: dict[str, tuple[str, ...]], *, asks: bool) -> FlagQuestioner:
-    from whimbrel.cli.questions import Asker
-    from whimbrel.detect import FlagQuestioner, Flags
-
-    asker = Asker() if asks and is_answerable() else None
-    return FlagQuestioner(Flags.parse(**answers), asker)
-
-
-def _report(call: Call, files: list[MigrationFile], *, with_text: bool, has_apps: bool) -> None:
-    from whimbrel.report.files import files_json, files_text
-
-    if call.json:
-        print_json(files_json(files, with_text=with_text))
-    elif files:
-        data(files_text(files, with_text=with_text))
-    else:
-        talk("No changes." if has_apps else NO_APPS)

@@ -28,7 +28,7 @@ def merge_leaves(
     force: although they collide, if somebody agrees. Raises `CollisionError`, `QuestionError`.
     """
     from whimbrel.commands.make import write
-    from whimbrel.commands.merge import collided, plan_merges
+    from whimbrel.commands.merge import find_colliding, plan_merges
     from whimbrel.report.files import files_text
     from whimbrel.report.merge import FORCED, merges_json
 
@@ -47,7 +47,7 @@ def merge_leaves(
         data(files_text(files, with_text=dry_run))
     else:
         talk("No changes." if config.apps else NO_APPS)
-    if collided(merges):
+    if find_colliding(merges):
         talk(FORCED)
     return 1 if check and files else 0
 
@@ -75,23 +75,23 @@ def _tell(merges: list[Merge], *, with_reasons: bool) -> None:
 
 
 def _may_be_written(merges: list[Merge], *, force: bool, is_agreed: bool) -> bool:
-    from whimbrel.commands.merge import collided, refuse_collisions, refuse_impossible
+    from whimbrel.commands.merge import find_colliding, refuse_collisions, refuse_impossible
 
     if not force:
         refuse_collisions(merges)
     refuse_impossible(merges)
-    return not collided(merges) or is_agreed or _agrees(merges)
+    return not find_colliding(merges) or is_agreed or _agrees(merges)
 
 
 def _agrees(merges: list[Merge]) -> bool:
     """Return the person's answer. Raises `QuestionError` where there is no terminal to ask on."""
-    from whimbrel.commands.merge import collided
+    from whimbrel.commands.merge import find_colliding
     from whimbrel.errors import QuestionError
 
     text = "They collide, as shown; databases that saw them in another order may differ. Merge?"
     if is_answerable():
         return click.confirm(text, default=None, err=True)
-    places = (leaf.label for merge in collided(merges) for leaf in merge.fork.leaves)
+    places = (leaf.label for merge in find_colliding(merges) for leaf in merge.fork.leaves)
     raise QuestionError(
         "these branches collide, and there is no terminal to ask on",
         questions=[

@@ -117,20 +117,23 @@ def command(
     if rename and not fake_initial:
         raise click.UsageError("--rename is for --fake-initial: give both.")
     if merge:
-        _merge_first(
-            call,
-            app,
-            others=accept_edit or accept_rename or prune or check or only_plan or recorded,
-        )
-    if accept_edit:
-        others = check or only_plan or fake or fake_initial or recorded or prune or accept_rename
-        return _accept(call, target, alias, lock_timeout, others=others)
-    if accept_rename:
-        others = check or only_plan or fake or fake_initial or recorded or prune
-        return _accept_renames(call, target, alias, lock_timeout, others=others)
+        if accept_edit or accept_rename or prune or check or only_plan or recorded:
+            raise click.UsageError(
+                "--merge writes files and applies them: give it without the others."
+            )
+        from whimbrel.cli.merging import merge_first
+
+        merge_first(call.config(), app)
+    others = check or fake or fake_initial or recorded
+    if accept_edit or accept_rename:
+        flag = "--accept-edit" if accept_edit else "--accept-rename"
+        if others or only_plan or prune or (accept_edit and accept_rename):
+            raise click.UsageError(f"{flag} records, and does nothing else: give it alone.")
+        return (_accept if accept_edit else _accept_renames)(call, target, alias, lock_timeout)
+    if prune and others:
+        raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     if prune:
-        others = check or fake or fake_initial or recorded
-        return _prune(call, target, alias, lock_timeout, others=others, only_plan=only_plan)
+        return _prune(call, target, alias, lock_timeout, only_plan=only_plan)
     if check:
         return _check(call, target, alias, recorded=recorded)
     options: dict[str, Any] = {
@@ -141,27 +144,13 @@ def command(
     }
     if only_plan:
         return _plan(call, target, alias, options)
-    options |= {
-        "fake": fake,
-        "backup": backup,
-        "lock_timeout": lock_timeout,
-    }
+    options |= {"fake": fake, "backup": backup, "lock_timeout": lock_timeout}
     return _migrate(call, target, alias, options, verbose=verbose)
 
 
-def _merge_first(call: Call, app: str | None, *, others: bool) -> None:
-    from whimbrel.cli.merging import merge_first
-
-    if others:
-        raise click.UsageError("--merge writes files and applies them: give it without the others.")
-    merge_first(call.config(), app)
-
-
-def _accept(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
+def _accept(call: Call, target: Target, alias: str, limit: float) -> int:
     from whimbrel.commands.accept import accept_edits
 
-    if others:
-        raise click.UsageError("--accept-edit records, and does nothing else: give it alone.")
     with _progress() as emit:
         accepted = accept_edits(call.config(), target, alias=alias, lock_timeout=limit, emit=emit)
     if call.json:
@@ -173,11 +162,9 @@ def _accept(call: Call, target: Target, alias: str, limit: float, *, others: boo
     return 0
 
 
-def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, others: bool) -> int:
+def _accept_renames(call: Call, target: Target, alias: str, limit: float) -> int:
     from whimbrel.commands.accept import accept_renames
 
-    if others:
-        raise click.UsageError("--accept-rename records, and does nothing else: give it alone.")
     with _progress() as emit:
         made = accept_renames(call.config(), target, alias=alias, lock_timeout=limit, emit=emit)
     if call.json:
@@ -189,13 +176,9 @@ def _accept_renames(call: Call, target: Target, alias: str, limit: float, *, oth
     return 0
 
 
-def _prune(
-    call: Call, target: Target, alias: str, limit: float, *, others: bool, only_plan: bool
-) -> int:
+def _prune(call: Call, target: Target, alias: str, limit: float, *, only_plan: bool) -> int:
     from whimbrel.commands.prune import prune_unknown
 
-    if others:
-        raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     config = call.config()
     with _progress() as emit:
         pruned = prune_unknown(
@@ -217,10 +200,10 @@ def _prune(
 
 
 def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
-    from whimbrel.commands.migrate import unapplied
+    from whimbrel.commands.migrate import find_unapplied
 
     with _progress() as emit:
-        labels = unapplied(call.config(), target, alias=alias, recorded=recorded, emit=emit)
+        labels = find_unapplied(call.config(), target, alias=alias, recorded=recorded, emit=emit)
     if call.json:
         print_json({"unapplied": labels})
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json, talk
+from whimbrel.cli.call import Call, database_option, json_option, pass_call, print_json, talk
 
 
 @click.command("rebase")
@@ -47,10 +47,7 @@ def command(
             rebase(plan)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(STOPPED) from None
-    if call.json:
-        print_json(rebase_json(plan))
-    else:
-        data(rebase_text(plan))
+    call.show(plan, rebase_json, rebase_text)
     if words := words_text(plan):
         talk(words)
     if not dry_run:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from whimbrel.cli.call import (
@@ -16,9 +14,6 @@ from whimbrel.cli.call import (
     print_json,
     talk,
 )
-
-if TYPE_CHECKING:
-    from whimbrel.commands.show import ShownHistory
 
 
 @click.command("showmigrations")
@@ -38,8 +33,9 @@ def command(
     [X] is applied, [ ] is not, [~] is half done, [?] is not known (--offline). Files that were
     edited after they were applied, and those whose file is gone, are marked.
     """
+    from whimbrel.cli.graph import draw
     from whimbrel.commands.show import show_migrations
-    from whimbrel.report.show import history_json
+    from whimbrel.report.show import history_json, history_list, history_plan
 
     history = show_migrations(call.config(), apps, alias=alias, offline=offline)
     if history.passed_over is not None:
@@ -52,12 +48,4 @@ def command(
     elif not history.apps:
         talk(NO_APPS)
     else:
-        data(_draw(history, style))
-
-
-def _draw(history: ShownHistory, style: str) -> str:
-    from whimbrel.cli.graph import draw
-    from whimbrel.report.show import history_list, history_plan
-
-    drawings = {"list": history_list, "plan": history_plan, "graph": draw}
-    return drawings[style](history)
+        data({"list": history_list, "plan": history_plan, "graph": draw}[style](history))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from whimbrel.cli.call import Call, data, database_option, json_option, pass_call, print_json
+from whimbrel.cli.call import Call, database_option, json_option, pass_call
 
 
 @click.command("sqlmigrate")
@@ -39,7 +39,4 @@ def command(
     script = sql_migrate(
         call.config(), app, name, backwards=backwards, dialect=dialect, alias=alias
     )
-    if as_json:
-        print_json(script_json(script))
-    else:
-        data(script_text(script))
+    call.show(script, script_json, script_text)

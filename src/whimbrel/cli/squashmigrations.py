@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 import click
 
-from whimbrel.cli.call import Call, data, is_answerable, json_option, pass_call, print_json, talk
-
-if TYPE_CHECKING:
-    from whimbrel.history.squash import Squashed
+from whimbrel.cli.call import Call, is_answerable, json_option, pass_call, talk
 
 
 @click.command("squashmigrations")
@@ -48,22 +45,23 @@ def command(
         _refuse_with_prune(end, squashed_name, no_optimize)
         return _prune(call, app, dry_run=dry_run, is_agreed=yes or no_input)
     from whimbrel.commands.squash import make_squash, write
+    from whimbrel.report.squash import NEXT, squash_json, squash_text
 
     own, first, last = _run(app, end)
     found = make_squash(
         call.config(), own, last, start=first, name=squashed_name, optimize=not no_optimize
     )
+    made = partial(squash_json, with_text=dry_run), partial(squash_text, with_text=dry_run)
+    call.show(found, *made)
     if dry_run:
-        _show(call, found, with_text=True)
         return 0
-    _show(call, found, with_text=False)
-    if not (no_input or yes) and is_answerable() and not _consents(found):
+    files = "this file" if len(found.squashes) == 1 else f"these {len(found.squashes)} files"
+    is_asked = not (no_input or yes) and is_answerable()
+    if is_asked and not click.confirm(f"Write {files}?", default=None, err=True):
         talk("Nothing was written.")
         return 0
     write(found)
     if not call.json:
-        from whimbrel.report.squash import NEXT
-
         talk(NEXT)
     return 0
 
@@ -78,11 +76,6 @@ def _run(app: str | None, names: tuple[str, ...]) -> tuple[str, str | None, str]
             hint="whimbrel squashmigrations APP [START] END",
         )
     return app, names[0] if len(names) == 2 else None, names[-1]
-
-
-def _consents(found: Squashed) -> bool:
-    files = "this file" if len(found.squashes) == 1 else f"these {len(found.squashes)} files"
-    return click.confirm(f"Write {files}?", default=None, err=True)
 
 
 def _refuse_with_prune(
@@ -103,12 +96,7 @@ def _prune(call: Call, app: str | None, *, dry_run: bool, is_agreed: bool) -> in
 
     config = call.config()
     plan = plan_prune(config, [app] if app else [])
-    if call.json:
-        print_json(prune_json(plan))
-    elif plan:
-        data(prune_text(plan))
-    else:
-        talk("There is no squash to prune.")
+    call.show(plan, prune_json, prune_text, "There is no squash to prune.")
     if not plan or dry_run:
         return 0
     if not is_agreed and not _agrees_to_prune():
@@ -131,12 +119,3 @@ def _agrees_to_prune() -> bool:
         questions=[{"place": "--prune", "text": text, "flags": ["--yes"]}],
         hint="Look at the plan above, and say --yes.",
     )
-
-
-def _show(call: Call, found: Squashed, *, with_text: bool) -> None:
-    from whimbrel.report.squash import squash_json, squash_text
-
-    if call.json:
-        print_json(squash_json(found, with_text=with_text))
-    else:
-        data(squash_text(found, with_text=with_text))

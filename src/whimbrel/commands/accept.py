@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from whimbrel.commands.edits import edited
+from whimbrel.commands.edits import find_edited
 from whimbrel.commands.execution import exclusive_runner
 from whimbrel.commands.preparation import history_for
 from whimbrel.commands.renamed import renamings
@@ -52,7 +52,7 @@ def accept_edits(
         if target.app is not None and target.name not in (None, ZERO):
             node = history.node(target.app, str(target.name))
             chosen = {node.key: node}
-        return {node.key: node for node in edited(chosen, record.applied)}
+        return {node.key: node for node in find_edited(chosen, record.applied)}
 
     def put(executor: Executor, found: Found) -> None:
         executor.renew(list(found.values()))

@@ -110,7 +110,7 @@ def compare(
     """
     whole = lower(state)
     wanted = only(whole, covers)
-    wanted = replace(wanted, enums=_known(wanted.enums, wanted.used_enums))
+    wanted = replace(wanted, enums=_select(wanted.enums, wanted.used_enums))
     schemas = {None, *whole.schemas, *(at.schema for at in whole.tables)}
     found = engine.reflect(connection, sorted(schemas, key=lambda each: each or ""))
     rest = {at: table for at, table in whole.tables.items() if not covers(at)}
@@ -141,9 +141,11 @@ def side_by_side(
     """
     expected = engine.canonical(connection, wanted)
     default = connection.dialect.default_schema_name
-    expected, live = (_called_as(each, whole, default) for each in (expected, live))
+    expected, live = (_rename_schema(each, whole, default) for each in (expected, live))
     live = engine.match_identifier_case(live, _with_tables(expected, rest or {}))
-    return expected, *_as_asked(live, expected, _invalid_items(engine, connection, expected))
+    return expected, *_loosen_constraints(
+        live, expected, _invalid_items(engine, connection, expected)
+    )
 
 
 def strangers(found: Comparison) -> tuple[Name, ...]:
@@ -156,7 +158,7 @@ def without_strangers(found: Comparison, but: Collection[Name] = ()) -> Comparis
 
     but: those that stay in it all the same.
     """
-    tables = _known(found.live.tables, {*found.expected.tables, *but})
+    tables = _select(found.live.tables, {*found.expected.tables, *but})
     return replace(found, live=_of_ours(replace(found.live, tables=tables), found.expected))
 
 
@@ -172,7 +174,7 @@ def _invalid_items(engine: Engine, connection: Connection, expected: Schema) -> 
     )
 
 
-def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
+def _loosen_constraints(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema, Invalid]:
     """A live schema with the constraints that may be NOT VALID, whether they are or not.
 
     Gives what is left of the invalid parts too.
@@ -187,7 +189,7 @@ def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema,
         if at not in tables or not loose:
             continue
         there = {part.name for part in tables[at].constraints}
-        known = (_loosened(part, loose) for part in tables[at].constraints)
+        known = (_loosen(part, loose) for part in tables[at].constraints)
         unread = (
             part for name, part in loose.items() if name not in there and (at, name) in invalid
         )
@@ -196,7 +198,7 @@ def _as_asked(live: Schema, expected: Schema, invalid: Invalid) -> tuple[Schema,
     return replace(live, tables=tables), invalid
 
 
-def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
+def _loosen(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
     """A constraint as it is asked for by its name or, where the database gave that, by what it says."""
     if isinstance(part, Check | ForeignKey):
         asked = replace(part, not_valid=True)
@@ -205,7 +207,7 @@ def _loosened(part: Constraint, loose: Mapping[str, Constraint]) -> Constraint:
     return part
 
 
-def _called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
+def _rename_schema(schema: Schema, whole: Schema, default: str | None) -> Schema:
     """Return a database's schema under the names that a state has for it.
 
     The default database schema may be called by its name (``default``) for one model, and not be
@@ -217,7 +219,7 @@ def _called_as(schema: Schema, whole: Schema, default: str | None) -> Schema:
     enums = _Naming(default, whole.enums.keys())
     domains = _Naming(default, whole.domains.keys())
     by = {enum: enums.enum(enum) for table in schema.tables.values() for enum in table.enums}
-    named = [_renamed(table, tables, by, domains) for table in schema.tables.values()]
+    named = [_rename_table(table, tables, by, domains) for table in schema.tables.values()]
     return replace(
         schema,
         tables={table.at: table for table in named},
@@ -248,7 +250,7 @@ class _Naming:
         return in_schema(domain, self.name(name_of(domain)).schema)
 
 
-def _renamed(
+def _rename_table(
     table: Table, names: _Naming, enums: Mapping[EnumType, EnumType], domains: _Naming
 ) -> Table:
     def constraint(of: Constraint) -> Constraint:
@@ -274,17 +276,17 @@ def only(schema: Schema, covers: Covers) -> Schema:
 
 def _of_ours(live: Schema, expected: Schema) -> Schema:
     """Without enum types, sequences and schemas that no table of ours and no model has."""
-    live = replace(live, sequences=_known(live.sequences, expected.sequences))
+    live = replace(live, sequences=_select(live.sequences, expected.sequences))
     there = {at.schema for at in live.tables} | expected.schemas
     return replace(
         live,
-        enums=_known(live.enums, live.used_enums | expected.enums.keys()),
-        domains={**_known(live.domains, expected.domains), **live.used_domains},
+        enums=_select(live.enums, live.used_enums | expected.enums.keys()),
+        domains={**_select(live.domains, expected.domains), **live.used_domains},
         schemas=frozenset(name for name in live.schemas if name in there),
     )
 
 
-def _known(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:
+def _select(things: Mapping[Name, T], names: Collection[Name]) -> dict[Name, T]:
     return {at: each for at, each in things.items() if at in names}
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Dialect
 
 from whimbrel.commands.comparison import Comparison, compare, covering, strangers, without_strangers
 from whimbrel.commands.drift_format import Detail, DetailFormatter
 from whimbrel.commands.edits import refuse_edited
 from whimbrel.commands.make import MigrationFile
-from whimbrel.commands.script import Script, Statement, enclosed
+from whimbrel.commands.script import Script, Statement, enclose
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.detect import AppMigration
-from whimbrel.engines import Engine
 from whimbrel.errors import HistoryError, ModelError, StateError, UsageError
 from whimbrel.history.author import author
-from whimbrel.history.loader import History, load
+from whimbrel.history.loader import load
 from whimbrel.history.node import label_of
 from whimbrel.operations.base import Operation
-from whimbrel.run.connect import Database, database_of, open_connection
-from whimbrel.run.record import Record, read, resolve_squashes, unknown_applied
+from whimbrel.run.connect import database_of, open_connection
+from whimbrel.run.record import read, resolve_squashes, unknown_applied
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.table import Index, Name, Schema
@@ -69,52 +68,31 @@ def find_drift(config: Config, apps: Iterable[str] = (), *, alias: str = DEFAULT
     apps: only their tables. Nothing is done to the database. Raises `HistoryError` where a
     migration is half done or was edited, `DatabaseError` and others where the database refuses.
     """
-    return _Search(config, [config.app(app).label for app in apps], alias).drift()
-
-
-@dataclass
-class _Search:
-    """One look at one database."""
-
-    config: Config
-    apps: list[str]
-    alias: str
-
-    def drift(self) -> Drift:
-        database = database_of(self.config, self.alias)
-        history = load(self.config.apps)
-        if database.is_missing:
-            return Drift(database.shown)
-        with open_connection(database) as connection:
-            record = read(connection)
-            history, record = resolve_squashes(history, record)
-            _refuse_half_done(record)
-            refuse_edited(history.graph, record)
-            comparison = self._compared(database.engine, connection, history, record)
-            return self._made(database, comparison, connection.dialect, history, record)
-
-    def _compared(
-        self, engine: Engine, connection: Connection, history: History, record: Record
-    ) -> Comparison:
+    wanted = [config.app(app).label for app in apps]
+    database = database_of(config, alias)
+    history = load(config.apps)
+    if database.is_missing:
+        return Drift(database.shown)
+    with open_connection(database) as connection:
+        history, record = resolve_squashes(history, read(connection))
+        # Between two states there is nothing to compare with.
+        for key, unfinished in record.half_done.items():
+            raise HistoryError(
+                f"it is {unfinished.state}",
+                place=label_of(key),
+                hint="Finish it first: run the same whimbrel migrate again.",
+            )
+        refuse_edited(history.graph, record)
         states = history.states_of(record.applied.keys() & history.graph.nodes.keys())
-        covers = covering(self.config, states.database)
-        labels = self.apps or [app.label for app in self.config.apps]
-        found = compare(engine, connection, states.database, covers, labels)
+        labels = wanted or [app.label for app in config.apps]
+        covers = covering(config, states.database)
+        comparison = compare(database.engine, connection, states.database, covers, labels)
         if states.models is not states.database:
-            found = _without_what_models_have(found, lower(states.models))
-        return _of_apps(found, self.apps) if self.apps else found
-
-    def _made(
-        self,
-        database: Database,
-        comparison: Comparison,
-        dialect: Dialect,
-        history: History,
-        record: Record,
-    ) -> Drift:
+            comparison = _without_what_models_have(comparison, lower(states.models))
+        comparison = _of_apps(comparison, wanted) if wanted else comparison
         return Drift(
             database.shown,
-            tuple(deviations(comparison, dialect)),
+            tuple(deviations(comparison, connection.dialect)),
             comparison,
             tuple(label_of(key) for key in unknown_applied(history.graph, record.applied)),
             len(record.applied),
@@ -133,22 +111,12 @@ def _without_what_models_have(found: Comparison, models: Schema) -> Comparison:
     return replace(found, live=replace(found.live, tables=tables))
 
 
-def _refuse_half_done(record: Record) -> None:
-    """Raises `HistoryError`: between two states there is nothing to compare with."""
-    for key, unfinished in record.half_done.items():
-        raise HistoryError(
-            f"it is {unfinished.state}",
-            place=label_of(key),
-            hint="Finish it first: run the same whimbrel migrate again.",
-        )
-
-
 def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     """The differences as operations; what none of them says comes last, as it is."""
     formatter = DetailFormatter(dialect, comparison.expected, comparison.live, comparison.invalid)
     whole = formatter.details(comparison.changes)
     places = {(each.what, each.place) for each in whole}
-    names = _Names(formatter, [each for each in comparison.changes if is_of_names(each)])
+    names = _Names(formatter, comparison.changes)
     said: set[tuple[str, str]] = set()
     state = comparison.state
     for migration in _operations(comparison):
@@ -189,10 +157,10 @@ def is_of_names(change: c.Change) -> bool:
 class _Names:
     """Parts that only have other names: operations may have to exchange them."""
 
-    def __init__(self, formatter: DetailFormatter, renames: Iterable[c.Change]) -> None:
+    def __init__(self, formatter: DetailFormatter, changes: Iterable[c.Change]) -> None:
         self.gone: set[str] = set()
         self.come: dict[str, Detail] = {}
-        for each in renames:
+        for each in changes:
             if isinstance(each, c.RenameConstraint | c.RenameIndex):
                 (detail,) = formatter.details([each])
                 self.gone.add(f"{each.table}.{each.old.name}")
@@ -258,20 +226,16 @@ def migrations_of(
     comparison = drift.comparison
     if comparison is None or not comparison.operations:
         return []
-    _refuse_unapplied(history, comparison)
-    directories = {app.label: app.migrations for app in config.apps}
-    wanted = set(apps) or {each.app for each in comparison.operations}
-    found = [each for each in comparison.operations if each.app in wanted]
-    return list(map(MigrationFile.of, author(found, history.graph, directories, name=name)))
-
-
-def _refuse_unapplied(history: History, comparison: Comparison) -> None:
     project = history.states_of(history.graph.nodes).database
     if changes_between(comparison.state, project):
         raise HistoryError(
             "not every migration is applied here, and a new one stands on the last of them",
             hint="Apply them first: whimbrel migrate.",
         )
+    directories = {app.label: app.migrations for app in config.apps}
+    wanted = set(apps) or {each.app for each in comparison.operations}
+    found = [each for each in comparison.operations if each.app in wanted]
+    return list(map(MigrationFile.of, author(found, history.graph, directories, name=name)))
 
 
 def script_back(
@@ -285,7 +249,7 @@ def script_back(
     engine = database_of(config, alias).engine
     statements: list[Statement] = []
     if drift.comparison is not None:
-        dropped = _named(drift.comparison, dropping)
+        dropped = _find_strangers(drift.comparison, dropping)
         found = without_strangers(drift.comparison, dropped)
         back = diff(found.live, found.expected)
         # A domain that no model has may be somebody else's.
@@ -297,11 +261,11 @@ def script_back(
             names = ", ".join(map(str, left))
             note = f"left alone, since no model has them: {names}"
             statements.append(Statement("", note=note))
-        statements += enclosed(engine, steps) if changes else []
+        statements += enclose(engine, steps) if changes else []
     return Script("Back to what the migrations say", engine.dialect, False, (), tuple(statements))
 
 
-def _named(comparison: Comparison, names: Collection[str]) -> list[Name]:
+def _find_strangers(comparison: Comparison, names: Collection[str]) -> list[Name]:
     known = {str(at): at for at in strangers(comparison)}
     for name in names:
         if name not in known:

@@ -103,8 +103,8 @@ class DetailFormatter:
             "type": lambda column: self.type(column.type),
             "null": lambda column: "NULL" if column.null else "NOT NULL",
             "default": self._default,
-            "generated": lambda column: _generated(column.generated),
-            "computed": self._computed,
+            "generated": lambda column: _generation(column.generated),
+            "computed": self._computation,
             "collation": lambda column: _plain(column.collation),
             "comment": lambda column: _plain(column.comment),
         }
@@ -132,9 +132,9 @@ class DetailFormatter:
         if column.default is not None:
             parts.append(f"DEFAULT {self._default(column)}")
         if column.generated is not None:
-            parts.append(f"generated: {_generated(column.generated)}")
+            parts.append(f"generated: {_generation(column.generated)}")
         if column.computed is not None:
-            parts.append(f"computed: {self._computed(column)}")
+            parts.append(f"computed: {self._computation(column)}")
         return " ".join(parts)
 
     def part(self, part: Constraint | Index) -> str:
@@ -178,7 +178,7 @@ class DetailFormatter:
     def _default(self, column: Column) -> str:
         return "none" if column.default is None else self._expression(column.default)
 
-    def _computed(self, column: Column) -> str:
+    def _computation(self, column: Column) -> str:
         computed = column.computed
         return "no" if computed is None else self._expression(computed.expression)
 
@@ -214,7 +214,7 @@ def _more(part: Constraint | Index) -> str:
     return "".join(f" {words}" for words, is_so in said if is_so)
 
 
-def _generated(of: Identity | Serial | None) -> str:
+def _generation(of: Identity | Serial | None) -> str:
     """ "BY DEFAULT AS IDENTITY (start 10)", or "SERIAL"."""
     if not isinstance(of, Identity):
         return "SERIAL" if of else "none"
@@ -261,10 +261,8 @@ def kind(part: Constraint | Index) -> str:
 def _exact(schema: Schema, at: Name, column: Column) -> Column:
     """The column as a schema has it, which is as the database spells it."""
     table = schema.tables.get(at)
-    found = (
-        next((each for each in table.columns if each.name == column.name), None) if table else None
-    )
-    return found or column
+    columns = table.columns if table else ()
+    return next((each for each in columns if each.name == column.name), column)
 
 
 def _exact_part(schema: Schema, at: Name, part: Constraint | Index) -> Constraint | Index:

@@ -39,7 +39,7 @@ class Edit:
         return self.lines or ((f"({self.why})",) if self.why else ())
 
 
-def edited(nodes: Mapping[Key, Node], applied: Mapping[Key, Applied]) -> list[Node]:
+def find_edited(nodes: Mapping[Key, Node], applied: Mapping[Key, Applied]) -> list[Node]:
     """Those of these nodes that do something else now than when they were applied."""
     return [
         nodes[key]
@@ -51,15 +51,32 @@ def edited(nodes: Mapping[Key, Node], applied: Mapping[Key, Applied]) -> list[No
 def edits_of(nodes: Iterable[Node], record: Record) -> list[Edit]:
     """Edited migrations, each with its difference."""
     nodes = list(nodes)
-    sources = record.sources([node.key for node in nodes])
+    sources = record.sources([node.key for node in nodes]) if nodes else {}
     return [_edit(node, sources.get(node.key)) for node in nodes]
 
 
 def refuse_edited(graph: Graph, record: Record) -> None:
     """Raises `EditedError` where a file does something else now than when it was applied."""
-    nodes = edited(graph.nodes, record.applied)
-    if nodes:
-        raise _refusal(edits_of(nodes, record))
+    edits = edits_of(find_edited(graph.nodes, record.applied), record)
+    if not edits:
+        return
+    told = [
+        {
+            "migration": edit.node.label,
+            "file": edit.file,
+            "difference": list(edit.lines) if edit.lines is not None else None,
+        }
+        for edit in edits
+    ]
+    places = [f"{edit.file}: {edit.node.label}" for edit in edits]
+    place = places[0] if len(edits) == 1 else None
+    lines = ["it is applied here, and does something else now"]
+    if place is None:
+        lines = [f"{len(edits)} migrations that are applied here do something else now"]
+    for edit, own in zip(edits, places, strict=True):
+        lines += [own] if place is None else []
+        lines += [f"  {line}" for line in edit.shown]
+    raise EditedError("\n".join(lines), edits=told, place=place, hint=edit_hint(edits))
 
 
 def _edit(node: Node, before: str | None) -> Edit:
@@ -77,27 +94,7 @@ def _edit(node: Node, before: str | None) -> Edit:
     return Edit(node, (), "its operations read the same: what it imports has changed")
 
 
-def _refusal(edits: list[Edit]) -> EditedError:
-    told = [
-        {
-            "migration": edit.node.label,
-            "file": edit.file,
-            "difference": list(edit.lines) if edit.lines is not None else None,
-        }
-        for edit in edits
-    ]
-    places = [f"{edit.file}: {edit.node.label}" for edit in edits]
-    place = places[0] if len(edits) == 1 else None
-    lines = ["it is applied here, and does something else now"]
-    if place is None:
-        lines = [f"{len(edits)} migrations that are applied here do something else now"]
-    for edit, own in zip(edits, places, strict=True):
-        lines += [own] if place is None else []
-        lines += [f"  {line}" for line in edit.shown]
-    return EditedError("\n".join(lines), edits=told, place=place, hint=mending(edits))
-
-
-def mending(edits: list[Edit]) -> str:
+def edit_hint(edits: list[Edit]) -> str:
     """Return the hint for edited files, with its commands."""
     files = shlex.join(edit.file for edit in edits if edit.lines != ())
     one = len(edits) == 1

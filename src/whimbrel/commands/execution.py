@@ -64,7 +64,7 @@ class Execution:
         with exclusive_runner(
             self.database, self.options.lock_timeout, self.options.emit
         ) as executor:
-            plan, works = self._planned(executor)
+            plan, works = self._plan(executor)
             self.options.emit(PlanMade(len(plan.nodes)))
             if (plan or self._ways) and self.options.backup is not None:
                 limit = self.options.lock_timeout
@@ -75,14 +75,17 @@ class Execution:
                 try:
                     if self._ways:
                         self._end_unfinished(executor)
-                        plan, works = self._planned(executor)
+                        plan, works = self._plan(executor)
                         continue
                     self._record_complete(executor, self.history)
                     self._do(executor, plan, works)
-                    self._record_newly_complete(executor)
+                    # Originals may have been completed just now.
+                    if self.history.squashes:
+                        history, _ = resolve_squashes(self.history, self._record(executor))
+                        self._record_complete(executor, history)
                     break
                 except ConcurrentRun:
-                    plan, works = self._planned(executor)
+                    plan, works = self._plan(executor)
             if plan.backwards or any(done.backwards for done in self.done):
                 executor.tidy()
         return plan
@@ -90,7 +93,7 @@ class Execution:
     def _record(self, executor: Executor) -> Record:
         return read(executor.connection, self.options.lock_timeout)
 
-    def _planned(self, executor: Executor) -> tuple[Plan, Iterable[Work]]:
+    def _plan(self, executor: Executor) -> tuple[Plan, Iterable[Work]]:
         """The plan, with all its work: what no engine can make is refused before any is done."""
         self.history, record = resolve_for_target(
             self.history, self.target, self._record(executor), fake=self.options.fake
@@ -136,12 +139,6 @@ class Execution:
             node = history.graph.node(key)
             executor.record_complete(node, history)
             self.done.append(StageResult((node.label,), 0.0, fake=True))
-
-    def _record_newly_complete(self, executor: Executor) -> None:
-        """Those of which the originals have been completed just now."""
-        if self.history.squashes:
-            history, _ = resolve_squashes(self.history, self._record(executor))
-            self._record_complete(executor, history)
 
     def _do(self, executor: Executor, plan: Plan, works: Iterable[Work]) -> None:
         if self.options.fake:

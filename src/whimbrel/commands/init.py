@@ -136,7 +136,7 @@ def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...
     names = ", ".join(f'"{app}"' for app in apps)
     if table is not None:
         try:
-            with_words(file, "apps", apps)
+            add_words(file, "apps", apps)
         except ConfigError as error:
             return Started(by_hand=f"In [tool.whimbrel] of {file}: {error.hint}")
         return Started(changed=(file,))
@@ -144,11 +144,11 @@ def _configure(file: Path, table: dict[str, object] | None, apps: tuple[str, ...
     if not file.exists():
         rewrite_migration(file, text)
         return Started(made=(file,))
-    appended(file, text)
+    append_toml(file, text)
     return Started(changed=(file,))
 
 
-def appended(file: Path, text: str) -> None:
+def append_toml(file: Path, text: str) -> None:
     """Add TOML to the end of a file, which is made where it is missing. Raises `ConfigError`."""
     there = _text_of(file) if file.exists() else ""
     gap = "" if not there.strip() else "\n" if there.endswith("\n") else "\n\n"
@@ -156,7 +156,7 @@ def appended(file: Path, text: str) -> None:
     _write_if_it_reads(file, there + (more.replace("\n", "\r\n") if "\r\n" in there else more))
 
 
-def with_words(file: Path, key: str, words: Sequence[str]) -> None:
+def add_words(file: Path, key: str, words: Sequence[str]) -> None:
     """Add words to a list of a configuration, which is made where it is missing.
 
     Raises `ConfigError` where it is not written plainly, on one line.

@@ -39,7 +39,7 @@ def find_present_initials(
     steps give them theirs. Raises `HistoryError`, which lists what is missing or different, for
     one that is there in part.
     """
-    found = _found(history, engine, connection, plan, record)
+    found = _find_initials(history, engine, connection, plan, record)
     there: dict[Key, list[Step]] = {}
     parts: list[_Found] = []
     for each in found:
@@ -52,7 +52,7 @@ def find_present_initials(
     return there
 
 
-def _found(
+def _find_initials(
     history: History,
     engine: Engine,
     connection: Connection,
@@ -169,7 +169,10 @@ def _without_extra(details: Iterable[Detail]) -> Iterator[Detail]:
 
 
 def _in_part(found: list[_Found]) -> HistoryError:
-    lines = [f"  {_detail_line(detail)}" for each in found for detail in each.wrong]
+    lines = []
+    for detail in (detail for each in found for detail in each.wrong):
+        says = f"is {detail.found}, not" if detail.found is not None else "is missing:"
+        lines.append(f"  {detail.place}: {detail.what} {says} {detail.expected}")
     place = ", ".join(each.made.node.label for each in found)
     if all(each.is_of_names for each in found):
         more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
@@ -187,10 +190,3 @@ def _in_part(found: list[_Found]) -> HistoryError:
         hint="Change the database or the models so that they agree, and run this again. Or record "
         "it as it is, with --fake, and see with `whimbrel drift` what differs.",
     )
-
-
-def _detail_line(detail: Detail) -> str:
-    """ "blog_post.title: type is TEXT, not VARCHAR(100)"."""
-    if detail.found is None:
-        return f"{detail.place}: {detail.what} is missing: {detail.expected}"
-    return f"{detail.place}: {detail.what} is {detail.found}, not {detail.expected}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.commands.comparison import VERSION_TABLE, only
 from whimbrel.config import DEFAULT_ALIAS, OWN_TABLES, Config
-from whimbrel.errors import UsageError
+from whimbrel.errors import UsageError, did_you_mean
 from whimbrel.run.connect import Database, database_of, open_connection
 from whimbrel.schema.table import ForeignKey, Name, Schema, Table
 from whimbrel.sources.live import models_of
@@ -60,10 +59,10 @@ def inspect(
             hint="Name one that is there, in the configuration or with --database.",
         )
     with open_connection(database) as connection:
-        whole = _reflected(database, connection, schemas, tables)
+        whole = _reflect(database, connection, schemas, tables)
         default = connection.dialect.default_schema_name
     plain = [table.removeprefix(f"{default}.") for table in tables]
-    live = only(whole, _wanted(config, whole, plain, database.shown).__contains__)
+    live = only(whole, _choose_tables(config, whole, plain, database.shown).__contains__)
     notes = dict(_notes(live))
     live = _without_keys_elsewhere(live)
     return Inspection(
@@ -82,14 +81,19 @@ def _source(live: Schema, label: str, style: str, dialect: str, notes: Notes) ->
     return native_source(state, label, named)
 
 
-def _reflected(
+def _reflect(
     database: Database, connection: Connection, schemas: Sequence[str], tables: Sequence[str]
 ) -> Schema:
     """The tables of some database schemas; the default one goes without its name."""
     default = connection.dialect.default_schema_name
     known = sa.inspect(connection).get_schema_names() if schemas or tables else []
     for schema in schemas:
-        _refuse_unknown(schema, known, database.shown)
+        if schema not in known:
+            raise UsageError(
+                f"there is no database schema {schema!r}",
+                place=database.shown,
+                hint=did_you_mean(schema, known) or f"There are: {', '.join(sorted(known))}.",
+            )
     of_tables = [_schema_of(table, known) for table in tables]
     wanted = dict.fromkeys([*schemas, *(each for each in of_tables if each is not None)])
     places = [None if schema == default else schema for schema in wanted]
@@ -106,16 +110,6 @@ def _schema_of(table: str, known: Sequence[str]) -> str | None:
     return schema if dot and schema in known else None
 
 
-def _refuse_unknown(schema: str, known: Sequence[str], place: str) -> None:
-    if schema not in known:
-        near = difflib.get_close_matches(schema, known, n=1)
-        raise UsageError(
-            f"there is no database schema {schema!r}",
-            place=place,
-            hint=f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}.",
-        )
-
-
 def _only_app(config: Config) -> str:
     if len(config.apps) == 1:
         return config.apps[0].label
@@ -129,9 +123,9 @@ def _only_app(config: Config) -> str:
 # -- which tables
 
 
-def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) -> set[Name]:
+def _choose_tables(config: Config, whole: Schema, tables: Sequence[str], place: str) -> set[Name]:
     if tables:
-        return {_found(whole, table, place) for table in tables}
+        return {_find_table(whole, table, place) for table in tables}
     ours = (at for at in whole.tables if at.name not in _RECORDS)
     covered = {at for at in ours if config.covers(at.schema, at.name)}
     if whole.tables and not covered:
@@ -143,19 +137,15 @@ def _wanted(config: Config, whole: Schema, tables: Sequence[str], place: str) ->
     return covered
 
 
-def _found(whole: Schema, table: str, place: str) -> Name:
+def _find_table(whole: Schema, table: str, place: str) -> Name:
     """The table of this name, or of "schema.table"."""
     in_order = sorted(whole.tables, key=lambda at: at.schema is None)
     known = {at.name: at for at in in_order} | {str(at): at for at in in_order}
     if table in known:
         return known[table]
-    near = difflib.get_close_matches(table, list(known), n=3)
+    elsewhere = "Tables of another database schema are found with --schema NAME."
     raise UsageError(
-        f"there is no table {table!r}",
-        place=place,
-        hint=f"Did you mean {' or '.join(near)}?"
-        if near
-        else "Tables of another database schema are found with --schema NAME.",
+        f"there is no table {table!r}", place=place, hint=did_you_mean(table, known) or elsewhere
     )
 
 
@@ -181,11 +171,11 @@ def _keys_elsewhere(table: Table, there: Collection[Name]) -> list[ForeignKey]:
 def _without_keys_elsewhere(live: Schema) -> Schema:
     """Without foreign keys to tables that no model will have."""
 
-    def kept(table: Table) -> Table:
+    def keep(table: Table) -> Table:
         gone = _keys_elsewhere(table, live.tables)
         return replace(table, constraints=tuple(e for e in table.constraints if e not in gone))
 
-    return replace(live, tables={at: kept(table) for at, table in live.tables.items()})
+    return replace(live, tables={at: keep(table) for at, table in live.tables.items()})
 
 
 # -- the file

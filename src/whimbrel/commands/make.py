@@ -85,7 +85,7 @@ def make_migrations(
         after_all_that_pointed(found, history), history.graph, _directories(config), name=name
     )
     if update:
-        return _folded(config, history, made)
+        return _fold(config, history, made)
     return list(map(MigrationFile.of, made))
 
 
@@ -134,10 +134,8 @@ def make_empty(
 def write(files: Iterable[MigrationFile]) -> None:
     """Put files on the disk. A file that is there is left alone, unless it is to be rewritten."""
     for file in files:
-        if file.rewrites:
-            rewrite_migration(file.path, file.text)
-        else:
-            write_migration(file.path, file.text)
+        put = rewrite_migration if file.rewrites else write_migration
+        put(file.path, file.text)
 
 
 def _directories(config: Config) -> dict[str, Path]:
@@ -155,7 +153,7 @@ def _refuse_name(name: str | None) -> None:
 _OWN_FILE = "Leave --update out: the new operations get a migration of their own."
 
 
-def _folded(config: Config, history: History, made: Sequence[NewMigration]) -> list[MigrationFile]:
+def _fold(config: Config, history: History, made: Sequence[NewMigration]) -> list[MigrationFile]:
     """The first new migration of each app goes into the app's last one."""
     into = _leaves(history.graph, made)
     _refuse_applied(config, into.values())
@@ -164,7 +162,7 @@ def _folded(config: Config, history: History, made: Sequence[NewMigration]) -> l
     for each in made:
         moved = replace(each, dependencies=_pointing(each, into))
         leaf = into.get((each.app, each.name))
-        files.append(_rendered(moved) if leaf is None else _merged(history, leaf, moved))
+        files.append(_render(moved) if leaf is None else _merge_into(history, leaf, moved))
     return files
 
 
@@ -233,7 +231,7 @@ def _pointing(new: NewMigration, into: Mapping[Key, Node]) -> tuple[Key, ...]:
     return tuple(dict.fromkeys(key for key in keys if own is None or key != own.key))
 
 
-def _rendered(new: NewMigration) -> MigrationFile:
+def _render(new: NewMigration) -> MigrationFile:
     text = render_migration(
         new.app,
         new.name,
@@ -245,7 +243,7 @@ def _rendered(new: NewMigration) -> MigrationFile:
     return MigrationFile(new.app, new.name, new.path, text, new.found.operations)
 
 
-def _merged(history: History, leaf: Node, new: NewMigration) -> MigrationFile:
+def _merge_into(history: History, leaf: Node, new: NewMigration) -> MigrationFile:
     """The leaf's file with the new operations after its own; comments in it are lost."""
     old = history.migration(leaf.key)
     operations = (*old.operations, *new.found.operations)

@@ -66,7 +66,7 @@ def _merge(config: Config, fork: Fork, names: Iterable[str], words: str | None) 
     return Merge(fork, MigrationFile(fork.app, name, path, text, ()))
 
 
-def collided(merges: Iterable[Merge]) -> list[Merge]:
+def find_colliding(merges: Iterable[Merge]) -> list[Merge]:
     """Those whose branches collide."""
     return [merge for merge in merges if merge.fork.collisions]
 
@@ -85,7 +85,7 @@ def refuse_impossible(merges: Iterable[Merge]) -> None:
 
 def refuse_collisions(merges: Iterable[Merge]) -> None:
     """Raises `CollisionError`, with every reason, where branches collide."""
-    found = [merge.fork for merge in collided(merges)]
+    found = [merge.fork for merge in find_colliding(merges)]
     if not found:
         return
     reasons = list(dict.fromkeys(reason for fork in found for reason in fork.collisions))

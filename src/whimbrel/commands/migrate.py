@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from whimbrel.commands.preparation import PreparedRun, history_for, prepare_run
+from whimbrel.commands.preparation import history_for, prepare_run
 from whimbrel.commands.results import (
     HalfDone,
     Interrupted,
@@ -56,7 +56,7 @@ def migrate(
     return _Run(config, alias, target, options).result()
 
 
-def unapplied(
+def find_unapplied(
     config: Config,
     target: Target = EVERYTHING,
     *,
@@ -93,14 +93,18 @@ class _Run:
             plan, warnings = run.plan, run.warnings
             is_unfinished = bool(run.record.half_done) and not self.options.fake
             if plan or run.has_complete_squashes or is_unfinished:
-                plan = self._carried_out(run)
+                # Late, since a run with nothing to do needs none of it.
+                from whimbrel.commands.execution import Execution
+
+                history, options = run.history, self.options
+                plan = Execution(self.database, history, run.target, options, self._done).run()
         except KeyboardInterrupt:
-            made = self._made(plan, warnings, started)
+            made = self._build_result(plan, warnings, started)
             raise Interrupted(replace(made, half_done=self._half_done())) from None
         except WhimbrelError as error:
             error.hint = self._with_what_stays(error.hint)
             raise
-        return self._made(plan, warnings, started)
+        return self._build_result(plan, warnings, started)
 
     def _with_what_stays(self, hint: str | None) -> str | None:
         """An error that ends a run says what was committed before it."""
@@ -118,7 +122,9 @@ class _Run:
             return ()
         return tuple(HalfDone(label_of(key), record.walked.get(key, 0)) for key in record.half_done)
 
-    def _made(self, plan: Plan, warnings: tuple[RunWarning, ...], started: float) -> MigrateResult:
+    def _build_result(
+        self, plan: Plan, warnings: tuple[RunWarning, ...], started: float
+    ) -> MigrateResult:
         return MigrateResult(
             database=self.database.shown,
             backwards=plan.backwards,
@@ -127,10 +133,3 @@ class _Run:
             seconds=time.monotonic() - started,
             warnings=warnings,
         )
-
-    def _carried_out(self, run: PreparedRun) -> Plan:
-        # Late, since a run with nothing to do needs none of it.
-        from whimbrel.commands.execution import Execution
-
-        carrying = Execution(self.database, run.history, run.target, self.options, self._done)
-        return carrying.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from whimbrel.commands.renamed import advice, renamings, said
+from whimbrel.commands.renamed import advice, renamed_message, renamings
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import Target
@@ -35,7 +35,7 @@ def _notices(history: History, target: Target, record: Record) -> Iterable[RunWa
         if target.app in (None, app):
             continue  # the plan is refused for it
         own = {key: node for key, node in renamed.items() if key[0] == app}
-        names = (f"{node.label}: {said(key)}" for key, node in own.items())
+        names = (f"{node.label}: {renamed_message(key)}" for key, node in own.items())
         yield RunWarning(", ".join(names), advice(own))
     lost = [key for key in gone if key not in renamed]
     kept = record.sources(lost) if lost else {}
@@ -66,20 +66,19 @@ def _unknown(app: str, rows: list[Applied], kept: bool) -> RunWarning:
 
 
 def unknown_apps(unknown: Iterable[Key], apps: Collection[str]) -> dict[str, RunWarning]:
-    """Return a warning for each app of unknown migrations that is not among these, by its name."""
-    counts = Counter(app for app, _ in unknown if app not in apps)
-    return {app: _unknown_app(app, counts[app]) for app in sorted(counts)}
+    """Return a warning for each app of unknown migrations that is not among these, by its name.
 
-
-def _unknown_app(app: str, count: int) -> RunWarning:
-    """Warn in one line, since those who share a database see it in every run."""
-    rows = "1 migration" if count == 1 else f"{count} migrations"
-    return RunWarning(
-        f"the record has {rows} of the app {app!r}, which is not among the apps",
-        "If it has another name now, its tables and its record have the old one: give the old "
-        f'label back (a table [tool.whimbrel.app.{app}] with models = "..." and migrations = '
-        '"..."), or move its '
-        "models with makemigrations (MoveModel) from an app that is still there. If another "
-        "project shares the database, leave it. If it is gone for good, take its rows out: "
-        f"whimbrel migrate {app} --prune",
-    )
+    It is one line, since those who share a database see it in every run.
+    """
+    found = {}
+    for app, count in sorted(Counter(app for app, _ in unknown if app not in apps).items()):
+        rows = "1 migration" if count == 1 else f"{count} migrations"
+        found[app] = RunWarning(
+            f"the record has {rows} of the app {app!r}, which is not among the apps",
+            "If it has another name now, its tables and its record have the old one: give the old "
+            f'label back (a table [tool.whimbrel.app.{app}] with models = "..." and migrations = '
+            '"..."), or move its models with makemigrations (MoveModel) from an app that is still '
+            "there. If another project shares the database, leave it. If it is gone for good, take "
+            f"its rows out: whimbrel migrate {app} --prune",
+        )
+    return found

@@ -66,7 +66,9 @@ def plan_migrate(
     options = MigrateOptions(recorded=recorded, leap=leap and not fake_initial, emit=emit)
     run = prepare_run(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
-    there = _there(database, history, plan, record, rename=rename) if fake_initial else {}
+    there = (
+        _present_initials(database, history, plan, record, rename=rename) if fake_initial else {}
+    )
     engine = _engine(database)
     ways = ways_out(history.graph, record.half_done, plan, target)
     ended = [work_out(history, engine, record.applied.keys(), way) for way in ways]
@@ -76,9 +78,9 @@ def plan_migrate(
         history, engine, replace(plan, stages=tuple(left)), record.applied.keys() | finished
     )
     stages = [
-        *(_planned(history, work, {}) for work in ended),
-        *(_planned(history, work, there) for work in works),
-        *_completed(history, asked, plan),
+        *(_plan_stage(history, work, {}) for work in ended),
+        *(_plan_stage(history, work, there) for work in works),
+        *_complete_squashes(history, asked, plan),
     ]
     return PlannedRun(database.shown, plan.backwards, tuple(stages), run.warnings)
 
@@ -91,7 +93,7 @@ def _engine(database: Database) -> Engine:
         return database.engine.with_facts(connection)
 
 
-def _completed(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:
+def _complete_squashes(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:
     """The squashes that are recorded at the end, since all that they replace is applied then."""
     if history.squashes and not plan.backwards:
         applied = record.applied.keys() | {node.key for node in plan.nodes}
@@ -99,7 +101,7 @@ def _completed(history: History, record: Record, plan: Plan) -> Iterator[Planned
             yield PlannedStage((label_of(key),), (), (), fake=True)
 
 
-def _there(
+def _present_initials(
     database: Database, history: History, plan: Plan, record: Record, *, rename: bool
 ) -> Mapping[Key, Sequence[Step]]:
     """The initial migrations that the database has already, with what renames parts of them."""
@@ -114,7 +116,7 @@ def _there(
         )
 
 
-def _planned(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
+def _plan_stage(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
     keys = _keys(work.stage)
     if there.keys() >= set(keys):
         renames = [step for key in keys for step in there[key]]

@@ -6,15 +6,14 @@ own ``replaces``, and the rows of what it replaces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from whimbrel.config import DEFAULT_ALIAS, Config
-from whimbrel.errors import HistoryError, NodeError, UsageError, place
+from whimbrel.errors import HistoryError, NodeError, UsageError, did_you_mean, place
 from whimbrel.history.file_edit import edit_file, with_dependencies, without_replaces
-from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import History, load
 from whimbrel.history.node import Key, label_of
 from whimbrel.history.writer import rewrite_migration
@@ -74,21 +73,20 @@ def plan_prune(config: Config, apps: Iterable[str] = ()) -> PrunePlan:
     gone = {part: key for key in keys for part in squashes.inside(key)}
     records = {alias: record_in(database_of(config, alias)) for alias in config.databases}
     _refuse_early(config, history, keys, records)
-    texts = _Texts(history, gone)
-    pointing = tuple(texts.pointing())
+    pointing = tuple(_pointing(history, gone))
+    pointed = {each.path: each.after for each in pointing}
+    paths = (history.files[key].path for key in keys)
     rows = {alias: sorted(record.applied.keys() & gone) for alias, record in records.items()}
     return PrunePlan(
         keys=tuple(keys),
         pointing=pointing,
         rows={alias: tuple(keys) for alias, keys in rows.items() if keys},
         deleted=tuple(_files(history, gone)),
-        unsquashed=tuple(texts.unsquashed(keys)),
+        unsquashed=tuple(_unsquash(path, gone, pointed.get(path)) for path in paths if path),
     )
 
 
-def prune(
-    config: Config, plan: PrunePlan, *, lock_timeout: float = LIMIT, emit: Listener = null_listener
-) -> None:
+def prune(config: Config, plan: PrunePlan) -> None:
     """Carry a plan out: dependencies, then rows, then files, the ``replaces`` last.
 
     A kill at any moment leaves what the next `plan_prune` finds and finishes: as long as a squash
@@ -99,7 +97,7 @@ def prune(
     for file in plan.pointing:
         rewrite_migration(file.path, file.after)
     for alias, keys in plan.rows.items():
-        _forget(database_of(config, alias), plan.keys, keys, lock_timeout, emit)
+        _forget(database_of(config, alias), plan.keys, keys)
     for path in plan.deleted:
         path.unlink(missing_ok=True)
     for file in plan.unsquashed:
@@ -118,47 +116,26 @@ def _files(history: History, gone: Mapping[Key, Key]) -> Iterator[Path]:
             yield node.path
 
 
-@dataclass
-class _Texts:
-    """The texts of the files that stay. ``gone``: what goes, with the squash that it is in."""
-
-    history: History
-    gone: Mapping[Key, Key]
-    _pointed: dict[Path, bytes] = field(default_factory=dict)
-
-    def pointing(self) -> Iterator[Rewritten]:
-        """Those that name what goes."""
-        for key, node in sorted(self.history.files.items()):
-            named = self.gone.keys() & {*node.dependencies, *node.run_before}
-            if key not in self.gone and named and node.path is not None:
-                by = {each: self.gone[each] for each in named}
-                edit = partial(with_dependencies, by=by, place=node.place)
-                made = _rewritten(node.path, edit)
-                self._pointed[node.path] = made.after
-                yield made
-
-    def unsquashed(self, keys: Iterable[Key]) -> Iterator[Rewritten]:
-        """The squashes as ordinary migrations, after `pointing`."""
-        for key in keys:
-            path = self.history.files[key].path
-            if path is not None:
-                yield self._unsquashed(path)
-
-    def _unsquashed(self, path: Path) -> Rewritten:
-        edit = partial(without_replaces, place=place(path))
-        pointed = self._pointed.get(path)
-        if pointed is None:
-            return _rewritten(path, edit)
-        # It is edited twice, and other bytes than these are none of ours.
-
-        def both(text: str) -> str:
-            return edit(with_dependencies(text, self.gone, place=place(path)))
-
-        return Rewritten(path, pointed, edit_file(path, both))
+def _pointing(history: History, gone: Mapping[Key, Key]) -> Iterator[Rewritten]:
+    """The files that name what goes. ``gone``: what goes, with the squash that it is in."""
+    for key, node in sorted(history.files.items()):
+        named = gone.keys() & {*node.dependencies, *node.run_before}
+        if key not in gone and named and node.path is not None:
+            by = {each: gone[each] for each in named}
+            edit = partial(with_dependencies, by=by, place=node.place)
+            yield Rewritten(node.path, node.path.read_bytes(), edit_file(node.path, edit))
 
 
-def _rewritten(path: Path, edit: Callable[[str], str]) -> Rewritten:
-    return Rewritten(path, path.read_bytes(), edit_file(path, edit))
+def _unsquash(path: Path, gone: Mapping[Key, Key], pointed: bytes | None) -> Rewritten:
+    """A squash as an ordinary migration. ``pointed``: its text, where it names what goes, after that edit."""
+
+    def edit(text: str) -> str:
+        if pointed is not None:
+            text = with_dependencies(text, gone, place=place(path))
+        return without_replaces(text, place=place(path))
+
+    before = path.read_bytes() if pointed is None else pointed
+    return Rewritten(path, before, edit_file(path, edit))
 
 
 # -- what stands against it ----------------------------------------------------------------------
@@ -209,20 +186,14 @@ def _refuse_changed(plan: PrunePlan) -> None:
             )
 
 
-def _forget(
-    database: Database,
-    squashes: Iterable[Key],
-    keys: Iterable[Key],
-    limit: float,
-    emit: Listener,
-) -> None:
+def _forget(database: Database, squashes: Iterable[Key], keys: Iterable[Key]) -> None:
     """Take rows out of a record, if it still has the squashes."""
     # Late, since a plan needs none of it.
     from whimbrel.commands.execution import exclusive_runner
     from whimbrel.run.record import read
 
-    with exclusive_runner(database, limit, emit) as executor:
-        lost = set(squashes) - read(executor.connection, limit).applied.keys()
+    with exclusive_runner(database, LIMIT, null_listener) as executor:
+        lost = set(squashes) - read(executor.connection, LIMIT).applied.keys()
         if lost:
             raise HistoryError(
                 "it is not applied there any more; its rows were left as they are",
@@ -282,7 +253,7 @@ def _unknown_of(history: History, record: Record, app: str, name: str | None) ->
     history, record = resolve_squashes(history, record)
     found = [key for key in unknown_applied(history.graph, record.applied) if key[0] == app]
     if name is not None:
-        found = [_named(history, found, app, name)]
+        found = [_find_named(history, found, app, name)]
     for key in found:
         if key in record.half_done:
             raise HistoryError(
@@ -293,7 +264,7 @@ def _unknown_of(history: History, record: Record, app: str, name: str | None) ->
     return found
 
 
-def _named(history: History, found: list[Key], app: str, name: str) -> Key:
+def _find_named(history: History, found: list[Key], app: str, name: str) -> Key:
     matching = [key for key in found if key[1] == name] or [
         key for key in found if key[1].startswith(name)
     ]

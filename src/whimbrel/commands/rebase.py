@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,9 +80,9 @@ def plan_rebase(
     if len(leaves) < 2:
         return None
     branches = branches_of(history.graph, leaves)
-    branch, decided = _chosen(history, branches, name, offline=offline)
+    branch, decided = _choose_branch(history, branches, name, offline=offline)
     target = _target(history, branches, branch, onto)
-    applied = frozenset() if offline else _applied(config, history, alias)
+    applied = frozenset() if offline else _find_applied(config, history, alias)
     line = line_of(history, branch, target, applied, decided)
     _refuse_recorded(line, applied)
     fork = fork_of(history, [branch.leaf, target])
@@ -122,41 +122,50 @@ def rebase(plan: RebasePlan) -> None:
 # -- which branch moves, and where to --------------------------------------------------------------
 
 
-def _applied(config: Config, history: History, alias: str) -> frozenset[Key]:
+def _find_applied(config: Config, history: History, alias: str) -> frozenset[Key]:
     """All that a database has applied, half or whole, under any name that it knows."""
     record = record_in(database_of(config, alias))
     _, ours = resolve_squashes(history, record)
     return frozenset((*record.applied, *ours.applied, *record.half_done))
 
 
-def _chosen(
+def _choose_branch(
     history: History, branches: Sequence[Branch], name: str | None, *, offline: bool
 ) -> tuple[Branch, str | None]:
     """The branch that moves; and how that was decided, where none is named."""
     if name is not None:
-        return _named(history, branches, name), None
-    known = None if offline else _known_to_git(branches)
+        return _find_branch(history, branches, name), None
+    known = None if offline else _ask_git(branches)
     if known is None:
-        raise _which(branches)
-    absent = [branch for branch in branches if not known.there[branch.leaf.key]]
+        raise _which_error(branches)
+    reference, there, lacking = known
+    absent = [branch for branch in branches if not there[branch.leaf.key]]
     rest = [branch for branch in branches if branch not in absent]
-    if len(absent) == 1 and not any(known.lacking[branch.leaf.key] for branch in rest):
-        return absent[0], known.describe(known.lacking[absent[0].leaf.key])
+    if len(absent) == 1 and not any(lacking[branch.leaf.key] for branch in rest):
+        return absent[0], _describe_lacking(reference, lacking[absent[0].leaf.key])
     # What is there in part is nobody's alone: then every branch may be meant.
-    raise _which(absent if len(absent) > 1 else branches, f"Git does not tell: {known.words}.")
+    why = _describe_lacking(reference, [name for names in lacking.values() for name in names])
+    raise _which_error(absent if len(absent) > 1 else branches, f"Git does not tell: {why}.")
 
 
-def _which(branches: Sequence[Branch], why: str = "") -> QuestionError:
+def _describe_lacking(reference: str, names: Sequence[str]) -> str:
+    """Return a sentence on the files that a reference lacks."""
+    if not names:
+        return f"all of them are in {reference}"
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not in {reference}"
+
+
+def _which_error(branches: Sequence[Branch], why: str = "") -> QuestionError:
     app = branches[0].leaf.app
     text = f"Which of the branches of {app} is new here, and to come after the other?"
-    return _question(
+    return _question_error(
         f"{text} {why}".rstrip(),
         branches,
         [f"whimbrel rebase {app} {branch.leaf.name}" for branch in branches],
     )
 
 
-def _named(history: History, branches: Sequence[Branch], name: str) -> Branch:
+def _find_branch(history: History, branches: Sequence[Branch], name: str) -> Branch:
     graph, app = history.graph, branches[0].leaf.app
     node = history.node(app, name)
     found = [each for each in branches if node.key in graph.ancestors([each.leaf.key])]
@@ -182,7 +191,7 @@ def _target(history: History, branches: Sequence[Branch], moving: Branch, onto: 
             )
         return node
     if len(others) > 1:
-        raise _question(
+        raise _question_error(
             f"After which leaf of {app} is {moving.leaf.name} to come?",
             others,
             [f"--onto {branch.leaf.name}" for branch in others],
@@ -190,17 +199,14 @@ def _target(history: History, branches: Sequence[Branch], moving: Branch, onto: 
     return others[0].leaf
 
 
-def _question(text: str, branches: Sequence[Branch], answers: list[str]) -> QuestionError:
+def _question_error(text: str, branches: Sequence[Branch], answers: list[str]) -> QuestionError:
     listed = "".join(f"\n    {answer}" for answer in answers)
+    labels = ", ".join(branch.leaf.label for branch in branches)
     return QuestionError(
         "a question needs an answer; nothing was changed",
-        questions=[{"place": _labels(branches), "text": text, "flags": answers}],
+        questions=[{"place": labels, "text": text, "flags": answers}],
         hint=f"{text}{listed}",
     )
-
-
-def _labels(branches: Sequence[Branch]) -> str:
-    return ", ".join(branch.leaf.label for branch in branches)
 
 
 def _refuse_recorded(line: Line, applied: Collection[Key]) -> None:
@@ -226,49 +232,37 @@ _REFERENCES = (
 )
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The files of each branch, by its leaf, that a reference has, and that it lacks."""
-
-    reference: str
-    there: Mapping[Key, Sequence[str]]
-    lacking: Mapping[Key, Sequence[str]]
-
-    @property
-    def words(self) -> str:
-        """A sentence on what it lacks of all the branches."""
-        names = [name for lacking in self.lacking.values() for name in lacking]
-        return self.describe(names) if names else f"all of them are in {self.reference}"
-
-    def describe(self, names: Sequence[str]) -> str:
-        """Return a sentence on files that it lacks."""
-        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not in {self.reference}"
+#: By the leaf of each branch, names of files.
+_Names = dict[Key, list[str]]
 
 
-def _known_to_git(branches: Sequence[Branch]) -> _Known | None:
-    """Return what the others have, as far as git knows it; None where there is no telling."""
+def _ask_git(branches: Sequence[Branch]) -> tuple[str, _Names, _Names] | None:
+    """Return where the work of others is, as far as git knows, and the files that it has and lacks.
+
+    None where there is no telling.
+    """
     own = {branch.leaf.key: _own_files(branch) for branch in branches}
     files = [file for found in own.values() for file in found]
     folders = {file.parent for file in files}
     if not all(own.values()) or len(folders) > 1:
         return None
     folder = folders.pop()
-    reference = _reference(folder)
-    if reference is None:
+    commits = ((name, _commit(folder, name)) for name in _REFERENCES)
+    reference, commit = next((each for each in commits if each[1] is not None), (None, None))
+    # Where that is HEAD itself, nothing is new.
+    if reference is None or commit == _commit(folder, "HEAD"):
         return None
     listing = ("ls-tree", "-r", "-z", "--name-only", reference, "--")
     listed = _git(folder, *listing, *(file.name for file in files))
     if listed is None:
         return None
     names = set(listed.split("\0"))
-    return _Known(
-        _git(folder, "rev-parse", "--abbrev-ref", reference) or reference,
-        {leaf: [file.stem for file in found if file.name in names] for leaf, found in own.items()},
-        {
-            leaf: [file.stem for file in found if file.name not in names]
-            for leaf, found in own.items()
-        },
-    )
+    there: _Names = {leaf: [] for leaf in own}
+    lacking: _Names = {leaf: [] for leaf in own}
+    for leaf, found in own.items():
+        for file in found:
+            (there if file.name in names else lacking)[leaf].append(file.stem)
+    return _git(folder, "rev-parse", "--abbrev-ref", reference) or reference, there, lacking
 
 
 def _own_files(branch: Branch) -> list[Path]:
@@ -279,13 +273,6 @@ def _own_files(branch: Branch) -> list[Path]:
         for node in branch.nodes
         if node.app == app and node.key in branch.own and node.path is not None
     ]
-
-
-def _reference(folder: Path) -> str | None:
-    """The first that there is. None where that is HEAD itself: nothing of it is new."""
-    there = ((name, _commit(folder, name)) for name in _REFERENCES)
-    name, commit = next((each for each in there if each[1] is not None), (None, None))
-    return name if commit != _commit(folder, "HEAD") else None
 
 
 def _commit(folder: Path, name: str) -> str | None:
@@ -310,10 +297,9 @@ def _edit(line: Line, node: Node) -> Edit:
     assert node.path is not None
     new = line.names.get(node.key, node.key)
     by = line.new_dependencies(node)
-    shown = node.place
-    text = partial(with_dependencies, by=by, place=shown)
+    text = partial(with_dependencies, by=by, place=node.place)
     if line.hangs_free(node):
-        text = partial(with_dependency, key=line.onto.key, place=shown)
+        text = partial(with_dependency, key=line.onto.key, place=node.place)
     return Edit(
         node.key,
         new,

@@ -64,7 +64,7 @@ class _Revived:
                 self.lost[key] = "its source was not recorded"
                 continue
             try:
-                self.loaded[key] = self._loaded(packages[key[0]], key, sources[key])
+                self.loaded[key] = self._load_one(packages[key[0]], key, sources[key])
             except LoadError as error:
                 self.lost[key] = f"its source does not load: {error.place}: {error.message}"
         # What a squash replaces is undone with it, whether or not its own source is there.
@@ -72,7 +72,7 @@ class _Revived:
             for key in node.replaces:
                 self.lost.pop(key, None)
 
-    def _loaded(self, package: Package, key: Key, source: str) -> tuple[Node, Migration]:
+    def _load_one(self, package: Package, key: Key, source: str) -> tuple[Node, Migration]:
         app, name = key
         file = f"<recorded {label_of(key)}>"
         module = package.import_text(name, file, source)

@@ -26,7 +26,7 @@ def renamings(history: History, record: Record) -> dict[Key, Node]:
         for key in record.applied
         if key not in history.files and key[0] in history.graph.apps and key not in history.graph
     ]
-    waiting = _unrecorded(history, record) if gone else []
+    waiting = _unrecorded_files(history, record) if gone else []
     if not waiting:
         return {}
     sources = record.sources(gone)
@@ -42,7 +42,7 @@ def renamings(history: History, record: Record) -> dict[Key, Node]:
     return {key: node for key, node in found.items() if times[node.key] == 1}
 
 
-def _unrecorded(history: History, record: Record) -> list[Node]:
+def _unrecorded_files(history: History, record: Record) -> list[Node]:
     """The files of which the record knows nothing: in force, or inside a squash that is new here."""
     graph = history.graph
     own = [node for key, node in graph.nodes.items() if key not in record.applied]
@@ -57,11 +57,13 @@ def refuse_renamed(history: History, record: Record, apps: Collection[str]) -> N
     for key, node in found.items():
         if node.app in apps:
             raise HistoryError(
-                f"{said(key)}; nothing was changed", place=node.label, hint=advice({key: node})
+                f"{renamed_message(key)}; nothing was changed",
+                place=node.label,
+                hint=advice({key: node}),
             )
 
 
-def said(key: Key) -> str:
+def renamed_message(key: Key) -> str:
     """Return the message for a file that has another name."""
     return f"what it does is applied here as {label_of(key)}, which has no file: it was renamed"
 

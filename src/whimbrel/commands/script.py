@@ -70,11 +70,11 @@ def sql_migrate(
         dialect=engine.dialect,
         backwards=backwards,
         operations=work.operations,
-        statements=tuple(each for batch in batches for each in enclosed(engine, batch)),
+        statements=tuple(each for batch in batches for each in enclose(engine, batch)),
     )
 
 
-def enclosed(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
+def enclose(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
     """The statements of a batch, in its transaction if it has one."""
     own = [_statement(engine, item) for item in items]
     if not all(map(is_transactional, items)):
@@ -89,7 +89,11 @@ def enclosed(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
 def _statement(engine: Engine, item: PlanItem) -> Statement:
     match item:
         case DataOperation(operation=Backfill() as operation):
-            return Statement("", note=_of_batches(engine, item, operation))
+            from whimbrel.run.data.template import template
+
+            shown = template(item, operation, engine.dialect)
+            rest = f", each: {shown}" if shown else ": it cannot be shown as SQL"
+            return Statement("", note=f"{item.title}, in batches along the primary key{rest}")
         case DataOperation():
             return Statement("", note=f"{item.title}: it cannot be shown as SQL")
         case Step(boundary=Boundary.BATCHED):
@@ -98,12 +102,3 @@ def _statement(engine: Engine, item: PlanItem) -> Statement:
         case UserStep():
             return Statement(with_literals(item.sql, item.parameters, engine.literal), item.hazards)
     return Statement(item.sql, item.hazards)
-
-
-def _of_batches(engine: Engine, data: DataOperation, operation: Backfill) -> str:
-    # Late, since most migrations have no data.
-    from whimbrel.run.data.template import template
-
-    shown = template(data, operation, engine.dialect)
-    rest = f", each: {shown}" if shown else ": it cannot be shown as SQL"
-    return f"{data.title}, in batches along the primary key{rest}"

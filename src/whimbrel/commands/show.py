@@ -127,13 +127,13 @@ def _with_hidden(history: History, record: Record | None) -> list[Shown]:
     for node in graph.order():
         shown.append(_shown(history, node, record))
         shown += [
-            Shown(*key, Mark.UNAPPLIED, replaces=_replaced(history, key), in_force=False)
+            Shown(*key, Mark.UNAPPLIED, replaces=_replaced_labels(history, key), in_force=False)
             for key in after.get(node.key, ())
         ]
     return shown
 
 
-def _replaced(history: History, key: Key) -> tuple[str, ...]:
+def _replaced_labels(history: History, key: Key) -> tuple[str, ...]:
     return tuple(label_of(each) for each in sorted(history.squashes.inside(key)))
 
 
@@ -146,7 +146,7 @@ def _shown(history: History, node: Node, record: Record | None) -> Shown:
         mark=_mark(node, record, applied),
         at=applied.at if applied else None,
         waits_for=tuple(parent.label for parent in graph.parents(node.key)),
-        replaces=_replaced(history, node.key),
+        replaces=_replaced_labels(history, node.key),
         complete=node.key in history.complete,
         walked=record.walked.get(node.key, 0) if record else 0,
         backwards=record is not None

@@ -10,6 +10,7 @@ from whimbrel.commands.adopt.alembic import Adopted
 from whimbrel.commands.adopt.databases import AdoptedDatabase, Outcome
 from whimbrel.errors import place
 from whimbrel.report.drift import deviation_lines, deviations_json, exclusions_text
+from whimbrel.report.files import files_json
 
 
 def adopted_text(adopted: Adopted) -> str:
@@ -172,15 +173,7 @@ def adopted_json(adopted: Adopted) -> dict[str, Any]:
         "apps": list(adopted.apps),
         "configured": adopted.configured or None,
         "written": str(adopted.written[0]) if adopted.written else None,
-        "migrations": [
-            {
-                "app": file.app,
-                "name": file.name,
-                "path": str(file.path),
-                "operations": [each.describe() for each in file.operations],
-            }
-            for file in adopted.files
-        ],
+        **files_json(adopted.files),
         "databases": [_database_json(each) for each in adopted.databases],
         "dry_run": adopted.dry_run,
     }

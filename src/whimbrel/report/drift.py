@@ -51,7 +51,9 @@ def deviation_lines(deviations: Iterable[Deviation], hint: str = "") -> Iterator
         else:
             yield from _deviation(each)
     if named:
-        yield f"  {_count_items(len(named))} named otherwise{hint}"
+        many = f"{len(named)} constraints and indexes are"
+        count = "1 constraint or index is" if len(named) == 1 else many
+        yield f"  {count} named otherwise{hint}"
         if not hint or all(each.is_of_names for each in deviations):
             yield from (f"    {detail_text(detail)}" for detail in named)
 
@@ -63,10 +65,6 @@ def _deviation(deviation: Deviation) -> Iterator[str]:
         indent += "  "
     for detail in deviation.details:
         yield f"{indent}{detail_text(detail)}"
-
-
-def _count_items(number: int) -> str:
-    return "1 constraint or index is" if number == 1 else f"{number} constraints and indexes are"
 
 
 def detail_text(detail: Detail) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from whimbrel.commands.graph import AppLayout, Edge, GraphLayout, Row
+from whimbrel.commands.graph import AppLayout, GraphLayout, Row
 from whimbrel.commands.show import Mark
 from whimbrel.report.show import box, conflict_line, migration_json, notes_of
 
@@ -109,15 +109,10 @@ def _mermaid(layout: GraphLayout) -> Iterator[str]:
     for edge in layout.edges:
         arrow = "-.->" if edge.lane is None else "-->"
         yield f"  {ids[edge.parent]} {arrow} {ids[edge.child]}"
-    for look in _looks(layout):
-        fill, border = _LOOKS[look]
-        yield f"  classDef {look} fill:{fill},stroke:{border},color:#000000"
-
-
-def _looks(layout: GraphLayout) -> list[str]:
-    """The classes that are in use."""
     used = {_look(row, app) for app in layout.apps for row in app.rows}
-    return [look for look in _LOOKS if look in used]
+    for look, (fill, border) in _LOOKS.items():
+        if look in used:
+            yield f"  classDef {look} fill:{fill},stroke:{border},color:#000000"
 
 
 def _ids(labels: Iterable[str], prefix: str) -> Mapping[str, str]:
@@ -156,7 +151,8 @@ def _dot(layout: GraphLayout) -> Iterator[str]:
     for label in layout.outside:
         yield f'  {_quote(label)} [style="dashed"];'
     for edge in layout.edges:
-        yield f"  {_quote(edge.parent)} -> {_quote(edge.child)}{_dot_style(edge)};"
+        style = ' [style="dashed"]' if edge.lane is None else ""
+        yield f"  {_quote(edge.parent)} -> {_quote(edge.child)}{style};"
     yield "}"
 
 
@@ -167,10 +163,6 @@ def _dot_look(row: Row, app: AppLayout) -> str:
         return label
     fill, border = _LOOKS[look]
     return f'{label}, style="filled", fillcolor="{fill}", color="{border}"'
-
-
-def _dot_style(edge: Edge) -> str:
-    return ' [style="dashed"]' if edge.lane is None else ""
 
 
 def _quote(text: str) -> str:

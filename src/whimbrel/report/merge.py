@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from whimbrel.commands.merge import Merge
-from whimbrel.history.branches import Branch, Fork
+from whimbrel.history.branches import Fork
 from whimbrel.report.files import files_json
 
 #: What a merge means that was made although its branches collide.
@@ -29,7 +29,9 @@ def _lines(fork: Fork, with_reasons: bool) -> Iterator[str]:
     yield f"{fork.app} has {len(fork.branches)} leaves."
     for branch in fork.branches:
         yield f"Up to {branch.leaf.name}:"
-        yield from _branch(fork.app, branch)
+        for node, does in zip(branch.nodes, branch.does, strict=True):
+            yield f"  {node.name if node.app == fork.app else node.label}"
+            yield from (f"    {words}" for words in does or ["No operations"])
     if fork.notes:
         yield "What these depend on cannot be told; look at them yourself:"
         yield from (f"  {note}" for note in fork.notes)
@@ -38,12 +40,6 @@ def _lines(fork: Fork, with_reasons: bool) -> Iterator[str]:
     elif with_reasons:
         yield "They collide:"
         yield from (f"  {reason}" for reason in fork.collisions)
-
-
-def _branch(app: str, branch: Branch) -> Iterator[str]:
-    for node, does in zip(branch.nodes, branch.does, strict=True):
-        yield f"  {node.name if node.app == app else node.label}"
-        yield from (f"    {words}" for words in does or ["No operations"])
 
 
 def merges_json(merges: Iterable[Merge], *, with_text: bool = False) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from whimbrel.commands.show import Mark, Shown, ShownHistory
+from whimbrel.report.text import count_text
 
 _BOXES = {
     Mark.APPLIED: "[X]",
@@ -78,8 +79,7 @@ def notes_of(shown: Shown) -> list[str]:
 
 def _of_squash(shown: Shown) -> Iterator[str]:
     if shown.replaces:
-        number = len(shown.replaces)
-        yield f"{number} squashed migration{'s' if number > 1 else ''}"
+        yield count_text(len(shown.replaces), "squashed migration")
     if not shown.in_force:
         yield "not in force: the originals are, until all are applied"
     if shown.complete:

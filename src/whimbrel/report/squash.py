@@ -8,6 +8,7 @@ from typing import Any
 from whimbrel.commands.prune import PrunePlan
 from whimbrel.errors import place
 from whimbrel.history.squash import Squash, Squashed
+from whimbrel.report.text import count_text
 
 #: What is to be done with a squash.
 NEXT = (
@@ -28,15 +29,11 @@ def _squash(each: Squash) -> Iterator[str]:
     names = [node.name for node in each.replaced]
     yield place(each.head.path)
     yield f"  replaces {len(names)} migrations, {names[0]} to {names[-1]}"
-    yield f"  {_count_operations(each.before)} became {len(each.operations)}"
+    yield f"  {count_text(each.before, 'operation')} became {len(each.operations)}"
     yield from (f"    {operation.describe()}" for operation in each.operations)
     yield from (f"  taken along: {what}" for what in each.carried)
     yield from (f"  left out, as it may be: {what}" for what in each.elided)
     yield from (f"  some operations stay as they are: {why}" for why in each.unchanged)
-
-
-def _count_operations(number: int) -> str:
-    return f"{number} operation{'' if number == 1 else 's'}"
 
 
 def _rest(found: Squashed) -> Iterator[str]:

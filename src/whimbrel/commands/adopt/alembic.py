@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whimbrel.commands.adopt.config import Configured, configured
+from whimbrel.commands.adopt.config import Configured, configure
 from whimbrel.commands.adopt.databases import (
     AdoptedDatabase,
     Adoption,
-    adopted,
+    adopt_database,
     as_it_is,
-    compared,
+    compare_at_head,
     refuse_tables_without_models,
 )
 from whimbrel.commands.adopt.environment import Environment, Target, environment_of
 from whimbrel.commands.adopt.project import AlembicProject, alembic_project
-from whimbrel.commands.adopt.registered import registered
+from whimbrel.commands.adopt.registered import find_models
 from whimbrel.commands.comparison import Certain
 from whimbrel.commands.make import MigrationFile
 from whimbrel.config import DEFAULT_ALIAS, Config, find_config, make_importable
@@ -92,7 +92,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
     project = replace(
         project, version_table=said or environment.version_table or project.version_table
     )
-    models = registered(
+    models = find_models(
         _targets(project, environment, known, wanted),
         environment.targets,
         known.apps if known else (),
@@ -100,7 +100,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
         str(project.env),
     )
     others = (*wanted.exclude, *models.left_out)
-    made = configured(
+    made = configure(
         project, known, root, models.targets, wanted.app, hints=models.hints, others=others
     )
     for alias in wanted.aliases:
@@ -125,7 +125,7 @@ def adopt_alembic(start: Path, wanted: Wanted) -> Adopted:
         made.file,
         made.shown,
         tuple(files),
-        tuple(adopted(adoption, alias) for alias in aliases),
+        tuple(adopt_database(adoption, alias) for alias in aliases),
         wanted.dry_run,
         models.written,
         environment.trouble,
@@ -174,7 +174,7 @@ def _files(
         return files, [node.path for node in old if node.path]
     if not new:
         return [], []
-    return _authored(made.config, history, _models(made, history, new), new), []
+    return _author(made.config, history, _models(made, history, new), new), []
 
 
 def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
@@ -183,7 +183,7 @@ def _models(made: Configured, history: History, apps: Sequence[str]) -> State:
     return limit_to_apps(before, read_models(made.config, apps, before), apps)
 
 
-def _authored(
+def _author(
     config: Config, history: History, models: State, apps: Sequence[str]
 ) -> list[MigrationFile]:
     found = detect(history.project_state(), models, Certain(), apps)
@@ -223,8 +223,8 @@ def _from_database(
     pairs = zip(config.apps, emptied, strict=True)
     history = load([empty if app.label in made.apps else app for app, empty in pairs])
     adoption = Adoption(made.config, made.apps, project, (), wanted.rename, wanted.dry_run)
-    comparison = compared(adoption, alias, _models(made, history, made.apps))
-    return _authored(made.config, history, as_it_is(comparison), made.apps)
+    comparison = compare_at_head(adoption, alias, _models(made, history, made.apps))
+    return _author(made.config, history, as_it_is(comparison), made.apps)
 
 
 def _write(files: Sequence[MigrationFile], gone: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from whimbrel.commands.adopt.project import AlembicProject
 from whimbrel.commands.comparison import VERSION_TABLE
-from whimbrel.commands.init import appended, with_words
+from whimbrel.commands.init import add_words, append_toml
 from whimbrel.config import AppConfig, Config
 from whimbrel.errors import UsageError
 from whimbrel.run.connect import DRIVERS
@@ -49,12 +49,12 @@ class Configured:
     def write(self) -> None:
         """Add what is lacking to its file. Raises `ConfigError` where a person must do it."""
         if self.excluded:
-            with_words(self.file, "exclude", self.excluded)
+            add_words(self.file, "exclude", self.excluded)
         if self.text:
-            appended(self.file, self.text)
+            append_toml(self.file, self.text)
 
 
-def configured(
+def configure(
     project: AlembicProject,
     known: Config | None,
     root: Path,
@@ -74,13 +74,16 @@ def configured(
             f"--app is for one set of models, and there are {len(targets)}: {', '.join(targets)}",
             hint="Leave it out, or name the models too: --models acme.db:Base.",
         )
-    config = known or _new(project, root)
-    lacking = _lacking(project, config, others)
+    config = known or Config(root=root, databases={"default": _url(project.url)})
+    # Alembic's own table is to be left alone, as those of others are.
+    named = [] if project.version_table.name == VERSION_TABLE else [str(project.version_table)]
+    alone = dict.fromkeys([*named, *others])
+    lacking = tuple(each for each in alone if not config.excludes(*Name.read(each)))
     config = replace(config, exclude=(*config.exclude, *lacking))
     apps: list[AppConfig] = []
     for target, hint in zip(targets, hints or targets, strict=True):
         own = label or _label(hint, {app.label for app in (*config.apps, *apps)})
-        apps.append(_there(config, target, label) or _app(project, config, target, own, apps))
+        apps.append(_find_app(config, target, label) or _app(project, config, target, own, apps))
     new = [app for app in apps if app not in config.apps]
     text = "\n".join(
         [*([] if known else [_head(project, config)]), *(_section(config, app) for app in new)]
@@ -90,14 +93,7 @@ def configured(
     return Configured(whole, labels, text, lacking if known else ())
 
 
-def _lacking(project: AlembicProject, config: Config, others: Sequence[str]) -> tuple[str, ...]:
-    """Return what is yet to be left alone: tables of others, and Alembic's own."""
-    own = project.version_table
-    wanted = [*([] if own.name == VERSION_TABLE else [str(own)]), *others]
-    return tuple(each for each in dict.fromkeys(wanted) if not config.excludes(*Name.read(each)))
-
-
-def _there(config: Config, target: str, label: str | None) -> AppConfig | None:
+def _find_app(config: Config, target: str, label: str | None) -> AppConfig | None:
     """The app that is configured for these models, or under this label."""
     for app in config.apps:
         if app.models == target and label not in (None, app.label):
@@ -162,21 +158,14 @@ def _is_free(folder: Path, project: AlembicProject) -> bool:
 
 def _section(config: Config, app: AppConfig) -> str:
     path = app.migrations.relative_to(config.root).as_posix()
+    is_own_file = config.file and config.file.name == "whimbrel.toml"
     return (
-        f"[{_prefix(config)}app.{app.label}]\n"
+        f"[{'' if is_own_file else 'tool.whimbrel.'}app.{app.label}]\n"
         f"models = {json.dumps(app.models)}\nmigrations = {json.dumps(path)}\n"
     )
 
 
-def _prefix(config: Config) -> str:
-    return "" if config.file and config.file.name == "whimbrel.toml" else "tool.whimbrel."
-
-
 # -- a project that has no configuration yet ---------------------------------------------------
-
-
-def _new(project: AlembicProject, root: Path) -> Config:
-    return Config(root=root, databases={"default": _url(project.url)})
 
 
 def _head(project: AlembicProject, config: Config) -> str:

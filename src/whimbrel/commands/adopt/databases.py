@@ -86,7 +86,7 @@ class Adoption:
     dry_run: bool
 
 
-def adopted(adoption: Adoption, alias: str) -> AdoptedDatabase:
+def adopt_database(adoption: Adoption, alias: str) -> AdoptedDatabase:
     """Look at one database and, where it fits, record the initial migrations."""
     shown = ""
     try:
@@ -94,7 +94,7 @@ def adopted(adoption: Adoption, alias: str) -> AdoptedDatabase:
         shown = database.shown
         if database.is_missing:
             return AdoptedDatabase(alias, shown, Outcome.MISSING)
-        return _Looking(adoption, database, load(adoption.config.apps)).adopted()
+        return _Looking(adoption, database, load(adoption.config.apps)).adopt()
     except WhimbrelError as error:
         return AdoptedDatabase(alias, shown, Outcome.FAILED, error=error)
 
@@ -158,7 +158,7 @@ class _Looking:
     history: History
     strangers: tuple[Name, ...] = ()
 
-    def adopted(self) -> AdoptedDatabase:
+    def adopt(self) -> AdoptedDatabase:
         with open_connection(self.database) as connection:
             self.history, record = resolve_squashes(self.history, read(connection))
             self.versions = versions_in(connection, self.adoption.project.version_table)
@@ -166,7 +166,7 @@ class _Looking:
             unready = self._unready(todo)
             if unready is not None:
                 return unready
-            found = self._compared(connection, record, todo)
+            found = self._compare(connection, record, todo)
             self.strangers = strangers(found)
             _refuse_lacking(_made_by_revisions(self.adoption, self.strangers))
             found = without_strangers(found)
@@ -175,14 +175,14 @@ class _Looking:
         labels = labels or [f"{file.app}.{file.name}" for file in self.adoption.files]
         only_names = self.adoption.rename and all(map(is_of_names, found.changes))
         if different and not only_names:
-            return self._ended(Outcome.DIFFERS, labels=tuple(labels), deviations=different)
+            return self._result(Outcome.DIFFERS, labels=tuple(labels), deviations=different)
         if self.adoption.dry_run:
-            return self._ended(Outcome.FITS, labels=tuple(labels), deviations=different)
+            return self._result(Outcome.FITS, labels=tuple(labels), deviations=different)
         if not self._record(todo, found):
-            return self._ended(Outcome.ALREADY)
-        return self._ended(Outcome.RECORDED, labels=tuple(labels), deviations=different)
+            return self._result(Outcome.ALREADY)
+        return self._result(Outcome.RECORDED, labels=tuple(labels), deviations=different)
 
-    def _ended(self, outcome: Outcome, **more: Any) -> AdoptedDatabase:
+    def _result(self, outcome: Outcome, **more: Any) -> AdoptedDatabase:
         shown = self.database.shown
         return AdoptedDatabase(
             self.database.alias, shown, outcome, self.versions, strangers=self.strangers, **more
@@ -204,16 +204,16 @@ class _Looking:
     def _unready(self, todo: Sequence[Node]) -> AdoptedDatabase | None:
         """Return the result where there is nothing to compare."""
         if not todo and not self._is_unwritten:
-            return self._ended(Outcome.ALREADY)
+            return self._result(Outcome.ALREADY)
         if not self.versions:
-            return self._ended(Outcome.UNVERSIONED)
+            return self._result(Outcome.UNVERSIONED)
         missing = self.adoption.project.missing(self.versions)
         if missing:
-            return self._ended(Outcome.BEHIND, missing=tuple(missing))
+            return self._result(Outcome.BEHIND, missing=tuple(missing))
         others = tuple(node.label for node in todo if node.app not in self.adoption.apps)
-        return self._ended(Outcome.WAITS, labels=others) if others else None
+        return self._result(Outcome.WAITS, labels=others) if others else None
 
-    def _compared(self, connection: Connection, record: Record, todo: Sequence[Node]) -> Comparison:
+    def _compare(self, connection: Connection, record: Record, todo: Sequence[Node]) -> Comparison:
         there = record.applied.keys() & self.history.graph.nodes.keys()
         state = self.history.states_of({*there, *(node.key for node in todo)}).database
         if self._is_unwritten:
@@ -248,7 +248,7 @@ def versions_in(connection: Connection, table: Name) -> tuple[str, ...]:
     return found
 
 
-def compared(adoption: Adoption, alias: str, state: State) -> Comparison:
+def compare_at_head(adoption: Adoption, alias: str, state: State) -> Comparison:
     """Models beside a database that is at Alembic's head. Raises `HistoryError` for any other.
 
     Where it will be renamed, its constraints and indexes have the names of the models already.

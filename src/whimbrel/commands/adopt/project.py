@@ -75,12 +75,12 @@ class AlembicProject:
 
         Raises `HistoryError` for a version that no file has.
         """
-        waiting, there = [self._known(each) for each in versions], set[str]()
+        waiting, there = [self._known_id(each) for each in versions], set[str]()
         while waiting:
             revision = self.revisions[waiting.pop()]
             if revision.id not in there:
                 there.add(revision.id)
-                waiting += [self._known(each) for each in revision.after]
+                waiting += [self._known_id(each) for each in revision.after]
         return sorted(self.revisions.keys() - there)
 
     def _id(self, named: str) -> str:
@@ -94,7 +94,7 @@ class AlembicProject:
         ]
         return fitting[0] if len(fitting) == 1 else named
 
-    def _known(self, named: str) -> str:
+    def _known_id(self, named: str) -> str:
         found = self._id(named)
         if found not in self.revisions:
             raise HistoryError(
@@ -111,7 +111,7 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
     Raises `UsageError` where there is none or where it cannot be read, `HistoryError` for
     revisions that are inconsistent.
     """
-    file = config or _found(root)
+    file = config or _find_config(root)
     settings = _settings(file)
     script = _script(file, settings)
     is_recursive = str(settings.get("recursive")).lower() in ("true", "yes", "on", "1")
@@ -125,7 +125,7 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
                     place=str(revision.file),
                     hint=f"The other is {twin.file}: take one away.",
                 )
-    prepended = tuple(file.resolve().parent / name for name in _listed(settings, "prepend"))
+    prepended = tuple(file.resolve().parent / name for name in _list_of(settings, "prepend"))
     return AlembicProject(
         file, script, revisions, Name(None, VERSION_TABLE), settings.get("url"), prepended
     )
@@ -134,7 +134,7 @@ def alembic_project(root: Path, config: Path | None = None) -> AlembicProject:
 # -- its configuration -----------------------------------------------------------------------
 
 
-def _found(root: Path) -> Path:
+def _find_config(root: Path) -> Path:
     """alembic.ini, or else a pyproject.toml with Alembic's table, from a directory upwards.
 
     Flask-Migrate keeps its own in the directory of its migrations.
@@ -168,9 +168,9 @@ def _settings(file: Path) -> dict[str, Any]:
 
 
 def _of_toml(file: Path) -> dict[str, Any]:
-    def filled(value: Any) -> Any:
+    def fill(value: Any) -> Any:
         if isinstance(value, list):
-            return [filled(each) for each in value]
+            return [fill(each) for each in value]
         here = str(file.parent)
         return (
             value.replace("%(here)s", here).replace("%%", "%") if isinstance(value, str) else value
@@ -178,9 +178,7 @@ def _of_toml(file: Path) -> dict[str, Any]:
 
     table = _toml(file)
     return {
-        ours: filled(table[theirs])
-        for ours, theirs in _KEYS.items()
-        if table.get(theirs) is not None
+        ours: fill(table[theirs]) for ours, theirs in _KEYS.items() if table.get(theirs) is not None
     }
 
 
@@ -257,12 +255,12 @@ def _version_folders(file: Path, settings: Mapping[str, Any], script: Path) -> l
     if not settings.get("versions"):
         return [script / "versions"]
     found: list[Path] = []
-    for name in _listed(settings, "versions"):
+    for name in _list_of(settings, "versions"):
         found += [path for path in _places(file, name.strip()) if path.is_dir()][:1]
     return found
 
 
-def _listed(settings: Mapping[str, Any], key: str) -> list[str]:
+def _list_of(settings: Mapping[str, Any], key: str) -> list[str]:
     """Return a list of paths; without a separator, an INI file parts them at commas and spaces."""
     given = settings.get(key) or []
     if isinstance(given, list):

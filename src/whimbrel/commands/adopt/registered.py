@@ -32,7 +32,7 @@ class Models:
     left_out: tuple[str, ...] = ()
 
 
-def registered(
+def find_models(
     targets: Sequence[Target],
     seen: Sequence[Target],
     apps: Sequence[AppConfig],
@@ -52,7 +52,7 @@ def registered(
     if not kept:
         names = ", ".join(each.names[0] for each in targets if each.names)
         raise _too_few(f"{names} holds no models", place)
-    written = search.collecting.written()
+    written = search.collecting.module()
     return Models(
         tuple(name for _, name in kept if name is not None),
         tuple(search.hint(each, name or "") for each, name in kept),
@@ -67,7 +67,7 @@ def _by_database(targets: Iterable[Target]) -> dict[int | None, Target]:
 
 def _several_databases(targets: Iterable[Target], place: str) -> UsageError:
     return UsageError(
-        "the models are for several databases: " + ", ".join(sorted(map(_named, targets))),
+        "the models are for several databases: " + ", ".join(sorted(map(_name_of, targets))),
         place=place,
         hint="A configuration brings its apps to all of its databases: give each database of "
         "these a whimbrel.toml in a directory of its own, and adopt there, with PYTHONPATH saying "
@@ -76,7 +76,7 @@ def _several_databases(targets: Iterable[Target], place: str) -> UsageError:
     )
 
 
-def _named(target: Target) -> str:
+def _name_of(target: Target) -> str:
     if target.names or target.held is None:
         return target.shown
     module, attribute, key = target.held
@@ -133,7 +133,7 @@ class _Search:
         metadata = self._metadata(target)
         plain = bool(metadata.tables)
         own = self._owner(metadata)
-        growing = [] if own else self._growing(target, metadata)
+        growing = [] if own else self._growing_modules(target, metadata)
         lacking = set(target.tables) - metadata.tables.keys()
         if lacking:
             raise _too_few(f"{target.shown} has no {', '.join(sorted(lacking))}", self.place)
@@ -173,7 +173,7 @@ class _Search:
                 return app.models
         return None
 
-    def _growing(self, target: Target, metadata: sa.MetaData) -> list[str]:
+    def _growing_modules(self, target: Target, metadata: sa.MetaData) -> list[str]:
         """The modules that make more of its tables, each when those before it are imported."""
         found: list[str] = []
         for module in target.modules:
@@ -221,7 +221,7 @@ class _Collecting:
         name = next(each for each in names if not (folder / f"{each}.py").exists())
         return (name if folder == self.root else f"{package}.{name}"), folder / f"{name}.py"
 
-    def written(self) -> tuple[Path, str] | None:
+    def module(self) -> tuple[Path, str] | None:
         """Its file and text; it can be imported from now on, also before it is written."""
         if self.place is None:
             return None

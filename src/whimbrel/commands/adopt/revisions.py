@@ -37,7 +37,7 @@ def revisions_in(folder: Path, *, recursive: bool) -> Iterator[Revision]:
 
 def _revision(file: Path) -> Revision | None:
     """Return what a revision file says of itself; None where it is none."""
-    module = _parsed(file)
+    module = _parse(file)
     assigned = dict(_assigned_in(module))
     said = {name: value for name, value in assigned.items() if name in _SAID}
     if "revision" not in said:
@@ -67,7 +67,7 @@ def _words(file: Path, name: str, value: ast.expr) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _parsed(file: Path) -> ast.Module:
+def _parse(file: Path) -> ast.Module:
     """The syntax tree of a file. Raises `UsageError`."""
     try:
         return ast.parse(file.read_bytes(), str(file))
@@ -102,7 +102,13 @@ def _tables(module: ast.Module, assigned: dict[str, ast.expr]) -> Iterator[Name]
     """The tables that a revision makes or renames to, wherever it does not go back."""
     for node in _of_upgrades(module):
         if isinstance(node, ast.Call):
-            yield from _made_by(node, assigned)
+            method = node.func.attr if isinstance(node.func, ast.Attribute) else None
+            place = _MAKING.get(method or "")
+            if place is not None and len(node.args) > place:
+                schema = next((each.value for each in node.keywords if each.arg == "schema"), None)
+                name = _text_of(node.args[place], assigned)
+                if name:
+                    yield Name(_text_of(schema, assigned), name)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             for found in _CREATE.findall(node.value):
                 yield Name.read(re.sub(r"[\"`\[\]]", "", found))
@@ -118,16 +124,6 @@ def _of_upgrades(node: ast.AST) -> Iterator[ast.AST]:
 
 #: By the method of ``op``: which of its arguments is the name of a table that is there after it.
 _MAKING = {"create_table": 0, "rename_table": 1}
-
-
-def _made_by(call: ast.Call, assigned: dict[str, ast.expr]) -> Iterator[Name]:
-    method = call.func.attr if isinstance(call.func, ast.Attribute) else None
-    place = _MAKING.get(method or "")
-    if place is not None and len(call.args) > place:
-        schema = next((each.value for each in call.keywords if each.arg == "schema"), None)
-        name = _text_of(call.args[place], assigned)
-        if name:
-            yield Name(_text_of(schema, assigned), name)
 
 
 def _text_of(value: ast.expr | None, assigned: dict[str, ast.expr]) -> str | None:

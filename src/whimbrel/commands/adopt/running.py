@@ -161,19 +161,22 @@ def run(env: Path) -> tuple[dict[str, Any], str | None]:
     stopped: str | None = None
     try:
         if b"current_app" in env.read_bytes():
-            _in_application_of_flask()
+            # As ``flask db`` runs it: FLASK_APP says which application, or app.py or wsgi.py has it.
+            cli: Any = importlib.import_module("flask.cli")
+            cli.load_dotenv()
+            cli.ScriptInfo(app_import_path=application_of_flask()).load_app().app_context().push()
     except (Exception, SystemExit) as error:
-        stopped = _said(error, env)
+        stopped = _describe(error, env)
     try:
         statements = ast.parse(env.read_bytes()).body
     except (SyntaxError, ValueError) as error:
-        return vars(module), _said(error, env)
+        return vars(module), _describe(error, env)
     for each in statements:
         if stopped is None or _only_names(each):
             try:
                 exec(compile(ast.Module([each], []), str(env), "exec"), vars(module))
             except (Exception, SystemExit) as error:
-                stopped = stopped or _said(error, env)
+                stopped = stopped or _describe(error, env)
     return vars(module), stopped
 
 
@@ -184,7 +187,7 @@ def _only_names(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Import | ast.ImportFrom)
 
 
-def _said(error: BaseException, env: Path) -> str:
+def _describe(error: BaseException, env: Path) -> str:
     """Return what stopped it, and where; what else an error says may be a secret, as a URL is."""
     lines = [
         frame.lineno
@@ -194,13 +197,6 @@ def _said(error: BaseException, env: Path) -> str:
     why = f": {error}" if isinstance(error, ImportError | NameError | RuntimeError) else ""
     at = f" in line {lines[-1]}" if lines else ""
     return f"{type(error).__name__}{at}{why}"
-
-
-def _in_application_of_flask() -> None:
-    """As ``flask db`` runs it: FLASK_APP says which application, or app.py or wsgi.py has it."""
-    cli: Any = importlib.import_module("flask.cli")
-    cli.load_dotenv()
-    cli.ScriptInfo(app_import_path=application_of_flask()).load_app().app_context().push()
 
 
 def metadatas_of(said: Iterable[dict[str, Any]], names: dict[str, Any]) -> list[sa.MetaData]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.commands.check.codes import CODES, OF_DATABASE, OF_HISTORY, Unasked
 from whimbrel.commands.check.finders import (
-    node_labelled,
+    node_of_error,
     of_classes,
     of_edit,
     of_half_done,
@@ -23,7 +23,7 @@ from whimbrel.commands.check.finders import (
     without_what_is_missing,
 )
 from whimbrel.commands.check.labels import of_labels
-from whimbrel.commands.edits import edited, edits_of
+from whimbrel.commands.edits import edits_of, find_edited
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import (
     ConfigError,
@@ -32,9 +32,9 @@ from whimbrel.errors import (
     QuestionError,
     UsageError,
     WhimbrelError,
+    did_you_mean,
 )
 from whimbrel.findings import Finding, finding_of
-from whimbrel.history.graph import did_you_mean
 from whimbrel.history.loader import Files, History, load_what_loads
 from whimbrel.history.node import Key, Node
 
@@ -79,7 +79,7 @@ def check(
     besides those of the configuration. Raises `UsageError` for a code that there is not,
     `ConfigError` for an app or an alias that there is not.
     """
-    unwanted = _known_codes([*config.check_ignore, *ignore])
+    unwanted = _check_codes([*config.check_ignore, *ignore])
     wanted = [config.app(app).label for app in apps]
     checking = _Checking(config, wanted, alias)
     checking.files()
@@ -96,7 +96,7 @@ def check(
     )
 
 
-def _known_codes(codes: Iterable[str]) -> frozenset[str]:
+def _check_codes(codes: Iterable[str]) -> frozenset[str]:
     for code in codes:
         if code not in CODES:
             raise UsageError(
@@ -151,7 +151,7 @@ class _Checking:
             self.history = self.loaded.history(nodes)
         except HistoryError as error:
             code = error.code if error.code in CODES else "squash"
-            self._add(code, error, node_labelled(nodes, error))
+            self._add(code, error, node_of_error(nodes, error))
             self.is_whole = False
 
     def _conflicts(self, history: History) -> None:
@@ -170,7 +170,7 @@ class _Checking:
         try:
             self.state = self.history.project_state()
         except HistoryError as error:
-            self._add("state", error, node_labelled(self.history.graph.order(), error))
+            self._add("state", error, node_of_error(self.history.graph.order(), error))
             return
         self._steps(self.history)
 
@@ -220,12 +220,12 @@ class _Checking:
             self._leave(("unmigrated",), "models do not import")
             return
         try:
-            self._sound()
+            self._check_models()
         except WhimbrelError as error:
             self._add("model", error)
             self._leave(("unmigrated",), "the models are inconsistent")
 
-    def _sound(self) -> None:
+    def _check_models(self) -> None:
         from whimbrel.commands.make import dialects_of
         from whimbrel.sources import read_models
         from whimbrel.sources.checks import findings
@@ -238,9 +238,9 @@ class _Checking:
         elif self.state is None:
             self._leave(("unmigrated",), "the migration files do not lead to a state")
         else:
-            self._unmigrated(self.state, live)
+            self._check_unmigrated(self.state, live)
 
-    def _unmigrated(self, old: State, live: State) -> None:
+    def _check_unmigrated(self, old: State, live: State) -> None:
         from whimbrel.detect import detect
         from whimbrel.sources import doubtful
 
@@ -263,19 +263,19 @@ class _Checking:
             self.config.url(self.alias)
         try:
             database = database_of(self.config, self.alias)
-            self._recorded(record_in(database))
+            self._check_record(record_in(database))
         except (DatabaseError, ConfigError) as error:
             why = f"{error.place}: {error.message}" if error.place else error.message
             self._leave(OF_DATABASE, why, error.hint)
             return None
         return database.shown
 
-    def _recorded(self, record: Record) -> None:
+    def _check_record(self, record: Record) -> None:
         from whimbrel.commands.notices import unknown_apps
         from whimbrel.commands.renamed import renamings
         from whimbrel.run.record import inconsistencies
 
-        unknown, apps = self._gone(record), {app.label for app in self.config.apps}
+        unknown, apps = self._find_gone(record), {app.label for app in self.config.apps}
         gone = [key for key in unknown if key[0] in apps]
         kept = record.sources(gone) if gone else {}
         history, resolved = self._resolve_squashes(record)
@@ -289,7 +289,7 @@ class _Checking:
             self.found.append(Finding("no-file", odd.message, odd.hint or "", app))
         record = resolved
         nodes = history.graph.nodes if history is not None else self._nodes()
-        for edit in edits_of(edited(nodes, record.applied), record):
+        for edit in edits_of(find_edited(nodes, record.applied), record):
             self.found.append(of_edit(edit))
         for key, unfinished in record.half_done.items():
             self.found.append(of_half_done(key, unfinished, self._nodes().get(key)))
@@ -297,7 +297,7 @@ class _Checking:
             self._leave(("inconsistent",), "the migration files are inconsistent")
             return
         for error in inconsistencies(history.graph, record.applied):
-            self._add("inconsistent", error, node_labelled(history.graph.order(), error))
+            self._add("inconsistent", error, node_of_error(history.graph.order(), error))
 
     def _resolve_squashes(self, record: Record) -> tuple[History | None, Record]:
         """The history as it is in force for a record."""
@@ -308,10 +308,10 @@ class _Checking:
         try:
             return resolve_squashes(self.history, record)
         except HistoryError as error:
-            self._add("squash", error, node_labelled(self.loaded.nodes, error))
+            self._add("squash", error, node_of_error(self.loaded.nodes, error))
             return None, record
 
-    def _gone(self, record: Record) -> list[Key]:
+    def _find_gone(self, record: Record) -> list[Key]:
         """Return what is applied, and has neither a file nor a squash that replaces it."""
         known = self._nodes().keys() | self.loaded.broken.keys()
         known |= {key for node in self.loaded.nodes for key in node.replaces}

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from whimbrel.commands.edits import Edit, mending
-from whimbrel.commands.renamed import advice, said
-from whimbrel.errors import QuestionError, WhimbrelError
+from whimbrel.commands.edits import Edit, edit_hint
+from whimbrel.commands.renamed import advice, renamed_message
+from whimbrel.errors import QuestionError, WhimbrelError, did_you_mean
 from whimbrel.findings import Finding, Level, finding_of, split_place
-from whimbrel.history.graph import FIRST, LATEST, did_you_mean
+from whimbrel.history.graph import FIRST, LATEST
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.node import Key, Node, label_of
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from whimbrel.state.state import State
 
 
-def node_labelled(nodes: Iterable[Node], error: WhimbrelError) -> Node | None:
+def node_of_error(nodes: Iterable[Node], error: WhimbrelError) -> Node | None:
     """The node whose label an error's place begins with."""
     label = (error.place or "").partition(":")[0]
     return next((node for node in nodes if node.label == label), None)
@@ -49,14 +49,14 @@ def without_what_is_missing(files: Files) -> tuple[list[Node], list[tuple[Node, 
         for key in (*node.dependencies, *node.run_before)
         if key not in known
     ]
-    return [_with(node, known) for node in nodes], missing
-
-
-def _with(node: Node, known: set[Key]) -> Node:
-    return node._replace(
-        dependencies=tuple(key for key in node.dependencies if key in known),
-        run_before=tuple(key for key in node.run_before if key in known),
-    )
+    kept = [
+        node._replace(
+            dependencies=tuple(key for key in node.dependencies if key in known),
+            run_before=tuple(key for key in node.run_before if key in known),
+        )
+        for node in nodes
+    ]
+    return kept, missing
 
 
 def of_missing(node: Node, key: Key, nodes: Sequence[Node]) -> Finding:
@@ -158,7 +158,7 @@ def of_edit(edit: Edit) -> Finding:
     lines = ["it is applied, and does something else now", *(f"  {each}" for each in edit.shown)]
     node = edit.node
     message = "\n".join(lines)
-    return Finding("edited", message, mending([edit]), node.app, node.label, edit.file)
+    return Finding("edited", message, edit_hint([edit]), node.app, node.label, edit.file)
 
 
 def of_unknown(key: Key, applied: Applied, kept: bool, renamed: Node | None = None) -> Finding:
@@ -167,7 +167,9 @@ def of_unknown(key: Key, applied: Applied, kept: bool, renamed: Node | None = No
     kept: whether the record has its source. renamed: the file that does the same.
     """
     if renamed is not None:
-        finding = Finding("no-file", said(key), advice({key: renamed}), key[0], renamed.label)
+        finding = Finding(
+            "no-file", renamed_message(key), advice({key: renamed}), key[0], renamed.label
+        )
         return replace(finding, file=renamed.place)
     hint = "Bring its file back, or go to the branch that has it and undo it there."
     if kept:
