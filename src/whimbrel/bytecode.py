@@ -8,6 +8,7 @@ changed.
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import time
@@ -17,6 +18,15 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+
+def parse_file(file: str) -> ast.Module | None:
+    """The tree of a file; None for one that cannot be read, or is no Python."""
+    try:
+        return ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+
 
 #: Seconds for which a file counts as just changed: file systems count in steps of up to two.
 JUST_NOW = 2.0

@@ -90,9 +90,8 @@ def test_a_given_name_comes_after_the_number(project: Path) -> None:
 def test_notes_stand_above_the_operations(project: Path) -> None:
     graph = history(project, "blog").graph
     noted = AppMigration("blog", (KEY,), notes=("Fill the tags first.",))
-    (made,) = author([noted], graph, {"blog": project}, header="By hand.")
+    (made,) = author([noted], graph, {"blog": project})
     assert "    # Fill the tags first.\n    operations = [\n" in made.text
-    assert made.text.startswith("# By hand.\n")
 
 
 def test_two_leaves_are_no_ground_to_build_on(project: Path) -> None:

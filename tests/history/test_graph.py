@@ -133,12 +133,12 @@ BROKEN: list[tuple[list[Node], type[Exception], str]] = [
         [node("a.0001_initial"), node("b.1", "a.0001_inital")],
         NodeError,
         "b.1 wants a.0001_inital, and there is no migration a.0001_inital\n"
-        "Did you mean 0001_initial?",
+        "Did you mean '0001_initial'?",
     ),
     (
         [node("blog.1"), node("b.1", "blgo.1")],
         NodeError,
-        "b.1 wants blgo.1, and there is no app 'blgo'\nDid you mean blog?",
+        "b.1 wants blgo.1, and there is no app 'blgo'\nDid you mean 'blog'?",
     ),
     (
         [node("b.1", "acme.1")],

@@ -100,9 +100,9 @@ def test_a_node_is_found_by_the_beginning_of_its_name(blog: Path, name: str, fou
 
 MISSES = [
     ("blog", "000", "several migrations that start with '000': 0001_initial, 0002_post_title"),
-    ("blog", "0002_post_titel", "Did you mean 0002_post_title?"),
+    ("blog", "0002_post_titel", "Did you mean '0002_post_title'?"),
     ("blog", "zzz", "It has: 0001_initial, 0002_post_title, 0003_delete_tag."),
-    ("blgo", "0001", "there is no app 'blgo'\nDid you mean blog?"),
+    ("blgo", "0001", "there is no app 'blgo'\nDid you mean 'blog'?"),
     ("news", "0001", "It has none yet: whimbrel makemigrations news"),
     ("news", "__latest__", "news.__latest__"),
 ]

@@ -387,11 +387,9 @@ def test_all_that_a_file_may_say() -> None:
         replaces=[("blog", "0001"), ("blog", "0000")],
         run_before=[("shop", "0001")],
         atomic=False,
-        header="Of two lines,\nthis is one.",
         notes=["A note that is long enough to need a second line: " + "words " * 10],
     )
     assert text == (
-        "# Of two lines,\n# this is one.\n\n"
         "from whimbrel import migrations\n\n\n"
         "class Migration(migrations.Migration):\n"
         '    replaces = [("blog", "0001"), ("blog", "0000")]\n\n'

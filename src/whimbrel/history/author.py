@@ -36,7 +36,6 @@ def author(
     directories: Mapping[str, Path],
     *,
     name: str | None = None,
-    header: str = "",
 ) -> list[NewMigration]:
     """The files for what the detection found, in its order.
 
@@ -55,7 +54,6 @@ def author(
             dependencies,
             migration.operations,
             initial=migration.initial,
-            header=header,
             notes=migration.notes,
         )
         path = directories[app] / f"{own_name}.py"
@@ -80,19 +78,15 @@ def _dependencies(
     migration: AppMigration, keys: Sequence[Key], index: int, graph: Graph
 ) -> tuple[Key, ...]:
     """The dependencies by name: others in the same run, leaves of other apps, its own app's last."""
-    named = {_own_last(keys, index, graph)}
+    own = keys[index][0]
+    before = [key for key in keys[:index] if key[0] == own]
+    named = {before[-1] if before else _leaf(graph, own)}
     for app, of in migration.dependencies:
         if isinstance(of, int):
             named.add(keys[of])
         else:
             named.add(_leaf(graph, app) if of == LATEST else (app, of))
     return tuple(sorted(key for key in named if key is not None))
-
-
-def _own_last(keys: Sequence[Key], index: int, graph: Graph) -> Key | None:
-    app = keys[index][0]
-    before = [key for key in keys[:index] if key[0] == app]
-    return before[-1] if before else _leaf(graph, app)
 
 
 def _leaf(graph: Graph, app: str) -> Key | None:

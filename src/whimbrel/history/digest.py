@@ -163,17 +163,14 @@ class _Form:
         if is_dataclass(value):
             return self._dataclass(value)
         if hasattr(value, "__qualname__"):
-            return self._import_path(value)
+            owner = getattr(value, "__self__", None)
+            if owner is not None and not isinstance(owner, type | types.ModuleType):
+                return {"method": [self.of(owner), value.__name__]}
+            return {"import": self.path(value)}
         if hasattr(value, "deconstruct"):
             return {"call": self.of(value.deconstruct())}
         shown = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
         return {self.path(type(value)): shown}
-
-    def _import_path(self, value: Any) -> Any:
-        owner = getattr(value, "__self__", None)
-        if owner is not None and not isinstance(owner, type | types.ModuleType):
-            return {"method": [self.of(owner), value.__name__]}
-        return {"import": self.path(value)}
 
 
 def _is_unsaid(each: Attribute[Any], value: Any) -> bool:

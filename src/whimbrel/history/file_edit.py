@@ -173,10 +173,8 @@ class _File:
         return [(each, self._key(each)) for each in value.elts]
 
     def _key(self, node: ast.expr) -> Key:
-        match node:
-            case ast.Tuple(elts=[ast.Constant(value=str(app)), ast.Constant(value=str(name))]):
-                return app, name
-            case ast.List(elts=[ast.Constant(value=str(app)), ast.Constant(value=str(name))]):
+        match node.elts if isinstance(node, ast.Tuple | ast.List) else []:
+            case [ast.Constant(value=str(app)), ast.Constant(value=str(name))]:
                 return app, name
         shown = ast.get_source_segment(self.text, node) or ast.unparse(node)
         self.refuse(f"{shown} is not a pair that is written out, and cannot be edited", node)
@@ -293,13 +291,9 @@ def _all_exchanged(
         for part, old_word, word in reversed(list(zip(node.elts, old, new, strict=True))):
             if word != old_word:
                 span = file.span(part)
-                text = _put(text, span, _like(file.text[slice(*span)], word))
+                # In the quotes of the one before it.
+                text = _put(text, span, (repr if file.text[span[0]] == "'" else quoted)(word))
     return text
-
-
-def _like(old: str, word: str) -> str:
-    """A word in the quotes of the one before it."""
-    return repr(word) if old.startswith("'") else quoted(word)
 
 
 def _with_comma(file: _File, name: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from whimbrel.bytecode import parse_file
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: What says nothing of what the code does. ``kind``: the u of u"".
@@ -24,20 +25,13 @@ def body_of(function: Callable[..., Any]) -> Any:
     """
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
-    tree = _tree(code.co_filename) if code is not None else None
+    tree = parse_file(code.co_filename) if code is not None else None
     if code is None or tree is None:
         return None
     own = _find_definitions(tree, code.co_name, code.co_firstlineno)
     defined = definitions(tree)
     used = names_used_by(own, defined)
     return [[_form(node) for node in own], {name: _form(defined[name]) for name in sorted(used)}]
-
-
-def _tree(file: str) -> ast.Module | None:
-    try:
-        return ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
 
 
 def _find_definitions(tree: ast.Module, name: str, line: int) -> list[ast.AST]:

@@ -6,12 +6,11 @@ ordinary one.
 
 from __future__ import annotations
 
-import difflib
 import graphlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from whimbrel.errors import ConflictError, CycleError, NodeError
+from whimbrel.errors import ConflictError, CycleError, NodeError, did_you_mean
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.history.replacements import ReplacementEdge
 
@@ -81,7 +80,7 @@ class Graph:
     def of_app(self, app: str) -> list[Node]:
         """The nodes of an app, by name. Raises `NodeError` where there is no such app."""
         if app not in self._apps:
-            raise NodeError(f"there is no app {app!r}", hint=did_you_mean(app, self._apps))
+            raise NodeError(f"there is no app {app!r}", hint=did_you_mean(app, self._apps) or None)
         return list(self._apps[app])
 
     def parents(self, key: Key) -> list[Node]:
@@ -237,7 +236,11 @@ class Graph:
         if key in self.replacements:
             found = self.replacements[key].first if runs_before else self.replacements[key].last
             if wanted_by.key in found:
-                raise _waits_for_its_own(wanted_by, key)
+                raise CycleError(
+                    f"it waits for {label_of(key)}, which it replaces",
+                    place=wanted_by.place or wanted_by.label,
+                    hint="Take that out of its dependencies, or of its run_before.",
+                )
             return found
         if key not in self._resolved:
             self._resolved[key] = (self.resolve(key, wanted_by),)
@@ -257,14 +260,11 @@ class Graph:
                 if not waits[key]:
                     heappush(ready, (rank[key[0]], key[1], key))
         if len(order) < len(waits):
-            self._refuse_circles()
+            try:
+                graphlib.TopologicalSorter(self._parents).prepare()
+            except graphlib.CycleError as error:
+                raise _cycle([self.nodes[each] for each in error.args[1]]) from None
         return tuple(order)
-
-    def _refuse_circles(self) -> None:
-        try:
-            graphlib.TopologicalSorter(self._parents).prepare()
-        except graphlib.CycleError as error:
-            raise _cycle([self.nodes[key] for key in error.args[1]]) from None
 
     def _in_order(self, keys: Iterable[Key]) -> list[Node]:
         position: Callable[[Key], int] = self._position.__getitem__
@@ -285,7 +285,7 @@ class Graph:
         place = wanted_by.place if wanted_by else None
         if app not in self._apps:
             listed = "Add it to apps in [tool.whimbrel], or take that dependency out."
-            hint = did_you_mean(app, self._apps) or listed
+            hint: str | None = did_you_mean(app, self._apps) or listed
             return NodeError(f"{wants}there is no app {app!r}", place=place, hint=hint)
         if name in (FIRST, LATEST):
             first = f"Write its first one: whimbrel makemigrations {app}"
@@ -294,10 +294,8 @@ class Graph:
             return self._hidden(key)
         names = [node.name for node in self._apps[app] if node != wanted_by]
         back = "Bring the file back, or take that dependency out." if wanted_by else None
-        name_hint = did_you_mean(name, names) or back
-        return NodeError(
-            f"{wants}there is no migration {label_of(key)}", place=place, hint=name_hint
-        )
+        hint = did_you_mean(name, names) or back
+        return NodeError(f"{wants}there is no migration {label_of(key)}", place=place, hint=hint)
 
     def _hidden(self, key: Key) -> NodeError:
         first, last = self.replacements[key]
@@ -310,12 +308,6 @@ class Graph:
             f"the squash {label_of(key)} is not in force: the originals are",
             hint=f"Name one of them: {', '.join(map(label_of, last))}.",
         )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint at the names that are near, or None."""
-    near = difflib.get_close_matches(name, list(known))
-    return f"Did you mean {' or '.join(near)}?" if near else None
 
 
 def _cycle(nodes: Sequence[Node]) -> CycleError:
@@ -335,14 +327,6 @@ def _cycle(nodes: Sequence[Node]) -> CycleError:
         place=nodes[-1].label,
         hint="Each waits for the one after the arrow. Take one of these dependencies out, or "
         "split a migration so that what the other waits for comes first.",
-    )
-
-
-def _waits_for_its_own(squash: Node, key: Key) -> CycleError:
-    return CycleError(
-        f"it waits for {label_of(key)}, which it replaces",
-        place=squash.place or squash.label,
-        hint="Take that out of its dependencies, or of its run_before.",
     )
 
 

@@ -108,8 +108,7 @@ def flat(code: Code) -> str | None:
         case Group():
             return _flat_group(code)
         case Joined(items, operator):
-            shown = _flat_all(items, f" {operator} ")
-            return shown
+            return _flat_all(items, f" {operator} ")
         case Chained(head, calls):
             return _flat_all((head, *calls), "")
 
@@ -143,7 +142,13 @@ def lay_out(code: Code, indent: int = 0, before: int = 0, after: int = 0) -> str
         case Group():
             return _tall(code, indent)
         case Joined(items, operator):
-            return _on_lines(items, operator, indent, after)
+            first = lay_out(items[0], indent)
+            last = len(items) - 1
+            rest = [
+                lay_out(Prefixed(f"{operator} ", item), indent, after=after * (place == last))
+                for place, item in enumerate(items[1:], start=1)
+            ]
+            return f"\n{' ' * indent}".join([first, *rest])
         case Chained(head, calls):
             return _chain(head, calls, indent, before, after)
     return code.text
@@ -157,16 +162,6 @@ def _tall(group: Group, indent: int) -> str:
     pieces = [lay_out(item, inner, after=len(comma)) for item in group.items]
     lines = [f"{' ' * inner}{piece}{comma}\n" for piece in pieces]
     return f"{group.opening}\n{''.join(lines)}{' ' * indent}{group.closing}"
-
-
-def _on_lines(items: tuple[Code, ...], operator: str, indent: int, after: int) -> str:
-    first = lay_out(items[0], indent)
-    last = len(items) - 1
-    rest = [
-        lay_out(Prefixed(f"{operator} ", item), indent, after=after * (place == last))
-        for place, item in enumerate(items[1:], start=1)
-    ]
-    return f"\n{' ' * indent}".join([first, *rest])
 
 
 def _chain(head: Code, calls: tuple[Group, ...], indent: int, before: int, after: int) -> str:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+
+from whimbrel.bytecode import parse_file
 
 
 def line_of_name(file: str, name: str) -> int | None:
     """The line on which a file gives a name its value, at its top or in its class Migration."""
-    try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
-    lines = (
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and name in _names_of(node)
+    tree = parse_file(file)
+    statements = (
+        node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.stmt)
     )
-    return next(lines, None)
+    return next((node.lineno for node in statements if name in _names_of(node)), None)
 
 
 def lines_of_operations(file: str, number: int) -> list[int | None]:
@@ -25,10 +21,8 @@ def lines_of_operations(file: str, number: int) -> list[int | None]:
     # Late, since it is for findings alone.
     from whimbrel.history.source_diff import operations_of
 
-    try:
-        found = operations_of(ast.parse(Path(file).read_bytes()))
-    except (OSError, SyntaxError, ValueError):
-        found = []
+    tree = parse_file(file)
+    found = operations_of(tree) if tree else []
     if len(found) == number:
         return [each.lineno for each in found]
     return [line_of_name(file, "operations")] * number

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from whimbrel.errors import LoadError, NodeError, StateError, WhimbrelError
+from whimbrel.errors import LoadError, NodeError, StateError, WhimbrelError, did_you_mean
 from whimbrel.history.cache import Cache, MigrationPath
-from whimbrel.history.graph import FIRST, LATEST, Graph, did_you_mean
+from whimbrel.history.graph import FIRST, LATEST, Graph
 from whimbrel.history.migration import Migration
 from whimbrel.history.modules import Package, find_files, migration_in
 from whimbrel.history.node import Key, Node, label_of
@@ -168,7 +168,8 @@ class History:
         found = [node for node in nodes if node.name.startswith(name)]
         if len(found) == 1:
             return found[0]
-        hidden = [] if found else self._hidden(app, name)
+        known = () if found else self.graph.replacements
+        hidden = sorted(key for key in known if key[0] == app and key[1].startswith(name))
         if len(hidden) == 1:
             return self._replacement_of(hidden[0])
         if found or hidden:
@@ -182,11 +183,6 @@ class History:
             f"{app} has no migration {name!r}",
             hint=did_you_mean(name, [node.name for node in nodes]) or _all_of(nodes, app),
         )
-
-    def _hidden(self, app: str, name: str) -> list[Key]:
-        """The hidden migrations that the beginning of a name fits."""
-        replacements = self.graph.replacements
-        return sorted(key for key in replacements if key[0] == app and key[1].startswith(name))
 
     def _replacement_of(self, key: Key) -> Node:
         """Return the replacement of a hidden migration that is a target. Raises `NodeError`."""
@@ -262,11 +258,8 @@ class History:
         """
         dependencies = self.files[key].dependencies if key in self.files else ()
         for each in dependencies:
-            squash = (
-                self._resolution.replacements[each].last[0]
-                if each in self._resolution.replacements
-                else None
-            )
+            edge = self._resolution.replacements.get(each)
+            squash = edge.last[0] if edge else None
             if squash in self.squashes.parts and each not in self._ends(self.graph.node(squash)):
                 return (
                     f"It was made on {label_of(each)}, and comes after all of {label_of(squash)} now, "

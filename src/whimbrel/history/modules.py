@@ -19,6 +19,7 @@ from typing import Any
 from whimbrel.bytecode import CarefulLoader, importing
 from whimbrel.errors import LoadError, WhimbrelError, place
 from whimbrel.history.cache import MigrationPath
+from whimbrel.history.line_numbers import line_of_name
 from whimbrel.history.migration import Migration
 
 
@@ -277,7 +278,7 @@ def migration_in(module: types.ModuleType, app: str, found: MigrationPath) -> Mi
     if not (isinstance(made, type) and issubclass(made, Migration)):
         raise LoadError(
             "its Migration is not a subclass of whimbrel.migrations.Migration",
-            place=place(found.file, _line_of_name(found.file, "Migration")),
+            place=place(found.file, line_of_name(found.file, "Migration")),
             hint=_OF_DJANGO
             if any(base.__module__.startswith("django.") for base in getattr(made, "__mro__", ()))
             else "Write `class Migration(migrations.Migration)`, with `migrations` of whimbrel.",
@@ -285,7 +286,7 @@ def migration_in(module: types.ModuleType, app: str, found: MigrationPath) -> Mi
     for attribute, wrong in _wrong_attributes(made):
         raise LoadError(
             f"Migration.{attribute} {wrong}",
-            place=place(found.file, _line_of_name(found.file, attribute)),
+            place=place(found.file, line_of_name(found.file, attribute)),
             hint=_SHAPES[attribute],
         )
     migration: Migration = made(app, found.name)
@@ -351,10 +352,3 @@ def _is_pair(value: Any) -> bool:
         and len(value) == 2
         and all(isinstance(each, str) and each for each in value)
     )
-
-
-def _line_of_name(file: str, name: str) -> int | None:
-    # Read anew, and only where something is wrong.
-    from whimbrel.history.line_numbers import line_of_name
-
-    return line_of_name(file, name)

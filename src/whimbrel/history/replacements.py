@@ -249,10 +249,16 @@ class _Resolver:
         if self._is_in_force(squash):
             alone = ReplacementEdge((squash,), (squash,))
             self.replacements.update(dict.fromkeys(self.squashes.inside(squash), alone))
-            self._note_complete(squash)
+            recorded = self.recorded
+            if recorded is not None and squash not in recorded and self.progress[squash].done:
+                self.complete.append(squash)
         else:
             self.expanded.append(squash)
-            self._refuse_missing(squash)
+            # The originals are in force: what they do is needed.
+            nodes = self.squashes.nodes
+            missing = [part for part in self.squashes.parts[squash] if part not in nodes]
+            if missing:
+                raise _missing(nodes[squash], missing, self.recorded or ())
 
     def _is_in_force(self, squash: Key) -> bool:
         found = self.progress[squash]
@@ -262,18 +268,6 @@ class _Resolver:
             return False
         is_known = squash in self.recorded or squash in self.half_done
         return is_known or found.done or not found.touched
-
-    def _note_complete(self, squash: Key) -> None:
-        recorded = self.recorded
-        if recorded is not None and squash not in recorded and self.progress[squash].done:
-            self.complete.append(squash)
-
-    def _refuse_missing(self, squash: Key) -> None:
-        """The originals are in force: what they do is needed."""
-        nodes = self.squashes.nodes
-        missing = [part for part in self.squashes.parts[squash] if part not in nodes]
-        if missing:
-            raise _missing(nodes[squash], missing, self.recorded or ())
 
     def _ends(self, squash: Key) -> ReplacementEdge:
         """Return the first and the last of the originals of an expanded squash."""

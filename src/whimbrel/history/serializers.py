@@ -159,7 +159,9 @@ def _index(self: Values, value: Index) -> Code:
         given["options"] = dict(value.options)
     if value.parts and all(_is_plain(part) for part in value.parts):
         args: list[Any] = []
-        given = {"fields": [_in_short(part) for part in value.parts], **_opclasses(value), **given}
+        names = [part.opclass or "" for part in value.parts]
+        opclasses = {"opclasses": names} if any(names) else {}
+        given = {"fields": [_in_short(part) for part in value.parts], **opclasses, **given}
     else:
         args = [part if part.opclass else _in_short(part) for part in value.parts]
     return self.call(_models(self, "Index"), args, given)
@@ -175,11 +177,6 @@ def _in_short(part: IndexPart) -> Any:
     if _is_plain(part):
         return f"-{part.of}" if part.descending else part.of
     return part.of if part == IndexPart(part.of) else part
-
-
-def _opclasses(value: Index) -> dict[str, Any]:
-    names = [part.opclass or "" for part in value.parts]
-    return {"opclasses": names} if any(names) else {}
 
 
 #: What an index or a constraint has where nothing is said of it.

@@ -33,23 +33,16 @@ def differences(before: str, after: str) -> list[str]:
 
 def operations_of(tree: ast.Module) -> list[ast.expr]:
     """The expressions in a file's ``operations``; one, where they are not written as a list."""
-    made = _value_of(tree, "operations")
-    if made is None:
-        return []
-    return list(made.elts) if isinstance(made, ast.List | ast.Tuple) else [made]
-
-
-def _value_of(tree: ast.Module, name: str) -> ast.expr | None:
-    """Return the value of a name in the class Migration."""
     for owner in tree.body:
         if isinstance(owner, ast.ClassDef) and owner.name == "Migration":
             for each in owner.body:
                 match each:
-                    case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
-                        return value
-                    case ast.AnnAssign(target=ast.Name(id=found), value=value) if found == name:
-                        return value
-    return None
+                    case (
+                        ast.Assign(targets=[ast.Name(id="operations")], value=ast.expr() as made)
+                        | ast.AnnAssign(target=ast.Name(id="operations"), value=ast.expr() as made)
+                    ):
+                        return made.elts if isinstance(made, ast.List | ast.Tuple) else [made]
+    return []
 
 
 def _lines(tree: ast.Module) -> list[str]:

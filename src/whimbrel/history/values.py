@@ -281,7 +281,11 @@ def _show(self: Values, value: Any) -> str:
 
 def _object(self: Values, value: Any) -> Code:
     if hasattr(value, "deconstruct") and not isinstance(value, type):
-        return _deconstructed(self, value)
+        path, args, kwargs = value.deconstruct()
+        if ":" not in path:
+            module, _, name = path.rpartition(".")
+            path = f"{module}:{name}"
+        return self.call(self.imports.path(path), args, kwargs)
     if is_dataclass(value) and not isinstance(value, type):
         return _dataclass(self, value)
     if callable(value) and hasattr(value, "__name__"):
@@ -296,14 +300,6 @@ def _hint_for(value: Any) -> str:
         f"Give {type(value).__name__} a method deconstruct(self) that returns "
         '("module.Class", args, kwargs), or use another value.'
     )
-
-
-def _deconstructed(self: Values, value: Any) -> Code:
-    path, args, kwargs = value.deconstruct()
-    if ":" not in path:
-        module, _, name = path.rpartition(".")
-        path = f"{module}:{name}"
-    return self.call(self.imports.path(path), args, kwargs)
 
 
 def _dataclass(self: Values, value: Any) -> Code:

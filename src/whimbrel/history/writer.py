@@ -28,33 +28,35 @@ def render_migration(
     replaces: Sequence[Key] = (),
     run_before: Iterable[Key] = (),
     atomic: bool = True,
-    header: str = "",
     notes: Iterable[str] = (),
     values: Values | None = None,
     definitions: Callable[[], Sequence[str]] = list,
 ) -> str:
     """The text of a migration file: the same for the same input, on any machine.
 
-    ``dependencies`` and ``run_before`` are sorted; ``header`` becomes a comment at the top, ``notes``
-    one above the operations. ``values`` writes what is in them, if not the usual writer;
+    ``dependencies`` and ``run_before`` are sorted; ``notes`` become comments above the operations.
+    ``values`` writes what is in them, if not the usual writer;
     ``definitions`` gives, once all is written, code to stand above the class.
     Raises `WriteError` naming the operation, and the field, that cannot be written.
     """
     values = values or new_values()
     values.imports.ours("migrations")
     try:
+        listed = Group("[", values.items(operations), "]", tall=True)
         body = [
             *(["initial = True"] if initial else []),
             *_pairs(values, "replaces", replaces),
             *_pairs(values, "dependencies", sorted(set(dependencies))),
             *_pairs(values, "run_before", sorted(set(run_before))),
             *([] if atomic else ["atomic = False"]),
-            _with_notes(notes, _assignment("operations", _operations(values, operations))),
+            _with_notes(notes, _assignment("operations", listed)),
         ]
     except WriteError as error:
         inner = f": {error.place}" if error.place else ""
         raise WriteError(error.message, place=f"{app}.{name}{inner}", hint=error.hint) from error
-    return _file(header, values.imports.lines(), definitions(), body)
+    members = "\n\n".join(f"{' ' * INDENT}{each}" for each in body)
+    above = [*values.imports.lines(), *_apart(definitions())]
+    return "\n".join([*above, "", "", "class Migration(migrations.Migration):", members, ""])
 
 
 def source_of(value: Any) -> tuple[str, list[str]]:
@@ -67,42 +69,15 @@ def _pairs(values: Values, name: str, pairs: Sequence[Key]) -> list[str]:
     return [_assignment(name, values.write([tuple(pair) for pair in pairs]))] if pairs else []
 
 
-def _operations(values: Values, operations: Sequence[Any]) -> Code:
-    return Group("[", values.items(operations), "]", tall=True)
-
-
 def _assignment(name: str, code: Code) -> str:
     return f"{name} = {lay_out(code, INDENT, len(name) + 3)}"
 
 
 def _with_notes(notes: Iterable[str], shown: str) -> str:
     """A member of the class with comments above it."""
-    room = WIDTH - INDENT
-    comments = [line for note in notes for line in _comment(note, room)]
-    return f"\n{' ' * INDENT}".join([*comments, shown])
-
-
-def _comment(words: str, room: int = WIDTH) -> list[str]:
-    lines = (textwrap.wrap(line, room - 2) or [""] for line in words.splitlines())
-    return [f"# {part}".rstrip() for parts in lines for part in parts]
-
-
-def _file(
-    header: str, imports: Sequence[str], definitions: Sequence[str], body: Sequence[str]
-) -> str:
-    comment = _comment(header)
-    members = "\n\n".join(f"{' ' * INDENT}{each}" for each in body)
-    lines = [
-        *comment,
-        *([""] if comment else []),
-        *imports,
-        *_apart(definitions),
-        "",
-        "",
-        "class Migration(migrations.Migration):",
-        members,
-    ]
-    return "\n".join(lines) + "\n"
+    lines = (line for note in notes for line in note.splitlines())
+    parts = (part for line in lines for part in textwrap.wrap(line, WIDTH - INDENT - 2) or [""])
+    return f"\n{' ' * INDENT}".join([*(f"# {part}".rstrip() for part in parts), shown])
 
 
 def _apart(definitions: Sequence[str]) -> Iterator[str]:
@@ -163,7 +138,10 @@ def _temporary_file(path: Path, text: str | bytes) -> Iterator[str]:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode() if isinstance(text, str) else text)
-        _grant_as_usual(temporary)
+        # mkstemp makes a file for its owner alone; a migration is a file like any other.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
         yield temporary
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -178,14 +156,10 @@ def _put(temporary: str, path: Path) -> None:
         _refuse_another(temporary, path)
     except OSError:
         # A file system without hard links.
-        _copy(temporary, path)
-
-
-def _copy(temporary: str, path: Path) -> None:
-    if path.exists():
-        _refuse_another(temporary, path)
-    else:
-        os.replace(temporary, path)
+        if path.exists():
+            _refuse_another(temporary, path)
+        else:
+            os.replace(temporary, path)
 
 
 def _refuse_another(temporary: str, path: Path) -> None:
@@ -194,13 +168,6 @@ def _refuse_another(temporary: str, path: Path) -> None:
     raise UsageError(
         "this migration file is there already", place=str(path), hint="Give another --name."
     )
-
-
-def _grant_as_usual(file: str) -> None:
-    """mkstemp makes a file for its owner alone; a migration is a file like any other."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(file, 0o666 & ~mask)
 
 
 _FUNCTIONS = """

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from whimbrel.bytecode import parse_file
 from whimbrel.errors import place
 
 _OURS = str(Path(__file__).resolve().parents[1])
@@ -32,11 +33,8 @@ def of_class(cls: type) -> str:
 @lru_cache(maxsize=64)
 def _lines_of_classes(path: str) -> dict[str, int]:
     """The lines of a file's classes, by qualified name: the file is parsed once for all."""
-    try:
-        tree = ast.parse(Path(path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return {}
-    return dict(_classes(tree, ""))
+    tree = parse_file(path)
+    return dict(_classes(tree, "")) if tree else {}
 
 
 def _classes(node: ast.AST, inside: str) -> Iterator[tuple[str, int]]:

@@ -62,7 +62,11 @@ def fork_of(history: History, leaves: Iterable[Node]) -> Fork:
     common = _common(history.graph, leaves)
     base = history.states_of(common)
     found = branches_of(history.graph, leaves)
-    acts = {branch.leaf.key: _acts(history, base, common, branch) for branch in found}
+    acts = {}
+    for branch in found:
+        # What it builds upon and shares with no other branch is in it.
+        nodes = history.graph.forwards([node.key for node in branch.nodes], common)
+        acts[branch.leaf.key] = list(_acts_of(history, base, nodes))
     branches = tuple(_with_words(branch, acts[branch.leaf.key]) for branch in found)
     collisions = list(_collisions(history, branches, acts))
     if not collisions:
@@ -101,13 +105,6 @@ def _common(graph: Graph, leaves: Iterable[Node]) -> set[Key]:
 
 
 # -- what they do ----------------------------------------------------------------------------
-
-
-def _acts(history: History, base: StatePair, common: set[Key], branch: Branch) -> list[Act]:
-    """The operations of a branch, as far as they can be replayed after what it parted from."""
-    # What it builds upon and shares with no other branch is in it.
-    nodes = history.graph.forwards([node.key for node in branch.nodes], common)
-    return list(_acts_of(history, base, nodes))
 
 
 def _acts_of(history: History, states: StatePair, nodes: Iterable[Node]) -> Iterator[Act]:
@@ -164,13 +161,8 @@ def _collisions(
         )
         yield from _unordered_collisions(graph, ours, theirs)
     for mover in _movers(history, branches):
-        moving = list(
-            _acts_of(
-                history,
-                history.states_of(history.graph.ancestors([mover.key]) - {mover.key}),
-                [mover],
-            )
-        )
+        before = history.states_of(graph.ancestors([mover.key]) - {mover.key})
+        moving = list(_acts_of(history, before, [mover]))
         for branch in branches:
             yield from _unordered_collisions(graph, moving, acts[branch.leaf.key])
 

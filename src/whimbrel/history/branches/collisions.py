@@ -27,7 +27,11 @@ def collisions_between(ones: Iterable[Act], others: Sequence[Act]) -> Iterator[s
         for other in others:
             found = _first_in_common(one.touches, other.touches)
             if found is not None:
-                yield _reason(one, other, found)
+                first, second = sorted((one, other), key=lambda act: (act.node.key, act.words))
+                yield (
+                    f"{first.node.label}: {first.words}; {second.node.label}: {second.words} "
+                    f"(both: {found.words})"
+                )
 
 
 def _first_in_common(ones: Sequence[Touch], others: Sequence[Touch]) -> Touch | None:
@@ -49,11 +53,3 @@ def _collide(one: Touch, other: Touch) -> bool:
         case "field":
             return hows <= _CHANGES or bool(hows & _TAKEN_AWAY)
     return True
-
-
-def _reason(one: Act, other: Act, touch: Touch) -> str:
-    first, second = sorted((one, other), key=lambda act: (act.node.key, act.words))
-    return (
-        f"{first.node.label}: {first.words}; {second.node.label}: {second.words} "
-        f"(both: {touch.words})"
-    )

@@ -39,7 +39,9 @@ def what_order_decides(
         try:
             states = replay_nodes(history, base, nodes, inside)
         except Unfit as unfit:
-            yield _cannot(unfit, nodes)
+            before = nodes[: nodes.index(unfit.node)]
+            after = f" after {before[-1].label}" if before else ""
+            yield f"{unfit.node.label} cannot be applied{after}: {unfit.error.message}"
             continue
         if usual is None:
             usual = states
@@ -76,12 +78,6 @@ def replay_nodes(
             raise Unfit(node, error) from error
         states = after
     return states
-
-
-def _cannot(unfit: Unfit, nodes: Sequence[Node]) -> str:
-    before = nodes[: nodes.index(unfit.node)]
-    after = f" after {before[-1].label}" if before else ""
-    return f"{unfit.node.label} cannot be applied{after}: {unfit.error.message}"
 
 
 def _differs(one: StatePair, other: StatePair) -> str | None:

@@ -84,17 +84,11 @@ def _names(graph: Graph, moved: Sequence[Node]) -> dict[Key, Key]:
     # A new name that another of them has still: then all come after every number there is.
     for start in (next_number(name for name in known if name not in old), next_number(known)):
         new = [f"{number:04d}_{_words(name)}" for number, name in enumerate(old, start)]
-        taken = [name for name in known if name not in new or name not in old]
-        if not _clash(old, new) and not {name.lower() for name in new} & {
-            name.lower() for name in taken
-        }:
+        taken = {name.lower() for name in known if name not in new or name not in old}
+        clash = any(made != name and made in old for name, made in zip(old, new, strict=True))
+        if not clash and taken.isdisjoint(name.lower() for name in new):
             break
     return {(app, name): (app, made) for name, made in zip(old, new, strict=True)}
-
-
-def _clash(old: Sequence[str], new: Sequence[str]) -> bool:
-    pairs = zip(old, new, strict=True)
-    return any(made != name and made in old for name, made in pairs)
 
 
 def _words(name: str) -> str:
@@ -110,18 +104,13 @@ def _refuse_applied(moved: Sequence[Node], applied: Collection[Key], why: str | 
     if found:
         app, leaf = moved[-1].key
         other = f"{why}." if why else "Move the other branch, if that one is new here."
+        before = next((name for label, name in found[0].dependencies if label == app), "zero")
         raise HistoryError(
             "it is applied to this database, which knows it by this name; nothing was changed",
             place=", ".join(node.label for node in found),
-            hint=f"{other} To move this one, undo it first: whimbrel migrate {app} {_before(found[0])}; "
+            hint=f"{other} To move this one, undo it first: whimbrel migrate {app} {before}; "
             f"then whimbrel rebase {app} {leaf}; then whimbrel migrate. {_MERGE}",
         )
-
-
-def _before(node: Node) -> str:
-    """Return the migration before this one, as an argument of `migrate`."""
-    names = [name for app, name in node.dependencies if app == node.app]
-    return names[0] if names else "zero"
 
 
 def _refuse_squashes(history: History, moved: Iterable[Node]) -> None:
@@ -164,7 +153,10 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
     after = Graph(nodes, graph.apps, graph.replacements)
     old = {made.key: graph.node(key) for key, made in changed.items()}
     common = set.intersection(*(graph.ancestors([leaf.key]) for leaf in fork.leaves))
-    elsewhere = _of_other_forks(after, fork.app) - after.ancestors(line.names.values())
+    # Other apps that have several leaves themselves are not looked at now.
+    forked = after.conflicts().keys() - {fork.app}
+    elsewhere = after.descendants(key for key in after.nodes if key[0] in forked)
+    elsewhere -= after.ancestors(line.names.values())
     order = [
         old.get(node.key, node)
         for node in after.order()
@@ -184,12 +176,6 @@ def refuse_unfit(history: History, fork: Fork, line: Line) -> None:
             "anew what the models have more. Or move the other branch, if it is applied nowhere: "
             f"whimbrel rebase {line.onto.app} {line.onto.name}",
         ) from unfit
-
-
-def _of_other_forks(graph: Graph, app: str) -> set[Key]:
-    """Return the migrations of other apps that have several leaves themselves: they are not looked at now."""
-    others = [key for key in graph.nodes if key[0] != app and key[0] in graph.conflicts()]
-    return graph.descendants(others)
 
 
 def refuse_half_done(graph: Graph, app: str) -> None:
@@ -219,10 +205,6 @@ def _twice(graph: Graph, app: str) -> Iterator[tuple[Node, Node]]:
             by.setdefault((node.digest, _words(node.name)), []).append(node)
     for found in by.values():
         for pair in pairwise(found):
-            if not _are_related(graph, *pair):
-                one, other = sorted(pair, key=lambda node: len(graph.ancestors([node.key])))
+            one, other = sorted(pair, key=lambda node: len(graph.ancestors([node.key])))
+            if one.key not in graph.ancestors([other.key]):
                 yield one, other
-
-
-def _are_related(graph: Graph, one: Node, other: Node) -> bool:
-    return other.key in graph.ancestors([one.key]) | graph.descendants([one.key])

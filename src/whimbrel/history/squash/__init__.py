@@ -13,7 +13,7 @@ from whimbrel.errors import HistoryError, UsageError, WhimbrelError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.names import given_name
-from whimbrel.history.node import Key, Node, label_of
+from whimbrel.history.node import Key, Node
 from whimbrel.history.replacements import Squashes
 from whimbrel.history.squash.equivalence import first_difference
 from whimbrel.history.squash.file_source import SquashSource
@@ -92,7 +92,11 @@ def squash(
         raise _nothing(run, cuts)
     names = {piece: squashed_name(piece, words) for piece in made}
     for each in names.values():
-        _refuse_taken(history, (app, each))
+        if (app, each) in history.files:
+            raise UsageError(
+                f"there is a migration {app}.{each} already",
+                hint="Give the squash another name: --squashed-name NAME.",
+            )
     stands_for = {node.key: (app, names[piece]) for piece in made for node in piece}
     squashes = []
     for piece in made:
@@ -111,14 +115,6 @@ def squash(
     _assert_fits(history, squashes)
     left = tuple(piece[0] for piece in pieces if len(piece) == 1)
     return Squashed(tuple(squashes), left, tuple(cuts))
-
-
-def _refuse_taken(history: History, key: Key) -> None:
-    if key in history.files:
-        raise UsageError(
-            f"there is a migration {label_of(key)} already",
-            hint="Give the squash another name: --squashed-name NAME.",
-        )
 
 
 def _nothing(run: Sequence[Node], cuts: Sequence[Cut]) -> UsageError:
@@ -180,7 +176,10 @@ def _assert_fits(history: History, squashes: Sequence[Squash]) -> None:
                 else history.apply(node.key, states)
             )
         except WhimbrelError as error:
-            raise _out_of_order(node, error, squashes) from error
+            names = ", ".join(each.label for each in squashes)
+            raise HistoryError(
+                f"it does not fit behind {names}: {error.message}", place=node.label, hint=_SHORTER
+            ) from error
     differs = first_difference(states, history.state_after(history.graph.order()[-1].key))
     if differs is not None:
         raise HistoryError(
@@ -194,13 +193,6 @@ _SHORTER = (
     "Squash up to an earlier migration; or say in the dependencies of the later ones what they "
     "have to come after."
 )
-
-
-def _out_of_order(node: Node, error: WhimbrelError, squashes: Sequence[Squash]) -> HistoryError:
-    names = ", ".join(each.label for each in squashes)
-    return HistoryError(
-        f"it does not fit behind {names}: {error.message}", place=node.label, hint=_SHORTER
-    )
 
 
 def _graph(history: History, made: Mapping[Key, Squash]) -> Graph:

@@ -48,7 +48,10 @@ class Identities(FlagQuestioner):
             case RenameQuestion(subject=Subject.FIELD, place=place):
                 return Renamed(self._field(place))
             case LossQuestion(place=place):
-                return Lossy() if self._is_lossy(place) else NoLoss()
+                label, _, name = place.rpartition(".")
+                model = self._after.find(label)
+                found = model.find(name) if model else None
+                return Lossy() if (found is not None and found.field.lossy) else NoLoss()
             case GoingQuestion():
                 return Renamed(None)
             case RenameQuestion(place=place) | MoveQuestion(place=place):
@@ -111,14 +114,7 @@ class Identities(FlagQuestioner):
         if before is None or after is None:
             return None
         key = before.field.label_keys.get(label)
-        found = (each for each, its in after.field.label_keys.items() if its == key)
-        return next(found, None)
-
-    def _is_lossy(self, place: str) -> bool:
-        label, _, name = place.rpartition(".")
-        model = self._after.find(label)
-        found = model.find(name) if model else None
-        return found is not None and found.field.lossy
+        return next((each for each, its in after.field.label_keys.items() if its == key), None)
 
     def _fill(self, place: str) -> Answer:
         label, _, name = place.rpartition(".")

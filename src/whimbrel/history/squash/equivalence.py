@@ -11,7 +11,6 @@ from whimbrel.operations.base import Operation
 from whimbrel.operations.fields import AddField, AlterField
 from whimbrel.operations.identities import differing_identities
 from whimbrel.schema.expressions import Default
-from whimbrel.schema.table import Schema
 from whimbrel.state.lowering import lower
 from whimbrel.state.model import Model
 from whimbrel.state.provenance import Origin, RowProvenance, given_in
@@ -59,12 +58,9 @@ def _parts(made: Model, wanted: Model) -> Iterator[str]:
 def _schema(state: State, labels: Iterable[str]) -> Any:
     """Return the schema of models, as a value without order; None where they cannot be lowered."""
     try:
-        return _normal(lower(state, labels))
+        schema = lower(state, labels)
     except WhimbrelError:
         return None
-
-
-def _normal(schema: Schema) -> Any:
     tables = {
         at: (
             frozenset(table.columns),
@@ -87,21 +83,17 @@ def keeps_rows(
     app: str, made: Sequence[Operation], wanted: Sequence[Operation], at: StatePair
 ) -> bool:
     """True if rows that are there before get the same from both, and lose the same."""
-    if _is_called(app, wanted, at):
-        return False
-    return rows_after(app, made, at) == rows_after(app, wanted, at)
-
-
-def _is_called(app: str, operations: Sequence[Operation], at: StatePair) -> bool:
-    """True if rows get what a function gives when the migration runs, and no default keeps it."""
+    # A function gives rows another value when the migration runs, unless a default keeps it.
     there = {model.label.lower() for model in at.database}
-    return any(
+    if any(
         isinstance(each, AddField | AlterField)
         and callable(each.field.default)
         and not each.preserve_default
         and not there.isdisjoint(each.models(app))
-        for each in operations
-    )
+        for each in wanted
+    ):
+        return False
+    return rows_after(app, made, at) == rows_after(app, wanted, at)
 
 
 def rows_after(app: str, operations: Sequence[Operation], at: StatePair) -> dict[str, Origin]:

@@ -102,12 +102,8 @@ class SquashSource:
 
     @functools.cached_property
     def _class(self) -> ast.ClassDef | None:
-        found = [
-            each
-            for each in self.tree.body
-            if isinstance(each, ast.ClassDef) and each.name == "Migration"
-        ]
-        return found[-1] if found else None
+        classes = (each for each in reversed(self.tree.body) if isinstance(each, ast.ClassDef))
+        return next((each for each in classes if each.name == "Migration"), None)
 
     @functools.cached_property
     def class_names(self) -> frozenset[str]:
@@ -127,31 +123,21 @@ class SquashSource:
         body = self._class.body if self._class else []
         match [each for each in body if "operations" in _names_bound_by(each)]:
             case [ast.Assign(targets=[ast.Name()], value=value)] | [ast.AnnAssign(value=value)]:
-                pass
-            case _:
-                return None
-        if not isinstance(value, ast.List | ast.Tuple):
-            return None
-        is_whole = len(value.elts) == len(self.migration.operations)
-        has_star = any(isinstance(each, ast.Starred) for each in value.elts)
-        return value.elts if is_whole and not has_star else None
+                if isinstance(value, ast.List | ast.Tuple):
+                    is_whole = len(value.elts) == len(self.migration.operations)
+                    has_star = any(isinstance(each, ast.Starred) for each in value.elts)
+                    return value.elts if is_whole and not has_star else None
+        return None
 
     # -- its text
 
     def segment(self, statement: ast.stmt) -> str:
         """A statement with its decorators and the comments right above it."""
         first, last = _first_line(statement), statement.end_lineno or statement.lineno
-        lines = self._lines[first - 1 : last]
-        shared = [
-            each
-            for each in self.tree.body
-            if each is not statement
-            and _first_line(each) <= last
-            and (each.end_lineno or 0) >= first
-        ]
-        if shared:
+        others = (each for each in self.tree.body if each is not statement)
+        if any(_first_line(each) <= last and (each.end_lineno or 0) >= first for each in others):
             return ast.get_source_segment(self.text, statement) or ast.unparse(statement)
-        return "\n".join([*self._comments(first), *lines])
+        return "\n".join([*self._comments(first), *self._lines[first - 1 : last]])
 
     def element(self, node: ast.expr) -> str:
         """An operation, with the comments right above it, as it is to stand in another file."""

@@ -74,24 +74,13 @@ class _Uses(ast.NodeVisitor):
     def visit_alias(self, node: ast.alias) -> None:
         self._use(node.asname or node.name.partition(".")[0], node)
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def _named(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar) -> None:
         self._use(node.name, node)
         self.generic_visit(node)
 
-    def visit_MatchAs(self, node: ast.MatchAs) -> None:
-        self._use(node.name, node)
-        self.generic_visit(node)
-
-    def visit_MatchStar(self, node: ast.MatchStar) -> None:
-        self._use(node.name, node)
+    visit_ExceptHandler = visit_MatchAs = visit_MatchStar = _named
 
     # -- scopes
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._function(node)
 
     def _function(self, node: Function) -> None:
         self._use(node.name, node)
@@ -101,6 +90,8 @@ class _Uses(ast.NodeVisitor):
         self._each([node.returns])
         self._inside(_scope_of(node.body, _names_of_arguments(node.args)), node.body)
         self.scopes.pop()
+
+    visit_FunctionDef = visit_AsyncFunctionDef = _function
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._arguments(node.args)
@@ -146,10 +137,8 @@ def _scope_of(body: Iterable[ast.AST], arguments: Iterable[str]) -> _Scope:
                 scope.of_module.update(names)
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 scope.own.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                scope.own.add(name)
-            case ast.ClassDef(name=name):
-                scope.own.add(name)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                scope.own.add(node.name)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                 scope.own.add(name)
             case ast.MatchStar(name=str(name)):

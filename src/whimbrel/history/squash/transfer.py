@@ -120,32 +120,18 @@ class Transfer:
         if name == "Migration":
             source.refuse("it uses its own class Migration, which does not come along", at)
         found = source.bindings.get(name, [])
-        if not found:
-            self._need_unknown(source, name)
-            return
-        imported = self._imported_meaning(source, name, found)
+        elsewhere = None if found else Meaning("elsewhere", "", name)
+        imported = elsewhere or self._imported_meaning(source, name, found)
         meaning = imported or Meaning("own", "/".join(source.key), name)
         self.meanings[source.key, name] = meaning
         self._first_names.setdefault(meaning, (name, source.key))
-        if imported is not None:
-            return
-        for statement in [*found, *source.changes_of(name)]:
-            self._take(source, statement)
-
-    def _take(self, source: SquashSource, statement: ast.stmt) -> None:
-        place = (source.key, source.tree.body.index(statement))
-        if place not in self._statements:
-            self._statements.add(place)
-            self._need_all(source, statement)
-
-    def _need_unknown(self, source: SquashSource, name: str) -> None:
-        """A name that Python knows by itself, or that may come with a star."""
-        meaning = Meaning("elsewhere", "", name)
-        self.meanings[source.key, name] = meaning
-        self._first_names.setdefault(meaning, (name, source.key))
-        if name in _MODULE_NAMES:
-            return
-        for star in source.stars:
+        for statement in () if imported else (*found, *source.changes_of(name)):
+            place = (source.key, source.tree.body.index(statement))
+            if place not in self._statements:
+                self._statements.add(place)
+                self._need_all(source, statement)
+        # What Python does not know by itself may come with a star.
+        for star in source.stars if elsewhere and name not in _MODULE_NAMES else ():
             if source.absolute(star) in self._modules:
                 source.refuse("it imports all that another migration has", star)
             self.imports.add(("." * star.level + (star.module or ""), "*", None))
@@ -167,25 +153,20 @@ class Transfer:
 
     def _meaning(self, source: SquashSource, statement: ast.stmt, alias: ast.alias) -> Meaning:
         if isinstance(statement, ast.ImportFrom):
-            return self._meaning_from(source, statement, alias)
+            module = source.absolute(statement)
+            other = self._modules.get(module)
+            if other is not None:
+                self._need(other, alias.name, statement)
+                return self.meanings[other.key, alias.name]
+            if f"{module}.{alias.name}" in self._modules:
+                source.refuse(f"it imports {alias.name}, which is squashed", statement)
+            return Meaning("from", "." * statement.level + (statement.module or ""), alias.name)
         if alias.name in self._modules:
             source.refuse(f"it imports {alias.name}, which is squashed", statement)
         if alias.asname is None:
             self.imports.add((alias.name, None, None))
             return Meaning("import", alias.name.partition(".")[0], "")
         return Meaning("import as", alias.name, "")
-
-    def _meaning_from(
-        self, source: SquashSource, statement: ast.ImportFrom, alias: ast.alias
-    ) -> Meaning:
-        module = source.absolute(statement)
-        other = self._modules.get(module)
-        if other is not None:
-            self._need(other, alias.name, statement)
-            return self.meanings[other.key, alias.name]
-        if f"{module}.{alias.name}" in self._modules:
-            source.refuse(f"it imports {alias.name}, which is squashed", statement)
-        return Meaning("from", "." * statement.level + (statement.module or ""), alias.name)
 
     def _refuse_imports_by_name(self, source: SquashSource, node: ast.AST) -> None:
         """An original that is imported by its name in a string would be missed only when it runs."""
@@ -330,6 +311,3 @@ def _statements(found: Iterable[Imported]) -> list[str]:
         *plain,
         *(f"from {module} import {', '.join(names)}" for module, names in named.items()),
     ]
-
-
-__all__ = ["Meaning", "Transfer", "TransferImports"]
