@@ -111,7 +111,10 @@ def _without_bound_check(of: ColumnType) -> ColumnType:
 
 def _options(named: NamedTable, column: sa.Column[Any], unique: bool) -> dict[str, Any]:
     """Return the options of a column that its field does not have by itself."""
-    is_key = _is_only_key(named, column)
+    # Else a constraint over several says that they are the primary key.
+    key: sa.PrimaryKeyConstraint = column.table.primary_key
+    plain = name_of(named, key) is None and not dialects_of(key)
+    is_key = bool(column.primary_key) and plain and is_in_order(key)
     said: dict[str, Any] = {
         "null": bool(column.nullable) and not column.primary_key,
         "primary_key": is_key,
@@ -124,13 +127,6 @@ def _options(named: NamedTable, column: sa.Column[Any], unique: bool) -> dict[st
         "sequence": _sequence(column),
     }
     return {name: value for name, value in said.items() if value not in (None, False)}
-
-
-def _is_only_key(named: NamedTable, column: sa.Column[Any]) -> bool:
-    """True if the field says that it is the primary key; else a constraint over several does."""
-    key: sa.PrimaryKeyConstraint = column.table.primary_key
-    plain = name_of(named, key) is None and not dialects_of(key)
-    return bool(column.primary_key) and plain and is_in_order(key)
 
 
 def is_in_order(key: sa.PrimaryKeyConstraint) -> bool:
@@ -222,12 +218,14 @@ def _foreign_key(
     remote_type = describe(remote.type)
     own_type = type_of(named, column)
     is_key = [each is remote for each in there.table.primary_key.columns] == [True]
+    # A foreign key's column is called "<field>_id" where nothing else is said.
+    options["db_column"] = None if column.name == f"{named.field(column)}_id" else str(column.name)
     return ForeignKey(
         there.label,
         to_field=None if is_key else there.field(remote),
         db_index=False,
         type=own_type if own_type != remote_type or _comes_back(column) else None,
-        **{**options, **_column_name(named, column), **key_options(named, key)},
+        **{**options, **key_options(named, key)},
     )
 
 
@@ -249,17 +247,12 @@ def _targets_of(column: sa.Column[Any]) -> Iterator[sa.Column[Any]]:
             yield key.column
 
 
-def _column_name(named: NamedTable, column: sa.Column[Any]) -> dict[str, Any]:
-    """A foreign key's column is called "<field>_id" where nothing else is said."""
-    by_itself = f"{named.field(column)}_id"
-    return {"db_column": None if column.name == by_itself else str(column.name)}
-
-
 def key_options(named: NamedTable, key: sa.ForeignKeyConstraint) -> dict[str, Any]:
     """Return the actions and the deferral of a foreign key, as a field's options."""
+    on_update = (key.onupdate or "NO ACTION").upper()
     said: dict[str, Any] = {
         "on_delete": on_delete(named, key),
-        "on_update": _action(key.onupdate),
+        "on_update": on_update if on_update != "NO ACTION" else None,
         "deferrable": deferrable(key),
         "match": key.match,
     }
@@ -277,10 +270,6 @@ def on_delete(named: NamedTable, key: sa.ForeignKeyConstraint) -> OnDelete:
             f"Known: {', '.join(_ON_DELETE)}.",
         )
     return _ON_DELETE[words]
-
-
-def _action(words: str | None) -> str | None:
-    return None if words is None or words.upper() == "NO ACTION" else words.upper()
 
 
 def deferrable(of: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from whimbrel.schema.expressions import Q
 from whimbrel.schema.items import SchemaItem
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.numbers import BigAutoField
-from whimbrel.state.fields.relations import CASCADE, OneToOneField, RelationField
+from whimbrel.state.fields.relations import CASCADE, OneToOneField, RelationField, full_label
 from whimbrel.state.naming import table_name
 from whimbrel.state.options import OPTION_NAMES, PrimaryKeyConstraint, normal_options
 
@@ -225,17 +226,13 @@ def _add_parent_link(info: Info, parent: type[Any]) -> None:
                 f"the field {name!r} is there already, in its parent {above.label}",
                 "Give it another name, or make the parent abstract.",
             )
-    given = (each for each in info.fields.values() if getattr(each, "parent_link", False))
-    if any(_points_at(each, info, above) for each in given):
+    links = (each for each in info.fields.values() if getattr(each, "parent_link", False))
+    labels = (full_label(each.relation or "", info.app_label, info.name) for each in links)
+    if above.label.lower() in map(str.lower, labels):
         return
     is_key = not info.primary_key
     link = OneToOneField(parent, CASCADE, parent_link=True, primary_key=is_key)
     info.fields = {f"{above.name.lower()}_ptr": link, **info.fields}
-
-
-def _points_at(link: Field, info: Info, above: Info) -> bool:
-    to = link.relation or ""
-    return (to if "." in to else f"{info.app_label}.{to}").lower() == above.label.lower()
 
 
 def _refuse_bad_names(info: Info) -> None:
@@ -247,14 +244,16 @@ def _refuse_bad_names(info: Info) -> None:
                 if name in _TAKEN
                 else "Use a name without a leading or a double underscore: Q(name__lookup=...) needs it.",
             )
-    for group in _names_in_options(info.options):
-        for name in group:
-            if name not in info.fields:
-                raise info.error(
-                    f"Meta names the field {name!r}, which there is not",
-                    did_you_mean(name, info.fields) or f"It has: {', '.join(info.fields)}.",
-                )
-    for name in sorted(_names_in_conditions(info) - _names_for_conditions(info)):
+    groups = [info.options.get("primary_key", ()), *info.options.get("unique_together", ())]
+    groups += [sorted(item.mentions()[0]) for item in _items(info.options)]
+    for name in chain.from_iterable(groups):
+        if name not in info.fields:
+            raise info.error(
+                f"Meta names the field {name!r}, which there is not",
+                did_you_mean(name, info.fields) or f"It has: {', '.join(info.fields)}.",
+            )
+    columns = {each.column_name(name) for name, each in info.fields.items() if each.has_column}
+    for name in sorted(_names_in_conditions(info) - columns - info.fields.keys()):
         raise info.error(
             f"a Q names the field {name!r}, which there is not",
             f"It has: {', '.join(info.fields)}.",
@@ -266,17 +265,6 @@ def _names_in_conditions(info: Info) -> frozenset[str]:
     said: list[Any] = [each for item in _items(info.options) for each in item.mentions()[1]]
     said += [getattr(field, "expression", None) for field in info.fields.values()]
     return frozenset(name for each in said if isinstance(each, Q) for name in each.names())
-
-
-def _names_for_conditions(info: Info) -> set[str]:
-    columns = {each.column_name(name) for name, each in info.fields.items() if each.has_column}
-    return columns | info.fields.keys()
-
-
-def _names_in_options(options: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    yield options.get("primary_key", ())
-    yield from options.get("unique_together", ())
-    yield from (tuple(sorted(item.mentions()[0])) for item in _items(options))
 
 
 def _items(options: Mapping[str, Any]) -> list[SchemaItem]:

@@ -41,7 +41,13 @@ def sql_of(clause: Any) -> SQL:
     """
     if isinstance(clause, str):
         return SQL(clause)
-    _refuse_open_parameters(clause)
+    # SQLAlchemy writes NULL for a parameter without a value, such as ":x" in a text.
+    for element in sa.sql.visitors.iterate(clause):
+        if isinstance(element, sa.BindParameter) and element.required:
+            raise ModelError(
+                f"the parameter :{element.key} in {str(clause)!r} has no value",
+                hint=f"Bind it, or write a colon that is meant as one as \\:{element.key}.",
+            )
     texts = dict(_texts(clause))
     if not texts:
         raise ModelError(
@@ -50,16 +56,6 @@ def sql_of(clause: Any) -> SQL:
         )
     base = texts.pop("default", None) or texts.get("postgresql") or next(iter(texts.values()))
     return SQL(base, **{name: text for name, text in texts.items() if text != base})
-
-
-def _refuse_open_parameters(clause: Any) -> None:
-    """SQLAlchemy writes NULL for a parameter without a value, such as ":x" in a text."""
-    for element in sa.sql.visitors.iterate(clause):
-        if isinstance(element, sa.BindParameter) and element.required:
-            raise ModelError(
-                f"the parameter :{element.key} in {str(clause)!r} has no value",
-                hint=f"Bind it, or write a colon that is meant as one as \\:{element.key}.",
-            )
 
 
 def _texts(clause: Any) -> Iterator[tuple[str, str]]:
@@ -92,14 +88,8 @@ def condition_on(texts: Mapping[str, SQL | None]) -> SQL | None:
     if len(given) < len(texts):
         return SQL("", **{name: text.on(name) for name, text in given.items()})
     base = given.get("postgresql") or next(iter(given.values()))
-    own = {name: text.on(name) for name, text in given.items()}
-    return SQL(
-        base.text,
-        **{
-            **dict(base.dialects),
-            **{name: text for name, text in own.items() if text != base.text},
-        },
-    )
+    own = {name: text.on(name) for name, text in given.items() if text.on(name) != base.text}
+    return SQL(base.text, **{**dict(base.dialects), **own})
 
 
 def dialects_of(part: Any) -> tuple[str, ...]:

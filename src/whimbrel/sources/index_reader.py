@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +24,8 @@ def index_of(named: NamedTable, index: sa.Index) -> Index:
         raise named.error(
             f"the index {index.name} has no columns", "Give it columns, or take it away."
         )
+    place = said.get("tablespace")
+    tablespace = {"postgresql_tablespace": str(place)} if place else {}
     return Index(
         *parts,
         name=name_of(named, index),
@@ -33,31 +34,20 @@ def index_of(named: NamedTable, index: sa.Index) -> Index:
         include=[named.field(each) for each in said.get("include") or ()],
         method=said["using"].lower() if said.get("using") else None,
         nulls_distinct=not said.get("nulls_not_distinct"),
-        options={**(said.get("with") or {}), **_place(said)},
+        options={**(said.get("with") or {}), **tablespace},
         dialects=dialects_of(index),
     )
 
 
 def _condition(index: sa.Index) -> SQL | None:
     """The conditions that single dialects are given; each is that dialect's alone."""
-    given = {
-        dialect: index.dialect_options[dialect].get("where") for dialect in WITH_PARTIAL_INDEXES
-    }
     # What is made on one database has no need to say that others do not ask.
-    wanted = dialects_of(index) or given
+    own = dialects_of(index) or WITH_PARTIAL_INDEXES
+    wanted = [each for each in WITH_PARTIAL_INDEXES if each in own]
+    given = {each: index.dialect_options[each].get("where") for each in wanted}
     return condition_on(
-        {
-            dialect: sql_of(where) if where is not None else None
-            for dialect, where in given.items()
-            if dialect in wanted
-        }
+        {each: sql_of(where) if where is not None else None for each, where in given.items()}
     )
-
-
-def _place(said: Mapping[str, Any]) -> dict[str, str]:
-    """The tablespace, beside the storage parameters."""
-    tablespace = said.get("tablespace")
-    return {"postgresql_tablespace": str(tablespace)} if tablespace else {}
 
 
 _DIRECTIONS: dict[Any, dict[str, Any]] = {

@@ -42,6 +42,9 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
     columns = _columns(info)
     key = sa.PrimaryKeyConstraint(*(columns[name] for name in info.primary_key))
     try:
+        options = dict(info.options.get("dialect", ()))
+        if options.pop("postgresql_unlogged", False):
+            options["prefixes"] = ["UNLOGGED"]
         return sa.Table(
             info.db_table,
             metadata,
@@ -49,7 +52,7 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
             key,
             schema=info.schema,
             comment=info.options.get("db_table_comment"),
-            **_table_options(info),
+            **options,
         )
     except sa.exc.InvalidRequestError as error:
         raise info.error(
@@ -58,14 +61,6 @@ def table_of(info: Info, metadata: sa.MetaData) -> sa.Table:
         ) from error
     except (sa.exc.ArgumentError, TypeError) as error:
         raise info.error(f"the table does not read: {error}", "Look at Meta.dialect.") from error
-
-
-def _table_options(info: Info) -> dict[str, Any]:
-    """The options of its dialects, in SQLAlchemy's words."""
-    options = dict(info.options.get("dialect", ()))
-    if options.pop("postgresql_unlogged", False):
-        options["prefixes"] = ["UNLOGGED"]
-    return options
 
 
 def map_class(info: Info, registry: orm.registry, above: Info | None) -> None:

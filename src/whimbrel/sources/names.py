@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,7 +45,9 @@ class NamedTable:
 def mappers_of(metadata: sa.MetaData) -> dict[sa.Table, list[orm.Mapper[Any]]]:
     """The mappers of the tables of a metadata, those of base classes first."""
     found: dict[sa.Table, list[orm.Mapper[Any]]] = {}
-    for mapper in _all_mappers():
+    # A metadata does not know the classes that are made of its tables: every mapper is looked at.
+    registries: Iterable[orm.registry] = sys.modules[orm.Mapper.__module__]._all_registries()
+    for mapper in chain.from_iterable(each.mappers for each in registries):
         table = mapper.local_table
         if isinstance(table, sa.Table) and table.metadata is metadata:
             found.setdefault(table, []).append(mapper)
@@ -55,13 +59,6 @@ def mappers_of(metadata: sa.MetaData) -> dict[sa.Table, list[orm.Mapper[Any]]]:
             )
         )
     return found
-
-
-def _all_mappers() -> Iterator[orm.Mapper[Any]]:
-    """Every mapper there is: a metadata does not know the classes that are made of its tables."""
-    registries: Iterable[orm.registry] = sys.modules[orm.Mapper.__module__]._all_registries()
-    for registry in registries:
-        yield from registry.mappers
 
 
 def fields_of(table: sa.Table, mappers: list[orm.Mapper[Any]]) -> dict[sa.Column[Any], str]:
@@ -113,9 +110,7 @@ def model_names(
     for name_of in (class_name, _own_name, _name_with_schema):
         for table in open_tables:
             names[table] = identifier(name_of(table))
-        count: dict[str, int] = {}
-        for name in names.values():
-            count[name.lower()] = count.get(name.lower(), 0) + 1
+        count = Counter(name.lower() for name in names.values())
         open_tables = [table for table in open_tables if count[names[table].lower()] > 1]
     for number, table in enumerate(open_tables[1:], start=2):
         names[table] = f"{names[table]}_{number}"

@@ -180,7 +180,13 @@ def _map_whole(info: Info) -> None:
     try:
         info.model.__table__ = table_of(info, _registry.metadata)
         info.tables.append(info.model.__table__)
-        _map(info)
+        if len(info.parents) > 1:
+            raise info.error(
+                "it extends the tables of more than one model",
+                "Extend one of them, and point at the others with a OneToOneField.",
+            )
+        above = info.parents[0]._meta if info.parents else None
+        map_class(info, _registry, above)
         _known[info.label.lower()] = info
         _relate_what_can_be(info)
     except ModelError as error:
@@ -220,16 +226,6 @@ def _module_body(module: str) -> CodeType | None:
             return frame.f_code
         frame = frame.f_back
     return None
-
-
-def _map(info: Info) -> None:
-    if len(info.parents) > 1:
-        raise info.error(
-            "it extends the tables of more than one model",
-            "Extend one of them, and point at the others with a OneToOneField.",
-        )
-    above = info.parents[0]._meta if info.parents else None
-    map_class(info, _registry, above)
 
 
 def _relate_what_can_be(info: Info) -> None:

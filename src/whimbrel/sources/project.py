@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,7 +90,14 @@ class _Project:
             )
         elif app.package is not None and _has_models(app.package):
             module = import_module(f"{app.package}.models", self.config.root, place)
-            _refuse_two(module)
+            file = Path(module.__file__ or "")
+            hidden = file.parent.with_suffix(".py")
+            if file.name == "__init__.py" and hidden.is_file():
+                raise ConfigError(
+                    f"nothing looks at it: Python imports the package {file.parent.name}/ beside it",
+                    place=os.path.relpath(hidden),
+                    hint="Move what is in it into the package, and remove it.",
+                )
             self.native.add(app.label)
             self.modules[app.label] = module
 
@@ -121,18 +128,6 @@ class _Project:
         return state
 
 
-def _refuse_two(module: ModuleType) -> None:
-    """Raises `ConfigError` where a file stands beside the package of its name, which hides it."""
-    file = Path(module.__file__ or "")
-    hidden = file.parent.with_suffix(".py")
-    if file.name == "__init__.py" and hidden.is_file():
-        raise ConfigError(
-            f"nothing looks at it: Python imports the package {file.parent.name}/ beside it",
-            place=os.path.relpath(hidden),
-            hint="Move what is in it into the package, and remove it.",
-        )
-
-
 def _native_tables() -> dict[sa.Table, NamedTable]:
     """Native models' tables, for the foreign keys of others."""
     return {
@@ -141,16 +136,14 @@ def _native_tables() -> dict[sa.Table, NamedTable]:
             model._meta.app_label,
             model._meta.name,
             model._meta.place,
-            dict(_native_fields(model)),
+            {
+                model.__table__.c[field.column_name(name)]: name
+                for name, field in model._meta.fields.items()
+                if field.has_column
+            },
         )
         for model in native.declared_models()
     }
-
-
-def _native_fields(model: type[native.Model]) -> Iterator[tuple[sa.Column[object], str]]:
-    for name, field in model._meta.fields.items():
-        if field.has_column:
-            yield model.__table__.c[field.column_name(name)], name
 
 
 def _has_models(package: str) -> bool:

@@ -69,17 +69,32 @@ def _foreign_key(info: Info, name: str, field: ForeignKey, target: Info) -> None
     table = info.model.__table__
     local = table.c[field.column_name(name)]
     remote = _target_column(info, name, field, target)
-    _take_type(local, remote)
-    if field.db_constraint:
-        constrain(table, name, field, remote)
-    if not field.parent_link:
-        info.model.__mapper__.add_property(name, _to_one(info, name, field, target, local, remote))
-
-
-def _take_type(local: sa.Column[Any], remote: sa.Column[Any]) -> None:
-    """A key has its target's type, and hands it on to the keys that point at itself."""
+    # A key has its target's type, and hands it on to the keys that point at itself.
     if isinstance(local.type, sa.types.NullType):
         local.type = remote.type
+    if field.db_constraint:
+        constrain(table, name, field, remote)
+    if field.parent_link:
+        return
+    relationship: orm.RelationshipProperty[Any] = orm.relationship(
+        target.model,
+        primaryjoin=local == remote,
+        foreign_keys=[local],
+        remote_side=[remote],
+        uselist=False,
+        enable_typechecks=False,  # a row of a child model is one of its parent's too
+        # The database does what on_delete says: SQLAlchemy leaves the children alone.
+        backref=_backref(
+            info,
+            name,
+            field,
+            target,
+            uselist=not field.unique,
+            passive_deletes="all",
+            enable_typechecks=False,
+        ),
+    )
+    info.model.__mapper__.add_property(name, relationship)
 
 
 def _target_column(info: Info, name: str, field: ForeignKey, target: Info) -> sa.Column[Any]:
@@ -116,56 +131,20 @@ def constrain(table: sa.Table, name: str, field: ForeignKey, remote: sa.Column[A
     )
 
 
-def _to_one(
-    info: Info,
-    name: str,
-    field: ForeignKey,
-    target: Info,
-    local: sa.Column[Any],
-    remote: sa.Column[Any],
-) -> orm.RelationshipProperty[Any]:
-    return orm.relationship(
-        target.model,
-        primaryjoin=local == remote,
-        foreign_keys=[local],
-        remote_side=[remote],
-        uselist=False,
-        enable_typechecks=False,  # a row of a child model is one of its parent's too
-        # The database does what on_delete says: SQLAlchemy leaves the children alone.
-        backref=_backref(
-            info,
-            name,
-            field,
-            target,
-            uselist=not field.unique,
-            passive_deletes="all",
-            enable_typechecks=False,
-        ),
-    )
-
-
 def _backref(info: Info, name: str, field: RelationField, target: Info, **options: Any) -> Any:
     """The accessor on the other side, under its own name or "<model>_set"."""
-    reverse = field.related_name or _default_reverse(info, field)
+    is_one = isinstance(field, ForeignKey) and field.unique
+    reverse = field.related_name or f"{info.name.lower()}{'' if is_one else '_set'}"
     if reverse.endswith("+"):
         return None
-    if reverse in _attributes(target):
+    columns = {attribute(each, its) for each, its in target.fields.items()}
+    if reverse in {*columns, *target.fields, *target.reverse_names}:
         raise info.error(
             f"the field {name!r} and another one would both be {target.label}.{reverse} on the other side",
             f'Give {info.label}.{name} a related_name="..." of its own ("+" for none).',
         )
     target.reverse_names.add(reverse)
     return orm.backref(reverse, **options)
-
-
-def _default_reverse(info: Info, field: RelationField) -> str:
-    one = isinstance(field, ForeignKey) and field.unique
-    return info.name.lower() if one else f"{info.name.lower()}_set"
-
-
-def _attributes(target: Info) -> set[str]:
-    columns = {attribute(name, field) for name, field in target.fields.items()}
-    return {*columns, *target.fields, *target.reverse_names}
 
 
 # -- many to many

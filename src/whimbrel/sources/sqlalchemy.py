@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,11 +44,9 @@ def read_named(
     state = onto if onto is not None else State()
     tables = {**(others or {}), **names}
     for named in names.values():
-        told = declaration(named, tables)
+        fields, options = declaration(named, tables)
         try:
-            state = state.with_new_model(
-                told.app, told.name, told.fields, told.options, place=told.place
-            )
+            state = state.with_new_model(named.app, named.name, fields, options, place=named.place)
         except (ModelError, StateError) as error:
             raise named.error(error.message, error.hint) from error
     return state
@@ -160,7 +158,8 @@ def _broken(name: str, error: BaseException, root: Path) -> ConfigError:
 
 
 def _only_metadata(module: ModuleType, place: str) -> sa.MetaData:
-    found = {id(value): value for value in _metadatas(module)}
+    held = map(metadata_of, _public(module).values())
+    found = {id(each): each for each in held if each is not None}
     if len(found) == 1:
         return next(iter(found.values()))
     raise ConfigError(
@@ -188,13 +187,6 @@ def refuse_tables_of_others(module: ModuleType, app: str) -> None:
             hint=f"Say what holds them: [tool.whimbrel.app.{app}] "
             f'models = "{module.__name__}:{(bases or holding)[0]}"',
         )
-
-
-def _metadatas(module: ModuleType) -> Iterator[sa.MetaData]:
-    for value in _public(module).values():
-        metadata = metadata_of(value)
-        if metadata is not None:
-            yield metadata
 
 
 def _names_of_metadata(module: ModuleType) -> list[str]:

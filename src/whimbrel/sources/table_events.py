@@ -22,7 +22,6 @@ from whimbrel.schema.table import (
     IndexPart,
     PrimaryKey,
     Schema,
-    Table,
     Unique,
 )
 from whimbrel.sources.clauses import SQLClause, clause
@@ -34,16 +33,12 @@ def complete(metadata: sa.MetaData, schema: Schema) -> None:
     for value in schema.tables.values():
         table = metadata.tables.get(str(value.at))
         if table is not None and not table.info.get("whimbrel_complete"):
-            _complete(table, value)
+            # Of keys that are said twice PostgreSQL keeps the first: that is to be the one with a name.
+            for constraint in sorted(value.constraints, key=_is_unnamed):
+                _limit_to(constraint.dialects, _constraint(table, constraint))
+            for index in value.indexes:
+                _limit_to(index.dialects, _index(table, index))
             table.info["whimbrel_complete"] = True
-
-
-def _complete(table: sa.Table, value: Table) -> None:
-    # Of keys that are said twice PostgreSQL keeps the first: that is to be the one with a name.
-    for constraint in sorted(value.constraints, key=_is_unnamed):
-        _limit_to(constraint.dialects, _constraint(table, constraint))
-    for index in value.indexes:
-        _limit_to(index.dialects, _index(table, index))
 
 
 def _is_unnamed(constraint: Constraint) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,28 +37,20 @@ from whimbrel.state.options import (
 )
 
 
-@dataclass(frozen=True)
-class Declaration:
-    """A model as it is told to a state (`State.with_new_model`)."""
+def declaration(
+    named: NamedTable, tables: Tables
+) -> tuple[tuple[tuple[str, Field], ...], dict[str, Any]]:
+    """Return the fields and the options of a table's model (see `State.with_new_model`).
 
-    app: str
-    name: str
-    fields: tuple[tuple[str, Field], ...]
-    options: dict[str, Any]
-    place: str
-
-
-def declaration(named: NamedTable, tables: Tables) -> Declaration:
-    """Return the declaration of a table. Raises `ModelError`, with the place of its class or its table."""
+    Raises `ModelError`, with the place of its class or its table.
+    """
     try:
         refuse_unsaid(named.table)
-        fields = tuple(_fields(named, tables))
-        options = dict(_options(named, tables))
+        return tuple(_fields(named, tables)), dict(_options(named, tables))
     except ModelError as error:
         if error.place:
             raise
         raise named.error(error.message, error.hint) from error
-    return Declaration(named.app, named.name, fields, options, named.place)
 
 
 def _fields(named: NamedTable, tables: Tables) -> Iterator[tuple[str, Field]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
-from typing import Any, cast
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine, UserDefinedType
@@ -13,31 +14,40 @@ from whimbrel.errors import ModelError
 from whimbrel.schema.types import ColumnType, EnumType, Type
 
 AnyType = TypeEngine[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
+def cached_if_hashable(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that remembers what it gave for arguments that are hashable."""
+    cached = cast(Callable[P, T], lru_cache(maxsize=4096)(function))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return cached(*args, **kwargs)
+        except TypeError as error:
+            if "unhashable" not in str(error):
+                raise
+            return function(*args, **kwargs)
+
+    return call
+
+
+@cached_if_hashable
 def build(type: ColumnType) -> AnyType:
     """SQLAlchemy's type for a type as a value, an equal value giving the same object.
 
     Raises `ModelError` where it does not import, or does not take its arguments.
     """
-    try:
-        return _remembered(type)
-    except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
-        return _build(type)
-
-
-def _build(type: ColumnType) -> AnyType:
     if isinstance(type, EnumType):
         return _enum(type)
-    made = _enum_inside(type) or _call(type)
+    # An enum with variants is written as a call around it.
+    inner = type.args[0] if type.path == "sqlalchemy:Enum" and type.args else None
+    made = _enum(inner) if isinstance(inner, EnumType) else _call(type)
     for dialect, variant in type.variants:
-        made = made.with_variant(_build(variant), dialect)
+        made = made.with_variant(build(variant), dialect)
     return made
-
-
-_remembered = lru_cache(maxsize=4096)(_build)
 
 
 def _enum(type: EnumType) -> AnyType:
@@ -49,13 +59,6 @@ def _enum(type: EnumType) -> AnyType:
         create_constraint=False,
         length=type.length or type.width,
     )
-
-
-def _enum_inside(type: Type) -> AnyType | None:
-    """An enum with variants is written as a call around it."""
-    if type.path == "sqlalchemy:Enum" and type.args and isinstance(type.args[0], EnumType):
-        return _enum(type.args[0])
-    return None
 
 
 def _call(type: Type) -> AnyType:
@@ -74,7 +77,7 @@ def _call(type: Type) -> AnyType:
 
 def _argument(value: Any) -> Any:
     if isinstance(value, Type | EnumType):
-        return _build(value)
+        return build(value)
     if isinstance(value, tuple) and any(isinstance(each, Type | EnumType) for each in value):
         return [_argument(each) for each in value]
     return value

@@ -31,7 +31,14 @@ _KNOWN = frozenset(
 
 def refuse_unsaid(table: sa.Table) -> None:
     """Raise `ModelError` for the first option of a table's parts that no migration can say."""
-    _refuse_narrow_sequences(table)
+    # PostgreSQL's own type, BIGINT, is the only one made.
+    for sequence in _sequences_of(table):
+        if not isinstance(sequence.data_type, sa.BigInteger | None):
+            raise ModelError(
+                f"the sequence {sequence.name} has data_type={sequence.data_type!r}, which no "
+                "migration can say",
+                hint=_HINT,
+            )
     parts: list[Any] = [*table.columns, *table.constraints, *table.indexes]
     parts += [each for column in table.columns for each in column.constraints]
     for part in (table, *parts):
@@ -42,17 +49,6 @@ def refuse_unsaid(table: sa.Table) -> None:
                 raise ModelError(
                     f"{what} has {name}={value!r}, which no migration can say", hint=_HINT
                 )
-
-
-def _refuse_narrow_sequences(table: sa.Table) -> None:
-    """Raise `ModelError` for a sequence of a type: PostgreSQL's own, BIGINT, is the only one made."""
-    for sequence in _sequences_of(table):
-        if not isinstance(sequence.data_type, sa.BigInteger | None):
-            raise ModelError(
-                f"the sequence {sequence.name} has data_type={sequence.data_type!r}, which no "
-                "migration can say",
-                hint=_HINT,
-            )
 
 
 def is_not_valid(constraint: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -41,7 +42,4 @@ class CheckScope:
 
 def repeated(names: Iterable[str]) -> list[str]:
     """Return the names that come more than once."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    return [name for name, times in seen.items() if times > 1]
+    return [name for name, times in Counter(names).items() if times > 1]

@@ -27,13 +27,8 @@ def _names_differ(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, Pr
         other_kind, other = owners[at]
         if other is model and kind == other_kind == "table":
             continue
-        yield (
-            model,
-            (
-                f"the {kind} {name} has the name of the {other_kind} of {other.label}",
-                f"Give one of them another name; the other is at {other.place}.",
-            ),
-        )
+        problem = f"the {kind} {name} has the name of the {other_kind} of {other.label}"
+        yield model, (problem, f"Give one of them another name; the other is at {other.place}.")
 
 
 def _shared_names(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, str, Name]]:
@@ -54,14 +49,10 @@ def _enums_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, Pro
             at = enum.at
             first, other = owners.setdefault(at, (enum, model))
             if first.labels != enum.labels:
-                yield (
-                    model,
-                    (
-                        f"the enum type {at} has the labels {_list_labels(enum)}, and "
-                        f"{_list_labels(first)} in {other.label}",
-                        f"Give one of them another name=; the other is at {other.place}.",
-                    ),
-                )
+                one, two = (", ".join(map(repr, each.labels)) for each in (enum, first))
+                problem = f"the enum type {at} has the labels {one}, and {two} in {other.label}"
+                hint = f"Give one of them another name=; the other is at {other.place}."
+                yield model, (problem, hint)
 
 
 def _domains_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, Problem]]:
@@ -71,17 +62,9 @@ def _domains_agree(tables: Tables, scope: CheckScope) -> Iterator[tuple[Model, P
             at = name_of(domain)
             first, other = owners.setdefault(at, (domain, model))
             if first != domain:
-                yield (
-                    model,
-                    (
-                        f"the domain {at} is another one in {other.label}",
-                        f"Give one of them another name; the other is at {other.place}.",
-                    ),
-                )
-
-
-def _list_labels(enum: EnumType) -> str:
-    return ", ".join(map(repr, enum.labels))
+                problem = f"the domain {at} is another one in {other.label}"
+                hint = f"Give one of them another name; the other is at {other.place}."
+                yield model, (problem, hint)
 
 
 SHARED_RULES: tuple[Callable[[Tables, CheckScope], Iterator[tuple[Model, Problem]]], ...] = (

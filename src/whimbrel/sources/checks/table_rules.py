@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 
 import sqlalchemy as sa
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.errors import explain_unattached
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.families import family_of
 from whimbrel.schema.table import Column, Exclude, ForeignKey, Table, Unique
 from whimbrel.schema.types import ColumnType, EnumType
-from whimbrel.sources.checks.default_rules import defaults_are_cast
 from whimbrel.sources.checks.scope import CheckScope, Problem, repeated
 from whimbrel.sources.expressions import dialect_of
-from whimbrel.sources.types import build
+from whimbrel.sources.types import build, cached_if_hashable
 from whimbrel.state.naming import LONGEST
 from whimbrel.state.value_checks import unwritable
 
@@ -156,15 +156,9 @@ def _types_exist(table: Table, scope: CheckScope) -> Iterator[Problem]:
                 )
 
 
+@cached_if_hashable
 def _refusal(type: ColumnType, dialect: str) -> str | None:
     """Why a dialect cannot spell a type; None where it can."""
-    try:
-        return _remembered_refusal(type, dialect)
-    except TypeError:  # an argument without a hash
-        return _spell(type, dialect)
-
-
-def _spell(type: ColumnType, dialect: str) -> str | None:
     if isinstance(type, EnumType) and not type.name:
         return "an enum needs a name" if type.native and dialect == "postgresql" else None
     try:
@@ -176,7 +170,37 @@ def _spell(type: ColumnType, dialect: str) -> str | None:
     return None
 
 
-_remembered_refusal = cache(_spell)
+#: Literals of truth values and of numbers, of which neither is cast to the other's types.
+_TRUTH = re.compile(r"\(*\s*(true|false)\s*\)*", re.IGNORECASE)
+_NUMBER = re.compile(r"\(*\s*[+-]?\d+(\.\d*)?\s*\)*")
+
+
+def _defaults_are_cast(table: Table, scope: CheckScope) -> Iterator[Problem]:
+    """PostgreSQL takes no number for a truth value, nor the reverse (18, 8.6)."""
+    if "postgresql" not in scope.dialects:
+        return
+    for column in table.columns:
+        if not isinstance(column.default, SQL):
+            continue
+        family, written = _family(column), column.default.on("postgresql")
+        if family == "boolean" and _NUMBER.fullmatch(written):
+            word = "true" if float(written.strip("() ")) else "false"
+            yield (
+                f"the default of the boolean column {column.name} is the number {written}, which "
+                "PostgreSQL does not take",
+                f"Say sqlalchemy.{word}(), which each database has its word for; or, in a field, "
+                f"default={word.capitalize()}.",
+            )
+        elif family in ("integer", "decimal", "float") and _TRUTH.fullmatch(written):
+            yield (
+                f"the default of the number {column.name} is {written}, which PostgreSQL does not take",
+                "Write it as a number.",
+            )
+
+
+def _family(column: Column) -> str | None:
+    of = column.type
+    return None if isinstance(of, EnumType) else family_of(of.on("postgresql"))
 
 
 def _exclusions_exist(table: Table, scope: CheckScope) -> Iterator[Problem]:
@@ -205,7 +229,7 @@ TABLE_RULES: tuple[Callable[[Table, CheckScope], Iterator[Problem]], ...] = (
     _values_have_one_source,
     _actions_can_be,
     _types_exist,
-    defaults_are_cast,
+    _defaults_are_cast,
     _exclusions_exist,
     _schema_is_attached,
 )

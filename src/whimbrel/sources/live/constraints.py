@@ -129,7 +129,7 @@ def _foreign_key(key: ForeignKey, there: LiveTables) -> options.ForeignKeyConstr
     )
 
 
-def is_plain_index(index: Index, column: str) -> bool:
+def is_plain_index(index: Constraint | Index, column: str) -> bool:
     """True if ``db_index=True`` of the column's field says all of the index."""
     return index == Index(index.name, (IndexPart(column),))
 

@@ -103,8 +103,12 @@ class _TableText:
         self.module, self.table, self.values = module, table, module.values
         self.notes: list[str] = []
         self.columns = _attributes(table)
-        self.named_key = table.primary_key
-        self.own_keys = _own_keys(table)
+        # The foreign keys that stand with their column: the first of each column alone.
+        found: dict[str, ForeignKey] = {}
+        for key in table.foreign_keys:
+            if len(key.columns) == 1:
+                found.setdefault(key.columns[0], key)
+        self.own_keys = found
 
     # -- the two forms
 
@@ -200,7 +204,7 @@ class _TableText:
         key = self.own_keys.get(column.name)
         if key is not None:
             named = {"name": key.name} if key.name else {}
-            target = self._target(key, key.target_columns[0])
+            target = f"{key.target}.{key.target_columns[0]}"
             yield self._call("ForeignKey", [target], {**named, **_key_options(key)})
         if isinstance(column.generated, Identity) and not self._is_sqlite:
             yield self.values.call(self._sa("Identity"), (), _numbers(column.generated))
@@ -310,7 +314,7 @@ class _TableText:
                 words = self._text(constraint.expression)
                 yield self._call("CheckConstraint", [words], named)
             case ForeignKey():
-                targets = [self._target(constraint, each) for each in constraint.target_columns]
+                targets = [f"{constraint.target}.{each}" for each in constraint.target_columns]
                 yield self._call(
                     "ForeignKeyConstraint",
                     [list(constraint.columns), targets],
@@ -322,26 +326,17 @@ class _TableText:
     def _call(self, name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Group:
         return self.values.call(self._sa(name), args, kwargs)
 
-    def _target(self, key: ForeignKey, column: str) -> str:
-        return f"{key.target}.{column}"
-
     def _exclude(self, exclude: Exclude, named: Mapping[str, Any]) -> Code:
         elements = [
             Group("(", (self._element(of), self.values.write(operator)), ")")
             for of, operator in exclude.elements
         ]
-        said: list[tuple[str, Code]] = [
-            (key, self.values.write(value))
-            for key, value in {
-                **named,
-                "using": exclude.method,
-                **_deferrable(exclude.deferrable),
-            }.items()
-        ]
+        said = {**named, "using": exclude.method, **_deferrable(exclude.deferrable)}
+        given: list[tuple[str, Code]] = [(key, self.values.write(said[key])) for key in said]
         if exclude.where is not None:
-            said.append(("where", self._words(exclude.where)))
+            given.append(("where", self._words(exclude.where)))
         path = self.values.imports.path("sqlalchemy.dialects.postgresql:ExcludeConstraint")
-        return layout.call(path, elements, said)
+        return layout.call(path, elements, given)
 
     def _element(self, of: str | SQL) -> Code:
         if isinstance(of, str):
@@ -358,16 +353,15 @@ class _TableText:
             parts.append(written)
             if part.opclass:
                 opclasses[key] = part.opclass
+        options = dict(index.options)
+        tablespace = options.pop("postgresql_tablespace", None)
         said: dict[str, Any] = {
             "unique": index.unique or None,
             "postgresql_using": index.method,
             "postgresql_include": list(index.include) or None,
             "postgresql_ops": opclasses or None,
-            "postgresql_with": {
-                name: value for name, value in index.options if name != "postgresql_tablespace"
-            }
-            or None,
-            "postgresql_tablespace": dict(index.options).get("postgresql_tablespace"),
+            "postgresql_with": options or None,
+            "postgresql_tablespace": tablespace,
             "postgresql_nulls_not_distinct": index.nulls_not_distinct or None,
         }
         given = [(key, self.values.write(value)) for key, value in said.items() if value]
@@ -411,15 +405,6 @@ def _attributes(table: Table) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in table.columns:
         found[column.name] = field_name(column.name, False, found.values())
-    return found
-
-
-def _own_keys(table: Table) -> dict[str, ForeignKey]:
-    """The foreign keys that stand with their column: the first of each column alone."""
-    found: dict[str, ForeignKey] = {}
-    for key in table.foreign_keys:
-        if len(key.columns) == 1:
-            found.setdefault(key.columns[0], key)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from whimbrel.schema.expressions import SQL, Constant, Default
 from whimbrel.schema.table import Column, Identity, Serial
 from whimbrel.schema.types import ColumnType, EnumType, Type, describe
 from whimbrel.sources.expressions import dialect_of
-from whimbrel.sources.types import build
+from whimbrel.sources.types import build, cached_if_hashable
 from whimbrel.state.fields.base import NOT_PROVIDED, Field
 from whimbrel.state.fields.dates import DateField, DateTimeField, DurationField, TimeField
 from whimbrel.state.fields.numbers import (
@@ -131,22 +131,14 @@ def same_type(one: ColumnType, other: ColumnType, dialect: str) -> bool:
     return one == other or compile_type(one, dialect) == compile_type(other, dialect)
 
 
+@cached_if_hashable
 def compile_type(type: ColumnType, dialect: str) -> str:
     """A type in the dialect's words; what the dialect cannot say looks like no other type."""
-    try:
-        return _spelled(type, dialect)
-    except TypeError:  # an argument that is not hashable
-        return _spell(type, dialect)
-
-
-def _spell(type: ColumnType, dialect: str) -> str:
     try:
         return str(build(type).compile(dialect=dialect_of(dialect)))
     except sa.exc.CompileError:
         return repr(type)
 
-
-_spelled = lru_cache(maxsize=4096)(_spell)
 
 _PARAMETERS = re.compile(r"(?P<name>[A-Z ]+?) ?\((?P<one>\d+)(?:, ?(?P<two>\d+))?\)")
 
@@ -200,8 +192,7 @@ def _candidates(type: ColumnType, dialect: str) -> Iterator[tuple[type[Field], d
 
 @cache
 def _plain_kinds(dialect: str) -> dict[str, type[Field]]:
-    kinds = reversed(_PLAIN)
-    return {compile_type(kind().column_type(), dialect): kind for kind in kinds}
+    return {compile_type(kind().column_type(), dialect): kind for kind in reversed(_PLAIN)}
 
 
 def simplest(type: ColumnType, dialect: str) -> ColumnType:

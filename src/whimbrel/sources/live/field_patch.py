@@ -21,7 +21,8 @@ def patch_field(
 
     positive: whether the CHECK that its kind brings is still there. A foreign key's type is left: it is what its target has.
     """
-    if not isinstance(field, ForeignKey) and _is_of_another_kind(expected, live):
+    was, now = ((each.type, each.generated, each.computed) for each in (expected, live))
+    if was != now and not isinstance(field, ForeignKey):
         return _recreate(field, key, expected, live, dialect, positive)
     changes: dict[str, Any] = {}
     if expected.null != live.null:
@@ -33,14 +34,6 @@ def patch_field(
     if expected.default != live.default:
         changes |= _other_default(field, default_of(live, dialect))
     return field.replace(**changes)
-
-
-def _is_of_another_kind(expected: Column, live: Column) -> bool:
-    return (expected.type, expected.generated, expected.computed) != (
-        live.type,
-        live.generated,
-        live.computed,
-    )
 
 
 def _recreate(

@@ -15,7 +15,6 @@ from whimbrel.schema.table import (
     Constraint,
     Identity,
     Index,
-    PrimaryKey,
     Schema,
     Unique,
 )
@@ -81,19 +80,14 @@ class _Reading:
             yield "db_table_comment", table.comment
         if table.options:
             yield "dialect", dict(table.options)
-        key = self._plain_key()
-        if key is not None:
+        key = self.table.primary_key
+        if key and key.name in ("", self._name((), "pk")):  # else a constraint has to name it
             self.left.remove(key)
             if len(key.columns) > 1:
                 yield "primary_key", self.place.names_of(key.columns)
         together = [self.place.names_of(each.columns) for each in self._together()]
         if together:
             yield "unique_together", together
-
-    def _plain_key(self) -> PrimaryKey | None:
-        """The primary key, where its name needs no saying."""
-        key = self.table.primary_key
-        return key if key and key.name in ("", self._name((), "pk")) else None
 
     def _together(self) -> Iterator[Unique]:
         for each in list(self.left):
@@ -129,22 +123,10 @@ class _Reading:
 
     def _flags(self, column: Column, name: str) -> dict[str, Any]:
         alone = self.place.is_key([column.name])
-        unique = not alone and self._take(
-            (each for each in self.left if is_plain_unique(each, column.name)),
-            self._name([name], "uniq"),
-        )
-        index = (
-            not alone
-            and not unique
-            and self._take(
-                (
-                    each
-                    for each in self.left
-                    if isinstance(each, Index) and is_plain_index(each, column.name)
-                ),
-                self._name([name], "idx"),
-            )
-        )
+        uniques = (each for each in self.left if is_plain_unique(each, column.name))
+        indexes = (each for each in self.left if is_plain_index(each, column.name))
+        unique = not alone and self._take(uniques, self._name([name], "uniq"))
+        index = not (alone or unique) and self._take(indexes, self._name([name], "idx"))
         said = {"primary_key": alone, "unique": unique, "db_index": index}
         return {option: True for option, value in said.items() if value}
 

@@ -42,18 +42,16 @@ def class_name(table: str, app: str, taken: Collection[str], schema: str | None 
     """
     bare = table[len(app) + 1 :] if table.lower().startswith(f"{app}_".lower()) else table
     candidates = [bare, table, *([f"{schema}_{table}"] if schema else [])]
-    names = [_usable_class(_camel(each)) for each in candidates]
+    names = [_usable_class(each) for each in candidates]
     free = next((name for name in names if name.lower() not in taken), None)
     return free or next_free_name(names[-1], {*taken}, "")
 
 
-def _camel(name: str) -> str:
-    parts = (part for part in re.split(r"[\W_]+", unicodedata.normalize("NFKC", name)) if part)
-    return "".join(part[0].upper() + part[1:] for part in parts)
-
-
 def _usable_class(name: str) -> str:
-    usable = name if name and not name[0].isdigit() else f"Table{name}"
+    """CamelCase of a name, as a class may be called."""
+    parts = (part for part in re.split(r"[\W_]+", unicodedata.normalize("NFKC", name)) if part)
+    camel = "".join(part[0].upper() + part[1:] for part in parts)
+    usable = camel if camel and not camel[0].isdigit() else f"Table{camel}"
     return f"{usable}Model" if keyword.iskeyword(usable) or usable in _NO_MODEL else usable
 
 
@@ -104,8 +102,8 @@ def related_names(state: State, app: str) -> dict[str, str]:
     for at, field, model_name, name in _keys(state, app):
         known = taken.setdefault(field.to.lower(), set())
         by_itself = model_name if field.unique else f"{model_name}_set"
-        free = (each for each in _names(by_itself, model_name, name) if each not in known)
-        accessor = next(free, "+")
+        names = (by_itself, f"{model_name}_{name}_set", f"{name}_{model_name}_set")
+        accessor = next((each for each in names if each not in known), "+")
         if accessor != by_itself:
             found[at] = accessor
         known.add(accessor)
@@ -118,9 +116,3 @@ def _keys(state: State, app: str) -> Iterator[tuple[str, ForeignKey, str, str]]:
             if isinstance(each.field, ForeignKey):
                 at = f"{model.label}.{each.name}"
                 yield at, each.field, model.name.lower(), each.name
-
-
-def _names(by_itself: str, model: str, field: str) -> Iterator[str]:
-    yield by_itself
-    yield f"{model}_{field}_set"
-    yield f"{field}_{model}_set"

@@ -179,10 +179,6 @@ class _ModelPatch:
         self.left: list[Constraint | Index] = [*self.live.constraints, *self.live.indexes]
         self.lost: dict[str, Constraint | Index] = {}
         self.kept: dict[str, Constraint | Index] = {}
-        self._pair_parts()
-
-    def _pair_parts(self) -> None:
-        """Takes out of ``left`` what is there as expected, and puts in ``lost`` what is not."""
         for part in (*self.expected.constraints, *self.expected.indexes):
             partner = next((each for each in self.left if is_same(part, each)), None)
             if partner is None:
@@ -242,17 +238,13 @@ class _ModelPatch:
 
     def _column(self, each: ModelField, expected: Column, live: Column) -> Field:
         if expected == live:
-            return self._with_sequence(each.field)
+            if each.field.sequence is None:
+                return each.field
+            found = self.patch.live.sequences.get(each.field.sequence.at)
+            same = found == self.patch.expected.sequences.get(each.field.sequence.at)
+            return each.field if same else each.field.replace(sequence=found)
         positive = f"{each.key}:check" in self.kept
         return patch_field(each.field, each.key, expected, live, self.patch.dialect, positive)
-
-    def _with_sequence(self, field: Field) -> Field:
-        """The field with its named sequence as it is in the database."""
-        if field.sequence is None:
-            return field
-        found = self.patch.live.sequences.get(field.sequence.at)
-        same = found == self.patch.expected.sequences.get(field.sequence.at)
-        return field if same else field.replace(sequence=found)
 
     def _flags(self, each: ModelField, field: Field) -> Field:
         """Without the parts that the field brings, and the database has not."""
@@ -279,7 +271,9 @@ class _ModelPatch:
         changes: dict[str, Any] = {}
         if f"{each.key}:fk" in self.lost:
             changes["db_constraint"] = self._other_name_of_key(each)
-        if self._is_of_others(field):
+        # A table that is somebody else's is not looked at.
+        to = self.made.find(field.to)
+        if to is not None and not to.options.managed:
             return field.replace(**changes) if changes else field
         target = self._target(field)
         if target is None:
@@ -300,19 +294,10 @@ class _ModelPatch:
         self.left.remove(found)
         return found.name
 
-    def _is_of_others(self, field: ForeignKeyField) -> bool:
-        """True if a key points at a table that is somebody else's, and is not looked at."""
-        to = self.made.find(field.to)
-        return to is not None and not to.options.managed
-
     def _has_type(self, key: ForeignKeyField, own: Column, target: Table, pointed: Column) -> bool:
         """True if a key's column has the type that its field says, or that comes by itself."""
         if key.type is not None:
             return self.expected.column(own.name).type == own.type
-        return self._follows(own, target, pointed)
-
-    def _follows(self, own: Column, target: Table, pointed: Column) -> bool:
-        """True if a key's column goes on having the type of what it points at."""
         before = self.patch.expected.tables.get(target.at, target)
         was = next((c.type for c in before.columns if c.name == pointed.name), pointed.type)
         untouched = (self.expected.column(own.name).type, was) == (own.type, pointed.type)
@@ -320,12 +305,13 @@ class _ModelPatch:
 
     def _plain(self, each: ModelField, field: ForeignKeyField, live: Column) -> Field:
         name = None if live.name == each.name else live.name
-        flags: dict[str, Any] = {
-            "unique": field.unique,
-            "db_index": field.db_index and not field.unique,
-        }
         return field_of(
-            live, self.patch.dialect, db_column=name, primary_key=field.primary_key, **flags
+            live,
+            self.patch.dialect,
+            db_column=name,
+            primary_key=field.primary_key,
+            unique=field.unique,
+            db_index=field.db_index and not field.unique,
         )
 
     def _target(self, field: ForeignKeyField) -> tuple[LiveTable, Column] | None:
@@ -419,21 +405,17 @@ class _ModelPatch:
 
     # -- the rest
 
-    def _unasked_counter(self) -> str:
-        """The option that makes a column count as none of the live ones does."""
-        counts = any(isinstance(column.generated, Identity) for column in self.live.columns)
-        return "" if counts else f"{self.patch.dialect}_autoincrement"
-
     def _with_table_options(self, model: Model) -> Model:
         changes: dict[str, Any] = {}
         if self.expected.comment != self.live.comment:
             changes["db_table_comment"] = self.live.comment
+        own = f"{self.patch.dialect}_"
         if self.expected.options != self.live.options:
-            own = f"{self.patch.dialect}_"
             others = [each for each in model.options.dialect if not each[0].startswith(own)]
             changes["dialect"] = tuple(sorted((*others, *self.live.options)))
         # It is no option of a table that was read: its column counts in another way.
-        options, counting = changes.get("dialect", model.options.dialect), self._unasked_counter()
-        if counting in dict(options):
+        options, counting = changes.get("dialect", model.options.dialect), f"{own}autoincrement"
+        counts = any(isinstance(column.generated, Identity) for column in self.live.columns)
+        if not counts and counting in dict(options):
             changes["dialect"] = tuple(each for each in options if each[0] != counting)
         return model.with_options(**changes) if changes else model

@@ -38,10 +38,6 @@ class LiveTable:
         """The fields of columns."""
         return [self.fields[column] for column in columns]
 
-    def type_of_key_to(self, column: str) -> ColumnType:
-        """The type that a foreign key gets by itself."""
-        return self.pointed.get(column) or self.table.column(column).type
-
     def is_key(self, columns: Collection[str]) -> bool:
         """True if these columns are the primary key."""
         key = self.table.primary_key
@@ -132,7 +128,6 @@ def _place(state: State, model: Model, live: Mapping[Name, Table]) -> LiveTable:
 
 def follows(table: Table, column: str, there: Mapping[Name, LiveTable], dialect: str) -> bool:
     """True if a foreign key's column has its target's type, and the way there is no circle."""
-    place = there.get(table.at)
     seen: set[tuple[Name, str]] = set()
     here: tuple[Name, str] | None = (table.at, column)
     of = table.column(column).type
@@ -145,6 +140,8 @@ def follows(table: Table, column: str, there: Mapping[Name, LiveTable], dialect:
         here = (key.target, key.target_columns[0]) if key is not None else None
         if here is None or len(seen) > 1:
             continue
-        if not same_type(there[here[0]].type_of_key_to(here[1]), of, dialect):
+        target = there[here[0]]
+        pointed = target.pointed.get(here[1]) or target.table.column(here[1]).type
+        if not same_type(pointed, of, dialect):
             return False
     return True
