@@ -56,11 +56,7 @@ def detect(
     ask_for_doubtful(work, doubtful or {})
     _find_changes(work)
     questioner.finish()
-    return _least_split(work)
-
-
-def _least_split(work: WorkingState) -> list[AppMigration]:
-    """Return the fewest migrations: where apps are entangled, whole apps one by one may take fewer."""
+    # Where apps are entangled, whole apps one by one may take fewer migrations.
     changes = list(work.tasks)
     create_models(work)
     migrations = split(_apply_tasks(work), work.old)

@@ -161,8 +161,10 @@ def _rename(work: WorkingState, label: str, before: ModelField, after: ModelFiel
     if before.field.has_column and _column(after) == _column(before):
         # The field alone is renamed: a number "author_id" that becomes the key "author".
         _pin(work, model, before, _column(before))
-    elif before.field.has_column and _is_there(work, label, before, after.name):
-        _pin(work, model, before, _free_column(work, label, before, after))
+    elif before.field.has_column:
+        column = before.field.column_name(after.name)
+        if _is_anothers(column, before.name, work.state.model(label)):
+            _pin(work, model, before, _free_column(work, label, before, after))
     others = apps_of_referrers(work.state, label, before.name)
     operation = RenameField(model.name, before.name, after.name)
     work.rename(model.app, operation, provides, needs, others)
@@ -183,11 +185,6 @@ def _let_go_of_columns(work: WorkingState, label: str) -> None:
             and _is_anothers(_column(each), each.name, model)
         ):
             _pin(work, model, each, _free_column(work, label, each, after))
-
-
-def _is_there(work: WorkingState, label: str, before: ModelField, name: str) -> bool:
-    """Return True if another field has, for now, the column that a field would get with a name."""
-    return _is_anothers(before.field.column_name(name), before.name, work.state.model(label))
 
 
 def _free_column(work: WorkingState, label: str, before: ModelField, after: ModelField) -> str:

@@ -169,12 +169,6 @@ def _alter(work: WorkingState, old: Model, new: Model, each: ModelField) -> None
     add_last_safe_steps(work, new, each, answer)
 
 
-def _is_declared_instead(model: Model, before: Field, after: Field) -> bool:
-    """Return True if a new constraint declares the primary key that the field declared itself."""
-    declared = model.options.declared_key is not None
-    return declared and before.primary_key and not after.primary_key
-
-
 def points_task(work: WorkingState, plain: Model, model: Model, each: ModelField) -> Task:
     """The task that makes a key of a plain column of a new model."""
     return _altering_task(work, plain, model, each, AlterField(model.name, each.name, each.field))
@@ -197,7 +191,9 @@ def _altering_task(
     freed, kept = set(freed_by(old, before, work.state)), set(freed_by(new, after, work.new))
     provides.update(enums_in(before))
     provides.update(freed - kept if not _keeps_target(before, after) else ())
-    is_declared = _is_declared_instead(new, before, after)
+    # A new constraint may declare the primary key that the field declared itself.
+    declared = new.options.declared_key is not None
+    is_declared = declared and before.primary_key and not after.primary_key
     if (after.unique, after.primary_key) != (before.unique, before.primary_key):
         provides.update(() if is_declared else field_tokens(new, each))
     if after.primary_key != before.primary_key and not is_declared:

@@ -165,7 +165,11 @@ class FlagQuestioner:
         if self._then is not None:
             return self._then.ask(question)
         self.open.append(question)
-        return _neutral(question)
+        if isinstance(question, FillQuestion):
+            return SafeSteps()
+        if isinstance(question, LossQuestion):
+            return NoLoss()
+        return Renamed(question.candidates[0].name if question.candidates else None)
 
     def name_by_flag(self, place: str, names: Iterable[str]) -> str | None:
         """Return the one of these names that a flag gives something, about which no question would be asked."""
@@ -189,7 +193,12 @@ class FlagQuestioner:
             raise _open_error(self.open, self._find_unknown())
         for flag, place in self._flags.written():
             if (flag, place) not in self._used:
-                raise self._useless(flag, place)
+                near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
+                hint = "Take it away: there is nothing to ask."
+                if near:
+                    flags = "\n".join(f"    {each}" for each in self._places[near[0]].flags)
+                    hint = f"These would answer one:\n{flags}"
+                raise UsageError(f"{flag} {place} answers no question", hint=hint)
 
     def _find_unknown(self) -> list[str]:
         """The flags that answer no question: while questions stand open, misspelt ones."""
@@ -198,14 +207,6 @@ class FlagQuestioner:
             for flag, place in self._flags.written()
             if (flag, place) not in self._used and place not in self._places
         ]
-
-    def _useless(self, flag: str, place: str) -> UsageError:
-        near = difflib.get_close_matches(place, self._places, n=1, cutoff=0.4)
-        hint = "Take it away: there is nothing to ask."
-        if near:
-            flags = "\n".join(f"    {each}" for each in self._places[near[0]].flags)
-            hint = f"These would answer one:\n{flags}"
-        return UsageError(f"{flag} {place} answers no question", hint=hint)
 
     def _use(self, flag: str, place: str) -> None:
         self._used.add((flag, place))
@@ -219,13 +220,10 @@ class FlagQuestioner:
             case MoveQuestion():
                 return self._answer_rename(question, "move", self._flags.move, self._flags.no_move)
             case LossQuestion(place=place):
-                return self._answer_loss(place)
+                if self._has("--no-loss", place, self._flags.no_loss):
+                    return NoLoss()
+                return Lossy() if self._has("--lossy", place, self._flags.lossy) else None
         return self._answer_fill(question)
-
-    def _answer_loss(self, place: str) -> Answer | None:
-        if self._has("--no-loss", place, self._flags.no_loss):
-            return NoLoss()
-        return Lossy() if self._has("--lossy", place, self._flags.lossy) else None
 
     def _has(self, flag: str, place: str, places: Container[str]) -> bool:
         """Return True if a flag names a place; it then has an answer."""
@@ -259,14 +257,6 @@ class FlagQuestioner:
         if question.why is Why.NOT_NULL and self._has("--no-nulls", place, flags.no_nulls):
             return NoNulls()
         return OneOff(value[0]) if value and question.takes_value else None
-
-
-def _neutral(question: Question) -> Answer:
-    if isinstance(question, FillQuestion):
-        return SafeSteps()
-    if isinstance(question, LossQuestion):
-        return NoLoss()
-    return Renamed(question.candidates[0].name if question.candidates else None)
 
 
 def _open_error(questions: list[Question], unknown: list[str]) -> QuestionError:

@@ -177,7 +177,10 @@ def _create(work: WorkingState, whole: _Cut) -> None:
     for part in cut.parts:
         add_item(work, model, part)
     if cut.groups:
-        _add_groups(work, model)
+        groups = model.options.unique_together
+        named = frozenset(has_field(model.label, name) for group in groups for name in group)
+        together = AlterUniqueTogether(model.name, groups)
+        work.add(Task(model.app, together, OPTIONS, frozenset({has_key(model.label)}), named))
 
 
 def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
@@ -208,13 +211,6 @@ def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
 def _with_what_is_made_of(model: Model, names: set[str]) -> set[str]:
     """Fields, and those that are computed from them."""
     return names | {each.name for each in model.fields if made_of(model, each.field) & names}
-
-
-def _add_groups(work: WorkingState, model: Model) -> None:
-    groups = model.options.unique_together
-    needs = frozenset(has_field(model.label, name) for group in groups for name in group)
-    operation = AlterUniqueTogether(model.name, groups)
-    work.add(Task(model.app, operation, OPTIONS, frozenset({has_key(model.label)}), needs))
 
 
 def _options(model: Model, parts: list[NamedItem], cut: _Cut) -> dict[str, Any] | None:

@@ -31,20 +31,16 @@ from whimbrel.state.options import Options
 def change_options(work: WorkingState) -> None:
     """Tasks that give the models that stay their new options."""
     for old, new in work.kept:
-        _refuse_other_parents(old, new)
+        before, after = [base.lower() for base in old.bases], [base.lower() for base in new.bases]
+        if before != after:
+            raise ModelError(
+                f"the parents of {new.label} are others than before: "
+                f"{', '.join(new.bases) or 'none'} instead of {', '.join(old.bases) or 'none'}",
+                place=new.place,
+                hint="A model keeps its parents. Give it another name, and move its rows to that.",
+            )
         for task in (*_table(old, new), *_together(old, new), *_others(old, new)):
             work.add(task)
-
-
-def _refuse_other_parents(old: Model, new: Model) -> None:
-    before, after = [base.lower() for base in old.bases], [base.lower() for base in new.bases]
-    if before != after:
-        raise ModelError(
-            f"the parents of {new.label} are others than before: "
-            f"{', '.join(new.bases) or 'none'} instead of {', '.join(old.bases) or 'none'}",
-            place=new.place,
-            hint="A model keeps its parents. Give it another name, and move its rows to that.",
-        )
 
 
 def _table(old: Model, new: Model) -> Iterator[Task]:
@@ -63,39 +59,30 @@ def _table(old: Model, new: Model) -> Iterator[Task]:
 
 def _together(old: Model, new: Model) -> Iterator[Task]:
     """Groups that lose a field go before it does; groups of new fields come after these."""
-    before, after = set(old.options.unique_together), set(new.options.unique_together)
+    groups = new.options.unique_together
+    before, after = set(old.options.unique_together), set(groups)
     if before == after:
         return
-    kept = before & after
     lost = {each.name for each in old.fields if not _stays(each, new)}
-    gone = [group for group in sorted(before - after) if not lost.isdisjoint(group)]
-    if gone and after - before:
-        freed = frozenset(
-            unused_field(old.label, name) for group in before - after for name in group
-        )
-        yield Task(new.app, AlterUniqueTogether(new.name, tuple(sorted(kept))), ITEMS_GO, freed)
-    yield _final_groups(old, new, early=bool(gone) and not after - before)
+    freed = frozenset(unused_field(old.label, name) for group in before - after for name in group)
+    is_early = any(not lost.isdisjoint(group) for group in before - after)
+    if is_early and after - before:
+        kept = tuple(sorted(before & after))
+        yield Task(new.app, AlterUniqueTogether(new.name, kept), ITEMS_GO, freed)
+        is_early = False
+    needs = frozenset(has_field(new.label, name) for group in groups for name in group)
+    yield Task(
+        new.app,
+        AlterUniqueTogether(new.name, groups),
+        ITEMS_GO if is_early else OPTIONS,
+        frozenset({*(freed if is_early else ()), has_key(new.label)}),
+        frozenset() if is_early else needs,
+    )
 
 
 def _stays(each: ModelField, new: Model) -> bool:
     after = new.find(each.name)
     return after is not None and after.field.has_column == each.field.has_column
-
-
-def _final_groups(old: Model, new: Model, early: bool) -> Task:
-    groups = new.options.unique_together
-    gone = set(old.options.unique_together) - set(groups)
-    provides = (
-        {unused_field(old.label, name) for group in gone for name in group} if early else set()
-    )
-    needs = {has_field(new.label, name) for group in groups for name in group}
-    return Task(
-        new.app,
-        AlterUniqueTogether(new.name, groups),
-        ITEMS_GO if early else OPTIONS,
-        frozenset({*provides, has_key(new.label)}),
-        frozenset(() if early else needs),
-    )
 
 
 def _others(old: Model, new: Model) -> Iterator[Task]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from whimbrel.detect.questions import SafeSteps
 from whimbrel.detect.references import needs_of_field
@@ -34,7 +33,8 @@ def add_last_safe_steps(
 
 
 def _backfill(model: Model, each: ModelField, answer: SafeSteps) -> Task:
-    value = _value(each.field, answer)
+    unsaid = each.field.default if callable(each.field.default) else ...
+    value = answer.value if answer.has_value else unsaid
     operation = Backfill(
         model.name, set={each.name: value}, where=Q(**{each.name: None}), reverse=Backfill.noop
     )
@@ -51,12 +51,6 @@ def _backfill(model: Model, each: ModelField, answer: SafeSteps) -> Task:
         apart=BACKFILLS,
         note=note if value is ... else None,
     )
-
-
-def _value(field: Field, answer: SafeSteps) -> Any:
-    if answer.has_value:
-        return answer.value
-    return field.default if callable(field.default) else ...
 
 
 def _turns_not_null(work: WorkingState, model: Model, each: ModelField) -> Task:

@@ -11,6 +11,7 @@ from whimbrel.state.enums import enum_labels
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import EnumField
 from whimbrel.state.lowering import domains_of, enums_of
+from whimbrel.state.model import Model, ModelField
 from whimbrel.state.state import State
 
 
@@ -55,8 +56,8 @@ def _type_names(state: State) -> set[str]:
 
 def _assert_enums_agree(new: State) -> None:
     first: dict[tuple[str | None, str], tuple[str, tuple[str, ...]]] = {}
-    for place, field, name in _named_enums(new):
-        labels = enum_labels(field)
+    for model, each, name in named_enums(new):
+        place, labels = f"{model.label}.{each.name}", enum_labels(each.field)
         where, before = first.setdefault(name, (place, labels))
         if before != labels:
             raise ModelError(
@@ -66,12 +67,13 @@ def _assert_enums_agree(new: State) -> None:
             )
 
 
-def _named_enums(state: State) -> Iterator[tuple[str, Field, tuple[str | None, str]]]:
+def named_enums(state: State) -> Iterator[tuple[Model, ModelField, tuple[str | None, str]]]:
+    """The fields with an enum type that they share by its schema and name."""
     for model in state:
         for each in model.fields:
             name = enum_name(each.field)
             if name is not None:
-                yield f"{model.label}.{each.name}", each.field, name
+                yield model, each, name
 
 
 def enum_name(field: Field) -> tuple[str | None, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from whimbrel.detect.references import fields_pointed_at
-from whimbrel.detect.sanity import enum_name
+from whimbrel.detect.sanity import named_enums
 from whimbrel.state.state import State
 
 
@@ -16,10 +16,7 @@ def limit_to_apps(old: State, new: State, apps: Iterable[str]) -> State:
     models point at something that goes, and apps that a model may have moved from or to.
     """
     chosen = set(apps)
-    while True:
-        drawn = _drawn_along(old, new, chosen)
-        if drawn <= chosen:
-            break
+    while not (drawn := _drawn_along(old, new, chosen)) <= chosen:
         chosen |= drawn
     models = {key: model for key, model in new.models.items() if model.app in chosen}
     models.update({key: model for key, model in old.models.items() if model.app not in chosen})
@@ -62,12 +59,8 @@ def _pointed_at(state: State, apps: set[str]) -> Iterator[tuple[str, str]]:
 def _by_enums(old: State, new: State, chosen: set[str]) -> Iterator[str]:
     """Apps that share an enum type with a chosen one: its labels change for all of them."""
     apps: dict[object, set[str]] = {}
-    for state in (old, new):
-        for model in state:
-            for each in model.fields:
-                name = enum_name(each.field)
-                if name is not None:
-                    apps.setdefault(name, set()).add(model.app)
+    for model, _, name in (*named_enums(old), *named_enums(new)):
+        apps.setdefault(name, set()).add(model.app)
     for sharing in apps.values():
         if not chosen.isdisjoint(sharing):
             yield from sharing

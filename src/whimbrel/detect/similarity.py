@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from whimbrel.detect.questions import Answer, Candidate, MoveQuestion, Renamed, RenameQuestion
 from whimbrel.schema.families import family_of
-from whimbrel.schema.types import EnumType, Type
+from whimbrel.schema.types import EnumType
 from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.relations import RelationField
 from whimbrel.state.model import Model
@@ -112,10 +112,6 @@ def _type_score(old: Field, new: Field) -> float:
         return 1.0
     if isinstance(before, EnumType) or isinstance(after, EnumType):
         return 0.5 if isinstance(before, EnumType) and isinstance(after, EnumType) else 0.0
-    return _path_score(before, after)
-
-
-def _path_score(before: Type, after: Type) -> float:
     if before.path == after.path:
         return 0.75
     families = {family_of(before), family_of(after)}

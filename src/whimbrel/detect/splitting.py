@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from whimbrel.detect.ordering import providers_of
-from whimbrel.detect.tasks import LATEST, AppMigration, Dependency, Task
+from whimbrel.detect.tasks import LATEST, AppMigration, Dependency, Task, Token
 from whimbrel.operations import MoveModel
 from whimbrel.state.state import State
 
@@ -26,17 +26,17 @@ class _Splitting:
     placed: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.before = [self._before(number) for number in range(len(self.tasks))]
+        providers = providers_of(self.tasks)
+        self.before = [self._before(number, providers) for number in range(len(self.tasks))]
         self.counts: Counter[str] = Counter()
         self.left: dict[str, list[int]] = {}
         for number, task in enumerate(self.tasks):
             self.left.setdefault(task.app, []).append(number)
         self.apps = list(dict.fromkeys(task.app for task in self.tasks))
 
-    def _before(self, number: int) -> set[int]:
+    def _before(self, number: int, providers: Mapping[Token, list[int]]) -> set[int]:
         """The earlier tasks of other apps that a task waits for."""
         task = self.tasks[number]
-        providers = self._providers
         waits = {
             each
             for token in task.needs | task.wishes
@@ -44,13 +44,6 @@ class _Splitting:
             if each < number
         }
         return {each for each in waits if self.tasks[each].app != task.app}
-
-    @property
-    def _providers(self) -> dict[tuple[str, ...], list[int]]:
-        found = self.__dict__.get("_found")
-        if found is None:
-            found = self.__dict__["_found"] = providers_of(self.tasks)
-        return found
 
     def migrations(self) -> list[AppMigration]:
         made: list[AppMigration] = []

@@ -150,27 +150,21 @@ class Backfill(Operation):
         return None if found is noop else found
 
     def chosen(self, *, backwards: bool) -> Q | SQL | None:
-        """The rows that a direction is about; None: all."""
-        if backwards and self.is_undone_by_itself:
-            return None
-        return self.where
+        """The rows that a direction is about; None: all.
+
+        Of the way back ``where`` tells nothing if it is, or may be, untrue once a row was filled.
+        """
+        written = frozenset(self.set or ())
+        if isinstance(self.where, SQL):
+            asked = self.where.columns(written)
+        else:
+            asked = self.where.names() if self.where is not None else frozenset()
+        is_undone = self.function is not None or not asked.isdisjoint(written)
+        return None if backwards and is_undone else self.where
 
     @property
     def is_opaque(self) -> bool:
         return self.function is not None
-
-    @property
-    def is_undone_by_itself(self) -> bool:
-        """True if ``where`` is, or may be, untrue once a row was filled."""
-        return self.function is not None or bool(
-            self._condition_fields() & frozenset(self.set or ())
-        )
-
-    def _condition_fields(self) -> frozenset[str]:
-        """The fields that ``where`` asks about."""
-        if isinstance(self.where, SQL):
-            return self.where.columns(frozenset(self.set or ()))
-        return self.where.names() if self.where is not None else frozenset()
 
     @property
     def asks_for_null(self) -> bool:

@@ -184,8 +184,6 @@ def _instead(model: Model, old: ModelField, new: Field) -> str:
 class RenameField(_FieldOperation):
     """A field gets another name; indexes, constraints and conditions that speak of it follow."""
 
-    model_name: str
-    name: str
     new_name: str
     positional: ClassVar[int] = 3
 

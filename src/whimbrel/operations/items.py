@@ -39,15 +39,6 @@ class _ItemOperation(Operation):
             hint=f"It has: {known}.",
         )
 
-    def _add(self, app: str, state: State, value: Any) -> State:
-        model = model_in(state, app, self.model_name, self)
-        model, part = model.add_item(bind_item(value, app, model.name))
-        if any(_collide(each, part) for each in self._items(model)):
-            raise StateError(
-                f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
-            )
-        return state.with_models(model.with_options(**{self.option: (*self._items(model), part)}))
-
     def _exchange(self, app: str, state: State, name: str, new_name: str | None) -> State:
         model = model_in(state, app, self.model_name, self)
         old = self._find(model, name)
@@ -80,7 +71,13 @@ class _Add(_ItemOperation):
         """The index or constraint that is added."""
 
     def apply(self, app: str, state: State) -> State:
-        return self._add(app, state, self.value)
+        model = model_in(state, app, self.model_name, self)
+        model, part = model.add_item(bind_item(self.value, app, model.name))
+        if any(_collide(each, part) for each in self._items(model)):
+            raise StateError(
+                f"{model.label} has the {self.noun} {part.name!r} already", place=self.describe()
+            )
+        return state.with_models(model.with_options(**{self.option: (*self._items(model), part)}))
 
     def describe(self) -> str:
         return f"Create {self.noun} {_title(self.value)} on {self.model_name}"
