@@ -101,8 +101,11 @@ class Apps:
         key = label.lower()
         model = self._built.get(key)
         if model is None:
-            model = self._build(self, self.find_model(label))
-            self._built[key] = model
+            # That of a table between two is known by its label alone.
+            value = self.state.find(label) or self._link_models.get(key)
+            if value is None:
+                raise self._missing_error(label)
+            model = self._built[key] = self._build(self, value)
             # ``select(A).join(B)`` wants foreign keys between the tables.
             for other in self._built.values():
                 other._meta.constrain(model._meta)
@@ -110,13 +113,6 @@ class Apps:
                     model._meta.constrain(other._meta)
             # Instances are made outside of SQLAlchemy's queries, which would see to it.
             self.registry.configure()
-        return model
-
-    def find_model(self, label: str) -> Model:
-        """The model as a value: of the state, or that of a table between two. Raises `MissingModel`."""
-        model = self.state.find(label) or self._link_models.get(label.lower())
-        if model is None:
-            raise self._missing_error(label)
         return model
 
     def built_infos(self) -> dict[str, Any]:

@@ -56,7 +56,11 @@ def apply_transforms(column: Element, names: Iterable[str], full: str) -> Elemen
     for name in names:
         known = find_transforms(column)
         if name not in known:
-            raise _unknown_lookup(name, full, known)
+            there = [*LOOKUPS, *known]
+            raise QueryError(
+                f"there is no lookup {name!r} (in {full!r})",
+                hint=did_you_mean(name, there, f"This field has: {', '.join(there)}."),
+            )
         column = known[name](column)
     return column
 
@@ -86,14 +90,6 @@ def _in_utc(column: Element) -> Element:
     if isinstance(column.type, AwareDateTime):
         return elements.in_utc(column, type_=sa.DateTime())
     return column
-
-
-def _unknown_lookup(name: str, full: str, known: Iterable[str]) -> QueryError:
-    there = [*LOOKUPS, *known]
-    return QueryError(
-        f"there is no lookup {name!r} (in {full!r})",
-        hint=did_you_mean(name, there, f"This field has: {', '.join(there)}."),
-    )
 
 
 # -- lookups

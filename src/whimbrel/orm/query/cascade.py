@@ -78,7 +78,11 @@ class _Cascade:
             pointing = column.in_(sa.select(target).where(where))
             match relation.on_delete:
                 case OnDelete.CASCADE:
-                    self._add_gone(owner, pointing)
+                    rows = self._rows(owner, pointing)
+                    if rows:
+                        self.gone[owner.label].update(rows)
+                        self.waiting.append((owner, rows))
+                        self.below.append((owner, rows))
                 case OnDelete.SET_NULL:
                     statement = sa.update(owner.table).where(pointing)
                     self.connection.execute(statement.values({column: None}))
@@ -90,13 +94,6 @@ class _Cascade:
         rows = self.connection.execute(sa.select(*columns).where(pointing))
         gone = self.gone.setdefault(owner.label, set())
         return [key for row in rows if (key := tuple(row)) not in gone]
-
-    def _add_gone(self, owner: Meta, pointing: Any) -> None:
-        rows = self._rows(owner, pointing)
-        if rows:
-            self.gone[owner.label].update(rows)
-            self.waiting.append((owner, rows))
-            self.below.append((owner, rows))
 
     def _refuse(self, owner: Meta, name: str, pointing: Any, meta: Meta) -> None:
         rows = self._rows(owner, pointing)

@@ -63,9 +63,6 @@ class QueryCompiler:
         #: Columns of other tables in conditions on groups.
         self.grouping: list[Element] = []
         self.columns: list[tuple[str, Element]] = []
-        self._take_steps()
-
-    def _take_steps(self) -> None:
         for number, step in enumerate(self.query.steps, start=1):
             if isinstance(step, Filter):
                 self.scope.call = number
@@ -87,7 +84,7 @@ class QueryCompiler:
 
     # -- columns
 
-    def add_instance_columns(self) -> RowPart:
+    def _add_instance_columns(self) -> RowPart:
         """Add the columns of whole rows, of related ones too, and of the annotations."""
         part = self._add_part(self.query.meta, (), self._choose_fields())
         for name in self.query.related:
@@ -122,26 +119,26 @@ class QueryCompiler:
         if not names:
             return
         hop = find_hop(part.meta, names[0])
-        if hop is None or hop.many:
-            raise self._not_to_one_error(part.meta, names[0], hop)
+        if hop is None:
+            raise part.meta.unknown_field(names[0])
+        if hop.many:
+            raise QueryError(
+                f"select_related({names[0]!r}): {part.meta.label}.{names[0]} leads to several rows",
+                hint=f"Use prefetch_related({names[0]!r}).",
+            )
         there = next((each for each in part.below if each.name == names[0]), None)
         if there is None:
             there = self._add_part(hop.target, (*hops, hop), hop.target.fields, names[0])
             part.below.append(there)
         self._add_related(there, names[1:], (*hops, hop))
 
-    def _not_to_one_error(self, meta: Meta, name: str, hop: Hop | None) -> QueryError:
-        if hop is None:
-            return meta.unknown_field(name)
-        return QueryError(
-            f"select_related({name!r}): {meta.label}.{name} leads to several rows",
-            hint=f"Use prefetch_related({name!r}).",
-        )
-
-    def add_value_columns(self) -> None:
-        """Add the columns that values() names."""
-        for label, expression in self.query.fields or ():
+    def add_columns(self) -> RowPart | None:
+        """Add the columns that values() names, or those of whole rows, whose part is given back."""
+        if self.query.fields is None:
+            return self._add_instance_columns()
+        for label, expression in self.query.fields:
             self.columns.append((label, self.scope.resolve_argument(expression)))
+        return None
 
     # -- the statement
 
@@ -274,11 +271,7 @@ def compile_query(query: Query, outer: Scope | None = None) -> CompiledQuery:
     if query.combined is not None:
         return _compile_compound(query, outer)
     compiler = QueryCompiler(query, outer)
-    part = None
-    if query.fields is None:
-        part = compiler.add_instance_columns()
-    else:
-        compiler.add_value_columns()
+    part = compiler.add_columns()
     labels = [label for label, _ in compiler.columns]
     return CompiledQuery(compiler.select(), labels, part, query.visible)
 

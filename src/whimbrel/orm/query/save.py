@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -170,22 +170,14 @@ def insert_all(
         for instance in instances:
             insert(instance)
         return
-    for instance in instances:
-        set_auto_now(instance, meta.fields, new=True)
-    for names, group in _group_by_columns(meta, instances):
-        for batch in take_chunks(group, batch_size):
-            _insert_batch(connection, meta, names, batch, conflict)
-
-
-def _group_by_columns(
-    meta: Meta, instances: Sequence[Any]
-) -> Iterator[tuple[tuple[BoundField, ...], list[Any]]]:
-    """Yield the instances that have values for the same columns, with those columns."""
     groups: dict[tuple[BoundField, ...], list[Any]] = {}
     for instance in instances:
+        set_auto_now(instance, meta.fields, new=True)
         given = tuple(each for each in meta.own_fields if _is_given(instance, each))
         groups.setdefault(given, []).append(instance)
-    yield from groups.items()
+    for given, group in groups.items():
+        for batch in take_chunks(group, batch_size):
+            _insert_batch(connection, meta, given, batch, conflict)
 
 
 def _insert_batch(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -24,7 +24,7 @@ from whimbrel.errors import QueryError
 from whimbrel.orm.expressions import elements
 from whimbrel.orm.expressions.lookups import apply_transforms, compare
 from whimbrel.orm.expressions.value_types import is_expression, make_literal
-from whimbrel.orm.hops import Hop, find_hop
+from whimbrel.orm.hops import find_hop
 from whimbrel.orm.meta import Meta
 from whimbrel.orm.query.joins import JoinedTable, Joins
 from whimbrel.orm.query.paths import Path, path_of
@@ -272,14 +272,7 @@ def _resolve_exists(scope: Scope, path: Path, name: str, value: Any) -> Element:
     met = compare(inner, column, rest, _rows_to_keys(other, way), name)
     asks_for_none = value is None and not isinstance(column.type, sa.JSON)
     if not (value if rest[-1:] == ("isnull",) else asks_for_none):
-        same += _match_joined_row(inner, scope, path.hops)
+        there, here = scope.find_first_of_many(path.hops), inner.find_first_of_many(path.hops)
+        if there is not None and here is not None:
+            same += zip(here.key_columns(), there.key_columns(), strict=True)
     return sa.exists(inner.select([sa.literal(1)]).where(*(far == near for far, near in same), met))
-
-
-def _match_joined_row(
-    inner: Scope, outer: Scope, hops: Iterable[Hop]
-) -> Iterator[tuple[Element, Element]]:
-    hops = tuple(hops)
-    there, here = outer.find_first_of_many(hops), inner.find_first_of_many(hops)
-    if there is not None and here is not None:
-        yield from zip(here.key_columns(), there.key_columns(), strict=True)

@@ -88,10 +88,7 @@ def _select_from_subquery(query: Query, given: Mapping[str, Any]) -> Any:
     scope = _SubqueryScope(query)
     columns = [scope.resolve_value(each).label(name) for name, each in given.items()]
     if query.distinct:
-        if query.fields is None:
-            scope.inside.add_instance_columns()
-        else:
-            scope.inside.add_value_columns()
+        scope.inside.add_columns()
         distinct = [
             element.label(f"own_{at}") for at, (_, element) in enumerate(scope.inside.columns)
         ]

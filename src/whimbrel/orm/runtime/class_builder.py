@@ -21,7 +21,6 @@ from whimbrel.sources.declaration import Info
 from whimbrel.sources.mapping import map_class, table_of, without_json_null
 from whimbrel.sources.types import build as build_type
 from whimbrel.state.columns import column_types
-from whimbrel.state.fields.base import Field
 from whimbrel.state.fields.others import GenericIPAddressField
 from whimbrel.state.fields.relations import ForeignKey, ManyToManyField
 from whimbrel.state.model import Model
@@ -30,7 +29,13 @@ from whimbrel.state.options import Options, PrimaryKeyConstraint
 
 def build_class(apps: Apps, value: Model) -> type[Any]:
     """The class of a model. Raises `ModelError` where it cannot be one."""
-    parent = _find_parent(apps, value)
+    if len(value.bases) > 1:
+        raise ModelError(
+            f"{value.label} extends {len(value.bases)} models, and no mapped class can do that",
+            place=value.place,
+            hint="Use schema_editor.execute() on its tables.",
+        )
+    parent = meta_of(apps, value.bases[0]) if value.bases else None
     model = _make_class(apps, value, parent)
     info = _make_info(value, model, parent)
     meta = Meta(apps, info, value, parent)
@@ -42,18 +47,15 @@ def build_class(apps: Apps, value: Model) -> type[Any]:
     map_class(info, apps.registry, parent.info if parent else None)
     manager = model.__mapper__.class_manager
     manager.expired_attribute_loader = partial(load_missing, manager.expired_attribute_loader)
-    _add_descriptors(meta)
+    for name, field in meta.info.fields.items():
+        if isinstance(field, ForeignKey):
+            setattr(meta.model, name, ForwardDescriptor(meta, name))
+        elif isinstance(field, ManyToManyField):
+            setattr(meta.model, name, ToManyDescriptor(meta, name))
+    for name, reverse in meta.reverses.items():
+        kind = ToManyDescriptor if reverse.many else ReverseOneDescriptor
+        setattr(meta.model, name, kind(meta, name))
     return model
-
-
-def _find_parent(apps: Apps, value: Model) -> Meta | None:
-    if len(value.bases) > 1:
-        raise ModelError(
-            f"{value.label} extends {len(value.bases)} models, and no mapped class can do that",
-            place=value.place,
-            hint="Use schema_editor.execute() on its tables.",
-        )
-    return meta_of(apps, value.bases[0]) if value.bases else None
 
 
 def _make_class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
@@ -75,24 +77,21 @@ def _make_class(apps: Apps, value: Model, parent: Meta | None) -> type[Any]:
 
 
 def _make_info(value: Model, model: type[Any], parent: Meta | None) -> Info:
-    names = python_names(value)
+    names, fields = python_names(value), {}
+    for each in value.fields:
+        # Its column is named where it is called otherwise in Python.
+        field, column = each.field.frozen(), each.field.column_name(each.name)
+        is_same = names[each.name] == each.name
+        fields[names[each.name]] = field if is_same else field.replace(db_column=column)
     return Info(
         model=model,
         app_label=value.app,
         name=value.name,
         place=value.place or value.label,
-        fields={
-            names[each.name]: _name_column(each.name, each.field, names) for each in value.fields
-        },
+        fields=fields,
         options=_make_options(value.options, names),
         parents=(parent.model,) if parent else (),
     )
-
-
-def _name_column(name: str, field: Field, names: dict[str, str]) -> Field:
-    """The field, with its column named where it is called otherwise in Python."""
-    field = field.frozen()
-    return field if names[name] == name else field.replace(db_column=field.column_name(name))
 
 
 def _make_options(options: Options, names: dict[str, str]) -> dict[str, Any]:
@@ -131,14 +130,3 @@ def _keep_declared(type: Any, before: Any) -> Any:
         type = type.copy()
         type.collation = collation
     return type
-
-
-def _add_descriptors(meta: Meta) -> None:
-    for name, field in meta.info.fields.items():
-        if isinstance(field, ForeignKey):
-            setattr(meta.model, name, ForwardDescriptor(meta, name))
-        elif isinstance(field, ManyToManyField):
-            setattr(meta.model, name, ToManyDescriptor(meta, name))
-    for name, reverse in meta.reverses.items():
-        kind = ToManyDescriptor if reverse.many else ReverseOneDescriptor
-        setattr(meta.model, name, kind(meta, name))

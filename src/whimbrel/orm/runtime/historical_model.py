@@ -48,15 +48,12 @@ class HistoricalModel:
                 values[field.attname] = default_of(field.field)
             elif (empty := _empty_value(field.field)) is not None:
                 values[field.attname] = empty
-        for name, value in values.items():
-            self._assign(name, value)
-
-    def _assign(self, name: str, value: Any) -> None:
         meta = self._meta
-        if name not in {*meta.fields_by_name, "pk"} and find_hop(meta, name) is None:
-            error = meta.unknown_field(name)
-            raise UnknownArgument(error.message, place=error.place, hint=error.hint)
-        setattr(self, name, value)
+        for name, value in values.items():
+            if name not in {*meta.fields_by_name, "pk"} and find_hop(meta, name) is None:
+                error = meta.unknown_field(name)
+                raise UnknownArgument(error.message, place=error.place, hint=error.hint)
+            setattr(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
