@@ -23,7 +23,6 @@ from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
-from whimbrel.planning.items import may_share
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import Constant, Q
@@ -185,7 +184,6 @@ def test_what_looks_at_all_rows_locks_weakly_in_a_transaction_of_its_own(
             assert step.scans == (step.boundary is Boundary.OWN)
             assert not (step.scans and step.is_locking)
             assert not step.has(HazardCode.SCANS_TABLE)
-            assert may_share(step, atomic=True) == (step.boundary is Boundary.SHARED)
 
 
 def test_an_index_that_was_left_half_built_is_broken_and_taken_away(connection: Connection) -> None:
