@@ -72,7 +72,7 @@ def _show(call: Call, drift: Drift) -> int:
         talk(_NEXT if drift.applied else _NOTHING_RECORDED)
         leave = of_others(drift.deviations) if drift.applied else None
         if leave is not None:
-            talk(f"{leave}; --sql drops none of them but by --drop TABLE")
+            talk(f"{leave}\n--sql drops only those of them that --drop TABLE names.")
     else:
         talk("No drift." if drift.applied else _NOTHING_THERE)
     return 1 if drift else 0

@@ -17,7 +17,7 @@ from whimbrel.history.writer import rewrite_migration
 _TABLE = """\
 [tool.whimbrel]
 apps = [{apps}]
-# database = "${{DATABASE_URL}}"  # left out: sqlite:///db.sqlite3
+# database = "${{DATABASE_URL}}"  # without it: sqlite:///db.sqlite3
 """
 
 _MANAGE = '''\

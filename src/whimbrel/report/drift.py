@@ -30,7 +30,7 @@ def exclusions_text(tables: Sequence[str]) -> str | None:
     if not tables:
         return None
     shown = ", ".join(f'"{each}"' for each in tables)
-    return f"Tables that are somebody else's are left alone by [tool.whimbrel] exclude = [{shown}]"
+    return f"To leave tables alone that are somebody else's: [tool.whimbrel] exclude = [{shown}]"
 
 
 def _app(drift: Drift, app: str | None) -> Iterator[str]:
