@@ -78,6 +78,8 @@ def models(draw: st.DrawFn) -> str:
         of, own = draw(st.sampled_from(STANDARD)), draw(st.sampled_from([*STANDARD, *OWN]))
         if kind == "loaded" and "sqlite" in of:
             kind = "decorator"  # SQLAlchemy forgets variants of what is loaded
+        if kind in ("loaded", "two") and "sa.Text()" in (of, own):
+            kind = "decorator"  # which SQLAlchemy makes VARCHAR by psycopg, and TEXT by psycopg2
         if "Enum" in of or "Enum" in own:
             kind = "decorator"
         before.append(CLASSES[kind].format(n=n, of=of, own=own))

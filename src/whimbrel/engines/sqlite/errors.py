@@ -46,7 +46,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
         r"database or disk is full",
         "the disk is full",
-        "A rebuild needs room for the table once more: make some. Nothing was changed.",
+        "A rebuild needs room for the table once more: make some. What was tried was rolled back.",
     ),
     (
         r"database disk image is malformed|file is not a database",
