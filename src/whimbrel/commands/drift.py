@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Dialect
 
 from whimbrel.commands.comparison import Comparison, compare, covering, strangers, without_strangers
-from whimbrel.commands.drift_format import Detail, DetailFormatter
+from whimbrel.commands.details import Detail, DetailFormatter
 from whimbrel.commands.edits import refuse_edited
 from whimbrel.commands.make import MigrationFile
 from whimbrel.commands.script import Script, Statement, enclose

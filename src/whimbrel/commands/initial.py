@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection
 
 from whimbrel.commands.comparison import side_by_side
-from whimbrel.commands.drift_format import Detail, DetailFormatter
+from whimbrel.commands.details import Detail, DetailFormatter
 from whimbrel.engines import Engine
 from whimbrel.engines.step import Step
 from whimbrel.errors import HistoryError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from whimbrel.commands.details import Detail
 from whimbrel.commands.drift import Deviation, Drift
-from whimbrel.commands.drift_format import Detail
 
 
 def drift_text(drift: Drift) -> str:
