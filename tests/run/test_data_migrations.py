@@ -333,7 +333,7 @@ def test_the_command_line_shows_no_traceback_unless_asked(rows: Rows) -> None:
         (True, True, [], "All of blog.0002_x was rolled back."),
         (True, False, [7, 8], "It ran in no transaction"),
         (False, None, [7, 8], "It ran in no transaction"),
-        (False, True, [8], "What it did was rolled back; what came before it stays."),
+        (False, True, [8], "What the operation did was rolled back; what came before it stays."),
     ],
 )
 def test_what_is_left_of_a_function_that_fails(

@@ -126,7 +126,7 @@ class Attempts:
         elif self.is_whole:
             left = f"All of {title} was rolled back."
         else:
-            left = f"{_LEFT[self.item.boundary]} migrate goes on there."
+            left = f"{_LEFT[self.item.boundary]} Run migrate again: it goes on there."
         error.hint = f"{error.hint}\n{left}" if error.hint else left
 
     def _explained(self, title: str, error: SQLAlchemyError) -> WhimbrelError:
@@ -149,10 +149,10 @@ _RECORD = Step(
 
 #: What is left of an item that failed, where its migration is not whole.
 _LEFT = {
-    Boundary.SHARED: "What it did was rolled back; what came before it stays.",
-    Boundary.OWN: "What it did was rolled back; what came before it stays.",
-    Boundary.AUTOCOMMIT: "It ran in no transaction: what it did until then stays. It is called again:",
-    Boundary.BATCHED: "What it committed until then stays:",
+    Boundary.SHARED: "What the operation did was rolled back; what came before it stays.",
+    Boundary.OWN: "What the operation did was rolled back; what came before it stays.",
+    Boundary.AUTOCOMMIT: "It ran in no transaction: what it did until then stays, and it is called again.",
+    Boundary.BATCHED: "What it committed until then stays.",
 }
 
 
