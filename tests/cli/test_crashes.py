@@ -411,6 +411,25 @@ def test_sql_that_was_killed_may_have_happened(anywhere: Project) -> None:
     assert columns(anywhere, 1) == [False]
 
 
+def test_sql_without_a_reverse_is_run_again_where_it_was_passed(anywhere: Project) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    anywhere.query("INSERT INTO blog_m1 DEFAULT VALUES")
+    sql = "migrations.RunSQL('UPDATE blog_m1 SET {}', migrations.RunSQL.noop)"
+    fails = "migrations.RunSQL(migrations.RunSQL.noop, 'SELECT broken')"
+    other = 'migrations.AddField("M1", "other", models.IntegerField(default=1))'
+    more = sql.format("more = more + 4")
+    after = [("blog", "0001_m1")]
+    operations = [other, sql.format("other = other + 1"), fails, FIELD, more]
+    anywhere.migration("blog", "0002_mixed", *operations, after=after, atomic=False)
+    anywhere.do("migrate")
+    assert anywhere.query("SELECT other, more FROM blog_m1") == [(2, 4)]
+    assert anywhere.run("migrate", "blog", "0001").code == 5
+    assert columns(anywhere, 1) == [False]
+    anywhere.do("migrate")
+    assert anywhere.query("SELECT other, more FROM blog_m1") == [(2, 4)]
+
+
 @pytest.mark.parametrize("default", ['bytearray(b"1")', 'memoryview(b"1")'])
 def test_a_default_of_another_class_is_journalled(anywhere: Project, default: str) -> None:
     field = f'migrations.AddField("M1", "more", models.BinaryField(default={default}))'

@@ -17,7 +17,8 @@ from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
 from whimbrel.history.graph import Graph
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
-from whimbrel.operations.special import SeparateDatabaseAndState
+from whimbrel.operations.base import Operation
+from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.planning.items import DataOperation, PlanItem, writes_rows
 from whimbrel.planning.plan import Plan, Stage, Target
 from whimbrel.planning.work import Source, Work, build_work, without_lossy
@@ -239,6 +240,9 @@ def undo(
     where there is none, `HistoryError` where the file says something else by now.
     """
     there = [each for each in unfinished.entries if not each.undoing and each.may_have_happened]
+    if unfinished.backwards and unfinished.keys[0] in history.graph:
+        operations = history.migration(unfinished.keys[0]).operations
+        there = _with_silent(operations, unfinished, there)
     file: Mapping[str, PlanItem] = {}
     if not all(map(_is_ours, there)):
         file = _of_file(history, engine, applied, unfinished, not unfinished.backwards)
@@ -264,6 +268,19 @@ def undo(
         for position, item in enumerate(items, start=1)
     ]
     return _work(history, unfinished, named, [], undoing=True)
+
+
+def _with_silent(
+    operations: Sequence[Operation], unfinished: Unfinished, there: Sequence[Entry]
+) -> list[Entry]:
+    """Entries of a way back, with SQL that it has passed and whose reverse is nothing to do."""
+    known, found = {each.number for each in unfinished.entries}, list(there)
+    for number, operation in enumerate(operations, start=1):
+        past = [at for at, each in enumerate(found) if int(each.number) < number]
+        if past and isinstance(operation, RunSQL) and str(number) not in known:
+            content = dumps(("sql", operation.describe(), Boundary.SHARED))
+            found.insert(past[0], Entry(f"{number}.1", content, begun=True, done=True))
+    return found
 
 
 #: What the ids of steps begin with that take others back.
