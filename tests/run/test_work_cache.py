@@ -91,7 +91,6 @@ def shown(works: list[Work]) -> object:
             [
                 (
                     part.title,
-                    part.label,
                     (part.id, part.boundary),
                     sorted(model.label for model in part.state),
                 )
