@@ -102,9 +102,16 @@ def test_only_what_depends_on_what_is_undone_goes(anywhere: Project) -> None:
 
 def test_fake_records_and_leaves_the_database_alone(anywhere: Project) -> None:
     names = anywhere.chain("blog", 2)
+    planned = anywhere.do("migrate", "--fake", "--plan").out
+    alone = "(the database is left as it is)"
+    assert planned.splitlines() == [
+        f"Record blog.{names[0]} to blog.{names[1]} (2 migrations in one leap) {alone}"
+    ]
     assert "Recorded" in anywhere.do("migrate", "--fake").err
     assert anywhere.applied() == [f"blog.{name}" for name in names]
     assert anywhere.tables() == {"whimbrel_migrations"}
+    planned = anywhere.do("migrate", "blog", "0001", "--fake", "--plan").out
+    assert planned == f"Remove from the record blog.{names[1]} {alone}\n"
     anywhere.do("migrate", "blog", "0001", "--fake")
     assert anywhere.applied() == ["blog.0001_m1"]
 

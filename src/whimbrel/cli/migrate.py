@@ -137,6 +137,7 @@ def command(
     if check:
         return _check(call, target, alias, recorded=recorded)
     options: dict[str, Any] = {
+        "fake": fake,
         "fake_initial": fake_initial,
         "rename": rename,
         "recorded": recorded,
@@ -144,7 +145,7 @@ def command(
     }
     if only_plan:
         return _plan(call, target, alias, options)
-    options |= {"fake": fake, "backup": backup, "lock_timeout": lock_timeout}
+    options |= {"backup": backup, "lock_timeout": lock_timeout}
     return _migrate(call, target, alias, options, verbose=verbose)
 
 

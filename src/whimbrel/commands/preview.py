@@ -41,12 +41,13 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The stages that `migrate` would go through."""
+    """The stages that `migrate` would go through. fake: True if they would only be recorded."""
 
     database: str
     backwards: bool = False
     stages: tuple[PlannedStage, ...] = ()
     warnings: tuple[RunWarning, ...] = ()
+    fake: bool = False
 
 
 def plan_migrate(
@@ -56,6 +57,7 @@ def plan_migrate(
     alias: str = DEFAULT_ALIAS,
     leap: bool = True,
     recorded: bool = False,
+    fake: bool = False,
     fake_initial: bool = False,
     rename: bool = False,
     emit: Listener = null_listener,
@@ -63,9 +65,16 @@ def plan_migrate(
     """Return what `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     asked = record_in(database)
-    options = MigrateOptions(recorded=recorded, leap=leap and not fake_initial, emit=emit)
+    leap = leap and not fake_initial
+    options = MigrateOptions(recorded=recorded, leap=leap, fake=fake, emit=emit)
     run = prepare_run(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
+    if fake:
+        only = [
+            PlannedStage(each.labels, (), (), fake=True, backwards=plan.backwards)
+            for each in plan.stages
+        ]
+        return PlannedRun(database.shown, plan.backwards, tuple(only), run.warnings, fake=True)
     there = (
         _present_initials(database, history, plan, record, rename=rename) if fake_initial else {}
     )

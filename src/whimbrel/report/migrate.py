@@ -110,16 +110,18 @@ class PlainProgress:
 
 def plan_text(plan: PlannedRun) -> str:
     """Return the plan of a run, with hazards, each above its step."""
-    return "\n".join(line for stage in plan.stages for line in _stage(stage))
+    return "\n".join(line for stage in plan.stages for line in _stage(stage, fake=plan.fake))
 
 
-def _stage(stage: PlannedStage) -> Iterator[str]:
+def _stage(stage: PlannedStage, *, fake: bool) -> Iterator[str]:
     # Late, since most runs show no plan.
     from whimbrel.engines.step import Step
 
     steps = [item for item in stage.items if isinstance(item, Step)]
     if stage.fake:
-        yield f"Record {title(stage.labels)} (what it makes is there)"
+        verb = "Remove from the record" if stage.backwards else "Record"
+        why = "the database is left as it is" if fake else "what it makes is there"
+        yield f"{verb} {title(stage.labels)} ({why})"
         yield from (f"  {one_line(step.sql)}" for step in steps)
         return
     yield f"{'Undo' if stage.backwards else 'Apply'} {title(stage.labels)}"
