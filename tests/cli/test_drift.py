@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from projects import Project
+from whimbrel import models
+from whimbrel.commands.comparison import Comparison
+from whimbrel.commands.drift import deviations
+from whimbrel.schema.table import Check, Column, Schema
+from whimbrel.state.lowering import lower
+from whimbrel.state.state import State
 
 MODELS = """
 class Author(models.Model):
@@ -288,6 +296,24 @@ def test_what_differs_is_said_and_taken_back(migrated: Project, what: str) -> No
     assert script.code == 1
     run_script(migrated, script.out)
     assert migrated.do("drift").err == "No drift.\n"
+
+
+def test_what_no_operation_says_is_shown_beside_what_one_says() -> None:
+    """A key that was lost on the way hides a constraint from the operations, and from nobody else."""
+    check = models.CheckConstraint("n > 0", name="positive")
+    fields = [("id", models.BigAutoField(primary_key=True)), ("n", models.IntegerField())]
+    state = State().with_new_model("blog", "Post", fields, {"constraints": [check]})
+    schema = lower(state)
+    (table,) = schema.tables.values()
+    parts = {type(each): replace(each, key=None) for each in table.constraints}
+    constraints = tuple(parts.values())
+    expected = Schema.of((replace(table, constraints=constraints),))
+    more = Column("more", table.columns[1].type)
+    kept = tuple(each for each in constraints if not isinstance(each, Check))
+    live = Schema.of((replace(table, columns=(*table.columns, more), constraints=kept),))
+    found = list(deviations(Comparison(state, expected, live, "sqlite"), sqlite.dialect()))
+    places = {each.place for one in found for each in one.details}
+    assert places == {"blog_post.more", "blog_post.positive"}
 
 
 def test_what_no_model_has_is_dropped_by_name_alone(migrated: Project) -> None:

@@ -133,7 +133,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
             state = after
             yield names.deviation(migration.app, operation, details)
     rest = [each for each in whole if (each.place, each.what) not in said]
-    if rest and (not said or all(each.what in _UNSAID for each in rest)):
+    if rest:
         yield Deviation(None, None, tuple(rest))
 
 
@@ -143,10 +143,6 @@ def _operations(comparison: Comparison) -> list[AppMigration]:
         return comparison.operations
     except (ModelError, StateError):
         return []
-
-
-#: What operations speak of only by the models that use it.
-_UNSAID = frozenset({"sequence", "enum type", "schema"})
 
 
 def is_of_names(change: c.Change) -> bool:
