@@ -29,7 +29,7 @@
         └── DataError          a function of a data migration failed
 
 The number is the process's exit code. Every error says what is wrong, where, and what
-mends it; ``code`` names the kind of mishap for machines and for the documentation.
+fixes it; ``code`` names the kind of error for machines and for the documentation.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def place(file: str | Path, line: int | None = None) -> str:
 
 
 class WhimbrelError(Exception):
-    """The root. ``code``: stable name of the mishap; ``exit_code``: see above.
+    """The root. ``code``: stable name of the error; ``exit_code``: see above.
 
     ``place`` says where ("blog/models.py:12", "blog.0002_comment"); ``hint`` is the
-    command or the edit that mends it.
+    command or the edit that fixes it.
     """
 
     code: ClassVar[str] = "error"

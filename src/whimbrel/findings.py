@@ -19,7 +19,7 @@ _FILE = re.compile(r"^(?P<file>[^:\n]+\.(?:py|toml))(?::(?P<line>\d+))?(?=$|: )"
 class Finding:
     """One thing that is wrong.
 
-    code: the kind, for machines and the documentation. hint: what mends it. app: None where it is
+    code: the kind, for machines and the documentation. hint: what fixes it. app: None where it is
     nobody's alone. subject: the model or migration that it is about, by its label. line: from 1.
     """
 

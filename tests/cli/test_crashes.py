@@ -356,7 +356,7 @@ def test_a_function_that_was_rolled_back_is_not_taken_back(
 
 
 FAILING = 'migrations.RunSQL("INSERT INTO done VALUES (1, 2)", "DELETE FROM done")'
-MENDED = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"], "DELETE FROM done")'
+FIXED = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"], "DELETE FROM done")'
 TWO = 'migrations.RunSQL(["INSERT INTO done VALUES (1)"] * 2, "DELETE FROM done")'
 FIELD = 'migrations.AddField("M1", "more", models.IntegerField(default=0))'
 
@@ -374,8 +374,8 @@ def failed(project: Project, *operations: str) -> Project:
 
 @pytest.mark.parametrize(
     ("operations", "is_taken"),
-    [((MENDED, FIELD), True), ((TWO, FIELD), False), ((FIELD, MENDED), False), ((FIELD,), False)],
-    ids=["mended", "more", "moved", "removed"],
+    [((FIXED, FIELD), True), ((TWO, FIELD), False), ((FIELD, FIXED), False), ((FIELD,), False)],
+    ids=["fixed", "more", "moved", "removed"],
 )
 def test_sql_is_mended_in_its_place_only(
     anywhere: Project, operations: tuple[str, ...], is_taken: bool
@@ -439,7 +439,7 @@ def test_a_default_of_another_class_is_journalled(anywhere: Project, default: st
 
 
 def test_parts_on_data_are_not_taken_back_from_half_way(anywhere: Project) -> None:
-    parts = f"{MENDED}, {FIELD}, {MENDED}, {FAILING}"
+    parts = f"{FIXED}, {FIELD}, {FIXED}, {FAILING}"
     failed(anywhere, f"migrations.SeparateDatabaseAndState([{parts}], [{FIELD}])")
     refused = anywhere.run("migrate", "blog", "0001")
     assert refused.code == 4

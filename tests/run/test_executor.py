@@ -285,7 +285,7 @@ def test_a_leap_that_fails_half_way_is_finished_whole(run: Run) -> None:
     run.connection.commit()
     assert found.keys == (KEY, second)
     rest = run.resumed(todo)
-    mended = replace(rest.items[1], statements=index("a").statements)
-    run.executor.execute(replace(rest, items=(rest.items[0], mended)))
+    fixed = replace(rest.items[1], statements=index("a").statements)
+    run.executor.execute(replace(rest, items=(rest.items[0], fixed)))
     assert recorder.applied(run.connection).keys() == {KEY, second}
     assert run.unfinished() == []

@@ -82,7 +82,7 @@ def _table_in(file: Path) -> dict[str, object] | None:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"not TOML: {error}", place=str(file), hint="Mend it first; nothing was changed."
+            f"not TOML: {error}", place=str(file), hint="Fix it first; nothing was changed."
         ) from error
     table = content.get("tool", {}).get("whimbrel")
     return table if isinstance(table, dict) else None

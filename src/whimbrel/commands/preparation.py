@@ -89,7 +89,7 @@ def make_checked_plan(
         refuse_inconsistent(graph, record.applied)
     plan = make_plan(graph, target, record.applied.keys(), leap=leap)
     if fake and not plan.backwards:
-        # Recording what was missing is what mends it.
+        # Recording what was missing is what fixes it.
         refuse_inconsistent(graph, record.applied.keys() | {node.key for node in plan.nodes})
     if not fake:
         complete = (app for app, _ in history.complete)

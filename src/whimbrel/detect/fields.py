@@ -128,18 +128,18 @@ def new_field_task(
 ) -> Task:
     """The task that adds a field."""
     needs = needs_of_field(model, each.name, work.new)
-    wishes = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
-    wishes.update(enums_in(field))
+    preferences = {has_key(label) for label in labels_of(field) if label != model.label.lower()}
+    preferences.update(enums_in(field))
     table = model.through_table(each)
     if table is not None:
-        wishes.add(free_table(table))
+        preferences.add(free_table(table))
     return Task(
         model.app,
         AddField(model.name, each.name, field, preserve_default),
         FIELDS_COME,
         frozenset(field_tokens(model, each)),
         needs | {no_field(model.label, each.name), ("model", model.label.lower())},
-        frozenset(wishes),
+        frozenset(preferences),
     )
 
 
@@ -201,15 +201,15 @@ def _altering_task(
     if made_of(new, after) or before.computed() is not None or after.computed() is not None:
         provides.add(has_field(new.label, each.name))
     needs = needs_of_field(new, each.name, work.new) - provides
-    wishes = {declared_key(new.label)} if is_declared else set()
-    wishes |= {has_key(label) for label in labels_of(after) if label != new.label.lower()}
-    wishes.update(enums_in(after) - provides)
+    preferences = {declared_key(new.label)} if is_declared else set()
+    preferences |= {has_key(label) for label in labels_of(after) if label != new.label.lower()}
+    preferences.update(enums_in(after) - provides)
     return Task(
         new.app,
         operation,
         FIELDS_CHANGE,
         frozenset(provides),
         needs,
-        frozenset(wishes),
+        frozenset(preferences),
         after=apps_of_referrers(work.state, old.label, each.name),
     )

@@ -80,19 +80,23 @@ def remove_item(work: WorkingState, model: Model, part: NamedItem) -> None:
     remove = RemoveIndex if isinstance(part.value, Index) else RemoveConstraint
     provides = {no_item(model.label, part.name), free_name(part.name)}
     provides.update(unused_field(model.label, name) for name in fields_in(model, part))
-    wishes = set()
+    preferences = set()
     if isinstance(part.value, ForeignKeyConstraint):
         provides.add(unreferenced_model(part.value.to))
         provides.update(unreferenced_field(part.value.to, name) for name in part.value.to_fields)
     elif is_key(part):
-        wishes = {unreferenced_field(model.label, name) for name in fields_in(model, part)}
+        preferences = {unreferenced_field(model.label, name) for name in fields_in(model, part)}
     if isinstance(part.value, PrimaryKeyConstraint):
         # Fields say that they are the key before the constraint says so no more.
-        wishes = {has_primary_key(model.label)}
+        preferences = {has_primary_key(model.label)}
     operation = remove(model.name, part.name)
     work.add(
         Task(
-            model.app, operation, ITEMS_GO, frozenset(provides), wishes=frozenset(wishes - provides)
+            model.app,
+            operation,
+            ITEMS_GO,
+            frozenset(provides),
+            preferences=frozenset(preferences - provides),
         )
     )
 
@@ -108,9 +112,9 @@ def add_item(work: WorkingState, model: Model, part: NamedItem) -> None:
     provides = {has_key(model.label)} if is_key(part) else set()
     if isinstance(value, PrimaryKeyConstraint):
         provides.add(declared_key(model.label))
-    wishes = {free_name(part.name)}
+    preferences = {free_name(part.name)}
     if isinstance(value, ForeignKeyConstraint):
-        wishes.add(has_key(value.to))
+        preferences.add(has_key(value.to))
     needs = {*needs_of_item(model, part), no_item(model.label, part.name)}
     work.add(
         Task(
@@ -119,7 +123,7 @@ def add_item(work: WorkingState, model: Model, part: NamedItem) -> None:
             ITEMS_COME,
             frozenset(provides),
             frozenset(needs),
-            frozenset(wishes - provides),
+            frozenset(preferences - provides),
         )
     )
 

@@ -149,7 +149,7 @@ def _cut(model: Model, others: frozenset[str]) -> _Cut | None:
 
 def _create(work: WorkingState, whole: _Cut) -> None:
     """A key to what comes later has its column at once, in its place; what it points at is said later."""
-    cut, stand_ins = _with_columns(whole, work.new)
+    cut, placeholders = _with_columns(whole, work.new)
     model = cut.model
     fields = [each for each in model.fields if each.name not in cut.fields]
     parts = [part for part in model.options.items if part not in cut.parts]
@@ -166,13 +166,13 @@ def _create(work: WorkingState, whole: _Cut) -> None:
             CREATE,
             frozenset(_provides(model, fields)),
             frozenset(_needs(work, model, fields, parts)),
-            frozenset(_wishes(work, model, fields, parts)),
+            frozenset(_preferences(work, model, fields, parts)),
         )
     )
     for each in whole.model.fields:
         if each.name in cut.fields:
             work.add(new_field_task(work, model, each, each.field))
-        elif each.name in stand_ins:
+        elif each.name in placeholders:
             work.add(points_task(work, model, whole.model, each))
     for part in cut.parts:
         add_item(work, model, part)
@@ -186,18 +186,18 @@ def _create(work: WorkingState, whole: _Cut) -> None:
 def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
     """The cut of a model that has plain columns instead of keys to what comes later; their fields."""
     model, types = cut.model, column_types(state, cut.model)
-    stand_ins: set[str] = set()
+    placeholders: set[str] = set()
     for each in cut.model.fields:
         if each.name in cut.fields and isinstance(each.field, ForeignKey):
             column = each.field.column_name(each.name)
             if not enum_types(types[column]):
                 plain = each.field.without_target(each.name, types[column])
                 model = model.with_field(each.name, each._replace(field=plain))
-                stand_ins.add(each.name)
-    if not stand_ins:
+                placeholders.add(each.name)
+    if not placeholders:
         return cut, frozenset()
     own = {each.name for each in model.fields if each.field.computed() is None}
-    cut_off = (cut.fields - stand_ins) & own
+    cut_off = (cut.fields - placeholders) & own
     again = _Cut(model, _with_what_is_made_of(model, cut_off))
     again.parts = [
         part
@@ -205,7 +205,7 @@ def _with_columns(cut: _Cut, state: State) -> tuple[_Cut, frozenset[str]]:
         if isinstance(part.value, ForeignKeyConstraint) or fields_in(model, part) & again.fields
     ]
     again.groups = [group for group in cut.groups if not again.fields.isdisjoint(group)]
-    return again, frozenset(stand_ins)
+    return again, frozenset(placeholders)
 
 
 def _with_what_is_made_of(model: Model, names: set[str]) -> set[str]:
@@ -251,7 +251,7 @@ def _needs(
     yield from (has_model(base) for base in model.bases)
 
 
-def _wishes(
+def _preferences(
     work: WorkingState, model: Model, fields: list[ModelField], parts: list[NamedItem]
 ) -> Iterator[Token]:
     own = has_model(model.label)[1]

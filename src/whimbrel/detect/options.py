@@ -51,7 +51,7 @@ def _table(old: Model, new: Model) -> Iterator[Task]:
             AlterModelTable(new.name, after.db_table, after.written_schema),
             OPTIONS,
             frozenset({free_table(old.at)}),
-            wishes=frozenset({free_table(new.at)}),
+            preferences=frozenset({free_table(new.at)}),
         )
     if before.db_table_comment != after.db_table_comment:
         yield Task(new.app, AlterModelTableComment(new.name, after.db_table_comment), OPTIONS)

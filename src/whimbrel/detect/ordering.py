@@ -14,7 +14,7 @@ from whimbrel.errors import StateError
 def sort_tasks(tasks: list[Task]) -> list[Task]:
     """The tasks in an order in which they apply, the same every time."""
     try:
-        return _sort(tasks, lambda task: task.needs | task.wishes)
+        return _sort(tasks, lambda task: task.needs | task.preferences)
     except CycleError:
         return _by_needs(tasks)
 

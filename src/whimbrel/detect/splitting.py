@@ -39,7 +39,7 @@ class _Splitting:
         task = self.tasks[number]
         waits = {
             each
-            for token in task.needs | task.wishes
+            for token in task.needs | task.preferences
             for each in providers.get(token, ())
             if each < number
         }

@@ -55,7 +55,7 @@ class Task:
     """An operation on its way into a migration.
 
     ``phase`` orders what nothing else orders. It waits for every task that provides a token
-    it ``needs``; for those of its ``wishes`` too, unless that closes a circle. ``after``: apps whose whole
+    it ``needs``; for those of its ``preferences`` too, unless that closes a circle. ``after``: apps whose whole
     history must come before. ``apart``: not 0, it stands in a migration later than what came before it
     in its app, because people have something to do in between: ``note`` says what.
     """
@@ -65,7 +65,7 @@ class Task:
     phase: int
     provides: frozenset[Token] = frozenset()
     needs: frozenset[Token] = frozenset()
-    wishes: frozenset[Token] = frozenset()
+    preferences: frozenset[Token] = frozenset()
     after: frozenset[str] = field(default_factory=frozenset)
     apart: int = 0
     note: str | None = None

@@ -203,7 +203,7 @@ class Engine(Protocol):
         """
 
     def explain(self, error: BaseException, step: Step | None) -> tuple[str, str | None]:
-        """Return what a database's error means to a user: what is wrong, and the hint that mends it."""
+        """Return what a database's error means to a user: what is wrong, and the hint that fixes it."""
 
     def reflect(
         self,

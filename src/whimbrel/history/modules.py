@@ -57,7 +57,7 @@ def _unreadable(path: str, error: OSError) -> LoadError:
     return LoadError(
         f"it cannot be read: {why}",
         place=place(path),
-        hint="Mend the file or its permissions, or move it out of the directory.",
+        hint="Fix the file or its permissions, or move it out of the directory.",
     )
 
 
@@ -206,7 +206,7 @@ def broken(file: str, error: BaseException) -> LoadError:
     return LoadError(
         f"{type(error).__name__}: {why}" if why else type(error).__name__,
         place=where,
-        hint="Mend the file, or move it out of the directory." + _of_a_class(file, error),
+        hint="Fix the file, or move it out of the directory." + _of_a_class(file, error),
     )
 
 

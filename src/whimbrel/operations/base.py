@@ -130,7 +130,7 @@ class Operation(ABC):
             after = self.apply(app, states.database)
             self.refuse(app, states.database)
         except StateError:
-            # Whoever applies it raises what is wrong, if that does not mend it.
+            # Whoever applies it raises what is wrong, if that does not fix it.
             return states.adopt(named)
         models = (after.models.get(label) for label in named)
         targets = {label for model in models if model is not None for label in model.relations}

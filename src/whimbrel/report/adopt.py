@@ -141,8 +141,8 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
     if all(each.is_of_names for each in database.deviations):
         return f"{database.alias}: only names differ. {again} --rename renames them, at once."
     program = _whimbrel(adopted)
-    mending = (
-        "  Mend the database by the SQL that brings it to the models:\n"
+    fix_text = (
+        "  Fix the database by the SQL that brings it to the models:\n"
         + "".join(
             f"    {program} migrate {label.replace('.', ' ', 1)}{option} --fake\n"
             for label in database.labels
@@ -151,10 +151,10 @@ def _ways_on(adopted: Adopted, database: AdoptedDatabase, option: str, again: st
     )
     if any(each.outcome in (Outcome.RECORDED, Outcome.ALREADY) for each in adopted.databases):
         # Another one has the initial migration as it is.
-        return f"{database.alias}:\n{mending}"
+        return f"{database.alias}:\n{fix_text}"
     names = " --rename" if any(each.is_of_names for each in database.deviations) else ""
     return (
-        f"{database.alias}: there are two ways on.\n{mending}\n"
+        f"{database.alias}: there are two ways on.\n{fix_text}\n"
         "  Or start from what it has; what differs is the next migration:\n"
         f"    {again} --from-database{names}\n"
         f"    {program} makemigrations"

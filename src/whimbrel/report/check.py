@@ -14,7 +14,7 @@ from whimbrel.report.text import count_text
 
 
 def check_text(checked: Checked) -> str:
-    """Each finding with its place, its code, and what mends it."""
+    """Each finding with its place, its code, and what fixes it."""
     return "\n".join(line for each in checked.findings for line in _lines(each))
 
 

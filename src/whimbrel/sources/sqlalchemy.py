@@ -153,7 +153,7 @@ def _broken(name: str, error: BaseException, root: Path) -> ConfigError:
     return ConfigError(
         f"{name} does not import: {type(error).__name__}: {error}",
         place=locations.of_error(error, root) or name,
-        hint=f"Mend it, or install what it needs; `python -c 'import {name}'` must work.",
+        hint=f"Fix it, or install what it needs; `python -c 'import {name}'` must work.",
     )
 
 

@@ -152,7 +152,7 @@ def _toml(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("alembic", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"not TOML: {error}", place=str(file), hint="Mend it first.") from error
+        raise UsageError(f"not TOML: {error}", place=str(file), hint="Fix it first.") from error
     return table if isinstance(table, dict) else {}
 
 
@@ -206,7 +206,7 @@ def _of_ini(file: Path) -> dict[str, Any]:
     except (configparser.Error, UnicodeDecodeError) as error:
         said = str(error).replace("\n", " ")
         raise UsageError(
-            f"cannot be read: {said}", place=str(file), hint="Mend it first."
+            f"cannot be read: {said}", place=str(file), hint="Fix it first."
         ) from error
     url = parser.get("alembic", "sqlalchemy.url", raw=True, fallback=None)
     return {**found, **({"url": url.replace("%%", "%")} if url else {})}

@@ -74,7 +74,7 @@ def _parse(file: Path) -> ast.Module:
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise UsageError(
-            f"not Python: {error}", place=f"{file}{line}", hint="Mend it first."
+            f"not Python: {error}", place=f"{file}{line}", hint="Fix it first."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Explains PostgreSQL's errors, with the hint that mends them."""
+"""Explains PostgreSQL's errors, with the hint that fixes them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _EXTENSIONS = {name: owner for owner, names in _NAMES.items() for name in names.
 
 _MISSING = re.compile(r'^(?:type|operator class) "(?:[^"]*\.)?(?P<name>[^".\[]+)(?:\[\])?"')
 
-#: SQLSTATE to the hint that mends it (PostgreSQL 18, appendix A).
+#: SQLSTATE to the hint that fixes it (PostgreSQL 18, appendix A).
 _HINTS = {
     "23502": "Give the field a default for the rows that are there (or null=True), or fill them "
     "in a migration of their own first.",
     "23505": "Make the rows differ first (a RunPython before this migration), then migrate again.",
-    "23503": "Mend or delete the rows that point at nothing first, then migrate again.",
-    "23514": "Mend the rows that break the check first, then migrate again.",
-    "23P01": "Mend the rows that exclude each other first, then migrate again.",
-    "22P02": "Mend the values that do not fit the new type first, then migrate again.",
+    "23503": "Fix or delete the rows that point at nothing first, then migrate again.",
+    "23514": "Fix the rows that break the check first, then migrate again.",
+    "23P01": "Fix the rows that exclude each other first, then migrate again.",
+    "22P02": "Fix the values that do not fit the new type first, then migrate again.",
     "22001": "Shorten the values that are too long first, or give the field more room.",
-    "22003": "Mend the values that are out of range first, or take a larger type.",
-    "22007": "Mend the values that are no dates or times first, then migrate again.",
-    "22008": "Mend the values that are out of range first, then migrate again.",
+    "22003": "Fix the values that are out of range first, or take a larger type.",
+    "22007": "Fix the values that are no dates or times first, then migrate again.",
+    "22008": "Fix the values that are out of range first, then migrate again.",
     **dict.fromkeys(
         ("42804", "42846"),
         "Change the type in two steps: a new field, a RunPython that fills it, and the removal of the "
@@ -104,7 +104,7 @@ def is_disconnect(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
-    """Return what is wrong, and the hint that mends it."""
+    """Return what is wrong, and the hint that fixes it."""
     inner: Any = getattr(error, "orig", None) or error
     diagnosis = getattr(inner, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(inner).strip()

@@ -38,7 +38,7 @@ class Facts:
 
 
 class Need(NamedTuple):
-    """The first version of PostgreSQL that has something, and what mends it on an older one."""
+    """The first version of PostgreSQL that has something, and what fixes it on an older one."""
 
     version: int
     what: str

@@ -6,7 +6,7 @@ import re
 
 from whimbrel.errors import explain_unattached
 
-#: What the message matches, what is wrong, the hint that mends it.
+#: What the message matches, what is wrong, the hint that fixes it.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
         r"NOT NULL constraint failed: (\S+)",
@@ -83,7 +83,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def explain(message: str) -> tuple[str, str | None]:
-    """Return what is wrong, and the hint that mends it (None where that is not known)."""
+    """Return what is wrong, and the hint that fixes it (None where that is not known)."""
     schema = re.search(r"unknown database (.+)", message)
     if schema:
         return explain_unattached(schema[1])

@@ -59,7 +59,7 @@ class Health:
                 raise StepError(
                     f"{more} rows of {table} would point at rows of {target} that are not there",
                     place=table,
-                    hint="Mend or delete them first. Nothing was changed.",
+                    hint="Fix or delete them first. Nothing was changed.",
                 )
         for (name, verb), error in self.broken.items():
             if (names.get(name, name), verb) not in before.broken:

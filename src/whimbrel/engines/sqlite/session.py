@@ -120,7 +120,7 @@ def _looked_after(connection: Connection) -> Iterator[None]:
     try:
         Health.of_keys(connection).refuse_what_is_worse_than(before, ())
     except StepError as error:
-        error.hint = "It ran in no transaction, so it stays: mend or delete such rows, then run migrate again."
+        error.hint = "It ran in no transaction, so it stays: fix or delete such rows, then run migrate again."
         raise
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from whimbrel.schema.table import Schema, Table
 from whimbrel.state.state import State
 
-#: What is wrong, and what mends it.
+#: What is wrong, and what fixes it.
 Problem: TypeAlias = tuple[str, str]
 
 

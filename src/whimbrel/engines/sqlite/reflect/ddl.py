@@ -21,7 +21,7 @@ _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 @dataclass(frozen=True)
 class LiveConstraint:
-    """A constraint in the database. ``face``: what it says, the same however it is spelled.
+    """A constraint in the database. ``equality_key``: what it says, the same however it is spelled.
 
     ``text`` stands as a table's constraint, also where it was written after a column.
     """
@@ -29,7 +29,7 @@ class LiveConstraint:
     kind: str
     name: str | None
     columns: tuple[str, ...]
-    face: str
+    equality_key: str
     text: str
 
 
@@ -177,14 +177,14 @@ def _constraint(body: list[str], name: str | None, whole: list[str]) -> LiveCons
     place = body.index("(") if "(" in body else len(body) - 1
     inside = body[place + 1 : closing(body, place)]
     columns = tuple(unquoted(each[0]) for each in split(inside)) if word != "CHECK" else ()
-    face = f"{word} {','.join(sorted(column.lower() for column in columns))}"
+    equality_key = f"{word} {','.join(sorted(column.lower() for column in columns))}"
     if word == "CHECK":  # the same however names are quoted and words are capitalized
         said = (token if token[0] == "'" else unquoted(token).lower() for token in inside)
-        face = f"CHECK {' '.join(said)}"
+        equality_key = f"CHECK {' '.join(said)}"
     elif word == "FOREIGN":  # from where to where
         place = [token.upper() for token in body].index("REFERENCES") + 1
-        face += f" {unquoted(body[place]).lower()}"
-    return LiveConstraint(word, name, columns, face, joined(whole))
+        equality_key += f" {unquoted(body[place]).lower()}"
+    return LiveConstraint(word, name, columns, equality_key, joined(whole))
 
 
 # -- columns ---------------------------------------------------------------------------------

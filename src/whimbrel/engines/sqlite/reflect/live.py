@@ -145,7 +145,7 @@ def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveCons
     """The constraints that the table before does not ask for: neither by name, nor by what they say."""
     asked = ddl.taken_apart(t.create_table(before)).all_constraints
     names = {each.name for each in asked if each.name is not None}
-    faces = {_said(each, before) for each in asked}
+    known_keys = {_said(each, before) for each in asked}
     known = {column.name.lower() for column in before.columns}
     inner = (
         each
@@ -154,14 +154,18 @@ def unknown_constraints(live: LiveTable, before: Table) -> Iterator[ddl.LiveCons
         for each in column.constraints
     )
     for each in (*live.definition.constraints, *inner):
-        if each.kind != "PRIMARY" and each.name not in names and _said(each, before) not in faces:
+        if (
+            each.kind != "PRIMARY"
+            and each.name not in names
+            and _said(each, before) not in known_keys
+        ):
             yield each
 
 
 def _said(constraint: ddl.LiveConstraint, table: Table) -> str:
     """Return what a constraint says; a condition in the form in which drift compares it."""
     if constraint.kind != "CHECK":
-        return constraint.face
+        return constraint.equality_key
     columns = {ddl.folded(column.name): COMPILER.quote(column.name) for column in table.columns}
     return e.condition(constraint.text, columns, table.name)
 
