@@ -51,7 +51,7 @@ def _at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     Modules of the tests that are called as the project's are set aside: there is a `blog` here, too.
     """
     before, paths = Path.cwd(), list(sys.path)
-    own = {path.stem for path in folder.iterdir()}
+    own = {path.stem for path in folder.iterdir() if path.suffix in ("", ".py")}
     aside = {name: sys.modules[name] for name in sys.modules if name.partition(".")[0] in own}
     for name in aside:
         del sys.modules[name]
