@@ -298,6 +298,31 @@ def test_what_differs_is_said_and_taken_back(migrated: Project, what: str) -> No
     assert migrated.do("drift").err == "No drift.\n"
 
 
+#: What operations say otherwise than the comparison: by another name, without a name, by the table.
+SAID_ONCE: dict[str, dict[str, str]] = {
+    "the index of a field": {
+        "": "DROP INDEX blog_author_name_idx; CREATE INDEX other ON blog_author (name)"
+    },
+    "a key without a name": {
+        "": "ALTER TABLE blog_author ADD COLUMN boss_id bigint REFERENCES blog_author (id)"
+    },
+    "a check and a unique without names": {
+        "sqlite": "ALTER TABLE blog_author ADD COLUMN age int CHECK (age > 1)",
+        "postgresql": "ALTER TABLE blog_author ADD COLUMN age int UNIQUE CHECK (age > 1)",
+    },
+    "a target of many": {"": "ALTER TABLE blog_author RENAME TO blog_writer"},
+    "a table": {"": "DROP TABLE blog_post_readers"},
+}
+
+
+@cases(SAID_ONCE)
+def test_a_difference_is_said_once(migrated: Project, what: str) -> None:
+    by_hand(migrated, SAID_ONCE[what])
+    ended = migrated.run("drift")
+    assert ended.code == 1, ended.err
+    assert "what no operation says" not in ended.out
+
+
 def test_what_no_operation_says_is_shown_beside_what_one_says() -> None:
     """A key that was lost on the way hides a constraint from the operations, and from nobody else."""
     check = models.CheckConstraint("n > 0", name="positive")

@@ -229,6 +229,30 @@ def test_a_mistake_in_an_operation_is_said_to_be_its_own(on_sqlite: Project, com
     assert "blog.0005_stumble: Stumble: KeyError: 'step'" in ended.out + ended.err
 
 
+#: Operations whose line for people cannot be made, and what is said of each.
+MUTE = {
+    'migrations.AddIndex("Row", "title")': "'title' is neither an index nor a constraint",
+    "Mute()": "blog.0005_mute: Mute: ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize(("operation", "said"), MUTE.items(), ids=MUTE)
+def test_an_operation_that_cannot_describe_itself_fails_by_its_name(
+    on_sqlite: Project, operation: str, said: str
+) -> None:
+    own = (
+        "from dataclasses import dataclass\n\n@dataclass(frozen=True)\n"
+        "class Mute(migrations.Operation):\n"
+        "    def describe(self):\n        return str(1 / 0)\n"
+        "    def apply(self, app, state):\n        return state if self.describe() else None\n"
+    )
+    _migration(on_sqlite, "0005_mute", operation, "0004_more", own=own)
+    for command in ("makemigrations", "migrate"):
+        ended = on_sqlite.run(command)
+        assert ended.code == 4, ended.err
+        assert said in ended.err
+
+
 def test_branches_with_own_operations_are_merged(on_sqlite: Project) -> None:
     _migration(on_sqlite, "0005_burn", "Burn()", "0004_more")
     field = 'migrations.AddField("Row", "other", models.IntegerField(null=True))'

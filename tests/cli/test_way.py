@@ -116,6 +116,17 @@ def test_fake_records_and_leaves_the_database_alone(anywhere: Project) -> None:
     assert anywhere.applied() == ["blog.0001_m1"]
 
 
+def test_a_squash_that_fake_completes_is_planned_too(anywhere: Project) -> None:
+    names = anywhere.chain("blog", 2)
+    anywhere.do("migrate", "blog", "0001")
+    anywhere.do("squashmigrations", "blog", "0002", "--yes")
+    planned = anywhere.do("migrate", "--fake", "--plan", "--json").json["plan"]
+    done = anywhere.do("migrate", "--fake", "--json").json["done"]
+    assert [each["migrations"] for each in planned] == [each["migrations"] for each in done]
+    assert done[0]["migrations"] == [f"blog.{names[1]}"]
+    assert len(done) == 2
+
+
 def test_check_finds_what_is_unapplied(anywhere: Project) -> None:
     anywhere.chain("blog", 2)
     found = anywhere.run("migrate", "--check")

@@ -59,7 +59,9 @@ class Number(int):
     """A user's own."""
 
 
-@pytest.mark.parametrize("value", [OrderedDict(a=[1]), Number(3), memoryview(b"a")], ids=lambda it: type(it).__name__)
+@pytest.mark.parametrize(
+    "value", [OrderedDict(a=[1]), Number(3), memoryview(b"a")], ids=lambda it: type(it).__name__
+)
 def test_values_of_other_classes_are_written_as_what_they_are_equal_to(value: object) -> None:
     assert loads(dumps(value)) == value
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from kills import counters, prepare, walk_with_kills
 from projects import Project
+from whimbrel import models
 from whimbrel.commands.migrate import migrate
 from whimbrel.config import Config, load_config
 from whimbrel.errors import (
@@ -552,3 +553,11 @@ def test_it_is_shown_as_a_comment(blog: Project, arguments: str, shown: str) -> 
     *_, line = blog.do("sqlmigrate", "blog", "0002").out.splitlines()
     assert line.startswith("-- Backfill ")
     assert line.endswith(f", in batches along the primary key{shown}")
+
+
+def test_a_condition_of_any_kind_is_taken_on_the_way_there() -> None:
+    """Only the way back asks what it is made of."""
+    where = models.F("is_old")
+    found = Backfill("Row", lambda rows: None, where=where, reverse=Backfill.noop)  # type: ignore[arg-type]
+    assert found.chosen(backwards=False) is where
+    assert found.chosen(backwards=True) is None

@@ -117,7 +117,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
     whole = formatter.details(comparison.changes)
     places = {(each.what, each.place) for each in whole}
     names = _Names(formatter, comparison.changes)
-    said: set[tuple[str, str]] = set()
+    said: list[Detail] = []
     state = comparison.state
     for migration in _operations(comparison):
         for operation in migration.operations:
@@ -129,12 +129,29 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
                 for each in formatter.details(changes_between(state, after))
                 if each.what not in ("schema", "enum type") or (each.what, each.place) in places
             ]
-            said.update((each.place, each.what) for each in details)
+            said += [*details, *names.in_place_of(details)]
             state = after
             yield names.deviation(migration.app, operation, details)
-    rest = [each for each in whole if (each.place, each.what) not in said]
+    rest = tuple(_unsaid(whole, said))
     if rest:
-        yield Deviation(None, None, tuple(rest))
+        yield Deviation(None, None, rest)
+
+
+def _unsaid(whole: Iterable[Detail], said: Iterable[Detail]) -> Iterator[Detail]:
+    """Details of a comparison that no operation says: as they are, without a name, or by a whole table."""
+    known = {(each.place, each.what) for each in said}
+    texts = {_without_name(each) for each in said}
+    tables = {each.place for each in said if each.what == "table"}
+    for each in whole:
+        table, _, name = each.place.rpartition(".")
+        is_said = (each.place, each.what) in known or table in tables
+        if not is_said and (name or _without_name(each) not in texts):
+            yield each
+
+
+def _without_name(detail: Detail) -> tuple[str, str, str | None, str | None]:
+    """What a detail says of a part of a table, whatever the part is called."""
+    return detail.place.rpartition(".")[0], detail.what, detail.expected, detail.found
 
 
 def _operations(comparison: Comparison) -> list[AppMigration]:

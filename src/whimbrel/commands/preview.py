@@ -74,6 +74,7 @@ def plan_migrate(
             PlannedStage(each.labels, (), (), fake=True, backwards=plan.backwards)
             for each in plan.stages
         ]
+        only += _complete_squashes(history, asked, plan)
         return PlannedRun(database.shown, plan.backwards, tuple(only), run.warnings, fake=True)
     there = (
         _present_initials(database, history, plan, record, rename=rename) if fake_initial else {}

@@ -237,17 +237,16 @@ class History:
 
         Raises `StateError` for any other error: of an operation of the user's own.
         """
-        place = f"{migration.label}: {operation.describe()}"
         try:
             yield
         except WhimbrelError as error:
-            error.place = f"{migration.label}: {error.place}" if error.place else place
+            error.place = f"{migration.label}: {error.place or _title_of(operation)}"
             error.hint = self.why_it_does_not_fit((migration.app, migration.name)) or error.hint
             raise
         except Exception as error:
             raise StateError(
                 f"{type(error).__name__}: {error}",
-                place=place,
+                place=f"{migration.label}: {_title_of(operation)}",
                 hint="The operation's own code raised it: --traceback shows where.",
             ) from error
 
@@ -367,6 +366,14 @@ class _Directory:
         migration = migration_in(self._package.import_file(found), self.app, found)
         self._migrations[found.name] = migration
         return migration
+
+
+def _title_of(operation: Operation) -> str:
+    """A line for people about an operation that failed: its own may be what is wrong."""
+    try:
+        return operation.describe()
+    except Exception:
+        return type(operation).__name__
 
 
 def _nothing() -> StatePair:

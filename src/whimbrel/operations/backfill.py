@@ -154,13 +154,13 @@ class Backfill(Operation):
 
         Of the way back ``where`` tells nothing if it is, or may be, untrue once a row was filled.
         """
-        written = frozenset(self.set or ())
-        if isinstance(self.where, SQL):
-            asked = self.where.columns(written)
-        else:
-            asked = self.where.names() if self.where is not None else frozenset()
-        is_undone = self.function is not None or not asked.isdisjoint(written)
-        return None if backwards and is_undone else self.where
+        if not backwards or self.where is None:
+            return self.where
+        if self.function is not None:
+            return None
+        written, where = frozenset(self.set or ()), self.where
+        asked = where.columns(written) if isinstance(where, SQL) else where.names()
+        return where if asked.isdisjoint(written) else None
 
     @property
     def is_opaque(self) -> bool:
