@@ -63,7 +63,7 @@ def test_each_branch_is_shown_in_words(project: Project) -> None:
         "Up to 0002_tags:",
         "  0002_tags",
         "    Run SQL: SELECT 1",
-        "What these do nothing can tell; look at them yourself:",
+        "Nothing can tell what these do; look at them yourself:",
         "  blog.0002_tags: Run SQL: SELECT 1",
         "They do not collide.",
     ]

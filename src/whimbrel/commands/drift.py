@@ -134,7 +134,7 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
             yield names.deviation(migration.app, operation, details)
     rest = tuple(_unsaid(whole, said))
     if rest:
-        yield Deviation(None, None, rest)
+        yield Deviation(None, None, rest, _are_names(rest))
 
 
 def _unsaid(whole: Iterable[Detail], said: Iterable[Detail]) -> Iterator[Detail]:
@@ -147,6 +147,11 @@ def _unsaid(whole: Iterable[Detail], said: Iterable[Detail]) -> Iterator[Detail]
         is_said = (each.place, each.what) in known or table in tables
         if not is_said and (name or _without_name(each) not in texts):
             yield each
+
+
+def _are_names(details: Iterable[Detail]) -> bool:
+    """True if details say only that constraints or indexes have other names."""
+    return all(each.what.startswith("name of ") for each in details)
 
 
 def _without_name(detail: Detail) -> tuple[str, str, str | None, str | None]:
@@ -182,8 +187,7 @@ class _Names:
     def deviation(self, app: str, operation: Operation, details: Sequence[Detail]) -> Deviation:
         """Return what differs by an operation."""
         found = tuple(self.in_place_of(details))
-        mere = bool(details) and all(each.what.startswith("name of ") for each in found)
-        return Deviation(app, operation, found, mere)
+        return Deviation(app, operation, found, bool(details) and _are_names(found))
 
     def in_place_of(self, details: Iterable[Detail]) -> Iterator[Detail]:
         """The details, with one for each name where an operation takes away and makes anew."""

@@ -33,7 +33,7 @@ def _lines(fork: Fork, with_reasons: bool) -> Iterator[str]:
             yield f"  {node.name if node.app == fork.app else node.label}"
             yield from (f"    {words}" for words in does or ["No operations"])
     if fork.notes:
-        yield "What these do nothing can tell; look at them yourself:"
+        yield "Nothing can tell what these do; look at them yourself:"
         yield from (f"  {note}" for note in fork.notes)
     if not fork.collisions:
         yield "They do not collide."

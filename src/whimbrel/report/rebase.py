@@ -40,7 +40,7 @@ def words_text(plan: RebasePlan) -> str:
         lines.append("Both are about the same; what was moved comes later, and has the last word:")
         lines += [f"  {reason}" for reason in plan.collisions]
     if plan.notes:
-        lines.append("What these do nothing can tell; look at them yourself:")
+        lines.append("Nothing can tell what these do; look at them yourself:")
         lines += [f"  {note}" for note in plan.notes]
     return "\n".join(lines)
 
