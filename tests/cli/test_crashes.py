@@ -202,6 +202,7 @@ def test_what_is_half_undone_goes_on_or_back(
         ("", ("shop", "zero"), 0),
         ("", ("shop", "--fake"), 0),
         ("shop on blog", ("shop",), 5),  # which goes on with it, and fails again
+        ("shop on blog's first", ("shop",), 4),
         ("blog on shop", ("shop",), 4),
         ("blog on shop", ("shop", "zero"), 4),
         ("blog on shop", ("shop", "--fake"), 4),
@@ -217,7 +218,8 @@ def test_what_is_half_done_stops_those_alone_that_it_has_to_do_with(
     after = [("blog", "0001_m1"), *[("shop", "0001_m1")] * (depends == "blog on shop")]
     project.migration("blog", "0002_half", FIELD, FAILING, after=after, atomic=False)
     assert project.run("migrate", "blog").code == 5
-    after = [("shop", "0001_m1"), *[("blog", "0002_half")] * (depends == "shop on blog")]
+    on = {"shop on blog": [("blog", "0002_half")], "shop on blog's first": [("blog", "0001_m1")]}
+    after = [("shop", "0001_m1"), *on.get(depends, [])]
     project.migration("shop", "0002_other", FIELD, after=after)
     ended = project.run("migrate", *command)
     assert ended.code == code, ended.err
@@ -389,6 +391,43 @@ def test_sql_is_mended_in_its_place_only(
     assert ("blog.0002_mixed" in anywhere.applied()) is is_taken
 
 
+@on_postgresql
+@pytest.mark.parametrize("code", ["RunSQL({!r}, '')", "RunPython(lambda a, e: e.execute({!r}))"])
+def test_the_journal_is_found_whatever_the_search_path(anywhere: Project, code: str) -> None:
+    anywhere.chain("blog", 1)
+    sql = "SELECT set_config('search_path', '', false)"
+    after = [("blog", "0001_m1")]
+    operations = [FIELD, f"migrations.{code.format(sql)}"]
+    anywhere.migration("blog", "0002_mixed", *operations, after=after, atomic=False)
+    anywhere.do("migrate")
+    assert columns(anywhere, 1) == [True]
+
+
+@on_postgresql
+def test_what_fails_at_the_commit_is_named(anywhere: Project) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    key = "REFERENCES blog_m1 DEFERRABLE INITIALLY DEFERRED"
+    anywhere.query(f"CREATE TABLE child (id bigint {key})")
+    sql = "migrations.RunSQL('INSERT INTO child VALUES (7)', '')"
+    after = [("blog", "0001_m1")]
+    anywhere.migration("blog", "0002_mixed", FIELD, sql, after=after, atomic=False)
+    assert "blog.0002_mixed: INSERT INTO child VALUES (7)" in anywhere.run("migrate").err
+
+
+@on_postgresql
+def test_a_procedure_that_commits_may_have_happened(anywhere: Project) -> None:
+    anywhere.query(
+        "CREATE PROCEDURE fill() LANGUAGE plpgsql AS "
+        "$$ BEGIN CREATE TABLE half (id int); COMMIT; PERFORM 1 / 0; END $$"
+    )
+    failed(anywhere, FIELD, 'migrations.RunSQL("CALL fill()", "DROP TABLE half")')
+    assert (
+        "nothing tells whether it has happened: CALL fill()"
+        in anywhere.do("migrate", "blog", "0001").err
+    )
+
+
 def test_sql_that_failed_has_not_happened(anywhere: Project) -> None:
     failed(anywhere, FIELD, 'migrations.RunSQL("DROP TABLE nothing", "DROP TABLE nothing")')
     assert "nothing tells" not in anywhere.do("migrate", "blog", "0001").err
@@ -411,14 +450,19 @@ def test_sql_that_was_killed_may_have_happened(anywhere: Project) -> None:
     assert columns(anywhere, 1) == [False]
 
 
-def test_sql_without_a_reverse_is_run_again_where_it_was_passed(anywhere: Project) -> None:
+@pytest.mark.parametrize(
+    "around", ["{}", "migrations.SeparateDatabaseAndState([{}])"], ids=["alone", "inside"]
+)
+def test_sql_without_a_reverse_is_run_again_where_it_was_passed(
+    anywhere: Project, around: str
+) -> None:
     anywhere.chain("blog", 1)
     anywhere.do("migrate")
     anywhere.query("INSERT INTO blog_m1 DEFAULT VALUES")
     sql = "migrations.RunSQL('UPDATE blog_m1 SET {}', migrations.RunSQL.noop)"
     fails = "migrations.RunSQL(migrations.RunSQL.noop, 'SELECT broken')"
     other = 'migrations.AddField("M1", "other", models.IntegerField(default=1))'
-    more = sql.format("more = more + 4")
+    more = around.format(sql.format("more = more + 4"))
     after = [("blog", "0001_m1")]
     operations = [other, sql.format("other = other + 1"), fails, FIELD, more]
     anywhere.migration("blog", "0002_mixed", *operations, after=after, atomic=False)

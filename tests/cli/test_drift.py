@@ -608,3 +608,24 @@ def drop_all(project: Project) -> None:
     metadata.reflect(engine)
     metadata.drop_all(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_sqlmigrate_prints_stores_what_migrate_stores(anywhere: Project) -> None:
+    values = (
+        "[UUID(int=5), datetime(2024, 1, 1, 12, tzinfo=timezone.utc), time(1, 2), Decimal('1.50')]"
+    )
+    columns = "%s AS a, %s AS b, %s AS c, %s AS d"
+    path = anywhere.configured("blog").migration(
+        "blog",
+        "0001_kept",
+        f"migrations.RunSQL([('CREATE TABLE kept AS SELECT {columns}', {values})], 'DROP TABLE kept')",
+    )
+    imports = "from datetime import datetime, time, timezone\nfrom decimal import Decimal\nfrom uuid import UUID\n"
+    path.write_text(imports + path.read_text())
+    printed = anywhere.do("sqlmigrate", "blog", "0001").out
+    anywhere.do("migrate")
+    stored = anywhere.query("SELECT * FROM kept")
+    anywhere.do("migrate", "blog", "zero")
+    run_script(anywhere, printed)
+    assert anywhere.query("SELECT * FROM kept") == stored

@@ -270,6 +270,16 @@ def test_new_columns_get_their_fill_or_their_default() -> None:
             assert rows(connection, "SELECT b FROM t") == [(expected,)], new
 
 
+def test_a_comment_in_a_default_takes_nothing_with_it() -> None:
+    new = schema(table("t", ident(), column("b", null=False, default=SQL("(1) -- one"))))
+    with fresh() as connection:
+        go(connection, Schema(), new)
+        script(connection, "INSERT INTO t (id) VALUES (1)")
+        assert rows(connection, "SELECT b FROM t") == [(1,)]
+        with pytest.raises(Exception, match="NOT NULL"):
+            script(connection, "INSERT INTO t (b) VALUES (NULL)")
+
+
 def test_labels_follow_their_identity_even_when_they_are_swapped() -> None:
     old, new = typed(enum("sad", "happy")), typed(enum("sad", "happier"))
     values = (EnumValue("sad", key="h"), EnumValue("happy", key="s"))

@@ -123,6 +123,16 @@ def run(postgresql_url: str) -> Iterator[Run]:
             False,
             [4, 1],
         ),
+        # What comes before a change that locks is not repeated with it.
+        (
+            (
+                Step(("UPDATE t SET id = 1",)),
+                Step(("CREATE TYPE e",), ENUM),
+                replace(add_column("a"), change=ENUM),
+            ),
+            False,
+            [1, 2],
+        ),
     ],
 )
 def test_batches(steps: tuple[Step, ...], atomic: bool, sizes: list[int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
-from whimbrel.engines.sql.running import with_literals
+from whimbrel.engines.sql.running import with_driver_values, with_literals
 from whimbrel.engines.step import Boundary, Hazard, UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import load
@@ -100,5 +100,6 @@ def _statement(engine: Engine, item: PlanItem) -> Statement:
             note = f"{item.operation}, in batches along the key, each: {item.sql}"
             return Statement("", item.hazards, note)
         case UserStep():
-            return Statement(with_literals(item.sql, item.parameters, engine.literal), item.hazards)
+            given = with_driver_values(engine.dialect, item.parameters or ())
+            return Statement(with_literals(item.sql, given, engine.literal), item.hazards)
     return Statement(item.sql, item.hazards)

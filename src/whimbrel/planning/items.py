@@ -70,6 +70,14 @@ def may_join(batch: Sequence[PlanItem], item: PlanItem, *, atomic: bool) -> bool
     return not (is_change_over or _locks(last) or _locks(item))
 
 
+def split_for(batch: Sequence[PlanItem], item: PlanItem) -> int:
+    """Return where a batch is to be parted that an item joins: what it locks, no other waits for."""
+    if not _locks(item) or not _is_one_change(batch[-1], item):
+        return 0
+    others = (at for at, each in enumerate(batch, 1) if not _is_one_change(each, item))
+    return max(others, default=0)
+
+
 def _locks(item: PlanItem) -> bool:
     return isinstance(item, Step) and item.is_locking
 

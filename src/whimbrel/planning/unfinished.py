@@ -160,12 +160,13 @@ def ways_out(
 
 
 def _is_apart(graph: Graph, unfinished: Unfinished, planned: Collection[Key]) -> bool:
-    """True if a plan is of no app that a stage depends on, and does not depend on the stage."""
+    """True if a plan is of no app that a stage depends on, and depends on none of the stage's apps."""
     if not all(key in graph for key in unfinished.keys):
         return False
     needed = {app for app, _ in graph.ancestors(unfinished.keys)}
     is_needed = any(app in needed for app, _ in planned)
-    return not is_needed and graph.ancestors(planned).isdisjoint(unfinished.keys)
+    own = {app for app, _ in unfinished.keys}
+    return not is_needed and own.isdisjoint(app for app, _ in graph.ancestors(planned))
 
 
 def work_out(history: History, engine: Engine, applied: Collection[Key], way: WayOut) -> Work:
@@ -277,10 +278,17 @@ def _with_silent(
     known, found = {each.number for each in unfinished.entries}, list(there)
     for number, operation in enumerate(operations, start=1):
         past = [at for at, each in enumerate(found) if int(each.number) < number]
-        if past and isinstance(operation, RunSQL) and str(number) not in known:
+        if past and _runs_sql(operation) and str(number) not in known:
             content = dumps(("sql", operation.describe(), Boundary.SHARED))
             found.insert(past[0], Entry(f"{number}.1", content, begun=True, done=True))
     return found
+
+
+def _runs_sql(operation: Operation) -> bool:
+    inside = (
+        operation.database_operations if isinstance(operation, SeparateDatabaseAndState) else ()
+    )
+    return isinstance(operation, RunSQL) or any(map(_runs_sql, inside))
 
 
 #: What the ids of steps begin with that take others back.

@@ -24,6 +24,7 @@ from whimbrel.planning.items import (
     boundary_for,
     is_transactional,
     may_join,
+    split_for,
     writes_rows,
 )
 from whimbrel.planning.plan import Plan, Stage
@@ -78,10 +79,11 @@ class Work:
             return [()]
         batches: list[list[PlanItem]] = []
         for item in self.items:
-            if batches and may_join(batches[-1], item, atomic=self.atomic):
-                batches[-1].append(item)
-            else:
-                batches.append([item])
+            if not batches or not may_join(batches[-1], item, atomic=self.atomic):
+                batches.append([])
+            elif not self.atomic and (at := split_for(batches[-1], item)):
+                batches[-1:] = [batches[-1][:at], batches[-1][at:]]
+            batches[-1].append(item)
         return [tuple(batch) for batch in batches]
 
     @property

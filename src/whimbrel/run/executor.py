@@ -24,7 +24,6 @@ from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.running import Meanwhile, execute_with
 from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, UserStep
-from whimbrel.errors import StepError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
 from whimbrel.operations.backfill import Backfill
@@ -336,18 +335,14 @@ class Executor:
                 return
             with self._bare_transaction(items) as is_bare:
                 self._run(work, items, offset)
+                self._restore_session()
+                self.attempts.item = items[-1]  # which may fail at the commit
                 if together or is_bare:
                     journal.finish(self.connection, key, steps)
 
         if not work.begun.issuperset(steps):
             self.attempts.commit(begin)
-        try:
-            self.attempts.commit(act, items, _title(work))
-        except StepError:
-            if not together and _is_whole(items[0]):
-                # The database has refused it: nothing of it has happened.
-                self.attempts.commit(partial(journal.forget, self.connection, key, steps[0]))
-            raise
+        self.attempts.commit(act, items, _title(work))
         if not together:
             self.attempts.commit(partial(journal.finish, self.connection, key, steps))
 
@@ -402,11 +397,6 @@ class Executor:
 
             self.attempts.commit(clean_up, [item], label_of(key))
         return False
-
-
-def _is_whole(item: PlanItem) -> bool:
-    """True if it is one statement of the user's, of which nothing is left where it fails."""
-    return isinstance(item, UserStep) and item.broken is None and ";" not in item.sql
 
 
 def _unknown(label: str, step: UserStep) -> tuple[str, str]:

@@ -6,7 +6,7 @@ libpq, send one after the other.
 
 from __future__ import annotations
 
-import select
+import selectors
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -83,8 +83,10 @@ def _use_time(driver: Any, meanwhile: Meanwhile | None) -> None:
     # Every message is sent by now; without that one the server answers when it is asked to.
     driver.pgconn.send_flush_request()
     driver.pgconn.flush()
-    while not select.select([driver.pgconn.socket], [], [], 0)[0] and meanwhile():
-        pass
+    with selectors.DefaultSelector() as answers:
+        answers.register(driver.pgconn.socket, selectors.EVENT_READ)
+        while not answers.select(0) and meanwhile():
+            pass
 
 
 def _wrap(connection: Connection, sql: str, error: Exception) -> Exception:

@@ -65,7 +65,7 @@ def execute_with(connection: Connection, sql: str, parameters: Any = None) -> Cu
     """Run one statement with its parameters: None, a list or a mapping."""
     if not parameters:
         return execute(connection, sql)
-    given = with_driver_values(connection.dialect, parameters)
+    given = with_driver_values(connection.dialect.name, parameters)
     if isinstance(given, dict) and not _has_places(sql):
         return connection.execute(sa.text(sql), given)
     return connection.exec_driver_sql(with_driver_places(connection.dialect, sql), given)
@@ -82,9 +82,9 @@ def with_driver_places(dialect: sa.Dialect, sql: str) -> str:
     return _PLACE.sub(_question_mark, sql) if _has_places(sql) else sql
 
 
-def with_driver_values(dialect: sa.Dialect, parameters: Any) -> Any:
+def with_driver_values(dialect: str, parameters: Any) -> Any:
     """Return a mapping or a list of parameters, as a dictionary or tuple that the driver takes."""
-    value_of = _DRIVER_VALUES.get(dialect.name, lambda value: value)
+    value_of = _DRIVER_VALUES.get(dialect, lambda value: value)
     if isinstance(parameters, Mapping):
         return {name: value_of(value) for name, value in parameters.items()}
     return tuple(map(value_of, parameters))

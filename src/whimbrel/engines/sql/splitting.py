@@ -79,14 +79,28 @@ def ends_transaction(sql: str, dialect: str) -> str | None:
 
 #: What any database does in a transaction as well as in none.
 _FITS = {"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"}
-_FITS_WITH_TABLE = {"ALTER", "CREATE", "DROP"}
+_FITS_WITH = {"ALTER", "CREATE", "DROP"}
+_OBJECTS = {
+    "TABLE",
+    "INDEX",
+    "UNIQUE",
+    "VIEW",
+    "OR",
+    "TRIGGER",
+    "FUNCTION",
+    "SEQUENCE",
+    "SCHEMA",
+    "EXTENSION",
+    "TYPE",
+    "DOMAIN",
+}
 
 
 def fits_a_transaction(sql: str, dialect: str) -> bool:
     """True if a statement can surely run in a transaction."""
     words = [text.upper() for kind, text, _ in _read(sql, dialect) if kind == "word"]
-    is_of_table = len(words) > 1 and words[0] in _FITS_WITH_TABLE and words[1] == "TABLE"
-    is_one = bool(words) and (words[0] in _FITS or is_of_table)
+    is_of_object = len(words) > 1 and words[0] in _FITS_WITH and words[1] in _OBJECTS
+    is_one = bool(words) and (words[0] in _FITS or is_of_object)
     return is_one and "CONCURRENTLY" not in words
 
 

@@ -132,7 +132,9 @@ def default_text(default: Default, column: Column) -> str:
     text = COMPILER.default(default, column.type)
     if not isinstance(default, SQL) or _PLAIN.fullmatch(text) or is_constant(text):
         return text
-    return text if ddl.is_in_parentheses(ddl.tokens(text)) else f"({text})"
+    # A comment is no token, and would take what follows with it.
+    is_closed = text.endswith(")") and ddl.is_in_parentheses(ddl.tokens(text))
+    return text if is_closed else f"({text}\n)" if "--" in text else f"({text})"
 
 
 _CONSTANT = re.compile(

@@ -34,7 +34,7 @@ class Cursor:
         return self
 
     def _values(self, params: Any) -> Any:
-        return with_driver_values(self._connection.dialect, params)
+        return with_driver_values(self._connection.dialect.name, params)
 
     def _run(self, method: str, sql: str, *params: Any) -> None:
         dialect, text = self._connection.dialect, str(sql)
