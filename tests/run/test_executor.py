@@ -16,6 +16,7 @@ from whimbrel.engines.step import BatchedUpdate, Boundary, Lock, UserStep
 from whimbrel.errors import StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
+from whimbrel.planning.unfinished import Entry
 from whimbrel.planning.work import Work
 from whimbrel.run import journal, recorder
 from whimbrel.run.connect import database_of, open_connection
@@ -193,6 +194,16 @@ def test_sql_of_the_users_is_committed_with_its_mark(
     assert run.sent == [*insert.statements, *insert.statements, "VACUUM t"]
     assert run.connection.exec_driver_sql("SELECT * FROM t").all() == [(1,)]
     assert run.applied()
+
+
+@pytest.mark.parametrize(
+    ("sql", "may"), [("INSERT INTO t VALUES (%s)", False), ("SELECT fill(%s)", True)]
+)
+def test_sql_that_json_cannot_say_may_have_happened_where_its_mark_comes_later(
+    sql: str, may: bool
+) -> None:
+    step = UserStep((sql,), boundary=Boundary.AUTOCOMMIT, parameters=[object()])
+    assert replace(Entry.of(step, "postgresql"), begun=True).may_have_happened is may
 
 
 def test_what_another_runner_has_done_meanwhile_is_not_done_again(run: Run) -> None:

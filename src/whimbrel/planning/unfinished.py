@@ -12,6 +12,7 @@ from itertools import groupby
 
 from whimbrel.engines import Engine
 from whimbrel.engines.serializer import dumps, loads
+from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
 from whimbrel.history.graph import Graph
@@ -41,10 +42,11 @@ class Entry:
     undoing: bool = False
 
     @classmethod
-    def of(cls, item: PlanItem, *, undoing: bool = False) -> Entry:
+    def of(cls, item: PlanItem, dialect: str, *, undoing: bool = False) -> Entry:
         """The entry of an item that is to be done.
 
-        SQL with parameters that JSON cannot say is kept by its title, and taken from the file again.
+        SQL with parameters that JSON cannot say is kept by its title, and taken from the file again;
+        with a transaction of its own as its boundary where it is committed with its mark.
         """
         if isinstance(item, DataOperation):
             content = dumps(("data", item.title, item.boundary))
@@ -58,7 +60,9 @@ class Entry:
                         place=item.operation,
                         hint="Write the value as one of Python's own: a number, a string, a list, a dictionary.",
                     ) from error
-                content = dumps(("sql", item.operation, item.boundary))
+                is_own = fits_a_transaction(item.sql, dialect)
+                boundary = Boundary.OWN if is_own else item.boundary
+                content = dumps(("sql", item.operation, boundary))
         return cls(item.id, content, undoing=undoing)
 
     @property
@@ -192,7 +196,9 @@ def resume(
         _refuse_other_order(unfinished, entries, file)
     items = [_item(unfinished, entry, step, file) for entry, step in pairs]
     is_as_file = {each.id for each in entries} == file.keys() and all(
-        Entry.of(file[entry.id]).content == entry.content for entry in entries if entry.done
+        Entry.of(file[entry.id], engine.dialect).content == entry.content
+        for entry in entries
+        if entry.done
     )
     return _work(history, unfinished, items, entries, is_as_file=is_as_file)
 

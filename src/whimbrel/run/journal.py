@@ -73,7 +73,8 @@ def begin(connection: Connection, work: Work, rows: Iterable[Row]) -> None:
         raise ConcurrentRun
     sources = tuple((row.app, row.name, row.digest, row.source) for row in rows)
     stage = Entry(_STAGE, dumps((sources, work.backwards, work.atomic)))
-    _insert(connection, key, [stage, *map(Entry.of, work.items)])
+    dialect = connection.dialect.name
+    _insert(connection, key, [stage, *(Entry.of(item, dialect) for item in work.items)])
 
 
 def turn_round(connection: Connection, work: Work) -> None:
@@ -87,7 +88,7 @@ def turn_round(connection: Connection, work: Work) -> None:
         raise ConcurrentRun
     left = _of(key) & _JOURNAL.c.started.is_(None) & (_JOURNAL.c.position > 0)
     connection.execute(sa.delete(_JOURNAL).where(left))
-    entries = [Entry.of(item, undoing=True) for item in work.items]
+    entries = [Entry.of(item, connection.dialect.name, undoing=True) for item in work.items]
     _insert(connection, key, entries, there)
 
 
