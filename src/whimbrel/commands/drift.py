@@ -129,9 +129,10 @@ def deviations(comparison: Comparison, dialect: Dialect) -> Iterator[Deviation]:
                 for each in formatter.details(changes_between(state, after))
                 if each.what not in ("schema", "enum type") or (each.what, each.place) in places
             ]
-            said += [*details, *names.in_place_of(details)]
             state = after
-            yield names.deviation(migration.app, operation, details)
+            deviation = names.deviation(migration.app, operation, details)
+            said += [*details, *deviation.details]
+            yield deviation
     rest = tuple(_unsaid(whole, said))
     if rest:
         yield Deviation(None, None, rest, _are_names(rest))
