@@ -224,11 +224,12 @@ class History:
 
     def apply(self, key: Key, states: StatePair) -> StatePair:
         """The states after a migration. Raises `StateError` and others with the migration's name."""
+        from whimbrel.operations.base import replay
+
         migration = self.migration(key)
         for operation in migration.operations:
             with self.naming(migration, operation):
-                *_, last = operation.transitions(migration.app, states)
-                states = last.after
+                states = replay(migration.app, [operation], states)
         return states
 
     @contextmanager

@@ -134,7 +134,8 @@ def default_text(default: Default, column: Column) -> str:
         return text
     # A comment is no token, and would take what follows with it.
     is_closed = text.endswith(")") and ddl.is_in_parentheses(ddl.tokens(text))
-    return text if is_closed else f"({text}\n)" if "--" in text else f"({text})"
+    end = "\n" if "--" in text else ""
+    return text if is_closed else f"({text}{end})"
 
 
 _CONSTANT = re.compile(
