@@ -12,7 +12,7 @@ from whimbrel.engines.step import Boundary, Hazard, UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import load
 from whimbrel.operations.backfill import Backfill
-from whimbrel.planning.items import DataOperation, PlanItem, is_transactional
+from whimbrel.planning.items import DataOperation, PlanItem
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.work import build_work
 from whimbrel.run.connect import dialect_of
@@ -77,7 +77,7 @@ def sql_migrate(
 def enclose(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
     """The statements of a batch, in its transaction if it has one."""
     own = [_statement(engine, item) for item in items]
-    if not all(map(is_transactional, items)):
+    if not all(item.transactional for item in items):
         return own
     steps = [item for item in items if isinstance(item, Step)]
     if not steps:

@@ -68,6 +68,11 @@ class Boundary(Enum):
     AUTOCOMMIT = "it runs in none: each statement is committed at once"
     BATCHED = "it walks a table by key, with a transaction a batch"
 
+    @property
+    def is_transaction(self) -> bool:
+        """True if what it is around happens whole or not at all."""
+        return self in (Boundary.SHARED, Boundary.OWN)
+
 
 class Phase(Enum):
     """The two phases of a deploy. After EXPAND alone, code of before goes on working."""
@@ -143,7 +148,7 @@ class Step:
     @property
     def transactional(self) -> bool:
         """True if the step happens whole or not at all."""
-        return self.boundary in (Boundary.SHARED, Boundary.OWN)
+        return self.boundary.is_transaction
 
     def has(self, code: HazardCode) -> bool:
         """True if one of its hazards has that code."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.operations.base import Operation
 from whimbrel.schema.changes import AddColumn, AlterColumn
@@ -36,6 +37,11 @@ class DataOperation:
         operation = self.operation
         return operation.describe_reverse() if self.backwards else operation.describe()
 
+    @property
+    def transactional(self) -> bool:
+        """True if it happens whole or not at all."""
+        return self.boundary.is_transaction
+
 
 PlanItem: TypeAlias = Step | DataOperation
 
@@ -50,9 +56,11 @@ def boundary_for(operation: Operation, *, atomic: bool) -> Boundary:
     return Boundary.SHARED if atomic else Boundary.OWN
 
 
-def is_transactional(item: PlanItem) -> bool:
-    """True if an item happens whole or not at all."""
-    return item.boundary in (Boundary.SHARED, Boundary.OWN)
+def is_marked_at_once(item: PlanItem, dialect: str) -> bool:
+    """True for SQL of the user's that is in no transaction of ours, and is committed with its mark."""
+    if not isinstance(item, UserStep) or item.transactional:
+        return False
+    return fits_a_transaction(item.sql, dialect)
 
 
 def may_join(batch: Sequence[PlanItem], item: PlanItem, *, atomic: bool) -> bool:

@@ -12,7 +12,6 @@ from itertools import groupby
 
 from whimbrel.engines import Engine
 from whimbrel.engines.serializer import dumps, loads
-from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
 from whimbrel.history.graph import Graph
@@ -20,7 +19,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
-from whimbrel.planning.items import DataOperation, PlanItem, writes_rows
+from whimbrel.planning.items import DataOperation, PlanItem, is_marked_at_once, writes_rows
 from whimbrel.planning.plan import Plan, Stage, Target
 from whimbrel.planning.work import Source, Work, build_work, without_lossy
 from whimbrel.schema.changes import Change, apply_all
@@ -60,8 +59,7 @@ class Entry:
                         place=item.operation,
                         hint="Write the value as one of Python's own: a number, a string, a list, a dictionary.",
                     ) from error
-                is_own = fits_a_transaction(item.sql, dialect)
-                boundary = Boundary.OWN if is_own else item.boundary
+                boundary = Boundary.OWN if is_marked_at_once(item, dialect) else item.boundary
                 content = dumps(("sql", item.operation, boundary))
         return cls(item.id, content, undoing=undoing)
 
@@ -84,7 +82,8 @@ class Entry:
         """True if its operation is done; or was begun in no transaction, and nothing tells how far it came."""
         if self.done or not self.begun or self.step is not None:
             return self.done
-        return loads(self.content)[2] in (Boundary.AUTOCOMMIT, Boundary.BATCHED)
+        boundary: Boundary = loads(self.content)[2]
+        return not boundary.is_transaction
 
     @property
     def number(self) -> str:

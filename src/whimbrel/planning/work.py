@@ -22,7 +22,6 @@ from whimbrel.planning.items import (
     DataOperation,
     PlanItem,
     boundary_for,
-    is_transactional,
     may_join,
     split_for,
     writes_rows,
@@ -98,7 +97,7 @@ class Work:
             self.is_resumed
             or self.undoing
             or len(self.batches) > 1
-            or not all(map(is_transactional, self.items))
+            or not all(item.transactional for item in self.items)
         )
 
 

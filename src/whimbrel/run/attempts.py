@@ -20,7 +20,6 @@ from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
     DataOperation,
     PlanItem,
-    is_transactional,
     item_text,
     writes_rows,
 )
@@ -95,7 +94,7 @@ class Attempts:
         # SQL written for a shell does not expect what is not done there.
         rows = any(isinstance(item, DataOperation) for item in items)
         rows = rows and not any(isinstance(item, UserStep) for item in items)
-        if all(map(is_transactional, items)):
+        if all(item.transactional for item in items):
             return self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
         return self.engine.without_transaction(self.connection, rows=rows)
 
@@ -180,7 +179,7 @@ def _steps(items: Sequence[PlanItem]) -> list[Step]:
 
 def _runs_once(items: Sequence[PlanItem]) -> bool:
     """True if what a failed try has done may be there: it is not to be done again unasked."""
-    return any(writes_rows(item) and not is_transactional(item) for item in items)
+    return any(writes_rows(item) and not item.transactional for item in items)
 
 
 def _place(title: str, item: PlanItem | None) -> str:

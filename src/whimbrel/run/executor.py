@@ -22,7 +22,6 @@ from whimbrel.engines import Engine, Step
 from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.running import Meanwhile, execute_with
-from whimbrel.engines.sql.splitting import fits_a_transaction
 from whimbrel.engines.step import Boundary, UserStep
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, Node, label_of
@@ -30,8 +29,7 @@ from whimbrel.operations.backfill import Backfill
 from whimbrel.planning.items import (
     DataOperation,
     PlanItem,
-    is_transactional,
-    item_text,
+    is_marked_at_once,
     writes_rows,
 )
 from whimbrel.planning.plan import Stage
@@ -324,7 +322,7 @@ class Executor:
         the user's that may be in a transaction has a bare one, for its mark to be committed with it.
         """
         key, steps = work.stage.nodes[0].key, [item.id for item in items]
-        together = all(map(is_transactional, items))
+        together = all(item.transactional for item in items)
 
         def begin() -> None:
             self._refuse_concurrent_run(work.stage, work.backwards)
@@ -349,7 +347,7 @@ class Executor:
     @contextmanager
     def _bare_transaction(self, items: Sequence[PlanItem]) -> Iterator[bool]:
         """A transaction without any settings of ours, for SQL that asks for none; True if there is one."""
-        if not self._is_marked_at_once(items[0]):
+        if not is_marked_at_once(items[0], self.engine.dialect):
             yield False
             return
         execute(self.connection, "BEGIN")
@@ -361,10 +359,6 @@ class Executor:
                 execute(self.connection, "ROLLBACK")
             raise
 
-    def _is_marked_at_once(self, item: PlanItem) -> bool:
-        is_asked_for = isinstance(item, UserStep) and not is_transactional(item)
-        return is_asked_for and fits_a_transaction(item_text(item), self.engine.dialect)
-
     def check_begun(self, unfinished: Unfinished) -> None:
         """Find out of each step that was begun, and is in no transaction, whether it has happened.
 
@@ -374,7 +368,8 @@ class Executor:
             step = entry.step if entry.begun and not entry.done else None
             if step is not None and not self._has_happened(unfinished.keys[0], step):
                 is_known = step.done is not None or step.transactional
-                if isinstance(step, UserStep) and not (is_known or self._is_marked_at_once(step)):
+                is_known = is_known or is_marked_at_once(step, self.engine.dialect)
+                if isinstance(step, UserStep) and not is_known:
                     self.emit(RunWarning(*_unknown(unfinished.label, step)))
                 forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
                 self.attempts.commit(forget)

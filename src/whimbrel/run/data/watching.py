@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.base import Ended
 from whimbrel.errors import DataError, WhimbrelError
-from whimbrel.planning.items import DataOperation, is_transactional
+from whimbrel.planning.items import DataOperation
 from whimbrel.run.data.context import ExecutionContext
 
 #: What to write instead.
@@ -38,7 +38,7 @@ def ending_error(what: str) -> DataError:
 
 def guard(data: DataOperation, context: ExecutionContext) -> AbstractContextManager[None]:
     """Return the scope for a function of the user's, by where it stands to transactions."""
-    return within(context, data.title) if is_transactional(data) else outside(context, data.title)
+    return within(context, data.title) if data.transactional else outside(context, data.title)
 
 
 @contextmanager
