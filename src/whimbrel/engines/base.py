@@ -84,10 +84,12 @@ class Engine(Protocol):
         in no step. What the database takes for one thing said twice is there once.
         """
 
-    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
-        """Return finer changes that come to the same schema, in the form that a policy asks for.
+    def refine(
+        self, changes: Sequence[Change], before: Schema, policy: Policy
+    ) -> list[list[Change]]:
+        """Return for each change finer ones that come to the same schema, in the form that a policy asks for.
 
-        They are for `steps`, as any others. Needs no connection.
+        All of them in a row are for `steps`, as any others. Needs no connection.
         """
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:

@@ -228,7 +228,10 @@ class AlterColumn(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint(TableChange):
+    """alone: in a transaction of its own, since it locks more than one table."""
+
     constraint: Constraint
+    alone: bool = False
 
     def alter(self, table: Table) -> Table:
         return replace(table, constraints=(*table.constraints, self.constraint))
@@ -236,7 +239,10 @@ class AddConstraint(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class DropConstraint(TableChange):
+    """alone: see `AddConstraint`."""
+
     constraint: Constraint
+    alone: bool = False
 
     def alter(self, table: Table) -> Table:
         return _replace_constraint(table, self.constraint, None)
@@ -307,22 +313,22 @@ class FillColumn(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AddNotNull(TableChange):
-    """Rows to come have a value; those that are there may have none, so no schema differs."""
-
-    column: Column
-
-    def alter(self, table: Table) -> Table:
-        return table
-
-
-@dataclass(frozen=True, slots=True)
-class ValidateNotNull(TableChange):
-    """All rows have a value, after `AddNotNull`."""
+    """Rows to come have a value; those that are there may have none until `ValidateNotNull`."""
 
     column: Column
 
     def alter(self, table: Table) -> Table:
         return table.with_column(self.column.name, self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateNotNull(TableChange):
+    """All rows have a value, after `AddNotNull`. No schema differs."""
+
+    column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table
 
 
 @dataclass(frozen=True, slots=True)

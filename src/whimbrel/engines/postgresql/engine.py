@@ -100,7 +100,9 @@ class PostgreSQLEngine:
     def effective(self, schema: Schema) -> Schema:
         return keys.each_once(schema.on(self.dialect))
 
-    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
+    def refine(
+        self, changes: Sequence[Change], before: Schema, policy: Policy
+    ) -> list[list[Change]]:
         """A form that the oldest version takes, and so every newer one, where none is known."""
         version = policy.version or self.facts.version or OLDEST
         return recipes.refine(changes, before, policy, version)

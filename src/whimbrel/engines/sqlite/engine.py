@@ -65,9 +65,11 @@ class SQLiteEngine:
     def effective(self, schema: Schema) -> Schema:
         return schema.on(self.dialect)
 
-    def refine(self, changes: Sequence[Change], before: Schema, policy: Policy) -> Sequence[Change]:
+    def refine(
+        self, changes: Sequence[Change], before: Schema, policy: Policy
+    ) -> list[list[Change]]:
         """The same: one writer has the whole file, whatever the form."""
-        return changes
+        return [[change] for change in changes]
 
     def steps(self, changes: Sequence[Change], before: Schema) -> list[Step]:
         """Native ALTERs where the version has them, else one rebuild a table at most."""

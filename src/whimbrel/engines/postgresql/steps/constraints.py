@@ -74,9 +74,18 @@ def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[
     )
 
 
+def _placed(step: Step, change: c.AddConstraint | c.DropConstraint) -> Step:
+    """The step in the transaction that the change asks for."""
+    return replace(step, boundary=Boundary.OWN) if change.alone else step
+
+
 STEPS: Makers = {
-    c.AddConstraint: lambda change, builder: [add(change.table, change.constraint, builder)],
-    c.DropConstraint: lambda change, builder: [drop(change.table, change.constraint, builder)],
+    c.AddConstraint: lambda change, builder: [
+        _placed(add(change.table, change.constraint, builder), change)
+    ],
+    c.DropConstraint: lambda change, builder: [
+        _placed(drop(change.table, change.constraint, builder), change)
+    ],
     c.RenameConstraint: rename_constraint,
     c.ValidateConstraint: validate_constraint,
 }

@@ -1,0 +1,68 @@
+"""Changes on their way to finer ones: the tables as they stand, and which of them may be large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from whimbrel.engines.policy import Policy
+from whimbrel.engines.postgresql.steps import options
+from whimbrel.engines.sql import SchemaTracker
+from whimbrel.schema import changes as c
+from whimbrel.schema.table import Name, Schema, Table
+
+#: The first version that has NOT NULL ... NOT VALID, and foreign keys of partitioned tables so.
+NOT_VALID_EVERYWHERE = 18
+
+#: Kind of change to its recipe: ``recipe(change, refining)``.
+Recipes = dict[type[c.Change], Callable[[Any, "Refining"], Iterable[c.Change]]]
+
+
+class Refining:
+    """A row of changes, of which one after the other is refined.
+
+    policy: see `whimbrel.engines.policy`. version: the server's major one, or the oldest that it may be.
+    """
+
+    def __init__(
+        self, changes: Sequence[c.Change], before: Schema, policy: Policy, version: int
+    ) -> None:
+        self.changes, self.policy, self.version = changes, policy, version
+        self.position = -1
+        self._tracker = SchemaTracker(before)
+        # By the name that a table has now, the one that it had before.
+        self._old = {at: at for at in before.tables}
+
+    @property
+    def later(self) -> Sequence[c.Change]:
+        """The changes after the one at hand."""
+        return self.changes[self.position + 1 :]
+
+    def table(self, at: Name) -> Table:
+        """The table as it stands before the change at hand."""
+        return self._tracker.table(at)
+
+    def tables(self) -> Iterable[Table]:
+        """All tables as they stand before the change at hand."""
+        return self._tracker.tables()
+
+    def is_large(self, at: Name) -> bool:
+        """True if the table was there before all changes, and others would wait for a look at all of it."""
+        return at in self._old and self.policy.is_large(self._old[at])
+
+    def is_partitioned(self, at: Name) -> bool:
+        """True if the table is the parent of partitions."""
+        return "partition_by" in options.own(self.table(at).options)
+
+    def next(self, recipes: Recipes) -> list[c.Change]:
+        """Return the finer changes of the next change, and go on to how things stand after it."""
+        self.position += 1
+        change = self.changes[self.position]
+        recipe = recipes.get(type(change))
+        finer = list(recipe(change, self)) if recipe is not None else [change]
+        if isinstance(change, c.RenameTable) and change.old in self._old:
+            self._old[change.new] = self._old.pop(change.old)
+        elif isinstance(change, c.DropTable):
+            self._old.pop(change.table.at, None)
+        self._tracker.apply(change)
+        return finer
