@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from postgresql_cases import CASES, DOMAINS, Case
-from steps import carry_out
+from steps import Moment, carry_out
 from whimbrel.engines import Step
 from whimbrel.engines.base import Engine
 from whimbrel.engines.postgresql import ENGINE
 from whimbrel.engines.postgresql.engine import MAKERS
 from whimbrel.engines.sql import execute
-from whimbrel.engines.step import HazardCode, Lock
+from whimbrel.engines.step import HazardCode
 from whimbrel.schema.changes import Change, TableChange
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name, Schema
+from whimbrel.schema.table import Schema
 
 
 @pytest.fixture
@@ -42,30 +42,6 @@ def test_the_engine_keeps_the_contract() -> None:
 
 
 # -- locks, scans and rewrites -----------------------------------------------------------------
-
-TABLES = """
-SELECT c.oid, nullif(n.nspname, 'public'), c.relname, pg_relation_filenode(c.oid),
-       pg_stat_get_xact_numscans(c.oid),
-       ARRAY(SELECT mode FROM pg_locks WHERE relation = c.oid AND pid = pg_backend_pid())
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'
-"""
-STRENGTH = {lock.value.title().replace(" ", "") + "Lock": lock for lock in Lock}
-
-
-class Moment:
-    """The tables of a database at one moment of a transaction, by their oids."""
-
-    def __init__(self, connection: Connection) -> None:
-        rows = execute(connection, TABLES).all()
-        self.names = {row[0]: Name(row[1], row[2]) for row in rows}
-        self.files = {row[0]: row[3] for row in rows}
-        self.scans = {row[0]: row[4] for row in rows}
-        self.held = {
-            row[0]: max((STRENGTH[mode] for mode in row[5]), key=list(Lock).index)
-            for row in rows
-            if row[5]
-        }
 
 
 def in_turn(connection: Connection, case: Case) -> Iterator[tuple[Step, Moment, Moment]]:
@@ -91,14 +67,7 @@ def test_locks_scans_and_rewrites_are_told_as_they_happen(
     known = Moment(connection).names.keys()
     connection.commit()
     for step, before, after in in_turn(connection, case):
-        stayed = {oid: at for oid, at in before.names.items() if oid in after.names.keys() & known}
-        held = {stayed[oid]: lock for oid, lock in after.held.items() if oid in stayed}
-        told = {at: lock for at, lock in step.tables if at in stayed.values()}
-        assert held == told, step.sql
-        rewritten = [at for oid, at in stayed.items() if before.files[oid] != after.files[oid]]
-        assert step.rewrites or not rewritten, step.sql
-        scanned = [at for oid, at in stayed.items() if before.scans[oid] != after.scans[oid]]
-        assert step.rewrites or step.scans or not scanned, step.sql
+        before.refuse_untold(after, step, known)
 
 
 # -- hazards -----------------------------------------------------------------------------------

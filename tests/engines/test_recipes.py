@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection
 
 from catalog import catalog
 from catalog_sqlite import catalog as catalog_of_sqlite
-from postgresql_cases import CASES, Case, constrained, linked
+from postgresql_cases import AUTHOR, CASES, Case, constrained, linked
 from sqlite_cases import CASES as SQLITE
 from sqlite_kit import NEW, directly, fresh, go, run
-from steps import carry_out
+from steps import Moment, carry_out
 from steps import run as run_step
 from strategies import examples, states
 from tables import INTEGER, TEXT, index, schema, table
@@ -27,7 +27,7 @@ from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import Constant, Q
-from whimbrel.schema.table import Check, Column, Schema
+from whimbrel.schema.table import Check, Column, PrimaryKey, Schema, Unique
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
 
@@ -48,11 +48,24 @@ def refine(
 # -- on schemas ----------------------------------------------------------------------------------
 
 
+def sets(of: Schema) -> object:
+    """A schema, in which the order of a table's constraints and indexes says nothing."""
+    tables = {
+        at: (
+            frozenset(each.constraints),
+            frozenset(each.indexes),
+            replace(each, constraints=(), indexes=()),
+        )
+        for at, each in of.tables.items()
+    }
+    return tables, replace(of, tables={})
+
+
 def refuse_difference(before: Schema, after: Schema, version: int) -> None:
     changes = diff(before, after)
     assert refine(ENGINE, changes, before, Policy()) == changes
     finer = refine(ENGINE, changes, before, safe(version))
-    assert c.apply_all(before, finer) == c.apply_all(before, changes)
+    assert sets(c.apply_all(before, finer)) == sets(c.apply_all(before, changes))
     assert list(chain.from_iterable(NEW.refine(changes, before, safe(version)))) == changes
 
 
@@ -86,12 +99,31 @@ REQUIRED = (
 CHECKED = constrained("check", CHECK)
 KEYED = constrained("key", linked())
 INDEXED = constrained("index", index("x"))
+UNIQUE = constrained("unique", Unique("u", ("x",)))
+#: A table that comes with a key to one that is there, or goes; and a column that goes.
+LINKED = schema(AUTHOR), schema(AUTHOR, table(nullable(), linked()))
+WITHOUT_X = schema(table())
+NO_KEY = (
+    schema(replace(table(), constraints=())),
+    schema(table(PrimaryKey("post_pk", ("id",)))),
+)
 
 RECIPES = [
     (CHECKED.before, CHECKED.after, safe(13), ["AddConstraint", "ValidateConstraint"]),
     (KEYED.before, KEYED.after, safe(13), ["AddConstraint", "ValidateConstraint"]),
     (KEYED.after, KEYED.before, safe(13), ["DropConstraint"]),
+    (*LINKED, safe(13), ["CreateTable", "AddConstraint"]),
+    (*LINKED, Policy(True, 13, {AUTHOR.at: 8192}), ["CreateTable"]),
+    (*LINKED[::-1], safe(13), ["DropConstraint", "DropTable"]),
+    (*LINKED[::-1], Policy(True, 13, {AUTHOR.at: 8192}), ["DropTable"]),
+    (LINKED[1], Schema(), safe(13), ["DropConstraint", "DropTable", "DropTable"]),
+    (Schema(), LINKED[1], safe(13), ["CreateTable", "CreateTable"]),
     (INDEXED.before, INDEXED.after, safe(13), ["AddIndex"]),
+    (UNIQUE.before, UNIQUE.after, safe(13), ["AddIndex", "AddConstraint"]),
+    (UNIQUE.after, UNIQUE.before, safe(13), ["DropConstraint"]),
+    (*NO_KEY, safe(13), ["AddIndex", "AddConstraint"]),
+    (REQUIRED[1], WITHOUT_X, safe(13), ["AlterColumn", "DropColumn"]),
+    (REQUIRED[0], WITHOUT_X, safe(13), ["DropColumn"]),
     (*REQUIRED, safe(18), ["FillColumn", "AddNotNull", "ValidateNotNull"]),
     (
         *REQUIRED,
@@ -112,6 +144,32 @@ def test_the_recipe_that_a_policy_asks_for(
 ) -> None:
     finer = refine(ENGINE, diff(before, after), before, policy)
     assert [type(each).__name__ for each in finer] == kinds
+
+
+def test_a_foreign_key_locks_its_target_first_and_alone() -> None:
+    themselves = linked(target=table().at)
+    for key, first in (
+        (linked(), ["LOCK TABLE author IN SHARE ROW EXCLUSIVE MODE"]),
+        (themselves, []),
+    ):
+        before, after = schema(AUTHOR, table(nullable())), schema(AUTHOR, table(nullable(), key))
+        steps = ENGINE.steps(refine(ENGINE, diff(before, after), before, safe()), before)
+        assert [each.boundary for each in steps] == [Boundary.OWN, Boundary.OWN]
+        assert list(steps[0].statements[:-1]) == first
+        assert steps[0].statements[-1].endswith("NOT VALID")
+
+
+def test_the_index_of_a_foreign_key_comes_before_it() -> None:
+    before, after = (
+        schema(AUTHOR, table(nullable())),
+        schema(AUTHOR, table(nullable(), linked(), index("x"))),
+    )
+    finer = refine(ENGINE, diff(before, after), before, safe())
+    assert [type(each).__name__ for each in finer] == [
+        "AddIndex",
+        "AddConstraint",
+        "ValidateConstraint",
+    ]
 
 
 # -- on a database -------------------------------------------------------------------------------
@@ -135,6 +193,13 @@ def carry_out_finely(connection: Connection, before: Schema, after: Schema) -> l
     """Each step by itself, in a transaction or in none; its probes say what they should."""
     engine = engine_of(connection)
     steps = engine.steps(refine(engine, diff(before, after), before, safe()), before)
+    execute_each(connection, engine, steps)
+    return steps
+
+
+def execute_each(connection: Connection, engine: PostgreSQLEngine, steps: Sequence[Step]) -> None:
+    known = Moment(connection).names.keys()
+    connection.commit()
     for step in steps:
         opened = (
             engine.transaction(connection, [step])
@@ -142,39 +207,86 @@ def carry_out_finely(connection: Connection, before: Schema, after: Schema) -> l
             else engine.without_transaction(connection)
         )
         with opened:
+            before = Moment(connection)
             run_step(connection, engine, step)
+            if step.transactional:
+                before.refuse_untold(Moment(connection), step, known)
             assert step.broken is None or execute(connection, step.broken).first() is None
-    return steps
 
 
 TWO = [
     *CASES,
     Case("required", *REQUIRED, ("INSERT INTO post VALUES (1, NULL), (2, 3)",)),
+    Case("primary key", *NO_KEY, ("INSERT INTO post VALUES (1), (2)",)),
+    Case("a table with a key to one that is there", *LINKED),
+    Case("a table with a key goes", *LINKED[::-1]),
+    Case("a required column goes", REQUIRED[1], WITHOUT_X, ("INSERT INTO post VALUES (1, 5)",)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", TWO, ids=lambda case: case.name)
-def test_a_recipe_equals_its_short_form(case: Case, connection: Connection) -> None:
+def ways(case: Case) -> list[tuple[Schema, Schema]]:
+    """The ways of a case, there and back, for which there is a recipe."""
+    both = [(case.before, case.after), (case.after, case.before)][: 1 + case.back]
+    differences = ((before, after, diff(before, after)) for before, after in both)
+    return [
+        (before, after)
+        for before, after, changes in differences
+        if refine(ENGINE, changes, before, safe(13)) != changes
+    ]
+
+
+WAYS = [
+    pytest.param(case, *way, id=f"{case.name}{' (back)' if way[0] is case.after else ''}")
+    for case in TWO
+    for way in ways(case)
+]
+
+
+@pytest.mark.parametrize(("case", "before", "after"), WAYS)
+def test_a_recipe_equals_its_short_form(
+    case: Case, before: Schema, after: Schema, connection: Connection
+) -> None:
     if not case.fits(connection):
         pytest.skip(f"came with PostgreSQL {case.since}")
-    short = engine_of(connection)
-    changes = diff(case.before, case.after)
-    if refine(short, changes, case.before, safe()) == changes:
-        return  # there is one form
     found = []
     for make in (carry_out, carry_out_finely):
         carry_out(connection, Schema(), case.before)
-        with connection.begin():
-            for row in case.rows:
-                execute(connection, row)
-        make(connection, case.before, case.after)
-        tables = (f'TABLE "{at.name}"' for at in case.after.tables if not at.schema)
+        for row in case.rows:
+            execute(connection, row)
+        connection.commit()
+        if before is case.after:
+            carry_out(connection, case.before, case.after)
+            connection.commit()
+        make(connection, before, after)
+        tables = (f'TABLE "{at.name}"' for at in after.tables if not at.schema)
         rows = [sorted(map(repr, execute(connection, sql))) for sql in tables]
         found.append((catalog(connection), rows))
         connection.commit()
-        carry_out(connection, case.after, Schema())
+        carry_out(connection, after, Schema())
         connection.commit()
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("case", "before", "after"), WAYS)
+def test_the_way_back_from_half_way_leaves_nothing(
+    case: Case, before: Schema, after: Schema, connection: Connection
+) -> None:
+    if not case.fits(connection):
+        pytest.skip(f"came with PostgreSQL {case.since}")
+    engine = engine_of(connection)
+    carry_out(connection, Schema(), before)
+    start = catalog(connection)
+    connection.commit()
+    steps = engine.steps(refine(engine, diff(before, after), before, safe()), before)
+    for some in range(1, len(steps)):
+        if steps[some - 1].boundary is steps[some].boundary is Boundary.SHARED:
+            continue  # they are in one transaction
+        execute_each(connection, engine, steps[:some])
+        made = [each for step in steps[:some] for each in step.changes]
+        half = c.apply_all(before, dict.fromkeys(made))
+        execute_each(connection, engine, engine.steps(diff(half, before), half))
+        assert catalog(connection) == start, [step.sql for step in steps[:some]]
+        connection.commit()
 
 
 @pytest.mark.parametrize(

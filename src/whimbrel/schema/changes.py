@@ -228,12 +228,18 @@ class AlterColumn(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint(TableChange):
-    """alone: in a transaction of its own, since it locks more than one table."""
+    """alone: in a transaction of its own, since it locks more than one table.
+
+    using_index: the unique index of the table that becomes the constraint's own.
+    """
 
     constraint: Constraint
     alone: bool = False
+    using_index: Index | None = None
 
     def alter(self, table: Table) -> Table:
+        if self.using_index is not None:
+            table = _replace_index(table, self.using_index, None)
         return replace(table, constraints=(*table.constraints, self.constraint))
 
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whimbrel.engines.policy import Policy
-from whimbrel.engines.postgresql.recipes import columns, constraints, indexes
+from whimbrel.engines.postgresql.recipes import columns, constraints, drops, indexes
 from whimbrel.engines.postgresql.recipes.refining import Recipes, Refining
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Schema
 
 #: Kinds of change that have a recipe, and the function that gives it. Any other stays as it is.
-RECIPES: Recipes = {**columns.RECIPES, **constraints.RECIPES, **indexes.RECIPES}
+RECIPES: Recipes = {
+    **columns.RECIPES,
+    **constraints.RECIPES,
+    **drops.RECIPES,
+    **indexes.RECIPES,
+}
 
 
 def refine(

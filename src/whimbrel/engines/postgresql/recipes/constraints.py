@@ -1,4 +1,8 @@
-"""Constraints that come: NOT VALID in an instant, then validated while others read and write."""
+"""Constraints that come and go: what looks at all rows does so while others read and write.
+
+Checks and foreign keys come NOT VALID, in an instant, and are validated then. Unique and primary
+keys are made of an index that is built concurrently. What is left, such as an exclusion, has one form.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,92 @@ from dataclasses import replace
 
 from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Check, ForeignKey
+from whimbrel.schema.table import (
+    Check,
+    ForeignKey,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Unique,
+)
 
 
 def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Change]:
     at, constraint = change.table, change.constraint
-    if not isinstance(constraint, Check | ForeignKey):
-        yield change
-        return
-    is_refused = (
-        isinstance(constraint, ForeignKey)
-        and refining.is_partitioned(at)
-        and refining.version < NOT_VALID_EVERYWHERE
+    match constraint:
+        case ForeignKey():
+            yield from add_foreign_key(at, constraint, refining)
+        case Check() if can_be_validated(at, constraint, refining):
+            yield c.AddConstraint(at, replace(constraint, not_valid=True))
+            yield c.ValidateConstraint(at, constraint)
+        case PrimaryKey() | Unique() if can_use_index(at, constraint, refining):
+            yield from add_key(at, constraint)
+        case _:
+            yield change
+
+
+# -- checks and foreign keys ---------------------------------------------------------------------
+
+
+def can_be_validated(at: Name, constraint: Check | ForeignKey, refining: Refining) -> bool:
+    """Return True if a constraint can come NOT VALID, and is to: its table is large."""
+    return bool(constraint.name) and not constraint.not_valid and refining.is_large(at)
+
+
+def add_foreign_key(at: Name, key: ForeignKey, refining: Refining) -> Iterator[c.Change]:
+    """One in a transaction, since writers of both its ends wait for it."""
+    is_refused = refining.is_partitioned(at) and refining.version < NOT_VALID_EVERYWHERE
+    if can_be_validated(at, key, refining) and not is_refused:
+        yield c.AddConstraint(at, replace(key, not_valid=True), alone=True)
+        yield c.ValidateConstraint(at, key)
+    else:
+        yield c.AddConstraint(at, key, alone=is_felt(at, key, refining))
+
+
+def is_felt(at: Name, key: ForeignKey, refining: Refining) -> bool:
+    """Return True if one end of a foreign key is a large table, of which others want something."""
+    return refining.is_large(at) or refining.is_large(key.target)
+
+
+def drop_constraint(change: c.DropConstraint, refining: Refining) -> Iterator[c.Change]:
+    key = change.constraint
+    is_alone = isinstance(key, ForeignKey) and is_felt(change.table, key, refining)
+    yield replace(change, alone=True) if is_alone else change
+
+
+# -- unique and primary keys ---------------------------------------------------------------------
+
+
+def can_use_index(at: Name, key: PrimaryKey | Unique, refining: Refining) -> bool:
+    """Return True if a key of a large table can be made of an index.
+
+    Not in a parent of partitions; nor over columns that a primary key would have to turn NOT NULL.
+    """
+    null = {column.name for column in refining.table(at).columns if column.null}
+    is_proven = isinstance(key, Unique) or null.isdisjoint(key.columns)
+    is_plain = not refining.is_partitioned(at)
+    return bool(key.name) and is_proven and is_plain and refining.is_large(at)
+
+
+def add_key(at: Name, key: PrimaryKey | Unique) -> Iterator[c.Change]:
+    index = index_of(key)
+    yield c.AddIndex(at, index, concurrently=True)
+    yield c.AddConstraint(at, key, using_index=index)
+
+
+def index_of(key: PrimaryKey | Unique) -> Index:
+    """Return the index that a key of that name can be made of."""
+    parts = tuple(map(IndexPart, key.columns))
+    if isinstance(key, PrimaryKey):
+        return Index(key.name, parts, unique=True)
+    return Index(
+        key.name,
+        parts,
+        unique=True,
+        include=key.include,
+        nulls_not_distinct=key.nulls_not_distinct,
     )
-    if constraint.not_valid or is_refused or not constraint.name or not refining.is_large(at):
-        yield change
-        return
-    is_key = isinstance(constraint, ForeignKey)
-    yield c.AddConstraint(at, replace(constraint, not_valid=True), alone=is_key)
-    yield c.ValidateConstraint(at, constraint)
 
 
-RECIPES: Recipes = {c.AddConstraint: add_constraint}
+RECIPES: Recipes = {c.AddConstraint: add_constraint, c.DropConstraint: drop_constraint}

@@ -30,8 +30,9 @@ class Refining:
         self.changes, self.policy, self.version = changes, policy, version
         self.position = -1
         self._tracker = SchemaTracker(before)
-        # By the name that a table has now, the one that it had before.
-        self._old = {at: at for at in before.tables}
+        self._fresh: set[Name] = set()
+        # By the name that a table has now, the one that it had before, where that was another.
+        self._old: dict[Name, Name] = {}
 
     @property
     def later(self) -> Sequence[c.Change]:
@@ -48,7 +49,7 @@ class Refining:
 
     def is_large(self, at: Name) -> bool:
         """True if the table was there before all changes, and others would wait for a look at all of it."""
-        return at in self._old and self.policy.is_large(self._old[at])
+        return at not in self._fresh and self.policy.is_large(self._old.get(at, at))
 
     def is_partitioned(self, at: Name) -> bool:
         """True if the table is the parent of partitions."""
@@ -60,9 +61,21 @@ class Refining:
         change = self.changes[self.position]
         recipe = recipes.get(type(change))
         finer = list(recipe(change, self)) if recipe is not None else [change]
-        if isinstance(change, c.RenameTable) and change.old in self._old:
-            self._old[change.new] = self._old.pop(change.old)
-        elif isinstance(change, c.DropTable):
-            self._old.pop(change.table.at, None)
+        self._follow(change)
         self._tracker.apply(change)
         return finer
+
+    def _follow(self, change: c.Change) -> None:
+        match change:
+            case c.CreateTable(table):
+                self._fresh.add(table.at)
+            case c.DropTable(table):
+                self._fresh.discard(table.at)
+                self._old.pop(table.at, None)
+            case c.RenameTable(old, new) if old in self._fresh:
+                self._fresh.discard(old)
+                self._fresh.add(new)
+            case c.RenameTable(old, new):
+                self._old[new] = self._old.pop(old, old)
+            case _:
+                pass

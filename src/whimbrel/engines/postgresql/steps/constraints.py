@@ -11,7 +11,7 @@ from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Check, Constraint, ForeignKey, Name, Table
+from whimbrel.schema.table import Check, Constraint, ForeignKey, Index, Name, PrimaryKey, Table
 
 
 def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None = None) -> Step:
@@ -32,6 +32,19 @@ def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None 
     )
     builder.facts.require(versions.of_part(constraint))
     return step
+
+
+def add_using(change: c.AddConstraint, index: Index, builder: Builder) -> Step:
+    """ADD CONSTRAINT ... USING INDEX: no row is looked at, and the index gets the constraint's name."""
+    at, constraint = change.table, change.constraint
+    kind = "PRIMARY KEY" if isinstance(constraint, PrimaryKey) else "UNIQUE"
+    deferrable = COMPILER.deferrable(getattr(constraint, "deferrable", None))
+    return builder.alter(
+        at,
+        f"ADD {COMPILER.named(constraint.name)}{kind} "
+        f"USING INDEX {COMPILER.quote(index.name)}{deferrable}",
+        done=probes.has_constraint(at, constraint.name),
+    )
 
 
 def drop(at: Name, constraint: Constraint, builder: Builder) -> Step:
@@ -74,18 +87,31 @@ def rename_constraint(change: c.RenameConstraint, builder: Builder) -> Iterator[
     )
 
 
-def _placed(step: Step, change: c.AddConstraint | c.DropConstraint) -> Step:
-    """The step in the transaction that the change asks for."""
-    return replace(step, boundary=Boundary.OWN) if change.alone else step
+def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
+    """Alone, a foreign key locks its target first: so do those who write there and then here."""
+    if change.using_index is not None:
+        yield add_using(change, change.using_index, builder)
+        return
+    step = add(change.table, change.constraint, builder)
+    if change.alone:
+        first = (
+            f"LOCK TABLE {COMPILER.at(at)} IN {lock.value} MODE"
+            for at, lock in target_locks(
+                change.table, [change.constraint], Lock.SHARE_ROW_EXCLUSIVE
+            )
+        )
+        step = replace(step, statements=(*first, *step.statements), boundary=Boundary.OWN)
+    yield step
+
+
+def drop_constraint(change: c.DropConstraint, builder: Builder) -> Iterator[Step]:
+    step = drop(change.table, change.constraint, builder)
+    yield replace(step, boundary=Boundary.OWN) if change.alone else step
 
 
 STEPS: Makers = {
-    c.AddConstraint: lambda change, builder: [
-        _placed(add(change.table, change.constraint, builder), change)
-    ],
-    c.DropConstraint: lambda change, builder: [
-        _placed(drop(change.table, change.constraint, builder), change)
-    ],
+    c.AddConstraint: add_constraint,
+    c.DropConstraint: drop_constraint,
     c.RenameConstraint: rename_constraint,
     c.ValidateConstraint: validate_constraint,
 }
