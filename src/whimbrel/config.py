@@ -22,6 +22,8 @@ from whimbrel.urls import filled
 
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
 DEFAULT_ALIAS = "default"
+#: Bytes from which on a table counts as large, unless the configuration says otherwise.
+LARGE_TABLE = 8 * 2**20
 
 _KEYS: Mapping[str, type] = {
     "apps": list,
@@ -31,6 +33,8 @@ _KEYS: Mapping[str, type] = {
     "include": list,
     "exclude": list,
     "check": dict,
+    "online": bool,
+    "large_table": str,
 }
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
 _CHECK_KEYS: Mapping[str, type] = {"ignore": list}
@@ -66,7 +70,8 @@ class Config:
     """The configuration of a project. ``databases``: URLs by alias, as written (see `url`).
 
     include, exclude: patterns of tables (see `covers`). check_ignore: codes of findings that
-    `check` leaves out.
+    `check` leaves out. online: False where every change takes its short form. large_table: bytes from
+    which on a table takes the form that keeps nobody waiting.
     """
 
     root: Path
@@ -76,6 +81,8 @@ class Config:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     check_ignore: tuple[str, ...] = ()
+    online: bool = True
+    large_table: int = LARGE_TABLE
 
     def app(self, label: str) -> AppConfig:
         """The app of that label. Raises `ConfigError`, with the nearest there is."""
@@ -223,7 +230,26 @@ def _config(file: Path, table: dict[str, Any]) -> Config:
         include=_words(file, "include", table),
         exclude=_words(file, "exclude", table),
         check_ignore=_ignored(file, table),
+        online=table.get("online", True),
+        large_table=_bytes(file, table["large_table"]) if "large_table" in table else LARGE_TABLE,
     )
+
+
+#: As PostgreSQL writes sizes of memory (18, 19.1.1).
+_UNITS = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+def _bytes(file: Path, size: str) -> int:
+    """Return how many bytes "8MB" are. Raises `ConfigError`."""
+    number = size.rstrip("BkMGT ")
+    unit = _UNITS.get(size[len(number) :].strip())
+    if unit is None or not number.isascii() or not number.isdigit():
+        raise ConfigError(
+            f"{size!r} is not the size of a table",
+            place=f"{file}: large_table",
+            hint=f'For one: "8MB". Units: {", ".join(_UNITS)}.',
+        )
+    return int(number) * unit
 
 
 def _ignored(file: Path, table: dict[str, Any]) -> tuple[str, ...]:

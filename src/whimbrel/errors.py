@@ -270,6 +270,13 @@ class UnsupportedError(DatabaseError):
     code = "unsupported"
 
 
+class UnsafeError(DatabaseError):
+    """A step would stop those who use a large table, and nobody has consented. Nothing was changed."""
+
+    code = "unsafe"
+    exit_code = 3
+
+
 class StepError(DatabaseError):
     """A statement failed. What it was is in ``place``; what is left of it, in ``hint``."""
 

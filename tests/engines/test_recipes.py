@@ -23,6 +23,7 @@ from tables import INTEGER, TEXT, index, schema, table
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.batches import BatchedTable
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
@@ -206,6 +207,10 @@ def execute_each(connection: Connection, engine: PostgreSQLEngine, steps: Sequen
             if step.transactional
             else engine.without_transaction(connection)
         )
+        if step.update is not None:  # all of the table as one batch
+            with connection.begin():
+                connection.execute(BatchedTable(step.update).update())
+            continue
         with opened:
             before = Moment(connection)
             run_step(connection, engine, step)

@@ -63,6 +63,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take what has no file (of APP, or NAME alone) out of the record, and do nothing else.",
 )
+@click.option(
+    "--short",
+    is_flag=True,
+    help="Take the short form of every change, as in a maintenance window: others wait while large "
+    "tables are read or written.",
+)
 @click.option("--merge", is_flag=True, help="Make one leaf of several first, and apply it too.")
 @click.option("--no-leap", is_flag=True, help="Apply one by one, on an empty database too.")
 @click.option(
@@ -96,6 +102,7 @@ def command(
     accept_rename: bool,
     recorded: bool,
     prune: bool,
+    short: bool,
     merge: bool,
     no_leap: bool,
     backup: Path | None,
@@ -142,6 +149,7 @@ def command(
         "rename": rename,
         "recorded": recorded,
         "leap": not no_leap,
+        "short": short,
     }
     if only_plan:
         return _plan(call, target, alias, options)

@@ -16,6 +16,11 @@ from whimbrel.cli.call import Call, database_option, json_option, pass_call
     metavar="NAME",
     help="Whose SQL: postgresql or sqlite. Left out, that of the database.",
 )
+@click.option(
+    "--assume-small",
+    is_flag=True,
+    help="The short form of every change, as small tables get it. Left out, tables count as large.",
+)
 @database_option
 @json_option
 @pass_call
@@ -25,6 +30,7 @@ def command(
     name: str,
     backwards: bool,
     dialect: str | None,
+    assume_small: bool,
     alias: str,
     as_json: bool,
 ) -> None:
@@ -37,6 +43,12 @@ def command(
     from whimbrel.report.script import script_json, script_text
 
     script = sql_migrate(
-        call.config(), app, name, backwards=backwards, dialect=dialect, alias=alias
+        call.config(),
+        app,
+        name,
+        backwards=backwards,
+        dialect=dialect,
+        alias=alias,
+        assume_small=assume_small,
     )
     call.show(script, script_json, script_text)

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from whimbrel.commands.backup import back_up, refuse_impossible
-from whimbrel.commands.preparation import make_checked_plan, resolve_for_target
+from whimbrel.commands.preparation import make_checked_plan, policy_for, resolve_for_target
 from whimbrel.commands.results import MigrateOptions, StageResult
-from whimbrel.engines.step import Step
+from whimbrel.engines.policy import Policy
+from whimbrel.engines.step import HazardCode, Step
+from whimbrel.errors import UnsafeError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.planning.cache import cached_work
@@ -120,7 +122,15 @@ class Execution:
         self._ways = ways_out(self.history.graph, record.half_done, plan, self.target)
         if self._ways:
             return plan, []
-        return plan, cached_work(self.history, executor.engine, plan, record.applied)
+        policy = self._policy(executor)
+        works = cached_work(self.history, executor.engine, plan, record.applied, policy)
+        if policy.sizes:
+            works = list(works)
+            refuse_unsafe(works)
+        return plan, works
+
+    def _policy(self, executor: Executor) -> Policy:
+        return policy_for(executor.engine, executor.connection, self.options)
 
     def _end_unfinished(self, executor: Executor) -> None:
         """Finish the first stage that was begun, or take it back; what it changes is planned anew."""
@@ -129,7 +139,8 @@ class Execution:
             executor.check_begun(way.unfinished)
             half_done = self._record(executor).half_done
             way = replace(way, unfinished=half_done[way.unfinished.keys[0]])
-        work = work_out(self.history, executor.engine, self._applied, way)
+        policy = self._policy(executor)
+        work = work_out(self.history, executor.engine, self._applied, way, policy)
         seconds = executor.execute(work)
         self.done.append(StageResult(work.stage.labels, seconds, backwards=work.is_backwards))
 
@@ -157,6 +168,19 @@ class Execution:
             else:
                 seconds = executor.execute(work)
                 self.done.append(StageResult(work.stage.labels, seconds, backwards=work.backwards))
+
+
+def refuse_unsafe(works: Iterable[Work]) -> None:
+    """Raises `UnsafeError` where a large table has no form of a step that lets others go on."""
+    for work in works:
+        for step in work.steps:
+            if step.has(HazardCode.NO_SAFE_FORM):
+                raise UnsafeError(
+                    "it would stop those who use the table, which is large; nothing was changed",
+                    place=f"{work.stage.labels[0]}: {' '.join(step.sql.split())}",
+                    hint="In a maintenance window: migrate --short, or online = False in the "
+                    "migration, takes it as it is. The page on hazards says what to do instead.",
+                )
 
 
 #: Stages whose work is made before the one before them is done: long ones come after short ones.

@@ -255,6 +255,7 @@ def _merge_into(history: History, leaf: Node, new: NewMigration) -> MigrationFil
         initial=bool(old.initial),
         run_before=leaf.run_before,
         atomic=leaf.atomic,
+        online=old.online,
         notes=new.found.notes,
     )
     path = leaf.path or new.path

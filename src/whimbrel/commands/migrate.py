@@ -36,6 +36,7 @@ def migrate(
     leap: bool = True,
     backup: Path | None = None,
     lock_timeout: float = LIMIT,
+    short: bool = False,
     emit: Listener = null_listener,
 ) -> MigrateResult:
     """Bring a database to a target.
@@ -45,13 +46,23 @@ def migrate(
     those are renamed. recorded: undo what has no file here too, by the source that the record
     kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
     that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
-    the holder of a lock, is waited for.
+    the holder of a lock, is waited for. short: take the short form of every change, though others may
+    wait for it as long as a look at a large table takes.
 
     Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
     others where the database refuses; `Interrupted` for Ctrl-C.
     """
     options = MigrateOptions(
-        fake, recorded, leap and not fake_initial, backup, lock_timeout, emit, fake_initial, rename
+        fake,
+        recorded,
+        leap and not fake_initial,
+        backup,
+        lock_timeout,
+        emit,
+        fake_initial,
+        rename,
+        short or not config.online,
+        config.large_table,
     )
     return _Run(config, alias, target, options).result()
 

@@ -23,6 +23,10 @@ from whimbrel.run.record import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from whimbrel.engines import Engine
+    from whimbrel.engines.policy import Policy
     from whimbrel.operations import Operation
 
 
@@ -71,6 +75,18 @@ def prepare_run(
     warnings = emit_warnings(history, target, record, options.emit)
     plan = make_checked_plan(history, target, record, leap=options.leap, fake=options.fake)
     return PreparedRun(history, target, record, plan, has_complete_squashes, warnings)
+
+
+def policy_for(engine: Engine, connection: Connection, options: MigrateOptions) -> Policy:
+    """Return the policy for the tables that a database has."""
+    # Late, since a run with nothing to do needs none.
+    from whimbrel.engines.policy import SHORT, Policy
+
+    if options.short:
+        return SHORT
+    sizes = engine.table_sizes(connection, options.large)
+    connection.commit()
+    return Policy(True, None, sizes, options.large, unknown=0)
 
 
 def make_checked_plan(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from whimbrel.commands.preparation import history_for, prepare_run
+from whimbrel.commands.preparation import history_for, policy_for, prepare_run
 from whimbrel.commands.results import MigrateOptions
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Engine
+from whimbrel.engines.policy import SHORT, Policy
 from whimbrel.engines.step import Step
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import History
@@ -60,13 +61,21 @@ def plan_migrate(
     fake: bool = False,
     fake_initial: bool = False,
     rename: bool = False,
+    short: bool = False,
     emit: Listener = null_listener,
 ) -> PlannedRun:
     """Return what `migrate` would do; nothing is done, nothing is created."""
     database = database_of(config, alias)
     asked = record_in(database)
     leap = leap and not fake_initial
-    options = MigrateOptions(recorded=recorded, leap=leap, fake=fake, emit=emit)
+    options = MigrateOptions(
+        recorded=recorded,
+        leap=leap,
+        fake=fake,
+        emit=emit,
+        short=short or not config.online,
+        large=config.large_table,
+    )
     run = prepare_run(config, history_for(config, target), target, asked, options)
     history, record, plan = run.history, run.record, run.plan
     if fake:
@@ -79,13 +88,17 @@ def plan_migrate(
     there = (
         _present_initials(database, history, plan, record, rename=rename) if fake_initial else {}
     )
-    engine = _engine(database)
+    engine, policy = _engine(database, options)
     ways = ways_out(history.graph, record.half_done, plan, target)
-    ended = [work_out(history, engine, record.applied.keys(), way) for way in ways]
+    ended = [work_out(history, engine, record.applied.keys(), way, policy) for way in ways]
     finished = {key for way in ways if not way.back for key in way.unfinished.keys}
     left = (stage for stage in plan.stages if not finished.issuperset(_keys(stage)))
     works = build_work(
-        history, engine, replace(plan, stages=tuple(left)), record.applied.keys() | finished
+        history,
+        engine,
+        replace(plan, stages=tuple(left)),
+        record.applied.keys() | finished,
+        policy,
     )
     stages = [
         *(_plan_stage(history, work, {}) for work in ended),
@@ -95,12 +108,13 @@ def plan_migrate(
     return PlannedRun(database.shown, plan.backwards, tuple(stages), run.warnings)
 
 
-def _engine(database: Database) -> Engine:
-    """Return the engine that makes the steps of a run."""
+def _engine(database: Database, options: MigrateOptions) -> tuple[Engine, Policy]:
+    """Return the engine that makes the steps of a run, and the policy for its tables."""
     if database.is_missing:
-        return engine_of_new(database.dialect)
+        return engine_of_new(database.dialect), SHORT
     with open_connection(database) as connection:
-        return database.engine.with_facts(connection)
+        engine = database.engine.with_facts(connection)
+        return engine, policy_for(engine, connection, options)
 
 
 def _complete_squashes(history: History, record: Record, plan: Plan) -> Iterator[PlannedStage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.config import LARGE_TABLE
 from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.lock import LIMIT
 
@@ -21,6 +22,8 @@ class MigrateOptions:
     emit: Listener = null_listener
     fake_initial: bool = False
     rename: bool = False
+    short: bool = False
+    large: int = LARGE_TABLE
 
 
 @dataclass(frozen=True)

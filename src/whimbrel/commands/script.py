@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
+from whimbrel.engines.policy import SAFE, SHORT
 from whimbrel.engines.sql.running import with_driver_values, with_literals
 from whimbrel.engines.step import Boundary, Hazard, UserStep
 from whimbrel.errors import UsageError
@@ -46,8 +47,11 @@ def sql_migrate(
     backwards: bool = False,
     dialect: str | None = None,
     alias: str = DEFAULT_ALIAS,
+    assume_small: bool = False,
 ) -> Script:
     """Return what applying, or undoing, a migration sends. dialect: left out, that of the database.
+
+    Tables that the migration does not make are taken to be large, unless assume_small is True.
 
     Raises `NodeError` where there is no such migration, `UsageError` for a dialect without an
     engine, `UnsupportedError` where the database has not what it needs.
@@ -63,7 +67,8 @@ def sql_migrate(
     # What comes before it in the order is there, too: a key that one of these took away is not.
     before = history.graph.order()[: history.graph.position(node.key)]
     there = [each.key for each in ((*before, node) if backwards else before)]
-    work = next(build_work(history, engine, Plan((Stage((node,)),), backwards), there))
+    policy = SHORT if assume_small or not config.online else SAFE
+    work = next(build_work(history, engine, Plan((Stage((node,)),), backwards), there, policy))
     batches = work.batches if work.items else []
     return Script(
         label=node.label,

@@ -6,7 +6,7 @@ that holds them is opened and closed on a connection that run/ has opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -190,6 +190,12 @@ class Engine(Protocol):
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         """Return how many rows a table has; where counting takes long, an estimate."""
+
+    def table_sizes(self, connection: Connection, at_least: int) -> Mapping[Name, int]:
+        """Return the bytes of each table that has as many; none where nobody waits for a look at a table.
+
+        Those of the default schema are there without their schema too.
+        """
 
     def replication_lag(self, connection: Connection) -> float | None:
         """Return the seconds that the slowest replica is behind; None where there is none, or none is shown."""

@@ -42,6 +42,9 @@ class HazardCode(Enum):
     BREAKS_OLD_CODE = "code that is still running and uses what goes or is renamed here fails"
     MAY_FAIL_ON_ROWS = "it fails if rows that are there already do not fit"
     REBUILDS_TABLE = "the table is copied into a new one"
+    NO_SAFE_FORM = (
+        "the table is large, and nobody knows a form of this that does not stop those who use it"
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Boundary(Enum):
     """The kinds of transaction that a step is in."""
 
     SHARED = "it shares a transaction with its neighbours"
+    BRIEF = "it shares a transaction with steps that take an instant: others wait for what it locks"
     OWN = "it has a transaction of its own"
     AUTOCOMMIT = "it runs in none: each statement is committed at once"
     BATCHED = "it walks a table by key, with a transaction a batch"
@@ -71,7 +75,12 @@ class Boundary(Enum):
     @property
     def is_transaction(self) -> bool:
         """True if what it is around happens whole or not at all."""
-        return self in (Boundary.SHARED, Boundary.OWN)
+        return self in (Boundary.SHARED, Boundary.BRIEF, Boundary.OWN)
+
+    @property
+    def is_shared(self) -> bool:
+        """True if there may be others in its transaction."""
+        return self in (Boundary.SHARED, Boundary.BRIEF)
 
 
 class Phase(Enum):

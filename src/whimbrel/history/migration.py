@@ -16,7 +16,8 @@ class Migration:
     ``"__first__"`` or ``"__latest__"``. ``run_before``: pairs that must be applied after.
     ``replaces``: the pairs that this migration, a squashed one, stands for. ``initial``: whether
     it is the first of its app; None (the default) where it depends on no other of its app.
-    ``atomic``: whether it runs in one transaction, where the database can. ``frozen``: where
+    ``atomic``: whether it runs in one transaction, where the database can. ``online``: False for the
+    short form of everything, as in a maintenance window: others wait while large tables are read or written. ``frozen``: where
     `whimbrel freeze` has rewritten the file, the digest that it had, and that of its new text.
     """
 
@@ -26,6 +27,7 @@ class Migration:
     operations: ClassVar[Sequence[Operation]] = ()
     initial: ClassVar[bool | None] = None
     atomic: ClassVar[bool] = True
+    online: ClassVar[bool] = True
     frozen: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, app: str, name: str) -> None:

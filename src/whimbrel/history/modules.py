@@ -308,6 +308,7 @@ _SHAPES = {
     "@dataclass(frozen=True) above it, and fields instead of __init__.",
     "initial": "Write True, False or None.",
     "atomic": "Write True or False.",
+    "online": "Write True or False.",
     "frozen": "Take it out, and run `whimbrel freeze` again.",
 }
 
@@ -336,8 +337,9 @@ def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
             yield "operations", f"has {name}, whose arguments nobody knows: it is not a dataclass"
     if made.initial is not None and not isinstance(made.initial, bool):
         yield "initial", f"is {made.initial!r}"
-    if not isinstance(made.atomic, bool):
-        yield "atomic", f"is {made.atomic!r}"
+    for attribute in ("atomic", "online"):
+        if not isinstance(getattr(made, attribute), bool):
+            yield attribute, f"is {getattr(made, attribute)!r}"
     if made.frozen is not None and not _is_pair(made.frozen):
         yield "frozen", "is not a pair of digests"
 

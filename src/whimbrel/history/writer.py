@@ -28,6 +28,7 @@ def render_migration(
     replaces: Sequence[Key] = (),
     run_before: Iterable[Key] = (),
     atomic: bool = True,
+    online: bool = True,
     notes: Iterable[str] = (),
     values: Values | None = None,
     definitions: Callable[[], Sequence[str]] = list,
@@ -49,6 +50,7 @@ def render_migration(
             *_pairs(values, "dependencies", sorted(set(dependencies))),
             *_pairs(values, "run_before", sorted(set(run_before))),
             *([] if atomic else ["atomic = False"]),
+            *([] if online else ["online = False"]),
             _with_notes(notes, _assignment("operations", listed)),
         ]
     except WriteError as error:

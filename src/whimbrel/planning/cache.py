@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from whimbrel.engines import Engine, serializer
+from whimbrel.engines.policy import SHORT, Policy
 from whimbrel.engines.step import Step
 from whimbrel.history.cache import read_beside, write_beside
 from whimbrel.history.loader import History
@@ -40,7 +41,7 @@ _NAME = re.compile(rb"(?:^|[,;])\s*(\w*)")
 
 
 def cached_work(
-    history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
+    history: History, engine: Engine, plan: Plan, applied: Iterable[Key], policy: Policy = SHORT
 ) -> Iterable[Work]:
     """Return the work of a plan as `build_work` makes it, all of which it could make.
 
@@ -50,15 +51,15 @@ def cached_work(
     is_worthwhile = not plan.backwards and len(plan.nodes) >= _WORTHWHILE
     sources = _sources(history, applied) if is_worthwhile else None
     if sources is None:
-        return list(build_work(history, engine, plan, applied))
+        return list(build_work(history, engine, plan, applied, policy))
     place = Path(str(plan.nodes[0].file)).parent
     way = "leaps" if any(stage.is_leap for stage in plan.stages) else "steps"
     name = f"plan-{engine.dialect}-{way}"
-    stamp = _stamp(history, engine, plan, applied, sources)
+    stamp = _stamp(history, engine, plan, applied, policy, sources)
     lines = _whole(read_beside(place, name, stamp))
     if lines is not None:
         return _restored(history, engine, applied, lines)
-    made = list(build_work(history, engine, plan, applied))
+    made = list(build_work(history, engine, plan, applied, policy))
     if all(map(_is_steady, sources)):
         _remember(place, name, stamp, made)
     return made
@@ -89,6 +90,7 @@ def _stamp(
     engine: Engine,
     plan: Plan,
     applied: frozenset[Key],
+    policy: Policy,
     sources: Sequence[bytes],
 ) -> str:
     """All that the work is made of, as one short value."""
@@ -99,7 +101,8 @@ def _stamp(
     library = sys.modules["sqlalchemy"].__version__
     stages = [[node.key for node in stage.nodes] for stage in plan.stages]
     order = [node.key for node in history.graph.order()]
-    said = repr((_own_code(), library, engine.dialect, known, order, stages, sorted(applied)))
+    facts = (engine.dialect, known, policy.stamp)
+    said = repr((_own_code(), library, facts, order, stages, sorted(applied)))
     made = hashlib.sha256(said.encode(errors="surrogatepass"))
     for source in sources:
         made.update(hashlib.sha256(source).digest())

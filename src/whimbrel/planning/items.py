@@ -66,11 +66,16 @@ def is_marked_at_once(item: PlanItem, dialect: str) -> bool:
 def may_join(batch: Sequence[PlanItem], item: PlanItem, *, atomic: bool) -> bool:
     """True if an item may be in the transaction of those before it.
 
-    Where atomic is False, no step that locks is with others, but for those that make one change
+    Code and SQL of the user's take their time: no table that is in use stays locked meanwhile. Where atomic is False, no step that locks is with others, but for those that make one change
     with it: nothing could take that back from half way.
     """
     last = batch[-1]
-    if last.boundary is not Boundary.SHARED or item.boundary is not Boundary.SHARED:
+    if not last.boundary.is_shared or not item.boundary.is_shared:
+        return False
+    together = (*batch, item)
+    if any(each.boundary is Boundary.BRIEF for each in together) and any(
+        map(writes_rows, together)
+    ):
         return False
     if atomic or _is_one_change(last, item):
         return True

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from whimbrel.engines import Engine
+from whimbrel.engines.policy import SHORT, Policy
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.step import Boundary, Step, UserStep
 from whimbrel.errors import HistoryError, IrreversibleError, UnsupportedError
@@ -20,8 +21,9 @@ from whimbrel.history.node import Key, label_of
 from whimbrel.operations.base import Operation
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
 from whimbrel.planning.items import DataOperation, PlanItem, is_marked_at_once, writes_rows
+from whimbrel.planning.maker import StepMaker, without_lossy
 from whimbrel.planning.plan import Plan, Stage, Target
-from whimbrel.planning.work import Source, Work, build_work, without_lossy
+from whimbrel.planning.work import Source, Work, build_work
 from whimbrel.schema.changes import Change, apply_all
 from whimbrel.schema.differ import diff
 from whimbrel.state.lowering import lower
@@ -172,15 +174,25 @@ def _is_apart(graph: Graph, unfinished: Unfinished, planned: Collection[Key]) ->
     return not is_needed and own.isdisjoint(app for app, _ in graph.ancestors(planned))
 
 
-def work_out(history: History, engine: Engine, applied: Collection[Key], way: WayOut) -> Work:
-    """Return the work of a way out: see `resume` and `undo`."""
+def work_out(
+    history: History,
+    engine: Engine,
+    applied: Collection[Key],
+    way: WayOut,
+    policy: Policy = SHORT,
+) -> Work:
+    """Return the work of a way out: see `resume` and `undo`. policy: see `build_work`."""
     if way.back and not way.unfinished.is_undoing:
-        return undo(history, engine, applied, way.unfinished)
-    return resume(history, engine, applied, way.unfinished)
+        return undo(history, engine, applied, way.unfinished, policy)
+    return resume(history, engine, applied, way.unfinished, policy)
 
 
 def resume(
-    history: History, engine: Engine, applied: Collection[Key], unfinished: Unfinished
+    history: History,
+    engine: Engine,
+    applied: Collection[Key],
+    unfinished: Unfinished,
+    policy: Policy = SHORT,
 ) -> Work:
     """Return the work of a stage, with what of it is done. Raises `HistoryError`."""
     entries = [each for each in unfinished.entries if each.undoing == unfinished.is_undoing]
@@ -190,7 +202,9 @@ def resume(
         step is None or isinstance(step, UserStep) for entry, step in pairs if not entry.done
     )
     backwards = unfinished.backwards != unfinished.is_undoing
-    file = _of_file(history, engine, applied, unfinished, backwards) if needs_file else {}
+    file: Mapping[str, PlanItem] = {}
+    if needs_file:
+        file = _of_file(history, engine, applied, unfinished, backwards, policy)
     if needs_file and not unfinished.is_undoing:
         _refuse_other_order(unfinished, entries, file)
     items = [_item(unfinished, entry, step, file) for entry, step in pairs]
@@ -237,7 +251,11 @@ def _item(
 
 
 def undo(
-    history: History, engine: Engine, applied: Collection[Key], unfinished: Unfinished
+    history: History,
+    engine: Engine,
+    applied: Collection[Key],
+    unfinished: Unfinished,
+    policy: Policy = SHORT,
 ) -> Work:
     """Return the work that takes back what has been done of a stage.
 
@@ -246,12 +264,15 @@ def undo(
     where there is none, `HistoryError` where the file says something else by now.
     """
     there = [each for each in unfinished.entries if not each.undoing and each.may_have_happened]
-    if unfinished.backwards and unfinished.keys[0] in history.graph:
-        operations = history.migration(unfinished.keys[0]).operations
-        there = _with_silent(operations, unfinished, there)
+    online = True
+    if unfinished.keys[0] in history.graph:
+        migration = history.migration(unfinished.keys[0])
+        online = migration.online
+        if unfinished.backwards:
+            there = _with_silent(migration.operations, unfinished, there)
     file: Mapping[str, PlanItem] = {}
     if not all(map(_is_ours, there)):
-        file = _of_file(history, engine, applied, unfinished, not unfinished.backwards)
+        file = _of_file(history, engine, applied, unfinished, not unfinished.backwards, policy)
     known = [each for each in applied if each in history.graph]
     before = engine.effective(lower(history.states_of(known).database))
     ways: list[list[PlanItem]] = []
@@ -259,7 +280,8 @@ def undo(
         if is_ours:
             after = apply_all(before, _changes(list(group)))
             back = [without_lossy(each) for each in diff(after, before)]
-            ways.append(list(engine.steps(back, after)))
+            steps, _ = StepMaker(engine, policy).of_changes(back, after, online=online)
+            ways.append(list(steps))
             before = after
         else:
             for number in dict.fromkeys(each.number for each in group):
@@ -352,6 +374,7 @@ def _of_file(
     applied: Collection[Key],
     unfinished: Unfinished,
     backwards: bool,
+    policy: Policy,
 ) -> dict[str, PlanItem]:
     """The items of a migration by what its file says now, by their ids."""
     key = unfinished.keys[0]
@@ -359,7 +382,7 @@ def _of_file(
         raise _no_file(unfinished)
     plan = Plan((Stage((history.graph.node(key),)),), backwards)
     there = [each for each in applied if each != key]
-    (work,) = build_work(history, engine, plan, [*there, key] if backwards else there)
+    (work,) = build_work(history, engine, plan, [*there, key] if backwards else there, policy)
     return {item.id: item for item in work.items}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from whimbrel.engines import Engine, Step
+from whimbrel.engines.policy import SHORT, Policy
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
@@ -17,7 +18,6 @@ from whimbrel.history.node import Key, Node
 from whimbrel.operations.base import Transition
 from whimbrel.operations.fields import AlterField
 from whimbrel.operations.special import RunSQL, SeparateDatabaseAndState
-from whimbrel.planning.diffs import merge_diffs
 from whimbrel.planning.items import (
     DataOperation,
     PlanItem,
@@ -26,9 +26,9 @@ from whimbrel.planning.items import (
     split_for,
     writes_rows,
 )
+from whimbrel.planning.maker import Numbered, StateRange, StepMaker
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.statements import user_steps
-from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.types import enum_types
 from whimbrel.state.provenance import LeapSplitter
@@ -102,28 +102,36 @@ class Work:
 
 
 def build_work(
-    history: History, engine: Engine, plan: Plan, applied: Iterable[Key]
+    history: History,
+    engine: Engine,
+    plan: Plan,
+    applied: Iterable[Key],
+    policy: Policy = SHORT,
 ) -> Iterator[Work]:
-    """The work of a plan's stages, one after the other, on a database with ``applied``."""
+    """The work of a plan's stages, one after the other, on a database with ``applied``.
+
+    policy: for its tables as they are before.
+    """
+    maker = StepMaker(engine, policy)
     if plan.backwards:
-        return _backwards(history, engine, plan, frozenset(applied))
-    return _forwards(history, engine, plan, frozenset(applied))
+        return _backwards(history, maker, plan, frozenset(applied))
+    return _forwards(history, maker, plan, frozenset(applied))
 
 
 def _forwards(
-    history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
+    history: History, maker: StepMaker, plan: Plan, applied: frozenset[Key]
 ) -> Iterator[Work]:
     states = history.states_of(applied & history.graph.nodes.keys())
     filled: frozenset[str] = frozenset()
     for stage in plan.stages:
         if stage.is_leap:
             for segment, ranges in _segments(
-                history, stage, states, filled, engine.capabilities.max_tables_in_transaction
+                history, stage, states, filled, maker.engine.capabilities.max_tables_in_transaction
             ):
                 states = ranges[-1].after if ranges else states
                 migrations = [history.migration(node.key) for node in segment.nodes]
                 with _placed(segment.labels):
-                    steps = [step for range_ in ranges for step in _steps(engine, [range_])]
+                    steps = [step for range_ in ranges for step in maker.steps([range_])]
                 # A leap goes to an empty database: nobody waits for it.
                 yield _work(segment, migrations, _identify(steps, ()), atomic=True)
         else:
@@ -133,19 +141,11 @@ def _forwards(
             barriers = [each for each in transitions if each.operation.barrier]
             # There may be rows in their tables, since a barrier may have put them in.
             filled = _keys(*barriers[-1].after) if barriers else filled
-            yield _work(stage, [migration], _items(engine, migration, transitions))
+            yield _work(stage, [migration], _items(maker, migration, transitions))
 
 
 def _keys(*states: State) -> frozenset[str]:
     return frozenset(model.key for state in states for model in state)
-
-
-class StateRange(NamedTuple):
-    """The states around operations. number: of the first of them in its migration, from 1."""
-
-    before: StatePair
-    after: StatePair
-    number: int = 0
 
 
 def _segments(
@@ -192,7 +192,7 @@ def _new_tables(ranges: Sequence[StateRange]) -> int:
 
 
 def _backwards(
-    history: History, engine: Engine, plan: Plan, applied: frozenset[Key]
+    history: History, maker: StepMaker, plan: Plan, applied: frozenset[Key]
 ) -> Iterator[Work]:
     """Yield the work of a way back. What stays is replayed first: what is undone depends on it."""
     undone = {node.key for node in plan.nodes}
@@ -204,7 +204,7 @@ def _backwards(
     for stage in plan.stages:
         migration = history.migration(stage.nodes[0].key)
         items = _items(
-            engine, migration, transitions_of.pop(stage.nodes[0].key)[::-1], backwards=True
+            maker, migration, transitions_of.pop(stage.nodes[0].key)[::-1], backwards=True
         )
         yield _work(stage, [migration], items, backwards=True)
 
@@ -243,18 +243,14 @@ def build_both_ways(
     """
     migration, transitions = history.migration(key), _transitions(history, key, states)
     is_reversible = all(each.missing_reverse() is None for each in migration.operations)
-    for engine in engines:
-        _items(engine, migration, transitions)
+    for maker in map(StepMaker, engines):
+        _items(maker, migration, transitions)
         try:
-            _items(engine, migration, transitions[::-1], backwards=True) if is_reversible else ()
+            _items(maker, migration, transitions[::-1], backwards=True) if is_reversible else ()
         except WhimbrelError as error:
             error.message = f"on the way back: {error.message}"
             raise
     return transitions[-1].after if transitions else states
-
-
-#: An item, the number of its operation from 1, and what `Step.covers`.
-_Numbered: TypeAlias = tuple[PlanItem, int, tuple[Change, ...]]
 
 
 def data_operations(
@@ -265,7 +261,7 @@ def data_operations(
     for transition in _transitions(history, key, states):
         states = transition.after
         if transition.operation.barrier and transition.operation.is_executed:
-            items = _of_barrier(engine, migration, transition, backwards=False)
+            items = _of_barrier(StepMaker(engine), migration, transition, backwards=False)
             found += (item for item, _, _ in items if isinstance(item, DataOperation))
     return found, states
 
@@ -274,29 +270,31 @@ def data_operations(
 
 
 def _items(
-    engine: Engine,
+    maker: StepMaker,
     migration: Migration,
     transitions: Sequence[Transition],
     *,
     backwards: bool = False,
 ) -> tuple[PlanItem, ...]:
     """The row of items: the steps of each run of pure operations, and the barriers between."""
-    items: list[_Numbered] = []
+    items: list[Numbered] = []
     for is_barrier, group in groupby(transitions, lambda transition: transition.operation.barrier):
         if is_barrier:
             for each in group:
-                _add(items, _of_barrier(engine, migration, each, backwards), migration, engine)
+                _add(items, _of_barrier(maker, migration, each, backwards), migration, maker.engine)
         else:
             ranges = list(_merge_ranges(group, backwards))
             with _placed([migration.label]):
                 steps = [
-                    step for run in _group_ranges(ranges) for step in _steps(engine, run, backwards)
+                    step
+                    for run in _group_ranges(ranges)
+                    for step in maker.steps(run, backwards=backwards, online=migration.online)
                 ]
-            _add(items, steps, migration, engine)
+            _add(items, steps, migration, maker.engine)
     return _identify(items, [operation.describe() for operation in migration.operations])
 
 
-def _identify(items: Iterable[_Numbered], titles: Sequence[str]) -> tuple[PlanItem, ...]:
+def _identify(items: Iterable[Numbered], titles: Sequence[str]) -> tuple[PlanItem, ...]:
     """Return items with their ids: the number of their operation, and theirs among its items."""
     counts: Counter[int] = Counter()
     made: list[PlanItem] = []
@@ -354,7 +352,7 @@ def _group_ranges(ranges: Sequence[StateRange]) -> list[list[StateRange]]:
 
 
 def _add(
-    items: list[_Numbered], more: Sequence[_Numbered], migration: Migration, engine: Engine
+    items: list[Numbered], more: Sequence[Numbered], migration: Migration, engine: Engine
 ) -> None:
     """More items, for which nothing of what went before is left to be checked at the commit."""
     meet = migration.atomic and items and more
@@ -369,53 +367,26 @@ def _range_of(transition: Transition, backwards: bool) -> StateRange:
 
 
 def _of_barrier(
-    engine: Engine, migration: Migration, transition: Transition, backwards: bool
-) -> list[_Numbered]:
+    maker: StepMaker, migration: Migration, transition: Transition, backwards: bool
+) -> list[Numbered]:
     operation, before, after, number = transition
     if isinstance(operation, SeparateDatabaseAndState):
         return []  # what it is made of has gone before
     if isinstance(operation, RunSQL):
         with _placed([migration.label]):
             steps = user_steps(
-                operation, engine.dialect, backwards=backwards, atomic=migration.atomic
+                operation, maker.engine.dialect, backwards=backwards, atomic=migration.atomic
             )
-            return [(engine.with_probes(step), number, ()) for step in steps]
+            return [(maker.engine.with_probes(step), number, ()) for step in steps]
     if not operation.is_executed:
         with _placed([migration.label]):
-            return _steps(engine, [_range_of(transition, backwards)], backwards)
+            return maker.steps(
+                [_range_of(transition, backwards)], backwards=backwards, online=migration.online
+            )
     boundary = boundary_for(operation, atomic=migration.atomic)
     there = after.models if backwards else before.models
     data = DataOperation(operation, migration.app, there, backwards, boundary)
     return [(data, number, ())]
-
-
-def _steps(
-    engine: Engine, ranges: Sequence[StateRange], backwards: bool = False
-) -> list[_Numbered]:
-    """The steps of neighbouring ranges, each with the number of the operation that it comes from."""
-    changes, origins, schema = merge_diffs(
-        engine, ((range_.before.database, range_.after.database) for range_ in ranges)
-    )
-    if backwards:
-        changes = [without_lossy(each) for each in changes]
-    numbers = {id(change): ranges[of].number for change, of in zip(changes, origins, strict=True)}
-    steps = engine.steps(changes, schema)
-    last = len(steps) - 1
-    return [
-        (
-            step,
-            numbers.get(id(step.change), ranges[0].number),
-            tuple(changes) if position == last else (),
-        )
-        for position, step in enumerate(steps)
-    ]
-
-
-def without_lossy(change: Change) -> Change:
-    """A change on the way back: that values may be cut was said of the way there."""
-    if isinstance(change, AlterColumn) and change.new.lossy:
-        return replace(change, new=replace(change.new, lossy=False))
-    return change
 
 
 def _work(

@@ -186,9 +186,13 @@ class TableChange(Change):
 
 @dataclass(frozen=True, slots=True)
 class AddColumn(TableChange):
-    """At the end of the table: the order of columns is no part of a schema."""
+    """At the end of the table: the order of columns is no part of a schema.
+
+    unproven: the labels of an enum that is no type of its own are looked at by `ValidateLabels`.
+    """
 
     column: Column
+    unproven: bool = False
 
     def alter(self, table: Table) -> Table:
         return replace(table, columns=(*table.columns, self.column))
@@ -217,10 +221,11 @@ class RenameColumn(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AlterColumn(TableChange):
-    """Anything but the name."""
+    """Anything but the name. unproven: see `AddColumn`."""
 
     old: Column
     new: Column
+    unproven: bool = False
 
     def alter(self, table: Table) -> Table:
         return table.with_column(self.old.name, self.new)
@@ -305,6 +310,16 @@ class ValidateConstraint(TableChange):
 
     def alter(self, table: Table) -> Table:
         return _replace_constraint(table, self.constraint, self.constraint)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateLabels(TableChange):
+    """All rows have labels of the column's enum, which is no type of its own. No schema differs."""
+
+    column: Column
+
+    def alter(self, table: Table) -> Table:
+        return table
 
 
 @dataclass(frozen=True, slots=True)

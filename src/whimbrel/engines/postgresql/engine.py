@@ -17,6 +17,7 @@ from whimbrel.engines.postgresql import (
     reflect,
     runner,
     session,
+    sizes,
     watching,
 )
 from whimbrel.engines.postgresql.compiler import COMPILER
@@ -85,6 +86,7 @@ class PostgreSQLEngine:
     shares_sessions = staticmethod(runner.shares_sessions)
     blockers = staticmethod(session.blockers)
     estimate_rows = staticmethod(session.estimate_rows)
+    table_sizes = staticmethod(sizes.table_sizes)
     replication_lag = staticmethod(session.replication_lag)
     refuse_backup = staticmethod(backup.refuse_missing)
     back_up = staticmethod(backup.dump)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -94,6 +94,10 @@ class SQLiteEngine:
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
+
+    def table_sizes(self, connection: Connection, at_least: int) -> Mapping[Name, int]:
+        """None: one writer has the whole file, whatever the form."""
+        return {}
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         return int(execute(connection, f"SELECT count(*) FROM {COMPILER.at(table)}").scalar_one())

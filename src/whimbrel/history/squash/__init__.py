@@ -110,6 +110,7 @@ def squash(
             frozenset(before),
             piece[0].initial,
             is_atomic(piece),
+            all(history.migration(node.key).online for node in piece),
         )
         squashes.append(_squash(history, piece, head, optimize=optimize))
     _assert_fits(history, squashes)

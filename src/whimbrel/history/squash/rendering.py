@@ -40,6 +40,7 @@ class Head:
     run_before: frozenset[Key]
     initial: bool
     atomic: bool
+    online: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def _render(
         replaces=head.replaces,
         run_before=head.run_before,
         atomic=head.atomic,
+        online=head.online,
         values=values,
         definitions=lambda: carrier.definitions,
     )

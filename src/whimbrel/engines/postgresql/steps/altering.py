@@ -26,7 +26,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
             done=probes.has_column(change.table, new.name, "attgenerated = ''"),
         )
         builder.advance(c.AlterColumn(change.table, old, plain))
-        yield from alter_column(c.AlterColumn(change.table, plain, new), builder)
+        yield from alter_column(replace(change, old=plain), builder)
         return
     if old.computed != new.computed:
         raise UnsupportedError(
@@ -39,7 +39,7 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     yield from _type_and_default(change, typed, builder)
     yield from _nullness(change, builder)
     yield from identity.start(change, builder)
-    yield from label_checks(change.table, old, new, builder)
+    yield from label_checks(change.table, old, new, builder, unproven=change.unproven)
     if old.comment != new.comment:
         yield builder.comment(change.table, new.comment, new.name)
 
@@ -164,7 +164,9 @@ def _nullness(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
 # -- the check of an enum that is no type of its own -----------------------------------------------
 
 
-def label_checks(at: Name, old: Column, new: Column, builder: Builder) -> Iterator[Step]:
+def label_checks(
+    at: Name, old: Column, new: Column, builder: Builder, *, unproven: bool = False
+) -> Iterator[Step]:
     """The check of the labels, where it differs."""
     table = builder.table(at)
     before, after = columns.label_check(old, table), columns.label_check(new, table)
@@ -172,7 +174,7 @@ def label_checks(at: Name, old: Column, new: Column, builder: Builder) -> Iterat
         return
     if before is not None:
         yield columns.drop_label_check(at, old, builder)
-    yield from columns.add_label_check(new, table, builder)
+    yield from columns.add_label_check(new, table, builder, unproven=unproven)
 
 
 STEPS: Makers = {c.AlterColumn: alter_column}

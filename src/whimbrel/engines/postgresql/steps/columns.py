@@ -11,10 +11,13 @@ from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import constraints, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
-from whimbrel.engines.step import HazardCode, Lock, Step
+from whimbrel.engines.sql.batches import batched_step
+from whimbrel.engines.step import BatchedUpdate, Hazard, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
+from whimbrel.schema.domains import domain_arguments, domains_in
 from whimbrel.schema.expressions import SQL, Constant, Default
-from whimbrel.schema.table import Column, Name, Table
+from whimbrel.schema.table import Column, Name, PrimaryKey, Table, Unique
+from whimbrel.schema.types import Type
 from whimbrel.state.naming import shorten
 
 # -- a column comes ----------------------------------------------------------------------------
@@ -35,7 +38,7 @@ def add_column(change: c.AddColumn, builder: Builder) -> Iterator[Step]:
         yield from fill_rows(at, column, fill, table, builder)
         if not column.null:
             yield set_not_null(at, column, builder)
-    yield from add_label_check(column, builder.table(at), builder)
+    yield from add_label_check(column, builder.table(at), builder, unproven=change.unproven)
     if column.comment is not None:
         yield builder.comment(at, column.comment, column.name)
 
@@ -59,7 +62,7 @@ def is_default(fill: Default, table: Table) -> bool:
 def add(at: Name, column: Column, table: Table, builder: Builder) -> Step:
     """ADD COLUMN; ``table`` is the table as it stands without it."""
     with_it = replace(table, columns=(*table.columns, column))
-    rewrites = _fills_row_by_row(column)
+    rewrites = fills_row_by_row(column)
     hazards = [HazardCode.REWRITES_TABLE] if rewrites else []
     if not column.null and column.default is None and not rewrites and column.computed is None:
         hazards.append(HazardCode.MAY_FAIL_ON_ROWS)
@@ -85,7 +88,16 @@ _STABLE_NAMES = """
 _STABLE = frozenset(_STABLE_NAMES.split())
 
 
-def _fills_row_by_row(column: Column) -> bool:
+def fills_row_by_row(column: Column) -> bool:
+    """True if a new column is written into each row: its value differs, or a domain has to look at it.
+
+    A domain with a check or NOT NULL looks at NULL too (PostgreSQL 13 to 18, as seen there).
+    """
+    domains = map(
+        domain_arguments, domains_in(column.type) if isinstance(column.type, Type) else ()
+    )
+    if any(each.get("check") is not None or each.get("not_null") for each in domains):
+        return True
     if column.computed is not None:
         return column.computed.stored
     if column.generated is not None:
@@ -219,15 +231,19 @@ def drop_label_check(at: Name, column: Column, builder: Builder) -> Step:
     return builder.alter(at, drops)
 
 
-def add_label_check(column: Column, table: Table, builder: Builder) -> Iterator[Step]:
-    """The check of a column is added to its table, if it needs one."""
+def add_label_check(
+    column: Column, table: Table, builder: Builder, *, unproven: bool = False
+) -> Iterator[Step]:
+    """The check of a column is added to its table, if it needs one; unproven: NOT VALID."""
     if check := label_check(column, table):
         yield builder.alter(
             table.at,
-            f"ADD {check}",
-            scans=True,
-            hazards=(HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
-            done=probes.has_constraint(table.at, label_check_name(column, table)),
+            f"ADD {check}{' NOT VALID' if unproven else ''}",
+            scans=not unproven,
+            hazards=() if unproven else (HazardCode.SCANS_TABLE, HazardCode.MAY_FAIL_ON_ROWS),
+            done=probes.has_constraint(
+                table.at, label_check_name(column, table), is_valid=not unproven
+            ),
         )
 
 
@@ -235,10 +251,30 @@ def add_label_check(column: Column, table: Table, builder: Builder) -> Iterator[
 
 
 def fill_column(change: c.FillColumn, builder: Builder) -> Iterator[Step]:
+    """Rows without a value get one, in batches along a key; all at once where the table has none."""
     at, column = change.table, change.column
-    fill = fill_of(column)
-    if fill is not None:
-        yield from fill_rows(at, column, fill, builder.table(at), builder)
+    fill, table = fill_of(column), builder.table(at)
+    if fill is None:
+        return
+    name, value = COMPILER.quote(column.name), COMPILER.default(fill, column.type)
+    if key := _key_without(table, column.name):
+        update = BatchedUpdate(
+            at, key, ((column.name, value),), f"{name} IS NULL", clears=not column.null
+        )
+        yield batched_step("postgresql", update, change=change)
+        return
+    subject = f"{at}.{column.name}"
+    for step in fill_rows(at, column, fill, table, builder):
+        yield replace(step, hazards=(Hazard(HazardCode.BLOCKS_WRITES, subject),))
+
+
+def _key_without(table: Table, column: str) -> tuple[str, ...]:
+    """The columns to walk a table by, of which a column that is written is none."""
+    found = [each for each in table.constraints if isinstance(each, PrimaryKey | Unique)]
+    keys = sorted(found, key=lambda each: isinstance(each, Unique))
+    null = {each.name for each in table.columns if each.null}
+    fit = (key.columns for key in keys if not ({column} | null) & set(key.columns))
+    return next(fit, ())
 
 
 def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
@@ -266,7 +302,13 @@ def not_null_name(table: str, column: str) -> str:
     return "_".join([*(each.decode(errors="ignore") for each in names), "not_null"])
 
 
+def validate_labels(change: c.ValidateLabels, builder: Builder) -> Iterator[Step]:
+    table = builder.table(change.table)
+    yield constraints.validate(change, label_check_name(change.column, table), builder)
+
+
 STEPS: Makers = {
+    c.ValidateLabels: validate_labels,
     c.FillColumn: fill_column,
     c.AddNotNull: add_not_null,
     c.ValidateNotNull: lambda change, builder: [
