@@ -38,14 +38,15 @@ def command(
     Whatever is broken, the rest is asked too, and nothing is changed. For CI.
     """
     from whimbrel.commands.check import check
-    from whimbrel.report.check import check_github, check_json, check_text, summary, unasked_text
+    from whimbrel.report.check import check_json, summary, unasked_text
+    from whimbrel.report.findings import findings_github, findings_text
 
     call.json = as_json or style == "json"
     checked = check(call.config(), apps, alias=alias, offline=offline, ignore=ignore)
     if call.json:
         print_json(check_json(checked))
     elif checked.findings:
-        data(check_github(checked) if style == "github" else check_text(checked))
+        data((findings_github if style == "github" else findings_text)(checked.findings))
     for each in checked.unasked:
         talk(unasked_text(each))
     talk(f"{summary(checked)}.")

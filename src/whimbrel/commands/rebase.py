@@ -5,13 +5,12 @@ What is to be done is a value first; `rebase` does it.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from whimbrel.commands.git import commit_of, run_git
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import HistoryError, QuestionError, place
 from whimbrel.history.branches import Branch, branches_of, fork_of
@@ -247,13 +246,13 @@ def _ask_git(branches: Sequence[Branch]) -> tuple[str, _Names, _Names] | None:
     if not all(own.values()) or len(folders) > 1:
         return None
     folder = folders.pop()
-    commits = ((name, _commit(folder, name)) for name in _REFERENCES)
+    commits = ((name, commit_of(folder, name)) for name in _REFERENCES)
     reference, commit = next((each for each in commits if each[1] is not None), (None, None))
     # Where that is HEAD itself, nothing is new.
-    if reference is None or commit == _commit(folder, "HEAD"):
+    if reference is None or commit == commit_of(folder, "HEAD"):
         return None
     listing = ("ls-tree", "-r", "-z", "--name-only", reference, "--")
-    listed = _git(folder, *listing, *(file.name for file in files))
+    listed = run_git(folder, *listing, *(file.name for file in files))
     if listed is None:
         return None
     names = set(listed.split("\0"))
@@ -262,7 +261,7 @@ def _ask_git(branches: Sequence[Branch]) -> tuple[str, _Names, _Names] | None:
     for leaf, found in own.items():
         for file in found:
             (there if file.name in names else lacking)[leaf].append(file.stem)
-    return _git(folder, "rev-parse", "--abbrev-ref", reference) or reference, there, lacking
+    return run_git(folder, "rev-parse", "--abbrev-ref", reference) or reference, there, lacking
 
 
 def _own_files(branch: Branch) -> list[Path]:
@@ -273,21 +272,6 @@ def _own_files(branch: Branch) -> list[Path]:
         for node in branch.nodes
         if node.app == app and node.key in branch.own and node.path is not None
     ]
-
-
-def _commit(folder: Path, name: str) -> str | None:
-    return _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """Return what git prints, run in a directory; None where it fails, or is not there."""
-    try:
-        ended = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return os.fsdecode(ended.stdout).rstrip("\n")
 
 
 # -- the files -------------------------------------------------------------------------------------
