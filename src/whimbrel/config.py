@@ -35,9 +35,12 @@ _KEYS: Mapping[str, type] = {
     "check": dict,
     "online": bool,
     "large_table": str,
+    "lint": dict,
 }
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
 _CHECK_KEYS: Mapping[str, type] = {"ignore": list}
+_LINT_KEYS: Mapping[str, type] = {"ignore": list, "select": list, "severity": dict, "strict": bool}
+_SEVERITIES = ("error", "warning", "info")
 _KINDS: Mapping[type, str] = {
     list: "a list",
     str: "a string",
@@ -66,12 +69,27 @@ class AppConfig:
 
 
 @dataclass(frozen=True)
+class LintConfig:
+    """The rules of `lint`, by their codes. ignore: left out. select: the only ones; empty: all.
+
+    severity: "error", "warning" or "info" for a code, in place of the rule's own. strict: warnings
+    count as errors.
+    """
+
+    ignore: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    severity: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """The configuration of a project. ``databases``: URLs by alias, as written (see `url`).
 
     include, exclude: patterns of tables (see `covers`). check_ignore: codes of findings that
     `check` leaves out. online: False where every change takes its short form. large_table: bytes from
     which on a table takes the form that keeps nobody waiting.
+    lint: see `LintConfig`.
     """
 
     root: Path
@@ -83,6 +101,7 @@ class Config:
     check_ignore: tuple[str, ...] = ()
     online: bool = True
     large_table: int = LARGE_TABLE
+    lint: LintConfig = LintConfig()
 
     def app(self, label: str) -> AppConfig:
         """The app of that label. Raises `ConfigError`, with the nearest there is."""
@@ -232,6 +251,7 @@ def _config(file: Path, table: dict[str, Any]) -> Config:
         check_ignore=_ignored(file, table),
         online=table.get("online", True),
         large_table=_bytes(file, table["large_table"]) if "large_table" in table else LARGE_TABLE,
+        lint=_lint(file, table.get("lint", {})),
     )
 
 
@@ -256,6 +276,25 @@ def _ignored(file: Path, table: dict[str, Any]) -> tuple[str, ...]:
     section = table.get("check", {})
     _check_keys(file, "check.", section, _CHECK_KEYS)
     return _words(file, "check.ignore", {"check.ignore": section.get("ignore", [])})
+
+
+def _lint(file: Path, section: dict[str, Any]) -> LintConfig:
+    _check_keys(file, "lint.", section, _LINT_KEYS)
+    words = {f"lint.{key}": value for key, value in section.items()}
+    severity = section.get("severity", {})
+    for code, level in severity.items():
+        if level not in _SEVERITIES:
+            raise ConfigError(
+                f"there is no severity {level!r}",
+                place=f"{file}: lint.severity.{code}",
+                hint=f"One of: {', '.join(_SEVERITIES)}.",
+            )
+    return LintConfig(
+        _words(file, "lint.ignore", words),
+        _words(file, "lint.select", words),
+        severity,
+        section.get("strict", False),
+    )
 
 
 def _words(file: Path, key: str, table: dict[str, Any]) -> tuple[str, ...]:

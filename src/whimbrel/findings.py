@@ -8,8 +8,8 @@ from typing import Literal
 
 from whimbrel.errors import WhimbrelError
 
-#: "warning": it works today, and something that comes later may not.
-Level = Literal["error", "warning"]
+#: "warning": it works today, and something that comes later may not. "info": nobody can tell.
+Level = Literal["error", "warning", "info"]
 
 #: The file, and its line, at the beginning of an error's place.
 _FILE = re.compile(r"^(?P<file>[^:\n]+\.(?:py|toml))(?::(?P<line>\d+))?(?=$|: )")

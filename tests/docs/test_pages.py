@@ -325,6 +325,7 @@ def test_every_key_of_the_configuration_is_on_the_page_and_no_other() -> None:
         *config._KEYS,
         *(f"app.LABEL.{key}" for key in config._APP_KEYS),
         *(f"check.{key}" for key in config._CHECK_KEYS),
+        *(f"lint.{key}" for key in config._LINT_KEYS),
     }
     assert config.DEFAULT_DATABASE in text
 

@@ -105,7 +105,7 @@ T = "[tool.whimbrel]\n"
             T + "colour = 1",
             "colour",
             "no such key",
-            "Keys here: apps, database, databases, app, include, exclude, check, online, large_table.",
+            "Keys here: apps, database, databases, app, include, exclude, check, online, large_table, lint.",
         ),
         (T + 'apps = "blog"', "apps", "must be a list, not a string", None),
         (T + "database = 3", "database", "must be a string, not a number", None),

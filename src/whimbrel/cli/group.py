@@ -21,6 +21,7 @@ COMMANDS = {
     "makemigrations": "Write migrations for what changed in the models.",
     "migrate": "Bring a database to a migration: the newest, or any other.",
     "check": "Find everything that is wrong with models, migrations and their record.",
+    "lint": "Find what migrations would do to a running application, before it happens.",
     "showmigrations": "Show the migrations, and which are applied.",
     "graph": "Draw the graph of migrations.",
     "sqlmigrate": "Print the SQL of a migration.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class Migration:
     ``atomic``: whether it runs in one transaction, where the database can. ``online``: False for the
     short form of everything, as in a maintenance window: others wait while large tables are read or written. ``frozen``: where
     `whimbrel freeze` has rewritten the file, the digest that it had, and that of its new text.
+    ``lint_ignore``: the codes that `whimbrel lint` leaves out here, each with the reason.
     """
 
     dependencies: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -29,6 +30,7 @@ class Migration:
     atomic: ClassVar[bool] = True
     online: ClassVar[bool] = True
     frozen: ClassVar[tuple[str, str] | None] = None
+    lint_ignore: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, app: str, name: str) -> None:
         self.app = app

@@ -309,6 +309,7 @@ _SHAPES = {
     "initial": "Write True, False or None.",
     "atomic": "Write True or False.",
     "online": "Write True or False.",
+    "lint_ignore": 'Write a code and the reason: {"dropped": "no code uses it since release 2.3"}.',
     "frozen": "Take it out, and run `whimbrel freeze` again.",
 }
 
@@ -342,6 +343,16 @@ def _wrong_attributes(made: Any) -> Iterator[tuple[str, str]]:
             yield attribute, f"is {getattr(made, attribute)!r}"
     if made.frozen is not None and not _is_pair(made.frozen):
         yield "frozen", "is not a pair of digests"
+    yield from (("lint_ignore", wrong) for wrong in _wrong_ignores(made.lint_ignore))
+
+
+def _wrong_ignores(given: Any) -> Iterator[str]:
+    if not isinstance(given, dict):
+        yield f"is {given!r}, not a mapping of codes to reasons"
+        return
+    for code, reason in given.items():
+        if not (isinstance(reason, str) and reason.strip()):
+            yield f"gives no reason for {code!r}"
 
 
 def _members(value: Any) -> Sequence[Any]:

@@ -1,0 +1,1 @@
+"""Lint: rules over what migrations would do, before anybody applies them. No rule asks a database."""

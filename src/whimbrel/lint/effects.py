@@ -1,0 +1,71 @@
+"""Effects: what the items of a plan do to tables, and to code that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from whimbrel.engines.step import Hazard, HazardCode, Step
+from whimbrel.planning.items import PlanItem
+from whimbrel.schema import changes as c
+from whimbrel.schema.types import label_renames
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A hazard of an item. operation: the number of its operation in the migration, from 1.
+
+    table: the one that it is about, as people write it. is_rename: True where what old code uses is
+    there under another name. sql: what does it.
+    """
+
+    hazard: Hazard
+    operation: int
+    table: str
+    sql: str
+    is_rename: bool = False
+
+    @property
+    def code(self) -> HazardCode:
+        """The kind of hazard."""
+        return self.hazard.code
+
+    @property
+    def message(self) -> str:
+        """The hazard for people: "blog_post.title: ..."."""
+        return f"{self.hazard.subject}: {self.hazard.message}"
+
+
+def effects_of(item: PlanItem) -> Iterator[Effect]:
+    """Return what an item does, as far as its hazards tell."""
+    if not isinstance(item, Step):
+        return
+    number = operation_of(item)
+    for hazard in item.hazards:
+        yield Effect(hazard, number, _table_of(item, hazard), item.sql, _is_rename(item))
+
+
+def operation_of(item: PlanItem) -> int:
+    """Return the number of the operation that an item comes from: "2.1" is of the second."""
+    return int(item.id.partition(".")[0] or 0)
+
+
+def _table_of(step: Step, hazard: Hazard) -> str:
+    for change in step.changes:
+        match change:
+            case c.TableChange(at):
+                return str(at)
+            case c.CreateTable(table=table) | c.DropTable(table=table):
+                return str(table.at)
+            case c.RenameTable(old=at):
+                return str(at)
+    return hazard.subject
+
+
+def _is_rename(step: Step) -> bool:
+    match step.change:
+        case c.RenameTable() | c.RenameColumn():
+            return True
+        case c.AlterEnum(old=old, new=new):
+            return old.at != new.at or bool(label_renames(old, new))
+    return False

@@ -1,0 +1,37 @@
+"""Something that code of before uses is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel.engines.step import HazardCode
+from whimbrel.lint.rule import Problem, Rule, migration
+from whimbrel.lint.scope import LintScope
+
+
+def _check(scope: LintScope) -> Iterator[Problem]:
+    for each in scope.effects:
+        if each.code is HazardCode.BREAKS_OLD_CODE and not each.is_rename:
+            message = f"{scope.title(each.operation)}: {each.message}"
+            yield Problem(
+                message, each.operation, fix='lint_ignore = {"dropped": "unused since 2.3"}'
+            )
+
+
+RULE = Rule(
+    code="dropped",
+    level="error",
+    title="a table, a column or an enum's value goes that running code may use",
+    happens="From the commit on, every statement that names it fails. An ORM names all columns of a "
+    "model in each SELECT and INSERT.",
+    why="While a deploy is on its way, code of before runs beside the new one, and every one of its "
+    "requests ends in an error.",
+    instead="First deploy code that does not use it; apply this migration when no older code runs. If "
+    "that is so already, say it in the migration's class:",
+    check=_check,
+    bad=migration('migrations.RemoveField("post", "rating")'),
+    good=migration(
+        'migrations.RemoveField("post", "rating")',
+        members='lint_ignore = {"dropped": "no code uses it since release 2.3"}',
+    ),
+)

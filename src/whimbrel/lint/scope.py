@@ -1,0 +1,97 @@
+"""The scope of rules: one migration, with what it would do to a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from whimbrel.engines.base import Engine
+from whimbrel.history.loader import History
+from whimbrel.history.migration import Migration
+from whimbrel.history.node import Node
+from whimbrel.lint.effects import Effect, effects_of
+from whimbrel.operations.base import Transition
+from whimbrel.planning.items import PlanItem
+from whimbrel.planning.plan import Plan, Stage
+from whimbrel.planning.work import build_work
+from whimbrel.schema.table import Table
+from whimbrel.state.lowering import tables_of
+from whimbrel.state.state import State
+
+
+@dataclass(frozen=True)
+class LintScope:
+    """A migration, applied to a database that has all that comes before it in the graph's order."""
+
+    history: History
+    engine: Engine
+    node: Node
+
+    @property
+    def dialect(self) -> str:
+        """SQLAlchemy's name of the database."""
+        return self.engine.dialect
+
+    @cached_property
+    def migration(self) -> Migration:
+        """The migration as its file has it."""
+        return self.history.migration(self.node.key)
+
+    @cached_property
+    def transitions(self) -> list[Transition]:
+        """The operations, with the states around each. Raises `StateError` where one does not fit."""
+        found: list[Transition] = []
+        states = self.history.state_before(self.node.key)
+        for number, operation in enumerate(self.migration.operations, start=1):
+            with self.history.naming(self.migration, operation):
+                here = found[-1].after if found else states
+                made = operation.transitions(self.migration.app, here)
+                found += [each._replace(number=number) for each in made]
+        return found
+
+    @cached_property
+    def items(self) -> tuple[PlanItem, ...]:
+        """The steps and data operations that applying it takes; tables are taken to be large."""
+        order = self.history.graph.order()
+        there = [each.key for each in order[: self.history.graph.position(self.node.key)]]
+        plan = Plan((Stage((self.node,)),))
+        return next(build_work(self.history, self.engine, plan, there)).items
+
+    @cached_property
+    def effects(self) -> list[Effect]:
+        """What the items do to tables that were there before the migration."""
+        found = (each for item in self.items for each in effects_of(item))
+        return [each for each in found if not self.is_new(each.table)]
+
+    def is_new(self, table: str) -> bool:
+        """True for a table that the migration itself creates ("schema.table"): nobody waits for it."""
+        return table in self._new_tables
+
+    @cached_property
+    def _new_tables(self) -> frozenset[str]:
+        if not self.transitions:
+            return frozenset()
+        known = {each.key or each.at for each in _tables(self.transitions[0].before.database)}
+        seen: dict[int, State] = {}
+        for transition in self.transitions:
+            seen[id(transition.after.database)] = transition.after.database
+        return frozenset(
+            str(each.at)
+            for state in seen.values()
+            for each in _tables(state)
+            if (each.key or each.at) not in known
+        )
+
+    def title(self, number: int) -> str:
+        """The operation of a number, for people; empty for 0."""
+        return self.migration.operations[number - 1].describe() if number else ""
+
+
+def _tables(state: State) -> Iterator[Table]:
+    return (table for model in state for table in tables_of(state, model))
+
+
+def names(tables: Iterable[Table]) -> frozenset[str]:
+    """The schemas and names of tables, as people write them."""
+    return frozenset(str(each.at) for each in tables)

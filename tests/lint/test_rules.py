@@ -1,0 +1,112 @@
+"""Each rule: its two examples, and a table of more that it finds or leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lint_page import PAGE, page
+from whimbrel.config import AppConfig
+from whimbrel.engines import engine_for
+from whimbrel.findings import Finding
+from whimbrel.history.loader import load
+from whimbrel.lint import rules
+from whimbrel.lint.linting import Judged, LintOptions, judge
+from whimbrel.lint.rule import BASE, Rule, migration
+from whimbrel.lint.rules import CODES, RULES
+from whimbrel.lint.scope import LintScope
+
+ALL = LintOptions()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "0001_initial.py").write_text(BASE)
+    yield tmp_path
+
+
+def judged(
+    folder: Path, text: str, dialect: str = "postgresql", options: LintOptions = ALL
+) -> Judged:
+    """What is found in one more migration."""
+    (folder / "0002_next.py").write_text(text)
+    history = load([AppConfig("blog", None, None, folder)])
+    return judge([LintScope(history, engine_for(dialect), history.node("blog", "0002"))], options)
+
+
+def findings(folder: Path, text: str, dialect: str = "postgresql") -> tuple[Finding, ...]:
+    return judged(folder, text, dialect).findings
+
+
+def codes(folder: Path, text: str, dialect: str = "postgresql") -> list[str]:
+    return [each.code for each in findings(folder, text, dialect)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=CODES)
+def test_a_rule_fires_on_its_bad_example_and_not_on_its_good_one(folder: Path, rule: Rule) -> None:
+    (found,) = (each for each in findings(folder, rule.bad) if each.code == rule.code)
+    assert found.line and found.file and found.hint
+    assert found.level == rule.level
+    assert rule.code not in codes(folder, rule.good)
+
+
+def test_each_rule_is_a_file_and_a_section_of_the_page() -> None:
+    files = {path.stem.replace("_", "-") for path in Path(rules.__path__[0]).glob("[a-z]*.py")}
+    assert files == set(CODES)
+    assert PAGE.read_text() == page(), "python tests/lint_page.py writes it"
+
+
+#: Operations of the migration; the codes that are found on PostgreSQL, each with its line from "operations" on.
+ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
+    "a new table, its index and its constraint": (
+        [
+            'migrations.CreateModel("Tag", [("id", models.BigAutoField(primary_key=True)), ("name", models.TextField())])',
+            'migrations.AddIndex("Tag", models.Index(fields=["name"], name="tag_name"))',
+            'migrations.RemoveIndex("Tag", "tag_name")',
+            'migrations.RemoveField("Tag", "name")',
+        ],
+        [],
+    ),
+    "a column that takes NULL": (
+        ['migrations.AddField("Post", "x", models.IntegerField(null=True))'],
+        [],
+    ),
+    "a table goes": (['migrations.DeleteModel("Post")'], [("dropped", 1)]),
+    "a table gets another name": (
+        ['migrations.RenameModel("Post", "Entry")'],
+        [("renamed", 1)],
+    ),
+    "the second operation": (
+        [
+            'migrations.AddField("Post", "x", models.IntegerField(null=True))',
+            'migrations.RenameField("Post", "title", "name")',
+        ],
+        [("renamed", 2)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("operations", "expected"), ROWS.values(), ids=ROWS)
+def test_what_is_found(
+    folder: Path, operations: list[str], expected: list[tuple[str, int]]
+) -> None:
+    text = migration(*operations)
+    first = text.splitlines().index("    operations = [") + 1
+    found = [(each.code, (each.line or 0) - first) for each in findings(folder, text)]
+    assert found == expected
+
+
+def test_reasons_leave_findings_out_and_are_told_of_where_there_is_none(folder: Path) -> None:
+    drop = 'migrations.RemoveField("Post", "rating")'
+    text = migration(drop, members='lint_ignore = {"dropped": "unused", "renamed": "x", "y": "z"}')
+    found = judged(folder, text)
+    assert found.ignored == 1
+    assert [(each.code, each.message.partition(",")[0]) for each in found.findings] == [
+        ("unused-ignore", "lint_ignore has 'renamed'"),
+        ("unused-ignore", "lint_ignore has 'y'"),
+    ]
+    # A rule that is off says nothing of its reasons.
+    off = judged(folder, text, options=LintOptions(frozenset({"dropped", "renamed"})))
+    assert [each.message.partition(",")[0] for each in off.findings] == ["lint_ignore has 'y'"]
