@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from whimbrel.engines.base import Engine
+from whimbrel.engines.policy import SAFE
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
@@ -56,7 +57,7 @@ class LintScope:
         order = self.history.graph.order()
         there = [each.key for each in order[: self.history.graph.position(self.node.key)]]
         plan = Plan((Stage((self.node,)),))
-        return next(build_work(self.history, self.engine, plan, there)).items
+        return next(build_work(self.history, self.engine, plan, there, SAFE)).items
 
     @cached_property
     def effects(self) -> list[Effect]:
