@@ -79,13 +79,23 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def pooled_url(postgresql_server: PostgresServer) -> Iterator[str]:
     """The URL of a fresh database behind PgBouncer, which gives each transaction another session."""
+    yield from _pooled(postgresql_server, "transaction")
+
+
+@pytest.fixture
+def session_pooled_url(postgresql_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh database behind PgBouncer, which gives each client a session of its own."""
+    yield from _pooled(postgresql_server, "session")
+
+
+def _pooled(server: PostgresServer, mode: str) -> Iterator[str]:
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="whimbrel-pool-"))
         try:
-            where = stack.enter_context(running_pgbouncer(postgresql_server, Path(directory)))
+            where = stack.enter_context(running_pgbouncer(server, Path(directory), mode))
         except ServerMissing as error:
             pytest.skip(f"{NO_POOLER}{error}")
-        name = stack.enter_context(postgresql_server.fresh_database())
+        name = stack.enter_context(server.fresh_database())
         yield f"postgresql+psycopg://postgres@/{name}?{where}"
 
 

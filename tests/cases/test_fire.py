@@ -19,7 +19,7 @@ from kills import walked
 from projects import CREATE, Project
 from run.data import Rows
 from whimbrel.engines.base import Blocker
-from whimbrel.errors import DatabaseError, DataError, LockError, StepError, UnsupportedError
+from whimbrel.errors import DatabaseError, DataError, LockError, StepError
 from whimbrel.report.migrate import Lines
 from whimbrel.run.events import Event, WaitingForLock, WaitingForRunner
 
@@ -30,9 +30,9 @@ def anywhere(project_root: Path, database_url: str) -> Project:
     return Project(project_root, database_url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "pooled"])
+@pytest.fixture(params=["sqlite", "postgresql", "session_pooled"])
 def everywhere(project_root: Path, request: pytest.FixtureRequest) -> Project:
-    """As `anywhere`, and behind a pooler too."""
+    """As `anywhere`, and behind a pooler of sessions too."""
     return Project(project_root, request.getfixturevalue(f"{request.param}_url"))
 
 
@@ -447,20 +447,6 @@ def test_what_code_sets_ends_with_it(rows: Rows, statement: str, as_function: bo
     assert rows.query(where) == [("public",)]
     assert rows.query("SELECT * FROM other.whimbrel_migrations") == []
     assert len(rows.applied()) == 4
-
-
-def test_no_dump_is_made_by_a_pooler(
-    tmp_path: Path, pooled_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """pg_dump sets an empty search_path: the next client would have it."""
-    rows = Rows(tmp_path, pooled_url).made(1)
-    program = rows.project.write("bin/pg_dump", "#!/bin/sh\nexit 0\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    rows.file("0002_drop", 'migrations.RemoveField("Row", "number")')
-    with pytest.raises(UnsupportedError, match="pg_dump needs a session"):
-        rows.go(backup=tmp_path / "copy")
-    assert rows.applied() == ["0001_row"]
 
 
 def test_an_error_of_the_database_that_is_swallowed_is_the_error(rows: Rows) -> None:

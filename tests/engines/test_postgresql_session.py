@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pooler import running_pgbouncer
-from servers import PostgresServer
 from steps import carry_out
 from tables import INTEGER, TEXT, column, enum, index, schema, table
 from whimbrel.engines import Step
-from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine, runner
-from whimbrel.engines.postgresql.runner import is_pooled
+from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Lock
-from whimbrel.errors import LockError, ModelError, UnsupportedError
-from whimbrel.run.lock import refuse_lost
+from whimbrel.errors import ModelError, UnsupportedError
 from whimbrel.schema.changes import AlterColumn, Change
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
@@ -143,12 +137,12 @@ def test_what_is_printed_around_steps_is_a_transaction() -> None:
 
 
 def test_there_is_one_runner_until_it_lets_go(connection: Connection, other: Connection) -> None:
-    lock = ENGINE.runner_lock(connection, "whimbrel_migrations")
-    assert lock is not None
+    release = ENGINE.runner_lock(connection, "whimbrel_migrations")
+    assert release is not None
     assert not connection.in_transaction()
     assert not ENGINE.runner_lock(other, "whimbrel_migrations")
     assert ENGINE.runner_lock(other, "another.whimbrel_migrations")
-    lock.let_go()
+    release()
     assert ENGINE.runner_lock(other, "whimbrel_migrations")
 
 
@@ -168,91 +162,16 @@ def test_the_lock_stays_through_transactions(connection: Connection, other: Conn
     assert not ENGINE.runner_lock(other, "x")
 
 
-@pytest.fixture
-def pooled(pooled_url: str) -> Iterator[sa.Engine]:
-    engine = sa.create_engine(pooled_url, poolclass=sa.NullPool)
-    yield engine
-    engine.dispose()
-
-
-def test_behind_a_pooler_there_is_one_runner_too(pooled: sa.Engine) -> None:
-    with pooled.connect() as connection, pooled.connect() as other:
-        assert is_pooled(connection)
-        lock = ENGINE.runner_lock(connection, "x")
-        assert lock is not None
-        assert not connection.in_transaction()
-        assert ENGINE.runner_lock(other, "x") is None
-        assert lock.is_held()
-        lock.let_go()
-        assert not lock.is_held()
-        second = ENGINE.runner_lock(other, "x")
-        assert second is not None
-        second.let_go()
-
-
-def test_a_runner_behind_a_pooler_and_one_without_keep_each_other_out(
-    pooled: sa.Engine, postgresql_server: PostgresServer
-) -> None:
-    with pooled.connect() as connection:
-        url = postgresql_server.url(str(connection.scalar(sa.text("SELECT current_database()"))))
-        connection.commit()
-        lock = ENGINE.runner_lock(connection, "x")
-        assert lock is not None
-        direct = sa.create_engine(url, poolclass=sa.NullPool)
-        with direct.connect() as other:
-            assert not is_pooled(other)
-            assert ENGINE.runner_lock(other, "x") is None
-            lock.let_go()
-            assert ENGINE.runner_lock(other, "x") is not None
-            assert ENGINE.runner_lock(connection, "x") is None
-
-
-def test_the_lock_behind_a_pooler_hinders_nothing(
-    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is a transaction that stays open: an index that waits for others does not wait for it."""
-    monkeypatch.setattr(runner, "is_pooled", lambda _: True)
-    carry_out(connection, Schema(), schema(table()))
-    lock = ENGINE.runner_lock(connection, "x")
-    assert lock is not None
-    with ENGINE.without_transaction(connection):
-        execute(connection, "SET statement_timeout = '10s'")
-        execute(connection, "CREATE INDEX CONCURRENTLY i ON post (id)")
-    assert ENGINE.runner_lock(other, "x") is None
-    lock.let_go()
-    assert ENGINE.runner_lock(other, "x") is not None
-
-
 def test_whether_a_pooler_gives_each_transaction_another_session(
-    connection: Connection, pooled: sa.Engine, postgresql_server: PostgresServer
+    connection: Connection, pooled_url: str, session_pooled_url: str
 ) -> None:
     assert not ENGINE.shares_sessions(connection)
-    with pooled.connect() as first, pooled.connect() as second:
-        execute(second, "SELECT 1")
-        assert ENGINE.shares_sessions(first)
-    with (
-        TemporaryDirectory(prefix="whimbrel-pool-") as here,
-        running_pgbouncer(postgresql_server, Path(here), mode="session") as where,
-    ):
-        engine = sa.create_engine(f"postgresql+psycopg://postgres@/postgres?{where}")
-        with engine.connect() as one:
-            assert is_pooled(one)
-            assert not ENGINE.shares_sessions(one)
+    for url, shares in ((pooled_url, True), (session_pooled_url, False)):
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as first, engine.connect() as second:
+            execute(second, "SELECT 1")
+            assert ENGINE.shares_sessions(first) is shares
         engine.dispose()
-
-
-def test_a_lock_whose_connection_is_gone_is_not_held(pooled: sa.Engine) -> None:
-    with pooled.connect() as connection, pooled.connect() as other:
-        lock = ENGINE.runner_lock(connection, "x")
-        assert lock is not None
-        holder = execute(
-            other,
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()",
-        ).scalar()
-        terminate(other, holder)
-        assert not lock.is_held()
-        with pytest.raises(LockError):
-            refuse_lost(lock)
 
 
 # -- blockers ----------------------------------------------------------------------------------

@@ -161,16 +161,16 @@ def test_a_closed_connection_is_lost(sqlite_url: str) -> None:
 def test_there_is_one_runner_until_it_lets_go(sqlite_url: str, is_memory: bool) -> None:
     url = "sqlite://" if is_memory else sqlite_url
     with fresh(url) as connection, fresh(url) as other:
-        lock = NEW.runner_lock(connection, "whimbrel")
-        assert lock is not None
+        release = NEW.runner_lock(connection, "whimbrel")
+        assert release is not None
         with NEW.transaction(connection, PLAIN):
             pass
         assert (NEW.runner_lock(other, "whimbrel") is not None) == is_memory
         assert NEW.blockers(connection, PLAIN) == []
-        lock.let_go()
+        release()
         second = NEW.runner_lock(other, "whimbrel")
         assert second is not None
-        second.let_go()
+        second()
     assert not list(Path(sqlite_url.removeprefix("sqlite:///")).parent.glob("*-whimbrel"))
 
 
@@ -190,9 +190,9 @@ def test_what_is_locked_is_the_file_of_that_name(
     with fresh(sqlite_url) as connection:
         monkeypatch.setattr(runner, "_identity", removed_and_made)
         assert NEW.runner_lock(connection, "whimbrel") is None
-        lock = NEW.runner_lock(connection, "whimbrel")
-        assert lock is not None
-        lock.let_go()
+        release = NEW.runner_lock(connection, "whimbrel")
+        assert release is not None
+        release()
 
 
 def test_where_no_lock_can_be_made_is_said(sqlite_url: str) -> None:

@@ -28,19 +28,22 @@ from whimbrel.run.executor import Executor
 from whimbrel.run.lock import refuse_endless, runner_lock
 from whimbrel.run.record import Record, read, resolve_squashes
 from whimbrel.run.recorder import ConcurrentRun
+from whimbrel.run.session import require_own_session
 
 
 @contextmanager
 def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterator[Executor]:
-    """An executor that is the only runner on a database; for that it waits ``limit`` seconds."""
+    """An executor that is the only runner on a database; for that it waits ``limit`` seconds.
+
+    Raises `LockError` where another one stays, `UnsupportedError` where no session is its own.
+    """
     refuse_endless(limit)
     engine = database.engine
-    with (
-        open_connection(database) as connection,
-        runner_lock(engine, connection, limit, emit) as lock,
-    ):
-        engine = engine.with_facts(connection)
-        yield Executor(engine, connection, emit, limit, database.alias, lock=lock)
+    with open_connection(database, limit) as connection:
+        require_own_session(engine, connection, limit, database.shown)
+        with runner_lock(engine, connection, limit, emit):
+            engine = engine.with_facts(connection)
+            yield Executor(engine, connection, emit, limit, database.alias)
 
 
 @dataclass

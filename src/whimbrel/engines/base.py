@@ -42,14 +42,6 @@ class Blocker:
 
 
 @dataclass(frozen=True)
-class RunnerLock:
-    """The lock of the one runner. ``is_held``: asks whether it is still held."""
-
-    let_go: Callable[[], object] = lambda: None
-    is_held: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True)
 class Capabilities:
     """The abilities of a dialect, as data: nothing above the engines asks for a dialect by name.
 
@@ -175,8 +167,10 @@ class Engine(Protocol):
     def is_disconnect(self, error: BaseException) -> bool:
         """Return True if the connection is gone."""
 
-    def runner_lock(self, connection: Connection, name: str) -> RunnerLock | None:
+    def runner_lock(self, connection: Connection, name: str) -> Callable[[], object] | None:
         """Try, without waiting, to be the one runner on a database; None where another is.
+
+        What is given releases the lock.
 
         ``name`` is what is migrated (the record's table, with its schema). The lock goes when the
         process dies, however it dies.

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Ended, RunnerLock
+from whimbrel.engines.base import Ended
 from whimbrel.engines.step import Boundary, Lock, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
@@ -25,7 +25,7 @@ from whimbrel.planning.items import (
 )
 from whimbrel.run.data.watching import TransactionEnded
 from whimbrel.run.events import Listener, WaitingForLock
-from whimbrel.run.lock import refuse_lost
+from whimbrel.run.session import renew_settings
 from whimbrel.schema.table import Name
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
@@ -38,7 +38,7 @@ _PATIENT_TRY = 5.0
 
 @dataclass
 class Attempts:
-    """Transactions on a connection. ``limit``: seconds that each is tried; ``lock``: see `Executor`.
+    """Transactions on a connection. ``limit``: seconds that each is tried.
 
     Whoever acts in one says what it is at: ``item``, and ``is_whole``, whether all of its stage is in
     that one transaction. Errors tell it.
@@ -48,7 +48,6 @@ class Attempts:
     connection: Connection
     emit: Listener
     limit: float
-    lock: RunnerLock
     item: PlanItem | None = field(default=None, init=False)
     is_whole: bool = field(default=True, init=False)
 
@@ -59,7 +58,6 @@ class Attempts:
 
         It is done again only where the transaction has been rolled back whole.
         """
-        refuse_lost(self.lock)
         deadline = time.monotonic() + self.limit
         for attempt in count(1):
             timeout = min(_timeout(attempt, items), max(self.limit, _LADDER[0]))
@@ -67,6 +65,8 @@ class Attempts:
             try:
                 with self._around(items, timeout):
                     act()
+                if any(map(writes_rows, items)):
+                    renew_settings(self.connection, self.limit)
                 return
             except WhimbrelError as error:
                 place = _place(title, self.item)

@@ -25,6 +25,8 @@ from whimbrel.errors import (
     UnsupportedError,
     WhimbrelError,
 )
+from whimbrel.run.lock import LIMIT
+from whimbrel.run.session import prepare_sessions
 from whimbrel.urls import has_stray_at, is_secret
 
 if TYPE_CHECKING:
@@ -46,13 +48,6 @@ DRIVERS["mariadb"] = DRIVERS["mysql"]
 _OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {"isolation_level": "AUTOCOMMIT"},
     "postgresql": {},
-}
-
-#: How a read waits for locks no longer than some milliseconds. Engines know more, and take a tenth
-#: of a second to be imported.
-_PATIENCE = {
-    "sqlite": "PRAGMA busy_timeout = {}",
-    "postgresql": "SET LOCAL lock_timeout = {}",
 }
 
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"})
@@ -263,8 +258,10 @@ def _whole_seconds(value: Any) -> Any:
 
 
 @contextmanager
-def open_connection(database: Database) -> Iterator[Connection]:
+def open_connection(database: Database, limit: float = LIMIT) -> Iterator[Connection]:
     """Open a connection, in no transaction yet: an engine opens and closes those.
+
+    limit: seconds that a statement waits for a lock, where nobody says otherwise.
 
     Raises `UnsupportedError` for a database without an engine, `ConnectError` for no connection,
     `DatabaseError` for what it refuses and nobody below has put into words.
@@ -275,10 +272,9 @@ def open_connection(database: Database) -> Iterator[Connection]:
     if database.url.drivername == "postgresql+psycopg":
         # Prepared statements outlive a change of what they were prepared for; poolers lose them.
         arguments["prepare_threshold"] = None
-        if "application_name" not in database.url.query:
-            arguments["application_name"] = "whimbrel"
     options = _OPTIONS[database.dialect]
     pool = sa.create_engine(database.url, poolclass=NullPool, connect_args=arguments, **options)
+    prepare_sessions(pool, limit)
     try:
         connection = pool.connect()
     except DBAPIError as error:
@@ -288,12 +284,6 @@ def open_connection(database: Database) -> Iterator[Connection]:
             yield connection
         except DBAPIError as error:
             raise _failure(database, error) from error
-
-
-def limit_waiting(connection: Connection, seconds: float) -> None:
-    """Let nothing in the transaction that begins here wait longer for a lock."""
-    milliseconds = max(1, round(seconds * 1000))
-    connection.exec_driver_sql(_PATIENCE[connection.dialect.name].format(milliseconds))
 
 
 def _failure(database: Database, error: DBAPIError) -> DatabaseError:

@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import DEFAULT_ALIAS
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.running import Meanwhile, execute_with
 from whimbrel.engines.step import Boundary, UserStep
@@ -58,8 +57,7 @@ from whimbrel.run.recorder import row_of
 class Executor:
     """Carries work out on a connection. ``limit``: seconds that it tries to get a table's lock.
 
-    ``history``: what it is the work of; without one, no migration replaces another. ``lock``: by
-    which it is the only runner.
+    ``history``: what it is the work of; without one, no migration replaces another.
     """
 
     engine: Engine
@@ -68,14 +66,13 @@ class Executor:
     limit: float = LIMIT
     alias: str = DEFAULT_ALIAS
     history: History | None = None
-    lock: RunnerLock = field(default_factory=RunnerLock)
     #: Called while the server works on many statements: what is to be done next can be made ready.
     meanwhile: Meanwhile | None = None
     #: Sets back what a function or SQL of the user's may have changed of the session.
     _session: Callable[[], object] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.attempts = Attempts(self.engine, self.connection, self.emit, self.limit, self.lock)
+        self.attempts = Attempts(self.engine, self.connection, self.emit, self.limit)
 
     def execute(self, work: Work) -> float:
         """Do all of a stage, and record it. Gives the seconds that it took.

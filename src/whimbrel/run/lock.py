@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from whimbrel.run.events import Listener, WaitingForRunner, null_listener
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
-    from whimbrel.engines.base import RunnerLock
 
 #: Seconds that a runner waits for another to end.
 LIMIT = 60.0
@@ -29,19 +28,19 @@ _LONGEST_PAUSE = 1.0
 @contextmanager
 def runner_lock(
     engine: Engine, connection: Connection, limit: float = LIMIT, emit: Listener = null_listener
-) -> Iterator[RunnerLock]:
+) -> Iterator[None]:
     """Hold the lock of the one runner on a database, in this scope.
 
     The lock goes when the process dies, however it dies. Raises `LockError` where another runner
     is still at work after ``limit`` seconds.
     """
-    lock = _take(engine, connection, lock_name(connection), limit, emit)
+    release = _take(engine, connection, lock_name(connection), limit, emit)
     try:
-        yield lock
+        yield
     finally:
         # A connection that is lost has no lock any more.
         with suppress(SQLAlchemyError):
-            lock.let_go()
+            release()
 
 
 def refuse_endless(limit: float) -> None:
@@ -53,15 +52,6 @@ def refuse_endless(limit: float) -> None:
         )
 
 
-def refuse_lost(lock: RunnerLock) -> None:
-    """Raises `LockError` where a runner is perhaps not the only one any more."""
-    if not lock.is_held():
-        raise LockError(
-            "the connection that held the lock of the one runner was lost",
-            hint="What was committed is recorded. Run the command again.",
-        )
-
-
 def lock_name(connection: Connection) -> str:
     """Return what the lock is named after: the record's table, with its schema."""
     schema = connection.dialect.default_schema_name
@@ -70,10 +60,10 @@ def lock_name(connection: Connection) -> str:
 
 def _take(
     engine: Engine, connection: Connection, name: str, limit: float, emit: Listener
-) -> RunnerLock:
+) -> Callable[[], object]:
     deadline = time.monotonic() + limit
     pause = _PAUSE
-    while (lock := engine.runner_lock(connection, name)) is None:
+    while (release := engine.runner_lock(connection, name)) is None:
         if pause == _PAUSE:
             emit(WaitingForRunner(limit))
         if time.monotonic() + pause > deadline:
@@ -83,4 +73,4 @@ def _take(
             )
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-    return lock
+    return release

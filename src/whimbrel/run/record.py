@@ -16,7 +16,7 @@ from whimbrel.history.graph import Graph
 from whimbrel.history.node import Key, label_of
 from whimbrel.planning.plan import ZERO, Plan, Target
 from whimbrel.run import recorder
-from whimbrel.run.connect import Database, engine_of, limit_waiting, open_connection
+from whimbrel.run.connect import Database, engine_of, open_connection
 from whimbrel.run.lock import LIMIT, refuse_endless
 from whimbrel.run.recorder import Applied
 
@@ -47,10 +47,9 @@ class Record:
 def read(connection: Connection, limit: float = LIMIT) -> Record:
     """The record as it is now. Leaves no transaction open: what is read is not written upon.
 
-    limit: seconds that its tables are waited for. Raises `LockError`.
+    limit: seconds that the connection waits for its tables. Raises `LockError`.
     """
     try:
-        limit_waiting(connection, limit)
         return _read(connection)
     except DBAPIError as error:
         raise _locked(connection, limit, error) or error from error
@@ -103,7 +102,7 @@ def record_in(database: Database, limit: float = LIMIT) -> Record:
     refuse_endless(limit)
     if database.is_missing:
         return Record()
-    with open_connection(database) as connection:
+    with open_connection(database, limit) as connection:
         return replace(read(connection, limit), sources=partial(_sources_in, database))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from whimbrel.config import environment_with
-from whimbrel.engines.postgresql.runner import shares_sessions
 from whimbrel.errors import DatabaseError, UnsupportedError
 
 
@@ -28,13 +27,6 @@ def dump(connection: Connection, file: Path, lock_timeout: float) -> None:
 
     pg_dump takes the password from its environment: arguments are for all to see.
     """
-    if shares_sessions(connection):
-        raise UnsupportedError(
-            "pg_dump needs a session of its own, and a pooler is between that gives each transaction "
-            "another one",
-            hint="Nothing was migrated. Give the URL of the server itself, or of a pooler in session "
-            "mode; or leave --backup out.",
-        )
     url = connection.engine.url
     shown = url.set(drivername="postgresql", password=None)
     query = {key: value for key, value in shown.query.items() if key != "password"}

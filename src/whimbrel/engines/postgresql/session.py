@@ -65,15 +65,18 @@ def _committing(connection: Connection, *, by_itself: bool) -> Iterator[None]:
 #: What decides where names lead, where tables are made, and whose rights hold: the role first, which
 #: may set the others.
 _KEPT = ("role", "search_path", "default_tablespace", "default_table_access_method")
+#: What is so until the transaction ends; what a session has after that, its owner sees to.
+_KEPT_UNTIL_COMMIT = ("lock_timeout", "statement_timeout", "TimeZone")
 
 
 def keep(connection: Connection) -> Callable[[], object]:
     """See `whimbrel.engines.base.Engine.keep_session`. A dump sets an empty search_path, for one."""
-    asked_for = ", ".join(f"current_setting('{name}')" for name in _KEPT)
+    names = (*_KEPT, *_KEPT_UNTIL_COMMIT)
+    asked_for = ", ".join(f"current_setting('{name}')" for name in names)
     before = execute(connection, f"SELECT {asked_for}").one()
     set_back = ", ".join(
-        f"set_config('{name}', {COMPILER.literal(value)}, false)"
-        for name, value in zip(_KEPT, before, strict=True)
+        f"set_config('{name}', {COMPILER.literal(value)}, {'false' if name in _KEPT else 'true'})"
+        for name, value in zip(names, before, strict=True)
     )
     return partial(execute, connection, f"SELECT {set_back}")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import RunnerLock
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sqlite.session import is_busy
 from whimbrel.errors import DatabaseError
@@ -22,11 +22,11 @@ from whimbrel.errors import DatabaseError
 ENDING = "-whimbrel"
 
 
-def lock(connection: Connection, name: str) -> RunnerLock | None:
+def lock(connection: Connection, name: str) -> Callable[[], object] | None:
     """See `whimbrel.engines.base.Engine.runner_lock`. A database in memory has one runner anyway."""
     file = database_file(connection)
     if not file:
-        return RunnerLock()
+        return lambda: None
     path = os.path.realpath(file) + ENDING
     try:
         return _locked(path, os.stat(file).st_mode & 0o777 if os.path.exists(file) else 0o644)
@@ -45,7 +45,7 @@ def database_file(connection: Connection) -> str:
     return next((str(row.file or "") for row in listed if row.name == "main"), "")
 
 
-def _locked(path: str, mode: int) -> RunnerLock | None:
+def _locked(path: str, mode: int) -> Callable[[], object] | None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, mode))
     before = _identity(path)
     holder = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -54,7 +54,7 @@ def _locked(path: str, mode: int) -> RunnerLock | None:
         holder.execute("BEGIN EXCLUSIVE")
         # Who had it has removed the file: what is locked then is no longer what the name says.
         if before is not None and _identity(path) == before:
-            return RunnerLock(partial(_let_go, holder, path))
+            return partial(_let_go, holder, path)
     except sqlite3.OperationalError as error:
         if not is_busy(error):
             holder.close()
