@@ -11,6 +11,7 @@ from lint_page import PAGE, page
 from whimbrel.config import AppConfig
 from whimbrel.engines import engine_for
 from whimbrel.findings import Finding
+from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import load
 from whimbrel.lint import rules
 from whimbrel.lint.linting import Judged, LintOptions, judge
@@ -50,6 +51,7 @@ def test_a_rule_fires_on_its_bad_example_and_not_on_its_good_one(folder: Path, r
     assert found.line and found.file and found.hint
     assert found.level == rule.level
     assert rule.code not in codes(folder, rule.good)
+    assert "state" not in codes(folder, rule.good)
 
 
 def test_each_rule_is_a_file_and_a_section_of_the_page() -> None:
@@ -58,7 +60,7 @@ def test_each_rule_is_a_file_and_a_section_of_the_page() -> None:
     assert PAGE.read_text() == page(), "python tests/lint_page.py writes it"
 
 
-#: Operations of the migration; the codes that are found on PostgreSQL, each with its line from "operations" on.
+#: Operations of the migration; the codes that are found on PostgreSQL, each with the number of its operation.
 ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
     "a new table, its index and its constraint": (
         [
@@ -78,6 +80,69 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
         ['migrations.RenameModel("Post", "Entry")'],
         [("renamed", 1)],
     ),
+    "a flaw that is taken away again": (
+        [
+            'migrations.AddField("Post", "seen", models.Field(sa.DateTime(), null=True))',
+            'migrations.AlterField("Post", "seen", models.DateTimeField(null=True))',
+        ],
+        [],
+    ),
+    "flaws where they come in": (
+        [
+            'migrations.CreateModel("Tag", [("id", models.SmallAutoField(primary_key=True))])',
+            'migrations.AddField("Tag", "at", models.Field(postgresql.TIMESTAMP(), null=True))',
+            'migrations.AddField("Tag", "code", models.Field(sa.CHAR(3), null=True))',
+            'migrations.AddField("Tag", "post", models.ForeignKey("Post", models.CASCADE, db_index=False, null=True))',
+        ],
+        [("small-key", 1), ("naive-timestamp", 2), ("padded-char", 3), ("unindexed-key", 4)],
+    ),
+    "an index of a key that comes after it": (
+        [
+            'migrations.AddField("Post", "editor", models.ForeignKey("Author", models.CASCADE, db_index=False, null=True))',
+            'migrations.AddIndex("Post", models.Index(fields=["editor", "title"], name="post_editor_title"))',
+        ],
+        [],
+    ),
+    "a partial index of a key": (
+        [
+            'migrations.AddField("Post", "editor", models.ForeignKey("Author", models.CASCADE, db_index=False, null=True))',
+            'migrations.AddIndex("Post", models.Index(fields=["editor"], name="post_editor", condition=models.Q(rating=1)))',
+        ],
+        [("unindexed-key", 1)],
+    ),
+    "a key that is a key": (
+        [
+            'migrations.CreateModel("Extra", [("post", models.OneToOneField("Post", models.CASCADE, primary_key=True))])',
+            'migrations.CreateModel("Both", [("a", models.ForeignKey("Author", models.CASCADE)), ("p", models.ForeignKey("Post", models.CASCADE, db_index=False))], {"constraints": [models.UniqueConstraint(fields=["p", "a"], name="both")]})',
+        ],
+        [],
+    ),
+    "an index that a key covers": (
+        [
+            'migrations.AddConstraint("Post", models.UniqueConstraint(fields=["author", "title"], name="post_own_title"))',
+        ],
+        [("covered-index", 1)],
+    ),
+    "one index twice": (
+        [
+            'migrations.AddIndex("Post", models.Index(fields=["title"], name="one"))',
+            'migrations.AddIndex("Post", models.Index(fields=["title"], name="two"))',
+        ],
+        [("covered-index", 2)],
+    ),
+    "indexes that differ": (
+        [
+            'migrations.AddIndex("Post", models.Index(fields=["title"], name="one"))',
+            'migrations.AddIndex("Post", models.Index(fields=["-title"], name="two"))',
+            'migrations.AddIndex("Post", models.Index(fields=["title", "rating"], name="three", condition=models.Q(rating=1)))',
+            'migrations.AddIndex("Post", models.Index(fields=["rating", "title"], name="four"))',
+        ],
+        [],
+    ),
+    "a many-to-many": (
+        ['migrations.AddField("Post", "editors", models.ManyToManyField("Author"))'],
+        [],
+    ),
     "the second operation": (
         [
             'migrations.AddField("Post", "x", models.IntegerField(null=True))',
@@ -92,10 +157,17 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
 def test_what_is_found(
     folder: Path, operations: list[str], expected: list[tuple[str, int]]
 ) -> None:
-    text = migration(*operations)
-    first = text.splitlines().index("    operations = [") + 1
-    found = [(each.code, (each.line or 0) - first) for each in findings(folder, text)]
-    assert found == expected
+    text = migration(
+        *operations, more="import sqlalchemy as sa\nfrom sqlalchemy.dialects import postgresql"
+    )
+    found = findings(folder, text)
+    at = {
+        line: number
+        for number, line in enumerate(
+            lines_of_operations(str(folder / "0002_next.py"), len(operations)), 1
+        )
+    }
+    assert [(each.code, at[each.line]) for each in found] == expected, found
 
 
 def test_reasons_leave_findings_out_and_are_told_of_where_there_is_none(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from whimbrel.findings import Finding, Level
+from whimbrel.findings import Finding, Level, finding_of
 from whimbrel.history.line_numbers import line_of_name, lines_of_operations
 from whimbrel.history.node import Node
 from whimbrel.lint.rule import Problem, Rule
@@ -45,7 +45,17 @@ def judge(scopes: Sequence[LintScope], options: LintOptions) -> Judged:
         kept += [(unused_ignore.RULE, each) for each in unused_ignore.problems(unused)]
     findings = _findings(first.node, _in_order(dict.fromkeys(kept)), options.levels)
     ignored = {pair for pair in found if pair[0].code in reasons}
-    return Judged(tuple(findings), len(ignored))
+    return Judged((*findings, *_unplanned(scopes)), len(ignored))
+
+
+def _unplanned(scopes: Iterable[LintScope]) -> Iterator[Finding]:
+    """The reasons for which databases cannot do it, as `check` finds them too."""
+    for scope in scopes:
+        if scope.error is not None:
+            node = scope.node
+            yield finding_of(
+                "state", scope.error, app=node.app, subject=node.label, file=node.place
+            )
 
 
 def _check(scope: LintScope, rules: Iterable[Rule]) -> Iterator[tuple[Rule, Problem]]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SAFE
+from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
@@ -15,7 +16,7 @@ from whimbrel.lint.effects import Effect, effects_of
 from whimbrel.operations.base import Transition
 from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import Plan, Stage
-from whimbrel.planning.work import build_work
+from whimbrel.planning.work import build_work, transitions_of
 from whimbrel.schema.table import Table
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.state import State
@@ -42,22 +43,31 @@ class LintScope:
     @cached_property
     def transitions(self) -> list[Transition]:
         """The operations, with the states around each. Raises `StateError` where one does not fit."""
-        found: list[Transition] = []
         states = self.history.state_before(self.node.key)
-        for number, operation in enumerate(self.migration.operations, start=1):
-            with self.history.naming(self.migration, operation):
-                here = found[-1].after if found else states
-                made = operation.transitions(self.migration.app, here)
-                found += [each._replace(number=number) for each in made]
-        return found
+        return transitions_of(self.history, self.node.key, states)
+
+    @property
+    def items(self) -> tuple[PlanItem, ...]:
+        """The steps and data operations that applying it takes; tables are taken to be large.
+
+        None where the database cannot do it: see `error`.
+        """
+        return self._planned[0]
+
+    @property
+    def error(self) -> WhimbrelError | None:
+        """The reason for which the database cannot do it."""
+        return self._planned[1]
 
     @cached_property
-    def items(self) -> tuple[PlanItem, ...]:
-        """The steps and data operations that applying it takes; tables are taken to be large."""
+    def _planned(self) -> tuple[tuple[PlanItem, ...], WhimbrelError | None]:
         order = self.history.graph.order()
         there = [each.key for each in order[: self.history.graph.position(self.node.key)]]
         plan = Plan((Stage((self.node,)),))
-        return next(build_work(self.history, self.engine, plan, there, SAFE)).items
+        try:
+            return next(build_work(self.history, self.engine, plan, there, SAFE)).items, None
+        except WhimbrelError as error:
+            return (), error
 
     @cached_property
     def effects(self) -> list[Effect]:

@@ -136,7 +136,7 @@ def _forwards(
                 yield _work(segment, migrations, _identify(steps, ()), atomic=True)
         else:
             migration = history.migration(stage.nodes[0].key)
-            transitions = _transitions(history, stage.nodes[0].key, states)
+            transitions = transitions_of(history, stage.nodes[0].key, states)
             states = transitions[-1].after if transitions else states
             barriers = [each for each in transitions if each.operation.barrier]
             # There may be rows in their tables, since a barrier may have put them in.
@@ -160,7 +160,7 @@ def _segments(
     splitter = LeapSplitter(filled)
     for node in stage.nodes:
         nodes.append(node)
-        for transition in _transitions(history, node.key, states):
+        for transition in transitions_of(history, node.key, states):
             states = transition.after
             ranges = _extend(ranges, transition, splitter)
         if widest is not None and ranges and _new_tables(ranges) >= widest:
@@ -197,19 +197,17 @@ def _backwards(
     """Yield the work of a way back. What stays is replayed first: what is undone depends on it."""
     undone = {node.key for node in plan.nodes}
     states = history.states_of((applied & history.graph.nodes.keys()) - undone)
-    transitions_of: dict[Key, list[Transition]] = {}
+    by_key: dict[Key, list[Transition]] = {}
     for node in reversed(plan.nodes):
-        transitions = transitions_of[node.key] = _transitions(history, node.key, states)
+        transitions = by_key[node.key] = transitions_of(history, node.key, states)
         states = transitions[-1].after if transitions else states
     for stage in plan.stages:
         migration = history.migration(stage.nodes[0].key)
-        items = _items(
-            maker, migration, transitions_of.pop(stage.nodes[0].key)[::-1], backwards=True
-        )
+        items = _items(maker, migration, by_key.pop(stage.nodes[0].key)[::-1], backwards=True)
         yield _work(stage, [migration], items, backwards=True)
 
 
-def _transitions(history: History, key: Key, states: StatePair) -> list[Transition]:
+def transitions_of(history: History, key: Key, states: StatePair) -> list[Transition]:
     """The operations of a migration, and those that they are made of, with the states around each."""
     migration = history.migration(key)
     transitions: list[Transition] = []
@@ -241,7 +239,7 @@ def build_both_ways(
 
     Raises `StateError` and others, as a run would on a database with history.
     """
-    migration, transitions = history.migration(key), _transitions(history, key, states)
+    migration, transitions = history.migration(key), transitions_of(history, key, states)
     is_reversible = all(each.missing_reverse() is None for each in migration.operations)
     for maker in map(StepMaker, engines):
         _items(maker, migration, transitions)
@@ -258,7 +256,7 @@ def data_operations(
 ) -> tuple[list[DataOperation], StatePair]:
     """Return the data operations of a migration, forwards from these states, and those after it."""
     migration, found = history.migration(key), list[DataOperation]()
-    for transition in _transitions(history, key, states):
+    for transition in transitions_of(history, key, states):
         states = transition.after
         if transition.operation.barrier and transition.operation.is_executed:
             items = _of_barrier(StepMaker(engine), migration, transition, backwards=False)

@@ -63,7 +63,7 @@ def _results(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [
         {
             "ruleId": each.code,
-            "ruleIndex": numbers[each.code],
+            **({"ruleIndex": numbers[each.code]} if each.code in numbers else {}),
             "level": _level(each.level),
             "message": {"text": f"{each.text}\n{each.hint}" if each.hint else each.text},
             "locations": [_location(each)],

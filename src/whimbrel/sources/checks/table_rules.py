@@ -55,7 +55,7 @@ def _unique_columns(table: Table) -> set[frozenset[str]]:
     return found
 
 
-def _names_fit(table: Table, scope: CheckScope) -> Iterator[Problem]:
+def names_fit(table: Table, scope: CheckScope) -> Iterator[Problem]:
     if "postgresql" not in scope.dialects:
         return
     for kind, name in _names_of(table):
@@ -221,7 +221,7 @@ def _schema_is_attached(table: Table, scope: CheckScope) -> Iterator[Problem]:
 TABLE_RULES: tuple[Callable[[Table, CheckScope], Iterator[Problem]], ...] = (
     _index_without_columns,
     _target_is_unique,
-    _names_fit,
+    names_fit,
     _names_are_text,
     _is_not_our_own,
     _columns_differ,
