@@ -32,6 +32,7 @@ _MODULES = (
     "whimbrel.schema.table",
     "whimbrel.schema.changes",
     "whimbrel.engines.step",
+    "whimbrel.engines.postgresql.steps.concurrent",
     "whimbrel.engines.postgresql.steps.type_steps",
     "whimbrel.engines.sqlite.steps.rebuild",
 )

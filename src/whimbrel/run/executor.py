@@ -374,21 +374,24 @@ class Executor:
     def _has_happened(self, key: Key, item: PlanItem) -> bool:
         """See whether the database shows what a step without a transaction was to do; note it.
 
-        What it left where it has failed half way is taken away.
+        What it left where it has failed half way is taken away; that may be all that was left to do.
         """
         if not isinstance(item, Step) or item.transactional:
             return False
-        if item.done is not None and execute(self.connection, item.done).first() is not None:
-            self.attempts.commit(partial(journal.finish, self.connection, key, [item.id]))
-            return True
-        if item.broken is not None and execute(self.connection, item.broken).first() is not None:
+        if not self._is_true(item.done) and self._is_true(item.broken):
 
             def clean_up() -> None:
                 for sql in item.cleanup:
                     execute(self.connection, sql)
 
             self.attempts.commit(clean_up, [item], label_of(key))
-        return False
+        is_done = self._is_true(item.done)
+        if is_done:
+            self.attempts.commit(partial(journal.finish, self.connection, key, [item.id]))
+        return is_done
+
+    def _is_true(self, probe: str | None) -> bool:
+        return probe is not None and execute(self.connection, probe).first() is not None
 
 
 def _unknown(label: str, step: UserStep) -> tuple[str, str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.engines.postgresql.steps import options, probes
+from whimbrel.engines.postgresql.steps import concurrent, options, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
-from whimbrel.engines.step import Boundary, HazardCode, Lock, Step, UserStep
+from whimbrel.engines.step import HazardCode, Lock, Step, UserStep
 from whimbrel.errors import ModelError
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Index, Name, Table
@@ -20,21 +20,7 @@ from whimbrel.schema.table import Index, Name, Table
 
 def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
     step = create(builder.table(change.table), change.index, builder)
-    yield concurrent(step, change) if change.concurrently else step
-
-
-def concurrent(step: Step, change: c.AddIndex | c.DropIndex) -> Step:
-    """Return the step in the form that keeps no writer waiting, and that may be left half done."""
-    place = Name(change.table.schema, change.index.name)
-    return replace(
-        step,
-        statements=(step.sql.replace("INDEX ", "INDEX CONCURRENTLY ", 1),),
-        tables=tuple((at, Lock.SHARE_UPDATE_EXCLUSIVE) for at, _ in step.tables),
-        hazards=tuple(each for each in step.hazards if each.code is HazardCode.MAY_FAIL_ON_ROWS),
-        boundary=Boundary.AUTOCOMMIT,
-        broken=probes.is_invalid(probes.oid(place)),
-        cleanup=(f"DROP INDEX CONCURRENTLY {COMPILER.at(place)}",),
-    )
+    yield concurrent.build(step, change.table, change.index) if change.concurrently else step
 
 
 #: An index that a user builds without a transaction: its name, and the table's schema.
@@ -115,7 +101,7 @@ _FOREIGN = ("sqlite_", "mysql_", "mariadb_", "mssql_", "oracle_")
 
 def drop_index(change: c.DropIndex, builder: Builder) -> Iterator[Step]:
     step = drop(change.table, change.index, builder)
-    yield concurrent(step, change) if change.concurrently else step
+    yield concurrent.drop(step, change.table, change.index) if change.concurrently else step
 
 
 def drop(at: Name, index: Index, builder: Builder) -> Step:

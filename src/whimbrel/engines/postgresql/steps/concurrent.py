@@ -1,0 +1,171 @@
+"""Indexes that are built or dropped while others write, and what a try that failed has left of one.
+
+That is found by its definition: an index of the same name that is another one is not ours, and the
+server says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Index, Name
+
+
+@dataclass(frozen=True)
+class ConcurrentIndex:
+    """An index that is built concurrently. condition: that of its row in pg_index (``i``).
+
+    after: statements once it is there.
+    """
+
+    place: Name
+    create: str
+    condition: str
+    after: tuple[str, ...] = ()
+
+    @property
+    def drop(self) -> str:
+        return f"DROP INDEX CONCURRENTLY {COMPILER.at(self.place)}"
+
+    def statements(self, connection: Connection) -> Iterator[str]:
+        """Yield what is left to do. A try that fails takes away what it leaves, if it can.
+
+        Raises `UnsupportedError` on a server whose indexes would miss rows.
+        """
+        refuse_corrupting(connection)
+        is_valid = self._is_valid(connection)
+        if is_valid is False:
+            yield self.drop
+        if not is_valid:
+            try:
+                execute(connection, self.create)
+            except SQLAlchemyError:
+                with suppress(SQLAlchemyError):
+                    if self._is_valid(connection) is False:
+                        execute(connection, self.drop)
+                raise
+        yield from self.after
+
+    def _is_valid(self, connection: Connection) -> bool | None:
+        """Return whether the index can be used; None where there is none of its definition."""
+        found = execute(connection, f"SELECT indisvalid FROM pg_index i WHERE {self.condition}")
+        return found.scalar()
+
+
+#: Versions in which a row that is written during a concurrent build may be missing from the index
+#: (release notes of 14.4).
+CORRUPTING = range(14_00_00, 14_00_04)
+
+
+def refuse_corrupting(connection: Connection) -> None:
+    """Raises `UnsupportedError` where an index that is built concurrently may miss rows."""
+    number = execute(connection, "SELECT current_setting('server_version_num')::int").scalar_one()
+    if number in CORRUPTING:
+        raise UnsupportedError(
+            f"PostgreSQL 14.{number % 100} may leave rows out of an index that is built concurrently",
+            hint="Bring the server to 14.4 or later, or take the short form, which keeps writers waiting.",
+        )
+
+
+# -- steps ---------------------------------------------------------------------------------------
+
+
+def build(step: Step, at: Name, index: Index) -> Step:
+    """Return a step that creates an index of the table ``at`` as one that builds it concurrently."""
+    create = _concurrently(step.sql)
+    # There are statistics of an expression only after ANALYZE, which nothing else would bring about.
+    is_made = any(isinstance(part.of, SQL) for part in index.parts)
+    after = (f"ANALYZE {COMPILER.at(at)}",) if is_made else ()
+    place = Name(at.schema, index.name)
+    built = ConcurrentIndex(place, create, is_index(at, index), after)
+    return replace(
+        _weak(step),
+        statements=(create, *after),
+        done=f"SELECT 1 FROM pg_index i WHERE {built.condition} AND indisvalid",
+        broken=f"SELECT 1 FROM pg_index i WHERE {built.condition} AND NOT indisvalid",
+        cleanup=(built.drop,),
+        settling=built,
+    )
+
+
+def drop(step: Step, at: Name, index: Index) -> Step:
+    """Return a step that drops an index as one that does it concurrently.
+
+    One that is half dropped is dropped for good by its clean-up; then it is done.
+    """
+    statement = _concurrently(step.sql)
+    broken = f"SELECT 1 FROM pg_index i WHERE {is_index(at, index)} AND NOT indisvalid"
+    return replace(_weak(step), statements=(statement,), broken=broken, cleanup=(statement,))
+
+
+def _concurrently(sql: str) -> str:
+    return sql.replace("INDEX ", "INDEX CONCURRENTLY ", 1)
+
+
+def _weak(step: Step) -> Step:
+    return replace(
+        step,
+        tables=tuple((at, Lock.SHARE_UPDATE_EXCLUSIVE) for at, _ in step.tables),
+        hazards=tuple(each for each in step.hazards if each.code is HazardCode.MAY_FAIL_ON_ROWS),
+        boundary=Boundary.AUTOCOMMIT,
+    )
+
+
+# -- the definition of an index -------------------------------------------------------------------
+
+
+def is_index(at: Name, index: Index) -> str:
+    """Return the condition on a row of pg_index (``i``) for an index by its name and its definition.
+
+    Of an expression it says only that there is one: the server writes it in words of its own.
+    """
+    return " AND ".join(
+        [
+            f"i.indexrelid = {probes.oid(Name(at.schema, index.name))}",
+            f"i.indrelid = {probes.oid(at)}",
+            *_definition(index),
+        ]
+    )
+
+
+def _definition(index: Index) -> Iterator[str]:
+    method = index.method or "btree"
+    columns: Sequence[str | None] = [
+        part.of if isinstance(part.of, str) else None for part in index.parts
+    ]
+    names = ", ".join("NULL" if name is None else text(name) for name in [*columns, *index.include])
+    yield f"i.indisunique = {str(index.unique).lower()}"
+    yield f"i.indnkeyatts = {len(columns)}"
+    yield (
+        "ARRAY(SELECT (SELECT attname::text FROM pg_attribute WHERE attrelid = i.indrelid "
+        "AND attnum = u.number) FROM unnest(i.indkey) WITH ORDINALITY AS u(number, n) ORDER BY n) "
+        f"= ARRAY[{names}]::text[]"
+    )
+    yield (
+        "(SELECT amname FROM pg_class x JOIN pg_am m ON m.oid = x.relam "
+        f"WHERE x.oid = i.indexrelid) = {text(method)}"
+    )
+    if method == "btree":
+        yield f"i.indoption::text = {text(' '.join(map(str, _orders(index))))}"
+    yield f"i.indpred IS {'NULL' if index.where is None else 'NOT NULL'}"
+    if index.nulls_not_distinct:
+        yield "i.indnullsnotdistinct"
+
+
+def _orders(index: Index) -> Iterator[int]:
+    """Yield the order of each part as pg_index has it: 1 for descending, 2 for nulls first."""
+    for part in index.parts:
+        is_first = part.descending if part.nulls is None else part.nulls == "first"
+        yield part.descending + 2 * is_first
