@@ -34,6 +34,9 @@ _MODULES = (
     "whimbrel.engines.step",
     "whimbrel.engines.postgresql.steps.concurrent",
     "whimbrel.engines.postgresql.steps.type_steps",
+    "whimbrel.engines.postgresql.steps.belongings",
+    "whimbrel.engines.postgresql.steps.swapping",
+    "whimbrel.engines.postgresql.steps.syncing",
     "whimbrel.engines.sqlite.steps.rebuild",
 )
 

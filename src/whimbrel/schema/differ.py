@@ -142,6 +142,7 @@ class _Difference:
             yield from each.drop_items()
         for each in self.pairs:
             yield from each.make_columns_plain()
+            yield from each.drop_syncs()
             yield from each.drop_columns()
 
     # -- what is renamed

@@ -227,6 +227,19 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """A trigger that keeps two columns of a table in step: who writes one of them writes both.
+
+    ``new`` gets what ``old`` holds, as a value of its own type. No model has one: it is there while
+    a column's type changes.
+    """
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table. ``options`` are the dialects' own, as SQLAlchemy names them: ("sqlite_strict", True)."""
 
@@ -237,6 +250,7 @@ class Table:
     schema: str | None = None
     comment: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
+    syncs: tuple[Sync, ...] = ()
     key: str | None = field(default=None, compare=False)
     _enums: tuple[EnumType, ...] | None = field(default=None, init=False, compare=False, repr=False)
     _domains: tuple[Type, ...] | None = field(default=None, init=False, compare=False, repr=False)

@@ -148,6 +148,11 @@ class TablePair:
         """The old column behind a name of the new table."""
         return next(old for old, new in self._columns.both if new.name == name)
 
+    def drop_syncs(self) -> Iterator[c.Change]:
+        """Those that a migration has left that did not end: nothing else makes any."""
+        gone = [each for each in self.before.syncs if each not in self.after.syncs]
+        yield from (c.DropSync(self.before.at, each) for each in gone)
+
     def drop_columns(self) -> Iterator[c.Change]:
         """Those that are made of others first."""
         gone = [*self._columns.gone, *(self._old(new.name) for new in self.recreated)]

@@ -29,6 +29,8 @@ from whimbrel.engines.postgresql.steps import (
     enums,
     indexes,
     sequences,
+    swapping,
+    syncing,
     tables,
 )
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
@@ -48,6 +50,8 @@ MAKERS: Makers = {
     **tables.STEPS,
     **columns.STEPS,
     **altering.STEPS,
+    **syncing.STEPS,
+    **swapping.STEPS,
     **constraints.STEPS,
     **indexes.STEPS,
     **sequences.STEPS,

@@ -39,6 +39,8 @@ def _is_unbearable(change: c.Change) -> bool:
             return index.unique
         case c.AlterColumn(old=old, new=new):
             return _is_stricter(old, new)
+        case c.SwapColumns(swaps):
+            return any(_is_stricter(each.old, each.new) for each in swaps)
         case c.AlterEnum(old=old, new=new):
             is_less = not set(old.labels) <= set(new.labels)
             return old.at != new.at or is_less or bool(label_renames(old, new))

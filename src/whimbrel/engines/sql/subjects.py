@@ -30,6 +30,8 @@ def subject_of(change: c.Change | None) -> str:
             # Its second field is the column, constraint or index, as it was.
             name = getattr(change, fields(change)[1].name).name
             return f"{at}.{name}" if name else str(at)
+        case c.SwapColumns(swaps):
+            return f"{swaps[0].table}.{swaps[0].old.name}"
         case c.CreateSchema(name) | c.DropSchema(name):
             return name
     return ""

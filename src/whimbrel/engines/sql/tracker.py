@@ -43,7 +43,7 @@ class SchemaTracker:
                 self._tables.pop(table.at, None)
             case c.RenameTable(old=at) | c.RenameColumn(table=at) if at not in self._tables:
                 pass
-            case c.RenameTable() | c.RenameColumn() | c.AlterEnum():
+            case c.RenameTable() | c.RenameColumn() | c.AlterEnum() | c.SwapColumns():
                 self._tables = dict(change.apply(Schema(self._tables)).tables)
             case c.AlterTable(new=new):
                 self._apply_to(change, new.at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whimbrel.engines.policy import Policy
-from whimbrel.engines.postgresql.recipes import columns, constraints, drops, indexes
+from whimbrel.engines.postgresql.recipes import columns, constraints, drops, indexes, types
 from whimbrel.engines.postgresql.recipes.refining import Recipes, Refining
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Schema
@@ -30,4 +30,5 @@ def refine(
     if not policy.is_safe:
         return [[change] for change in changes]
     refining = Refining(changes, before, policy, version)
+    refining.instead = types.swaps(Refining(changes, before, policy, version))
     return [refining.next(RECIPES) for _ in changes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from whimbrel.engines.policy import Policy
@@ -29,6 +29,8 @@ class Refining:
     ) -> None:
         self.changes, self.policy, self.version = changes, policy, version
         self.position = -1
+        #: By position, what stands in the place of a change; last, the change that is left of it.
+        self.instead: Mapping[int, tuple[Sequence[c.Change], c.Change | None]] = {}
         self._tracker = SchemaTracker(before)
         self._fresh: set[Name] = set()
         # By the name that a table has now, the one that it had before, where that was another.
@@ -59,8 +61,9 @@ class Refining:
         """Return the finer changes of the next change, and go on to how things stand after it."""
         self.position += 1
         change = self.changes[self.position]
-        recipe = recipes.get(type(change))
-        finer = list(recipe(change, self)) if recipe is not None else [change]
+        made, left = self.instead.get(self.position, ((), change))
+        recipe = recipes.get(type(left)) if left is not None else None
+        finer = [*made, *(recipe(left, self) if recipe is not None else [left] if left else [])]
         self._follow(change)
         self._tracker.apply(change)
         return finer

@@ -33,15 +33,18 @@ def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
             f"PostgreSQL cannot change how {change.table}.{new.name} is computed",
             hint="Remove the column and add it anew.",
         )
-    # As PostgreSQL tells types and collations apart.
-    typed = (COMPILER.type(old.type), old.collation) != (COMPILER.type(new.type), new.collation)
     yield from identity.stop(change, builder)
-    yield from _type_and_default(change, typed, builder)
+    yield from _type_and_default(change, has_other_type(old, new), builder)
     yield from _nullness(change, builder)
     yield from identity.start(change, builder)
     yield from label_checks(change.table, old, new, builder, unproven=change.unproven)
     if old.comment != new.comment:
         yield builder.comment(change.table, new.comment, new.name)
+
+
+def has_other_type(old: Column, new: Column) -> bool:
+    """Return True if types or collations differ, as PostgreSQL tells them apart."""
+    return (COMPILER.type(old.type), old.collation) != (COMPILER.type(new.type), new.collation)
 
 
 # -- type and default ----------------------------------------------------------------------------
@@ -90,7 +93,7 @@ def set_type(
     collate = COMPILER.collate(new.collation)
     rewrites = casts.rewrites(before, after)
     table = builder.table(at)
-    scans = not rewrites and _is_read_for_indexes(table, old, new)
+    scans = not rewrites and is_read_for_indexes(table, old, new)
     action = f"ALTER COLUMN {name} TYPE {COMPILER.type(new.type)}{collate}{using}"
     lost = None if at in builder.fresh else losses.lost(name, before, after)
     hazards = {
@@ -117,7 +120,7 @@ def set_type(
 _MOMENTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITHOUT TIME ZONE"}
 
 
-def _is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
+def is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     """Return True if indexes are built anew though the rows stay: another order, or expressions."""
     name = frozenset({old.name})
     indexed = [index for index in table.indexes if index.columns_among(name)]

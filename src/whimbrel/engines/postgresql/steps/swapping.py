@@ -1,0 +1,219 @@
+"""The swap: columns that were filled beside others take their names, in one short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.steps import probes, syncing
+from whimbrel.engines.postgresql.steps.belongings import Belongings, dependents_query
+from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.postgresql.steps.copies import Copy, copies
+from whimbrel.engines.postgresql.steps.syncing import Conversion
+from whimbrel.engines.sql import execute
+from whimbrel.engines.sql.literals import text
+from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
+from whimbrel.errors import UnsupportedError
+from whimbrel.schema import changes as c
+from whimbrel.schema.order import by_dependency
+from whimbrel.schema.table import (
+    Check,
+    ForeignKey,
+    Identity,
+    Index,
+    Name,
+    PrimaryKey,
+    Serial,
+    Table,
+    Unique,
+)
+
+# -- before anything is done -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DependentsCheck:
+    """A look for what a swap of a column would break. query: gives it in words."""
+
+    table: Name
+    column: str
+    query: str
+
+    @property
+    def offline(self) -> str:
+        """The statement for whoever runs it without Whimbrel."""
+        said = f"{self.table}.{self.column} cannot be replaced online, as this depends on it: "
+        return (
+            f"DO $$ DECLARE found text := (SELECT string_agg(what, ', ') FROM ({self.query}) it); "
+            f"BEGIN IF found IS NOT NULL THEN RAISE EXCEPTION '%', {text(said)} || found; "
+            "END IF; END $$"
+        )
+
+    def statements(self, connection: Connection) -> Iterator[str]:
+        """Yield nothing. Raises `UnsupportedError` where something would break."""
+        found = execute(connection, self.query).scalars().all()
+        if found:
+            raise UnsupportedError(
+                f"the type of {self.table}.{self.column} cannot be changed while others use the table: "
+                f"{', '.join(found)} would not follow to a new column",
+                hint="Drop that in a migration before this one, and create it again after it; or take the "
+                "short form, which locks the table for the whole change: --short for the run, or "
+                "online = False in the migration.",
+            )
+        yield from ()
+
+
+def check_swap(change: c.CheckSwap, builder: Builder) -> Iterator[Step]:
+    at, name = change.table, change.column.name
+    known = [
+        each.part.name for each in copies(builder.tracker.tables(), {at: {name: f"{name} new"}})
+    ]
+    check = DependentsCheck(at, name, dependents_query(at, name, known, change.sync))
+    step = builder.step(check.offline)
+    yield replace(step, settling=check)
+
+
+# -- the swap --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SwapStatements:
+    """The statements of a swap. before, after: the columns get their names between them.
+
+    belongings: what only the database knows of the columns.
+    """
+
+    locks: tuple[Name, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    belongings: tuple[Belongings, ...]
+
+    @property
+    def lock(self) -> str:
+        """The statement that locks all tables."""
+        return f"LOCK TABLE {', '.join(map(COMPILER.at, self.locks))} IN ACCESS EXCLUSIVE MODE"
+
+    def offline(self) -> tuple[str, ...]:
+        """The statements for whoever runs them without Whimbrel: no belongings, but for counters."""
+        counters = (sql for each in self.belongings for sql in each.offline())
+        return (self.lock, *self.before, *self.after, *counters)
+
+    def statements(self, connection: Connection) -> Iterator[str]:
+        """Yield the statements on a database: few round trips, while everybody waits."""
+        yield self.lock
+        found = [each.read(connection) for each in self.belongings]
+        before, after = ([sql for pair in found for sql in pair[end]] for end in (0, 1))
+        yield ";\n".join((*before, *self.before, *self.after, *after))
+
+
+def swap_columns(change: c.SwapColumns, builder: Builder) -> Iterator[Step]:
+    names = change.names
+    tables = list(builder.tracker.tables())
+    found = list(copies(tables, names))
+    locks = _locks(tables, names, found)
+    before = [*map(_drop, _keys_first(found))]
+    after: list[str] = []
+    belongings: list[Belongings] = []
+    for swap in change.swaps:
+        table = builder.table(swap.table)
+        before += _swap(swap, table)
+        after += _default(swap)
+        belongings.append(_belongings(swap, found))
+    after += map(_take_name, found)
+    swapping = SwapStatements(locks, tuple(before), tuple(after), tuple(belongings))
+    first = change.swaps[0]
+    step = builder.step(
+        swapping.lock,
+        *((at, Lock.ACCESS_EXCLUSIVE) for at in locks),
+        done=probes.is_false(probes.has_column(first.table, first.sync.new)),
+        hazards=[HazardCode.LOSES_DATA] if any(each.new.lossy for each in change.swaps) else [],
+        subject=f"{first.table}.{first.old.name}",
+    )
+    yield replace(step, statements=swapping.offline(), boundary=Boundary.OWN, settling=swapping)
+
+
+def _locks(
+    tables: Sequence[Table], names: dict[Name, dict[str, str]], found: Sequence[Copy]
+) -> tuple[Name, ...]:
+    """All that is locked, what is pointed at before what points there: as whoever writes both does."""
+    ends = {each.table for each in found} | set(names)
+    ends |= {each.part.target for each in found if isinstance(each.part, ForeignKey)}
+    order, _ = by_dependency(tables)
+    known = [table.at for table in order if table.at in ends]
+    return (*known, *sorted(ends - set(known), key=str))
+
+
+def _keys_first(found: Sequence[Copy]) -> list[Copy]:
+    return sorted(found, key=lambda each: not isinstance(each.part, ForeignKey))
+
+
+def _alter(at: Name, action: str) -> str:
+    return f"ALTER TABLE {COMPILER.at(at)} {action}"
+
+
+def _drop(each: Copy) -> str:
+    if isinstance(each.part, Index):
+        return f"DROP INDEX {COMPILER.at(Name(each.table.schema, each.part.name))}"
+    return _alter(each.table, f"DROP CONSTRAINT {COMPILER.quote(each.part.name)}")
+
+
+def _take_name(each: Copy) -> str:
+    """The copy becomes what it is a copy of."""
+    name, copy = COMPILER.quote(each.part.name), COMPILER.quote(each.copy.name)
+    match each.part:
+        case PrimaryKey() | Unique():
+            kind = "PRIMARY KEY" if isinstance(each.part, PrimaryKey) else "UNIQUE"
+            return _alter(each.table, f"ADD CONSTRAINT {name} {kind} USING INDEX {copy}")
+        case Check() | ForeignKey():
+            return _alter(each.table, f"RENAME CONSTRAINT {copy} TO {name}")
+    at = COMPILER.at(Name(each.table.schema, each.copy.name))
+    return f"ALTER INDEX {at} RENAME TO {name}"
+
+
+def _swap(swap: c.Swap, table: Table) -> list[str]:
+    """The old column goes, with what keeps both in step; the new one takes its name."""
+    at, old, new = swap.table, COMPILER.quote(swap.old.name), COMPILER.quote(swap.sync.new)
+    conversion = Conversion(table, swap.sync)
+    made: list[str] = []
+    if any(each.name == conversion.check.name for each in table.constraints):
+        made.append(_alter(at, f"DROP CONSTRAINT {COMPILER.quote(conversion.check.name)}"))
+    made += syncing.drops(conversion)
+    if isinstance(swap.old.generated, Serial):
+        made.append(_sequence_moved(swap))
+    return [*made, _alter(at, f"DROP COLUMN {old}"), _alter(at, f"RENAME COLUMN {new} TO {old}")]
+
+
+def _sequence_moved(swap: c.Swap) -> str:
+    """The sequence of a serial column counts for the new one, where it stands, in its type."""
+    at, old, new = COMPILER.at(swap.table), COMPILER.quote(swap.old.name), swap.sync.new
+    owned = f"pg_get_serial_sequence({text(at)}, {text(swap.old.name)})"
+    altered = f"ALTER TABLE {at} ALTER COLUMN"
+    to = f"{at}.{COMPILER.quote(new)}"
+    return (
+        f"DO $$ DECLARE owned text := {owned}; BEGIN IF owned IS NOT NULL THEN "
+        f"EXECUTE 'ALTER SEQUENCE ' || owned || ' AS {COMPILER.type(swap.new.type)} OWNED BY {to}'; "
+        f"EXECUTE '{altered} {COMPILER.quote(new)} SET DEFAULT nextval(' || quote_literal(owned) "
+        f"|| '::regclass)'; {altered} {old} DROP DEFAULT; END IF; END $$"
+    )
+
+
+def _default(swap: c.Swap) -> list[str]:
+    new = swap.new
+    if new.default is None or new.generated is not None:
+        return []
+    default = COMPILER.default(new.default, new.type)
+    return [_alter(swap.table, f"ALTER COLUMN {COMPILER.quote(new.name)} SET DEFAULT {default}")]
+
+
+def _belongings(swap: c.Swap, found: Sequence[Copy]) -> Belongings:
+    own = [each for each in found if each.table == swap.table]
+    indexes = tuple(each.part.name for each in own if not isinstance(each.part, Check | ForeignKey))
+    constraints = tuple(each.part.name for each in own if not isinstance(each.part, Index))
+    identity = swap.new.generated if isinstance(swap.new.generated, Identity) else None
+    return Belongings(swap.table, swap.old.name, swap.sync.new, constraints, indexes, identity)
+
+
+STEPS: Makers = {c.CheckSwap: check_swap, c.SwapColumns: swap_columns}
