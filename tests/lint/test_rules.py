@@ -75,7 +75,10 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
         ['migrations.AddField("Post", "x", models.IntegerField(null=True))'],
         [],
     ),
-    "a table goes": (['migrations.DeleteModel("Post")'], [("dropped", 1)]),
+    "a table goes": (
+        ['migrations.DeleteModel("Post")'],
+        [("dropped", 1), ("loses-data", 1)],
+    ),
     "a table gets another name": (
         ['migrations.RenameModel("Post", "Entry")'],
         [("renamed", 1)],
@@ -139,6 +142,41 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
         ],
         [],
     ),
+    "no default in the database": (
+        [
+            'migrations.AlterField("Post", "rating", models.IntegerField(default=lambda: 1))',
+            'migrations.AddField("Author", "born", models.DateField(default=datetime.date.today))',
+            'migrations.AddField("Author", "seen", models.DateField(db_default=models.SQL("CURRENT_DATE")))',
+        ],
+        [("no-default", 1), ("mixed-phases", 1), ("no-default", 2)],
+    ),
+    "a foreign key, and a unique column": (
+        [
+            'migrations.AddField("Post", "editor", models.ForeignKey("Author", models.CASCADE, null=True))',
+            'migrations.AddField("Post", "slug", models.SlugField(null=True, unique=True))',
+            'migrations.AddField("Post", "likes", models.PositiveIntegerField(default=0))',
+        ],
+        [],
+    ),
+    "a new table, and a column that goes": (
+        [
+            'migrations.CreateModel("Tag", [("id", models.BigAutoField(primary_key=True))])',
+            'migrations.RemoveField("Post", "rating")',
+        ],
+        [("dropped", 2), ("mixed-phases", 2), ("loses-data", 2)],
+    ),
+    "SQL without a way back, inside of another operation": (
+        [
+            'migrations.SeparateDatabaseAndState([migrations.RunSQL("SELECT 1")], [])',
+        ],
+        [("irreversible", 1)],
+    ),
+    "the models of today": (
+        [
+            "migrations.RunPython(lambda apps, editor: Live.objects.all(), migrations.RunPython.noop)"
+        ],
+        [("live-models", 1)],
+    ),
     "a many-to-many": (
         ['migrations.AddField("Post", "editors", models.ManyToManyField("Author"))'],
         [],
@@ -148,18 +186,28 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
             'migrations.AddField("Post", "x", models.IntegerField(null=True))',
             'migrations.RenameField("Post", "title", "name")',
         ],
-        [("renamed", 2)],
+        [("renamed", 2), ("mixed-phases", 2)],
     ),
 }
+
+
+#: What the migrations of the rows import.
+MORE = """\
+import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from whimbrel.models import Model, BigAutoField as Key
+
+Live = type("Live", (Model,), {"__module__": __name__, "id": Key(primary_key=True)})"""
 
 
 @pytest.mark.parametrize(("operations", "expected"), ROWS.values(), ids=ROWS)
 def test_what_is_found(
     folder: Path, operations: list[str], expected: list[tuple[str, int]]
 ) -> None:
-    text = migration(
-        *operations, more="import sqlalchemy as sa\nfrom sqlalchemy.dialects import postgresql"
-    )
+    text = migration(*operations, more=MORE)
     found = findings(folder, text)
     at = {
         line: number
@@ -172,9 +220,10 @@ def test_what_is_found(
 
 def test_reasons_leave_findings_out_and_are_told_of_where_there_is_none(folder: Path) -> None:
     drop = 'migrations.RemoveField("Post", "rating")'
-    text = migration(drop, members='lint_ignore = {"dropped": "unused", "renamed": "x", "y": "z"}')
+    given = '{"dropped": "unused", "loses-data": "all of it is NULL", "renamed": "x", "y": "z"}'
+    text = migration(drop, members=f"lint_ignore = {given}")
     found = judged(folder, text)
-    assert found.ignored == 1
+    assert found.ignored == 2
     assert [(each.code, each.message.partition(",")[0]) for each in found.findings] == [
         ("unused-ignore", "lint_ignore has 'renamed'"),
         ("unused-ignore", "lint_ignore has 'y'"),

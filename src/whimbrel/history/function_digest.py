@@ -23,6 +23,20 @@ def body_of(function: Callable[..., Any]) -> Any:
 
     None where there is no source to read.
     """
+    found = nodes_of(function)
+    if found is None:
+        return None
+    own, used = found
+    return [[_form(node) for node in own], {name: _form(node) for name, node in used.items()}]
+
+
+def nodes_of(
+    function: Callable[..., Any],
+) -> tuple[Sequence[ast.AST], Mapping[str, ast.stmt]] | None:
+    """The definition of a function, and by their names those that it uses of its file.
+
+    None where there is no source to read.
+    """
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
     tree = parse_file(code.co_filename) if code is not None else None
@@ -30,8 +44,7 @@ def body_of(function: Callable[..., Any]) -> Any:
         return None
     own = _find_definitions(tree, code.co_name, code.co_firstlineno)
     defined = definitions(tree)
-    used = names_used_by(own, defined)
-    return [[_form(node) for node in own], {name: _form(defined[name]) for name in sorted(used)}]
+    return own, {name: defined[name] for name in sorted(names_used_by(own, defined))}
 
 
 def _find_definitions(tree: ast.Module, name: str, line: int) -> list[ast.AST]:

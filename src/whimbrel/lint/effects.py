@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from whimbrel.engines.step import Hazard, HazardCode, Step
 from whimbrel.planning.items import PlanItem
 from whimbrel.schema import changes as c
+from whimbrel.schema.table import Name
 from whimbrel.schema.types import label_renames
 
 
@@ -41,8 +42,10 @@ def effects_of(item: PlanItem) -> Iterator[Effect]:
     if not isinstance(item, Step):
         return
     number = operation_of(item)
+    tables = tables_of_step(item)
     for hazard in item.hazards:
-        yield Effect(hazard, number, _table_of(item, hazard), item.sql, _is_rename(item))
+        table = tables[0] if tables else hazard.subject
+        yield Effect(hazard, number, table, item.sql, _is_rename(item))
 
 
 def operation_of(item: PlanItem) -> int:
@@ -50,16 +53,20 @@ def operation_of(item: PlanItem) -> int:
     return int(item.id.partition(".")[0] or 0)
 
 
-def _table_of(step: Step, hazard: Hazard) -> str:
-    for change in step.changes:
-        match change:
-            case c.TableChange(at):
-                return str(at)
-            case c.CreateTable(table=table) | c.DropTable(table=table):
-                return str(table.at)
-            case c.RenameTable(old=at):
-                return str(at)
-    return hazard.subject
+def tables_of_step(step: Step) -> list[str]:
+    """Return the tables that the changes of a step are about, as people write them."""
+    return [str(at) for at in map(_table_of_change, step.changes) if at is not None]
+
+
+def _table_of_change(change: c.Change) -> Name | None:
+    match change:
+        case c.TableChange(at):
+            return at
+        case c.CreateTable(table=table) | c.DropTable(table=table):
+            return table.at
+        case c.RenameTable(old=at):
+            return at
+    return None
 
 
 def _is_rename(step: Step) -> bool:

@@ -87,6 +87,7 @@ migrations.CreateModel(
         ("title", models.CharField(max_length=100)),
         ("body", models.TextField(null=True)),
         ("rating", models.IntegerField(null=True)),
+        ("state", models.EnumField(["draft", "public"], name="state", default="draft")),
         ("author", models.ForeignKey("Author", models.CASCADE)),
     ],
 )""",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SAFE
+from whimbrel.engines.step import Step
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
-from whimbrel.lint.effects import Effect, effects_of
-from whimbrel.operations.base import Transition
+from whimbrel.lint.effects import Effect, effects_of, tables_of_step
+from whimbrel.operations.base import Operation, Transition
+from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.work import build_work, transitions_of
@@ -75,6 +78,21 @@ class LintScope:
         found = (each for item in self.items for each in effects_of(item))
         return [each for each in found if not self.is_new(each.table)]
 
+    @property
+    def operations(self) -> Iterator[tuple[int, Operation]]:
+        """The operations, each with its number; those inside of another one in its place."""
+        for each in self.transitions:
+            if not isinstance(each.operation, SeparateDatabaseAndState):
+                yield each.number, each.operation
+
+    def is_own(self, file: str) -> bool:
+        """True for the migration's own file."""
+        return self.node.file is not None and Path(file) == Path(self.node.file)
+
+    def is_on_new(self, step: Step) -> bool:
+        """True for a step that is about a table which the migration itself creates."""
+        return any(map(self.is_new, tables_of_step(step)))
+
     def is_new(self, table: str) -> bool:
         """True for a table that the migration itself creates ("schema.table"): nobody waits for it."""
         return table in self._new_tables
@@ -101,8 +119,3 @@ class LintScope:
 
 def _tables(state: State) -> Iterator[Table]:
     return (table for model in state for table in tables_of(state, model))
-
-
-def names(tables: Iterable[Table]) -> frozenset[str]:
-    """The schemas and names of tables, as people write them."""
-    return frozenset(str(each.at) for each in tables)

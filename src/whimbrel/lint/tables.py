@@ -22,17 +22,25 @@ class Flaw:
 
 
 def over_tables(
-    find: Callable[[Table], Iterable[Flaw]], dialects: Iterable[str] = ("postgresql", "sqlite")
+    find: Callable[[Table], Iterable[Flaw]],
+    dialects: Iterable[str] = ("postgresql", "sqlite"),
+    *,
+    of_new_tables: bool = True,
 ) -> Callable[[LintScope], Iterator[Problem]]:
     """Return a check that finds flaws which a migration brings in, at the operation that does.
 
     What was there before, under any name, is not the migration's; nor what it takes away again.
+    of_new_tables: False where a table that the migration creates may have the flaw.
     """
     there = frozenset(dialects)
 
     def check(scope: LintScope) -> Iterator[Problem]:
+        def of_table(table: Table) -> Iterable[Flaw]:
+            is_left_out = not of_new_tables and scope.is_new(str(table.at))
+            return () if is_left_out else find(table)
+
         if scope.dialect in there and scope.transitions:
-            yield from _brought_in(scope, find)
+            yield from _brought_in(scope, of_table)
 
     return check
 

@@ -15,6 +15,7 @@ from whimbrel.commands.check.finders import (
     of_classes,
     of_edit,
     of_half_done,
+    of_labels,
     of_missing,
     of_operations,
     of_questions,
@@ -22,7 +23,6 @@ from whimbrel.commands.check.finders import (
     of_unmigrated,
     without_what_is_missing,
 )
-from whimbrel.commands.check.labels import of_labels
 from whimbrel.commands.edits import edits_of, find_edited
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.errors import (

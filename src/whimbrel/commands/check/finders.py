@@ -14,10 +14,11 @@ from whimbrel.findings import Finding, Level, finding_of, split_place
 from whimbrel.history.graph import FIRST, LATEST
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.node import Key, Node, label_of
+from whimbrel.lint.labels import HINT, labels_used_early
 
 if TYPE_CHECKING:
     from whimbrel.detect import AppMigration
-    from whimbrel.history.loader import Files
+    from whimbrel.history.loader import Files, History
     from whimbrel.history.migration import Migration
     from whimbrel.operations.base import Operation
     from whimbrel.planning.unfinished import Unfinished
@@ -84,6 +85,15 @@ def of_operations(node: Node, operations: Sequence[Operation]) -> Iterator[Findi
         place = (node.app, node.label, node.place, lines[number])
         level: Level = "warning" if code == "irreversible" else "error"
         yield Finding(code, message, hint, *place, level=level)
+
+
+def of_labels(history: History, node: Node, dialect: str) -> Iterator[Finding]:
+    """The RunSQLs of a migration that name a label which the migration adds before them."""
+    operations = history.migration(node.key).operations
+    for number, label in labels_used_early(history, node, dialect):
+        what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
+        line = lines_of_operations(node.file or "", len(operations))[number]
+        yield Finding("label", what, HINT, node.app, node.label, node.place, line)
 
 
 def of_classes(node: Node, migration: Migration) -> Iterator[Finding]:

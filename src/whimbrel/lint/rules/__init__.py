@@ -6,8 +6,14 @@ from whimbrel.lint.rule import Rule
 from whimbrel.lint.rules import (
     covered_index,
     dropped,
+    irreversible,
+    label,
+    live_models,
     long_name,
+    loses_data,
+    mixed_phases,
     naive_timestamp,
+    no_default,
     padded_char,
     renamed,
     rewrites_table,
@@ -15,6 +21,7 @@ from whimbrel.lint.rules import (
     small_key,
     unindexed_key,
     unused_ignore,
+    walks_table,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -22,6 +29,13 @@ RULES: tuple[Rule, ...] = (
     scans_table.RULE,
     dropped.RULE,
     renamed.RULE,
+    no_default.RULE,
+    label.RULE,
+    mixed_phases.RULE,
+    loses_data.RULE,
+    walks_table.RULE,
+    live_models.RULE,
+    irreversible.RULE,
     unindexed_key.RULE,
     covered_index.RULE,
     small_key.RULE,

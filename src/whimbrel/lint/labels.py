@@ -7,8 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from whimbrel.errors import WhimbrelError
-from whimbrel.findings import Finding
-from whimbrel.history.line_numbers import lines_of_operations
 
 if TYPE_CHECKING:
     from whimbrel.history.loader import History
@@ -17,22 +15,15 @@ if TYPE_CHECKING:
     from whimbrel.schema.table import Name
     from whimbrel.state.state import State
 
-_HINT = (
+#: What fixes it.
+HINT = (
     "A new label cannot be used before the commit: use it in a migration of its own, after this "
     "one; or write atomic = False in this one's class."
 )
 
 
-def of_labels(history: History, node: Node, dialect: str) -> Iterator[Finding]:
-    """Return the RunSQLs of a migration that name a label which the migration adds before them."""
-    operations = history.migration(node.key).operations
-    for number, label in _used_too_early(history, node, dialect):
-        what = f"{operations[number].describe()}: this migration adds the label {label!r} itself"
-        line = lines_of_operations(node.file or "", len(operations))[number]
-        yield Finding("label", what, _HINT, node.app, node.label, node.place, line)
-
-
-def _used_too_early(history: History, node: Node, dialect: str) -> Iterator[tuple[int, str]]:
+def labels_used_early(history: History, node: Node, dialect: str) -> Iterator[tuple[int, str]]:
+    """Return the RunSQLs of a migration that name a label which it adds before them: place and label."""
     from whimbrel.operations.special import RunSQL
 
     migration = history.migration(node.key)

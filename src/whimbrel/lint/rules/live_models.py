@@ -1,0 +1,86 @@
+"""A function that uses the models of today."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from types import ModuleType
+
+from whimbrel.lint.functions import Code, code_of
+from whimbrel.lint.rule import Problem, Rule, migration
+from whimbrel.lint.scope import LintScope
+from whimbrel.operations.special import RunPython
+
+
+def _check(scope: LintScope) -> Iterator[Problem]:
+    for number, operation in scope.operations:
+        if not isinstance(operation, RunPython):
+            continue
+        for function in filter(None, (operation.code, operation.reverse_code)):
+            code = code_of(function)
+            for name, node in _live(code) if code is not None else ():
+                line = node.lineno if code is not None and scope.is_own(code.file) else None
+                message = f"{scope.title(number)}: it uses {name} of the models as they are today"
+                yield Problem(message, number, line)
+
+
+def _live(code: Code) -> Iterator[tuple[str, ast.stmt | ast.expr]]:
+    """Return the models that code uses, each once, with the first place."""
+    seen: set[str] = set()
+    for node in (each for top in code.nodes for each in ast.walk(top)):
+        for name in _names(node, code):
+            if name not in seen:
+                seen.add(name)
+                assert isinstance(node, ast.stmt | ast.expr)
+                yield name, node
+
+
+def _names(node: ast.AST, code: Code) -> Iterator[str]:
+    match node:
+        case ast.ImportFrom(module=module, level=level, names=names):
+            path = (module or "").split(".")
+            is_ours = path[0] in ("whimbrel", "sqlalchemy", "sqlmodel", "django")
+            if level == 0 and is_ours:
+                return
+            for each in names:
+                if path[-1] == "models" or each.name == "models":
+                    yield each.asname or each.name
+        case ast.Name(id=name) if _is_live(code.names.get(name)):
+            yield name
+
+
+def _is_live(value: object) -> bool:
+    """True for a model of an application, and for a module of models."""
+    if isinstance(value, ModuleType):
+        path = value.__name__.split(".")
+        return path[-1] == "models" and path[0] != "whimbrel"
+    return isinstance(value, type) and (hasattr(value, "__mapper__") or hasattr(value, "__table__"))
+
+
+RULE = Rule(
+    code="live-models",
+    level="warning",
+    title="a function of RunPython uses the models of the application",
+    happens="It works with the tables as they are at the end of history, not as they are when the migration runs.",
+    why="It works today. As soon as a model has a column that a later migration adds, a new database cannot be "
+    "migrated any more: this migration asks for what is not there yet.",
+    instead="Take the model from history: apps.get_model(app, name).",
+    check=_check,
+    bad=migration(
+        "migrations.RunPython(forwards, migrations.RunPython.noop)",
+        above="""\
+def forwards(apps, schema_editor):
+    from blog.models import Author
+
+    Author.objects.create(name="Greg")
+""",
+    ),
+    good=migration(
+        "migrations.RunPython(forwards, migrations.RunPython.noop)",
+        above="""\
+def forwards(apps, schema_editor):
+    Author = apps.get_model("blog", "Author")
+    Author.objects.create(name="Greg")
+""",
+    ),
+)

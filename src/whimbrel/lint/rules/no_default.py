@@ -1,0 +1,34 @@
+"""A column of a table that is in use takes no NULL, and has no default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel.lint.rule import Rule, migration
+from whimbrel.lint.tables import Flaw, over_tables
+from whimbrel.schema.table import Table
+
+
+def _find(table: Table) -> Iterator[Flaw]:
+    for each in table.columns:
+        if not each.null and each.default is None and each.generated is None and not each.computed:
+            message = f"{table.at}.{each.name}: it takes no NULL any more, and has no default"
+            yield Flaw(each.key or each.name, message)
+
+
+RULE = Rule(
+    code="no-default",
+    level="error",
+    title="a column of a table that was there before takes no NULL, and has no default in the database",
+    happens="Every INSERT of code that does not know the column fails, or that leaves it out.",
+    why="While a deploy is on its way, code of before runs beside the new one, and cannot create a row any more.",
+    instead="Keep a default in the database (default=, or db_default=) until no code of before runs. A column that "
+    "had none: let new code write it first, and turn it NOT NULL in a later release.",
+    check=over_tables(_find, of_new_tables=False),
+    bad=migration(
+        "migrations.AddField(\n"
+        '    "post", "likes", models.IntegerField(default=0), preserve_default=False\n'
+        ")"
+    ),
+    good=migration('migrations.AddField("post", "likes", models.IntegerField(default=0))'),
+)
