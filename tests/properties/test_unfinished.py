@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from properties.test_histories import fresh_postgresql, put_rows, rows, survivin
 from servers import PostgresServer
 from strategies import examples, histories
 from whimbrel.engines import engine_for
+from whimbrel.engines.policy import SAFE, SHORT, Policy
 from whimbrel.history.loader import History, load
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Key, Node
@@ -56,7 +58,9 @@ class Run:
 
     def __init__(self, connection: sa.Connection, history: History) -> None:
         self.connection, self.history = connection, history
-        self.executor = Executor(engine_for("postgresql"), connection, history=history)
+        engine = engine_for("postgresql").with_facts(connection)
+        connection.commit()
+        self.executor = Executor(engine, connection, history=history)
         self.executor.prepare()
         journal.prepare(connection)
         self.stop: int | None = None
@@ -68,22 +72,33 @@ class Run:
             if event.number == self.stop:
                 raise Stopped
 
-    def go(self, nodes: list[Node], applied: list[Key], *, backwards: bool = False) -> int:
+    def go(
+        self,
+        nodes: list[Node],
+        applied: list[Key],
+        *,
+        backwards: bool = False,
+        policy: Policy = SHORT,
+    ) -> int:
         """Carry migrations out. Gives how many steps the last one has."""
         plan = Plan(tuple(Stage((node,)) for node in nodes), backwards)
         steps = 0
-        for work in build_work(self.history, self.executor.engine, plan, applied):
+        for work in build_work(self.history, self.executor.engine, plan, applied, policy):
             steps = len(work.items)
             self.executor.execute(work)
         return steps
 
 
+@pytest.mark.parametrize(
+    "policy", [SHORT, SAFE, replace(SAFE, version=13)], ids=["short", "safe", "safe, 13"]
+)
 @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
 @given(data=st.data(), operations=histories(most=8))
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_stops_at_any_step_goes_on_and_back(
     postgresql_server: PostgresServer,
     backwards: bool,
+    policy: Policy,
     data: st.DataObject,
     operations: list[tuple[str, Operation]],
 ) -> None:
@@ -103,7 +118,7 @@ def test_what_stops_at_any_step_goes_on_and_back(
     with fresh_postgresql(postgresql_server) as connection:
         run = Run(connection, history)
         prepared(run)
-        steps = run.go([last], applied, backwards=backwards)
+        steps = run.go([last], applied, backwards=backwards, policy=policy)
         whole = seen(connection, end)
     assume(steps > 1)
     with fresh_postgresql(postgresql_server) as connection:
@@ -112,7 +127,7 @@ def test_what_stops_at_any_step_goes_on_and_back(
         at_first = seen(connection, start)
         run.stop = data.draw(st.integers(1, steps), label="stop")
         with pytest.raises(Stopped):
-            run.go([last], applied, backwards=backwards)
+            run.go([last], applied, backwards=backwards, policy=policy)
         run.stop = None
         found = journal.unfinished(connection)
         event("stopped" if found else "whole")
@@ -123,7 +138,7 @@ def test_what_stops_at_any_step_goes_on_and_back(
             run.executor.check_begun(found[0])
             found = journal.unfinished(connection)
         way = WayOut(found[0], back)
-        run.executor.execute(work_out(history, run.executor.engine, applied, way))
+        run.executor.execute(work_out(history, run.executor.engine, applied, way, policy))
         assert journal.unfinished(connection) == []
         if back:
             now, then = seen(connection, start), at_first

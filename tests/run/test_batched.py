@@ -18,6 +18,7 @@ from projects import kill
 from whimbrel.commands.script import enclose
 from whimbrel.config import Config
 from whimbrel.engines import engine_for
+from whimbrel.engines.postgresql import walking
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.sql.batches import batched_step
 from whimbrel.engines.step import BatchedUpdate, Boundary
@@ -137,9 +138,8 @@ KEYS: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("case", KEYS)
-def test_every_row_is_done_once(runs: Runs, case: str) -> None:
+def made_of(runs: Runs, case: str) -> tuple[str, ...]:
+    """Make the table of a case. Gives its key."""
     types, rows = KEYS[case]
     named = {f"Key {at}": each for at, each in enumerate(types.split(", "))}
     columns = ", ".join(f'"{name}" {each}' for name, each in named.items())
@@ -147,8 +147,15 @@ def test_every_row_is_done_once(runs: Runs, case: str) -> None:
     runs.query(f"CREATE TABLE t ({columns}, n integer DEFAULT 0, PRIMARY KEY ({key}))")
     if rows:
         runs.query(f"INSERT INTO t ({key}) VALUES {', '.join(f'({row})' for row in rows)}")
+    return tuple(named)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("case", KEYS)
+def test_every_row_is_done_once(runs: Runs, case: str) -> None:
+    named, rows = made_of(runs, case), KEYS[case][1]
     for parallel, step in enumerate(("1.1", "1.2", "2.1"), start=1):
-        runs.run(replace(COUNT, key=tuple(named), parallel=parallel), step)
+        runs.run(replace(COUNT, key=named, parallel=parallel), step)
     assert runs.counted() == ([(3, len(rows))] if rows else [])
     assert [each[:3] for each in sorted(runs.checkpoints())] == [
         ("blog", "0002_x", step) for step in ("1.1", "1.2", "2.1")
@@ -271,7 +278,15 @@ def test_it_is_a_value(dialect: str, update: BatchedUpdate, sql: str) -> None:
     assert loads(dumps(step)) == step
 
 
-def test_it_is_shown_as_a_comment() -> None:
-    step = batched_step("sqlite", COUNT, operation="Fill t")
-    (shown,) = enclose(engine_for("sqlite"), [step])
-    assert (shown.sql, shown.note) == ("", f"Fill t, in batches along the key, each: {step.sql}")
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("case", KEYS)
+def test_what_is_shown_of_it_does_it(
+    runs: Runs, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walking, "_ROWS", 3)
+    rows = len(KEYS[case][1])
+    step = batched_step(runs.dialect, replace(COUNT, key=made_of(runs, case)))
+    (shown,) = enclose(engine_for(runs.dialect), [step])
+    with sa.create_engine(runs.url, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.exec_driver_sql(shown.sql)
+    assert runs.counted() == ([(1, rows)] if rows else [])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from whimbrel.commands.preparation import history_for, policy_for, prepare_run
 from whimbrel.commands.results import MigrateOptions
+from whimbrel.commands.script import Statement, enclose
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SHORT, Policy
-from whimbrel.engines.step import Step
+from whimbrel.engines.step import Boundary, Step
 from whimbrel.history.line_numbers import lines_of_operations
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key, label_of
@@ -21,6 +22,7 @@ from whimbrel.planning.work import Work, build_work
 from whimbrel.run.connect import Database, database_of, engine_of_new, open_connection
 from whimbrel.run.events import Listener, RunWarning, null_listener
 from whimbrel.run.record import Record, record_in
+from whimbrel.schema.table import Name
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class PlannedStage:
     """A stage of a plan: what would be done, in its order.
 
     fake: True if it would only be recorded. irreversible: the operations that have no way back.
-    places: the file and the line of each operation, for stages of one migration.
+    places: the file and the line of each operation, for stages of one migration. statements: what is sent,
+    where large tables are changed in a form of their own.
     """
 
     labels: tuple[str, ...]
@@ -38,17 +41,22 @@ class PlannedStage:
     irreversible: tuple[str, ...] = ()
     backwards: bool = False
     places: tuple[str | None, ...] = ()
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The stages that `migrate` would go through. fake: True if they would only be recorded."""
+    """The stages that `migrate` would go through.
+
+    fake: True if they would only be recorded. sizes: of large tables, in bytes.
+    """
 
     database: str
     backwards: bool = False
     stages: tuple[PlannedStage, ...] = ()
     warnings: tuple[RunWarning, ...] = ()
     fake: bool = False
+    sizes: Mapping[Name, int] = field(default_factory=dict)
 
 
 def plan_migrate(
@@ -101,11 +109,13 @@ def plan_migrate(
         policy,
     )
     stages = [
-        *(_plan_stage(history, work, {}) for work in ended),
-        *(_plan_stage(history, work, there) for work in works),
+        *(_plan_stage(history, engine, work, {}) for work in ended),
+        *(_plan_stage(history, engine, work, there) for work in works),
         *_complete_squashes(history, asked, plan),
     ]
-    return PlannedRun(database.shown, plan.backwards, tuple(stages), run.warnings)
+    return PlannedRun(
+        database.shown, plan.backwards, tuple(stages), run.warnings, sizes=policy.sizes
+    )
 
 
 def _engine(database: Database, options: MigrateOptions) -> tuple[Engine, Policy]:
@@ -140,7 +150,9 @@ def _present_initials(
         )
 
 
-def _plan_stage(history: History, work: Work, there: Mapping[Key, Sequence[Step]]) -> PlannedStage:
+def _plan_stage(
+    history: History, engine: Engine, work: Work, there: Mapping[Key, Sequence[Step]]
+) -> PlannedStage:
     keys = _keys(work.stage)
     if there.keys() >= set(keys):
         renames = [step for key in keys for step in there[key]]
@@ -158,7 +170,15 @@ def _plan_stage(history: History, work: Work, there: Mapping[Key, Sequence[Step]
         irreversible=() if work.undoing else tuple(missing),
         backwards=work.is_backwards,
         places=tuple(_places(work.stage)),
+        statements=tuple(_recipe(engine, work)),
     )
+
+
+def _recipe(engine: Engine, work: Work) -> Iterator[Statement]:
+    """The statements of a stage that changes large tables; nothing for any other."""
+    if any(step.boundary is not Boundary.SHARED for step in work.steps):
+        for batch in work.batches:
+            yield from enclose(engine, [item for item in batch if item.id not in work.done])
 
 
 def _keys(stage: Stage) -> list[Key]:

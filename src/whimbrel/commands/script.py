@@ -9,7 +9,7 @@ from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine, Step, engine_for
 from whimbrel.engines.policy import SAFE, SHORT
 from whimbrel.engines.sql.running import with_driver_values, with_literals
-from whimbrel.engines.step import Boundary, Hazard, UserStep
+from whimbrel.engines.step import BatchedUpdate, Hazard, UserStep
 from whimbrel.errors import UsageError
 from whimbrel.history.loader import load
 from whimbrel.operations.backfill import Backfill
@@ -21,11 +21,15 @@ from whimbrel.run.connect import dialect_of
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, without its semicolon, and what it may do; or only a ``note``, for people."""
+    """One statement, without its semicolon, and what it may do; or only a ``note``, for people.
+
+    step: what it is of, with its locks; None for what opens and closes transactions, or is code.
+    """
 
     sql: str
     hazards: tuple[Hazard, ...] = ()
     note: str | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,9 @@ def _statement(engine: Engine, item: PlanItem) -> Statement:
             return Statement("", note=f"{item.title}, in batches along the primary key{rest}")
         case DataOperation():
             return Statement("", note=f"{item.title}: it cannot be shown as SQL")
-        case Step(boundary=Boundary.BATCHED):
-            note = f"{item.operation}, in batches along the key, each: {item.sql}"
-            return Statement("", item.hazards, note)
+        case Step(update=BatchedUpdate() as update):
+            return Statement(engine.walk(update), item.hazards, step=item)
         case UserStep():
             given = with_driver_values(engine.dialect, item.parameters or ())
             return Statement(with_literals(item.sql, given, engine.literal), item.hazards)
-    return Statement(item.sql, item.hazards)
+    return Statement(item.sql, item.hazards, step=item)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql.running import Meanwhile
-from whimbrel.engines.step import Step, UserStep
+from whimbrel.engines.step import BatchedUpdate, Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -98,6 +98,9 @@ class Engine(Protocol):
 
     def closing(self, steps: Sequence[Step]) -> list[str]:
         """The statements that close it."""
+
+    def walk(self, update: BatchedUpdate) -> str:
+        """Return a batched update as SQL that does all its batches, each committed, for a shell."""
 
     def with_probes(self, step: UserStep) -> UserStep:
         """Return SQL of the user's with a probe and a clean-up, where it can be left half done."""

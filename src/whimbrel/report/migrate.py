@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from whimbrel.report.text import duration, hazards_json, one_line, title
+from whimbrel.report.text import duration, hazards_json, locks_json, one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
     BackfillWaiting,
@@ -110,17 +110,17 @@ class PlainProgress:
 
 def plan_text(plan: PlannedRun) -> str:
     """Return the plan of a run, with hazards, each above its step."""
-    return "\n".join(line for stage in plan.stages for line in _stage(stage, fake=plan.fake))
+    return "\n".join(line for stage in plan.stages for line in _stage(stage, plan))
 
 
-def _stage(stage: PlannedStage, *, fake: bool) -> Iterator[str]:
+def _stage(stage: PlannedStage, plan: PlannedRun) -> Iterator[str]:
     # Late, since most runs show no plan.
     from whimbrel.engines.step import Step
 
     steps = [item for item in stage.items if isinstance(item, Step)]
     if stage.fake:
         verb = "Remove from the record" if stage.backwards else "Record"
-        why = "the database is left as it is" if fake else "what it makes is there"
+        why = "the database is left as it is" if plan.fake else "what it makes is there"
         yield f"{verb} {title(stage.labels)} ({why})"
         yield from (f"  {one_line(step.sql)}" for step in steps)
         return
@@ -129,6 +129,11 @@ def _stage(stage: PlannedStage, *, fake: bool) -> Iterator[str]:
         yield f"  {'undo: ' if stage.backwards else ''}{operation}"
     for operation in stage.irreversible:
         yield f"  irreversible: {operation}"
+    if stage.statements:
+        from whimbrel.report.script import statement_lines
+
+        yield from statement_lines(stage.statements, plan.sizes)
+        return
     for step in steps:
         for hazard in step.hazards:
             yield f"  hazard: {hazard}"
@@ -172,7 +177,7 @@ def _part_json(item: PlanItem, places: Sequence[str | None]) -> dict[str, Any]:
         "operation": item.operation,
         "sql": item.sql,
         "phase": item.phase.name,
-        "locks": [{"table": str(at), "lock": lock.value} for at, lock in item.tables],
+        "locks": locks_json(item),
         "scans": item.scans,
         "rewrites": item.rewrites,
         "hazards": hazards_json(item.hazards),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from whimbrel.commands.script import Script, Statement
-from whimbrel.report.text import hazards_json
+from whimbrel.report.text import hazards_json, locks_json, locks_of
+from whimbrel.schema.table import Name
 
 
 def script_text(script: Script) -> str:
@@ -21,13 +22,27 @@ def _lines(script: Script) -> Iterator[str]:
         yield f"--   {_comment(operation)}"
     if not script.statements:
         yield "-- Nothing changes in the database."
-    for statement in script.statements:
-        yield from _statement(statement)
+    yield from statement_lines(script.statements, {})
 
 
-def _statement(statement: Statement) -> Iterator[str]:
+def statement_lines(statements: Iterable[Statement], sizes: Mapping[Name, int]) -> Iterator[str]:
+    """Statements as SQL, what is known of them as comments; locks once in a transaction.
+
+    sizes: of tables, in bytes.
+    """
+    said: set[str] = set()
+    for statement in statements:
+        locks = locks_of(statement.step, sizes) if statement.step is not None else ()
+        said = said if statement.step is not None and statement.step.transactional else set()
+        new = [line for line in locks if line not in said]
+        said.update(new)
+        yield from _statement(statement, new)
+
+
+def _statement(statement: Statement, locks: Iterable[str]) -> Iterator[str]:
     for hazard in statement.hazards:
         yield f"-- hazard: {_comment(str(hazard))}"
+    yield from (f"-- {line}" for line in locks)
     if statement.note is not None:
         yield f"-- {_comment(statement.note)}"
     if statement.sql:
@@ -49,6 +64,7 @@ def script_json(script: Script) -> dict[str, Any]:
             {
                 "sql": each.sql or None,
                 "hazards": hazards_json(each.hazards),
+                "locks": locks_json(each.step),
                 **({"note": each.note} if each.note is not None else {}),
             }
             for each in script.statements

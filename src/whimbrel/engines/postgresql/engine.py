@@ -18,6 +18,7 @@ from whimbrel.engines.postgresql import (
     runner,
     session,
     sizes,
+    walking,
     watching,
 )
 from whimbrel.engines.postgresql.compiler import COMPILER
@@ -80,6 +81,7 @@ class PostgreSQLEngine:
     execute_all = staticmethod(pipeline.execute_all)
     settle = staticmethod(running.settle)
     with_probes = staticmethod(indexes.with_probes)
+    walk = staticmethod(walking.walk)
     without_transaction = staticmethod(session.without_transaction)
     keep_session = staticmethod(session.keep)
     is_in_transaction = staticmethod(watching.is_in_transaction)

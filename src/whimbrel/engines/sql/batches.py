@@ -14,9 +14,13 @@ from whimbrel.schema.table import Name
 
 
 def batched_step(dialect: str, update: BatchedUpdate, **known: Any) -> Step:
-    """Return the step of an update, with its statement for people. known: other fields of it."""
+    """Return the step of an update. known: other fields of it.
+
+    Its statement, for people, is that of a batch between the keys ``:after`` and ``:up_to``.
+    """
+    table = BatchedTable(update)
     return Step(
-        (update_text(dialect, update),),
+        (update_text(dialect, table.update(*between_places(table.key))),),
         boundary=Boundary.BATCHED,
         tables=((update.table, Lock.ROW_EXCLUSIVE),),
         update=update,
@@ -60,13 +64,11 @@ class BatchedTable:
         return sa.select(column).select_from(self.table).where(*self.chosen, *conditions)
 
 
-def update_text(dialect: str, update: BatchedUpdate) -> str:
-    """Return the UPDATE of a batch, between the keys ``:after`` and ``:up_to``."""
-    table = BatchedTable(update)
+def update_text(dialect: str, statement: sa.Update) -> str:
+    """Return an UPDATE without parameters as text."""
     # "named" leaves a percent sign alone.
     offline = registry.load(dialect)(paramstyle="named")
-    compiled = table.update(*between_places(table.key)).compile(dialect=offline)
-    return str(compiled).replace(" \nWHERE ", " WHERE ", 1)
+    return str(statement.compile(dialect=offline)).replace(" \nWHERE ", " WHERE ", 1)
 
 
 def between_places(columns: Any) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines.base import Blocker, Capabilities
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
+from whimbrel.engines.sql.batches import BatchedTable, update_text
 from whimbrel.engines.sql.phases import with_phase
 from whimbrel.engines.sqlite import backup, errors, runner, session, watching
 from whimbrel.engines.sqlite.compiler import COMPILER
@@ -17,7 +18,7 @@ from whimbrel.engines.sqlite.reflect import identifier_case, reflecting
 from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
 from whimbrel.engines.sqlite.steps.rebuild import ASIDE
-from whimbrel.engines.step import Step, UserStep
+from whimbrel.engines.step import BatchedUpdate, Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -94,6 +95,10 @@ class SQLiteEngine:
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Nobody: SQLite does not tell who has a file locked."""
         return []
+
+    def walk(self, update: BatchedUpdate) -> str:
+        """All at once: one writer has the whole file, whatever the form."""
+        return update_text("sqlite", BatchedTable(update).update())
 
     def table_sizes(self, connection: Connection, at_least: int) -> Mapping[Name, int]:
         """None: one writer has the whole file, whatever the form."""
