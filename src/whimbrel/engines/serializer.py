@@ -33,6 +33,7 @@ _MODULES = (
     "whimbrel.schema.changes",
     "whimbrel.engines.step",
     "whimbrel.engines.postgresql.steps.concurrent",
+    "whimbrel.engines.postgresql.steps.partitions",
     "whimbrel.engines.postgresql.steps.type_steps",
     "whimbrel.engines.postgresql.steps.belongings",
     "whimbrel.engines.postgresql.steps.swapping",

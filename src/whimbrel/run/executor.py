@@ -289,7 +289,9 @@ class Executor:
         offset = 0
         for batch in work.batches:
             left = [item for item in batch if item.id not in work.done]
-            if left and not (left[0].id in work.begun and self._has_happened(key, left[0])):
+            if left and not (
+                left[0].id in work.begun and self._has_happened(key, left[0], goes_on=True)
+            ):
                 self._execute_batch(work, left, offset + len(batch) - len(left))
             offset += len(batch)
 
@@ -371,14 +373,16 @@ class Executor:
                 forget = partial(journal.forget, self.connection, unfinished.keys[0], entry.id)
                 self.attempts.commit(forget)
 
-    def _has_happened(self, key: Key, item: PlanItem) -> bool:
+    def _has_happened(self, key: Key, item: PlanItem, *, goes_on: bool = False) -> bool:
         """See whether the database shows what a step without a transaction was to do; note it.
 
         What it left where it has failed half way is taken away; that may be all that was left to do.
+        goes_on: True if it is to be done: one that settles sees for itself what there is.
         """
         if not isinstance(item, Step) or item.transactional:
             return False
-        if not self._is_true(item.done) and self._is_true(item.broken):
+        is_left = goes_on and item.settling is not None
+        if not is_left and not self._is_true(item.done) and self._is_true(item.broken):
 
             def clean_up() -> None:
                 for sql in item.cleanup:

@@ -245,12 +245,14 @@ class AlterColumn(TableChange):
 class AddConstraint(TableChange):
     """alone: in a transaction of its own, since it locks more than one table.
 
-    using_index: the unique index of the table that becomes the constraint's own.
+    using_index: the unique index of the table that becomes the constraint's own. by_partition: the
+    table is a parent of partitions, each of which has it first.
     """
 
     constraint: Constraint
     alone: bool = False
     using_index: Index | None = None
+    by_partition: bool = False
 
     def alter(self, table: Table) -> Table:
         if self.using_index is not None:
@@ -280,7 +282,10 @@ class RenameConstraint(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class AddIndex(TableChange):
-    """concurrently: writers do not wait while it is built, and no transaction holds it."""
+    """concurrently: writers do not wait while it is built, and no transaction holds it.
+
+    On a parent of partitions: on one partition after the other.
+    """
 
     index: Index
     concurrently: bool = False

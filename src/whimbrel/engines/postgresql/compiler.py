@@ -130,6 +130,18 @@ class PostgreSQLCompiler(SQLCompiler):
 
     # -- constraints
 
+    def made_name(self, first: str, second: str, label: str) -> str:
+        """Return the name that PostgreSQL makes of two others and a label (18, makeObjectName).
+
+        The longer of the two is cut until all of it fits.
+        """
+        room = self.longest_name - len(f"_{label}") - bool(second)
+        names = [first.encode(), second.encode()]
+        while len(names[0]) + len(names[1]) > room:
+            longer = 0 if len(names[0]) > len(names[1]) else 1
+            names[longer] = names[longer][:-1]
+        return "_".join([*(each.decode(errors="ignore") for each in names if each), label])
+
     def unique(self, unique: Unique) -> str:
         nulls = " NULLS NOT DISTINCT" if unique.nulls_not_distinct else ""
         include = f" INCLUDE ({self.names(unique.include)})" if unique.include else ""

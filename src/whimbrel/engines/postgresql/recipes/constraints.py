@@ -10,16 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
+from whimbrel.engines.postgresql.steps import constraints
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import (
-    Check,
-    ForeignKey,
-    Index,
-    IndexPart,
-    Name,
-    PrimaryKey,
-    Unique,
-)
+from whimbrel.schema.table import Check, ForeignKey, Name, PrimaryKey, Unique
 
 
 def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Change]:
@@ -31,7 +24,7 @@ def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Ch
             yield c.AddConstraint(at, replace(constraint, not_valid=True))
             yield c.ValidateConstraint(at, constraint)
         case PrimaryKey() | Unique() if can_use_index(at, constraint, refining):
-            yield from add_key(at, constraint)
+            yield from add_key(at, constraint, refining)
         case _:
             yield change
 
@@ -47,7 +40,9 @@ def can_be_validated(at: Name, constraint: Check | ForeignKey, refining: Refinin
 def add_foreign_key(at: Name, key: ForeignKey, refining: Refining) -> Iterator[c.Change]:
     """One in a transaction, since writers of both its ends wait for it."""
     is_refused = refining.is_partitioned(at) and refining.version < NOT_VALID_EVERYWHERE
-    if can_be_validated(at, key, refining) and not is_refused:
+    if can_be_validated(at, key, refining) and is_refused:
+        yield c.AddConstraint(at, key, by_partition=True)
+    elif can_be_validated(at, key, refining):
         yield c.AddConstraint(at, replace(key, not_valid=True), alone=True)
         yield c.ValidateConstraint(at, key)
     else:
@@ -71,32 +66,20 @@ def drop_constraint(change: c.DropConstraint, refining: Refining) -> Iterator[c.
 def can_use_index(at: Name, key: PrimaryKey | Unique, refining: Refining) -> bool:
     """Return True if a key of a large table can be made of an index.
 
-    Not in a parent of partitions; nor over columns that a primary key would have to turn NOT NULL.
+    Not over columns that a primary key would have to turn NOT NULL.
     """
     null = {column.name for column in refining.table(at).columns if column.null}
     is_proven = isinstance(key, Unique) or null.isdisjoint(key.columns)
-    is_plain = not refining.is_partitioned(at)
-    return bool(key.name) and is_proven and is_plain and refining.is_large(at)
+    return bool(key.name) and is_proven and refining.is_large(at)
 
 
-def add_key(at: Name, key: PrimaryKey | Unique) -> Iterator[c.Change]:
-    index = index_of(key)
+def add_key(at: Name, key: PrimaryKey | Unique, refining: Refining) -> Iterator[c.Change]:
+    if refining.is_partitioned(at):
+        yield c.AddConstraint(at, key, by_partition=True)
+        return
+    index = constraints.index_of(key)
     yield c.AddIndex(at, index, concurrently=True)
     yield c.AddConstraint(at, key, using_index=index)
-
-
-def index_of(key: PrimaryKey | Unique) -> Index:
-    """Return the index that a key of that name can be made of."""
-    parts = tuple(map(IndexPart, key.columns))
-    if isinstance(key, PrimaryKey):
-        return Index(key.name, parts, unique=True)
-    return Index(
-        key.name,
-        parts,
-        unique=True,
-        include=key.include,
-        nulls_not_distinct=key.nulls_not_distinct,
-    )
 
 
 RECIPES: Recipes = {c.AddConstraint: add_constraint, c.DropConstraint: drop_constraint}

@@ -12,11 +12,10 @@ from whimbrel.schema.table import Index, Name
 
 
 def add_index(change: c.AddIndex, refining: Refining) -> Iterator[c.Change]:
-    """The one that it replaces is there until it is built."""
+    """The one that it replaces is there until it is built; on partitions, one after the other."""
+    yield replace(change, concurrently=True) if refining.is_large(change.table) else change
     if not is_concurrent(change.table, refining):
-        yield change
         return
-    yield replace(change, concurrently=True)
     for number, earlier in enumerate(refining.changes[: refining.position]):
         if isinstance(earlier, c.DropIndex) and replacement(refining.changes[number:]) is change:
             yield c.DropIndex(change.table, set_aside(earlier.index), concurrently=True)
@@ -32,7 +31,7 @@ def drop_index(change: c.DropIndex, refining: Refining) -> Iterator[c.Change]:
 
 
 def is_concurrent(at: Name, refining: Refining) -> bool:
-    """Return True if the table is large, and no parent of partitions, which has no such form."""
+    """Return True if the table is large, and no parent of partitions, whose indexes go in an instant."""
     return refining.is_large(at) and not refining.is_partitioned(at)
 
 

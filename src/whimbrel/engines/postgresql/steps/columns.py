@@ -290,16 +290,8 @@ def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
 
 
 def not_null_name(table: str, column: str) -> str:
-    """Return the name that PostgreSQL gives to NOT NULL of a column (18, makeObjectName).
-
-    The longer of the two names is cut until all of it fits.
-    """
-    room = COMPILER.longest_name - len("__not_null")
-    names = [table.encode(), column.encode()]
-    while len(names[0]) + len(names[1]) > room:
-        longer = 0 if len(names[0]) > len(names[1]) else 1
-        names[longer] = names[longer][:-1]
-    return "_".join([*(each.decode(errors="ignore") for each in names), "not_null"])
+    """Return the name that PostgreSQL gives to NOT NULL of a column."""
+    return COMPILER.made_name(table, column, "not_null")
 
 
 def validate_labels(change: c.ValidateLabels, builder: Builder) -> Iterator[Step]:

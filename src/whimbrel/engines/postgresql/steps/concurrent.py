@@ -127,17 +127,18 @@ def _weak(step: Step) -> Step:
 
 
 def is_index(at: Name, index: Index) -> str:
-    """Return the condition on a row of pg_index (``i``) for an index by its name and its definition.
+    """Return the condition on a row of pg_index (``i``) for an index by its name and its definition."""
+    own = probes.oid(Name(at.schema, index.name))
+    there = f"i.indexrelid = {own} AND i.indrelid = {probes.oid(at)}"
+    return f"{there} AND {is_defined_as(index)}"
+
+
+def is_defined_as(index: Index) -> str:
+    """Return the condition on a row of pg_index (``i``) for an index of such a definition.
 
     Of an expression it says only that there is one: the server writes it in words of its own.
     """
-    return " AND ".join(
-        [
-            f"i.indexrelid = {probes.oid(Name(at.schema, index.name))}",
-            f"i.indrelid = {probes.oid(at)}",
-            *_definition(index),
-        ]
-    )
+    return " AND ".join(_definition(index))
 
 
 def _definition(index: Index) -> Iterator[str]:

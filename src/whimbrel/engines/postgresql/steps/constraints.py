@@ -7,11 +7,21 @@ from dataclasses import replace
 
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.steps import indexes, partitions, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Check, Constraint, ForeignKey, Index, Name, PrimaryKey, Table
+from whimbrel.schema.table import (
+    Check,
+    Constraint,
+    ForeignKey,
+    Index,
+    IndexPart,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
 
 
 def add(at: Name, constraint: Constraint, builder: Builder, table: Table | None = None) -> Step:
@@ -93,6 +103,9 @@ def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
         yield add_using(change, change.using_index, builder)
         return
     step = add(change.table, change.constraint, builder)
+    if change.by_partition:
+        yield by_partition(step, change, builder)
+        return
     if change.alone:
         first = (
             f"LOCK TABLE {COMPILER.at(at)} IN {lock.value} MODE"
@@ -102,6 +115,43 @@ def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
         )
         step = replace(step, statements=(*first, *step.statements), boundary=Boundary.OWN)
     yield step
+
+
+def by_partition(step: Step, change: c.AddConstraint, builder: Builder) -> Step:
+    """Return a step that adds a key as one that adds it to one partition after the other."""
+    at, key = change.table, change.constraint
+    table = builder.table(at)
+    add = COMPILER.constraint(key, table)
+    if isinstance(key, ForeignKey):
+        target = None if key.target == at else key.target
+        locks = target_locks(at, [key], Lock.ACCESS_EXCLUSIVE)
+        step = replace(step, tables=(*step.tables[:1], *locks))
+        return partitions.step_of(step, partitions.PartitionedForeignKey(at, key.name, add, target))
+    assert isinstance(key, PrimaryKey | Unique)
+    index = index_of(key)
+    made = partitions.PartitionedKey(
+        at,
+        add,
+        index,
+        indexes.body(table, index),
+        isinstance(key, PrimaryKey),
+        COMPILER.deferrable(getattr(key, "deferrable", None)),
+    )
+    return partitions.step_of(step, made)
+
+
+def index_of(key: PrimaryKey | Unique) -> Index:
+    """Return the index that a key of that name can be made of."""
+    parts = tuple(map(IndexPart, key.columns))
+    if isinstance(key, PrimaryKey):
+        return Index(key.name, parts, unique=True)
+    return Index(
+        key.name,
+        parts,
+        unique=True,
+        include=key.include,
+        nulls_not_distinct=key.nulls_not_distinct,
+    )
 
 
 def drop_constraint(change: c.DropConstraint, builder: Builder) -> Iterator[Step]:

@@ -9,18 +9,34 @@ from typing import Any
 
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.engines.postgresql.steps import concurrent, options, probes
+from whimbrel.engines.postgresql.steps import concurrent, options, partitions, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import HazardCode, Lock, Step, UserStep
 from whimbrel.errors import ModelError
 from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Index, Name, Table
 
 
 def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
-    step = create(builder.table(change.table), change.index, builder)
-    yield concurrent.build(step, change.table, change.index) if change.concurrently else step
+    table, index = builder.table(change.table), change.index
+    step = create(table, index, builder)
+    if not change.concurrently:
+        yield step
+    elif "partition_by" in options.own(table.options):
+        yield by_partition(step, table, index)
+    else:
+        yield concurrent.build(step, table.at, index)
+
+
+def by_partition(step: Step, table: Table, index: Index) -> Step:
+    """Return a step that creates an index as one that builds it on one partition after the other."""
+    is_made = any(isinstance(part.of, SQL) for part in index.parts)
+    made = partitions.PartitionedIndex(
+        table.at, index.name, index.unique, body(table, index), is_made
+    )
+    return partitions.step_of(step, made)
 
 
 #: An index that a user builds without a transaction: its name, and the table's schema.
@@ -69,15 +85,18 @@ def definition(table: Table, index: Index) -> str:
             hint="Give it a column or an expression.",
         )
     unique = "UNIQUE " if index.unique else ""
+    at = COMPILER.at(table.at)
+    return f"CREATE {unique}INDEX {COMPILER.quote(index.name)} ON {at}{body(table, index)}"
+
+
+def body(table: Table, index: Index) -> str:
+    """Return the definition of an index behind the name of its table."""
     method = f" USING {index.method}" if index.method else ""
     parts = ", ".join(map(COMPILER.index_part, index.parts))
     include = f" INCLUDE ({COMPILER.names(index.include)})" if index.include else ""
     nulls = " NULLS NOT DISTINCT" if index.nulls_not_distinct else ""
     where = f" WHERE {COMPILER.expression(index.where, table)}" if index.where is not None else ""
-    return (
-        f"CREATE {unique}INDEX {COMPILER.quote(index.name)} ON {COMPILER.at(table.at)}{method} "
-        f"({parts}){include}{nulls}{_storage(index)}{where}"
-    )
+    return f"{method} ({parts}){include}{nulls}{_storage(index)}{where}"
 
 
 def _storage(index: Index) -> str:
