@@ -20,6 +20,7 @@ from whimbrel.config import Config
 from whimbrel.engines import engine_for
 from whimbrel.engines.postgresql import walking
 from whimbrel.engines.serializer import dumps, loads
+from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.batches import batched_step
 from whimbrel.engines.step import BatchedUpdate, Boundary
 from whimbrel.errors import DatabaseError, LockError, StepError, UnsupportedError
@@ -288,5 +289,5 @@ def test_what_is_shown_of_it_does_it(
     step = batched_step(runs.dialect, replace(COUNT, key=made_of(runs, case)))
     (shown,) = enclose(engine_for(runs.dialect), [step])
     with sa.create_engine(runs.url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql(shown.sql)
+        execute(connection, shown.sql)
     assert runs.counted() == ([(1, rows)] if rows else [])
