@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from whimbrel.engines.step import Hazard, HazardCode, Step
+from whimbrel.engines.step import Hazard, HazardCode, Step, UserStep
+from whimbrel.lint.statements import Reading
 from whimbrel.planning.items import PlanItem
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Name
@@ -37,8 +39,12 @@ class Effect:
         return f"{self.hazard.subject}: {self.hazard.message}"
 
 
-def effects_of(item: PlanItem) -> Iterator[Effect]:
-    """Return what an item does, as far as its hazards tell."""
+def effects_of(item: PlanItem, dialect: str) -> Iterator[Effect]:
+    """Return what an item does, as far as its hazards tell; of the user's SQL, as far as its text does."""
+    if isinstance(item, UserStep):
+        for each in read(item.sql, dialect).consequences:
+            hazard = Hazard(each.code, each.subject)
+            yield Effect(hazard, operation_of(item), each.table, item.sql, each.is_rename)
     if not isinstance(item, Step):
         return
     number = operation_of(item)
@@ -46,6 +52,16 @@ def effects_of(item: PlanItem) -> Iterator[Effect]:
     for hazard in item.hazards:
         table = tables[0] if tables else hazard.subject
         yield Effect(hazard, number, table, item.sql, _is_rename(item))
+
+
+@lru_cache(maxsize=1024)
+def read(sql: str, dialect: str) -> Reading:
+    """Return what a statement does, as far as its text tells."""
+    try:
+        from whimbrel.lint.parsing import parse
+    except ImportError:
+        return Reading(unread="sqlglot is not installed: pip install 'whimbrel[lint]'")
+    return parse(sql, dialect)
 
 
 def operation_of(item: PlanItem) -> int:

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SAFE
-from whimbrel.engines.step import Step
+from whimbrel.engines.step import Step, UserStep
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
-from whimbrel.lint.effects import Effect, effects_of, tables_of_step
+from whimbrel.lint.effects import Effect, effects_of, read, tables_of_step
+from whimbrel.lint.statements import Reading
 from whimbrel.operations.base import Operation, Transition
 from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.work import build_work, transitions_of
-from whimbrel.schema.table import Table
+from whimbrel.schema.table import PrimaryKey, Table, Unique
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.state import State
 
@@ -75,7 +76,7 @@ class LintScope:
     @cached_property
     def effects(self) -> list[Effect]:
         """What the items do to tables that were there before the migration."""
-        found = (each for item in self.items for each in effects_of(item))
+        found = (each for item in self.items for each in effects_of(item, self.dialect))
         return [each for each in found if not self.is_new(each.table)]
 
     @property
@@ -95,7 +96,27 @@ class LintScope:
 
     def is_new(self, table: str) -> bool:
         """True for a table that the migration itself creates ("schema.table"): nobody waits for it."""
-        return table in self._new_tables
+        return table in self._new_tables or any(
+            table in reading.creates for _, reading in self.statements
+        )
+
+    @cached_property
+    def statements(self) -> list[tuple[UserStep, Reading]]:
+        """The statements of the user's own, and what is known of each."""
+        steps = (item for item in self.items if isinstance(item, UserStep))
+        return [(step, read(step.sql, self.dialect)) for step in steps]
+
+    def keys(self, table: str) -> list[frozenset[str]]:
+        """The columns of each key of a table; of one that no model has: "id"."""
+        for each in self._tables:
+            if str(each.at) == table:
+                keys = (of for of in each.constraints if isinstance(of, PrimaryKey | Unique))
+                return [frozenset(of.columns) for of in keys]
+        return [frozenset({"id"})]
+
+    @cached_property
+    def _tables(self) -> list[Table]:
+        return list(_tables(self.transitions[-1].after.database)) if self.transitions else []
 
     @cached_property
     def _new_tables(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from whimbrel.lint.rule import Rule
 from whimbrel.lint.rules import (
     covered_index,
     dropped,
+    in_transaction,
     irreversible,
     label,
     live_models,
@@ -20,6 +21,7 @@ from whimbrel.lint.rules import (
     scans_table,
     small_key,
     unindexed_key,
+    unread_sql,
     unused_ignore,
     walks_table,
 )
@@ -36,6 +38,8 @@ RULES: tuple[Rule, ...] = (
     walks_table.RULE,
     live_models.RULE,
     irreversible.RULE,
+    in_transaction.RULE,
+    unread_sql.RULE,
     unindexed_key.RULE,
     covered_index.RULE,
     small_key.RULE,

@@ -23,14 +23,17 @@ RULE = Rule(
     "until it is done.",
     why="Nobody can read or write the table meanwhile: seconds for a million rows, hours for a "
     "large table. Whoever uses it waits, and connections run out.",
-    instead="Add a new column, fill it in batches, and change over to it in a later release.",
+    instead="Where an operation says it, Whimbrel takes the form that keeps nobody waiting, if there is one: use that "
+    "in place of SQL. Else add a new column, fill it in batches, and change over to it in a later release.",
     check=_check,
     bad=migration(
-        'migrations.AlterField("post", "rating", models.CharField(max_length=20, null=True))'
+        "migrations.RunSQL(\n"
+        '    "ALTER TABLE blog_post ALTER COLUMN rating TYPE bigint",\n'
+        '    "ALTER TABLE blog_post ALTER COLUMN rating TYPE integer",\n'
+        "    state_operations=[\n"
+        '        migrations.AlterField("post", "rating", models.BigIntegerField(null=True)),\n'
+        "    ],\n"
+        ")"
     ),
-    good=migration(
-        'migrations.AddField("post", "score", models.CharField(max_length=20, null=True))',
-        'migrations.Backfill("post", set={"score": SQL("rating::varchar")})',
-        more="from whimbrel.models import SQL",
-    ),
+    good=migration('migrations.AlterField("post", "rating", models.BigIntegerField(null=True))'),
 )

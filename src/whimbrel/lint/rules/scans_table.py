@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whimbrel.engines.step import HazardCode
+from whimbrel.lint.effects import Effect
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
 
@@ -13,12 +14,15 @@ _BAD = (HazardCode.SCANS_TABLE, HazardCode.BLOCKS_WRITES)
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     # One statement is one finding: a rewrite scans too, and what scans blocks.
-    rewritten = {each.sql for each in scope.effects if each.code is HazardCode.REWRITES_TABLE}
-    seen = set(rewritten)
+    seen = {_of(each) for each in scope.effects if each.code is HazardCode.REWRITES_TABLE}
     for each in scope.effects:
-        if each.code in _BAD and each.sql not in seen:
-            seen.add(each.sql)
+        if each.code in _BAD and _of(each) not in seen:
+            seen.add(_of(each))
             yield Problem(f"{scope.title(each.operation)}: {each.message}", each.operation)
+
+
+def _of(effect: Effect) -> tuple[int, str]:
+    return effect.operation, effect.sql
 
 
 RULE = Rule(
@@ -28,20 +32,16 @@ RULE = Rule(
     happens="PostgreSQL looks at every row under a lock that keeps writers out (SHARE or stronger).",
     why="Every INSERT, UPDATE and DELETE of the table waits until it is done, and what waits holds a "
     "connection.",
-    instead="Do it in two steps: what is added without a look at the rows comes first, and is "
-    "validated, or built concurrently, while others write.",
+    instead="Where an operation says it, Whimbrel adds it without a look at the rows and validates it, or builds it "
+    "concurrently, while others write: use that in place of SQL. There is no such form of an exclusion constraint.",
     check=_check,
     bad=migration(
-        "migrations.AddConstraint(\n"
-        '    "post",\n'
-        '    models.ExclusionConstraint(name="post_title_alone", expressions=[("title", "=")]),\n'
+        "migrations.RunSQL(\n"
+        '    "CREATE INDEX post_title ON blog_post (title)",\n'
+        '    "DROP INDEX post_title",\n'
         ")"
     ),
     good=migration(
-        "migrations.RunSQL(\n"
-        '    "CREATE INDEX CONCURRENTLY post_title ON blog_post (title)",\n'
-        '    "DROP INDEX CONCURRENTLY post_title",\n'
-        ")",
-        members="atomic = False",
+        'migrations.AddIndex("post", models.Index(fields=["title"], name="post_title"))'
     ),
 )

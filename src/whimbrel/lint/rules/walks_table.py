@@ -22,6 +22,12 @@ def _check(scope: LintScope) -> Iterator[Problem]:
     for item in scope.items:
         if isinstance(item, DataOperation) and isinstance(item.operation, RunPython):
             yield from _of_function(item, item.operation, scope)
+    for step, reading in scope.statements:
+        for table, columns in reading.writes:
+            if not scope.is_new(table) and not any(key <= columns for key in scope.keys(table)):
+                number = operation_of(step)
+                message = f"it is about all rows of {table} in one transaction"
+                yield Problem(f"{scope.title(number)}: {message}", number)
 
 
 def _of_function(item: DataOperation, operation: RunPython, scope: LintScope) -> Iterator[Problem]:

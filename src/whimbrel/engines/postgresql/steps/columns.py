@@ -104,8 +104,12 @@ def fills_row_by_row(column: Column) -> bool:
         return True
     if not isinstance(column.default, SQL):
         return False
-    # It may be another value for each row if it calls a function not known better.
-    without_strings = re.sub(r"'(?:[^']|'')*'", "", column.default.on("postgresql"))
+    return is_volatile(column.default.on("postgresql"))
+
+
+def is_volatile(sql: str) -> bool:
+    """True if SQL may have another value for each row: it calls a function that is not known better."""
+    without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
     called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
     return any(name.lower() not in _STABLE for name in called)
 

@@ -1,0 +1,37 @@
+"""What is known of a statement of the user's own: what it does to tables, and to code that uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whimbrel.engines.step import HazardCode
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What a statement does to a table, or to something in it. is_rename: it is there under another name."""
+
+    code: HazardCode
+    table: str
+    part: str | None = None
+    is_rename: bool = False
+
+    @property
+    def subject(self) -> str:
+        """ "blog_post.title"."""
+        return f"{self.table}.{self.part}" if self.part else self.table
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known of a statement. unread: why nothing is; None: it was read.
+
+    writes: the tables whose rows are updated or deleted, each with the columns whose values are asked for.
+    creates: the tables that it creates. needs_autocommit: True if no transaction takes it.
+    """
+
+    consequences: tuple[Consequence, ...] = ()
+    writes: tuple[tuple[str, frozenset[str]], ...] = ()
+    creates: frozenset[str] = frozenset()
+    needs_autocommit: bool = False
+    unread: str | None = None
