@@ -18,8 +18,6 @@ from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.table import Identity, Name
 
-_ITS_COLUMN = "SELECT attnum FROM pg_attribute WHERE attrelid = {table} AND attname = {column}"
-
 
 @dataclass(frozen=True)
 class Belongings:
@@ -55,6 +53,7 @@ class Belongings:
             "new": text(self.new),
             "constraints": _array(self.constraints),
             "indexes": _array(self.indexes),
+            "its": _its_number(self.table, self.old),
         }
         return query.format(**known)
 
@@ -89,6 +88,11 @@ class Belongings:
             f"SELECT setval(pg_get_serial_sequence({text(at)}, {text(self.old)}), {end}({name})) "
             f"FROM {at} HAVING {end}({name}) IS NOT NULL",
         ]
+
+
+def _its_number(at: Name, column: str) -> str:
+    """The query for the number of a column in its table."""
+    return f"SELECT attnum FROM pg_attribute WHERE attrelid = {probes.oid(at)} AND attname = {text(column)}"
 
 
 def _array(names: Iterable[str]) -> str:
@@ -140,8 +144,9 @@ _QUERIES = (
     ),
     (
         13,
-        f"""SELECT 1, format({_ALTER} SET (%s)', a.attname, array_to_string(a.attoptions, ', '))
-        {_ATTRIBUTE} {_IS_OLD} AND a.attoptions IS NOT NULL""",
+        f"""SELECT 1, format({_ALTER} SET (%s)', a.attname, string_agg(each, ', '))
+        {_ATTRIBUTE}, unnest(a.attoptions) each {_IS_OLD} AND each ~ '^n_distinct'
+        GROUP BY a.attname""",
     ),
     # How a value is stored: only where it differs from what its type says, and the new one has a say.
     (
@@ -163,16 +168,15 @@ _QUERIES = (
     # Statistics objects go with a column of theirs, and come again.
     (
         13,
-        f"""SELECT 2, pg_get_statisticsobjdef(d.objid) FROM pg_depend d
+        """SELECT 2, pg_get_statisticsobjdef(d.objid) FROM pg_depend d
         WHERE d.classid = 'pg_statistic_ext'::regclass AND d.refclassid = 'pg_class'::regclass
-        AND d.refobjid = {{table}} AND d.refobjsubid =
-            ({_ITS_COLUMN.format(table="{table}", column="{old}")})""",
+        AND d.refobjid = {table} AND d.refobjsubid = ({its})""",
     ),
     (
         15,
         """SELECT 0, format('ALTER PUBLICATION %I DROP TABLE ONLY ' || {at}, p.pubname)
         FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
-        WHERE r.prrelid = {table} AND r.prattrs IS NOT NULL""",
+        WHERE r.prrelid = {table} AND ({its}) = ANY(r.prattrs::int2[])""",
     ),
     (
         15,
@@ -181,7 +185,7 @@ _QUERIES = (
              WHERE attrelid = r.prrelid AND attnum = ANY(r.prattrs::int2[])),
             ' WHERE (' || pg_get_expr(r.prqual, r.prrelid) || ')')
         FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
-        WHERE r.prrelid = {table} AND r.prattrs IS NOT NULL""",
+        WHERE r.prrelid = {table} AND ({its}) = ANY(r.prattrs::int2[])""",
     ),
     (
         13,
@@ -226,7 +230,7 @@ def dependents_query(at: Name, column: str, known: Iterable[str], sync: str) -> 
     must be the last to fire.
     """
     table, names = probes.oid(at), _array(known)
-    its = _ITS_COLUMN.format(table=table, column=text(column))
+    its = _its_number(at, column)
     word = text(rf"\m{re.escape(column)}\M")
     return _DEPENDENTS.format(table=table, its=its, names=names, word=word, sync=text(sync))
 

@@ -105,7 +105,8 @@ class SwapStatements:
         """Yield the statements on a database: few round trips, while everybody waits."""
         yield self.lock
         found = [each.read(connection) for each in self.belongings]
-        before, after = ([sql for pair in found for sql in pair[end]] for end in (0, 1))
+        # What two columns of a table share is said for each of them.
+        before, after = (dict.fromkeys(sql for pair in found for sql in pair[at]) for at in (0, 1))
         yield ";\n".join((*before, *self.before, *self.after, *after))
 
 
