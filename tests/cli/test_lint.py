@@ -256,3 +256,22 @@ def test_sarif(chained: Project) -> None:
     assert [each["ruleId"] for each in run["results"]] == ["renamed", "dropped", "loses-data"]
     nothing = chained.run("lint", "shop", "--format", "sarif").json
     assert nothing["runs"][0]["results"] == []
+
+
+def test_reasons_stay_where_a_file_is_written_anew(chained: Project) -> None:
+    reason = '{"dropped": "unused since \\"2.3\\""}'
+    with_reason(chained, reason)
+    chained.models("blog", "class M1(models.Model):\n    title = models.TextField(null=True)\n")
+    chained.models("shop", "class M1(models.Model):\n    number = models.IntegerField(default=0)\n")
+    chained.do("makemigrations", "--update")
+    text = (chained.root / "blog/migrations/0003_remove.py").read_text()
+    assert "title" in text
+    module: dict[str, Any] = {}
+    exec(text, module)
+    assert module["Migration"].lint_ignore == {"dropped": 'unused since "2.3"'}
+
+
+def test_nothing_is_opened_unless_it_is_asked_for(chained: Project) -> None:
+    elsewhere = {"DATABASE_URL": "postgresql://nobody@203.0.113.1:1/none"}
+    ended = chained.run("lint", "blog", env=elsewhere)
+    assert (ended.code, "renamed" in ended.out) == (1, True)

@@ -256,6 +256,7 @@ def _merge_into(history: History, leaf: Node, new: NewMigration) -> MigrationFil
         run_before=leaf.run_before,
         atomic=leaf.atomic,
         online=old.online,
+        lint_ignore=old.lint_ignore,
         notes=new.found.notes,
     )
     path = leaf.path or new.path

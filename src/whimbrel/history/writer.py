@@ -7,7 +7,7 @@ import errno
 import os
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def render_migration(
     run_before: Iterable[Key] = (),
     atomic: bool = True,
     online: bool = True,
+    lint_ignore: Mapping[str, str] | None = None,
     notes: Iterable[str] = (),
     values: Values | None = None,
     definitions: Callable[[], Sequence[str]] = list,
@@ -51,6 +52,7 @@ def render_migration(
             *_pairs(values, "run_before", sorted(set(run_before))),
             *([] if atomic else ["atomic = False"]),
             *([] if online else ["online = False"]),
+            *([_assignment("lint_ignore", values.write(dict(lint_ignore)))] if lint_ignore else []),
             _with_notes(notes, _assignment("operations", listed)),
         ]
     except WriteError as error:
