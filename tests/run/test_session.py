@@ -73,8 +73,8 @@ def test_what_only_reads_leaves_nothing_behind_in_a_pooler(pooled_url: str) -> N
         connection.rollback()
     plain = sa.create_engine(pooled_url, poolclass=sa.NullPool)
     with plain.connect() as other:
-        assert [shown(other, name) for name in ("lock_timeout", "statement_timeout")] == ["0", "0"]
-        assert shown(other, "client_connection_check_interval") == "0"
+        assert shown(other, "lock_timeout") == "0"
+        assert shown(other, "application_name") != application_name()
 
 
 def test_nothing_is_migrated_by_a_pooler_that_shares_sessions(
@@ -96,7 +96,7 @@ def test_by_a_pooler_of_sessions_it_is_migrated_with_our_settings(
     kept = "CREATE TABLE t AS SELECT current_setting('lock_timeout') AS a, current_setting('TimeZone') AS b"
     rows.file("0001_table", f'RunSQL("{kept}", migrations.RunSQL.noop)', atomic=False)
     rows.go(lock_timeout=3.0)
-    assert rows.query("SELECT * FROM t") == [("3s", "UTC")]
+    assert rows.query("SELECT * FROM t") == [("100ms", "UTC")]  # of the first try
 
 
 @pytest.mark.parametrize("atomic", [True, False])
@@ -112,4 +112,4 @@ def test_what_code_sets_of_our_settings_ends_with_it(
     rows.file("0001_dump", ran.format(dump), atomic=atomic)
     rows.file("0002_table", f'RunSQL("CREATE TABLE t AS SELECT {kept}")', atomic=False)
     rows.go(lock_timeout=3.0)
-    assert rows.query("SELECT * FROM t") == [("3s", "0", "UTC")]
+    assert rows.query("SELECT * FROM t") == [("100ms", "0", "UTC")]

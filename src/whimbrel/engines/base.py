@@ -31,11 +31,19 @@ class Ended(Enum):
 
 @dataclass(frozen=True)
 class Blocker:
-    """A process that holds a lock. ``who``: in words. ``query``: its last one, with its data."""
+    """Somebody who holds a lock. ``who``: in words. ``query``: the last one, with its data.
 
-    process: int
+    process: the server's; None for a transaction that is prepared. transaction: tells it from the
+    next one of the same process. seconds: for how long that is open; None where nobody tells us.
+    gives_way_after: seconds for which somebody must wait for it, and then it ends by itself.
+    """
+
+    process: int | None
     who: str
     query: str | None = None
+    transaction: str = ""
+    seconds: float | None = None
+    gives_way_after: float | None = None
 
     def __str__(self) -> str:
         return self.who
@@ -123,7 +131,7 @@ class Engine(Protocol):
 
         Sees to what must be set outside of it (SQLite's pragmas) and to what must be true
         before it commits (foreign keys hold). ``lock_timeout``: seconds that a statement may wait
-        for a lock. ``rows``: True if code writes rows in it, and relies on ON DELETE.
+        for a lock, and where steps are brief, little more than that for all. ``rows``: True if code writes rows in it, and relies on ON DELETE.
         """
 
     def settle(self, connection: Connection, step: Step) -> Iterator[str]:
@@ -148,9 +156,13 @@ class Engine(Protocol):
         """
 
     def without_transaction(
-        self, connection: Connection, *, rows: bool = False
+        self, connection: Connection, lock_timeout: float | None = None, *, rows: bool = False
     ) -> AbstractContextManager[None]:
-        """A scope in which every statement is committed at once. ``rows``: see `transaction`."""
+        """A scope in which every statement is committed at once. ``rows``: see `transaction`.
+
+        lock_timeout: seconds that a statement may wait for a lock, where others queue behind
+        whoever waits; None: as it is.
+        """
 
     def keep_session(self, connection: Connection) -> Callable[[], object]:
         """Note where names lead, and whose rights hold; what is given sets that back."""
@@ -183,7 +195,13 @@ class Engine(Protocol):
         """Return True if a pooler gives each transaction another session, as it seems."""
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
-        """Return the processes that hold locks which steps would wait for."""
+        """Return those who hold locks which steps would wait for, on partitions too; in one query."""
+
+    def process(self, connection: Connection) -> int | None:
+        """Return the server's process that serves a connection; None where there is none."""
+
+    def blockers_of(self, connection: Connection, process: int) -> list[Blocker]:
+        """Return those whom a process waits for at the moment."""
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         """Return how many rows a table has; where counting takes long, an estimate."""

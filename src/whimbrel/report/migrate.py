@@ -29,7 +29,7 @@ class Lines:
 
     def __init__(self, verbose: bool = False) -> None:
         self._verbose = verbose
-        self._named: set[tuple[str, int]] = set()
+        self._named: set[tuple[str, int | None]] = set()
 
     def of(self, event: Event) -> str | None:
         """A line, or some; None for what only progress shows."""
@@ -62,6 +62,8 @@ def line_of(event: Event) -> str | None:
             return warning(event)
         case WaitingForRunner():
             return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
+        case WaitingForLock(attempt=0):
+            return f"Locked: {event.title}: waiting until it is free"
         case WaitingForLock():
             again = f"trying again in {event.pause:.1f} s (try {event.attempt})"
             return f"Locked: {event.title}: {again}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -14,26 +14,29 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Ended
+from whimbrel.engines.base import Blocker, Ended
 from whimbrel.engines.step import Boundary, Lock, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
     DataOperation,
     PlanItem,
+    is_marked_at_once,
     item_text,
     writes_rows,
 )
 from whimbrel.run.data.watching import TransactionEnded
 from whimbrel.run.events import Listener, WaitingForLock
+from whimbrel.run.holders import Holders
 from whimbrel.run.session import renew_settings
+from whimbrel.schema.changes import CreateTable, RenameTable
 from whimbrel.schema.table import Name
 
 #: Seconds that a statement may wait for a lock, try by try; the last one stays.
 _LADDER = (0.1, 0.2, 0.5)
-#: Seconds of every fifth try: longer than deadlock_timeout, at which autovacuum gives way.
-_LONG_TRY = (1.2, 2.0)
-#: Of a transaction that holds no table's lock while it waits: row locks come and go.
+#: Of what has nobody wait behind it: it locks rows, or no table strongly.
 _PATIENT_TRY = 5.0
+#: How much longer than those who give way are to be waited for, in seconds.
+_MORE = 0.2
 
 
 @dataclass
@@ -50,23 +53,39 @@ class Attempts:
     limit: float
     item: PlanItem | None = field(default=None, init=False)
     is_whole: bool = field(default=True, init=False)
+    #: Tables that were made here: nobody else uses them yet.
+    _fresh: set[Name] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.holders = Holders(self.engine, self.connection, self.emit)
 
     def commit(
-        self, act: Callable[[], None], items: Sequence[PlanItem] = (), title: str = "the record"
+        self,
+        act: Callable[[], None],
+        items: Sequence[PlanItem] = (),
+        title: str = "the record",
+        again: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Do something in a transaction that holds these items.
+        """Do something in a transaction that holds these items, once nobody has locked what they lock.
 
-        It is done again only where the transaction has been rolled back whole.
+        It is done again only where the transaction has been rolled back whole. again: called before
+        that; True if there is nothing more to do.
         """
         deadline = time.monotonic() + self.limit
+        wanted = self._strongly_locked(items)
+        tries = _Tries(is_strong=bool(wanted) or any(isinstance(each, UserStep) for each in items))
+        left: Sequence[Blocker] = ()
         for attempt in count(1):
-            timeout = min(_timeout(attempt, items), max(self.limit, _LADDER[0]))
+            if attempt > 1 and again():
+                return
+            if wanted:
+                left = self.holders.wait(title, wanted, deadline)
+            timeout = min(tries.timeout(left), max(self.limit, _LADDER[0]))
             self.item = None
             try:
-                with self._around(items, timeout):
+                with self._around(items, timeout, title):
                     act()
-                if any(map(writes_rows, items)):
-                    renew_settings(self.connection, self.limit)
+                self._note(items)
                 return
             except WhimbrelError as error:
                 place = _place(title, self.item)
@@ -74,7 +93,7 @@ class Attempts:
                 self._add_what_is_left(error, title)
                 raise
             except SQLAlchemyError as error:
-                if not self.engine.is_lock_timeout(error) or _runs_once(items):
+                if not self.engine.is_lock_timeout(error) or _runs_once(items, self.engine.dialect):
                     raise self._explained(title, error) from error
             except (ArithmeticError, UnicodeError) as error:
                 # A driver's own error, or Python's, for a value that no database takes.
@@ -85,25 +104,56 @@ class Attempts:
                 )
                 self._add_what_is_left(found, title)
                 raise found from error
-            self._wait(title, items, attempt, timeout, deadline)
+            left = self._wait(title, items, attempt, tries.pause(timeout), deadline)
 
-    def _around(self, items: Sequence[PlanItem], timeout: float) -> AbstractContextManager[None]:
+    def _strongly_locked(self, items: Sequence[PlanItem]) -> list[Step]:
+        """Return steps that lock what writers wait for, of the tables that were there before."""
+        locked = (
+            (at, lock)
+            for step in _steps(items)
+            for at, lock in step.tables
+            if lock.is_strong and at not in self._fresh
+        )
+        tables = tuple(dict.fromkeys(locked))
+        return [Step((), tables=tables)] if tables else []
+
+    def _note(self, items: Sequence[PlanItem]) -> None:
+        """Take in what has been committed: new tables, and settings that the user's code may have made."""
+        for change in (change for step in _steps(items) for change in step.changes):
+            if isinstance(change, CreateTable):
+                self._fresh.add(change.table.at)
+            elif isinstance(change, RenameTable) and change.old in self._fresh:
+                self._fresh.add(change.new)
+        if any(map(writes_rows, items)):
+            renew_settings(self.connection, self.limit)
+
+    @contextmanager
+    def _around(self, items: Sequence[PlanItem], timeout: float, title: str) -> Iterator[None]:
         """A transaction; or none, for an item that cannot run in one."""
         if any(item.boundary is Boundary.BATCHED for item in items):
-            return nullcontext()  # it opens its own
+            yield  # it opens its own
+            return
         # SQL written for a shell does not expect what is not done there.
         rows = any(isinstance(item, DataOperation) for item in items)
         rows = rows and not any(isinstance(item, UserStep) for item in items)
         if all(item.transactional for item in items):
-            return self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
-        return self.engine.without_transaction(self.connection, rows=rows)
+            with self.engine.transaction(self.connection, _steps(items), timeout, rows=rows):
+                yield
+            return
+        # Nobody queues behind what is built concurrently: it waits as long as the session says.
+        limit = None if _is_patient_alone(items[0], self.engine.dialect) else timeout
+        with (
+            self.engine.without_transaction(self.connection, limit, rows=rows),
+            self.holders.watched(title),
+        ):
+            yield
 
     def _wait(
-        self, title: str, items: Sequence[PlanItem], attempt: int, timeout: float, deadline: float
-    ) -> None:
+        self, title: str, items: Sequence[PlanItem], attempt: int, pause: float, deadline: float
+    ) -> Sequence[Blocker]:
+        """Wait until the next try. Gives who holds the locks now; raises `LockError` at the end."""
         wanted = [*_steps(items), _RECORD]
-        blockers = tuple(self.engine.blockers(self.connection, wanted))
-        pause = max(1.0, min(2 * timeout, 5.0)) * random.uniform(0.8, 1.2)
+        blockers = tuple(self.engine.blockers(self.connection, wanted) or self.holders.last)
         if time.monotonic() + pause > deadline:
             times = "once" if attempt == 1 else f"{attempt} times"
             held = f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
@@ -115,6 +165,7 @@ class Attempts:
             )
         self.emit(WaitingForLock(title, blockers, attempt, pause))
         time.sleep(pause)
+        return blockers
 
     def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:
         """Say what is left of a migration in which a function failed."""
@@ -165,21 +216,48 @@ _LEFT_BY_ITSELF = {
 }
 
 
-def _timeout(attempt: int, items: Sequence[PlanItem]) -> float:
-    if items and all(isinstance(item, DataOperation) for item in items):
-        return _PATIENT_TRY
-    if attempt % 5 == 0:
-        return random.uniform(*_LONG_TRY)
-    return _LADDER[min(attempt, len(_LADDER)) - 1]
+@dataclass
+class _Tries:
+    """The tries of a transaction. is_strong: True if writers queue behind one that waits."""
+
+    is_strong: bool
+    _number: int = 0
+    #: Those for whom a try was long enough that they should have given way.
+    _outwaited: set[str] = field(default_factory=set)
+
+    def timeout(self, left: Sequence[Blocker]) -> float:
+        """Return the seconds that the next try waits for a lock. left: who holds it nevertheless."""
+        self._number += 1
+        plain = _LADDER[min(self._number, len(_LADDER)) - 1] if self.is_strong else _PATIENT_TRY
+        after = [each.gives_way_after for each in left if each.gives_way_after]
+        who = {each.transaction for each in left}
+        if not after or len(after) < len(left):
+            return plain
+        if who <= self._outwaited and self._number % 5:
+            return plain
+        self._outwaited |= who
+        return max(plain, max(after) + _MORE)
+
+    def pause(self, timeout: float) -> float:
+        """Return the seconds until the next try: what has queued meanwhile is to be done before."""
+        return max(1.0, 2 * timeout if self.is_strong else 0.0) * random.uniform(1.0, 1.2)
 
 
 def _steps(items: Sequence[PlanItem]) -> list[Step]:
     return [item for item in items if isinstance(item, Step)]
 
 
-def _runs_once(items: Sequence[PlanItem]) -> bool:
+def _runs_once(items: Sequence[PlanItem], dialect: str) -> bool:
     """True if what a failed try has done may be there: it is not to be done again unasked."""
-    return any(writes_rows(item) and not item.transactional for item in items)
+    return any(
+        writes_rows(item) and not (item.transactional or is_marked_at_once(item, dialect))
+        for item in items
+    )
+
+
+def _is_patient_alone(item: PlanItem, dialect: str) -> bool:
+    """True for a step in no transaction, and SQL of the user's that no transaction may hold."""
+    return isinstance(item, Step) and not is_marked_at_once(item, dialect)
 
 
 def _place(title: str, item: PlanItem | None) -> str:

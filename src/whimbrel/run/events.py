@@ -88,16 +88,16 @@ class WaitingForRunner(Event):
 
 @dataclass(frozen=True)
 class WaitingForLock(Event):
-    """A table was locked for too long; the transaction was rolled back and is tried again.
+    """Others hold a lock that is needed.
 
-    title: what was to be done. blockers: who holds it. pause: seconds until the
-    next try. attempt: from 1.
+    title: what is to be done. blockers: who holds it. attempt: from 1, of a try that was rolled back; 0: it
+    has not been tried, or goes on waiting. pause: seconds until it is tried again.
     """
 
     title: str
     blockers: tuple[Blocker, ...]
-    attempt: int
-    pause: float
+    attempt: int = 0
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,8 @@ class Executor:
 
         if not work.begun.issuperset(steps):
             self.attempts.commit(begin)
-        self.attempts.commit(act, items, _title(work))
+        again = partial(self._has_happened, key, items[0])
+        self.attempts.commit(act, items, _title(work), again)
         if not together:
             self.attempts.commit(partial(journal.finish, self.connection, key, steps))
 

@@ -11,6 +11,7 @@ from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import (
     backup,
     errors,
+    holders,
     keys,
     pipeline,
     recipes,
@@ -90,7 +91,9 @@ class PostgreSQLEngine:
     is_disconnect = staticmethod(errors.is_disconnect)
     runner_lock = staticmethod(runner.lock)
     shares_sessions = staticmethod(runner.shares_sessions)
-    blockers = staticmethod(session.blockers)
+    blockers = staticmethod(holders.blockers)
+    process = staticmethod(holders.process)
+    blockers_of = staticmethod(holders.blockers_of)
     estimate_rows = staticmethod(session.estimate_rows)
     table_sizes = staticmethod(sizes.table_sizes)
     replication_lag = staticmethod(session.replication_lag)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from whimbrel.engines.step import Step
+from whimbrel.engines.step import Boundary, Step
 from whimbrel.schema import changes as c
 
 #: Names by their extension: those of PostgreSQL 18, appendix F, and of pgvector and PostGIS.
@@ -129,6 +129,11 @@ def _hint_for_missing(message: str) -> str | None:
 
 def _hint(state: str | None, step: Step | None, message: str) -> str | None:
     change = step.change if step is not None else None
+    if state == "57014" and step is not None and step.boundary is Boundary.BRIEF:
+        return (
+            "It was taken to need an instant, and was stopped since others wait for what it locks. In a "
+            "maintenance window: migrate --short, which sets no limit."
+        )
     if state == "42804" and "default expression" in message:
         return "Write the default as a value of the column's type: true or false of a boolean, for one."
     if state == "23502" and isinstance(change, c.AddColumn):

@@ -1,20 +1,20 @@
-"""PostgreSQL's transactions, and who stands in the way."""
+"""PostgreSQL's transactions and sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
 
-from whimbrel.engines.base import Blocker
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.pipeline import execute_all
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
-from whimbrel.engines.step import Lock, Step
+from whimbrel.engines.step import Boundary, Step
 from whimbrel.schema.table import Name
 
 
@@ -26,25 +26,55 @@ def transaction(
     *,
     rows: bool = False,
 ) -> Iterator[None]:
-    """One transaction, in which no statement waits longer than ``lock_timeout`` seconds."""
+    """One transaction, in which no statement waits longer than ``lock_timeout`` seconds.
+
+    One that was taken for brief, and is not, stops itself: others wait for what it locks.
+    """
     if connection.in_transaction():
         connection.commit()  # what was only read before; SQLAlchemy began it by itself
     with _committing(connection, by_itself=False), connection.begin():
         if lock_timeout is not None:
-            # 0 would mean to wait for ever.
-            milliseconds = max(1, round(lock_timeout * 1000))
-            # With the driver's BEGIN in one round trip.
-            list(execute_all(connection, [f"SET LOCAL lock_timeout = {milliseconds}"]))
+            waits = _milliseconds(lock_timeout)
+            settings = [f"SET LOCAL lock_timeout = {waits}"]
+            if any(step.boundary is Boundary.BRIEF for step in steps):
+                settings.append(f"SET LOCAL statement_timeout = {waits + _BRIEF}")
+            list(execute_all(connection, settings))  # with the driver's BEGIN in one round trip
         yield
 
 
 @contextmanager
-def without_transaction(connection: Connection, *, rows: bool = False) -> Iterator[None]:
+def without_transaction(
+    connection: Connection, lock_timeout: float | None = None, *, rows: bool = False
+) -> Iterator[None]:
     """Every statement is committed by itself."""
     if connection.in_transaction():
         connection.commit()
-    with _committing(connection, by_itself=True):
+    with _committing(connection, by_itself=True), _waiting(connection, lock_timeout):
         yield
+
+
+@contextmanager
+def _waiting(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
+    """A scope in which the session waits no longer for a lock; None: as it is."""
+    if lock_timeout is None:
+        yield
+        return
+    wanted = f"set_config('lock_timeout', '{_milliseconds(lock_timeout)}', false)"
+    before = execute(connection, f"SELECT current_setting('lock_timeout'), {wanted}").one()[0]
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # the connection may be lost
+            execute(connection, f"SET lock_timeout = {COMPILER.literal(before)}")
+
+
+#: Milliseconds that a brief step may work, besides its wait for a lock.
+_BRIEF = 5_000
+
+
+def _milliseconds(seconds: float) -> int:
+    """A time that ends: 0 would be for ever."""
+    return max(1, round(seconds * 1000))
 
 
 @contextmanager
@@ -111,61 +141,3 @@ def replication_lag(connection: Connection) -> float | None:
     longest = "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication"
     found = query_scalar(connection, longest)
     return float(str(found)) if found is not None else None
-
-
-# -- who stands in the way ---------------------------------------------------------------------
-
-_L = Lock
-#: Which locks a lock waits for (PostgreSQL 18, table 13.2).
-CONFLICTS: dict[Lock, frozenset[Lock]] = {
-    _L.ACCESS_SHARE: frozenset({_L.ACCESS_EXCLUSIVE}),
-    _L.ROW_SHARE: frozenset({_L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}),
-    _L.ROW_EXCLUSIVE: frozenset(
-        {_L.SHARE, _L.SHARE_ROW_EXCLUSIVE, _L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}
-    ),
-    _L.SHARE_UPDATE_EXCLUSIVE: frozenset(
-        set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.ROW_EXCLUSIVE}
-    ),
-    _L.SHARE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.SHARE}),
-    _L.SHARE_ROW_EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE}),
-    _L.EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE}),
-    _L.ACCESS_EXCLUSIVE: frozenset(_L),
-}
-
-
-def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
-    """Return the processes that hold locks which the steps would wait for."""
-    wanted: dict[Name, set[str]] = {}
-    for step in steps:
-        for at, wished in step.tables:
-            modes = wanted.setdefault(at, set())
-            # As pg_locks spells them: ``AccessShareLock``.
-            modes.update(held.value.title().replace(" ", "") + "Lock" for held in CONFLICTS[wished])
-    found: dict[Blocker, None] = {}
-    for at, modes in wanted.items():
-        found.update(dict.fromkeys(_holders(connection, at, modes)))
-    return list(found)
-
-
-# The owner's own old transaction shows its age; those of others do so only to who may see it.
-_HOLDERS = """
-SELECT held.pid, held.mode, date_trunc('second', now() - who.xact_start),
-       who.application_name, who.state, date_trunc('second', who.query_start),
-       left(regexp_replace(who.query, '\\s+', ' ', 'g'), 80)
-FROM pg_locks AS held LEFT JOIN pg_stat_activity AS who ON who.pid = held.pid
-WHERE held.granted AND held.locktype = 'relation' AND held.pid <> pg_backend_pid()
-  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND held.relation = {table} AND held.mode IN ({modes})
-ORDER BY who.xact_start NULLS LAST, held.pid
-"""
-
-
-def _holders(connection: Connection, at: Name, modes: set[str]) -> Iterator[Blocker]:
-    listed = ", ".join(f"'{mode}'" for mode in sorted(modes))
-    for row in query_all(connection, _HOLDERS.format(table=oid(at), modes=listed)):
-        pid, mode, age, application, state, since, query = tuple(row)
-        who = f"process {pid}" + (f" ({application})" if application else "")
-        known = [f"open for {age}" if age is not None else "", state or ""]
-        began = f", since {since}" if since is not None else ""
-        held = f"{who} with {mode} on {at}, {', '.join(each for each in known if each)}{began}"
-        yield Blocker(pid, held, query or None)

@@ -104,6 +104,12 @@ class SQLiteEngine:
         """None: one writer has the whole file, whatever the form."""
         return {}
 
+    def process(self, connection: Connection) -> None:
+        """None: the database is in this process."""
+
+    def blockers_of(self, connection: Connection, process: int) -> list[Blocker]:
+        return []
+
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         return int(execute(connection, f"SELECT count(*) FROM {COMPILER.at(table)}").scalar_one())
 

@@ -98,8 +98,10 @@ def _may_enforce(steps: Sequence[Step]) -> bool:
 
 
 @contextmanager
-def without_transaction(connection: Connection, *, rows: bool = False) -> Iterator[None]:
-    """See `whimbrel.engines.base.Engine.without_transaction`."""
+def without_transaction(
+    connection: Connection, lock_timeout: float | None = None, *, rows: bool = False
+) -> Iterator[None]:
+    """See `whimbrel.engines.base.Engine.without_transaction`. No queue forms behind who waits."""
     before = {name: _setting(connection, name) for name in _SETTINGS}
     try:
         if rows:

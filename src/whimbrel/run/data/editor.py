@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql.running import execute_with
-from whimbrel.engines.sql.splitting import ends_transaction, statements
+from whimbrel.engines.sql.splitting import ends_transaction, fits_a_transaction, statements
 from whimbrel.engines.step import Boundary
 from whimbrel.errors import QueryAttributeError
 from whimbrel.run.data.context import ExecutionContext
@@ -124,8 +124,17 @@ class SchemaEditor:
         for statement in statements(sql, self.dialect):
             if self.in_transaction and (words := ends_transaction(statement, self.dialect)):
                 raise ending_error(words)
-            result = execute_with(self.connection, statement)
+            with self._patience(statement):
+                result = execute_with(self.connection, statement)
         return result if result is not None else execute_with(self.connection, sql)
+
+    def _patience(self, statement: str) -> AbstractContextManager[None]:
+        """A scope that waits for locks as long as a run may: nobody queues behind what is built concurrently."""
+        engine = self._context.engine
+        may_wait = not self.in_transaction and engine.capabilities.concurrent_writers
+        if not may_wait or fits_a_transaction(statement, self.dialect):
+            return nullcontext()
+        return engine.without_transaction(self._context.connection, self._context.limit)
 
     def session(self, **options: Any) -> Session:
         """A session of SQLAlchemy's ORM, in the migration's transaction.

@@ -1,0 +1,140 @@
+"""Those who hold locks on PostgreSQL, or keep a process waiting otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines.base import Blocker
+from whimbrel.engines.postgresql.session import without_transaction
+from whimbrel.engines.postgresql.steps.probes import oid
+from whimbrel.engines.sql import execute
+from whimbrel.engines.step import Lock, Step
+from whimbrel.schema.table import Name
+
+_L = Lock
+#: Which locks a lock waits for (PostgreSQL 18, table 13.2).
+CONFLICTS: dict[Lock, frozenset[Lock]] = {
+    _L.ACCESS_SHARE: frozenset({_L.ACCESS_EXCLUSIVE}),
+    _L.ROW_SHARE: frozenset({_L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}),
+    _L.ROW_EXCLUSIVE: frozenset(
+        {_L.SHARE, _L.SHARE_ROW_EXCLUSIVE, _L.EXCLUSIVE, _L.ACCESS_EXCLUSIVE}
+    ),
+    _L.SHARE_UPDATE_EXCLUSIVE: frozenset(
+        set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.ROW_EXCLUSIVE}
+    ),
+    _L.SHARE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE, _L.SHARE}),
+    _L.SHARE_ROW_EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE, _L.ROW_SHARE}),
+    _L.EXCLUSIVE: frozenset(set(_L) - {_L.ACCESS_SHARE}),
+    _L.ACCESS_EXCLUSIVE: frozenset(_L),
+}
+
+
+# A role that may see little of others (no pg_read_all_stats) sees neither when their transactions began
+# nor their queries; that a process has no user is shown to all: it is autovacuum's, or another of
+# the server's own. One that prevents wraparound does not give way (18, 24.1.6).
+_WHO = """
+    held.pid, held.virtualtransaction AS transaction,
+    CASE WHEN held.pid IS NULL THEN (
+        SELECT gid FROM pg_prepared_xacts AS prepared JOIN pg_locks ON transactionid = prepared.transaction
+        WHERE virtualtransaction = held.virtualtransaction LIMIT 1
+    ) END AS gid,
+    who.pid IS NOT NULL AND who.usesysid IS NULL AS is_servers,
+    nullif(who.application_name, '') AS application, who.state,
+    extract(epoch FROM clock_timestamp() - who.xact_start)::float8 AS seconds,
+    date_trunc('second', clock_timestamp() - who.xact_start) AS age,
+    date_trunc('second', who.query_start) AS since,
+    left(regexp_replace(who.query, '\\s+', ' ', 'g'), 80) AS query,
+    extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8 AS deadlock_timeout
+"""
+_JOINED = "LEFT JOIN pg_stat_activity AS who ON who.pid = held.pid"
+_HOLDERS = f"""
+WITH RECURSIVE wanted (relation, modes) AS (
+    VALUES {{wanted}}
+), family (relation, modes) AS (
+    SELECT relation::oid, modes FROM wanted
+    UNION SELECT inhrelid, modes FROM family JOIN pg_inherits ON inhparent = relation
+)
+SELECT held.mode || ' on ' || held.relation::regclass AS lock, {_WHO}
+FROM pg_locks AS held JOIN family USING (relation) {_JOINED}
+WHERE held.granted AND held.locktype = 'relation' AND held.pid IS DISTINCT FROM pg_backend_pid()
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND held.mode = ANY (family.modes)
+ORDER BY who.xact_start NULLS LAST, held.pid, held.mode
+"""
+# What a process is waited for is not always a table: CREATE INDEX CONCURRENTLY waits for transactions.
+_BLOCKING = f"""
+SELECT NULL AS lock, {_WHO}
+FROM (SELECT pid, coalesce(min(virtualtransaction), '') AS virtualtransaction
+      FROM unnest(pg_blocking_pids({{process}})) AS pid LEFT JOIN pg_locks USING (pid) GROUP BY pid
+) AS held {_JOINED}
+ORDER BY who.xact_start NULLS LAST, held.pid
+"""
+
+
+def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
+    """See `whimbrel.engines.base.Engine.blockers`."""
+    wanted: dict[Name, set[str]] = {}
+    for step in steps:
+        for at, wished in step.tables:
+            modes = wanted.setdefault(at, set())
+            # As pg_locks spells them: ``AccessShareLock``.
+            modes.update(held.value.title().replace(" ", "") + "Lock" for held in CONFLICTS[wished])
+    if not wanted:
+        return []
+    values = (
+        f"({oid(at)}, ARRAY[{', '.join(map(repr, sorted(modes)))}])" for at, modes in wanted.items()
+    )
+    return _ask(connection, _HOLDERS.format(wanted=", ".join(values)))
+
+
+def process(connection: Connection) -> int | None:
+    """See `whimbrel.engines.base.Engine.process`; None from drivers that do not tell."""
+    return getattr(
+        getattr(connection.connection.driver_connection, "info", None), "backend_pid", None
+    )
+
+
+def blockers_of(connection: Connection, process: int) -> list[Blocker]:
+    """See `whimbrel.engines.base.Engine.blockers_of`."""
+    return _ask(connection, _BLOCKING.format(process=int(process)))
+
+
+def _ask(connection: Connection, sql: str) -> list[Blocker]:
+    """Each of those once; in one round trip, unless a transaction is open."""
+    if connection.in_transaction():
+        rows: Iterable[Any] = execute(connection, sql).all()
+    else:
+        with without_transaction(connection):
+            rows = execute(connection, sql).all()
+    found: dict[str, Blocker] = {}
+    for row in rows:
+        blocker = _blocker(row)
+        found.setdefault(blocker.transaction, blocker)
+    return list(found.values())
+
+
+def _blocker(row: Any) -> Blocker:
+    is_autovacuum = row.is_servers and not row.application
+    is_urgent = is_autovacuum and "to prevent wraparound" in (row.query or "")
+    name = "autovacuum" if is_autovacuum else row.application
+    who = f"process {row.pid}" + (f" ({name})" if name else "")
+    if row.pid is None:
+        who = f"the prepared transaction {row.gid!r}"
+    state = f"{row.state} since {row.since}" if row.state and row.since else row.state
+    known = (
+        f"with {row.lock}" if row.lock else None,
+        f"open for {row.age}" if row.age is not None else None,
+        "which gives way to nobody, as it prevents wraparound" if is_urgent else state,
+    )
+    return Blocker(
+        row.pid,
+        " ".join((who, ", ".join(filter(None, known)))).rstrip(),
+        row.query or None,
+        row.transaction,
+        row.seconds,
+        # The server takes such a worker away once somebody has waited for that long.
+        row.deadlock_timeout if is_autovacuum and not is_urgent else None,
+    )
