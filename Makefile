@@ -9,7 +9,7 @@ RUN := $(VENV)/bin
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: environment ## Show Whimbrel at work, on SQLite
+demo: environment ## Show Whimbrel at work, on SQLite, and on a large table of PostgreSQL
 	@PATH="$(CURDIR)/$(RUN):$$PATH" $(RUN)/python demo/run.py
 
 test: environment ## Run all tests (PYTEST="-k name" for some)

@@ -11,6 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+
+from large import FIRST, Online
+
+from servers import ServerMissing, running_postgresql
+
 HERE = Path(__file__).parent
 
 
@@ -86,9 +92,40 @@ with engine.connect() as connection:
     project.whimbrel("showmigrations")
 
 
+#: Rows of the large table.
+ROWS = 200_000
+
+
+def run_online(root: Path) -> None:
+    """A large table of PostgreSQL is changed while clients use it: what they saw, in three lines."""
+    say(f"A table of {ROWS:,} rows on PostgreSQL gets a UUID for each, while clients use it.")
+    try:
+        with running_postgresql() as server, server.fresh_database() as database:
+            project = Online(server, root, database)
+            project.begin(ROWS)
+            project.models(
+                FIRST + '    token = models.UUIDField(db_default=models.SQL("gen_random_uuid()"))\n'
+            )
+            project.whimbrel("makemigrations")
+            for options in (["--short"], []):
+                with project.load(ROWS) as seen:
+                    project.whimbrel("migrate", *options)
+                print(
+                    f"{'migrate ' + ' '.join(options):16}: the longest wait of a client was {seen['longest']:,.0f} ms; "
+                    f"{seen['slow']:,} of {seen['operations']:,} operations took over 100 ms; "
+                    f"{sum(seen['errors'].values())} errors",
+                    flush=True,
+                )
+                if options:
+                    project.whimbrel("migrate", "shop", "0001")
+    except ServerMissing as error:
+        print(f"Left out: there is no PostgreSQL here. {error}", flush=True)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="whimbrel-demo-") as directory:
         run(Project(Path(directory)))
+        run_online(Path(directory) / "large")
     say("That was it. The README has the tour, docs/ a page for each command.")
 
 
