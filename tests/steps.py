@@ -8,9 +8,8 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines import Engine, Step, engine_for
 from whimbrel.engines.sql import execute
-from whimbrel.engines.step import Lock
 from whimbrel.schema.differ import diff
-from whimbrel.schema.table import Name, Schema
+from whimbrel.schema.table import Schema
 
 
 def carry_out(
@@ -46,29 +45,16 @@ def run(connection: Connection, engine: Engine, step: Step) -> None:
 
 # -- locks, scans and rewrites -----------------------------------------------------------------
 
-TABLES = """
-SELECT c.oid, nullif(n.nspname, 'public'), c.relname, pg_relation_filenode(c.oid),
-       pg_stat_get_xact_numscans(c.oid),
-       ARRAY(SELECT mode FROM pg_locks WHERE relation = c.oid AND pid = pg_backend_pid())
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'
-"""
-STRENGTH = {lock.value.title().replace(" ", "") + "Lock": lock for lock in Lock}
-
 
 class Moment:
     """The tables of a database at one moment of a transaction, by their oids."""
 
     def __init__(self, connection: Connection) -> None:
-        rows = execute(connection, TABLES).all()
-        self.names = {row[0]: Name(row[1], row[2]) for row in rows}
-        self.files = {row[0]: row[3] for row in rows}
-        self.scans = {row[0]: row[4] for row in rows}
-        self.held = {
-            row[0]: max((STRENGTH[mode] for mode in row[5]), key=list(Lock).index)
-            for row in rows
-            if row[5]
-        }
+        found = engine_for(connection.dialect.name).observe(connection)
+        self.names = {oid: table.name for oid, table in found.items()}
+        self.files = {oid: table.file for oid, table in found.items()}
+        self.scans = {oid: table.scans for oid, table in found.items()}
+        self.held = {oid: table.lock for oid, table in found.items() if table.lock is not None}
 
     def refuse_untold(self, after: Moment, step: Step, known: Collection[int]) -> None:
         """Refuse a step that tells other locks, scans and rewrites of known tables than there were."""

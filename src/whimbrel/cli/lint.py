@@ -18,6 +18,12 @@ from whimbrel.cli.call import Call, data, database_option, json_option, pass_cal
     metavar="NAME",
     help="For postgresql or sqlite. Left out, for all databases of the configuration.",
 )
+@click.option(
+    "--trace",
+    "trace_url",
+    metavar="URL",
+    help="Run them on this server, in a database that is dropped again, and watch what they do.",
+)
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave a rule out; repeatable.")
 @click.option("--select", multiple=True, metavar="CODE", help="This rule alone; repeatable.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
@@ -40,6 +46,7 @@ def command(
     every: bool,
     unapplied: bool,
     dialect: str | None,
+    trace_url: str | None,
     ignore: tuple[str, ...],
     select: tuple[str, ...],
     strict: bool,
@@ -58,7 +65,13 @@ def command(
     call.json = as_json or style == "json"
     choice = LintChoice(app, name, since, every, unapplied, alias)
     linted = lint(
-        call.config(), choice, dialect=dialect, ignore=ignore, select=select, strict=strict
+        call.config(),
+        choice,
+        dialect=dialect,
+        trace_url=trace_url,
+        ignore=ignore,
+        select=select,
+        strict=strict,
     )
     if call.json:
         print_json(lint_json(linted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,10 +14,11 @@ from whimbrel.engines import DIALECTS, Engine
 from whimbrel.errors import UsageError, did_you_mean
 from whimbrel.findings import Finding, Level
 from whimbrel.history.loader import History, load
-from whimbrel.history.node import Node
+from whimbrel.history.node import Key, Node
 from whimbrel.lint.linting import LintOptions, judge
 from whimbrel.lint.rules import CODES
 from whimbrel.lint.scope import LintScope
+from whimbrel.lint.statements import Seen
 from whimbrel.run.connect import database_of, engines_of_new
 
 
@@ -63,13 +64,15 @@ def lint(
     choice: LintChoice,
     *,
     dialect: str | None = None,
+    trace_url: str | None = None,
     ignore: Iterable[str] = (),
     select: Iterable[str] = (),
     strict: bool = False,
 ) -> Linted:
-    """Judge migrations; no database is opened unless the choice asks for its record.
+    """Judge migrations; no database is opened unless the choice asks for its record, or with trace_url.
 
-    dialect: left out, those of all databases. ignore, select: besides those of the configuration.
+    dialect: left out, those of all databases. trace_url: of a server on which they are run, in a
+    database of its own (see `tracing.trace`). ignore, select: besides those of the configuration.
     Raises `UsageError` for a code or a revision that there is not, `HistoryError` where the files
     are inconsistent.
     """
@@ -77,8 +80,15 @@ def lint(
     history = load(config.apps)
     nodes, chosen, history = _chosen(config, history, choice)
     engines = _engines(config, dialect)
+    seen: Mapping[Key, Seen] = {}
+    if trace_url is not None:
+        # Late, since it takes all that opens a connection.
+        from whimbrel.commands.tracing import trace
+
+        seen = trace(config, history, [node.key for node in nodes], trace_url)
     judged = [
-        judge([LintScope(history, each, node) for each in engines], options) for node in nodes
+        judge([LintScope(history, each, node, seen.get(node.key, {})) for each in engines], options)
+        for node in nodes
     ]
     return Linted(
         chosen,

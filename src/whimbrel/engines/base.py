@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql.running import Meanwhile
-from whimbrel.engines.step import BatchedUpdate, Step, UserStep
+from whimbrel.engines.step import BatchedUpdate, Lock, Step, UserStep
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -50,6 +50,20 @@ class Blocker:
 
 
 @dataclass(frozen=True)
+class TableUse:
+    """A table as a session uses it in its transaction.
+
+    file: of its rows; another one once they were written anew. scans: how often all of it was read.
+    lock: the strongest that is held.
+    """
+
+    name: Name
+    file: int | None
+    scans: int
+    lock: Lock | None
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """The abilities of a dialect, as data: nothing above the engines asks for a dialect by name.
 
@@ -57,12 +71,14 @@ class Capabilities:
     max_tables_in_transaction: how many tables one transaction may make; None: any number.
     new_labels_wait: True if a new label of an enum type is of no use before the commit.
     memory_url: of a database in memory, which has what any new one has; None where there is none.
+    shows_locks: True if a session can see which locks it holds on tables.
     """
 
     concurrent_writers: bool
     max_tables_in_transaction: int | None = None
     new_labels_wait: bool = False
     memory_url: str | None = None
+    shows_locks: bool = False
 
 
 class Engine(Protocol):
@@ -202,6 +218,12 @@ class Engine(Protocol):
 
     def blockers_of(self, connection: Connection, process: int) -> list[Blocker]:
         """Return those whom a process waits for at the moment."""
+
+    def observe(self, connection: Connection) -> Mapping[int, TableUse]:
+        """Return how the session uses each table in its transaction so far, by what never changes of it."""
+
+    def scratch(self, connection: Connection, name: str) -> AbstractContextManager[None]:
+        """A scope in which there is a new database of that name beside the connection's own."""
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         """Return how many rows a table has; where counting takes long, an estimate."""

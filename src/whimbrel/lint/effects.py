@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from whimbrel.engines.step import Hazard, HazardCode, Step, UserStep
-from whimbrel.lint.statements import Reading
-from whimbrel.planning.items import PlanItem
+from whimbrel.lint.statements import Consequence, Reading
+from whimbrel.planning.items import PlanItem, item_text
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Name
 from whimbrel.schema.types import label_renames
@@ -39,19 +39,22 @@ class Effect:
         return f"{self.hazard.subject}: {self.hazard.message}"
 
 
-def effects_of(item: PlanItem, dialect: str) -> Iterator[Effect]:
-    """Return what an item does, as far as its hazards tell; of the user's SQL, as far as its text does."""
-    if isinstance(item, UserStep):
-        for each in read(item.sql, dialect).consequences:
-            hazard = Hazard(each.code, each.subject)
-            yield Effect(hazard, operation_of(item), each.table, item.sql, each.is_rename)
-    if not isinstance(item, Step):
-        return
+def effects_of(item: PlanItem, dialect: str, seen: Sequence[Consequence] = ()) -> Iterator[Effect]:
+    """Return what an item does: a step by its hazards, the user's SQL by its text.
+
+    seen: what was seen of it where it was run.
+    """
     number = operation_of(item)
-    tables = tables_of_step(item)
-    for hazard in item.hazards:
-        table = tables[0] if tables else hazard.subject
-        yield Effect(hazard, number, table, item.sql, _is_rename(item))
+    known = read(item.sql, dialect).consequences if isinstance(item, UserStep) else ()
+    told = {(each.code, each.table) for each in known}
+    for each in (*known, *(each for each in seen if (each.code, each.table) not in told)):
+        hazard = Hazard(each.code, each.subject)
+        yield Effect(hazard, number, each.table, item_text(item), each.is_rename)
+    if isinstance(item, Step):
+        tables = tables_of_step(item)
+        for hazard in item.hazards:
+            table = tables[0] if tables else hazard.subject
+            yield Effect(hazard, number, table, item.sql, _is_rename(item))
 
 
 @lru_cache(maxsize=1024)

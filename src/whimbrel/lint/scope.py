@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
 from whimbrel.lint.effects import Effect, effects_of, read, tables_of_step
-from whimbrel.lint.statements import Reading
+from whimbrel.lint.statements import Reading, Seen
 from whimbrel.operations.base import Operation, Transition
 from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import PlanItem
@@ -28,11 +28,15 @@ from whimbrel.state.state import State
 
 @dataclass(frozen=True)
 class LintScope:
-    """A migration, applied to a database that has all that comes before it in the graph's order."""
+    """A migration, applied to a database that has all that comes before it in the graph's order.
+
+    seen: what was seen of its items where it was run.
+    """
 
     history: History
     engine: Engine
     node: Node
+    seen: Seen = field(default_factory=dict)
 
     @property
     def dialect(self) -> str:
@@ -76,7 +80,11 @@ class LintScope:
     @cached_property
     def effects(self) -> list[Effect]:
         """What the items do to tables that were there before the migration."""
-        found = (each for item in self.items for each in effects_of(item, self.dialect))
+        found = (
+            each
+            for item in self.items
+            for each in effects_of(item, self.dialect, self.seen.get(item.id, ()))
+        )
         return [each for each in found if not self.is_new(each.table)]
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from whimbrel.engines.step import HazardCode
 
@@ -20,6 +22,10 @@ class Consequence:
     def subject(self) -> str:
         """ "blog_post.title"."""
         return f"{self.table}.{self.part}" if self.part else self.table
+
+
+#: What was seen of plan items that were run, by their ids.
+Seen: TypeAlias = Mapping[str, tuple[Consequence, ...]]
 
 
 @dataclass(frozen=True)

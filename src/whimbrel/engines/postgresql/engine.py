@@ -13,6 +13,7 @@ from whimbrel.engines.postgresql import (
     errors,
     holders,
     keys,
+    observing,
     pipeline,
     recipes,
     reflect,
@@ -72,7 +73,10 @@ class PostgreSQLEngine:
     #: Each new table holds some seven locks until the commit, and there is room for 6,400
     #: (max_locks_per_transaction × max_connections, by default).
     capabilities = Capabilities(
-        concurrent_writers=True, max_tables_in_transaction=400, new_labels_wait=True
+        concurrent_writers=True,
+        max_tables_in_transaction=400,
+        new_labels_wait=True,
+        shows_locks=True,
     )
     schemas: frozenset[str] | None = None
 
@@ -94,6 +98,8 @@ class PostgreSQLEngine:
     blockers = staticmethod(holders.blockers)
     process = staticmethod(holders.process)
     blockers_of = staticmethod(holders.blockers_of)
+    observe = staticmethod(observing.observe)
+    scratch = staticmethod(observing.scratch)
     estimate_rows = staticmethod(session.estimate_rows)
     table_sizes = staticmethod(sizes.table_sizes)
     replication_lag = staticmethod(session.replication_lag)

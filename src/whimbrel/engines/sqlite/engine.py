@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities
+from whimbrel.engines.base import Blocker, Capabilities, TableUse
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.batches import BatchedTable, update_text
@@ -109,6 +110,14 @@ class SQLiteEngine:
 
     def blockers_of(self, connection: Connection, process: int) -> list[Blocker]:
         return []
+
+    def observe(self, connection: Connection) -> Mapping[int, TableUse]:
+        """Nothing: it shows no locks."""
+        return {}
+
+    def scratch(self, connection: Connection, name: str) -> AbstractContextManager[None]:
+        """A file is there as soon as it is opened."""
+        return nullcontext()
 
     def estimate_rows(self, connection: Connection, table: Name) -> int:
         return int(execute(connection, f"SELECT count(*) FROM {COMPILER.at(table)}").scalar_one())

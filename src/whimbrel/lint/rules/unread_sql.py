@@ -11,7 +11,7 @@ from whimbrel.lint.scope import LintScope
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for step, reading in scope.statements:
-        if reading.unread is not None:
+        if reading.unread is not None and step.id not in scope.seen:
             number = operation_of(step)
             yield Problem(f"{scope.title(number)}: it was not judged: {reading.unread}", number)
 
