@@ -13,13 +13,13 @@ from sqlalchemy.engine import Connection
 
 from engines.test_recipes import execute_each, safe
 from steps import carry_out
-from tables import BIG, INTEGER, JSON, JSONB, TEXT, column, index, schema, table
+from tables import BIG, INTEGER, JSON, JSONB, TEXT, column, index, numeric, schema, table, varchar
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import PostgreSQLEngine
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Step
-from whimbrel.errors import UnsupportedError
+from whimbrel.errors import LossError, UnsupportedError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import Constant, Q
 from whimbrel.schema.table import Check, Column, ForeignKey, Identity, Name, Schema, Serial, Unique
@@ -343,3 +343,61 @@ def test_a_column_of_any_name_comes_along(name: str, connection: Connection) -> 
     run_all(connection, "INSERT INTO post VALUES (1, 5), (2, NULL)")
     execute_each(connection, *steps_of(connection, before, after))
     assert execute(connection, "SELECT * FROM post ORDER BY id").all() == [(1, 5), (2, None)]
+
+
+# -- values that a type does not take --------------------------------------------------------------
+
+
+def kinds(steps: Sequence[Step]) -> list[str]:
+    return [type(step.change).__name__ for step in steps]
+
+
+LOST = [
+    (TEXT, INTEGER, "'7'", "'abc'", "'abc' (the row id = 2)"),
+    (numeric(6, 2), numeric(6, 1), "1.5", "1.25", "'1.25' (the row id = 2)"),
+    (varchar(9), varchar(3), "'abc'", "'abcd'", "'abcd' (the row id = 2)"),
+    (BIG, INTEGER, "7", "3000000000", "'3000000000' (the row id = 2)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fits", "wrong", "named"), LOST, ids=lambda each: str(each)[:20]
+)
+def test_a_value_that_would_be_lost_is_named_and_breaks_no_client(
+    old: Any, new: Any, fits: str, wrong: str, named: str, connection: Connection
+) -> None:
+    before, after = (schema(table(column(of, null=True))) for of in (old, new))
+    carry_out(connection, Schema(), before)
+    run_all(connection, f"INSERT INTO post VALUES (1, {fits}), (2, {wrong}), (3, NULL)")
+    engine, steps = steps_of(connection, before, after)
+    look = kinds(steps).index("VerifySync")
+    execute_each(connection, engine, steps[:look])
+    run_all(connection, f"INSERT INTO post VALUES (4, {wrong})", f"UPDATE post SET x = {wrong}")
+    run_all(
+        connection, "DELETE FROM post WHERE id = 4", f"UPDATE post SET x = {fits} WHERE id <> 2"
+    )
+    with pytest.raises(LossError) as lost:
+        execute_each(connection, engine, [steps[look]])
+    assert f"post.x holds {named}" in str(lost.value)
+    connection.rollback()
+    run_all(connection, "UPDATE post SET x = NULL WHERE id = 2")
+    execute_each(connection, engine, steps[look:-2])
+    # From now on nobody writes what the swap would lose.
+    with pytest.raises(sa.exc.IntegrityError):
+        execute(connection, f"INSERT INTO post VALUES (4, {wrong})")
+    connection.rollback()
+    execute_each(connection, engine, steps[-2:])
+    rows = execute(connection, "SELECT x::text FROM post ORDER BY id").scalars().all()
+    assert rows == [fits.strip("'"), None, fits.strip("'")]
+
+
+def test_a_lossy_type_cuts_what_is_there_and_what_comes_meanwhile(connection: Connection) -> None:
+    before = schema(table(column(varchar(9))))
+    after = schema(table(column(varchar(3), lossy=True)))
+    carry_out(connection, Schema(), before)
+    run_all(connection, "INSERT INTO post VALUES (1, 'abcdef')")
+    engine, steps = steps_of(connection, before, after)
+    for number, step in enumerate(steps, start=2):
+        run_all(connection, f"INSERT INTO post VALUES ({number}, 'abcd{number}')")
+        execute_each(connection, engine, [step])
+    assert set(execute(connection, "SELECT x FROM post").scalars()) == {"abc"}

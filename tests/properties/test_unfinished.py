@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, assume, event, given, note, settings
+from hypothesis import (
+    HealthCheck,
+    assume,
+    currently_in_test_context,
+    event,
+    given,
+    note,
+    settings,
+)
 from hypothesis import strategies as st
 
 import catalog
@@ -68,7 +76,8 @@ class Run:
 
     def listen(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            note(event.sql)
+            if currently_in_test_context():
+                note(event.sql)
             if event.number == self.stop:
                 raise Stopped
 

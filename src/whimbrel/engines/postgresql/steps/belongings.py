@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes
-from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.schema.table import Identity, Name
@@ -33,17 +32,14 @@ class Belongings:
     indexes: tuple[str, ...] = ()
     identity: Identity | None = None
 
-    def read(self, connection: Connection) -> tuple[list[str], list[str]]:
+    def read(self, connection: Connection, version: int) -> tuple[list[str], list[str]]:
         """Return the statements before the old column goes, and those after the new one has its name."""
-        version = Facts.of(connection).version or 0
-        queries = [query for since, query in _QUERIES if version >= since]
-        said = " UNION ALL ".join(map(self._with_names, queries))
+        said = " UNION ALL ".join(
+            self._with_names(query) for since, query in _QUERIES if version >= since
+        )
         rows = execute(connection, f"SELECT * FROM ({said}) it ORDER BY place").all()
         before = [row.sql for row in rows if row.place == 0]
-        after = [row.sql for row in rows if row.place > 0]
-        if self.identity is not None:
-            after = [*self._counter(connection), *after]
-        return before, after
+        return before, [row.sql for row in rows if row.place > 0]
 
     def _with_names(self, query: str) -> str:
         known = {
@@ -57,8 +53,10 @@ class Belongings:
         }
         return query.format(**known)
 
-    def _counter(self, connection: Connection) -> list[str]:
+    def counter(self, connection: Connection) -> list[str]:
         """Return the statements for a sequence that goes on where the old one stands, which is locked."""
+        if self.identity is None:
+            return []
         at = COMPILER.at(self.table)
         owned = f"pg_get_serial_sequence({text(at)}, {text(self.old)})"
         row = execute(connection, _SEQUENCE.format(owned=owned)).one()
@@ -69,7 +67,7 @@ class Belongings:
             f"SEQUENCE NAME {row.name} START WITH {row.seqstart} INCREMENT BY {row.seqincrement}"
             f"{row.low}{row.high} CACHE {row.seqcache}{' CYCLE' if row.seqcycle else ''}"
         )
-        strict = COMPILER.strictness(self.identity) if self.identity is not None else ""
+        strict = COMPILER.strictness(self.identity)
         return [
             f"ALTER TABLE {at} ALTER COLUMN {COMPILER.quote(self.old)} "
             f"ADD GENERATED {strict} AS IDENTITY ({options})",

@@ -13,6 +13,7 @@ from whimbrel.engines.postgresql.steps.belongings import Belongings, dependents_
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.copies import Copy, copies
 from whimbrel.engines.postgresql.steps.syncing import Conversion
+from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
@@ -102,12 +103,19 @@ class SwapStatements:
         return (self.lock, *self.before, *self.after, *counters)
 
     def statements(self, connection: Connection) -> Iterator[str]:
-        """Yield the statements on a database: few round trips, while everybody waits."""
+        """Yield the statements on a database: few round trips, while everybody waits.
+
+        What the server reads of its catalogs it has in memory by then.
+        """
+        version = Facts.of(connection).version or 0
+        for each in self.belongings:
+            each.read(connection, version)
         yield self.lock
-        found = [each.read(connection) for each in self.belongings]
+        found = [each.read(connection, version) for each in self.belongings]
         # What two columns of a table share is said for each of them.
         before, after = (dict.fromkeys(sql for pair in found for sql in pair[at]) for at in (0, 1))
-        yield ";\n".join((*before, *self.before, *self.after, *after))
+        counters = [sql for each in self.belongings for sql in each.counter(connection)]
+        yield ";\n".join((*before, *self.before, *self.after, *counters, *after))
 
 
 def swap_columns(change: c.SwapColumns, builder: Builder) -> Iterator[Step]:
