@@ -6,14 +6,15 @@ server says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.postgresql.compiler import COMPILER
+from whimbrel.engines.postgresql.errors import is_lock_timeout
 from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
@@ -49,19 +50,41 @@ class ConcurrentIndex:
         if is_valid is False:
             yield self.drop
         if not is_valid:
-            try:
+            with dropping_what_fails(connection, self._left_by_failure):
                 execute(connection, self.create)
-            except SQLAlchemyError:
-                with suppress(SQLAlchemyError):
-                    if self._is_valid(connection) is False:
-                        execute(connection, self.drop)
-                raise
         yield from self.after
+
+    def _left_by_failure(self, connection: Connection) -> str | None:
+        return COMPILER.at(self.place) if self._is_valid(connection) is False else None
 
     def _is_valid(self, connection: Connection) -> bool | None:
         """Return whether the index can be used; None where there is none of its definition."""
         found = execute(connection, f"SELECT indisvalid FROM pg_index i WHERE {self.condition}")
         return found.scalar()
+
+
+@contextmanager
+def dropping_what_fails(
+    connection: Connection, left: Callable[[Connection], str | None]
+) -> Iterator[None]:
+    """A scope that builds an index concurrently; rows that do not fit leave none that refuses others.
+
+    left: gives the name of what a build that failed has left. What did not get a lock is not waited for
+    again: the next try drops it.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_lock_timeout(error):
+            with suppress(SQLAlchemyError):
+                if name := left(connection):
+                    before = execute(connection, "SHOW lock_timeout").scalar_one()
+                    execute(connection, "SET lock_timeout = '2s'")
+                    try:
+                        execute(connection, f"DROP INDEX CONCURRENTLY {name}")
+                    finally:
+                        execute(connection, f"SET lock_timeout = {text(before)}")
+        raise
 
 
 #: Versions in which a row that is written during a concurrent build may be missing from the index

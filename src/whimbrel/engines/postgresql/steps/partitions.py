@@ -7,13 +7,11 @@ is left out. So a run that was stopped goes on where it was; `take_back` gives w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import concurrent, probes
@@ -146,14 +144,13 @@ class PartitionedIndex:
         if partition.is_parent:
             yield self.create(f"ONLY {partition.name}")
             return
-        try:
+
+        def left(connection: Connection) -> str | None:
+            found = _like(connection, partition, parent)
+            return found.name if found is not None and not found.is_valid else None
+
+        with concurrent.dropping_what_fails(connection, left):
             execute(connection, self.create(partition.name, concurrently=True))
-        except SQLAlchemyError:
-            with suppress(SQLAlchemyError):
-                found = _like(connection, partition, parent)
-                if found is not None and not found.is_valid:
-                    execute(connection, f"DROP INDEX CONCURRENTLY {found.name}")
-            raise
 
     @property
     def broken(self) -> str:
