@@ -20,7 +20,7 @@ from sqlite_kit import NEW, directly, fresh, go, run
 from steps import Moment, carry_out
 from steps import run as run_step
 from strategies import examples, states
-from tables import BIG, INTEGER, MOMENT, TEXT, ZONED, column, index, schema, table, varchar
+from tables import BIG, INTEGER, MOMENT, TEXT, ZONED, column, enum, index, schema, table, varchar
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import ENGINE, PostgreSQLEngine
 from whimbrel.engines.sql import execute
@@ -28,13 +28,15 @@ from whimbrel.engines.sql.batches import BatchedTable
 from whimbrel.engines.step import Boundary, HazardCode, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
-from whimbrel.schema.expressions import Constant, Q
+from whimbrel.schema.expressions import SQL, Constant, Q
 from whimbrel.schema.table import (
     Check,
     Column,
     Exclude,
+    Identity,
     PrimaryKey,
     Schema,
+    Serial,
     Unique,
 )
 from whimbrel.state.lowering import lower
@@ -271,8 +273,24 @@ def execute_each(connection: Connection, engine: PostgreSQLEngine, steps: Sequen
             assert step.broken is None or execute(connection, step.broken).first() is None
 
 
+def comes(name: str, of: Column) -> Case:
+    """A column comes to a table with rows."""
+    return Case(
+        f"{name} comes", WITHOUT_X, schema(table(of)), ("INSERT INTO post VALUES (1), (2), (5)",)
+    )
+
+
+ZERO = SQL("(random() * 0)::integer")
+
 TWO = [
     *CASES,
+    comes("an identity column", Column("x", BIG, generated=Identity(), key="x")),
+    comes("a strict identity column", Column("x", INTEGER, generated=Identity(always=True), key="x")),
+    comes("a serial column", Column("x", INTEGER, generated=Serial(), key="x")),
+    comes("a column that differs by row", Column("x", INTEGER, default=ZERO, fill=ZERO, key="x")),
+    comes("a column that differs and may be null", nullable(default=ZERO, fill=ZERO)),
+    comes("a column that is filled and has no default", Column("x", INTEGER, fill=ZERO, key="x")),
+    comes("a checked label", column(enum("a", "b", native=False), default=Constant("a"), fill=Constant("a"))),
     Case("required", *REQUIRED, ("INSERT INTO post VALUES (1, NULL), (2, 3)",)),
     OTHER_INDEX,
     constrained(

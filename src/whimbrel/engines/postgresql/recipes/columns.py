@@ -7,25 +7,29 @@ from dataclasses import replace
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
-from whimbrel.engines.postgresql.steps import columns
+from whimbrel.engines.postgresql.steps import columns, identity
+from whimbrel.engines.sql.literals import text
 from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
-from whimbrel.schema.table import Check, Column, Name, Table
+from whimbrel.schema.table import Check, Column, Identity, Name, Serial, Table
 from whimbrel.state.naming import shorten
 
 
 def add_column(change: c.AddColumn, refining: Refining) -> Iterator[c.Change]:
     """In one statement where that takes an instant; else empty, with its default, filled, NOT NULL.
 
-    A column that is computed or counts, or a domain that looks at every value, cannot come empty.
+    A column that is computed, or a domain that looks at every value, cannot come empty.
     """
     at, column = change.table, change.column
-    is_empty = column.computed is None and column.generated is None
     if not refining.is_large(at):
         yield change
         return
-    bare = replace(column, null=True, default=None, fill=None)
-    if _comes_at_once(column, refining.table(at)) or not is_empty or columns.fills_row_by_row(bare):
+    bare = replace(column, null=True, default=None, fill=None, generated=None)
+    is_filled = column.computed is not None or columns.fills_row_by_row(bare)
+    if column.generated in (Serial(), Identity(), Identity(always=True)) and not is_filled:
+        yield from _counting(at, bare, column, refining)
+        return
+    if _comes_at_once(column, refining.table(at)) or is_filled or column.generated is not None:
         yield from _with_labels(change, column)
         return
     fill = column.default if column.fill is None else column.fill
@@ -38,6 +42,21 @@ def add_column(change: c.AddColumn, refining: Refining) -> Iterator[c.Change]:
         yield c.FillColumn(at, filled)
     else:
         yield from set_not_null(at, filled, refining)
+
+
+def _counting(at: Name, bare: Column, column: Column, refining: Refining) -> Iterator[c.Change]:
+    """Rows get the next numbers of a sequence; that of an identity goes on where it ends."""
+    sequence = COMPILER.at(identity.sequence_name(at, column))
+    numbered = replace(column, generated=Serial())
+    empty = replace(numbered, null=True)
+    filled = replace(column, generated=None, fill=SQL(f"nextval({text(sequence)}::regclass)"))
+    yield c.AddColumn(at, bare)
+    yield c.AlterColumn(at, bare, empty)
+    yield c.FillColumn(at, filled)
+    if not column.null:
+        yield from set_not_null(at, numbered, refining)
+    if column.generated != Serial():
+        yield c.AlterColumn(at, numbered, column)
 
 
 def _comes_at_once(column: Column, table: Table) -> bool:

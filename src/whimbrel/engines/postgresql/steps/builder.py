@@ -34,6 +34,8 @@ class Builder:
         self.position = 0
         self.tracker = SchemaTracker(before)
         self.fresh: set[Name] = set()
+        #: Columns that the batch itself adds, by table and name: no row has had a value in them before.
+        self.added: set[tuple[Name, str]] = set()
         #: Changes that were carried out earlier than their turn.
         self.done: set[int] = set()
 
@@ -56,6 +58,8 @@ class Builder:
         match change:
             case c.CreateTable(table):
                 self.fresh.add(table.at)
+            case c.AddColumn(table=at, column=column):
+                self.added.add((at, column.name))
             case c.DropTable(table):
                 self.fresh.discard(table.at)
             case c.RenameTable(old=old, new=new) if old in self.fresh:

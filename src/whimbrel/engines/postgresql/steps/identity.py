@@ -11,14 +11,14 @@ from whimbrel.engines.postgresql.steps.sequences import kept_in_bounds, recounte
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Column, Identity, Name, Serial
+from whimbrel.schema.table import Column, Identity, Name, PrimaryKey, Serial, Table, Unique
 from whimbrel.state.naming import shorten
 
 
 def stop(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     """The column no longer counts as it did: its sequence goes."""
     old, new = change.old.generated, change.new.generated
-    if old is None or type(old) is type(new):
+    if old is None or type(old) is type(new) or _counts_on(change, builder):
         return
     altered = f"ALTER COLUMN {COMPILER.quote(change.old.name)}"
     if isinstance(old, Identity):
@@ -51,6 +51,8 @@ def start(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
             owned = _owned(change.table, change.new.name)
             sql = f"DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || {owned} || ' AS {kind}'; END $$"
             yield builder.step(sql)
+    elif isinstance(new, Identity) and _counts_on(change, builder):
+        yield _turn_into_identity(change, new, builder)
     elif isinstance(new, Identity):
         yield from _add_identity(change, new, builder)
     elif isinstance(new, Serial):
@@ -68,6 +70,28 @@ def _add_identity(change: c.AlterColumn, identity: Identity, builder: Builder) -
     yield _move_on(at, column, identity, builder)
 
 
+def _counts_on(change: c.AlterColumn, builder: Builder) -> bool:
+    """True for a column that was added with a sequence, to become an identity column in the end."""
+    is_turned = isinstance(change.old.generated, Serial)
+    is_turned = is_turned and isinstance(change.new.generated, Identity)
+    return is_turned and (change.table, change.new.name) in builder.added
+
+
+def _turn_into_identity(change: c.AlterColumn, identity: Identity, builder: Builder) -> Step:
+    """The identity's own sequence goes on where the column's ended; no row is looked at."""
+    at, name = change.table, COMPILER.quote(change.new.name)
+    altered = f"ALTER TABLE {COMPILER.at(at)} ALTER COLUMN {name}"
+    owned = _owned(at, change.new.name)
+    sql = (
+        f"DO $$ DECLARE owned text := {owned}; last bigint; is_used boolean; BEGIN "
+        "EXECUTE 'SELECT last_value, is_called FROM ' || owned INTO last, is_used; "
+        f"{altered} DROP DEFAULT; EXECUTE 'DROP SEQUENCE ' || owned; "
+        f"{altered} ADD {COMPILER.identity(identity)}; "
+        f"PERFORM setval({owned}, last, is_used); END $$"
+    )
+    return builder.step(sql, (at, Lock.ACCESS_EXCLUSIVE))
+
+
 def _move_on(at: Name, column: Column, identity: Identity, builder: Builder) -> Step:
     """The sequence goes past the numbers that are there already."""
     name = COMPILER.quote(column.name)
@@ -78,7 +102,16 @@ def _move_on(at: Name, column: Column, identity: Identity, builder: Builder) -> 
         f"HAVING {end}({name}) {beyond} {first}",
         (at, Lock.ACCESS_SHARE),
         scans=True,
+        hazards=() if _is_led_by(builder.table(at), column.name) else (HazardCode.SCANS_TABLE,),
     )
+
+
+def _is_led_by(table: Table, column: str) -> bool:
+    """True if an index tells the largest number of a column."""
+    keys = (each for each in table.constraints if isinstance(each, PrimaryKey | Unique))
+    leads = [each.columns[:1] for each in keys]
+    leads += [each.columns[:1] for each in table.indexes if each.where is None]
+    return (column,) in leads
 
 
 def _alter_identity(
@@ -99,7 +132,7 @@ def _alter_identity(
 
 def _add_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     at, column = change.table, change.new
-    place = Name(at.schema, shorten(f"{at.name}_{column.name}_seq"))
+    place = sequence_name(at, column)
     sequence, name = COMPILER.at(place), COMPILER.quote(column.name)
     yield builder.step(
         f"CREATE SEQUENCE {sequence} AS {COMPILER.type(column.type)} "
@@ -109,4 +142,10 @@ def _add_serial(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
     )
     default = f"nextval({text(sequence)}::regclass)"
     yield builder.alter(at, f"ALTER COLUMN {name} SET DEFAULT {default}")
-    yield _move_on(at, column, Identity(), builder)
+    if (at, column.name) not in builder.added:
+        yield _move_on(at, column, Identity(), builder)
+
+
+def sequence_name(at: Name, column: Column) -> Name:
+    """Return the name of the sequence that a column gets."""
+    return Name(at.schema, shorten(f"{at.name}_{column.name}_seq"))
