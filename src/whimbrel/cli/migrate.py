@@ -85,6 +85,12 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long another runner, or a locked table, is waited for.",
 )
+@click.option(
+    "--end-process",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="End this process of the server's first, if it is still at work for a runner that was killed.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show the queries of who holds a lock, too.")
 @database_option
 @json_option
@@ -107,6 +113,7 @@ def command(
     no_leap: bool,
     backup: Path | None,
     lock_timeout: float,
+    end_process: int | None,
     verbose: bool,
     alias: str,
     as_json: bool,
@@ -151,9 +158,11 @@ def command(
         "leap": not no_leap,
         "short": short,
     }
+    if end_process is not None and only_plan:
+        raise click.UsageError("--end-process is for a run: leave --plan out.")
     if only_plan:
         return _plan(call, target, alias, options)
-    options |= {"backup": backup, "lock_timeout": lock_timeout}
+    options |= {"backup": backup, "lock_timeout": lock_timeout, "end_process": end_process}
     return _migrate(call, target, alias, options, verbose=verbose)
 
 

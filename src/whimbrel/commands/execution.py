@@ -32,8 +32,12 @@ from whimbrel.run.session import require_own_session
 
 
 @contextmanager
-def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterator[Executor]:
+def exclusive_runner(
+    database: Database, limit: float, emit: Listener, end: int | None = None
+) -> Iterator[Executor]:
     """An executor that is the only runner on a database; for that it waits ``limit`` seconds.
+
+    end: see `runner_lock`.
 
     Raises `LockError` where another one stays, `UnsupportedError` where no session is its own.
     """
@@ -41,7 +45,7 @@ def exclusive_runner(database: Database, limit: float, emit: Listener) -> Iterat
     engine = database.engine
     with open_connection(database, limit) as connection:
         require_own_session(engine, connection, limit, database.shown)
-        with runner_lock(engine, connection, limit, emit):
+        with runner_lock(engine, connection, limit, emit, end):
             engine = engine.with_facts(connection)
             yield Executor(engine, connection, emit, limit, database.alias)
 
@@ -66,8 +70,9 @@ class Execution:
         """The plan is made anew once this is the only runner: another may have done its part."""
         if self.options.backup is not None:
             refuse_impossible(self.database, self.options.backup)
+        options = self.options
         with exclusive_runner(
-            self.database, self.options.lock_timeout, self.options.emit
+            self.database, options.lock_timeout, options.emit, options.end_process
         ) as executor:
             plan, works = self._plan(executor)
             self.options.emit(PlanMade(len(plan.nodes)))

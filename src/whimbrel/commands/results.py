@@ -24,6 +24,7 @@ class MigrateOptions:
     rename: bool = False
     short: bool = False
     large: int = LARGE_TABLE
+    end_process: int | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Blocker:
     process: the server's; None for a transaction that is prepared. transaction: tells it from the
     next one of the same process. seconds: for how long that is open; None where nobody tells us.
     gives_way_after: seconds for which somebody must wait for it, and then it ends by itself.
+    application: what it calls itself.
     """
 
     process: int | None
@@ -44,6 +45,7 @@ class Blocker:
     transaction: str = ""
     seconds: float | None = None
     gives_way_after: float | None = None
+    application: str | None = None
 
     def __str__(self) -> str:
         return self.who
@@ -206,6 +208,12 @@ class Engine(Protocol):
         ``name`` is what is migrated (the record's table, with its schema). The lock goes when the
         process dies, however it dies.
         """
+
+    def runner_holder(self, connection: Connection, name: str) -> Blocker | None:
+        """Return who has the lock of the one runner; None where nobody has, or nobody tells."""
+
+    def end_process(self, connection: Connection, process: int) -> None:
+        """End a process of the server's, with what it does. Raises `DatabaseError` where the role may not."""
 
     def shares_sessions(self, connection: Connection) -> bool:
         """Return True if a pooler gives each transaction another session, as it seems."""

@@ -61,7 +61,13 @@ def line_of(event: Event) -> str | None:
         case RunWarning():
             return warning(event)
         case WaitingForRunner():
-            return f"Another runner is at work on this database: waiting up to {event.limit:g} s"
+            who = (
+                "The server is at work for a runner that is gone"
+                if event.is_gone
+                else "Another runner is at work on this database"
+            )
+            by = f"\n  {event.holder}" if event.holder is not None else ""
+            return f"{who}: waiting up to {event.limit:g} s{by}"
         case WaitingForLock(attempt=0):
             return f"Locked: {event.title}: waiting until it is free"
         case WaitingForLock():

@@ -81,9 +81,15 @@ class MigrationDone(Event):
 
 @dataclass(frozen=True)
 class WaitingForRunner(Event):
-    """Another runner is at work on the database; ``limit`` seconds are waited at most."""
+    """Another runner is at work on the database; ``limit`` seconds are waited at most.
+
+    holder: the server's process that has its lock; None where that is not told. is_gone: True if the
+    runner itself is no more, so that only the server is still at work for it.
+    """
 
     limit: float
+    holder: Blocker | None = None
+    is_gone: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -43,6 +44,7 @@ WHERE current_setting(name, true) IS NOT NULL
 _IS_POOLED = "whimbrel_is_pooled"
 #: PostgreSQL cuts off a longer name.
 _LONGEST_NAME = 63
+_PLAIN = frozenset(f"{ascii_letters}{digits}-._")
 
 
 def prepare_sessions(pool: sa.Engine, limit: float) -> None:
@@ -125,10 +127,26 @@ def _ask(driver: Any, sql: str) -> Any:
         cursor.close()
 
 
-def application_name() -> str:
-    """Return the name of our sessions, which says the machine and the process that a run is."""
-    host = "".join(
-        c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in socket.gethostname()
-    )
-    process = f" {os.getpid()}"
-    return f"whimbrel {host}"[: _LONGEST_NAME - len(process)] + process
+def application_name(process: int | None = None) -> str:
+    """Return the name of the sessions of a run, which says its machine and its process: this one's.
+
+    process: another one of this machine.
+    """
+    host = "".join(c if c in _PLAIN else "-" for c in socket.gethostname())
+    end = f" {os.getpid() if process is None else process}"
+    return f"whimbrel {host}"[: _LONGEST_NAME - len(end)] + end
+
+
+def is_alive(application: str | None) -> bool | None:
+    """Return whether the process is there whose sessions have that name; None for another machine's."""
+    number = (application or "").rpartition(" ")[2]
+    is_ours = number.isascii() and number.isdigit() and application == application_name(int(number))
+    if not is_ours or os.name == "nt":  # where to ask a process would be to interrupt it
+        return None
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

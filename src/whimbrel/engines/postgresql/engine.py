@@ -94,6 +94,8 @@ class PostgreSQLEngine:
     is_lock_timeout = staticmethod(errors.is_lock_timeout)
     is_disconnect = staticmethod(errors.is_disconnect)
     runner_lock = staticmethod(runner.lock)
+    runner_holder = staticmethod(holders.runner_holder)
+    end_process = staticmethod(holders.end_process)
     shares_sessions = staticmethod(runner.shares_sessions)
     blockers = staticmethod(holders.blockers)
     process = staticmethod(holders.process)

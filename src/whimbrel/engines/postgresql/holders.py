@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from whimbrel.engines.base import Blocker
+from whimbrel.engines.postgresql.errors import explain
+from whimbrel.engines.postgresql.runner import key_of
 from whimbrel.engines.postgresql.session import without_transaction
 from whimbrel.engines.postgresql.steps.probes import oid
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Lock, Step
+from whimbrel.errors import DatabaseError
 from whimbrel.schema.table import Name
 
 _L = Lock
@@ -74,6 +79,18 @@ ORDER BY who.xact_start NULLS LAST, held.pid
 """
 
 
+# The key of an advisory lock is in two halves (18, 53.13).
+_RUNNER = f"""
+SELECT CASE WHEN who.state = 'active'
+    THEN substring(who.query FROM '(?i)^\\s*((?:CREATE|ALTER|DROP|REFRESH)\\s+(?:UNIQUE\\s+)?\\w+|\\w+)') END AS verb,
+    NULL AS lock, {_WHO}
+FROM pg_locks AS held {_JOINED}
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (held.classid::bigint << 32) | held.objid::bigint = {{key}}
+"""
+
+
 def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
     """See `whimbrel.engines.base.Engine.blockers`."""
     wanted: dict[Name, set[str]] = {}
@@ -102,18 +119,44 @@ def blockers_of(connection: Connection, process: int) -> list[Blocker]:
     return _ask(connection, _BLOCKING.format(process=int(process)))
 
 
+def runner_holder(connection: Connection, name: str) -> Blocker | None:
+    """See `whimbrel.engines.base.Engine.runner_holder`. Of what it does only the kind is said: a query has data."""
+    row = next(iter(_rows(connection, _RUNNER.format(key=key_of(name)))), None)
+    if row is None:
+        return None
+    holder = _blocker(row)
+    doing = f": {' '.join(row.verb.upper().split())}" if row.verb else ""
+    return replace(holder, who=f"{holder.who}{doing}")
+
+
+def end_process(connection: Connection, process: int) -> None:
+    """See `whimbrel.engines.base.Engine.end_process`."""
+    try:
+        _rows(connection, f"SELECT pg_terminate_backend({int(process)})")
+    except DBAPIError as error:
+        said, _ = explain(error, None)
+        raise DatabaseError(
+            f"process {process} was not ended: {said}",
+            hint="Its own role may do that, a superuser, and members of pg_signal_backend: "
+            f"SELECT pg_terminate_backend({process})",
+        ) from error
+
+
 def _ask(connection: Connection, sql: str) -> list[Blocker]:
-    """Each of those once; in one round trip, unless a transaction is open."""
-    if connection.in_transaction():
-        rows: Iterable[Any] = execute(connection, sql).all()
-    else:
-        with without_transaction(connection):
-            rows = execute(connection, sql).all()
+    """Each of those once."""
     found: dict[str, Blocker] = {}
-    for row in rows:
+    for row in _rows(connection, sql):
         blocker = _blocker(row)
         found.setdefault(blocker.transaction, blocker)
     return list(found.values())
+
+
+def _rows(connection: Connection, sql: str) -> Sequence[Any]:
+    """Ask, in one round trip, unless a transaction is open."""
+    if connection.in_transaction():
+        return execute(connection, sql).all()
+    with without_transaction(connection):
+        return execute(connection, sql).all()
 
 
 def _blocker(row: Any) -> Blocker:
@@ -137,4 +180,5 @@ def _blocker(row: Any) -> Blocker:
         row.seconds,
         # The server takes such a worker away once somebody has waited for that long.
         row.deadlock_timeout if is_autovacuum and not is_urgent else None,
+        row.application,
     )

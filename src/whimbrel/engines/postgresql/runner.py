@@ -16,13 +16,13 @@ _WHO = "SELECT pg_backend_pid()"
 
 def lock(connection: Connection, name: str) -> Callable[[], object] | None:
     """See `whimbrel.engines.base.Engine.runner_lock`. The server keeps such locks by database."""
-    key = _key(name)
+    key = key_of(name)
     if not query_scalar(connection, f"SELECT pg_try_advisory_lock({key})"):
         return None
     return partial(query_scalar, connection, f"SELECT pg_advisory_unlock({key})")
 
 
-def _key(name: str) -> int:
+def key_of(name: str) -> int:
     """The lock's number, the same on every machine."""
     digest = hashlib.sha256(f"whimbrel\0{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -20,6 +20,7 @@ from whimbrel.engines.sqlite.steps.native import Version
 from whimbrel.engines.sqlite.steps.plan import refuse_unattached, steps_of
 from whimbrel.engines.sqlite.steps.rebuild import ASIDE
 from whimbrel.engines.step import BatchedUpdate, Step, UserStep
+from whimbrel.errors import UnsupportedError
 from whimbrel.schema.changes import Change
 from whimbrel.schema.table import Name, Schema
 
@@ -89,6 +90,12 @@ class SQLiteEngine:
     def keep_session(self, connection: Connection) -> Callable[[], object]:
         """Nothing: what there is, a transaction sets and sets back."""
         return lambda: None
+
+    def runner_holder(self, connection: Connection, name: str) -> None:
+        """None: SQLite does not tell who has a file locked; the lock goes with its process."""
+
+    def end_process(self, connection: Connection, process: int) -> None:
+        raise UnsupportedError("SQLite has no server whose processes could be ended")
 
     def shares_sessions(self, connection: Connection) -> bool:
         return False
