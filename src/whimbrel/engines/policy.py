@@ -28,7 +28,7 @@ class Policy:
     def is_large(self, at: Name) -> bool:
         """True if others would wait for a look at the whole table; also where its size is unknown."""
         size = self.sizes.get(at, self.unknown)
-        return size is None or size >= self.threshold
+        return size is None or size >= max(self.threshold, 1)  # an empty one never is
 
     def after(self, changes: Iterable[Change]) -> Policy:
         """Return the policy for what comes after changes: tables that they make are empty."""
