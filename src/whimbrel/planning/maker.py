@@ -84,17 +84,17 @@ def _on_large_tables(step: Step, before: Policy, after: Policy) -> Step:
     def is_large(at: Name) -> bool:
         return before.is_large(at) or after.is_large(at)
 
-    if not before.is_safe or not any(is_large(at) for at, _ in step.tables):
+    large = [at for at, _ in step.tables if is_large(at)] if before.is_safe else []
+    if not large:
         return step
-    if is_large(step.tables[0][0]) and (
-        found := [each for each in step.hazards if each.code in _LONG]
-    ):
-        step = replace(
-            step, hazards=(Hazard(HazardCode.NO_SAFE_FORM, found[0].subject), *step.hazards)
-        )
+    subjects = [each.subject for each in step.hazards if each.code in _LONG]
+    stopped = [of for of in subjects for at in large if of == str(at) or of.startswith(f"{at}.")]
+    if stopped:
+        hazard = Hazard(HazardCode.NO_SAFE_FORM, stopped[0])
+        step = replace(step, hazards=(hazard, *step.hazards))
     if step.boundary is not Boundary.SHARED:
         return step
-    is_felt = any(lock.is_strong and is_large(at) for at, lock in step.tables)
+    is_felt = any(lock.is_strong and at in large for at, lock in step.tables)
     return replace(step, boundary=Boundary.BRIEF) if is_felt else step
 
 
