@@ -14,11 +14,11 @@ from whimbrel.lint.rule import migration
 __all__ = ["folder"]
 
 #: Statements, with what they do on PostgreSQL: R rewrites, S scans, B blocks writes, L loses data, O breaks old code,
-#: N renames; each with its subject.
+#: N renames, Q requires a value; each with its subject.
 DOES = {
     # columns
     "ALTER TABLE t ADD COLUMN x int": "",
-    "ALTER TABLE t ADD COLUMN x int NOT NULL": "O t.x",
+    "ALTER TABLE t ADD COLUMN x int NOT NULL": "S t, Q t.x",
     "ALTER TABLE t ADD COLUMN x int NOT NULL DEFAULT 3": "",
     "ALTER TABLE t ADD COLUMN x timestamptz DEFAULT now()": "",
     "ALTER TABLE t ADD COLUMN x uuid DEFAULT gen_random_uuid()": "R t",
@@ -30,40 +30,40 @@ DOES = {
     "ALTER TABLE t ADD COLUMN x int CHECK (x > 0)": "S t",
     "ALTER TABLE t ADD COLUMN x int REFERENCES p": "",
     "ALTER TABLE t ALTER COLUMN a TYPE bigint": "R t",
-    "ALTER TABLE t ALTER a TYPE text": "",
+    "ALTER TABLE t ALTER b TYPE text": "R t",
     "ALTER TABLE t ALTER COLUMN a SET NOT NULL": "S t",
     "ALTER TABLE t ALTER COLUMN a DROP NOT NULL": "",
     "ALTER TABLE t ALTER COLUMN a SET DEFAULT 3": "",
-    "ALTER TABLE t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY": "",
+    "ALTER TABLE p ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY": "",
     "ALTER TABLE t ALTER COLUMN a SET STATISTICS 500": "",
     "ALTER TABLE t DROP COLUMN a": "L t.a, O t.a",
-    "ALTER TABLE t RENAME COLUMN a TO b": "N t.a",
+    "ALTER TABLE t RENAME COLUMN a TO c": "N t.a",
     "ALTER TABLE t ADD COLUMN x int, DROP COLUMN a": "L t.a, O t.a",
     # constraints
     "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)": "S t",
     "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID": "",
     "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES p (id)": "S t",
     "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES p (id) NOT VALID": "",
-    "ALTER TABLE t VALIDATE CONSTRAINT c": "",
+    "ALTER TABLE t VALIDATE CONSTRAINT there": "",
     "ALTER TABLE t ADD UNIQUE (a)": "S t",
     "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i": "",
-    "ALTER TABLE t ADD PRIMARY KEY (a)": "S t",
+    "ALTER TABLE t ADD PRIMARY KEY (id)": "S t",
     "ALTER TABLE t ADD CONSTRAINT c EXCLUDE USING gist (a WITH =)": "S t",
-    "ALTER TABLE t DROP CONSTRAINT c": "",
-    "ALTER TABLE t RENAME CONSTRAINT c TO d": "",
+    "ALTER TABLE t DROP CONSTRAINT there": "",
+    "ALTER TABLE t RENAME CONSTRAINT there TO d": "",
     # tables
-    "ALTER TABLE t RENAME TO u": "N t",
+    "ALTER TABLE t RENAME TO w": "N t",
     "ALTER TABLE public.t SET SCHEMA x": "N t",
-    "ALTER TABLE s.t RENAME TO u": "N s.t",
-    'ALTER TABLE "T" RENAME TO u': "N T",
+    "ALTER TABLE s.t RENAME TO w": "N s.t",
+    'ALTER TABLE "T" RENAME TO w': "N T",
     "ALTER TABLE t SET UNLOGGED": "R t",
     "ALTER TABLE t SET (fillfactor = 70)": "",
     "ALTER TABLE t ENABLE ROW LEVEL SECURITY": "",
-    "ALTER TABLE t OWNER TO someone": "",
-    "ALTER TABLE t ATTACH PARTITION s.u FOR VALUES FROM (1) TO (2)": "S s.u",
+    "ALTER TABLE t OWNER TO CURRENT_USER": "",
+    "ALTER TABLE parted ATTACH PARTITION s.u FOR VALUES FROM (1) TO (2)": "S s.u",
     "DROP TABLE t, s.u": "L t, O t, L s.u, O s.u",
     "DROP TABLE IF EXISTS t CASCADE": "L t, O t",
-    "DROP VIEW v": "O v",
+    "DROP VIEW seen": "O seen",
     "TRUNCATE t, u": "L t, L u",
     "LOCK TABLE t": "B t",
     "LOCK TABLE s.t IN EXCLUSIVE MODE": "B s.t",
@@ -76,7 +76,7 @@ DOES = {
     "REFRESH MATERIALIZED VIEW CONCURRENTLY v": "",
     # indexes
     "CREATE INDEX ON t (a)": "S t",
-    "CREATE UNIQUE INDEX IF NOT EXISTS i ON s.t (a)": "S s.t",
+    "CREATE UNIQUE INDEX IF NOT EXISTS k ON s.t (a)": "S s.t",
     "CREATE INDEX CONCURRENTLY i ON t (a)": "",
     "DROP INDEX i": "",
     "DROP INDEX CONCURRENTLY i": "",
@@ -85,18 +85,19 @@ DOES = {
     "ALTER INDEX i RENAME TO j": "",
     # what nobody waits for
     "CREATE TABLE n (id int PRIMARY KEY, t_id int REFERENCES t (id))": "",
-    "CREATE VIEW v AS SELECT 1": "",
+    "CREATE VIEW w AS SELECT 1": "",
     "CREATE EXTENSION IF NOT EXISTS pg_trgm": "",
-    "CREATE FUNCTION f() RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql": "",
+    "CREATE FUNCTION g() RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql": "",
     "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()": "",
-    "ALTER TYPE mood ADD VALUE 'x'": "",
+    "ALTER TYPE mood ADD VALUE 'y'": "",
     "ALTER TYPE mood RENAME VALUE 'x' TO 'y'": "N mood",
     "COMMENT ON TABLE t IS 'x'": "",
-    "GRANT SELECT ON t TO someone": "",
-    "SELECT setval('s', 3)": "",
+    "GRANT SELECT ON t TO PUBLIC": "",
+    "SELECT setval('counter', 3)": "",
     "-- a comment; with a semicolon\nINSERT INTO t VALUES (1)": "",
     "SET search_path = x": "",
 }
+_HOW = {"renamed": "N", "required": "Q"}
 _LETTERS = {
     "REWRITES_TABLE": "R",
     "SCANS_TABLE": "S",
@@ -110,13 +111,13 @@ _LETTERS = {
 def test_what_a_statement_does(sql: str, expected: str) -> None:
     reading = read(sql, "postgresql")
     said = (
-        f"{'N' if each.is_rename else _LETTERS[each.code.name]} {each.subject}"
+        f"{_HOW.get(each.breaks) or _LETTERS[each.code.name]} {each.subject}"
         for each in reading.consequences
     )
     assert (", ".join(said), reading.unread) == (expected, None)
     # Other databases know no such locks.
     other = read(sql, "sqlite")
-    kept = [each for each in expected.split(", ") if each and each[0] in "LON"]
+    kept = [each for each in expected.split(", ") if each and each[0] in "LONQ"]
     assert len(other.consequences) == len(kept) or other.unread
 
 
@@ -162,6 +163,16 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
         ["scans-table", "dropped", "loses-data"],
     ),
     "a rename": (["ALTER TABLE blog_post RENAME COLUMN title TO name"], ["renamed"]),
+    "a number that turns to text": (
+        ["ALTER TABLE blog_post ALTER rating TYPE text"],
+        ["rewrites-table"],
+    ),
+    "a text that stays text": (["ALTER TABLE blog_post ALTER title TYPE text"], []),
+    "a text of a table of others": (["ALTER TABLE others ALTER title TYPE text"], []),
+    "a column that must be given": (
+        ["ALTER TABLE blog_post ADD COLUMN x int NOT NULL"],
+        ["scans-table", "no-default"],
+    ),
     "not in a transaction": (["VACUUM blog_post"], ["in-transaction"]),
 }
 

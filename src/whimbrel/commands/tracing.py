@@ -93,17 +93,17 @@ class _Watcher:
             case StepDone(number=number) | DataDone(number=number):
                 if self._is_watched(number):
                     item, after = self.items[number - 1], self.engine.observe(self.connection)
-                    self.seen[item.id] = tuple(_consequences(self._before, after))
+                    self.seen[item.id] = tuple(consequences(self._before, after))
 
     def _is_watched(self, number: int) -> bool:
         item = self.items[number - 1] if number <= len(self.items) else None
         return isinstance(item, UserStep | DataOperation) and item.transactional
 
 
-def _consequences(
+def consequences(
     before: Mapping[int, TableUse], after: Mapping[int, TableUse]
 ) -> Iterator[Consequence]:
-    """What has been done to the tables that were there: written anew, or read while nobody could write."""
+    """Return what was done to the tables that were there: written anew, or read while nobody could write."""
     for oid, was in before.items():
         now = after.get(oid)
         is_locked = now is not None and now.lock is not None and now.lock.is_strong

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from whimbrel.engines.step import Hazard, HazardCode, Step, UserStep
-from whimbrel.lint.statements import Consequence, Reading
+from whimbrel.lint.statements import Breaks, Consequence, Reading
 from whimbrel.planning.items import PlanItem, item_text
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import Name
@@ -18,15 +18,16 @@ from whimbrel.schema.types import label_renames
 class Effect:
     """A hazard of an item. operation: the number of its operation in the migration, from 1.
 
-    table: the one that it is about, as people write it. is_rename: True where what old code uses is
-    there under another name. sql: what does it.
+    table: the one that it is about, as people write it. sql: what does it. breaks: how, where old code
+    breaks. to_text: see `Consequence`.
     """
 
     hazard: Hazard
     operation: int
     table: str
     sql: str
-    is_rename: bool = False
+    breaks: Breaks = "gone"
+    to_text: str | None = None
 
     @property
     def code(self) -> HazardCode:
@@ -47,14 +48,16 @@ def effects_of(item: PlanItem, dialect: str, seen: Sequence[Consequence] = ()) -
     number = operation_of(item)
     known = read(item.sql, dialect).consequences if isinstance(item, UserStep) else ()
     told = {(each.code, each.table) for each in known}
+    # A table that is emptied has a new file, too.
+    told |= {(HazardCode.REWRITES_TABLE, at) for code, at in told if code is HazardCode.LOSES_DATA}
     for each in (*known, *(each for each in seen if (each.code, each.table) not in told)):
         hazard = Hazard(each.code, each.subject)
-        yield Effect(hazard, number, each.table, item_text(item), each.is_rename)
+        yield Effect(hazard, number, each.table, item_text(item), each.breaks, each.to_text)
     if isinstance(item, Step):
         tables = tables_of_step(item)
         for hazard in item.hazards:
             table = tables[0] if tables else hazard.subject
-            yield Effect(hazard, number, table, item.sql, _is_rename(item))
+            yield Effect(hazard, number, table, item.sql, _how(item))
 
 
 @lru_cache(maxsize=1024)
@@ -88,10 +91,10 @@ def _table_of_change(change: c.Change) -> Name | None:
     return None
 
 
-def _is_rename(step: Step) -> bool:
+def _how(step: Step) -> Breaks:
     match step.change:
         case c.RenameTable() | c.RenameColumn():
-            return True
-        case c.AlterEnum(old=old, new=new):
-            return old.at != new.at or bool(label_renames(old, new))
-    return False
+            return "renamed"
+        case c.AlterEnum(old=old, new=new) if old.at != new.at or label_renames(old, new):
+            return "renamed"
+    return "gone"

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from whimbrel.engines.postgresql.steps.columns import is_volatile
 from whimbrel.engines.step import HazardCode
-from whimbrel.lint.statements import Consequence, Reading
+from whimbrel.lint.statements import Breaks, Consequence, Reading
 
 _REWRITES, _SCANS = HazardCode.REWRITES_TABLE, HazardCode.SCANS_TABLE
 _BLOCKS, _LOSES = HazardCode.BLOCKS_WRITES, HazardCode.LOSES_DATA
@@ -104,9 +104,9 @@ class _Reader:
                         yield Consequence(_LOSES, table, each.name)
                         yield Consequence(_BREAKS, table, each.name)
                 case exp.RenameColumn():
-                    yield Consequence(_BREAKS, table, action.this.name, is_rename=True)
+                    yield Consequence(_BREAKS, table, action.this.name, "renamed")
                 case exp.AlterRename():
-                    yield Consequence(_BREAKS, table, is_rename=True)
+                    yield Consequence(_BREAKS, table, breaks="renamed")
                 case exp.AlterSet() if _MOVES & set(self.words):
                     yield Consequence(_REWRITES, table)
 
@@ -133,12 +133,14 @@ class _Reader:
             for each in kinds
         )
         if strict and default is None and not (stored or counted or is_counted):
-            yield Consequence(_BREAKS, table, column.name)
+            yield Consequence(_SCANS, table)
+            yield Consequence(_BREAKS, table, column.name, "required")
 
     def _column_altered(self, table: str, action: Any) -> Iterator[Consequence]:
         kind = action.args.get("dtype")
-        if kind is not None and str(kind).upper() not in ("TEXT", "VARCHAR"):
-            yield Consequence(_REWRITES, table)
+        if kind is not None:
+            is_text = str(kind).upper() in ("TEXT", "VARCHAR")
+            yield Consequence(_REWRITES, table, to_text=action.name if is_text else None)
         if action.args.get("allow_null") is False:
             yield Consequence(_SCANS, table)
 
@@ -189,8 +191,8 @@ class _Reader:
                     if "table" in found.groupdict()
                     else ""
                 )
-                is_rename = code is _BREAKS
-                return (Consequence(code, table, is_rename=is_rename),), True
+                breaks: Breaks = "renamed" if code is _BREAKS else "gone"
+                return (Consequence(code, table, breaks=breaks),), True
         return (), False
 
     def _word_at(self, text: str, start: int) -> str:

@@ -21,6 +21,7 @@ from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import PlanItem
 from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.work import build_work, transitions_of
+from whimbrel.schema.families import is_text
 from whimbrel.schema.table import PrimaryKey, Table, Unique
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.state import State
@@ -85,7 +86,18 @@ class LintScope:
             for item in self.items
             for each in effects_of(item, self.dialect, self.seen.get(item.id, ()))
         )
-        return [each for each in found if not self.is_new(each.table)]
+        return [
+            each
+            for each in found
+            if not self.is_new(each.table)
+            and (each.to_text is None or self._is_no_text(each.table, each.to_text))
+        ]
+
+    def _is_no_text(self, table: str, column: str) -> bool:
+        """True for a column that is known, and no text before the migration."""
+        before = self.transitions[0].before.database
+        columns = (of for each in _tables(before) if str(each.at) == table for of in each.columns)
+        return any(of.name == column and not is_text(of.type) for of in columns)
 
     @property
     def operations(self) -> Iterator[tuple[int, Operation]]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from whimbrel.engines.step import HazardCode
+
+#: What code of before meets: something is gone, has another name, or must be given a value.
+Breaks: TypeAlias = Literal["gone", "renamed", "required"]
 
 
 @dataclass(frozen=True)
 class Consequence:
-    """What a statement does to a table, or to something in it. is_rename: it is there under another name."""
+    """What a statement does to a table, or to something in it. breaks: how, where old code breaks.
+
+    to_text: the column that turns to text without a length; nothing is done where it was text before.
+    """
 
     code: HazardCode
     table: str
     part: str | None = None
-    is_rename: bool = False
+    breaks: Breaks = "gone"
+    to_text: str | None = None
 
     @property
     def subject(self) -> str:

@@ -11,7 +11,7 @@ from whimbrel.lint.scope import LintScope
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
-        if each.code is HazardCode.BREAKS_OLD_CODE and not each.is_rename:
+        if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "gone":
             message = f"{scope.title(each.operation)}: {each.message}"
             yield Problem(
                 message, each.operation, fix='lint_ignore = {"dropped": "unused since 2.3"}'

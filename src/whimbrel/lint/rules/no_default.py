@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whimbrel.lint.rule import Rule, migration
+from whimbrel.lint.rule import Problem, Rule, migration
+from whimbrel.lint.scope import LintScope
 from whimbrel.lint.tables import Flaw, over_tables
 from whimbrel.schema.table import Table
 
@@ -16,6 +17,17 @@ def _find(table: Table) -> Iterator[Flaw]:
             yield Flaw(each.key or each.name, message)
 
 
+_OF_MODELS = over_tables(_find, of_new_tables=False)
+
+
+def _check(scope: LintScope) -> Iterator[Problem]:
+    yield from _OF_MODELS(scope)
+    for each in scope.effects:
+        if each.breaks == "required":
+            message = f"{each.hazard.subject}: it takes no NULL, and has no default"
+            yield Problem(f"{scope.title(each.operation)}: {message}", each.operation)
+
+
 RULE = Rule(
     code="no-default",
     level="error",
@@ -24,7 +36,7 @@ RULE = Rule(
     why="While a deploy is on its way, code of before runs beside the new one, and cannot create a row any more.",
     instead="Keep a default in the database (default=, or db_default=) until no code of before runs. A column that "
     "had none: let new code write it first, and turn it NOT NULL in a later release.",
-    check=over_tables(_find, of_new_tables=False),
+    check=_check,
     bad=migration(
         "migrations.AddField(\n"
         '    "post", "likes", models.IntegerField(default=0), preserve_default=False\n'

@@ -11,7 +11,7 @@ from whimbrel.lint.scope import LintScope
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
-        if each.code is HazardCode.BREAKS_OLD_CODE and each.is_rename:
+        if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "renamed":
             yield Problem(f"{scope.title(each.operation)}: {each.message}", each.operation)
 
 
