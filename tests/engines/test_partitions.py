@@ -155,6 +155,18 @@ def test_it_equals_the_short_form(before: Schema, after: Schema, connection: Con
 
 
 @pytest.mark.parametrize(("before", "after"), PARTS.values(), ids=PARTS)
+def test_what_is_shown_comes_to_the_same(
+    before: Schema, after: Schema, connection: Connection
+) -> None:
+    wanted = short_form(connection, before, after)
+    for step in steps_of(set_up(connection, before), before, after):
+        with connection.begin():
+            for statement in step.statements:
+                execute(connection, statement)
+    assert catalog(connection) == wanted
+
+
+@pytest.mark.parametrize(("before", "after"), PARTS.values(), ids=PARTS)
 @pytest.mark.parametrize("back", [False, True])
 def test_it_goes_on_and_back_from_every_statement(
     before: Schema, after: Schema, back: bool, connection: Connection
@@ -212,3 +224,15 @@ def test_rows_that_are_not_unique_leave_no_invalid_index(name: str, connection: 
         run(connection, engine, step)
     query = "SELECT 1 FROM pg_index WHERE NOT indisvalid AND indrelid = 'low'::regclass"
     assert execute(connection, query).first() is None
+
+
+def test_another_index_of_that_name_is_left_alone(connection: Connection) -> None:
+    before, after = PARTS["index"]
+    engine = set_up(connection, before)
+    execute(connection, "CREATE INDEX post_idx ON ONLY post (x)")
+    connection.commit()
+    [step] = steps_of(engine, before, after)
+    assert not is_true(connection, step.done)
+    assert not is_true(connection, step.broken)
+    with pytest.raises(sa.exc.ProgrammingError, match='relation "post_idx" already exists'):
+        run(connection, engine, step)

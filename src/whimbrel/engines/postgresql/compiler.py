@@ -130,7 +130,7 @@ class PostgreSQLCompiler(SQLCompiler):
 
     # -- constraints
 
-    def made_name(self, first: str, second: str, label: str) -> str:
+    def make_name(self, first: str, second: str, label: str) -> str:
         """Return the name that PostgreSQL makes of two others and a label (18, makeObjectName).
 
         The longer of the two is cut until all of it fits.

@@ -46,17 +46,17 @@ def add_foreign_key(at: Name, key: ForeignKey, refining: Refining) -> Iterator[c
         yield c.AddConstraint(at, replace(key, not_valid=True), alone=True)
         yield c.ValidateConstraint(at, key)
     else:
-        yield c.AddConstraint(at, key, alone=is_felt(at, key, refining))
+        yield c.AddConstraint(at, key, alone=locks_large_table(at, key, refining))
 
 
-def is_felt(at: Name, key: ForeignKey, refining: Refining) -> bool:
+def locks_large_table(at: Name, key: ForeignKey, refining: Refining) -> bool:
     """Return True if one end of a foreign key is a large table, of which others want something."""
     return refining.is_large(at) or refining.is_large(key.target)
 
 
 def drop_constraint(change: c.DropConstraint, refining: Refining) -> Iterator[c.Change]:
     key = change.constraint
-    is_alone = isinstance(key, ForeignKey) and is_felt(change.table, key, refining)
+    is_alone = isinstance(key, ForeignKey) and locks_large_table(change.table, key, refining)
     yield replace(change, alone=True) if is_alone else change
 
 

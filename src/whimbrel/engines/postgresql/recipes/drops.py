@@ -15,25 +15,25 @@ from whimbrel.schema.table import ForeignKey, Table
 
 def create_table(change: c.CreateTable, refining: Refining) -> Iterator[c.Change]:
     table = change.table
-    keys = felt_keys(table, refining)
-    yield c.CreateTable(without(table, keys)) if keys else change
+    keys = keys_to_large_tables(table, refining)
+    yield c.CreateTable(without_keys(table, keys)) if keys else change
     yield from (c.AddConstraint(table.at, key, alone=True) for key in keys)
 
 
 def drop_table(change: c.DropTable, refining: Refining) -> Iterator[c.Change]:
     table = change.table
-    keys = felt_keys(table, refining)
+    keys = keys_to_large_tables(table, refining)
     yield from (c.DropConstraint(table.at, key, alone=True) for key in keys)
-    yield c.DropTable(without(table, keys)) if keys else change
+    yield c.DropTable(without_keys(table, keys)) if keys else change
 
 
-def felt_keys(table: Table, refining: Refining) -> list[ForeignKey]:
+def keys_to_large_tables(table: Table, refining: Refining) -> list[ForeignKey]:
     """Return the foreign keys of a table whose coming and going users of a large table wait for."""
     keys = (key for key in table.foreign_keys if key.name and key.target != table.at)
     return [key for key in keys if refining.is_large(key.target)]
 
 
-def without(table: Table, keys: list[ForeignKey]) -> Table:
+def without_keys(table: Table, keys: list[ForeignKey]) -> Table:
     """Return a table without some of its foreign keys."""
     return replace(table, constraints=tuple(p for p in table.constraints if p not in keys))
 

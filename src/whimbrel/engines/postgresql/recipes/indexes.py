@@ -14,7 +14,7 @@ from whimbrel.schema.table import Index, Name
 def add_index(change: c.AddIndex, refining: Refining) -> Iterator[c.Change]:
     """The one that it replaces is there until it is built; on partitions, one after the other."""
     yield replace(change, concurrently=True) if refining.is_large(change.table) else change
-    if not is_concurrent(change.table, refining):
+    if not goes_concurrently(change.table, refining):
         return
     for number, earlier in enumerate(refining.changes[: refining.position]):
         if isinstance(earlier, c.DropIndex) and replacement(refining.changes[number:]) is change:
@@ -22,7 +22,7 @@ def add_index(change: c.AddIndex, refining: Refining) -> Iterator[c.Change]:
 
 
 def drop_index(change: c.DropIndex, refining: Refining) -> Iterator[c.Change]:
-    if not is_concurrent(change.table, refining):
+    if not goes_concurrently(change.table, refining):
         yield change
     elif replacement([change, *refining.later]) is not None:
         yield c.RenameIndex(change.table, change.index, set_aside(change.index))
@@ -30,7 +30,7 @@ def drop_index(change: c.DropIndex, refining: Refining) -> Iterator[c.Change]:
         yield replace(change, concurrently=True)
 
 
-def is_concurrent(at: Name, refining: Refining) -> bool:
+def goes_concurrently(at: Name, refining: Refining) -> bool:
     """Return True if the table is large, and no parent of partitions, whose indexes go in an instant."""
     return refining.is_large(at) and not refining.is_partitioned(at)
 
@@ -49,7 +49,11 @@ def replacement(changes: Sequence[c.Change]) -> c.AddIndex | None:
     assert isinstance(first, c.DropIndex)
     at, old = first.table, first.index
     for change in changes[1:]:
-        if isinstance(change, c.AddIndex) and change.table == at and is_same(old, change.index):
+        if (
+            isinstance(change, c.AddIndex)
+            and change.table == at
+            and is_one_index(old, change.index)
+        ):
             return change
         if _touches(change, at, old):
             return None
@@ -67,7 +71,7 @@ def _touches(change: c.Change, at: Name, index: Index) -> bool:
     return isinstance(change, c.AlterEnum | c.AlterDomain)
 
 
-def is_same(old: Index, new: Index) -> bool:
+def is_one_index(old: Index, new: Index) -> bool:
     """Return True if two indexes are one before and after: by identity, or by name."""
     return new.key == old.key if new.key and old.key else new.name == old.name
 

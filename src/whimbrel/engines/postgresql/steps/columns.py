@@ -295,7 +295,7 @@ def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
 
 def not_null_name(table: str, column: str) -> str:
     """Return the name that PostgreSQL gives to NOT NULL of a column."""
-    return COMPILER.made_name(table, column, "not_null")
+    return COMPILER.make_name(table, column, "not_null")
 
 
 def validate_labels(change: c.ValidateLabels, builder: Builder) -> Iterator[Step]:

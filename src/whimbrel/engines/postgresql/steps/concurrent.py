@@ -50,7 +50,7 @@ class ConcurrentIndex:
         if is_valid is False:
             yield self.drop
         if not is_valid:
-            with dropping_what_fails(connection, self._left_by_failure):
+            with drop_on_failure(connection, self._left_by_failure):
                 execute(connection, self.create)
         yield from self.after
 
@@ -64,7 +64,7 @@ class ConcurrentIndex:
 
 
 @contextmanager
-def dropping_what_fails(
+def drop_on_failure(
     connection: Connection, left: Callable[[Connection], str | None]
 ) -> Iterator[None]:
     """A scope that builds an index concurrently; rows that do not fit leave none that refuses others.

@@ -32,11 +32,15 @@ def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
 
 def by_partition(step: Step, table: Table, index: Index) -> Step:
     """Return a step that creates an index as one that builds it on one partition after the other."""
-    is_made = any(isinstance(part.of, SQL) for part in index.parts)
     made = partitions.PartitionedIndex(
-        table.at, index.name, index.unique, body(table, index), is_made
+        table.at,
+        index.name,
+        index.unique,
+        body(table, index),
+        concurrent.is_index(table.at, index),
+        analyze=any(isinstance(part.of, SQL) for part in index.parts),
     )
-    return partitions.step_of(step, made)
+    return replace(partitions.step_of(step, made), done=made.done)
 
 
 #: An index that a user builds without a transaction: its name, and the table's schema.

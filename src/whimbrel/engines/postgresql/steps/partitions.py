@@ -39,24 +39,34 @@ class Found(NamedTuple):
 
 
 def partitions(connection: Connection, table: int | str) -> list[Relation]:
-    """Return the partitions right below a table. table: its oid, or the expression of that."""
+    """Return the partitions right below a table that can have indexes: foreign tables have none.
+
+    table: its oid, or the expression of that.
+    """
     query = f"""SELECT c.oid, c.oid::regclass::text, c.relkind = 'p' FROM pg_inherits
-        JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = {table} ORDER BY c.oid"""
+        JOIN pg_class c ON c.oid = inhrelid
+        WHERE inhparent = {table} AND c.relkind <> 'f' ORDER BY c.oid"""
     return [Relation._make(row) for row in execute(connection, query)]
 
 
 def step_of(step: Step, made: PartitionedIndex | PartitionedKey | PartitionedForeignKey) -> Step:
-    """Return a step as one that goes from partition to partition."""
+    """Return a step as one that goes from partition to partition; its strong locks last an instant."""
     may_fail = tuple(each for each in step.hazards if each.code is HazardCode.MAY_FAIL_ON_ROWS)
     return replace(
         step,
-        statements=made.offline(),
+        statements=(made.offline(),),
+        scans=False,
         boundary=Boundary.AUTOCOMMIT,
         hazards=may_fail,
         broken=made.broken,
         cleanup=made.take_back(),
         settling=made,
     )
+
+
+def _after(before: str, statement: str) -> str:
+    """Return a statement with what comes before it, on each partition, as a comment."""
+    return f"/* on each partition before: {before.replace('*/', '* /')} */ {statement}"
 
 
 # -- indexes -------------------------------------------------------------------------------------
@@ -86,46 +96,58 @@ _SAME = " AND ".join(
 
 @dataclass(frozen=True)
 class PartitionedIndex:
-    """An index of the parent of partitions ``at``. rest: its definition from the method on.
+    """An index of the parent of partitions ``at``. rest: its definition behind the table's name.
 
-    The parent's own comes first; it is valid once all partitions have theirs.
+    condition: on the row of pg_index (``i``) of the parent's own, which comes first; it is valid once
+    all partitions have theirs.
     """
 
     at: Name
     name: str
     unique: bool
     rest: str
+    condition: str
     analyze: bool = False
 
     @property
     def place(self) -> Name:
         return Name(self.at.schema, self.name)
 
+    @property
+    def done(self) -> str:
+        return f"SELECT 1 FROM pg_index i WHERE {self.condition} AND i.indisvalid"
+
+    @property
+    def broken(self) -> str:
+        return f"SELECT 1 FROM pg_index i WHERE {self.condition} AND NOT i.indisvalid"
+
     def create(self, on: str, *, name: str = "", concurrently: bool = False) -> str:
         """CREATE INDEX; one without a name gets the one that it has in the short form."""
         kind = f"{'UNIQUE ' if self.unique else ''}INDEX{' CONCURRENTLY' if concurrently else ''}"
         return f"CREATE {kind}{f' {name}' if name else ''} ON {on}{self.rest}"
 
-    def offline(self) -> tuple[str, ...]:
-        """The statements as far as they are known without a database."""
-        return (self.create(f"ONLY {COMPILER.at(self.at)}", name=COMPILER.quote(self.name)),)
+    def offline(self) -> str:
+        """Return what comes to the same, for whoever runs it by hand; it takes over what partitions have."""
+        before = self.create("...", concurrently=True)
+        return _after(before, self.create(COMPILER.at(self.at), name=COMPILER.quote(self.name)))
 
     def statements(self, connection: Connection) -> Iterator[str]:
         concurrent.refuse_corrupting(connection)
-        own = execute(connection, f"SELECT {probes.oid(self.place)}::oid").scalar()
+        query = f"SELECT indexrelid FROM pg_index i WHERE {self.condition}"
+        own = execute(connection, query).scalar()
         if own is None:
-            yield from self.offline()
-            own = execute(connection, f"SELECT {probes.oid(self.place)}::oid").scalar_one()
-        yield from self._below(connection, probes.oid(self.at), own, COMPILER.at(self.place))
+            yield self.create(f"ONLY {COMPILER.at(self.at)}", name=COMPILER.quote(self.name))
+            own = execute(connection, query).scalar_one()
+        yield from self._build_below(connection, probes.oid(self.at), own, COMPILER.at(self.place))
         if self.analyze:
             yield f"ANALYZE {COMPILER.at(self.at)}"
 
-    def _below(
+    def _build_below(
         self, connection: Connection, table: int | str, parent: int, parent_name: str
     ) -> Iterator[str]:
         """Those of the partitions right below a table, each attached to its parent at the end."""
         for partition in partitions(connection, table):
-            found = _like(connection, partition, parent)
+            found = _find_index(connection, partition, parent)
             if found is not None and not (
                 found.is_valid or found.is_attached or partition.is_parent
             ):
@@ -133,10 +155,10 @@ class PartitionedIndex:
                 found = None
             if found is None:
                 yield from self._build(connection, partition, parent)
-                found = _like(connection, partition, parent)
+                found = _find_index(connection, partition, parent)
             assert found is not None
             if partition.is_parent:
-                yield from self._below(connection, partition.oid, found.oid, found.name)
+                yield from self._build_below(connection, partition.oid, found.oid, found.name)
             if not found.is_attached:
                 yield f"ALTER INDEX {parent_name} ATTACH PARTITION {found.name}"
 
@@ -146,16 +168,11 @@ class PartitionedIndex:
             return
 
         def left(connection: Connection) -> str | None:
-            found = _like(connection, partition, parent)
+            found = _find_index(connection, partition, parent)
             return found.name if found is not None and not found.is_valid else None
 
-        with concurrent.dropping_what_fails(connection, left):
+        with concurrent.drop_on_failure(connection, left):
             execute(connection, self.create(partition.name, concurrently=True))
-
-    @property
-    def broken(self) -> str:
-        place = probes.oid(self.place)
-        return f"SELECT 1 FROM pg_index i WHERE i.indexrelid = {place} AND NOT i.indisvalid"
 
     def take_back(self) -> tuple[str, ...]:
         """Return what drops the index, and those of partitions that are not attached to it."""
@@ -171,7 +188,7 @@ class PartitionedIndex:
         return (made,)
 
 
-def _like(connection: Connection, partition: Relation, parent: int) -> Found | None:
+def _find_index(connection: Connection, partition: Relation, parent: int) -> Found | None:
     """Return the index of a partition that is attached to its parent's, or could be: that first."""
     query = f"""SELECT i.indexrelid, i.indexrelid::regclass::text, i.indisvalid, inhparent IS NOT NULL
         FROM pg_index p JOIN pg_index i ON i.indrelid = {partition.oid}
@@ -204,11 +221,12 @@ def leaves(connection: Connection, at: Name) -> list[Leaf]:
     """Return the partitions with the rows of a table, also those of partitions of it."""
     query = f"""SELECT c.oid, n.nspname::text, c.relname::text
         FROM pg_partition_tree({probes.oid(at)}) t JOIN pg_class c ON c.oid = t.relid
-        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE t.isleaf AND t.level > 0 ORDER BY c.oid"""
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE t.isleaf AND t.level > 0 AND c.relkind <> 'f' ORDER BY c.oid"""
     return [Leaf(row.oid, Name(row.nspname, row.relname)) for row in execute(connection, query)]
 
 
-def _on_leaves(at: Name) -> str:
+def _is_of_a_leaf(at: Name) -> str:
     """Return the condition on a row of pg_constraint (``k``) for one that a partition has by itself."""
     tree = f"SELECT relid FROM pg_partition_tree({probes.oid(at)}) WHERE isleaf AND level > 0"
     return f"k.conparentid = 0 AND k.conrelid IN ({tree})"
@@ -236,9 +254,17 @@ class PartitionedKey:
     def kind(self) -> str:
         return "PRIMARY KEY" if self.is_primary else "UNIQUE"
 
-    def offline(self) -> tuple[str, ...]:
-        """The statements as far as they are known without a database."""
-        return (f"ALTER TABLE {COMPILER.at(self.at)} ADD {self.add}",)
+    def offline(self) -> str:
+        """Return what comes to the same, for whoever runs it by hand."""
+        before = (
+            f"CREATE UNIQUE INDEX CONCURRENTLY ... ON ...{self.rest}; ALTER TABLE ... "
+            f"ADD CONSTRAINT ... {self.kind} USING INDEX ...{self.deferrable}"
+        )
+        return _after(before, self._parent)
+
+    @property
+    def _parent(self) -> str:
+        return f"ALTER TABLE {COMPILER.at(self.at)} ADD {self.add}"
 
     def statements(self, connection: Connection) -> Iterator[str]:
         concurrent.refuse_corrupting(connection)
@@ -247,10 +273,10 @@ class PartitionedKey:
                 f"SELECT 1 FROM pg_constraint k WHERE k.conrelid = {leaf.oid} AND {self._is_own}"
             )
             if execute(connection, query).first() is None:
-                yield from self._of_leaf(connection, leaf)
-        yield from self.offline()
+                yield from self._add_to_leaf(connection, leaf)
+        yield self._parent
 
-    def _of_leaf(self, connection: Connection, leaf: Leaf) -> Iterator[str]:
+    def _add_to_leaf(self, connection: Connection, leaf: Leaf) -> Iterator[str]:
         own = self._free_name(connection, leaf)
         name, at = COMPILER.quote(own), COMPILER.at(leaf.at)
         place = Name(leaf.at.schema, own)
@@ -268,7 +294,7 @@ class PartitionedKey:
         columns = "" if self.is_primary else "_".join((*self.index.columns, *self.index.include))
         label = "pkey" if self.is_primary else "key"
         for number in count():
-            name = COMPILER.made_name(leaf.at.name, columns, f"{label}{number or ''}")
+            name = COMPILER.make_name(leaf.at.name, columns, f"{label}{number or ''}")
             query = (
                 f"SELECT 1 WHERE ({probes.oid(Name(leaf.at.schema, name))} IS NULL AND NOT EXISTS "
                 f"(SELECT 1 FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace WHERE "
@@ -292,7 +318,7 @@ class PartitionedKey:
     @property
     def _keys(self) -> str:
         """A query for the keys that partitions have by themselves."""
-        return f"SELECT k.conrelid, k.conname FROM pg_constraint k WHERE {self._is_own} AND {_on_leaves(self.at)}"
+        return f"SELECT k.conrelid, k.conname FROM pg_constraint k WHERE {self._is_own} AND {_is_of_a_leaf(self.at)}"
 
     @property
     def _indexes(self) -> str:
@@ -329,12 +355,18 @@ class PartitionedForeignKey:
     add: str
     target: Name | None = None
 
-    def offline(self) -> tuple[str, ...]:
-        """The statements as far as they are known without a database.
+    def offline(self) -> str:
+        """Return what comes to the same, for whoever runs it by hand."""
+        before = (
+            f"ALTER TABLE ... ADD {self.add} NOT VALID; ALTER TABLE ... "
+            f"VALIDATE CONSTRAINT {COMPILER.quote(self.name)}"
+        )
+        return _after(before, self._parent)
 
-        What partitions have for the target goes when the parent takes over: that locks it strongly.
-        """
-        return (self._add(COMPILER.at(self.at), Lock.ACCESS_EXCLUSIVE),)
+    @property
+    def _parent(self) -> str:
+        """What partitions have for the target goes when the parent takes over: that locks it strongly."""
+        return self._add(COMPILER.at(self.at), Lock.ACCESS_EXCLUSIVE)
 
     def statements(self, connection: Connection) -> Iterator[str]:
         for leaf in leaves(connection, self.at):
@@ -347,7 +379,7 @@ class PartitionedForeignKey:
                 yield self._add(at, Lock.SHARE_ROW_EXCLUSIVE, " NOT VALID")
             if not is_valid:
                 yield f"ALTER TABLE {at} VALIDATE CONSTRAINT {COMPILER.quote(self.name)}"
-        yield from self.offline()
+        yield self._parent
 
     def _add(self, table: str, lock: Lock, not_valid: str = "") -> str:
         add = f"ALTER TABLE {table} ADD {self.add}{not_valid}"
@@ -360,7 +392,7 @@ class PartitionedForeignKey:
     def broken(self) -> str:
         return (
             "SELECT k.conrelid, k.conname FROM pg_constraint k WHERE k.contype = 'f' AND "
-            f"k.conname = {text(self.name)} AND {_on_leaves(self.at)}"
+            f"k.conname = {text(self.name)} AND {_is_of_a_leaf(self.at)}"
         )
 
     def take_back(self) -> tuple[str, ...]:
