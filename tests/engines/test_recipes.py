@@ -29,6 +29,7 @@ from whimbrel.engines.step import Boundary, HazardCode, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL, Constant, Q
+from whimbrel.schema.swaps import SwapColumns
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -128,7 +129,7 @@ def typed(*parts: Any, of: Any = INTEGER, **more: Any) -> Schema:
 
 
 #: Of columns without anything on them: no row loses anything; one may.
-WIDER = ["CheckSwap", "AddColumn", "AddSync", "FillSync", "SwapColumns"]
+WIDER = ["CheckSwaps", "AddColumn", "AddSync", "FillSync", "SwapColumns"]
 OTHER = [*WIDER[:-1], "VerifySync", "AddConstraint", "ValidateConstraint", "SwapColumns"]
 KEYLESS = [schema(replace(table(column(of, null=True)), constraints=())) for of in (INTEGER, BIG)]
 
@@ -435,7 +436,7 @@ def _finer(before: Schema, after: Schema) -> Sequence[c.Change]:
 
 def is_swap(old: list, new: list) -> bool:  # type: ignore[type-arg]
     """True where a type changes by columns in step, which are PostgreSQL's alone."""
-    return any(isinstance(each, c.SwapColumns) for each in _finer(Schema.of(old), Schema.of(new)))
+    return any(isinstance(each, SwapColumns) for each in _finer(Schema.of(old), Schema.of(new)))
 
 
 @pytest.mark.parametrize(

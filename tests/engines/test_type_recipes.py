@@ -294,7 +294,10 @@ REFUSED = {
     "y of table post": ["ALTER TABLE post ADD z int GENERATED ALWAYS AS (x + 1) STORED"],
     "trigger g": [FUNCTION.format(said="'a'"), TRIGGER.format(name="g", when="UPDATE OF x")],
     "zzzz": [FUNCTION.format(said="'a'"), TRIGGER.format(name="zzzz", when="INSERT")],
-    "names the column": [FUNCTION.format(said="NEW.x"), TRIGGER.format(name="g", when="INSERT")],
+    "whose function names x": [
+        FUNCTION.format(said="NEW.x"),
+        TRIGGER.format(name="g", when="INSERT"),
+    ],
     "inheritance": ["CREATE TABLE child () INHERITS (post)"],
     "index own": ["CREATE INDEX own ON post (x)"],
     "constraint own": ["ALTER TABLE post ADD CONSTRAINT own CHECK (x < 5)"],

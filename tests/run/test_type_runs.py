@@ -14,6 +14,7 @@ from servers import PostgresServer
 from whimbrel import migrations, models
 from whimbrel.engines.policy import SAFE
 from whimbrel.engines.sql import execute
+from whimbrel.errors import UnsupportedError
 from whimbrel.history.loader import History
 from whimbrel.history.node import Key
 from whimbrel.operations import Operation
@@ -129,3 +130,14 @@ def test_what_is_killed_before_any_step_goes_on_and_back(
             assert case.seen(after=not back) == (case.at_first if back else case.whole), stop
             if not back:
                 case.go_back()
+
+
+def test_what_is_refused_leaves_nothing_begun(postgresql_server: PostgresServer) -> None:
+    operations, rows = CASES["number"]
+    with fresh_postgresql(postgresql_server) as connection:
+        case = Case(connection, history_of(operations), rows)
+        with connection.begin():
+            execute(connection, "CREATE VIEW v AS SELECT x FROM two_post")
+        with pytest.raises(UnsupportedError, match="view v"):
+            case.go()
+        assert journal.unfinished(connection) == []

@@ -31,6 +31,7 @@ _MODULES = (
     "whimbrel.schema.expressions",
     "whimbrel.schema.table",
     "whimbrel.schema.changes",
+    "whimbrel.schema.swaps",
     "whimbrel.engines.step",
     "whimbrel.engines.postgresql.steps.concurrent",
     "whimbrel.engines.postgresql.steps.partitions",

@@ -51,6 +51,7 @@ from whimbrel.run.events import (
 )
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.recorder import row_of
+from whimbrel.schema.swaps import CheckSwaps
 
 
 @dataclass
@@ -311,8 +312,16 @@ class Executor:
         if work.undoing and not work.is_resumed:
             journal.turn_round(self.connection, work)
         elif not work.is_resumed:
+            self._check(work)
             rows = [row_of(node, self.history) for node in work.stage.nodes]
             journal.begin(self.connection, work, rows)
+
+    def _check(self, work: Work) -> None:
+        """Look for what would refuse the first steps: then nothing is begun."""
+        for item in work.items:
+            if not (isinstance(item, Step) and isinstance(item.change, CheckSwaps)):
+                break
+            deque(self.engine.settle(self.connection, item), maxlen=0)
 
     def _execute_batch(self, work: Work, items: Sequence[PlanItem], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it.

@@ -11,6 +11,7 @@ from whimbrel.schema.expressions import Q
 from whimbrel.schema.families import family_of
 from whimbrel.schema.order import ItemRename, rename_order, sort_columns, temporary_name
 from whimbrel.schema.pairs import Pairs, pair
+from whimbrel.schema.swaps import DropSync
 from whimbrel.schema.table import (
     Column,
     Constraint,
@@ -151,7 +152,7 @@ class TablePair:
     def drop_syncs(self) -> Iterator[c.Change]:
         """Those that a migration has left that did not end: nothing else makes any."""
         gone = [each for each in self.before.syncs if each not in self.after.syncs]
-        yield from (c.DropSync(self.before.at, each) for each in gone)
+        yield from (DropSync(self.before.at, each) for each in gone)
 
     def drop_columns(self) -> Iterator[c.Change]:
         """Those that are made of others first."""

@@ -8,6 +8,7 @@ from whimbrel.engines.step import Phase, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments
 from whimbrel.schema.families import kind_of
+from whimbrel.schema.swaps import SwapColumns
 from whimbrel.schema.table import Column, PrimaryKey, Unique
 from whimbrel.schema.types import ColumnType, label_renames
 
@@ -39,7 +40,7 @@ def _is_unbearable(change: c.Change) -> bool:
             return index.unique
         case c.AlterColumn(old=old, new=new):
             return _is_stricter(old, new)
-        case c.SwapColumns(swaps):
+        case SwapColumns(swaps):
             return any(_is_stricter(each.old, each.new) for each in swaps)
         case c.AlterEnum(old=old, new=new):
             is_less = not set(old.labels) <= set(new.labels)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from whimbrel.engines.step import Hazard, HazardCode
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import name_of
+from whimbrel.schema.swaps import CheckSwaps, SwapColumns
 from whimbrel.schema.table import Name
 
 
@@ -30,7 +31,7 @@ def subject_of(change: c.Change | None) -> str:
             # Its second field is the column, constraint or index, as it was.
             name = getattr(change, fields(change)[1].name).name
             return f"{at}.{name}" if name else str(at)
-        case c.SwapColumns(swaps):
+        case CheckSwaps(swaps) | SwapColumns(swaps):
             return f"{swaps[0].table}.{swaps[0].old.name}"
         case c.CreateSchema(name) | c.DropSchema(name):
             return name

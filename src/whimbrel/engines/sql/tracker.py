@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whimbrel.schema import changes as c
+from whimbrel.schema.swaps import SwapColumns
 from whimbrel.schema.table import Name, Schema, Table
 from whimbrel.schema.types import EnumType, enum_types
 
@@ -43,7 +44,7 @@ class SchemaTracker:
                 self._tables.pop(table.at, None)
             case c.RenameTable(old=at) | c.RenameColumn(table=at) if at not in self._tables:
                 pass
-            case c.RenameTable() | c.RenameColumn() | c.AlterEnum() | c.SwapColumns():
+            case c.RenameTable() | c.RenameColumn() | c.AlterEnum() | SwapColumns():
                 self._tables = dict(change.apply(Schema(self._tables)).tables)
             case c.AlterTable(new=new):
                 self._apply_to(change, new.at)

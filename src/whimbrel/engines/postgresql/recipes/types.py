@@ -17,6 +17,7 @@ from whimbrel.engines.postgresql.steps.copies import copies, temporary
 from whimbrel.engines.postgresql.steps.syncing import Conversion, sync_name
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domains_in
+from whimbrel.schema.swaps import AddSync, CheckSwaps, FillSync, Swap, SwapColumns, VerifySync
 from whimbrel.schema.table import (
     Check,
     Column,
@@ -222,14 +223,14 @@ class _Swapping:
 
     def changes(self, refining: Refining) -> Iterator[c.Change]:
         """Yield what looks first, what can be done while others use the tables, and the swap."""
-        swaps = [self._swap(each) for each in self.altered]
-        yield from (c.CheckSwap(each.table, each.old, each.sync.name) for each in swaps)
+        swaps = tuple(self._swap(each) for each in self.altered)
+        yield CheckSwaps(swaps)
         for each in swaps:
             yield c.AddColumn(each.table, self._second(each))
-            yield c.AddSync(each.table, each.sync)
-        yield from (c.FillSync(each.table, each.sync) for each in swaps)
+            yield AddSync(each.table, each.sync)
+        yield from (FillSync(each.table, each.sync) for each in swaps)
         lossy = [each for each in swaps if not self._conversion(each).is_carried]
-        yield from (c.VerifySync(each.table, each.sync) for each in lossy)
+        yield from (VerifySync(each.table, each.sync) for each in lossy)
         for each in swaps:
             if not each.old.null:
                 second = replace(self._second(each), null=False)
@@ -238,14 +239,14 @@ class _Swapping:
             yield from _add(copy.table, copy.copy)
         for each in lossy:
             yield from _add(each.table, self._conversion(each).check)
-        yield c.SwapColumns(tuple(swaps))
+        yield SwapColumns(swaps)
 
-    def _swap(self, change: c.AlterColumn) -> c.Swap:
+    def _swap(self, change: c.AlterColumn) -> Swap:
         at, old = change.table, change.old.name
         sync = Sync(sync_name(at, old), old, temporary(old))
-        return c.Swap(at, change.old, _swapped(change), sync)
+        return Swap(at, change.old, _swapped(change), sync)
 
-    def _second(self, swap: c.Swap) -> Column:
+    def _second(self, swap: Swap) -> Column:
         """The new column until the swap: nobody who does not know of it has to give it a value."""
         return Column(
             swap.sync.new,
@@ -255,7 +256,7 @@ class _Swapping:
             lossy=swap.new.lossy,
         )
 
-    def _conversion(self, swap: c.Swap) -> Conversion:
+    def _conversion(self, swap: Swap) -> Conversion:
         table = self.tables[swap.table]
         second = (*table.columns, self._second(swap))
         return Conversion(replace(table, columns=second), swap.sync)

@@ -5,7 +5,6 @@ Grants, a comment, statistics, storage, publications, and where the sequence of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -216,54 +215,3 @@ _QUERIES = (
         WHERE o.conrelid = {table} AND o.contype = 'n' AND a.attname = {old} AND b.attname = {new}""",
     ),
 )
-
-
-# -- what does not come along ----------------------------------------------------------------------
-
-
-def dependents_query(at: Name, column: str, known: Iterable[str], sync: str) -> str:
-    """Return the query for what depends on a column and would not follow to another one, in words.
-
-    known: the names of the constraints and indexes on it that do. sync: the name of the trigger that
-    must be the last to fire.
-    """
-    table, names = probes.oid(at), _array(known)
-    its = _its_number(at, column)
-    word = text(rf"\m{re.escape(column)}\M")
-    return _DEPENDENTS.format(table=table, its=its, names=names, word=word, sync=text(sync))
-
-
-_DEPENDENTS = r"""
-    SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS what FROM pg_depend d
-    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = {table} AND d.refobjsubid = ({its})
-    AND NOT CASE d.classid
-        WHEN 'pg_attrdef'::regclass THEN EXISTS (
-            SELECT 1 FROM pg_attrdef k WHERE k.oid = d.objid
-            AND (k.adrelid, k.adnum) = (d.refobjid, d.refobjsubid))
-        WHEN 'pg_constraint'::regclass THEN EXISTS (
-            SELECT 1 FROM pg_constraint k WHERE k.oid = d.objid
-            AND (k.contype = 'n' OR k.conname = ANY({names})))
-        WHEN 'pg_class'::regclass THEN EXISTS (
-            SELECT 1 FROM pg_class k WHERE k.oid = d.objid
-            AND (k.relkind = 'S' OR (k.relkind = 'i' AND k.relname = ANY({names}))))
-        ELSE d.classid = 'pg_statistic_ext'::regclass OR (
-            d.classid = to_regclass('pg_publication_rel') AND EXISTS (
-                SELECT 1 FROM pg_publication_rel k JOIN pg_publication p ON p.oid = k.prpubid
-                WHERE k.oid = d.objid AND NOT EXISTS (
-                    SELECT 1 FROM pg_publication_tables v WHERE v.pubname = p.pubname
-                    AND format('%I.%I', v.schemaname, v.tablename)::regclass = k.prrelid
-                    AND to_jsonb(v) ->> 'rowfilter' ~ {word})))
-        END
-    UNION SELECT 'a parent or child by inheritance' FROM pg_inherits
-    WHERE {table} IN (inhrelid, inhparent)
-    UNION SELECT 'the composite type of the table' FROM pg_class
-    WHERE oid = {table} AND reloftype <> 0
-    UNION SELECT 'replica identity ' || k.indexrelid::regclass FROM pg_index k
-    JOIN pg_class t ON t.oid = k.indrelid AND t.relreplident = 'i'
-    WHERE k.indrelid = {table} AND k.indisreplident AND ({its}) = ANY(k.indkey)
-    UNION SELECT format('trigger %I, which fires later than Whimbrel''s', tgname) FROM pg_trigger
-    WHERE tgrelid = {table} AND NOT tgisinternal AND tgtype & 3 = 3 AND tgname > {sync}
-    UNION SELECT format('trigger %I, whose function names the column', g.tgname)
-    FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
-    WHERE g.tgrelid = {table} AND NOT g.tgisinternal AND f.prosrc ~ {word}
-    """

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.postgresql.compiler import COMPILER
-from whimbrel.engines.postgresql.steps import probes, syncing
-from whimbrel.engines.postgresql.steps.belongings import Belongings, dependents_query
+from whimbrel.engines.postgresql.steps import obstacles, probes, syncing
+from whimbrel.engines.postgresql.steps.belongings import Belongings
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.copies import Copy, copies
 from whimbrel.engines.postgresql.steps.syncing import Conversion
@@ -18,8 +18,8 @@ from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.errors import UnsupportedError
-from whimbrel.schema import changes as c
 from whimbrel.schema.order import by_dependency
+from whimbrel.schema.swaps import CheckSwaps, Swap, SwapColumns, names_of
 from whimbrel.schema.table import (
     Check,
     ForeignKey,
@@ -37,20 +37,17 @@ from whimbrel.schema.table import (
 
 @dataclass(frozen=True)
 class DependentsCheck:
-    """A look for what a swap of a column would break. query: gives it in words."""
+    """A look for what a swap of columns would break. query: gives it in words."""
 
-    table: Name
-    column: str
     query: str
 
     @property
     def offline(self) -> str:
         """The statement for whoever runs it without Whimbrel."""
-        said = f"{self.table}.{self.column} cannot be replaced online, as this depends on it: "
         return (
-            f"DO $$ DECLARE found text := (SELECT string_agg(what, ', ') FROM ({self.query}) it); "
-            f"BEGIN IF found IS NOT NULL THEN RAISE EXCEPTION '%', {text(said)} || found; "
-            "END IF; END $$"
+            f"DO $$ DECLARE found text := (SELECT string_agg(what, '; ') FROM ({self.query}) it); "
+            "BEGIN IF found IS NOT NULL THEN RAISE EXCEPTION "
+            "'columns cannot be replaced online: %', found; END IF; END $$"
         )
 
     def statements(self, connection: Connection) -> Iterator[str]:
@@ -58,23 +55,24 @@ class DependentsCheck:
         found = execute(connection, self.query).scalars().all()
         if found:
             raise UnsupportedError(
-                f"the type of {self.table}.{self.column} cannot be changed while others use the table: "
-                f"{', '.join(found)} would not follow to a new column",
-                hint="Drop that in a migration before this one, and create it again after it; or take the "
-                "short form, which locks the table for the whole change: --short for the run, or "
-                "online = False in the migration.",
+                "a column's type cannot change while others use the table, as this would not follow to "
+                f"a new column: {'; '.join(found)}",
+                hint="Drop it in a migration before this one, and create it again after it; or let the "
+                "table be locked for the whole change: migrate --short, or online = False in the migration.",
             )
         yield from ()
 
 
-def check_swap(change: c.CheckSwap, builder: Builder) -> Iterator[Step]:
-    at, name = change.table, change.column.name
-    known = [
-        each.part.name for each in copies(builder.tracker.tables(), {at: {name: f"{name} new"}})
-    ]
-    check = DependentsCheck(at, name, dependents_query(at, name, known, change.sync))
-    step = builder.step(check.offline)
-    yield replace(step, settling=check)
+def check_swaps(change: CheckSwaps, builder: Builder) -> Iterator[Step]:
+    tables = builder.tracker.tables()
+    found = list(copies(tables, names_of(change.swaps)))
+    check = DependentsCheck(
+        obstacles.query(
+            (each.table, each.old.name, each.sync.name, [copy.part.name for copy in found])
+            for each in change.swaps
+        )
+    )
+    yield replace(builder.step(check.offline), settling=check)
 
 
 # -- the swap --------------------------------------------------------------------------------------
@@ -118,8 +116,8 @@ class SwapStatements:
         yield ";\n".join((*before, *self.before, *self.after, *counters, *after))
 
 
-def swap_columns(change: c.SwapColumns, builder: Builder) -> Iterator[Step]:
-    names = change.names
+def swap_columns(change: SwapColumns, builder: Builder) -> Iterator[Step]:
+    names = names_of(change.swaps)
     tables = list(builder.tracker.tables())
     found = list(copies(tables, names))
     locks = _locks(tables, names, found)
@@ -182,7 +180,7 @@ def _take_name(each: Copy) -> str:
     return f"ALTER INDEX {at} RENAME TO {name}"
 
 
-def _swap(swap: c.Swap, table: Table) -> list[str]:
+def _swap(swap: Swap, table: Table) -> list[str]:
     """The old column goes, with what keeps both in step; the new one takes its name."""
     at, old, new = swap.table, COMPILER.quote(swap.old.name), COMPILER.quote(swap.sync.new)
     conversion = Conversion(table, swap.sync)
@@ -195,7 +193,7 @@ def _swap(swap: c.Swap, table: Table) -> list[str]:
     return [*made, _alter(at, f"DROP COLUMN {old}"), _alter(at, f"RENAME COLUMN {new} TO {old}")]
 
 
-def _sequence_moved(swap: c.Swap) -> str:
+def _sequence_moved(swap: Swap) -> str:
     """The sequence of a serial column counts for the new one, where it stands, in its type."""
     at, old, new = COMPILER.at(swap.table), COMPILER.quote(swap.old.name), swap.sync.new
     owned = f"pg_get_serial_sequence({text(at)}, {text(swap.old.name)})"
@@ -209,7 +207,7 @@ def _sequence_moved(swap: c.Swap) -> str:
     )
 
 
-def _default(swap: c.Swap) -> list[str]:
+def _default(swap: Swap) -> list[str]:
     new = swap.new
     if new.default is None or new.generated is not None:
         return []
@@ -217,7 +215,7 @@ def _default(swap: c.Swap) -> list[str]:
     return [_alter(swap.table, f"ALTER COLUMN {COMPILER.quote(new.name)} SET DEFAULT {default}")]
 
 
-def _belongings(swap: c.Swap, found: Sequence[Copy]) -> Belongings:
+def _belongings(swap: Swap, found: Sequence[Copy]) -> Belongings:
     own = [each for each in found if each.table == swap.table]
     indexes = tuple(each.part.name for each in own if not isinstance(each.part, Check | ForeignKey))
     constraints = tuple(each.part.name for each in own if not isinstance(each.part, Index))
@@ -225,4 +223,4 @@ def _belongings(swap: c.Swap, found: Sequence[Copy]) -> Belongings:
     return Belongings(swap.table, swap.old.name, swap.sync.new, constraints, indexes, identity)
 
 
-STEPS: Makers = {c.CheckSwap: check_swap, c.SwapColumns: swap_columns}
+STEPS: Makers = {CheckSwaps: check_swaps, SwapColumns: swap_columns}

@@ -20,8 +20,8 @@ from whimbrel.engines.postgresql.steps.type_steps import ColumnTypeChange
 from whimbrel.engines.sql.batches import batched_step
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import BatchedUpdate, Boundary, HazardCode, Lock, Step
-from whimbrel.schema import changes as c
 from whimbrel.schema.expressions import SQL
+from whimbrel.schema.swaps import AddSync, DropSync, FillSync, VerifySync
 from whimbrel.schema.table import Check, Column, Name, Sync, Table
 from whimbrel.state.naming import shorten
 
@@ -122,7 +122,7 @@ class Conversion:
 # -- the trigger -----------------------------------------------------------------------------------
 
 
-def add_sync(change: c.AddSync, builder: Builder) -> Iterator[Step]:
+def add_sync(change: AddSync, builder: Builder) -> Iterator[Step]:
     """Functions and a trigger: writers wait for an instant, and all who write after it are in step."""
     at = change.table
     conversion = Conversion(builder.table(at), change.sync)
@@ -209,7 +209,7 @@ def _loses_function(conversion: Conversion) -> str:
     )
 
 
-def drop_sync(change: c.DropSync, builder: Builder) -> Iterator[Step]:
+def drop_sync(change: DropSync, builder: Builder) -> Iterator[Step]:
     at = change.table
     conversion = Conversion(builder.table(at), change.sync)
     drop, *functions = drops(conversion)
@@ -221,17 +221,18 @@ def drop_sync(change: c.DropSync, builder: Builder) -> Iterator[Step]:
 def drops(conversion: Conversion) -> list[str]:
     """The statements that drop the trigger, then its functions."""
     name, at = COMPILER.quote(conversion.sync.name), COMPILER.at(conversion.table.at)
-    ends = ("", "_value", "_loses")
+    there = {"": True, "_value": conversion.has_function, "_loses": not conversion.is_carried}
+    functions = [conversion.function(end) for end, is_there in there.items() if is_there]
     return [
         f"DROP TRIGGER IF EXISTS {name} ON {at}",
-        *(f"DROP FUNCTION IF EXISTS {conversion.function(end)}" for end in ends),
+        *(f"DROP FUNCTION IF EXISTS {each}" for each in functions),
     ]
 
 
 # -- the rows that are there -----------------------------------------------------------------------
 
 
-def fill_sync(change: c.FillSync, builder: Builder) -> Iterator[Step]:
+def fill_sync(change: FillSync, builder: Builder) -> Iterator[Step]:
     """Batches along the primary key. A batch reads and writes in one statement: it overwrites nothing newer."""
     table = builder.table(change.table)
     conversion = Conversion(table, change.sync)
@@ -244,7 +245,7 @@ def fill_sync(change: c.FillSync, builder: Builder) -> Iterator[Step]:
     yield batched_step("postgresql", update, change=change)
 
 
-def verify_sync(change: c.VerifySync, builder: Builder) -> Iterator[Step]:
+def verify_sync(change: VerifySync, builder: Builder) -> Iterator[Step]:
     """Rows are looked at, and none is locked."""
     conversion = Conversion(builder.table(change.table), change.sync)
     look = Verification(conversion.table, change.sync)
@@ -289,8 +290,8 @@ class Verification:
 
 
 STEPS: Makers = {
-    c.AddSync: add_sync,
-    c.DropSync: drop_sync,
-    c.FillSync: fill_sync,
-    c.VerifySync: verify_sync,
+    AddSync: add_sync,
+    DropSync: drop_sync,
+    FillSync: fill_sync,
+    VerifySync: verify_sync,
 }
