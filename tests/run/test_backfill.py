@@ -460,8 +460,11 @@ def test_rows_that_others_have_locked_are_waited_for(blog: Project) -> None:
 def test_replicas_are_waited_for(blog: Project) -> None:
     """What the server tells of them is told by a table here, which the search path puts first."""
     add(blog, "migrations.Backfill('post', set={'counter': 1})")
-    blog.query("CREATE TABLE pg_stat_replication (replay_lag interval)")
-    blog.query("INSERT INTO public.pg_stat_replication VALUES ('5 s'), ('1 s'), (NULL)")
+    blog.query(
+        "CREATE TABLE pg_stat_replication (replay_lag interval, replay_lsn int, sent_lsn int)"
+    )
+    lags = "('5 s', 1, 2), ('1 s', 1, 2), (NULL, 1, 2), ('9 s', 2, 2)"  # the last has caught up
+    blog.query(f"INSERT INTO public.pg_stat_replication VALUES {lags}")
     behind = replace(blog, url=f"{blog.url}&options=-csearch_path%3Dpublic,pg_catalog")
     timer = Timer(0.5, blog.query, ["DELETE FROM public.pg_stat_replication"])
     timer.start()

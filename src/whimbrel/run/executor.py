@@ -287,8 +287,13 @@ class Executor:
         """Carry out what cannot be one transaction. Raises `ConcurrentRun` where another has done it."""
         key = work.stage.nodes[0].key
         self.attempts.commit(partial(self._begin, work))
+        # Late, since most migrations are one transaction.
+        from whimbrel.run.data.throttle import Replicas
+
+        replicas = Replicas(self.engine, self.connection, self.emit)
         offset = 0
         for batch in work.batches:
+            replicas.wait(_title(work))
             left = [item for item in batch if item.id not in work.done]
             if left and not (
                 left[0].id in work.begun and self._has_happened(key, left[0], goes_on=True)

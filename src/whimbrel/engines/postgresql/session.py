@@ -137,7 +137,13 @@ def estimate_rows(connection: Connection, table: Name) -> int:
 
 
 def replication_lag(connection: Connection) -> float | None:
-    """The longest ``replay_lag``, which only members of pg_read_all_stats are told (18, 27.2.4)."""
-    longest = "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication"
+    """The longest ``replay_lag``, which only members of pg_read_all_stats are told (18, 27.2.4).
+
+    Of a replica that has done all that was sent, the last one is shown for a while.
+    """
+    longest = (
+        "SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication "
+        "WHERE replay_lsn IS DISTINCT FROM sent_lsn"
+    )
     found = query_scalar(connection, longest)
     return float(str(found)) if found is not None else None

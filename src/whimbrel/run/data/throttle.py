@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+from sqlalchemy.engine import Connection
+
+from whimbrel.engines import Engine
 from whimbrel.errors import LockError
 from whimbrel.run.data.context import ExecutionContext
-from whimbrel.run.events import BackfillWaiting
+from whimbrel.run.events import BackfillWaiting, Listener
 
 #: Seconds that a batch should take: as long as others may wait for a row of it.
 AIM = 0.13
@@ -24,6 +27,8 @@ _LADDER = (0.1, 0.2, 0.5)
 _BEHIND, _LOOK = 1.5, 1.0
 #: Seconds to wait for replicas at a time.
 _REST = 1.0
+#: One of so many waits is told.
+_TOLD = 10
 
 
 @dataclass
@@ -46,19 +51,44 @@ class BatchSize:
 
 
 @dataclass(eq=False)
+class Replicas:
+    """The replicas of a database, which are given time to catch up."""
+
+    engine: Engine
+    connection: Connection
+    emit: Listener
+    _looked: float = field(default=0.0, init=False)
+
+    def wait(self, title: str) -> None:
+        """Wait while the slowest is too far behind; nobody looks more often than once a second."""
+        if time.monotonic() - self._looked < _LOOK:
+            return
+        for number in count():
+            behind = self.engine.replication_lag(self.connection) or 0.0
+            if behind <= _BEHIND:
+                break
+            if number % _TOLD == 0:
+                self.emit(BackfillWaiting(title, f"a replica is {behind:.1f} s behind", _REST))
+            time.sleep(_REST)
+        self._looked = time.monotonic()
+
+
+@dataclass(eq=False)
 class Throttle:
     """Gives way for one connection; after the context's ``limit`` a batch is given up."""
 
     context: ExecutionContext
     title: str
-    _looked: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.replicas = Replicas(self.context.engine, self.context.connection, self.context.emit)
 
     def attempts(self) -> Iterator[float]:
         """For each try of a batch the seconds that it may wait for a lock, after a pause.
 
         Raises `LockError` when they are used up.
         """
-        self._wait_for_replicas()
+        self.replicas.wait(self.title)
         deadline = time.monotonic() + self.context.limit
         for attempt in count(1):
             timeout = _LADDER[min(attempt, len(_LADDER)) - 1]
@@ -73,14 +103,3 @@ class Throttle:
                 )
             self.context.emit(BackfillWaiting(self.title, "rows are locked by others", pause))
             time.sleep(pause)
-
-    def _wait_for_replicas(self) -> None:
-        if time.monotonic() - self._looked < _LOOK:
-            return
-        while (
-            behind := self.context.engine.replication_lag(self.context.connection) or 0.0
-        ) > _BEHIND:
-            reason = f"a replica is {behind:.1f} s behind"
-            self.context.emit(BackfillWaiting(self.title, reason, _REST))
-            time.sleep(_REST)
-        self._looked = time.monotonic()
