@@ -90,3 +90,45 @@ def test_an_index_that_is_half_dropped_goes_on_and_back(blog: Project, back: boo
     blog.do("migrate", *(() if back else ("blog", "0001")))
     assert blog.query(LEFT) == ([("number_idx", True)] if back else [])
     assert blog.query("SELECT * FROM whimbrel_journal") == []
+
+
+PARTITIONED = """migrations.CreateModel("M1", fields=[
+    ("id", models.BigAutoField(primary_key=True)),
+    ("number", models.IntegerField(default=0)),
+], options={"dialect": {"postgresql_partition_by": "RANGE (id)"}})"""
+PARTITIONS = """migrations.RunSQL(
+    "CREATE TABLE low PARTITION OF blog_m1 FOR VALUES FROM (0) TO (10);"
+    "CREATE TABLE high PARTITION OF blog_m1 DEFAULT", migrations.RunSQL.noop)"""
+ON_PARTITIONS = """SELECT relname::text, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE relnamespace = 'public'::regnamespace AND NOT indisprimary AND relname !~ 'whimbrel'
+    ORDER BY relname"""
+KEY = UNIQUE.replace('["number"]', '["id", "number"]')
+
+
+@pytest.mark.parametrize(
+    ("operation", "names"),
+    [
+        (INDEX, ["high_number_idx", "low_number_idx", "number_idx"]),
+        (KEY, ["high_id_number_key", "low_id_number_key", "number_u"]),
+    ],
+    ids=["index", "unique"],
+)
+@pytest.mark.parametrize("back", [False, True])
+def test_partitions_go_on_and_back(
+    anywhere: Project, operation: str, names: list[str], back: bool
+) -> None:
+    anywhere.configured("blog", more='large_table = "0B"')
+    anywhere.migration("blog", "0001_m1", PARTITIONED, PARTITIONS)
+    anywhere.do("migrate")
+    anywhere.query("INSERT INTO blog_m1 (id, number) SELECT i, i FROM generate_series(1, 20) i")
+    anywhere.migration("blog", "0002_more", operation, after=[("blog", "0001_m1")])
+    with held(anywhere, "BEGIN", "UPDATE high SET number = 0"):
+        running = anywhere.start("migrate")
+        while (names[0], False) not in (there := anywhere.query(ON_PARTITIONS)):
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.02)
+        kill(running)
+    assert (names[1], True) in there
+    anywhere.do("migrate", *(("blog", "0001") if back else ()))
+    assert anywhere.query(ON_PARTITIONS) == ([] if back else [(name, True) for name in names])
+    assert anywhere.query("SELECT * FROM whimbrel_journal") == []

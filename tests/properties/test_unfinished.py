@@ -33,6 +33,7 @@ from whimbrel.planning.plan import Plan, Stage
 from whimbrel.planning.unfinished import WayOut, work_out
 from whimbrel.planning.work import build_work
 from whimbrel.run import journal
+from whimbrel.run.data import checkpoint
 from whimbrel.run.events import Event, StepStarted
 from whimbrel.run.executor import Executor
 from whimbrel.state.lowering import lower
@@ -71,6 +72,7 @@ class Run:
         self.executor = Executor(engine, connection, history=history)
         self.executor.prepare()
         journal.prepare(connection)
+        checkpoint.prepare(connection)  # or it would come with the first walk
         self.stop: int | None = None
         self.executor.emit = self.executor.attempts.emit = self.listen
 
