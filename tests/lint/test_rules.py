@@ -231,3 +231,58 @@ def test_reasons_leave_findings_out_and_are_told_of_where_there_is_none(folder: 
     # A rule that is off says nothing of its reasons.
     off = judged(folder, text, options=LintOptions(frozenset({"dropped", "renamed"})))
     assert [each.message.partition(",")[0] for each in off.findings] == ["lint_ignore has 'y'"]
+
+
+#: Operations, and the last lines of the hint: what to write instead.
+FIXES: dict[str, tuple[str, list[str]]] = {
+    "a renamed field": (
+        'migrations.RenameField("Post", "body", "text")',
+        [
+            'migrations.AlterField("Post", "body", models.TextField(null=True, db_column="body")),',
+            'migrations.RenameField("Post", "body", "text"),',
+        ],
+    ),
+    "a renamed model": (
+        'migrations.RenameModel("Post", "Entry")',
+        [
+            'migrations.AlterModelTable("Post", table="blog_post"),',
+            'migrations.RenameModel("Post", "Entry"),',
+        ],
+    ),
+    "a small key": (
+        'migrations.CreateModel("Tag", [("id", models.AutoField(primary_key=True))])',
+        ["models.BigAutoField(primary_key=True)"],
+    ),
+    "a natural small key": (
+        'migrations.CreateModel("Tag", [("number", models.IntegerField(primary_key=True))])',
+        ["models.BigIntegerField(primary_key=True)"],
+    ),
+    "char(3)": (
+        'migrations.AddField("Post", "code", models.Field(sa.CHAR(3), null=True))',
+        ["models.CharField(max_length=3, null=True)"],
+    ),
+    "no zone": (
+        'migrations.AddField("Post", "at", models.Field(sa.DateTime(), null=True))',
+        ["models.DateTimeField(null=True)"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("operation", "expected"), FIXES.values(), ids=FIXES)
+def test_what_is_shown_to_be_pasted(folder: Path, operation: str, expected: list[str]) -> None:
+    hints = [each.hint or "" for each in findings(folder, migration(operation, more=MORE))]
+    assert hints and all(hint.splitlines()[-len(expected) :] == expected for hint in hints)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        'migrations.RenameField("Post", "body", "text")',
+        'migrations.RenameField("Post", "author", "writer")',
+        'migrations.RenameModel("Post", "Entry")',
+    ],
+)
+def test_a_rename_that_is_pasted_is_no_finding(folder: Path, operation: str) -> None:
+    (found,) = findings(folder, migration(operation))
+    _, _, pasted = (found.hint or "").partition("\n")
+    assert found.code == "renamed" and codes(folder, migration(pasted.rstrip(","))) == []

@@ -146,7 +146,29 @@ WRITES = {
 
 @pytest.mark.parametrize(("sql", "expected"), WRITES.items(), ids=WRITES)
 def test_which_rows_are_written(sql: str, expected: list[tuple[str, set[str]]]) -> None:
-    assert [(table, set(columns)) for table, columns in read(sql, "postgresql").writes] == expected
+    assert [(each.table, set(each.asked)) for each in read(sql, "postgresql").writes] == expected
+
+
+#: An UPDATE of all rows; the operation that is shown in its place.
+BACKFILLS = {
+    "UPDATE blog_post SET rating = 1 WHERE rating IS NULL": (
+        """migrations.Backfill("post", set={"rating": SQL('1')}, where=SQL('rating IS NULL'))"""
+    ),
+    "UPDATE blog_post SET title = lower(body), author_id = 1": (
+        """migrations.Backfill("post", set={"title": SQL('LOWER(body)'), "author": SQL('1')})"""
+    ),
+    "UPDATE blog_post p SET title = a.name FROM blog_author a WHERE a.id = p.author_id": None,
+    "UPDATE others SET a = 1": None,
+    "DELETE FROM blog_post": None,
+    "UPDATE blog_post SET (title, body) = ('a', 'b')": None,
+}
+
+
+@pytest.mark.parametrize(("sql", "expected"), BACKFILLS.items(), ids=BACKFILLS)
+def test_an_update_is_shown_as_a_backfill(folder: Path, sql: str, expected: str | None) -> None:
+    (found,) = findings(folder, migration(f"migrations.RunSQL({sql!r}, migrations.RunSQL.noop)"))
+    assert found.code == "walks-table" and found.hint is not None
+    assert found.hint.splitlines()[1:] == ([expected] if expected else [])
 
 
 #: Statements of one RunSQL each; the codes that are found. Tables that SQL creates are nobody's yet.

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from whimbrel.engines.postgresql.steps.columns import is_volatile
 from whimbrel.engines.step import HazardCode
-from whimbrel.lint.statements import Breaks, Consequence, Reading
+from whimbrel.lint.statements import Breaks, Consequence, Reading, Write
 
 _REWRITES, _SCANS = HazardCode.REWRITES_TABLE, HazardCode.SCANS_TABLE
 _BLOCKS, _LOSES = HazardCode.BLOCKS_WRITES, HazardCode.LOSES_DATA
@@ -23,13 +23,16 @@ _BREAKS = HazardCode.BREAKS_OLD_CODE
 #: What others wait for, on a database that knows locks of tables.
 _LOCKS = (_REWRITES, _SCANS, _BLOCKS)
 
+#: sqlglot's names of dialects, where they are others than SQLAlchemy's.
+_NAMES = {"postgresql": "postgres"}
+
 # It says on stderr what it does not take apart, which is a finding here.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 
 def parse(sql: str, dialect: str) -> Reading:
     """Return what a statement does; see `whimbrel.lint.effects.read`."""
-    named = {"postgresql": "postgres"}.get(dialect, dialect)
+    named = _NAMES.get(dialect, dialect)
     try:
         tree: Any = sqlglot.parse_one(sql, read=named)
     except sqlglot.errors.SqlglotError:
@@ -46,6 +49,7 @@ class _Reader:
 
     def __init__(self, dialect: str, tree: Any, words: list[str]) -> None:
         self.dialect, self.tree, self.given = dialect, tree, words
+        self.named = _NAMES.get(dialect, dialect)
         # No word has a blank in it, so that one can be found by the blanks before it.
         self.words = tuple(each.upper().replace(" ", "_") for each in words)
 
@@ -171,10 +175,25 @@ class _Reader:
 
     # -- rows
 
-    def _writes(self) -> Iterator[tuple[str, frozenset[str]]]:
+    def _writes(self) -> Iterator[Write]:
         for each in self.tree.find_all(exp.Update, exp.Delete):
             if isinstance(each.this, exp.Table):
-                yield self._name(each.this), frozenset(_asked_for(each.args.get("where")))
+                where = each.args.get("where")
+                yield Write(
+                    self._name(each.this),
+                    frozenset(_asked_for(where)),
+                    self._values(each) if each is self.tree else None,
+                    where and where.this.sql(self.named),
+                )
+
+    def _values(self, update: Any) -> tuple[tuple[str, str], ...] | None:
+        """The values of a plain UPDATE: of one table, each column from an expression of its own."""
+        pairs = update.expressions if isinstance(update, exp.Update) else []
+        if update.args.get("from_") or update.args.get("from") or update.find(exp.Placeholder):
+            return None
+        if not all(isinstance(of, exp.EQ) and isinstance(of.this, exp.Column) for of in pairs):
+            return None
+        return tuple((of.this.name, of.expression.sql(self.named)) for of in pairs) or None
 
     # -- what is read by its words
 

@@ -106,6 +106,10 @@ class LintScope:
             if not isinstance(each.operation, SeparateDatabaseAndState):
                 yield each.number, each.operation
 
+    def transition(self, number: int) -> Transition:
+        """The first transition of the operation of a number."""
+        return next(each for each in self.transitions if each.number == number)
+
     def is_own(self, file: str) -> bool:
         """True for the migration's own file."""
         return self.node.file is not None and Path(file) == Path(self.node.file)

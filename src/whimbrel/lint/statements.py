@@ -36,15 +36,28 @@ Seen: TypeAlias = Mapping[str, tuple[Consequence, ...]]
 
 
 @dataclass(frozen=True)
+class Write:
+    """Rows that a statement updates or deletes.
+
+    asked: the columns for whose values it asks. values: what it sets, as SQL by column; None where it does
+    more than that. where: its condition.
+    """
+
+    table: str
+    asked: frozenset[str]
+    values: tuple[tuple[str, str], ...] | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True)
 class Reading:
     """What is known of a statement. unread: why nothing is; None: it was read.
 
-    writes: the tables whose rows are updated or deleted, each with the columns whose values are asked for.
     creates: the tables that it creates. needs_autocommit: True if no transaction takes it.
     """
 
     consequences: tuple[Consequence, ...] = ()
-    writes: tuple[tuple[str, frozenset[str]], ...] = ()
+    writes: tuple[Write, ...] = ()
     creates: frozenset[str] = frozenset()
     needs_autocommit: bool = False
     unread: str | None = None

@@ -21,7 +21,11 @@ def _check(scope: LintScope) -> Iterator[Problem]:
             for name, node in _live(code) if code is not None else ():
                 line = node.lineno if code is not None and scope.is_own(code.file) else None
                 message = f"{scope.title(number)}: it uses {name} of the models as they are today"
-                yield Problem(message, number, line)
+                yield Problem(message, number, line, _fix(scope.migration.app, name))
+
+
+def _fix(app: str, name: str) -> str:
+    return f'{name} = apps.get_model("{app}", "{name}")' if name[:1].isupper() else ""
 
 
 def _live(code: Code) -> Iterator[tuple[str, ast.stmt | ast.expr]]:

@@ -16,7 +16,8 @@ def _find(table: Table) -> Iterator[Flaw]:
         of = column.type.on("postgresql") if isinstance(column.type, Type) else column.type
         if isinstance(of, Type) and family_of(of) == "moment" and not _has_zone(of):
             message = f"{table.at}.{column.name}: a timestamp without time zone"
-            yield Flaw(column.key or column.name, message)
+            fix = f"models.DateTimeField({'null=True' if column.null else ''})"
+            yield Flaw(column.key or column.name, message, fix)
 
 
 def _has_zone(of: Type) -> bool:

@@ -17,7 +17,9 @@ def _find(table: Table) -> Iterator[Flaw]:
         kind = kind_of(of)
         if kind is not None and kind.padded:
             message = f"{table.at}.{column.name}: char(n) fills what is shorter up with spaces"
-            yield Flaw(column.key or column.name, message)
+            null = ", null=True" if column.null else ""
+            fix = f"models.CharField(max_length={kind.size or 1}{null})"
+            yield Flaw(column.key or column.name, message, fix)
 
 
 RULE = Rule(

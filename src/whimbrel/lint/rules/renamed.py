@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from whimbrel.engines.step import HazardCode
+from whimbrel.errors import WriteError
+from whimbrel.history.writer import source_of
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
+from whimbrel.operations import AlterField, AlterModelTable, Operation, RenameField, RenameModel
 
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
         if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "renamed":
-            yield Problem(f"{scope.title(each.operation)}: {each.message}", each.operation)
+            message = f"{scope.title(each.operation)}: {each.message}"
+            yield Problem(message, each.operation, fix=_fix(scope, each.operation))
+
+
+def _fix(scope: LintScope, number: int) -> str:
+    """The rename in Python alone: what the database calls it is said before."""
+    operation, before, _, _ = scope.transition(number)
+    models, app = before.models, scope.migration.app
+    match operation:
+        case RenameField(model_name, name):
+            field = models.model(f"{app}.{model_name}").field(name).field
+            kept = field.replace(db_column=field.column_name(name))
+            first: Operation = AlterField(model_name, name, kept)
+        case RenameModel(name):
+            first = AlterModelTable(name, models.model(f"{app}.{name}").db_table)
+        case _:
+            return ""
+    with suppress(WriteError):  # a value that only the file's own names say
+        return "\n".join(f"{source_of(each)[0]}," for each in (first, operation))
+    return ""
 
 
 RULE = Rule(

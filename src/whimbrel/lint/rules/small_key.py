@@ -24,7 +24,9 @@ def _find(table: Table) -> Iterator[Flaw]:
         message = (
             f"{table.at}.{column.name}: the primary key has {8 * size} bits, and ends at {last}"
         )
-        yield Flaw(column.key or column.name, message)
+        field = "BigIntegerField" if column.generated is None else "BigAutoField"
+        fix = f"models.{field}(primary_key=True)"
+        yield Flaw(column.key or column.name, message, fix)
 
 
 RULE = Rule(

@@ -9,6 +9,7 @@ from whimbrel.lint.effects import operation_of
 from whimbrel.lint.functions import Query, code_of, queries_of
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
+from whimbrel.lint.statements import Write
 from whimbrel.operations.special import RunPython
 from whimbrel.planning.items import DataOperation
 from whimbrel.state.model import Model
@@ -23,11 +24,27 @@ def _check(scope: LintScope) -> Iterator[Problem]:
         if isinstance(item, DataOperation) and isinstance(item.operation, RunPython):
             yield from _of_function(item, item.operation, scope)
     for step, reading in scope.statements:
-        for table, columns in reading.writes:
-            if not scope.is_new(table) and not any(key <= columns for key in scope.keys(table)):
+        for write in reading.writes:
+            keys = scope.keys(write.table)
+            if not scope.is_new(write.table) and not any(key <= write.asked for key in keys):
                 number = operation_of(step)
-                message = f"it is about all rows of {table} in one transaction"
-                yield Problem(f"{scope.title(number)}: {message}", number)
+                message = f"it is about all rows of {write.table} in one transaction"
+                fix = _fix_of_sql(write, scope)
+                yield Problem(f"{scope.title(number)}: {message}", number, fix=fix)
+
+
+def _fix_of_sql(write: Write, scope: LintScope) -> str:
+    """The operation that does the same in batches, where a model has the table and fields the columns."""
+    models = scope.transitions[-1].after.models if scope.transitions else ()
+    model = next((each for each in models if str(each.at) == write.table), None)
+    if model is None or write.values is None:
+        return ""
+    names = {each.field.column_name(each.name): each.name for each in model.fields}
+    if not all(column in names for column, _ in write.values):
+        return ""
+    values = ", ".join(f'"{names[column]}": SQL({sql!r})' for column, sql in write.values)
+    where = f", where=SQL({write.where!r})" if write.where else ""
+    return f'migrations.Backfill("{model.name.lower()}", set={{{values}}}{where})'
 
 
 def _of_function(item: DataOperation, operation: RunPython, scope: LintScope) -> Iterator[Problem]:
