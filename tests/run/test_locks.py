@@ -309,6 +309,23 @@ def test_what_is_built_concurrently_waits_for_as_long_as_a_run_may(
     assert f"process {other.info.backend_pid}" in str(waited.blockers[0])
 
 
+def test_whom_sql_has_waited_for_in_vain_is_named(
+    tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any]
+) -> None:
+    rows = Rows(tmp_path, postgresql_url).made()
+    rows.file("0002_i", "RunSQL('CREATE INDEX CONCURRENTLY i ON blog_row (number)')", atomic=False)
+    other.execute("LOCK TABLE blog_row IN ROW EXCLUSIVE MODE")
+    with pytest.raises(StepError, match="lock timeout") as caught:
+        rows.go(lock_timeout=1.3)
+    assert f"Held by process {other.info.backend_pid}" in str(caught.value.hint)
+    assert "LOCK TABLE" not in str(caught.value)
+    other.commit()
+    rows.go()
+    assert rows.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [
+        (True,)
+    ]
+
+
 def test_sql_without_a_transaction_is_tried_again(
     tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any]
 ) -> None:

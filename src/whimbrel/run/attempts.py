@@ -81,7 +81,7 @@ class Attempts:
             if wanted:
                 left = self.holders.wait(title, wanted, deadline)
             timeout = min(tries.timeout(left), max(self.limit, _LADDER[0]))
-            self.item = None
+            self.item, self.holders.last = None, ()
             try:
                 with self._around(items, timeout, title):
                     act()
@@ -156,11 +156,10 @@ class Attempts:
         blockers = tuple(self.engine.blockers(self.connection, wanted) or self.holders.last)
         if time.monotonic() + pause > deadline:
             times = "once" if attempt == 1 else f"{attempt} times"
-            held = f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
             raise LockError(
                 f"a table stayed locked for {self.limit:g} s; it was tried {times}",
                 place=_place(title, self.item),
-                hint=f"{held}What was tried was rolled back. Run the command again when they are done, "
+                hint=f"{_held_by(blockers)}What was tried was rolled back. Run the command again when they are done, "
                 "or give more time: --lock-timeout SECONDS.",
             )
         self.emit(WaitingForLock(title, blockers, attempt, pause))
@@ -189,6 +188,8 @@ class Attempts:
             )
         step = self.item if isinstance(self.item, Step) else None
         what, hint = self.engine.explain(error, step)
+        if self.engine.is_lock_timeout(error):
+            hint = f"{_held_by(self.holders.last)}{hint}"
         return StepError(what, place=place, hint=hint)
 
 
@@ -241,6 +242,10 @@ class _Tries:
     def pause(self, timeout: float) -> float:
         """Return the seconds until the next try: what has queued meanwhile is to be done before."""
         return max(1.0, 2 * timeout if self.is_strong else 0.0) * random.uniform(1.0, 1.2)
+
+
+def _held_by(blockers: Sequence[Blocker]) -> str:
+    return f"Held by {'; '.join(map(str, blockers))}.\n" if blockers else ""
 
 
 def _steps(items: Sequence[PlanItem]) -> list[Step]:

@@ -26,8 +26,8 @@ _OLD = 0.2
 _LOOK = 0.25
 #: Seconds of looking before a try all the same: where old ones overlap, no look finds a gap.
 _LONGEST = 10.0
-#: Seconds that a statement works before somebody looks whether it waits.
-_PATIENCE = 1.0
+#: Seconds that a statement works before somebody looks whether it waits; and at most between two looks.
+_PATIENCE, _RARELY = 1.0, 10.0
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Holders:
     @contextmanager
     def watched(self, title: str) -> Iterator[None]:
         """A scope whose statements may wait for long; from another connection, whom for is named."""
-        process, self.last = self.engine.process(self.connection), ()
+        process = self.engine.process(self.connection)
         if process is None:
             yield
             return
@@ -80,14 +80,16 @@ class Holders:
             watcher.join()
 
     def _watch(self, title: str, process: int, ended: Flag) -> None:
-        if ended.wait(_PATIENCE):
+        pause = _PATIENCE
+        if ended.wait(pause):
             return
         try:
             with self.connection.engine.connect() as other:
                 while not ended.is_set():
                     self.last = self.engine.blockers_of(other, process)
                     self._name(title, self.last)
-                    ended.wait(_PATIENCE)
+                    ended.wait(pause)
+                    pause = min(2 * pause, _RARELY)
         except SQLAlchemyError:
             return  # it was only for information
 
