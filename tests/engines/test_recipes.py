@@ -131,6 +131,11 @@ def typed(*parts: Any, of: Any = INTEGER, **more: Any) -> Schema:
 #: Of columns without anything on them: no row loses anything; one may.
 WIDER = ["CheckSwaps", "AddColumn", "AddSync", "FillSync", "SwapColumns"]
 OTHER = [*WIDER[:-1], "VerifySync", "AddConstraint", "ValidateConstraint", "SwapColumns"]
+#: What stays in the catalog, but for a check.
+CHECKED_TYPE = [
+    typed(Check("c", Q(x__gt="a")), of=varchar(length), comment=comment)
+    for length, comment in ((9, None), (12, "longer"))
+]
 KEYLESS = [schema(replace(table(column(of, null=True)), constraints=())) for of in (INTEGER, BIG)]
 
 RECIPES = [
@@ -151,6 +156,7 @@ RECIPES = [
         [*WIDER[:-1], "AddIndex", "SwapColumns"],
     ),
     (typed(), typed(of=BIG, comment="c"), safe(13), [*WIDER, "AlterColumn"]),
+    (*CHECKED_TYPE, safe(13), ["DropConstraint", "AlterColumn", "AddConstraint", "ValidateConstraint", "AlterColumn"]),
     (*KEYLESS, safe(13), ["AlterColumn"]),
     (
         *(typed(Exclude("e", (("x", "="),), "btree"), of=of) for of in (INTEGER, BIG)),
@@ -292,6 +298,7 @@ TWO = [
     comes("a column that differs and may be null", nullable(default=ZERO, fill=ZERO)),
     comes("a column that is filled and has no default", Column("x", INTEGER, fill=ZERO, key="x")),
     comes("a checked label", column(enum("a", "b", native=False), default=Constant("a"), fill=Constant("a"))),
+    Case("longer, with a check", *CHECKED_TYPE, ("INSERT INTO post VALUES (1, 'b')",)),
     Case("required", *REQUIRED, ("INSERT INTO post VALUES (1, NULL), (2, 3)",)),
     OTHER_INDEX,
     constrained(

@@ -17,6 +17,7 @@ from whimbrel.schema.table import Schema
 #: Kinds of change that have a recipe, and the function that gives it. Any other stays as it is.
 RECIPES: Recipes = {
     **columns.RECIPES,
+    **types.RECIPES,
     **constraints.RECIPES,
     **drops.RECIPES,
     **indexes.RECIPES,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.recipes import columns
-from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Refining
+from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
 from whimbrel.engines.postgresql.steps import altering, casts, options
 from whimbrel.engines.postgresql.steps.copies import copies, temporary
 from whimbrel.engines.postgresql.steps.syncing import Conversion, sync_name
@@ -90,6 +90,22 @@ def _left(change: c.AlterColumn) -> c.AlterColumn | None:
     """What the swap does not do of a change: NULL or not, a comment, another way to count."""
     swapped = _swapped(change)
     return c.AlterColumn(change.table, swapped, change.new) if swapped != change.new else None
+
+
+def alter_column(change: c.AlterColumn, refining: Refining) -> Iterator[c.Change]:
+    """What stays in the catalog would have the checks of the column read all rows: they come again NOT VALID."""
+    at, table = change.table, refining.table(change.table)
+    checks = altering.checks_on(table, change.old.name)
+    is_typed = altering.has_other_type(change.old, change.new) and not _is_costly(change, refining)
+    if not (is_typed and checks and refining.is_large(at) and all(each.name for each in checks)):
+        yield from columns.alter_column(change, refining)
+        return
+    yield from (c.DropConstraint(at, each) for each in checks)
+    yield c.AlterColumn(at, change.old, _swapped(change))
+    yield from (c.AddConstraint(at, replace(each, not_valid=True)) for each in checks)
+    yield from (c.ValidateConstraint(at, each) for each in checks if not each.not_valid)
+    left = _left(change)
+    yield from columns.alter_column(left, refining) if left is not None else ()
 
 
 # -- foreign keys, which go before and come again after --------------------------------------------
@@ -269,3 +285,6 @@ def _add(at: Name, copy: Check | ForeignKey | Index) -> Iterator[c.Change]:
         return
     yield c.AddConstraint(at, replace(copy, not_valid=True), alone=isinstance(copy, ForeignKey))
     yield c.ValidateConstraint(at, copy)
+
+
+RECIPES: Recipes = {c.AlterColumn: alter_column}

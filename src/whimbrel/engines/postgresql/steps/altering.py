@@ -12,7 +12,7 @@ from whimbrel.engines.postgresql.steps.type_steps import ColumnTypeChange, TypeC
 from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Column, Name, Serial, Table
+from whimbrel.schema.table import Check, Column, Name, Serial, Table
 
 
 def alter_column(change: c.AlterColumn, builder: Builder) -> Iterator[Step]:
@@ -93,7 +93,8 @@ def set_type(
     collate = COMPILER.collate(new.collation)
     rewrites = casts.rewrites(before, after)
     table = builder.table(at)
-    scans = not rewrites and is_read_for_indexes(table, old, new)
+    is_checked = has_other_type(old, new) and bool(checks_on(table, old.name))
+    scans = not rewrites and (is_checked or is_read_for_indexes(table, old, new))
     action = f"ALTER COLUMN {name} TYPE {COMPILER.type(new.type)}{collate}{using}"
     lost = None if at in builder.fresh else losses.lost(name, before, after)
     hazards = {
@@ -132,6 +133,14 @@ def is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     return any(
         len(index.columns) < len(index.parts) or index.where is not None for index in indexed
     )
+
+
+def checks_on(table: Table, column: str) -> list[Check]:
+    """Return the checks of a column. Under another type they hold for all rows again, which are read."""
+    name = frozenset({column})
+    return [
+        each for each in table.constraints if isinstance(each, Check) and each.columns_among(name)
+    ]
 
 
 def _key_partners(table: Table, column: str, builder: Builder) -> Locks:
