@@ -306,3 +306,26 @@ def test_a_result_says_of_each_stage_which_way_it_went(
     for target, backwards in (("0001", False), ("zero", True)):
         result = anywhere.do("migrate", "blog", target, *how, "--json").json
         assert [each["backwards"] for each in result["done"]] == [backwards]
+
+
+def test_a_column_leaves_the_models_a_release_before_the_database(anywhere: Project) -> None:
+    anywhere.chain("blog", 1)
+    anywhere.do("migrate")
+    anywhere.query("INSERT INTO blog_m1 (number) VALUES (3)")
+    anywhere.models("blog", "class M1(models.Model):\n    pass\n")
+    gone = "migrations.RemoveField('M1', 'number')"
+    models = f"migrations.SeparateDatabaseAndState(state_operations=[{gone}])"
+    database = f"migrations.SeparateDatabaseAndState(database_operations=[{gone}])"
+    anywhere.migration("blog", "0002_models", models, after=[("blog", "0001_m1")])
+    anywhere.do("migrate")
+    assert anywhere.query("SELECT number FROM blog_m1") == [(3,)]
+    anywhere.migration("blog", "0003_database", database, after=[("blog", "0002_models")])
+    for command in ("migrate", "drift", "check", "makemigrations --check"):
+        anywhere.do(*command.split())
+    assert anywhere.query("SELECT * FROM blog_m1") == [(1,)]
+    anywhere.do("migrate", "blog", "0002")
+    assert anywhere.query("SELECT id, number FROM blog_m1") == [(1, 0)]
+    anywhere.do("migrate", "blog", "0001")
+    anywhere.do("migrate", "blog", "zero")
+    anywhere.do("migrate")
+    assert anywhere.query("SELECT * FROM blog_m1") == []

@@ -59,6 +59,25 @@ CASES: list[tuple[list[Operation], list[str], list[str], bool]] = [
     ([A, told(add("A", "x")), m.RemoveField("A", "x")], ["A(id)"], ["A(id)"], False),
     ([A, told(add("A", "x")), m.RenameField("A", "x", "y")], ["A(id y)"], ["A(id y)"], False),
     ([told(A), told(B), add("B", "x")], ["A(id)", "B(id a x)"], ["B(id a x)", "A(id)"], False),
+    # What only the database has is taken away from it alone: a release after the models have left it.
+    (
+        [A, add("A", "x"), told(m.RemoveField("A", "x")), done(m.RemoveField("A", "x"))],
+        ["A(id)"],
+        ["A(id)"],
+        False,
+    ),
+    ([A, told(m.DeleteModel("A")), done(m.DeleteModel("A"))], [], [], True),
+    (
+        [
+            A,
+            add("A", "x"),
+            told(m.RemoveField("A", "x")),
+            done(m.AlterField("A", "x", models.TextField())),
+        ],
+        ["A(id)"],
+        ["A(id x)"],
+        False,
+    ),
     # What stays in the database is in nobody's way.
     ([A, told(m.DeleteModel("A")), B.__class__("B", [])], ["B()"], ["A(id)", "B()"], False),
     ([A, told(m.DeleteModel("A")), A], ["A(id)"], ["A(id)"], False),

@@ -218,6 +218,19 @@ def test_what_is_found(
     assert [(each.code, at[each.line]) for each in found] == expected, found
 
 
+def test_what_the_models_left_a_release_before_is_used_by_nobody(folder: Path) -> None:
+    remove = 'migrations.RemoveField("Post", "rating")'
+    first = migration(f"migrations.SeparateDatabaseAndState(state_operations=[{remove}])")
+    assert codes(folder, first) == []
+    (folder / "0002_next.py").rename(folder / "0002_models.py")
+    gone = f"migrations.SeparateDatabaseAndState(database_operations=[{remove}])"
+    (folder / "0003_database.py").write_text(migration(gone, name="0002_models"))
+    history = load([AppConfig("blog", None, None, folder)])
+    for dialect in ("postgresql", "sqlite"):
+        scope = LintScope(history, engine_for(dialect), history.node("blog", "0003"))
+        assert [each.code for each in judge([scope], ALL).findings] == ["loses-data"]
+
+
 def test_reasons_leave_findings_out_and_are_told_of_where_there_is_none(folder: Path) -> None:
     drop = 'migrations.RemoveField("Post", "rating")'
     given = '{"dropped": "unused", "loses-data": "all of it is NULL", "renamed": "x", "y": "z"}'

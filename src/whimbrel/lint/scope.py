@@ -110,6 +110,24 @@ class LintScope:
         """The first transition of the operation of a number."""
         return next(each for each in self.transitions if each.number == number)
 
+    def is_unknown_to_models(self, subject: str) -> bool:
+        """True for a table or a column ("blog_post.title") that the database has, and no model of before."""
+        return subject in self._subjects[1] - self._subjects[0]
+
+    @cached_property
+    def _subjects(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What models before the migration are kept in, and what the database has then."""
+        before = self.history.state_before(self.node.key)
+        models, database = (
+            frozenset(
+                name
+                for table in (_tables(state) if not before.is_one else ())
+                for name in (str(table.at), *(f"{table.at}.{each.name}" for each in table.columns))
+            )
+            for state in before
+        )
+        return models, database
+
     def is_own(self, file: str) -> bool:
         """True for the migration's own file."""
         return self.node.file is not None and Path(file) == Path(self.node.file)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from whimbrel.errors import UsageError
+from whimbrel.errors import StateError, UsageError
 from whimbrel.operations.base import Operation, OperationContext, Transition, assume
 from whimbrel.state.state import State
 from whimbrel.state.state_pair import StatePair
@@ -198,7 +198,7 @@ class SeparateDatabaseAndState(Operation):
         """Those of the database's operations; at last itself, which does no more in the database."""
         inner = states
         for operation in self.database_operations:
-            for transition in operation.transitions(app, inner):
+            for transition in _transitions_of(operation, app, inner):
                 yield transition
                 inner = transition.after
         if self.database_operations and all(
@@ -228,6 +228,17 @@ class SeparateDatabaseAndState(Operation):
     def fragment(self) -> str:
         inner = [*self.state_operations, *self.database_operations]
         return inner[0].fragment if inner else "separate"
+
+
+def _transitions_of(operation: Operation, app: str, states: StatePair) -> list[Transition]:
+    """The transitions of an operation in the database; where only that has what it is about, there alone."""
+    try:
+        return list(operation.transitions(app, states))
+    except StateError as error:
+        try:
+            return list(operation.transitions(app, StatePair.of(states.database)))
+        except StateError:
+            raise error from None
 
 
 def _models_of(app: str, operations: Sequence[Operation]) -> frozenset[str]:

@@ -11,7 +11,8 @@ from whimbrel.lint.scope import LintScope
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
-        if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "gone":
+        is_used = not scope.is_unknown_to_models(each.hazard.subject)
+        if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "gone" and is_used:
             message = f"{scope.title(each.operation)}: {each.message}"
             yield Problem(
                 message, each.operation, fix='lint_ignore = {"dropped": "unused since 2.3"}'
@@ -26,8 +27,9 @@ RULE = Rule(
     "model in each SELECT and INSERT.",
     why="While a deploy is on its way, code of before runs beside the new one, and every one of its "
     "requests ends in an error.",
-    instead="First deploy code that does not use it; apply this migration when no older code runs. If "
-    "that is so already, say it in the migration's class:",
+    instead="Take it out of the models alone first (SeparateDatabaseAndState, state_operations), and deploy that; a "
+    "release later take it out of the database alone (database_operations). Where no code uses it already, say so in "
+    "the migration's class:",
     check=_check,
     bad=migration('migrations.RemoveField("post", "rating")'),
     good=migration(
