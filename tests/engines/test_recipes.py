@@ -117,6 +117,8 @@ LINKED = schema(AUTHOR), schema(AUTHOR, table(nullable(), linked()))
 WITHOUT_X = schema(table())
 #: One index in the place of another.
 OTHER_INDEX = constrained("other index", index("x", "id", key="i"), old=(index("x", key="i"),))
+UNPROVEN = constrained("a check turns valid", CHECK, old=(replace(CHECK, not_valid=True),))
+UNPROVEN_KEY = constrained("a key turns valid", linked(), old=(linked(not_valid=True),))
 EXCLUDED = constrained("excluded", Exclude("e", (("x", "="),), "btree"))
 NO_KEY = (
     schema(replace(table(), constraints=())),
@@ -183,6 +185,9 @@ RECIPES = [
     (UNIQUE.before, UNIQUE.after, safe(13), ["AddIndex", "AddConstraint"]),
     (UNIQUE.after, UNIQUE.before, safe(13), ["DropConstraint"]),
     (*NO_KEY, safe(13), ["AddIndex", "AddConstraint"]),
+    (UNPROVEN.before, UNPROVEN.after, safe(13), ["ValidateConstraint"]),
+    (UNPROVEN_KEY.before, UNPROVEN_KEY.after, safe(13), ["ValidateConstraint"]),
+    (UNPROVEN_KEY.after, UNPROVEN_KEY.before, safe(13), ["DropConstraint", "AddConstraint"]),
     (EXCLUDED.before, EXCLUDED.after, safe(13), ["AddConstraint"]),
     (REQUIRED[1], WITHOUT_X, safe(13), ["AlterColumn", "DropColumn"]),
     (REQUIRED[0], WITHOUT_X, safe(13), ["DropColumn"]),
@@ -392,6 +397,18 @@ def test_the_way_back_from_half_way_leaves_nothing(
         execute_each(connection, engine, engine.steps(diff(half, before), half))
         assert catalog(connection) == start, [step.sql for step in steps[:some]]
         connection.commit()
+
+
+@pytest.mark.parametrize("case", [UNPROVEN, UNPROVEN_KEY], ids=lambda case: case.name)
+def test_what_turns_valid_stays_where_it_is(case: Case, connection: Connection) -> None:
+    carry_out(connection, Schema(), BARE.after)
+    carry_out(connection, BARE.after, case.before)
+    query = "SELECT oid, convalidated FROM pg_constraint WHERE conname IN ('c', 'post_author_fk')"
+    [(oid, is_valid)] = execute(connection, query).all()
+    assert not is_valid
+    connection.commit()
+    carry_out_finely(connection, case.before, case.after)
+    assert execute(connection, query).all() == [(oid, True)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ keys are made of an index that is built concurrently. What is left, such as an e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
@@ -18,6 +18,8 @@ from whimbrel.schema.table import Check, ForeignKey, Name, PrimaryKey, Unique
 def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Change]:
     at, constraint = change.table, change.constraint
     match constraint:
+        case Check() | ForeignKey() if was_not_valid(change, refining):
+            yield c.ValidateConstraint(at, constraint)
         case ForeignKey():
             yield from add_foreign_key(at, constraint, refining)
         case Check() if can_be_validated(at, constraint, refining):
@@ -55,9 +57,39 @@ def locks_large_table(at: Name, key: ForeignKey, refining: Refining) -> bool:
 
 
 def drop_constraint(change: c.DropConstraint, refining: Refining) -> Iterator[c.Change]:
+    """One that was NOT VALID, and only turns valid, stays where it is."""
+    if refining.is_large(change.table) and turns_valid([change, *refining.later]) is not None:
+        return
     key = change.constraint
     is_alone = isinstance(key, ForeignKey) and locks_large_table(change.table, key, refining)
     yield replace(change, alone=True) if is_alone else change
+
+
+def turns_valid(changes: Sequence[c.Change]) -> c.AddConstraint | None:
+    """Return the later change that adds the constraint that the first drops, which was NOT VALID."""
+    first = changes[0]
+    assert isinstance(first, c.DropConstraint)
+    at, old = first.table, first.constraint
+    if not isinstance(old, Check | ForeignKey) or not old.not_valid:
+        return None
+    valid = replace(old, not_valid=False)
+    for change in changes[1:]:
+        is_of_columns = isinstance(change, c.AlterColumn | c.RenameColumn | c.DropColumn)
+        if isinstance(change, c.RenameTable | c.AlterEnum | c.AlterDomain) or is_of_columns:
+            return None
+        if isinstance(change, c.AddConstraint) and (change.table, change.constraint) == (at, valid):
+            return change
+    return None
+
+
+def was_not_valid(change: c.AddConstraint, refining: Refining) -> bool:
+    """Return True if the constraint is there already, NOT VALID."""
+    if not refining.is_large(change.table):
+        return False
+    return any(
+        isinstance(earlier, c.DropConstraint) and turns_valid(refining.changes[number:]) is change
+        for number, earlier in enumerate(refining.changes[: refining.position])
+    )
 
 
 # -- unique and primary keys ---------------------------------------------------------------------
