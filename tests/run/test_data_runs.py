@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from projects import kill
 from run.data import CREATED, Rows
 from whimbrel.errors import DataError, LockError, StepError
-from whimbrel.run.events import Event, WaitingForLock
+from whimbrel.run.events import DataDone, Event, WaitingForLock
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -49,9 +49,13 @@ def calls() -> list[int]:
 @on_postgresql
 def test_what_was_rolled_back_whole_is_called_again(rows: Rows) -> None:
     rows.made(1).file("0002_x", f"RunPython(act), {MORE}", COUNTED)
-    with held(rows, "UPDATE blog_row SET number = 1") as other:
+    with held(rows, "SELECT 1") as other:
 
         def listen(event: Event) -> None:
+            # Who locks it before is waited for before the function is called.
+            is_first = not any(isinstance(each, DataDone) for each in rows.events)
+            if isinstance(event, DataDone) and is_first:
+                other.exec_driver_sql("LOCK TABLE blog_row IN ROW EXCLUSIVE MODE")
             rows.events.append(event)
             if isinstance(event, WaitingForLock):
                 other.commit()

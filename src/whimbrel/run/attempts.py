@@ -167,10 +167,12 @@ class Attempts:
         return blockers
 
     def _add_what_is_left(self, error: WhimbrelError, title: str) -> None:
-        """Say what is left of a migration in which a function failed."""
-        if not isinstance(self.item, DataOperation):
+        """Say what is left of a migration in which a function, or a step of many, failed."""
+        if self.item is None or (self.is_whole and isinstance(self.item, Step)):
             return
-        if isinstance(error, TransactionEnded):
+        if isinstance(self.item, Step):
+            left = _HALF_DONE.format(title)
+        elif isinstance(error, TransactionEnded):
             left = _LEFT_BY_ITSELF[error.how].format(title)
         elif self.is_whole:
             left = f"All of {title} was rolled back."
@@ -190,12 +192,20 @@ class Attempts:
         what, hint = self.engine.explain(error, step)
         if self.engine.is_lock_timeout(error):
             hint = f"{_held_by(self.holders.last)}{hint}"
-        return StepError(what, place=place, hint=hint)
+        found = StepError(what, place=place, hint=hint)
+        self._add_what_is_left(found, title)
+        return found
 
 
 #: What transactions write beside what is asked of them.
 _RECORD = Step(
     (), tables=tuple((Name(None, each), Lock.ROW_EXCLUSIVE) for each in sorted(OWN_TABLES))
+)
+
+#: What is left of a migration where a step failed that is in a transaction of its own, or in none.
+_HALF_DONE = (
+    "{} is half done: what came before this stays. The same command goes on here; migrate to what stands "
+    "before it takes it back."
 )
 
 #: What is left of an item that failed, where its migration is not whole.

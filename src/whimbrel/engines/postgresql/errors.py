@@ -7,6 +7,8 @@ from typing import Any
 
 from whimbrel.engines.step import Boundary, Step
 from whimbrel.schema import changes as c
+from whimbrel.schema.expressions import SQL
+from whimbrel.schema.table import Check, Constraint
 
 #: Names by their extension: those of PostgreSQL 18, appendix F, and of pgvector and PostGIS.
 _NAMES = {
@@ -110,9 +112,24 @@ def explain(error: BaseException, step: Step | None) -> tuple[str, str | None]:
     message = getattr(diagnosis, "message_primary", None) or str(inner).strip()
     state = state_of(error)
     detail = None if state in _WHOLE_ROWS else getattr(diagnosis, "message_detail", None)
+    if state == "23514" and step is not None and isinstance(step.change, c.ValidateConstraint):
+        is_null = _column_with_null(step.change.constraint)
+        if is_null is not None:
+            # As it is said where no check is needed to prove it, from version 18 on.
+            state = "23502"
+            message = f'column {is_null} of relation "{step.change.table}" contains null values'
     said = f"{message} ({detail.rstrip('.')})" if detail else message
     missing = _hint_for_missing(str(message)) if state == "42704" else None
     return said, missing or _hint(state, step, str(message))
+
+
+def _column_with_null(constraint: Constraint) -> str | None:
+    """Return the column, quoted, of a check that it is not NULL."""
+    if not isinstance(constraint, Check) or not isinstance(constraint.expression, SQL):
+        return None
+    column, words, rest = constraint.expression.on("postgresql").partition(" IS NOT NULL")
+    is_one = words and not rest and re.fullmatch(r'\w+|"(?:[^"]|"")+"', column)
+    return f'"{column.strip(chr(34))}"' if is_one else None
 
 
 def _hint_for_missing(message: str) -> str | None:
