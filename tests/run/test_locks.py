@@ -227,6 +227,73 @@ def test_nobody_looks_at_tables_that_the_run_has_made(
     ]
 
 
+@pytest.mark.parametrize(
+    ("sql", "table", "lock"),
+    [
+        ("ALTER TABLE t ADD x INTEGER", "t", Lock.ACCESS_EXCLUSIVE),
+        ("-- why\n/* so */ alter table if exists only public.T alter id set not null", "public.t", Lock.ACCESS_EXCLUSIVE),
+        ('ALTER TABLE "t" RENAME TO u', "t", Lock.ACCESS_EXCLUSIVE),
+        ("ALTER TABLE t VALIDATE CONSTRAINT c", None, Lock.SHARE_UPDATE_EXCLUSIVE),
+        ("DROP TABLE IF EXISTS t", "t", Lock.ACCESS_EXCLUSIVE),
+        ("TRUNCATE t", "t", Lock.ACCESS_EXCLUSIVE),
+        ("LOCK TABLE t", "t", Lock.ACCESS_EXCLUSIVE),
+        ("CREATE INDEX ON t (id)", "t", Lock.SHARE),
+        ("CREATE UNIQUE INDEX IF NOT EXISTS on_t ON ONLY public.t (id)", "public.t", Lock.SHARE),
+        ("CREATE INDEX CONCURRENTLY i ON t (id)", None, None),
+        ("CREATE TRIGGER g AFTER UPDATE OF id ON t FOR EACH ROW EXECUTE FUNCTION f()", "t", Lock.SHARE_ROW_EXCLUSIVE),
+        ("DROP TRIGGER g0 ON t", "t", Lock.ACCESS_EXCLUSIVE),
+        ("UPDATE t SET id = 1", None, Lock.ROW_EXCLUSIVE),
+        ("SELECT 'ALTER TABLE t'", None, None),
+    ],
+)  # fmt: skip
+def test_what_sql_of_the_users_locks_is_seen_as_the_server_does_it(
+    run: Watched, sql: str, table: str | None, lock: Lock | None
+) -> None:
+    found = ENGINE.user_locks(sql)
+    assert [(str(at), held) for at, held in found] == ([(table, lock)] if table else [])
+    if lock is None:
+        return
+    function = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    trigger = "CREATE TRIGGER g0 AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"
+    check = "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID"
+    for each in (function, trigger, check):
+        run.connection.exec_driver_sql(each)
+    run.connection.commit()
+    number = run.connection.exec_driver_sql("SELECT 't'::regclass::oid").scalar()
+    run.connection.commit()
+    run.connection.exec_driver_sql(sql)
+    modes = run.connection.exec_driver_sql(
+        f"SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = {number}"
+    )
+    assert lock.value.title().replace(" ", "") + "Lock" in modes.scalars().all()
+
+
+def test_old_transactions_are_waited_for_before_sql_of_the_users(
+    tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any]
+) -> None:
+    rows = Rows(tmp_path, postgresql_url).made()
+    rows.file("0002_sql", "RunSQL('ALTER TABLE blog_row ADD x INTEGER')")
+    other.execute("SELECT * FROM blog_row")
+    time.sleep(0.25)
+    with ended_after(0.5, other):
+        rows.go()
+    assert [event.attempt for event in rows.events if isinstance(event, WaitingForLock)] == [0]
+
+
+def test_whom_a_function_waits_for_is_named(
+    tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any]
+) -> None:
+    rows = Rows(tmp_path, postgresql_url).made(1)
+    update = "def f(apps, editor):\n    editor.execute('UPDATE blog_row SET number = 2')\n"
+    rows.file("0002_function", "RunPython(f)", update)
+    other.execute("SELECT * FROM blog_row FOR UPDATE")
+    with ended_after(1.8, other):
+        rows.go()
+    (waited,) = [event for event in rows.events if isinstance(event, WaitingForLock)]
+    assert f"process {other.info.backend_pid}" in str(waited.blockers[0])
+    assert rows.numbers() == [2]
+
+
 # -- how long a try waits ----------------------------------------------------------------------
 
 SELF = Blocker(7, "a client", transaction="1/1")
@@ -261,6 +328,7 @@ def test_the_ladder(is_strong: bool, left: list[Blocker], timeouts: list[float])
         ("RunSQL('{}')", False, "100ms"),
         ("RunPython(f)", True, "5s"),
         ("RunPython(f)", False, "5s"),
+        ("RunSQL('DO $f$ BEGIN {}; END $f$')", False, "5s"),  # nobody knows what is in it
         ("RunPython(f), migrations.RunSQL('SELECT 1')", True, "100ms"),
     ],
 )
@@ -329,14 +397,15 @@ def test_whom_sql_has_waited_for_in_vain_is_named(
 def test_sql_without_a_transaction_is_tried_again(
     tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any]
 ) -> None:
-    """It is rolled back whole, with its mark; so it can be, like any other."""
+    """It is rolled back whole, with its mark; so it can be, like any other. Nobody looks which table it locks."""
     rows = Rows(tmp_path, postgresql_url).made()
-    rows.file("0002_sql", "RunSQL('ALTER TABLE blog_row ADD x INTEGER')", atomic=False)
+    rows.query("CREATE INDEX i ON blog_row (number)")
+    rows.file("0002_sql", "RunSQL('DROP INDEX i')", atomic=False)
     other.execute("SELECT * FROM blog_row")
     with ended_after(0.5, other):
         rows.go()
     assert [event.attempt for event in rows.events if isinstance(event, WaitingForLock)] == [1]
-    assert rows.query("SELECT x FROM blog_row") == []
+    assert rows.query("SELECT to_regclass('i')") == [(None,)]
 
 
 def test_who_keeps_an_index_waiting_is_named_and_what_is_left_is_taken_away(

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sqlalchemy.engine import Connection
 
@@ -63,6 +63,10 @@ class TableUse:
     file: int | None
     scans: int
     lock: Lock | None
+
+
+#: Tables with their locks, as `Step.tables`.
+Locks: TypeAlias = tuple[tuple[Name, Lock], ...]
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,9 @@ class Engine(Protocol):
 
     def blockers(self, connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
         """Return those who hold locks which steps would wait for, on partitions too; in one query."""
+
+    def user_locks(self, sql: str) -> Locks:
+        """Return the table that a statement of the user's locks strongly, as its first words say."""
 
     def process(self, connection: Connection) -> int | None:
         """Return the server's process that serves a connection; None where there is none."""

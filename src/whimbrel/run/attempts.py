@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.config import OWN_TABLES
 from whimbrel.engines import Engine, Step
-from whimbrel.engines.base import Blocker, Ended
+from whimbrel.engines.base import Blocker, Ended, Locks
+from whimbrel.engines.sql.splitting import is_concurrent
 from whimbrel.engines.step import Boundary, Lock, UserStep
 from whimbrel.errors import DatabaseError, LockError, StepError, WhimbrelError
 from whimbrel.planning.items import (
@@ -111,11 +112,14 @@ class Attempts:
         locked = (
             (at, lock)
             for step in _steps(items)
-            for at, lock in step.tables
+            for at, lock in (*step.tables, *self._user_locks(step))
             if lock.is_strong and at not in self._fresh
         )
         tables = tuple(dict.fromkeys(locked))
         return [Step((), tables=tables)] if tables else []
+
+    def _user_locks(self, step: Step) -> Locks:
+        return self.engine.user_locks(step.sql) if isinstance(step, UserStep) else ()
 
     def _note(self, items: Sequence[PlanItem]) -> None:
         """Take in what has been committed: new tables, and settings that the user's code may have made."""
@@ -136,23 +140,33 @@ class Attempts:
         # SQL written for a shell does not expect what is not done there.
         rows = any(isinstance(item, DataOperation) for item in items)
         rows = rows and not any(isinstance(item, UserStep) for item in items)
-        if all(item.transactional for item in items):
-            with self.engine.transaction(self.connection, _steps(items), timeout, rows=rows):
-                yield
-            return
-        # Nobody queues behind what is built concurrently: it waits as long as the session says.
-        limit = None if _is_patient_alone(items[0], self.engine.dialect) else timeout
-        with (
-            self.engine.without_transaction(self.connection, limit, rows=rows),
-            self.holders.watched(title),
-        ):
+        if is_transaction := all(item.transactional for item in items):
+            scope = self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
+        else:
+            limit = self._limit_alone(items[0], timeout)
+            scope = self.engine.without_transaction(self.connection, limit, rows=rows)
+        may_wait_long = rows or not is_transaction
+        with scope, self.holders.watched(title) if may_wait_long else nullcontext():
             yield
+
+    def _limit_alone(self, item: PlanItem, timeout: float) -> float | None:
+        """Return how long what is in no transaction waits for a lock; None: as long as the session says.
+
+        Nobody queues behind what is built concurrently. What cannot be tried again is patient.
+        """
+        dialect = self.engine.dialect
+        if isinstance(item, Step) and not isinstance(item, UserStep):
+            return None
+        if is_marked_at_once(item, dialect):
+            return timeout
+        is_built = isinstance(item, UserStep) and is_concurrent(item.sql, dialect)
+        return None if is_built else min(_PATIENT_TRY, max(self.limit, timeout))
 
     def _wait(
         self, title: str, items: Sequence[PlanItem], attempt: int, pause: float, deadline: float
     ) -> Sequence[Blocker]:
         """Wait until the next try. Gives who holds the locks now; raises `LockError` at the end."""
-        wanted = [*_steps(items), _RECORD]
+        wanted = [*_steps(items), *self._strongly_locked(items), _RECORD]
         blockers = tuple(self.engine.blockers(self.connection, wanted) or self.holders.last)
         if time.monotonic() + pause > deadline:
             times = "once" if attempt == 1 else f"{attempt} times"
@@ -268,11 +282,6 @@ def _runs_once(items: Sequence[PlanItem], dialect: str) -> bool:
         writes_rows(item) and not (item.transactional or is_marked_at_once(item, dialect))
         for item in items
     )
-
-
-def _is_patient_alone(item: PlanItem, dialect: str) -> bool:
-    """True for a step in no transaction, and SQL of the user's that no transaction may hold."""
-    return isinstance(item, Step) and not is_marked_at_once(item, dialect)
 
 
 def _place(title: str, item: PlanItem | None) -> str:

@@ -98,6 +98,7 @@ class PostgreSQLEngine:
     end_process = staticmethod(holders.end_process)
     shares_sessions = staticmethod(runner.shares_sessions)
     blockers = staticmethod(holders.blockers)
+    user_locks = staticmethod(holders.user_locks)
     process = staticmethod(holders.process)
     blockers_of = staticmethod(holders.blockers_of)
     observe = staticmethod(observing.observe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from whimbrel.engines.base import Blocker
+from whimbrel.engines.base import Blocker, Locks
 from whimbrel.engines.postgresql.errors import explain
 from whimbrel.engines.postgresql.runner import key_of
 from whimbrel.engines.postgresql.session import without_transaction
@@ -36,6 +37,51 @@ CONFLICTS: dict[Lock, frozenset[Lock]] = {
     _L.ACCESS_EXCLUSIVE: frozenset(_L),
 }
 
+
+# -- what a statement of the user's locks --------------------------------------------------------
+
+#: The beginnings of statements that lock a table strongly, and how. One that locks it less is looked at
+#: for nothing, which does no harm; another is not looked at, and waits as briefly.
+_STRONG = (
+    (r"ALTER\s+TABLE(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?\s+", Lock.ACCESS_EXCLUSIVE),
+    (r"DROP\s+TABLE(?:\s+IF\s+EXISTS)?\s+", Lock.ACCESS_EXCLUSIVE),
+    (r"TRUNCATE(?:\s+TABLE)?(?:\s+ONLY)?\s+", Lock.ACCESS_EXCLUSIVE),
+    (r"LOCK(?:\s+TABLE)?(?:\s+ONLY)?\s+", Lock.ACCESS_EXCLUSIVE),
+    (
+        r"CREATE(?:\s+UNIQUE)?\s+INDEX(?!\s+CONCURRENTLY)(?:\s+IF\s+NOT\s+EXISTS)?"
+        r"(?:\s+(?!ON\b)[^\s(]+)?\s+ON(?:\s+ONLY)?\s+",
+        Lock.SHARE,
+    ),
+    (
+        r"CREATE(?:\s+OR\s+REPLACE)?(?:\s+CONSTRAINT)?\s+TRIGGER\s+[^;']*?\sON\s+",
+        Lock.SHARE_ROW_EXCLUSIVE,
+    ),
+    (r"DROP\s+TRIGGER(?:\s+IF\s+EXISTS)?\s+\S+\s+ON\s+", Lock.ACCESS_EXCLUSIVE),
+)
+_NAME = r'(?:(?P<schema>"[^"]+"|[\w$]+)\s*\.\s*)?(?P<name>"[^"]+"|[\w$]+)(?![\w$])(?!\s+VALIDATE\b)'
+_COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_STATEMENTS = tuple(
+    (re.compile(f"{_COMMENTS}{words}{_NAME}", re.IGNORECASE | re.DOTALL), lock)
+    for words, lock in _STRONG
+)
+
+
+def user_locks(sql: str) -> Locks:
+    """See `whimbrel.engines.base.Engine.user_locks`."""
+    for statement, lock in _STATEMENTS:
+        if found := statement.match(sql):
+            return ((Name(_unquoted(found["schema"]), _unquoted(found["name"]) or ""), lock),)
+    return ()
+
+
+def _unquoted(name: str | None) -> str | None:
+    """A name as the catalog has it."""
+    if name is None:
+        return None
+    return name[1:-1] if name.startswith('"') else name.lower()
+
+
+# -- who holds locks -----------------------------------------------------------------------------
 
 # A role that may see little of others (no pg_read_all_stats) sees neither when their transactions began
 # nor their queries; that a process has no user is shown to all: it is autovacuum's, or another of

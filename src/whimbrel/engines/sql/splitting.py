@@ -104,6 +104,13 @@ def fits_a_transaction(sql: str, dialect: str) -> bool:
     return is_one and "CONCURRENTLY" not in words
 
 
+def is_concurrent(sql: str, dialect: str) -> bool:
+    """True if a statement works for long and lets others go on meanwhile: it says CONCURRENTLY."""
+    return any(
+        kind == "word" and text.upper() == "CONCURRENTLY" for kind, text, _ in _read(sql, dialect)
+    )
+
+
 def _trimmed(text: str, one: _Statement) -> list[str]:
     """A statement without blanks around it; nothing where it is comments alone."""
     is_more = one.words or one.last != ("", "") or _length(text) > one.commented

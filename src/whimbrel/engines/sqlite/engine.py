@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from sqlalchemy.engine import Connection
 
-from whimbrel.engines.base import Blocker, Capabilities, TableUse
+from whimbrel.engines.base import Blocker, Capabilities, Locks, TableUse
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.sql import execute, running
 from whimbrel.engines.sql.batches import BatchedTable, update_text
@@ -111,6 +111,10 @@ class SQLiteEngine:
     def table_sizes(self, connection: Connection, at_least: int) -> Mapping[Name, int]:
         """None: one writer has the whole file, whatever the form."""
         return {}
+
+    def user_locks(self, sql: str) -> Locks:
+        """None: a file is locked, and no table."""
+        return ()
 
     def process(self, connection: Connection) -> None:
         """None: the database is in this process."""

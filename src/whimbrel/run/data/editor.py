@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from whimbrel.engines.sql.running import execute_with
-from whimbrel.engines.sql.splitting import ends_transaction, fits_a_transaction, statements
+from whimbrel.engines.sql.splitting import ends_transaction, is_concurrent, statements
 from whimbrel.engines.step import Boundary
 from whimbrel.errors import QueryAttributeError
 from whimbrel.run.data.context import ExecutionContext
@@ -130,11 +130,11 @@ class SchemaEditor:
 
     def _patience(self, statement: str) -> AbstractContextManager[None]:
         """A scope that waits for locks as long as a run may: nobody queues behind what is built concurrently."""
-        engine = self._context.engine
-        may_wait = not self.in_transaction and engine.capabilities.concurrent_writers
-        if not may_wait or fits_a_transaction(statement, self.dialect):
+        if self.in_transaction or not is_concurrent(statement, self.dialect):
             return nullcontext()
-        return engine.without_transaction(self._context.connection, self._context.limit)
+        return self._context.engine.without_transaction(
+            self._context.connection, self._context.limit
+        )
 
     def session(self, **options: Any) -> Session:
         """A session of SQLAlchemy's ORM, in the migration's transaction.
