@@ -399,6 +399,26 @@ def test_the_way_back_from_half_way_leaves_nothing(
         connection.commit()
 
 
+def test_who_may_point_at_a_table_and_not_lock_it_adds_a_key(connection: Connection) -> None:
+    carry_out(connection, Schema(), KEYED.before)
+    for statement in (
+        "CREATE ROLE pointing",
+        "GRANT REFERENCES, SELECT ON author TO pointing",
+        "ALTER TABLE post OWNER TO pointing",
+        "GRANT CREATE ON SCHEMA public TO pointing",
+        "SET ROLE pointing",
+    ):
+        execute(connection, statement)
+    connection.commit()
+    try:
+        carry_out_finely(connection, KEYED.before, KEYED.after)
+    finally:
+        execute(connection, "RESET ROLE")
+        execute(connection, "DROP OWNED BY pointing")
+        execute(connection, "DROP ROLE pointing")
+        connection.commit()
+
+
 @pytest.mark.parametrize("case", [UNPROVEN, UNPROVEN_KEY], ids=lambda case: case.name)
 def test_what_turns_valid_stays_where_it_is(case: Case, connection: Connection) -> None:
     carry_out(connection, Schema(), BARE.after)

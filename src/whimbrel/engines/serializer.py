@@ -34,6 +34,7 @@ _MODULES = (
     "whimbrel.schema.swaps",
     "whimbrel.engines.step",
     "whimbrel.engines.postgresql.steps.concurrent",
+    "whimbrel.engines.postgresql.steps.constraints",
     "whimbrel.engines.postgresql.steps.partitions",
     "whimbrel.engines.postgresql.steps.type_steps",
     "whimbrel.engines.postgresql.steps.belongings",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
 
 from whimbrel.engines.postgresql import versions
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import indexes, partitions, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers, target_locks
+from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.table import (
@@ -107,14 +110,31 @@ def add_constraint(change: c.AddConstraint, builder: Builder) -> Iterator[Step]:
         yield by_partition(step, change, builder)
         return
     if change.alone:
-        first = (
-            f"LOCK TABLE {COMPILER.at(at)} IN {lock.value} MODE"
-            for at, lock in target_locks(
-                change.table, [change.constraint], Lock.SHARE_ROW_EXCLUSIVE
-            )
-        )
-        step = replace(step, statements=(*first, *step.statements), boundary=Boundary.OWN)
+        step = replace(step, boundary=Boundary.OWN)
+        for at, lock in target_locks(change.table, [change.constraint], Lock.SHARE_ROW_EXCLUSIVE):
+            first = LockedFirst(at, lock, step.statements)
+            step = replace(step, statements=first.all, settling=first)
     yield step
+
+
+@dataclass(frozen=True)
+class LockedFirst:
+    """Statements before which another table is locked, where the role may do that.
+
+    Who may only point at a table (REFERENCES) may not lock it.
+    """
+
+    at: Name
+    lock: Lock
+    rest: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (f"LOCK TABLE {COMPILER.at(self.at)} IN {self.lock.value} MODE", *self.rest)
+
+    def statements(self, connection: Connection) -> Iterator[str]:
+        may = execute(connection, f"SELECT {probes.may_lock(self.at)}").scalar()
+        yield from self.all if may else self.rest
 
 
 def by_partition(step: Step, change: c.AddConstraint, builder: Builder) -> Step:

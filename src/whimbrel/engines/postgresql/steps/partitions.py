@@ -386,7 +386,8 @@ class PartitionedForeignKey:
         if self.target is None:
             return add
         first = f"LOCK TABLE {COMPILER.at(self.target)} IN {lock.value} MODE"
-        return f"DO $whimbrel$ BEGIN {first}; {add}; END $whimbrel$"
+        guarded = f"IF {probes.may_lock(self.target)} THEN {first}; END IF"
+        return f"DO $whimbrel$ BEGIN {guarded}; {add}; END $whimbrel$"
 
     @property
     def broken(self) -> str:

@@ -50,6 +50,11 @@ def is_invalid(index: str) -> str:
     return f"SELECT 1 FROM pg_index WHERE indexrelid = {index} AND NOT indisvalid"
 
 
+def may_lock(at: Name) -> str:
+    """The expression of that the role may lock a table strongly (18, LOCK)."""
+    return f"has_table_privilege({oid(at)}, 'UPDATE, DELETE, TRUNCATE')"
+
+
 def has_type(name: str) -> str:
     """``name``: quoted, with its schema."""
     return f"SELECT 1 WHERE to_regtype({text(name)}) IS NOT NULL"
