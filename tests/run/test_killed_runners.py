@@ -149,6 +149,7 @@ def test_a_runner_that_is_alive_is_not_ended(rows: Rows, monkeypatch: pytest.Mon
         ("mine", None),
         (None, None),
     ],
+    ids=["this process", "the first", "none", "elsewhere", "another", "no name"],
 )
 def test_only_processes_of_this_machine_can_be_looked_for(
     name: str | None, alive: bool | None

@@ -30,8 +30,15 @@ class Policy:
         size = self.sizes.get(at, self.unknown)
         return size is None or size >= max(self.threshold, 1)  # an empty one never is
 
+    @property
+    def knows_large(self) -> bool:
+        """True if there may be a large table."""
+        return self.unknown is None or any(map(self.is_large, self.sizes))
+
     def after(self, changes: Iterable[Change]) -> Policy:
         """Return the policy for what comes after changes: tables that they make are empty."""
+        if not self.knows_large:
+            return self
         sizes = dict(self.sizes)
         for change in changes:
             match change:

@@ -28,7 +28,7 @@ def refine(
     changes: Sequence[c.Change], before: Schema, policy: Policy, version: int
 ) -> list[list[c.Change]]:
     """Return for each change its finer ones; see `whimbrel.engines.base.Engine.refine`."""
-    if not policy.is_safe:
+    if not policy.is_safe or not policy.knows_large:
         return [[change] for change in changes]
     refining = Refining(changes, before, policy, version)
     refining.instead = types.swaps(Refining(changes, before, policy, version))
