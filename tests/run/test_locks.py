@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
@@ -28,7 +29,7 @@ from whimbrel.engines.step import Boundary, Lock
 from whimbrel.errors import LockError, StepError
 from whimbrel.history.node import Node
 from whimbrel.planning.plan import Stage
-from whimbrel.run import attempts
+from whimbrel.run import attempts, holders
 from whimbrel.run.attempts import _Tries
 from whimbrel.run.connect import database_of, open_connection
 from whimbrel.run.events import Event, WaitingForLock
@@ -136,6 +137,35 @@ def test_a_transaction_that_is_short_is_not_waited_for_before_a_try(
     with ended_after(0.05, other):
         run.executor.execute(work(add_column("a")))
     assert run.tries == []
+
+
+def test_where_old_transactions_overlap_it_is_tried_all_the_same(
+    run: Watched, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look finds the table free; a try that waits for half a second does."""
+    monkeypatch.setattr(holders, "_LONG", 0.6)
+    ended = Flag()
+
+    def read(after: float) -> None:
+        time.sleep(after)
+        with driver_of(postgresql_url) as reader:
+            while not ended.is_set():
+                reader.execute("LOCK TABLE t IN ACCESS SHARE MODE")
+                time.sleep(0.45)
+                reader.commit()
+
+    readers = [Thread(target=read, args=(after,)) for after in (0.0, 0.15, 0.3)]
+    for each in readers:
+        each.start()
+    time.sleep(0.8)
+    try:
+        run.executor.execute(work(add_column("a")))
+    finally:
+        ended.set()
+        for each in readers:
+            each.join()
+    assert run.columns() == 2
+    assert set(run.tries) <= {0, 1, 2}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Event as Flag
 from threading import Thread
 
@@ -24,8 +25,9 @@ from whimbrel.run.events import Listener, WaitingForLock
 _OLD = 0.2
 #: Seconds between two looks. A transaction whose age is not shown is old if both see it.
 _LOOK = 0.25
-#: Seconds of looking before a try all the same: where old ones overlap, no look finds a gap.
-_LONGEST = 10.0
+#: Seconds from which on no try outlasts a transaction. Of younger ones that overlap no look finds the gap,
+#: so that after as many seconds it is tried.
+_LONG = 2.0
 #: Seconds that a statement works before somebody looks whether it waits; and at most between two looks.
 _PATIENCE, _RARELY = 1.0, 10.0
 
@@ -45,23 +47,29 @@ class Holders:
     def wait(self, title: str, wanted: Sequence[Step], deadline: float) -> list[Blocker]:
         """Wait while old transactions hold what steps would wait for. Gives those that are left.
 
-        Those give way themselves if they are waited for (autovacuum), or outlast the patience.
+        Those give way themselves if they are waited for (autovacuum), or there is no time left.
         """
         if self.connection.in_transaction():
             self.connection.commit()  # one that reads sees the others as they were when it began
-        end = min(deadline, time.monotonic() + _LONGEST)
-        seen: frozenset[str] = frozenset()
-        while True:
+        started, first_seen = time.monotonic(), dict[str, float]()
+        for number in count():
             found = self.engine.blockers(self.connection, wanted)
-            old = [each for each in found if _is_old(each, seen)]
-            is_unknown = any(each.seconds is None for each in found) and not seen
-            if not (old or is_unknown) or all(each.gives_way_after for each in found):
-                return found
-            if time.monotonic() + _LOOK > end:
-                return old
-            self._name(title, old)
-            seen = frozenset(each.transaction for each in found)
+            now = time.monotonic()
+            ages = {
+                each: _age(each, now - first_seen.setdefault(each.transaction, now))
+                for each in found
+                if not each.gives_way_after
+            }
+            oldest = max(ages.values(), default=0.0)
+            is_unknown = number == 0 and any(each.seconds is None for each in ages)
+            if oldest < _OLD and not is_unknown:
+                break
+            end = deadline if oldest >= _LONG else min(deadline, started + _LONG)
+            if now + _LOOK > end:
+                break
+            self._name(title, [each for each, age in ages.items() if age >= _OLD])
             time.sleep(_LOOK)
+        return found
 
     @contextmanager
     def watched(self, title: str) -> Iterator[None]:
@@ -101,7 +109,6 @@ class Holders:
         self._named = named | self._named
 
 
-def _is_old(blocker: Blocker, seen: frozenset[str]) -> bool:
-    if blocker.gives_way_after:
-        return True
-    return blocker.seconds >= _OLD if blocker.seconds is not None else blocker.transaction in seen
+def _age(blocker: Blocker, seen: float) -> float:
+    """Return the seconds of its transaction. seen: for how long it was looked at."""
+    return blocker.seconds if blocker.seconds is not None else seen
