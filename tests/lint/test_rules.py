@@ -60,6 +60,11 @@ def test_each_rule_is_a_file_and_a_section_of_the_page() -> None:
     assert PAGE.read_text() == page(), "python tests/lint_page.py writes it"
 
 
+ADDS_LABEL = (
+    'migrations.AlterField("Post", "state", '
+    'models.EnumField(["draft", "public", "old"], name="state", default="draft"))'
+)
+
 #: Operations of the migration; the codes that are found on PostgreSQL, each with the number of its operation.
 ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
     "a new table, its index and its constraint": (
@@ -170,6 +175,35 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
             'migrations.SeparateDatabaseAndState([migrations.RunSQL("SELECT 1")], [])',
         ],
         [("irreversible", 1)],
+    ),
+    "a label that goes": (
+        [
+            'migrations.AlterField("Author", "name", models.CharField(max_length=200))',
+            'migrations.AlterField("Post", "state", models.EnumField(["draft"], name="state", default="draft"))',
+        ],
+        [("rewrites-table", 2), ("dropped", 2), ("mixed-phases", 2)],
+    ),
+    "a new label in a function": (
+        [
+            ADDS_LABEL,
+            "migrations.RunPython(lambda apps, editor: print('old'), migrations.RunPython.noop)",
+        ],
+        [("label", 2)],
+    ),
+    "a new label in a Backfill": (
+        [ADDS_LABEL, "migrations.Backfill('Post', set={'state': 'old'}, reverse={})"],
+        [("label", 2)],
+    ),
+    "a label that was there": (
+        [ADDS_LABEL, "migrations.Backfill('Post', set={'state': 'draft'}, reverse={})"],
+        [],
+    ),
+    "a label of a new type": (
+        [
+            'migrations.AddField("Post", "mood", models.EnumField(["good"], name="mood", null=True))',
+            "migrations.Backfill('Post', set={'mood': 'good'}, reverse={})",
+        ],
+        [],
     ),
     "the models of today": (
         [

@@ -1,8 +1,8 @@
-"""SQL that uses a label of an enum type in the transaction that adds it, which some databases refuse."""
+"""Labels of enum types that a migration adds, and SQL that uses one in the same transaction: some databases refuse it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,20 +28,23 @@ def labels_used_early(history: History, node: Node, dialect: str) -> Iterator[tu
 
     migration = history.migration(node.key)
     states = history.state_before(node.key)
-    before = _labels(states.database)
+    before = labels_of(states.database)
     for number, operation in enumerate(migration.operations):
         if isinstance(operation, RunSQL) and migration.atomic:
-            new = _new(before, _labels(states.database))
-            written = _written(operation, dialect) if new else ""
-            for label in new:
-                quoted = label.replace("'", "''")
-                if f"'{quoted}'" in written:
-                    yield number, label
+            new = new_labels(before, labels_of(states.database))
+            yield from ((number, label) for label in labels_in(operation, dialect, new))
         for transition in operation.transitions(migration.app, states):
             states = transition.after
 
 
-def _labels(state: State) -> dict[Name, dict[str, str]]:
+def labels_in(operation: RunSQL, dialect: str, labels: Iterable[str]) -> list[str]:
+    """Return which of some labels a RunSQL has in quotes."""
+    written = _written(operation, dialect) if labels else ""
+    quoted = {label: label.replace("'", "''") for label in labels}
+    return [label for label, text in quoted.items() if f"'{text}'" in written]
+
+
+def labels_of(state: State) -> dict[Name, dict[str, str]]:
     """The labels of each type of a database, by their identities."""
     from whimbrel.state.lowering import lower
 
@@ -52,7 +55,7 @@ def _labels(state: State) -> dict[Name, dict[str, str]]:
     }
 
 
-def _new(before: dict[Name, dict[str, str]], now: dict[Name, dict[str, str]]) -> list[str]:
+def new_labels(before: dict[Name, dict[str, str]], now: dict[Name, dict[str, str]]) -> list[str]:
     """The labels that have come to types which were there; those of a new type may be used."""
     return sorted(
         label

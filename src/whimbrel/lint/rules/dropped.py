@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whimbrel.engines.step import HazardCode
+from whimbrel.lint.labels import labels_of
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
+from whimbrel.operations import AlterField
+from whimbrel.schema.table import Name
 
 
 def _check(scope: LintScope) -> Iterator[Problem]:
@@ -14,10 +17,25 @@ def _check(scope: LintScope) -> Iterator[Problem]:
         is_used = not scope.is_unknown_to_models(each.hazard.subject)
         if each.code is HazardCode.BREAKS_OLD_CODE and each.breaks == "gone" and is_used:
             message = f"{scope.title(each.operation)}: {each.message}"
-            yield Problem(
-                message, each.operation, fix='lint_ignore = {"dropped": "unused since 2.3"}'
-            )
+            yield Problem(message, each.operation, fix=_FIX)
+    yield from _labels(scope)
 
+
+def _labels(scope: LintScope) -> Iterator[Problem]:
+    """The labels that go from a type which stays: no step says so, since the type is made anew."""
+    known: dict[Name, dict[str, str]] = {}
+    for operation, before, after, number in scope.transitions:
+        if not isinstance(operation, AlterField):
+            continue
+        known = known or labels_of(before.database)
+        now = labels_of(after.database)
+        for at in sorted(known.keys() & now.keys(), key=str):
+            for key in sorted(known[at].keys() - now[at].keys()):
+                message = f"the enum type {at} loses the label {known[at].pop(key)!r}"
+                yield Problem(f"{scope.title(number)}: {message}", number, fix=_FIX)
+
+
+_FIX = 'lint_ignore = {"dropped": "unused since 2.3"}'
 
 RULE = Rule(
     code="dropped",

@@ -1,19 +1,55 @@
-"""A label of an enum type is used in the transaction that adds it."""
+"""A label of an enum type is used in the migration that adds it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from whimbrel.lint.labels import HINT, labels_used_early
+from whimbrel.lint.functions import code_of
+from whimbrel.lint.labels import HINT, labels_in, labels_of, new_labels
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
+from whimbrel.operations.backfill import Backfill
+from whimbrel.operations.base import Operation
+from whimbrel.operations.special import RunPython, RunSQL
 
 
 def _check(scope: LintScope) -> Iterator[Problem]:
-    if scope.engine.capabilities.new_labels_wait:
-        for place, label in labels_used_early(scope.history, scope.node, scope.dialect):
-            title = scope.title(place + 1)
-            yield Problem(f"{title}: this migration adds the label {label!r} itself", place + 1)
+    for number, operation, before, _ in ((t.number, *t[:3]) for t in scope.transitions):
+        if not isinstance(operation, RunSQL | RunPython | Backfill):
+            continue
+        start = labels_of(scope.transitions[0].before.database)
+        new = new_labels(start, labels_of(before.database))
+        is_refused = scope.engine.capabilities.new_labels_wait and scope.migration.atomic
+        for label in _used(operation, new, scope.dialect):
+            message = f"{scope.title(number)}: this migration adds the label {label!r} itself"
+            instead = HINT if is_refused and not isinstance(operation, Backfill) else None
+            yield Problem(message, number, instead=instead)
+
+
+def _used(operation: Operation, new: list[str], dialect: str) -> list[str]:
+    match operation:
+        case RunSQL():
+            return labels_in(operation, dialect, new)
+        case RunPython(code=function):
+            return [label for label in new if label in _constants(function)]
+        case Backfill(function=function, set=values):
+            written = {each for each in (values or {}).values() if isinstance(each, str)}
+            written |= _constants(function) if function is not None else set()
+            return [label for label in new if label in written]
+    return []
+
+
+def _constants(function: Callable[..., Any]) -> set[str]:
+    """The strings in the code of a function."""
+    code = code_of(function)
+    nodes = (each for top in code.nodes for each in ast.walk(top)) if code is not None else ()
+    return {
+        each.value
+        for each in nodes
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
 
 
 _ADDS = """\
@@ -26,11 +62,12 @@ migrations.AlterField(
 RULE = Rule(
     code="label",
     level="error",
-    title="SQL uses a label of an enum type that its own migration adds",
-    happens="PostgreSQL refuses the label until it is committed. Where it does not, code that still runs reads a "
-    "value that it does not know.",
+    title="a label of an enum type is used in the migration that adds it",
+    happens="PostgreSQL refuses it in the transaction that adds it. Otherwise code that still runs reads a value that "
+    "it does not know; SQLAlchemy raises LookupError for the whole row.",
     why="The migration fails, or every request of old code that meets such a row does.",
-    instead=HINT,
+    instead="Add the label in one release, and write it into rows in a migration of a later one, when no code runs that "
+    "does not know it.",
     check=_check,
     bad=migration(
         _ADDS,
