@@ -392,6 +392,8 @@ def test_a_value_that_would_be_lost_is_named_and_breaks_no_client(
     execute_each(connection, engine, steps[-2:])
     rows = execute(connection, "SELECT x::text FROM post ORDER BY id").scalars().all()
     assert rows == [fits.strip("'"), None, fits.strip("'")]
+    statistics = "SELECT attname FROM pg_stats WHERE tablename = 'post'"
+    assert "x" in execute(connection, statistics).scalars().all()
 
 
 def test_a_lossy_type_cuts_what_is_there_and_what_comes_meanwhile(connection: Connection) -> None:

@@ -247,12 +247,12 @@ class _Swapping:
         yield from (FillSync(each.table, each.sync) for each in swaps)
         lossy = [each for each in swaps if not self._conversion(each).is_carried]
         yield from (VerifySync(each.table, each.sync) for each in lossy)
+        for copy in copies(self.tables.values(), self.names):
+            yield from _add(copy.table, copy.copy)
         for each in swaps:
             if not each.old.null:
                 second = replace(self._second(each), null=False)
                 yield from columns.set_not_null(each.table, second, refining)
-        for copy in copies(self.tables.values(), self.names):
-            yield from _add(copy.table, copy.copy)
         for each in lossy:
             yield from _add(each.table, self._conversion(each).check)
         yield SwapColumns(swaps)

@@ -233,7 +233,10 @@ def drops(conversion: Conversion) -> list[str]:
 
 
 def fill_sync(change: FillSync, builder: Builder) -> Iterator[Step]:
-    """Batches along the primary key. A batch reads and writes in one statement: it overwrites nothing newer."""
+    """Batches along the primary key. A batch reads and writes in one statement: it overwrites nothing newer.
+
+    The new column has statistics before anybody asks for it.
+    """
     table = builder.table(change.table)
     conversion = Conversion(table, change.sync)
     update = BatchedUpdate(
@@ -243,6 +246,11 @@ def fill_sync(change: FillSync, builder: Builder) -> Iterator[Step]:
         conversion.out_of_step,
     )
     yield batched_step("postgresql", update, change=change)
+    analyze = builder.step(
+        f"ANALYZE {COMPILER.at(table.at)} ({COMPILER.quote(change.sync.new)})",
+        (table.at, Lock.SHARE_UPDATE_EXCLUSIVE),
+    )
+    yield replace(analyze, boundary=Boundary.OWN)
 
 
 def verify_sync(change: VerifySync, builder: Builder) -> Iterator[Step]:
