@@ -17,7 +17,7 @@ from catalog_sqlite import catalog as catalog_of_sqlite
 from postgresql_cases import AUTHOR, CASES, Case, constrained, linked
 from sqlite_cases import CASES as SQLITE
 from sqlite_kit import NEW, directly, fresh, go, run
-from steps import Moment, carry_out
+from steps import carry_out
 from steps import run as run_step
 from strategies import examples, states
 from tables import BIG, INTEGER, MOMENT, TEXT, ZONED, column, enum, index, schema, table, varchar
@@ -265,8 +265,6 @@ def carry_out_finely(connection: Connection, before: Schema, after: Schema) -> l
 
 
 def execute_each(connection: Connection, engine: PostgreSQLEngine, steps: Sequence[Step]) -> None:
-    known = Moment(connection).names.keys()
-    connection.commit()
     for step in steps:
         opened = (
             engine.transaction(connection, [step])
@@ -278,10 +276,7 @@ def execute_each(connection: Connection, engine: PostgreSQLEngine, steps: Sequen
                 connection.execute(BatchedTable(step.update).update())
             continue
         with opened:
-            before = Moment(connection)
             run_step(connection, engine, step)
-            if step.transactional:
-                before.refuse_untold(Moment(connection), step, known)
             assert step.broken is None or execute(connection, step.broken).first() is None
 
 

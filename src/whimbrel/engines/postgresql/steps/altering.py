@@ -128,7 +128,7 @@ def is_read_for_indexes(table: Table, old: Column, new: Column) -> bool:
     if (old.collation, COMPILER.type(old.type)) == (new.collation, COMPILER.type(new.type)):
         return False
     bases = {casts.shape(each.type).base for each in (old, new)}
-    if old.collation != new.collation or bases == _MOMENTS:
+    if _collation(old) != _collation(new) or bases == _MOMENTS:
         return bool(indexed) or any(each.columns_among(name) for each in table.constraints)
     return any(
         len(index.columns) < len(index.parts) or index.where is not None for index in indexed
@@ -141,6 +141,12 @@ def checks_on(table: Table, column: str) -> list[Check]:
     return [
         each for each in table.constraints if isinstance(each, Check) and each.columns_among(name)
     ]
+
+
+def _collation(column: Column) -> str:
+    """The clause of a column's collation, or of its type's."""
+    own = COMPILER.type(column.type).removeprefix(COMPILER.bare_type(column.type))
+    return COMPILER.collate(column.collation) or own
 
 
 def _key_partners(table: Table, column: str, builder: Builder) -> Locks:

@@ -97,21 +97,23 @@ def _move_on(at: Name, column: Column, identity: Identity, builder: Builder) -> 
     name = COMPILER.quote(column.name)
     end, beyond = ("max", ">=") if (identity.increment or 1) > 0 else ("min", "<=")
     first = identity.start if identity.start is not None else (1 if end == "max" else -1)
+    is_led = _is_led_by(builder.table(at), column.name)
     return builder.step(
         f"SELECT setval({_owned(at, column.name)}, {end}({name})) FROM {COMPILER.at(at)} "
         f"HAVING {end}({name}) {beyond} {first}",
         (at, Lock.ACCESS_SHARE),
-        scans=True,
-        hazards=() if _is_led_by(builder.table(at), column.name) else (HazardCode.SCANS_TABLE,),
+        scans=not is_led,
+        hazards=() if is_led else (HazardCode.SCANS_TABLE,),
     )
 
 
 def _is_led_by(table: Table, column: str) -> bool:
     """True if an index tells the largest number of a column."""
-    keys = (each for each in table.constraints if isinstance(each, PrimaryKey | Unique))
-    leads = [each.columns[:1] for each in keys]
-    leads += [each.columns[:1] for each in table.indexes if each.where is None]
-    return (column,) in leads
+    whole = [
+        each for each in table.indexes if each.where is None and each.method in (None, "btree")
+    ]
+    keys = [each for each in table.constraints if isinstance(each, PrimaryKey | Unique)]
+    return column in [*(each.parts[0].of for each in whole), *(each.columns[0] for each in keys)]
 
 
 def _alter_identity(

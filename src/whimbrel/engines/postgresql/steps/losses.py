@@ -52,8 +52,8 @@ def _keys(of: str) -> str:
 
 
 def _is_carried(old: Shape, new: Shape) -> bool:
-    if old.text == new.text or (old.is_enum and new.is_enum):
-        return True
+    if not casts.rewrites(old, new) or (old.is_enum and new.is_enum):
+        return True  # what is not written anew stays as it is
     if new.base in ("TEXT", "VARCHAR") and not new.numbers and not new.dimensions:
         return True
     if old.dimensions or new.dimensions or old.is_hex or new.is_hex:
