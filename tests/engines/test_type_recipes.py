@@ -336,6 +336,59 @@ def test_what_would_not_follow_is_found_before_anything_is_done(
     assert execute(connection, "SELECT 1 FROM pg_proc WHERE proname ~ 'whimbrel'").first() is None
 
 
+def test_rows_that_row_security_hides_are_not_passed_over(connection: Connection) -> None:
+    before, after = (schema(table(column(of))) for of in (INTEGER, BIG))
+    run_all(connection, "DROP ROLE IF EXISTS runner", "CREATE ROLE runner")
+    run_all(connection, "GRANT ALL ON SCHEMA public TO runner", "SET ROLE runner")
+    carry_out(connection, Schema(), before)
+    run_all(
+        connection,
+        "INSERT INTO post VALUES (1, 5), (2, 6)",
+        "ALTER TABLE post ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY p ON post USING (id = 1)",
+    )
+    engine, steps = steps_of(connection, before, after)
+    with pytest.raises(UnsupportedError, match="row security of post"):
+        execute_each(connection, engine, steps[:1])
+    connection.rollback()
+    run_all(connection, "ALTER TABLE post NO FORCE ROW LEVEL SECURITY")
+    execute_each(connection, engine, steps)
+    assert execute(connection, "SELECT x FROM post ORDER BY id").scalars().all() == [5, 6]
+    connection.commit()
+    run_all(connection, "RESET ROLE", "DROP OWNED BY runner", "DROP ROLE runner")
+
+
+def test_who_may_only_write_goes_on_writing_in_any_schema(connection: Connection) -> None:
+    def made(of: Any) -> Schema:
+        key = Column("id", of, key="id", generated=Identity())
+        return schema(table(key, column(of), index("x"), Check("c", Q(x__gt=0)), schema="Odd one"))
+
+    before, after = made(BIG), made(INTEGER)
+    revoke = "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+    run_all(connection, "DROP ROLE IF EXISTS writer", "CREATE ROLE writer", revoke)
+    carry_out(connection, Schema(), before)
+    run_all(
+        connection,
+        'GRANT USAGE ON SCHEMA "Odd one" TO writer',
+        'GRANT INSERT (x), UPDATE (x), SELECT ON "Odd one".post TO writer',
+    )
+    engine, steps = steps_of(connection, before, after)
+    for number, step in enumerate(steps, start=1):
+        execute_each(connection, engine, [step])
+        run_all(
+            connection,
+            "SET ROLE writer",
+            f'INSERT INTO "Odd one".post (x) VALUES ({number})',
+            f'UPDATE "Odd one".post SET x = x + 100 WHERE x = {number}',
+            "RESET ROLE",
+        )
+    values = execute(connection, 'SELECT x FROM "Odd one".post ORDER BY id').scalars().all()
+    assert values == [number + 100 for number in range(1, len(steps) + 1)]
+    execute(connection, "SELECT nextval('\"Odd one\".post_id_seq')")
+    connection.commit()
+    run_all(connection, "DROP OWNED BY writer", "DROP ROLE writer")
+
+
 @pytest.mark.parametrize("name", ["x", "a b", 'q"u%o:t{e}', "x.*"])
 def test_a_column_of_any_name_comes_along(name: str, connection: Connection) -> None:
     before, after = (

@@ -51,6 +51,8 @@ _QUERY = """
             AND r.oid IS NOT NULL, false)
     UNION SELECT 'a parent or child by inheritance of ' || it.of::text FROM it
     JOIN pg_inherits i ON it.of IN (i.inhrelid, i.inhparent)
+    UNION SELECT 'row security of ' || it.of::text || ', which hides rows from whoever runs this' FROM it
+    WHERE row_security_active(it.of)
     UNION SELECT 'the type of ' || it.of::text FROM it
     JOIN pg_class c ON c.oid = it.of AND c.reloftype <> 0
     UNION SELECT 'replica identity ' || i.indexrelid::regclass FROM it

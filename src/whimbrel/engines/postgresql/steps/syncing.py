@@ -126,10 +126,11 @@ def add_sync(change: AddSync, builder: Builder) -> Iterator[Step]:
     """Functions and a trigger: writers wait for an instant, and all who write after it are in step."""
     at = change.table
     conversion = Conversion(builder.table(at), change.sync)
-    if conversion.has_function:
-        yield builder.step(_value_function(conversion))
-    if not conversion.is_carried:
-        yield builder.step(_loses_function(conversion))
+    # The check calls these for whoever writes; what a trigger is made of needs no right.
+    for end, made in functions(conversion).items():
+        function = conversion.function(end)
+        yield builder.step(made)
+        yield builder.step(f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC")
     yield builder.step(_trigger_function(conversion))
     name, table = COMPILER.quote(change.sync.name), COMPILER.at(at)
     yield builder.step(
@@ -144,6 +145,12 @@ def add_sync(change: AddSync, builder: Builder) -> Iterator[Step]:
         (at, Lock.SHARE_ROW_EXCLUSIVE),
         done=f"{_has_trigger(at, change.sync)} AND tgenabled = 'A'",
     )
+
+
+def functions(conversion: Conversion) -> dict[str, str]:
+    """Return the functions of values that a conversion needs: the ends of their names, and what makes them."""
+    found = {"_value": _value_function(conversion)} if conversion.has_function else {}
+    return found if conversion.is_carried else {**found, "_loses": _loses_function(conversion)}
 
 
 def _has_trigger(at: Name, sync: Sync) -> str:
@@ -212,20 +219,19 @@ def _loses_function(conversion: Conversion) -> str:
 def drop_sync(change: DropSync, builder: Builder) -> Iterator[Step]:
     at = change.table
     conversion = Conversion(builder.table(at), change.sync)
-    drop, *functions = drops(conversion)
+    trigger, *others = drops(conversion)
     done = probes.is_false(_has_trigger(at, change.sync))
-    yield builder.step(drop, (at, Lock.ACCESS_EXCLUSIVE), done=done)
-    yield from map(builder.step, functions)
+    yield builder.step(trigger, (at, Lock.ACCESS_EXCLUSIVE), done=done)
+    yield from map(builder.step, others)
 
 
 def drops(conversion: Conversion) -> list[str]:
     """The statements that drop the trigger, then its functions."""
     name, at = COMPILER.quote(conversion.sync.name), COMPILER.at(conversion.table.at)
-    there = {"": True, "_value": conversion.has_function, "_loses": not conversion.is_carried}
-    functions = [conversion.function(end) for end, is_there in there.items() if is_there]
+    names = map(conversion.function, ("", *functions(conversion)))
     return [
         f"DROP TRIGGER IF EXISTS {name} ON {at}",
-        *(f"DROP FUNCTION IF EXISTS {each}" for each in functions),
+        *(f"DROP FUNCTION IF EXISTS {each}" for each in names),
     ]
 
 
