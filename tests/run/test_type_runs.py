@@ -44,6 +44,8 @@ def of_values(old: Any, new: Any) -> Operations:
         ("two", migrations.CreateModel("Post", [key, ("x", old)], options)),
         ("one", migrations.CreateModel("Other", [key])),
         ("two", migrations.AlterField("Post", "x", new)),
+        # From here the way back is another change of type.
+        ("two", migrations.AddField("Post", "y", models.IntegerField(null=True, db_index=True))),
     ]
 
 

@@ -66,10 +66,14 @@ class DropEnum(Change):
 
 @dataclass(frozen=True, slots=True)
 class AlterEnum(Change):
-    """Another name or schema, other values, or all of it. Columns of the type follow by themselves."""
+    """Another name or schema, other values, or all of it. Columns of the type follow by themselves.
+
+    unproven: see `AddColumn`.
+    """
 
     old: EnumType
     new: EnumType
+    unproven: bool = False
 
     def apply(self, schema: Schema) -> Schema:
         # Equal columns are exchanged too: two labels that swapped identities differ in nothing else.

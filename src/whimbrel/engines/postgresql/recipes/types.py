@@ -29,6 +29,7 @@ from whimbrel.schema.table import (
     Table,
     Unique,
 )
+from whimbrel.schema.types import label_renames, replace_enums
 
 #: By position of a change: what stands in its place; last, what is left of it.
 Instead = dict[int, tuple[Sequence[c.Change], c.Change | None]]
@@ -106,6 +107,24 @@ def alter_column(change: c.AlterColumn, refining: Refining) -> Iterator[c.Change
     yield from (c.ValidateConstraint(at, each) for each in checks if not each.not_valid)
     left = _left(change)
     yield from columns.alter_column(left, refining) if left is not None else ()
+
+
+def alter_enum(change: c.AlterEnum, refining: Refining) -> Iterator[c.Change]:
+    """Labels that come to an enum that is no type: the check of its columns looks at the rows later."""
+    old, new = change.old, change.new
+    used = [
+        (table.at, replace(column, type=replace_enums(column.type, {old: new})))
+        for table in refining.tables()
+        for column in table.columns
+        if COMPILER.checked_enum(column) == old
+    ]
+    is_text = not (COMPILER.has_type_of(old) or COMPILER.has_type_of(new))
+    is_more = set(old.labels) <= set(new.labels) and not label_renames(old, new)
+    if not (is_text and is_more and any(refining.is_large(at) for at, _ in used)):
+        yield change
+        return
+    yield replace(change, unproven=True)
+    yield from (c.ValidateLabels(at, column) for at, column in used)
 
 
 # -- foreign keys, which go before and come again after --------------------------------------------
@@ -287,4 +306,4 @@ def _add(at: Name, copy: Check | ForeignKey | Index) -> Iterator[c.Change]:
     yield c.ValidateConstraint(at, copy)
 
 
-RECIPES: Recipes = {c.AlterColumn: alter_column}
+RECIPES: Recipes = {c.AlterColumn: alter_column, c.AlterEnum: alter_enum}

@@ -29,6 +29,7 @@ class EnumExchange:
     ) -> None:
         self.builder = builder
         self.old, self.made, self.new = change.old, made, change.new
+        self.unproven = change.unproven
         self.renamed = renamed
         self.tables = builder.tracker.using(self.old)
         names = {table.at: [column.name for column in self._of(table)] for table in self.tables}
@@ -120,7 +121,7 @@ class EnumExchange:
         has_other = before.default != after.default or self._changes_type(before)
         if after.default is not None and has_other and not later:
             yield columns.set_default(at, after, self.builder)
-        yield from columns.add_label_check(after, table, self.builder)
+        yield from columns.add_label_check(after, table, self.builder, unproven=self.unproven)
 
     def _after(self, table: Table) -> Table:
         """The table with the new type, and defaults under their labels' new names."""
