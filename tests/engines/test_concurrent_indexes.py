@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import pytest
 import sqlalchemy as sa
@@ -13,13 +12,13 @@ from engines.test_recipes import carry_out_finely, engine_of, nullable, refine, 
 from steps import carry_out
 from tables import index, schema, table
 from whimbrel.engines.postgresql import PostgreSQLEngine
-from whimbrel.engines.postgresql.steps import concurrent
+from whimbrel.engines.postgresql.versions import Facts
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import HazardCode, Lock, Step
 from whimbrel.errors import UnsupportedError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL
-from whimbrel.schema.table import Index, IndexPart, Schema
+from whimbrel.schema.table import Index, IndexPart, Schema, Unique
 
 
 @pytest.fixture
@@ -125,14 +124,13 @@ def test_an_index_over_an_expression_gets_statistics(connection: Connection) -> 
     assert execute(connection, "SELECT 1 FROM pg_stats WHERE tablename = 'i'").first() is not None
 
 
-@pytest.mark.parametrize(("number", "is_refused"), [(14_00_03, True), (14_00_04, False)])
-def test_no_index_is_built_concurrently_where_it_may_miss_rows(
-    number: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Server:
-        def scalar_one(self) -> int:
-            return number
-
-    monkeypatch.setattr(concurrent, "execute", lambda connection, sql: Server())
-    with pytest.raises(UnsupportedError, match=r"14\.3") if is_refused else nullcontext():
-        concurrent.refuse_corrupting(None)  # type: ignore[arg-type]
+def test_no_index_is_built_concurrently_where_it_may_miss_rows(connection: Connection) -> None:
+    assert not engine_of(connection).facts.loses_rows
+    engine = PostgreSQLEngine(Facts(14, "public", loses_rows=True))
+    before = schema(table(nullable()))
+    for part in (index("x"), Unique("u", ("x",))):
+        after = schema(table(nullable(), part))
+        finer = refine(engine, diff(before, after), before, safe())
+        with pytest.raises(UnsupportedError, match=r"14\.0 to 14\.3"):
+            engine.steps(finer, before)
+        assert engine.steps(diff(before, after), before)

@@ -16,17 +16,31 @@ from whimbrel.schema.table import Column, Constraint, Index, Table, Unique
 class Facts:
     """Facts that a connection tells once. version: the major one; None where it is unknown, as offline.
 
-    default_schema: where names without a schema lead.
+    default_schema: where names without a schema lead. loses_rows: True if an index that is built
+    concurrently may lack rows that are written meanwhile (14.0 to 14.3: release notes of 14.4).
     """
 
     version: int | None = None
     default_schema: str | None = None
+    loses_rows: bool = False
 
     @classmethod
     def of(cls, connection: Connection) -> Facts:
         """Read the facts from a server, in one query."""
-        query = "SELECT current_setting('server_version_num')::int / 10000, current_schema()"
+        query = (
+            "SELECT number / 10000, current_schema(), number BETWEEN 140000 AND 140003 "
+            "FROM (SELECT current_setting('server_version_num')::int AS number) AS server"
+        )
         return cls(*execute(connection, query).one())
+
+    def refuse_concurrent_build(self, index: str) -> None:
+        """Raises `UnsupportedError` where an index that is built concurrently may lack rows."""
+        if self.loses_rows:
+            raise UnsupportedError(
+                f"{index} cannot be built concurrently: rows may be missing from it on PostgreSQL 14.0 to 14.3",
+                hint="Bring the server to 14.4 or later; or take the short form (--short), which keeps "
+                "writers waiting.",
+            )
 
     def require(self, need: Need | None) -> None:
         """Raises `UnsupportedError` where the server is known, and older than what is needed."""

@@ -19,7 +19,6 @@ from whimbrel.engines.postgresql.steps import probes
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
-from whimbrel.errors import UnsupportedError
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Index, Name
 
@@ -41,11 +40,7 @@ class ConcurrentIndex:
         return f"DROP INDEX CONCURRENTLY {COMPILER.at(self.place)}"
 
     def statements(self, connection: Connection) -> Iterator[str]:
-        """Yield what is left to do. A try that fails takes away what it leaves, if it can.
-
-        Raises `UnsupportedError` on a server whose indexes would miss rows.
-        """
-        refuse_corrupting(connection)
+        """Yield what is left to do. A try that fails takes away what it leaves, if it can."""
         is_valid = self._is_valid(connection)
         if is_valid is False:
             yield self.drop
@@ -85,21 +80,6 @@ def drop_on_failure(
                     finally:
                         execute(connection, f"SET lock_timeout = {text(before)}")
         raise
-
-
-#: Versions in which a row that is written during a concurrent build may be missing from the index
-#: (release notes of 14.4).
-CORRUPTING = range(14_00_00, 14_00_04)
-
-
-def refuse_corrupting(connection: Connection) -> None:
-    """Raises `UnsupportedError` where an index that is built concurrently may miss rows."""
-    number = execute(connection, "SELECT current_setting('server_version_num')::int").scalar_one()
-    if number in CORRUPTING:
-        raise UnsupportedError(
-            f"PostgreSQL 14.{number % 100} may leave rows out of an index that is built concurrently",
-            hint="Bring the server to 14.4 or later, or take the short form, which keeps writers waiting.",
-        )
 
 
 # -- steps ---------------------------------------------------------------------------------------

@@ -148,6 +148,7 @@ def by_partition(step: Step, change: c.AddConstraint, builder: Builder) -> Step:
         step = replace(step, tables=(*step.tables[:1], *locks))
         return partitions.step_of(step, partitions.PartitionedForeignKey(at, key.name, add, target))
     assert isinstance(key, PrimaryKey | Unique)
+    builder.facts.refuse_concurrent_build(key.name)
     index = index_of(key)
     made = partitions.PartitionedKey(
         at,

@@ -24,7 +24,9 @@ def add_index(change: c.AddIndex, builder: Builder) -> Iterator[Step]:
     step = create(table, index, builder)
     if not change.concurrently:
         yield step
-    elif "partition_by" in options.own(table.options):
+        return
+    builder.facts.refuse_concurrent_build(index.name)
+    if "partition_by" in options.own(table.options):
         yield by_partition(step, table, index)
     else:
         yield concurrent.build(step, table.at, index)

@@ -132,7 +132,6 @@ class PartitionedIndex:
         return _after(before, self.create(COMPILER.at(self.at), name=COMPILER.quote(self.name)))
 
     def statements(self, connection: Connection) -> Iterator[str]:
-        concurrent.refuse_corrupting(connection)
         query = f"SELECT indexrelid FROM pg_index i WHERE {self.condition}"
         own = execute(connection, query).scalar()
         if own is None:
@@ -267,7 +266,6 @@ class PartitionedKey:
         return f"ALTER TABLE {COMPILER.at(self.at)} ADD {self.add}"
 
     def statements(self, connection: Connection) -> Iterator[str]:
-        concurrent.refuse_corrupting(connection)
         for leaf in leaves(connection, self.at):
             query = (
                 f"SELECT 1 FROM pg_constraint k WHERE k.conrelid = {leaf.oid} AND {self._is_own}"
