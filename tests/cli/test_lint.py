@@ -154,7 +154,7 @@ def test_a_reason_leaves_a_finding_out_and_the_digest_as_it_is(chained: Project)
     ended = chained.run("lint", "--json")
     assert [each["code"] for each in ended.json["findings"]] == ["renamed"]
     assert ended.json["ignored"] == 2
-    assert ended.err == "1 finding in 4 migrations, and 2 ignored with a reason.\n"
+    assert ended.err == "1 error in 4 migrations, and 2 ignored with a reason.\n"
     assert "[X] 0003_remove" in chained.do("showmigrations", "blog").out
 
 
@@ -183,6 +183,12 @@ def test_formats(chained: Project) -> None:
     )
     again = chained.run("lint", "blog", "0003", "--format", "github").out
     assert github == again
+    milder = '[tool.whimbrel.lint]\nseverity = { renamed = "info", dropped = "warning" }\n'
+    chained.configured("blog", "shop", more=milder)
+    ended = chained.run("lint", "--format", "github")
+    kinds = [line.partition(" ")[0] for line in ended.out.splitlines()]
+    assert kinds == ["::notice", "::warning", "::warning"]
+    assert ended.err == "2 warnings and 1 note in 4 migrations.\n"
 
 
 def closed(required: list[str], **properties: Any) -> dict[str, Any]:

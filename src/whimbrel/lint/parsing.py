@@ -13,6 +13,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from whimbrel.engines import engine_for
 from whimbrel.engines.postgresql.steps.columns import is_volatile
 from whimbrel.engines.step import HazardCode
 from whimbrel.lint.statements import Breaks, Consequence, Reading, Write
@@ -35,8 +36,8 @@ def parse(sql: str, dialect: str) -> Reading:
     named = _NAMES.get(dialect, dialect)
     try:
         tree: Any = sqlglot.parse_one(sql, read=named)
-    except sqlglot.errors.SqlglotError:
-        tree = exp.Command(this=sql)  # there may be more to know of its words
+    except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
+        tree = exp.Command(this=sql)  # its words may tell more
     return _Reader(dialect, tree, _WORD.findall(_COMMENT.sub(" ", sql))).reading()
 
 
@@ -48,8 +49,9 @@ class _Reader:
     """One statement: its tree, and its words."""
 
     def __init__(self, dialect: str, tree: Any, words: list[str]) -> None:
-        self.dialect, self.tree, self.given = dialect, tree, words
+        self.tree, self.given = tree, words
         self.named = _NAMES.get(dialect, dialect)
+        self.has_locks = engine_for(dialect).capabilities.shows_locks
         # No word has a blank in it, so that one can be found by the blanks before it.
         self.words = tuple(each.upper().replace(" ", "_") for each in words)
 
@@ -68,15 +70,10 @@ class _Reader:
             case exp.Command() | exp.Alias() | exp.Column():
                 found, is_known = self._by_words()
                 unread = None if is_known else f"nobody can tell what {self.words[0]} does here"
-        return Reading(
-            found
-            if self.dialect == "postgresql"
-            else tuple(each for each in found if each.code not in _LOCKS),
-            tuple(self._writes()),
-            creates,
-            self.dialect == "postgresql" and self._needs_autocommit(),
-            unread,
-        )
+        if not self.has_locks:
+            found = tuple(each for each in found if each.code not in _LOCKS)
+        is_alone = self.has_locks and self._needs_autocommit()
+        return Reading(found, tuple(self._writes()), creates, is_alone, unread)
 
     # -- what it is about
 

@@ -59,7 +59,7 @@ class LintScope:
     def items(self) -> tuple[PlanItem, ...]:
         """The steps and data operations that applying it takes; tables are taken to be large.
 
-        None where the database cannot do it: see `error`.
+        Nothing where the database cannot do it: see `error`.
         """
         return self._planned[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +19,15 @@ _SARIF = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
+_NOTHING = "Nothing found"
+
 
 def summary(linted: Linted) -> str:
-    """ "2 findings in 3 migrations that are not committed"."""
-    found = linted.findings
-    said = count_text(len(found), "finding") if found else "Nothing found"
+    """ "2 errors and 1 warning in 3 migrations that are not committed"."""
+    levels = Counter(each.level for each in linted.findings)
+    numbers = ((levels["error"], "error"), (levels["warning"], "warning"), (levels["info"], "note"))
+    *most, last = [count_text(number, noun) for number, noun in numbers if number] or [_NOTHING]
+    said = f"{', '.join(most)} and {last}" if most else last
     where = f"{count_text(linted.migrations, 'migration')} {linted.chosen}".strip()
     left = f", and {linted.ignored} ignored with a reason" if linted.ignored else ""
     return f"{said} in {where}{left}"
