@@ -166,6 +166,18 @@ def test_every_row_is_done_once(runs: Runs, case: str) -> None:
     assert (last.title, last.rows) == ("Fill t", len(rows))
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_it_ends_though_rows_keep_coming(runs: Runs) -> None:
+    runs.made(1000).query(
+        "CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "INSERT INTO t SELECT max(id) + 1, 0, 'new' FROM t; RETURN NULL; END $$",
+        "CREATE TRIGGER more AFTER UPDATE ON t EXECUTE FUNCTION more()",
+    )
+    runs.run(FILL)
+    assert runs.query("SELECT count(*) FROM t WHERE s IS NULL") == [(0,)]
+    assert runs.query("SELECT count(*) FROM t WHERE s <> 'new'") == [(1000,)]
+
+
 def test_a_schema_of_its_own(runs: Runs) -> None:
     main = "main" if runs.dialect == "sqlite" else "public"
     runs.made(10).run(replace(FILL, table=Name(main, "t"), set=(("s", "'100%:a'"),)))

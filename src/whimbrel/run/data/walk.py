@@ -32,6 +32,8 @@ from whimbrel.schema.table import Name
 _EVERY = 1.0
 #: How often the table is walked for rows that came behind the walk, before that is an error.
 _WALKS = 3
+#: Batches at the end of a table that others write, after which it has come to its end.
+_SHORT = 20
 
 
 class Rows(Protocol):
@@ -230,6 +232,7 @@ class _Batches:
 
     def __post_init__(self) -> None:
         self.batch_size = BatchSize()
+        self.short = 0
         self.throttle = Throttle(self.context, self.walker.walk.title)
 
     def do_next(self) -> Checkpoint:
@@ -251,7 +254,10 @@ class _Batches:
         return after
 
     def _move(self) -> tuple[Checkpoint, Checkpoint]:
-        """Do a batch and move its checkpoint; the end is reached where no row is left to walk."""
+        """Do a batch and move its checkpoint; the end is reached where no row is left to walk.
+
+        Or where rows keep coming: batches that find fewer than they ask for are at the end of the table.
+        """
         connection, id, rows = self.context.connection, self.walker.id, self.rows
         before = checkpoint.lock(connection, id, self.part)
         end, count = rows.keys.end(connection, before.left, self.batch_size.size)
@@ -262,6 +268,13 @@ class _Batches:
             rows.fill(span)
             can_tell = self.walker.walk.condition is not None
             cleared = before.cleared and can_tell and not rows.has_left(span)
-            after = replace(before, last=end, rows=before.rows + count, cleared=cleared)
+            self.short += count < self.batch_size.size
+            after = replace(
+                before,
+                last=end,
+                rows=before.rows + count,
+                cleared=cleared,
+                done=self.short >= _SHORT,
+            )
         checkpoint.move(connection, id, after)
         return before, after
