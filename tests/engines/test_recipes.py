@@ -317,6 +317,12 @@ TWO = [
         schema(table(replace(nullable(), null=False), PrimaryKey("post_pk", ("x", "id")))),
         ("INSERT INTO post VALUES (1, 2), (2, 3)",),
     ),
+    Case(
+        "what counts turns text",
+        schema(table(column(INTEGER, generated=Identity()))),
+        schema(table(column(varchar(50)))),
+        ("INSERT INTO post (id) VALUES (1), (2)",),
+    ),
     Case("primary key", *NO_KEY, ("INSERT INTO post VALUES (1), (2)",)),
     Case("a table with a key to one that is there", *LINKED),
     Case("a table with a key goes", *LINKED[::-1]),

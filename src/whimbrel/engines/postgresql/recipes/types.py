@@ -77,12 +77,15 @@ def _is_costly(change: c.AlterColumn, refining: Refining) -> bool:
 
 def _swapped(change: c.AlterColumn) -> Column:
     """The column after the swap: the new type, and the new default, which is a value of it."""
-    new = change.new
+    old, new = change.old, change.new
+    # What counts no more may be of a type that cannot.
+    generated = old.generated if new.generated is not None else None
     return replace(
-        change.old,
+        old,
         type=new.type,
         collation=new.collation,
-        default=new.default if change.old.generated is None else change.old.default,
+        default=new.default if generated is None else old.default,
+        generated=generated,
         lossy=new.lossy,
     )
 
