@@ -105,6 +105,43 @@ def test_outside_of_a_transaction_rows_may_be_gone_through(folder: Path) -> None
         assert only.startswith("Post.objects.update")
 
 
+OWN = """\
+@dataclass(frozen=True)
+class Fill(migrations.Operation):
+    def describe(self):
+        return "Fill"
+
+    def execute(self, context):
+        from blog.models import Author
+
+        context.get_model("Post").objects.update(rating=1)
+        context.get_model("Tag").objects.update(rating=1)
+        context.get_model("Post").objects.filter(id=1).update(rating=Author.x)
+
+    def undo(self, context):
+        pass
+"""
+
+
+def test_an_operation_of_ones_own_is_read_too(folder: Path) -> None:
+    text = migration(TAG, "Fill()", above=OWN, more="from dataclasses import dataclass\n")
+    assert [(each.code, each.message) for each in findings(folder, text)] == [
+        (
+            "walks-table",
+            "Fill: context.get_model('Post').objects.update(rating=1) is about all rows of blog_post "
+            "in one transaction",
+        ),
+        ("live-models", "Fill: it uses Author of the models as they are today"),
+    ]
+
+
+def test_the_short_form_of_a_migration_is_judged_as_it_is(folder: Path) -> None:
+    index = 'migrations.AddIndex("Post", models.Index(fields=["title"], name="post_title"))'
+    assert [each.code for each in findings(folder, migration(index))] == []
+    short = migration(index, members="online = False")
+    assert [each.code for each in findings(folder, short)] == ["scans-table"]
+
+
 def test_a_simple_update_is_shown_as_a_backfill_with_its_line(folder: Path) -> None:
     above = f"""\
 def forwards(apps, schema_editor):

@@ -205,6 +205,10 @@ ROWS: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
         ],
         [],
     ),
+    "the models of today in a Backfill": (
+        ["migrations.Backfill('Post', set={'title': lambda row: Live.name}, reverse={})"],
+        [("live-models", 1)],
+    ),
     "the models of today": (
         [
             "migrations.RunPython(lambda apps, editor: Live.objects.all(), migrations.RunPython.noop)"

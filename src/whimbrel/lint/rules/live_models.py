@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 from whimbrel.lint.functions import Code, code_of
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
-from whimbrel.operations.special import RunPython
+from whimbrel.operations.backfill import Backfill
+from whimbrel.operations.base import Operation
 
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for number, operation in scope.operations:
-        if not isinstance(operation, RunPython):
-            continue
-        for function in filter(None, (operation.code, operation.reverse_code)):
+        for function in _functions(operation):
             code = code_of(function)
             for name, node in _live(code) if code is not None else ():
                 line = node.lineno if code is not None and scope.is_own(code.file) else None
                 message = f"{scope.title(number)}: it uses {name} of the models as they are today"
                 yield Problem(message, number, line, _fix(scope.migration.app, name))
+
+
+def _functions(operation: Operation) -> list[Callable[..., Any]]:
+    """The code of an operation, in both directions."""
+    if isinstance(operation, Backfill):
+        given = (operation.function, operation.reverse, *(operation.set or {}).values())
+        return [each for each in given if callable(each)]
+    ways = (False, True) if operation.is_executed else ()
+    return [each for way in ways if (each := operation.get_function(backwards=way)) is not None]
 
 
 def _fix(app: str, name: str) -> str:
@@ -64,7 +73,7 @@ def _is_live(value: object) -> bool:
 RULE = Rule(
     code="live-models",
     level="warning",
-    title="a function of RunPython uses the models of the application",
+    title="a function of a migration uses the models of the application",
     happens="It works with the tables as they are at the end of history, not as they are when the migration runs.",
     why="It works today. As soon as a model has a column that a later migration adds, a new database cannot be "
     "migrated any more: this migration asks for what is not there yet.",

@@ -10,7 +10,6 @@ from whimbrel.lint.functions import Query, code_of, queries_of
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
 from whimbrel.lint.statements import Write
-from whimbrel.operations.special import RunPython
 from whimbrel.planning.items import DataOperation
 from whimbrel.state.model import Model
 
@@ -21,8 +20,8 @@ _FEW |= {f"a{each}" for each in _FEW}
 
 def _check(scope: LintScope) -> Iterator[Problem]:
     for item in scope.items:
-        if isinstance(item, DataOperation) and isinstance(item.operation, RunPython):
-            yield from _of_function(item, item.operation, scope)
+        if isinstance(item, DataOperation) and not item.operation.batched:
+            yield from _of_function(item, scope)
     for step, reading in scope.statements:
         for write in reading.writes:
             keys = scope.keys(write.table)
@@ -47,11 +46,12 @@ def _fix_of_sql(write: Write, scope: LintScope) -> str:
     return f'migrations.Backfill("{model.name.lower()}", set={{{values}}}{where})'
 
 
-def _of_function(item: DataOperation, operation: RunPython, scope: LintScope) -> Iterator[Problem]:
-    code = code_of(operation.code)
+def _of_function(item: DataOperation, scope: LintScope) -> Iterator[Problem]:
+    function = item.operation.get_function(backwards=False)
+    code = code_of(function) if function is not None else None
     number = operation_of(item)
     for query in queries_of(code) if code is not None else ():
-        model = item.state.find(query.model)
+        model = item.state.find(query.model) or item.state.find(f"{item.app}.{query.model}")
         is_long = query.is_write or item.transactional
         if is_long and not _is_small(query, model, scope):
             line = query.node.lineno if code is not None and scope.is_own(code.file) else None
