@@ -32,7 +32,7 @@ RULE = Rule(
     code="no-default",
     level="error",
     title="a column of a table that was there before takes no NULL, and has no default in the database",
-    happens="Every INSERT of code that does not know the column fails, or that leaves it out.",
+    happens="Every INSERT that leaves the column out fails, and code that does not know it always does.",
     why="While a deploy is on its way, code of before runs beside the new one, and cannot create a row any more.",
     instead="Keep a default in the database (default=, or db_default=) until no code of before runs. A column that "
     "had none: let new code write it first, and turn it NOT NULL in a later release.",
