@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Event, Thread
 from time import sleep
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from engines.test_recipes import execute_each, safe
+from catalog import catalog
+from engines.test_recipes import execute_each, rows_of, safe
 from steps import carry_out
 from tables import BIG, INTEGER, JSON, JSONB, TEXT, column, index, numeric, schema, table, varchar
 from whimbrel.engines.policy import Policy
@@ -459,3 +461,29 @@ def test_a_lossy_type_cuts_what_is_there_and_what_comes_meanwhile(connection: Co
         run_all(connection, f"INSERT INTO post VALUES ({number}, 'abcd{number}')")
         execute_each(connection, engine, [step])
     assert set(execute(connection, "SELECT x FROM post").scalars()) == {"abc"}
+
+
+@pytest.mark.parametrize("types", [(INTEGER, BIG), (BIG, INTEGER)], ids=["wider", "narrower"])
+def test_the_statements_that_are_printed_come_to_the_same(
+    types: tuple[Any, Any], connection: Connection
+) -> None:
+    before, after = map(linked, types)
+    found = []
+    for is_short in (True, False):
+        carry_out(connection, Schema(), before)
+        run_all(
+            connection,
+            "INSERT INTO author (name) VALUES ('a'), ('b')",
+            "INSERT INTO post (author_id, likes) VALUES (1, 5), (2, NULL)",
+        )
+        if is_short:
+            carry_out(connection, before, after)
+        else:
+            engine, steps = steps_of(connection, before, after)
+            execute_each(connection, engine, [replace(step, settling=None) for step in steps])
+        key = execute(connection, "INSERT INTO author (name) VALUES ('c') RETURNING id").scalar()
+        found.append((catalog(connection), rows_of(connection, after), key))
+        carry_out(connection, after, Schema())
+        connection.commit()
+    assert found[0] == found[1]
+    assert found[0][2] == 3
