@@ -513,6 +513,9 @@ def test_a_brief_step_that_is_not_brief_stops_itself(
         run.executor.execute(work(replace(slow, boundary=Boundary.BRIEF)))
     assert "migrate --short" in str(caught.value.hint)
     run.executor.execute(work(replace(slow, statements=("SELECT pg_sleep(0.3)",))))
+    run.executor.attempts.is_short = True
+    brief = replace(slow, statements=("SELECT pg_sleep(0.3)",), boundary=Boundary.BRIEF)
+    run.executor.execute(replace(work(brief), stage=another_stage()))
 
 
 # -- autovacuum, and prepared transactions -------------------------------------------------------

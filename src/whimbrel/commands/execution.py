@@ -74,6 +74,7 @@ class Execution:
         with exclusive_runner(
             self.database, options.lock_timeout, options.emit, options.end_process
         ) as executor:
+            executor.attempts.is_short = options.short
             plan, works = self._plan(executor)
             self.options.emit(PlanMade(len(plan.nodes)))
             if (plan or self._ways) and self.options.backup is not None:

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sqlalchemy.engine import Connection
@@ -54,6 +54,8 @@ class Attempts:
     limit: float
     item: PlanItem | None = field(default=None, init=False)
     is_whole: bool = field(default=True, init=False)
+    #: True in a maintenance window: what was taken for brief may take its time.
+    is_short: bool = field(default=False, init=False)
     #: Tables that were made here: nobody else uses them yet.
     _fresh: set[Name] = field(default_factory=set, init=False)
 
@@ -141,7 +143,10 @@ class Attempts:
         rows = any(isinstance(item, DataOperation) for item in items)
         rows = rows and not any(isinstance(item, UserStep) for item in items)
         if is_transaction := all(item.transactional for item in items):
-            scope = self.engine.transaction(self.connection, _steps(items), timeout, rows=rows)
+            steps = _steps(items)
+            if self.is_short:
+                steps = [replace(step, boundary=Boundary.SHARED) for step in steps]
+            scope = self.engine.transaction(self.connection, steps, timeout, rows=rows)
         else:
             limit = self._limit_alone(items[0], timeout)
             scope = self.engine.without_transaction(self.connection, limit, rows=rows)
