@@ -18,6 +18,7 @@ def forwards(apps, schema_editor):
 def traced(project_root: object, postgresql_url: str, empty: Project) -> Project:
     """A project with a table, whose configuration names another database than the server's."""
     empty.configured("blog").chain("blog", 1)
+    empty.write("pyproject.toml", '[tool.whimbrel]\napps = ["blog"]\n')  # on SQLite
     return Project(empty.root, postgresql_url)
 
 
@@ -95,7 +96,8 @@ def test_what_is_seen(
     traced: Project, operation: str, function: str, read: list[str], seen: list[str]
 ) -> None:
     add(traced, operation, function=function)
-    plain = traced.run("lint", "blog", "0002", "--json").json["findings"]
+    args = ("lint", "blog", "0002", "--json", "--dialect", "postgresql")
+    plain = traced.run(*args).json["findings"]
     assert [each["code"] for each in plain] == read
     assert found(traced) == seen
 

@@ -72,20 +72,20 @@ def lint(
     """Judge migrations; no database is opened unless the choice asks for its record, or with trace_url.
 
     dialect: left out, those of all databases. trace_url: of a server on which they are run, in a
-    database of its own (see `tracing.trace`). ignore, select: besides those of the configuration.
+    database of its own (see `tracing.trace`); they are judged for its dialect then. ignore, select: besides those of the configuration.
     Raises `UsageError` for a code or a revision that there is not, `HistoryError` where the files
     are inconsistent.
     """
     options = _options(config, [*ignore], [*select])
     history = load(config.apps)
     nodes, chosen, history = _chosen(config, history, choice)
-    engines = _engines(config, dialect)
     seen: Mapping[Key, Seen] = {}
-    if trace_url is not None:
+    if trace_url is not None and nodes:
         # Late, since it takes all that opens a connection.
         from whimbrel.commands.tracing import trace
 
-        seen = trace(config, history, [node.key for node in nodes], trace_url)
+        dialect, seen = trace(config, history, [node.key for node in nodes], trace_url)
+    engines = _engines(config, dialect)
     judged = [
         judge([LintScope(history, each, node, seen.get(node.key, {})) for each in engines], options)
         for node in nodes

@@ -27,8 +27,10 @@ from whimbrel.run.executor import Executor
 _ALIAS = "trace"
 
 
-def trace(config: Config, history: History, keys: Collection[Key], url: str) -> Mapping[Key, Seen]:
-    """Return what code and SQL of the user's do in some migrations, by the ids of plan items.
+def trace(
+    config: Config, history: History, keys: Collection[Key], url: str
+) -> tuple[str, Mapping[Key, Seen]]:
+    """Return the server's dialect, and what code and SQL of the user's do in some migrations, by the ids of plan items.
 
     url: of a server's database; beside it one is created, migrated, and dropped again. What runs in
     no transaction is not watched. Raises `UnsupportedError` for a database that shows no locks,
@@ -51,7 +53,7 @@ def trace(config: Config, history: History, keys: Collection[Key], url: str) -> 
             watcher.begin(work.items if node.key in keys else ())
             executor.execute(work)
             found[node.key] = watcher.seen
-    return {key: found[key] for key in keys}
+    return engine.dialect, {key: found[key] for key in keys}
 
 
 @contextmanager
