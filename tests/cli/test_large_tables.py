@@ -233,3 +233,51 @@ def test_a_squash_stays_offline(project: Project) -> None:
     project.do("squashmigrations", "blog", "0002")
     [file] = (project.root / "blog/migrations").glob("*squashed*.py")
     assert "    online = False\n" in file.read_text()
+
+
+NUMBERS = """
+class Owner(models.Model):
+    id = models.AutoField(primary_key=True)
+
+class Entry(models.Model):
+    size = models.IntegerField(default=3, db_index=True)
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(size__gte=0), name="positive"),
+            models.UniqueConstraint(fields=["owner", "id"], name="once"),
+        ]
+"""
+
+
+def test_a_key_and_another_column_change_their_types_there_and_back(
+    project_root: pathlib.Path, postgresql_url: str
+) -> None:
+    made = Project(project_root, postgresql_url).configured("blog", more='large_table = "8kB"\n')
+    made.models("blog", NUMBERS)
+    made.do("makemigrations")
+    made.do("migrate")
+    for sql in (
+        "INSERT INTO blog_owner SELECT FROM generate_series(1, 5)",
+        "INSERT INTO blog_entry (owner_id) SELECT i % 5 + 1 FROM generate_series(1, 20) i",
+    ):
+        made.query(sql)
+    made.models(
+        "blog", NUMBERS.replace("AutoField", "BigAutoField").replace("Integer", "BigInteger")
+    )
+    made.do("makemigrations")
+    rows = made.query("SELECT id, size, owner_id FROM blog_entry ORDER BY id")
+    for target, kind in (("0002", "bigint"), ("0001", "integer")):
+        assert "BATCHED" in boundaries(made) if target == "0002" else boundaries_back(made)
+        made.do("migrate", "blog", target)
+        assert made.do("drift").err.strip() == "No drift."
+        kinds = made.query(
+            "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_name LIKE 'blog%' "
+            "AND column_name IN ('size', 'owner_id')"
+        )
+        assert kinds == [(kind,)]
+        assert made.query("SELECT id, size, owner_id FROM blog_entry ORDER BY id") == rows
+        assert made.query("INSERT INTO blog_owner DEFAULT VALUES RETURNING id") == [
+            (6 if target == "0002" else 7,)
+        ]

@@ -161,8 +161,9 @@ def _with_keys(tables: Mapping[Name, Table], held: Iterable[_Held]) -> dict[Name
     """The tables as they are with the foreign keys that are held."""
     found = dict(tables)
     for each in held:
-        if each.at in found:
-            table = found[each.at]
+        table = found.get(each.at)
+        # It is there still, where another column's type changes before it is dropped.
+        if table is not None and each.old not in table.constraints:
             found[each.at] = replace(table, constraints=(*table.constraints, each.old))
     return found
 
