@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import permutations
 from threading import Event, Thread
 from time import sleep
 from typing import Any
@@ -15,7 +16,20 @@ from sqlalchemy.engine import Connection
 from catalog import catalog
 from engines.test_recipes import execute_each, rows_of, safe
 from steps import carry_out
-from tables import BIG, INTEGER, JSON, JSONB, TEXT, column, index, numeric, schema, table, varchar
+from tables import (
+    BIG,
+    INTEGER,
+    JSON,
+    JSONB,
+    TEXT,
+    column,
+    index,
+    kind,
+    numeric,
+    schema,
+    table,
+    varchar,
+)
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import PostgreSQLEngine
 from whimbrel.engines.serializer import dumps, loads
@@ -487,3 +501,27 @@ def test_the_statements_that_are_printed_come_to_the_same(
         connection.commit()
     assert found[0] == found[1]
     assert found[0][2] == 3
+
+
+COLLATED = [
+    {"type": TEXT},
+    {"type": kind("Text", collation="C")},
+    {"type": TEXT, "collation": "POSIX"},
+    {"type": varchar(9, collation="POSIX")},
+    {"type": BIG},
+]
+
+
+@pytest.mark.parametrize(("old", "new"), permutations(COLLATED, 2))
+def test_columns_of_two_collations_are_compared(
+    old: dict[str, Any], new: dict[str, Any], connection: Connection
+) -> None:
+    before, after = (schema(table(column(null=True, **each), index("x"))) for each in (old, new))
+    carry_out(connection, Schema(), before)
+    run_all(connection, "INSERT INTO post VALUES (1, '7'), (2, NULL)")
+    engine, steps = steps_of(connection, before, after)
+    for number, step in enumerate(steps, start=3):
+        run_all(connection, f"INSERT INTO post VALUES ({number}, '8')")
+        execute_each(connection, engine, [step])
+    values = execute(connection, "SELECT x::text FROM post ORDER BY id").scalars().all()
+    assert values == ["7", None, *(["8"] * len(steps))]

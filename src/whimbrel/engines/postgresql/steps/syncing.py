@@ -107,9 +107,10 @@ class Conversion:
     @property
     def out_of_step(self) -> str:
         """The condition of rows whose columns do not hold the same."""
-        collate = ""
-        if self.old.collation != self.new.collation:
-            collate = COMPILER.collate(self.new.collation) or ' COLLATE pg_catalog."default"'
+        # Two columns say two collations, of which a comparison would have to choose one.
+        is_text = self.shapes[1].family == "text"
+        was, now = map(_collation, (self.old, self.new))
+        collate = (now or ' COLLATE pg_catalog."default"') if is_text and was != now else ""
         return self.differ(COMPILER.quote(self.new.name), f"{self.value}{collate}")
 
     @property
@@ -117,6 +118,12 @@ class Conversion:
         """The check that a row's new column holds what its old one does, and has lost nothing."""
         condition = f"NOT ({self.out_of_step}) AND NOT {self.function('_loses')}({COMPILER.quote(self.old.name)})"
         return Check(shorten(f"{self.sync.name}_check"), SQL(condition))
+
+
+def _collation(column: Column) -> str:
+    """Return the COLLATE of a column: its own, or its type's."""
+    in_type = COMPILER.type(column.type).removeprefix(COMPILER.bare_type(column.type))
+    return COMPILER.collate(column.collation) or in_type
 
 
 # -- the trigger -----------------------------------------------------------------------------------
