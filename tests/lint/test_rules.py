@@ -16,7 +16,7 @@ from whimbrel.history.loader import load
 from whimbrel.lint import rules
 from whimbrel.lint.linting import Judged, LintOptions, judge
 from whimbrel.lint.rule import BASE, Rule, migration
-from whimbrel.lint.rules import CODES, RULES
+from whimbrel.lint.rules import CODES, RULES, scans_table
 from whimbrel.lint.scope import LintScope
 
 ALL = LintOptions()
@@ -337,3 +337,11 @@ def test_a_rename_that_is_pasted_is_no_finding(folder: Path, operation: str) -> 
     (found,) = findings(folder, migration(operation))
     _, _, pasted = (found.hint or "").partition("\n")
     assert found.code == "renamed" and codes(folder, migration(pasted.rstrip(","))) == []
+
+
+def test_what_has_no_safe_form_is_said_to_be_refused(folder: Path) -> None:
+    exclusion = 'models.ExclusionConstraint(name="alone", expressions=[("title", "=")])'
+    (found,) = findings(folder, migration(f'migrations.AddConstraint("Post", {exclusion})'))
+    assert found.code == "scans-table" and "migrate refuses it" in (found.hint or "")
+    (found,) = findings(folder, scans_table.RULE.bad)
+    assert "migrate refuses it" not in (found.hint or "")

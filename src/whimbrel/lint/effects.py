@@ -19,7 +19,7 @@ class Effect:
     """A hazard of an item. operation: the number of its operation in the migration, from 1.
 
     table: the one that it is about, as people write it. sql: what does it. breaks: how, where old code
-    breaks. to_text: see `Consequence`.
+    breaks. to_text: see `Consequence`. is_refused: True if migrate refuses it for a large table.
     """
 
     hazard: Hazard
@@ -28,6 +28,18 @@ class Effect:
     sql: str
     breaks: Breaks = "gone"
     to_text: str | None = None
+    is_refused: bool = False
+
+    @property
+    def instead(self) -> str | None:
+        """What to do where nobody knows a form that keeps nobody waiting; None where a rule knows better."""
+        if not self.is_refused:
+            return None
+        return (
+            "Nobody knows a form of this that keeps nobody waiting, so migrate refuses it while the table is large. "
+            "Take another way (a new table, a virtual column, a CHECK), or a maintenance window: online = False "
+            "in the migration's class."
+        )
 
     @property
     def code(self) -> HazardCode:
@@ -57,7 +69,8 @@ def effects_of(item: PlanItem, dialect: str, seen: Sequence[Consequence] = ()) -
         tables = tables_of_step(item)
         for hazard in item.hazards:
             table = tables[0] if tables else hazard.subject
-            yield Effect(hazard, number, table, item.sql, _how(item))
+            is_refused = item.has(HazardCode.NO_SAFE_FORM)
+            yield Effect(hazard, number, table, item.sql, _how(item), is_refused=is_refused)
 
 
 @lru_cache(maxsize=1024)

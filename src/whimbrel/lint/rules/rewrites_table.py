@@ -12,7 +12,8 @@ from whimbrel.lint.scope import LintScope
 def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
         if each.code is HazardCode.REWRITES_TABLE:
-            yield Problem(f"{scope.title(each.operation)}: {each.message}", each.operation)
+            message = f"{scope.title(each.operation)}: {each.message}"
+            yield Problem(message, each.operation, instead=each.instead)
 
 
 RULE = Rule(

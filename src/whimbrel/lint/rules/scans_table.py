@@ -18,7 +18,8 @@ def _check(scope: LintScope) -> Iterator[Problem]:
     for each in scope.effects:
         if each.code in _BAD and _of(each) not in seen:
             seen.add(_of(each))
-            yield Problem(f"{scope.title(each.operation)}: {each.message}", each.operation)
+            message = f"{scope.title(each.operation)}: {each.message}"
+            yield Problem(message, each.operation, instead=each.instead)
 
 
 def _of(effect: Effect) -> tuple[int, str]:
