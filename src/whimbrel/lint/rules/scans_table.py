@@ -29,7 +29,7 @@ def _of(effect: Effect) -> tuple[int, str]:
 RULE = Rule(
     code="scans-table",
     level="error",
-    title="writers wait while a table that was there before is read as a whole, or an index is built",
+    title="writers wait while a table that was there before is read as a whole, locked, or given an index",
     happens="PostgreSQL looks at every row under a lock that keeps writers out (SHARE or stronger).",
     why="Every INSERT, UPDATE and DELETE of the table waits until it is done, and what waits holds a "
     "connection.",
