@@ -8,7 +8,7 @@ from projects import Project
 
 EXECUTE = """
 def forwards(apps, schema_editor):
-    schema_editor.execute("{0}")
+    schema_editor.execute("".join(["{0}"]))  # as nobody can read it beforehand
 
 
 """

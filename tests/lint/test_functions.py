@@ -32,6 +32,10 @@ WALKS: dict[str, tuple[str, list[str]]] = {
         f"{POST}\nold = Post.objects.filter(rating__lt=3)\nold = old.exclude(title='')\nold.update(rating=3)",
         ["old.update(rating=3)"],
     ),
+    "named arguments": (
+        'apps.get_model(app_label="blog", model_name="Tag").objects.update(rating=1)',
+        [],
+    ),
     "no names": ('apps.get_model("blog.Post").objects.update(rating=1)', ["apps.get_model("]),
     "another manager": (
         f"{POST}\nPost._default_manager.update(rating=1)",
@@ -103,6 +107,24 @@ def test_outside_of_a_transaction_rows_may_be_gone_through(folder: Path) -> None
     for options in ({"more": ", atomic=False"}, {"members": "atomic = False"}):
         (only,) = found_by(folder, body, "walks-table", **options)
         assert only.startswith("Post.objects.update")
+
+
+SENDS = """\
+def forwards(apps, schema_editor):
+    schema_editor.execute("CREATE INDEX ON blog_post (title); UPDATE blog_post SET rating = 1")
+    schema_editor.execute("UPDATE blog_post SET rating = %s WHERE id = %s", [1, 2])
+    schema_editor.execute("CREATE TABLE mine (a int); CREATE INDEX ON mine (a)")
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE blog_post DROP COLUMN body")
+        cursor.execute("DO $$ BEGIN END $$")
+        cursor.execute(f"DROP TABLE {apps}")
+"""
+
+
+def test_sql_that_a_function_sends_is_read_too(folder: Path) -> None:
+    found = findings(folder, migration(RUN.format(""), above=SENDS))
+    codes = ["scans-table", "dropped", "loses-data", "walks-table", "unread-sql"]
+    assert [each.code for each in found] == codes
 
 
 OWN = """\

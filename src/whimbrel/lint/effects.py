@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from whimbrel.engines.step import Hazard, HazardCode, Step, UserStep
+from whimbrel.engines.step import Hazard, HazardCode, Step
 from whimbrel.lint.statements import Breaks, Consequence, Reading
 from whimbrel.planning.items import PlanItem, item_text
 from whimbrel.schema import changes as c
@@ -52,13 +52,14 @@ class Effect:
         return f"{self.hazard.subject}: {self.hazard.message}"
 
 
-def effects_of(item: PlanItem, dialect: str, seen: Sequence[Consequence] = ()) -> Iterator[Effect]:
+def effects_of(
+    item: PlanItem, known: Sequence[Consequence] = (), seen: Sequence[Consequence] = ()
+) -> Iterator[Effect]:
     """Return what an item does: a step by its hazards, the user's SQL by its text.
 
-    seen: what was seen of it where it was run.
+    known: what the text tells. seen: what was seen of it where it was run.
     """
     number = operation_of(item)
-    known = read(item.sql, dialect).consequences if isinstance(item, UserStep) else ()
     told = {(each.code, each.table) for each in known}
     # A table that is emptied has a new file, too.
     told |= {(HazardCode.REWRITES_TABLE, at) for code, at in told if code is HazardCode.LOSES_DATA}

@@ -36,6 +36,16 @@ def code_of(function: Callable[..., Any]) -> Code | None:
     return Code(function.__code__.co_filename, (*own, *used.values()), function.__globals__)
 
 
+def sql_in(code: Code) -> Iterator[str]:
+    """Return the statements that code sends as they stand: ``schema_editor.execute("...")``."""
+    for node in (each for top in code.nodes for each in ast.walk(top)):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="execute"), args=[ast.Constant(value=str(sql)), *_]
+            ):
+                yield sql
+
+
 @dataclass(frozen=True)
 class Query:
     """A use of a historical model's rows. model: "blog.Post", or the name in the code.
@@ -126,9 +136,10 @@ class _Chains:
         match node:
             case ast.Name(id=name):
                 return self.models.get(name)
-            case ast.Call(func=ast.Attribute(attr="get_model"), args=args):
-                given = [each.value for each in args if isinstance(each, ast.Constant)]
-                return ".".join(map(str, given)) if len(given) == len(args) else "?"
+            case ast.Call(func=ast.Attribute(attr="get_model"), args=args, keywords=keywords):
+                every = [*args, *(each.value for each in keywords)]
+                given = [each.value for each in every if isinstance(each, ast.Constant)]
+                return ".".join(map(str, given)) if len(given) == len(every) else "?"
         return None
 
     def _query(self, node: ast.expr) -> Query | None:

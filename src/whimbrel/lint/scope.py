@@ -9,13 +9,15 @@ from pathlib import Path
 
 from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SAFE
+from whimbrel.engines.sql.splitting import statements
 from whimbrel.engines.step import Step, UserStep
 from whimbrel.errors import WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
 from whimbrel.lint.effects import Effect, effects_of, read, tables_of_step
-from whimbrel.lint.statements import Reading, Seen
+from whimbrel.lint.functions import code_of, sql_in
+from whimbrel.lint.statements import Consequence, Reading, Seen
 from whimbrel.operations.base import Operation, Transition
 from whimbrel.operations.special import SeparateDatabaseAndState
 from whimbrel.planning.items import PlanItem
@@ -81,10 +83,13 @@ class LintScope:
     @cached_property
     def effects(self) -> list[Effect]:
         """What the items do to tables that were there before the migration."""
+        known: dict[str, list[Consequence]] = {}
+        for item, reading in self.statements:
+            known.setdefault(item.id, []).extend(reading.consequences)
         found = (
             each
             for item in self.items
-            for each in effects_of(item, self.dialect, self.seen.get(item.id, ()))
+            for each in effects_of(item, known.get(item.id, ()), self.seen.get(item.id, ()))
         )
         return [
             each
@@ -143,10 +148,21 @@ class LintScope:
         )
 
     @cached_property
-    def statements(self) -> list[tuple[UserStep, Reading]]:
-        """The statements of the user's own, and what is known of each."""
-        steps = (item for item in self.items if isinstance(item, UserStep))
-        return [(step, read(step.sql, self.dialect)) for step in steps]
+    def statements(self) -> list[tuple[PlanItem, Reading]]:
+        """The items with SQL of the user's own, those of functions too, and what is known of each statement."""
+        return [
+            (item, read(sql, self.dialect)) for item in self.items for sql in self._sql_of(item)
+        ]
+
+    def _sql_of(self, item: PlanItem) -> list[str]:
+        if isinstance(item, UserStep):
+            return [item.sql]
+        if isinstance(item, Step) or item.operation.batched:
+            return []
+        function = item.operation.get_function(backwards=False)
+        code = code_of(function) if function is not None else None
+        given = sql_in(code) if code is not None else ()
+        return [sql for text in given for sql in statements(text, self.dialect)]
 
     def keys(self, table: str) -> list[frozenset[str]]:
         """The columns of each key of a table; of one that no model has: "id"."""

@@ -19,7 +19,7 @@ def _check(scope: LintScope) -> Iterator[Problem]:
 RULE = Rule(
     code="unread-sql",
     level="info",
-    title="SQL of a RunSQL that could not be judged",
+    title="SQL of a RunSQL, or of a function, that could not be judged",
     happens="Nothing is known of what it locks, reads or takes away.",
     why="Only people can say whether it may run while the application does.",
     instead="Read it. With --trace it is run on a scratch database, and what it does is seen there.",
