@@ -35,6 +35,7 @@ from whimbrel.schema.table import (
     Check,
     Column,
     Exclude,
+    ForeignKey,
     Identity,
     PrimaryKey,
     Schema,
@@ -120,6 +121,24 @@ WITHOUT_X = schema(table())
 OTHER_INDEX = constrained("other index", index("x", "id", key="i"), old=(index("x", key="i"),))
 UNPROVEN = constrained("a check turns valid", CHECK, old=(replace(CHECK, not_valid=True),))
 UNPROVEN_KEY = constrained("a key turns valid", linked(), old=(linked(not_valid=True),))
+OTHER_UNIQUE = constrained(
+    "other unique", Unique("u", ("x", "id"), key="u"), old=(Unique("u", ("x",), key="u"),)
+)
+OTHER_KEY = constrained("other key", linked(on_delete="CASCADE"), old=(linked(),))
+#: What a foreign key points at goes, and another one comes.
+OTHER_TARGET = Case(
+    "other target",
+    *(
+        schema(
+            table(
+                nullable(),
+                Unique("u", ("x",), key=key),
+                ForeignKey("f", ("x",), table().at, ("x",), key="f"),
+            )
+        )
+        for key in ("1", "2")
+    ),
+)
 EXCLUDED = constrained("excluded", Exclude("e", (("x", "="),), "btree"))
 NO_KEY = (
     schema(replace(table(), constraints=())),
@@ -188,7 +207,10 @@ RECIPES = [
     (*NO_KEY, safe(13), ["AddIndex", "AddConstraint"]),
     (UNPROVEN.before, UNPROVEN.after, safe(13), ["ValidateConstraint"]),
     (UNPROVEN_KEY.before, UNPROVEN_KEY.after, safe(13), ["ValidateConstraint"]),
-    (UNPROVEN_KEY.after, UNPROVEN_KEY.before, safe(13), ["DropConstraint", "AddConstraint"]),
+    (UNPROVEN_KEY.after, UNPROVEN_KEY.before, safe(13), ["RenameConstraint", "AddConstraint", "DropConstraint"]),
+    (OTHER_UNIQUE.before, OTHER_UNIQUE.after, safe(13), ["RenameConstraint", "AddIndex", "AddConstraint", "DropConstraint"]),
+    (OTHER_KEY.before, OTHER_KEY.after, safe(13), ["RenameConstraint", "AddConstraint", "ValidateConstraint", "DropConstraint"]),
+    (OTHER_TARGET.before, OTHER_TARGET.after, safe(13), ["DropConstraint", "DropConstraint", "AddIndex", "AddConstraint", "AddConstraint", "ValidateConstraint"]),
     (EXCLUDED.before, EXCLUDED.after, safe(13), ["AddConstraint"]),
     (REQUIRED[1], WITHOUT_X, safe(13), ["AlterColumn", "DropColumn"]),
     (REQUIRED[0], WITHOUT_X, safe(13), ["DropColumn"]),
@@ -302,6 +324,8 @@ TWO = [
     Case("longer, with a check", *CHECKED_TYPE, ("INSERT INTO post VALUES (1, 'b')",)),
     Case("required", *REQUIRED, ("INSERT INTO post VALUES (1, NULL), (2, 3)",)),
     OTHER_INDEX,
+    OTHER_UNIQUE,
+    OTHER_TARGET,
     constrained(
         "an index of another name and method",
         index("x", method="hash", key="i", name="j"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from whimbrel.engines.postgresql.recipes import replacing
 from whimbrel.engines.postgresql.recipes.refining import NOT_VALID_EVERYWHERE, Recipes, Refining
 from whimbrel.engines.postgresql.steps import constraints
 from whimbrel.schema import changes as c
@@ -20,6 +21,7 @@ def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Ch
     match constraint:
         case Check() | ForeignKey() if was_not_valid(change, refining):
             yield c.ValidateConstraint(at, constraint)
+            return
         case ForeignKey():
             yield from add_foreign_key(at, constraint, refining)
         case Check() if can_be_validated(at, constraint, refining):
@@ -29,6 +31,7 @@ def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Ch
             yield from add_key(at, constraint, refining)
         case _:
             yield change
+    yield from replacing.drop_old(change, refining)
 
 
 # -- checks and foreign keys ---------------------------------------------------------------------
@@ -60,9 +63,10 @@ def drop_constraint(change: c.DropConstraint, refining: Refining) -> Iterator[c.
     """One that was NOT VALID, and only turns valid, stays where it is."""
     if refining.is_large(change.table) and turns_valid([change, *refining.later]) is not None:
         return
+    aside = list(replacing.set_aside(change, refining))
     key = change.constraint
     is_alone = isinstance(key, ForeignKey) and locks_large_table(change.table, key, refining)
-    yield replace(change, alone=True) if is_alone else change
+    yield from aside or [replace(change, alone=True) if is_alone else change]
 
 
 def turns_valid(changes: Sequence[c.Change]) -> c.AddConstraint | None:
