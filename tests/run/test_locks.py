@@ -588,7 +588,16 @@ def test_a_prepared_transaction_is_named(vacuuming: PostgresServer) -> None:
             for sql in ("BEGIN", "LOCK TABLE t", "PREPARE TRANSACTION 'forgotten'"):
                 other.execute(sql)
             (found,) = ENGINE.blockers(connection, wanted)
+            process = ENGINE.process(connection)
+            assert process is not None
+            waiting = Thread(target=connection.exec_driver_sql, args=("SELECT * FROM t",))
+            waiting.start()
+            with connection.engine.connect() as another:
+                while not (waited_for := ENGINE.blockers_of(another, process)):
+                    time.sleep(0.05)
+            assert str(waited_for[0]) == "a prepared transaction"
             other.execute("ROLLBACK PREPARED 'forgotten'")
+            waiting.join()
         assert str(found) == "the prepared transaction 'forgotten' with AccessExclusiveLock on t"
         assert found.process is None
 

@@ -118,7 +118,7 @@ ORDER BY who.xact_start NULLS LAST, held.pid, held.mode
 # What a process is waited for is not always a table: CREATE INDEX CONCURRENTLY waits for transactions.
 _BLOCKING = f"""
 SELECT NULL AS lock, {_WHO}
-FROM (SELECT pid, coalesce(min(virtualtransaction), '') AS virtualtransaction
+FROM (SELECT nullif(pid, 0) AS pid, coalesce(min(virtualtransaction), '') AS virtualtransaction
       FROM unnest(pg_blocking_pids({{process}})) AS pid LEFT JOIN pg_locks USING (pid) GROUP BY pid
 ) AS held {_JOINED}
 ORDER BY who.xact_start NULLS LAST, held.pid
@@ -211,7 +211,7 @@ def _blocker(row: Any) -> Blocker:
     name = "autovacuum" if is_autovacuum else row.application
     who = f"process {row.pid}" + (f" ({name})" if name else "")
     if row.pid is None:
-        who = f"the prepared transaction {row.gid!r}"
+        who = f"the prepared transaction {row.gid!r}" if row.gid else "a prepared transaction"
     state = f"{row.state} since {row.since}" if row.state and row.since else row.state
     known = (
         f"with {row.lock}" if row.lock else None,
