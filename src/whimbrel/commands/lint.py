@@ -24,10 +24,11 @@ from whimbrel.run.connect import database_of, engines_of_new
 
 @dataclass(frozen=True)
 class LintChoice:
-    """The migrations to be judged: of an app, or one of it; and of these
+    """The choice of migrations to be judged.
 
-    since: those whose files differ from a revision of git. every: all. unapplied: those that the
-    database of the alias does not have. Nothing of that, and no name: see `_default`.
+    app, name: all of an app, or one of it. since: those whose files differ from a revision of git. every:
+    all. unapplied: those that the database of the alias does not have. Nothing of that: those that git's
+    last commit does not have.
     """
 
     app: str | None = None
@@ -72,9 +73,9 @@ def lint(
     """Judge migrations; no database is opened unless the choice asks for its record, or with trace_url.
 
     dialect: left out, those of all databases. trace_url: of a server on which they are run, in a
-    database of its own (see `tracing.trace`); they are judged for its dialect then. ignore, select: besides those of the configuration.
-    Raises `UsageError` for a code or a revision that there is not, `HistoryError` where the files
-    are inconsistent.
+    database of its own (see `tracing.trace`); they are judged for its dialect then. ignore: besides
+    those of the configuration; select: in place of those. Raises `UsageError` for a code or a
+    revision that there is not, `HistoryError` where the files are inconsistent.
     """
     options = _options(config, [*ignore], [*select])
     history = load(config.apps)

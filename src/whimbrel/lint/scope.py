@@ -11,7 +11,7 @@ from whimbrel.engines.base import Engine
 from whimbrel.engines.policy import SAFE
 from whimbrel.engines.sql.splitting import statements
 from whimbrel.engines.step import Step, UserStep
-from whimbrel.errors import WhimbrelError
+from whimbrel.errors import StateError, WhimbrelError
 from whimbrel.history.loader import History
 from whimbrel.history.migration import Migration
 from whimbrel.history.node import Node
@@ -27,6 +27,8 @@ from whimbrel.schema.families import is_text
 from whimbrel.schema.table import PrimaryKey, Table, Unique
 from whimbrel.state.lowering import tables_of
 from whimbrel.state.state import State
+
+_TRACEBACK = "whimbrel sqlmigrate APP NAME --traceback shows where."
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class LintScope:
             return next(build_work(self.history, self.engine, plan, there, SAFE)).items, None
         except WhimbrelError as error:
             return (), error
+        except Exception as error:  # of an operation's own code
+            return (), StateError(f"{type(error).__name__}: {error}", hint=_TRACEBACK)
 
     @cached_property
     def effects(self) -> list[Effect]:
