@@ -189,7 +189,9 @@ def test_what_has_no_safe_form_needs_consent(project: Project, edit: tuple[str, 
     assert "error[unsafe]: blog.0002_second: ALTER TABLE blog_entry ADD COLUMN total" in ended.err
     assert "--short" in ended.err
     assert project.applied() == ["blog.0001_initial"]
-    steps = project.do("migrate", "--plan", "--json").json["plan"][0]["steps"]
+    found = project.do("migrate", "--plan", "--json").json
+    assert found["large_tables"].keys() == {"public.blog_entry", "public.whimbrel_migrations"}
+    steps = found["plan"][0]["steps"]
     assert "NO_SAFE_FORM" in [hazard["code"] for hazard in steps[-1]["hazards"]]
     project.do("migrate", "--short")
     assert project.query("SELECT count(*) FROM blog_entry WHERE total IS NOT NULL OR id > 0") == [

@@ -164,6 +164,9 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
             }
             for stage in plan.stages
         ],
+        "large_tables": {
+            str(at): size for at, size in sorted(plan.sizes.items(), key=str) if at.schema
+        },
         "warnings": _warnings(plan.warnings),
     }
 
