@@ -339,6 +339,13 @@ def test_a_rename_that_is_pasted_is_no_finding(folder: Path, operation: str) -> 
     assert found.code == "renamed" and codes(folder, migration(pasted.rstrip(","))) == []
 
 
+def test_what_a_database_cannot_do_is_said_once(folder: Path) -> None:
+    broken = "models.GeneratedField(expression=models.F('rating') + 1, output_field=models.IntegerField(), db_persist=True)"
+    for added in (broken, "models.ArrayField(models.IntegerField(), null=True)"):
+        found = findings(folder, migration(f'migrations.AddField("Post", "x", {added})'), "sqlite")
+        assert [(each.code, each.level) for each in found] == [("state", "error")]
+
+
 def test_what_has_no_safe_form_is_said_to_be_refused(folder: Path) -> None:
     exclusion = 'models.ExclusionConstraint(name="alone", expressions=[("title", "=")])'
     (found,) = findings(folder, migration(f'migrations.AddConstraint("Post", {exclusion})'))

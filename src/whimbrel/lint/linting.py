@@ -59,7 +59,14 @@ def _unplanned(scopes: Iterable[LintScope]) -> Iterator[Finding]:
 
 
 def _check(scope: LintScope, rules: Iterable[Rule]) -> Iterator[tuple[Rule, Problem]]:
-    return ((rule, problem) for rule in rules for problem in rule.check(scope))
+    for rule in rules:
+        try:
+            found = list(rule.check(scope))
+        except Exception:
+            if scope.error is None:
+                raise
+            continue  # why is said once, as what the database cannot do
+        yield from ((rule, problem) for problem in found)
 
 
 def _in_order(found: Iterable[tuple[Rule, Problem]]) -> list[tuple[Rule, Problem]]:

@@ -13,7 +13,7 @@ from whimbrel.schema.table import Table
 def _find(table: Table) -> Iterator[Flaw]:
     for each in table.columns:
         if not each.null and each.default is None and each.generated is None and not each.computed:
-            message = f"{table.at}.{each.name}: it takes no NULL any more, and has no default"
+            message = f"{table.at}.{each.name}: it takes no NULL, and has no default"
             yield Flaw(each.key or each.name, message)
 
 
