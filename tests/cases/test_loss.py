@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from run.data import Rows
 from whimbrel.commands.make import make_migrations, write
-from whimbrel.commands.script import sql_migrate
+from whimbrel.commands.script import Script, sql_migrate
 from whimbrel.detect import FlagQuestioner, Flags
 from whimbrel.errors import DataError, LossError, QuestionError, StepError, WhimbrelError
 from whimbrel.report.script import script_text
@@ -443,14 +444,17 @@ def test_what_a_change_would_break_is_named(
 # -- what is printed cuts nothing either ----------------------------------------------------------
 
 
-def run_by_hand(url: str, script: str) -> None:
+def run_by_hand(url: str, script: Script) -> None:
     """As psql and sqlite3 do: every statement of the script, up to the first that fails."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            run = driver.executescript if connection.dialect.name == "sqlite" else driver.execute
-            run(script)
+            if connection.dialect.name == "sqlite":
+                driver.executescript(script_text(script))
+                return
+            for statement in script.statements:
+                driver.execute(statement.sql)
     finally:
         engine.dispose()
 
@@ -462,7 +466,7 @@ def test_sql_that_people_run_themselves_cuts_nothing_unasked(
     made(rows, before)
     rows.go()
     made(rows, after, no_loss=["blog.Item.x"])
-    script = script_text(sql_migrate(rows.config(), "blog", "0002"))
+    script = sql_migrate(rows.config(), "blog", "0002", assume_small=True)
     rows.query(f"INSERT INTO blog_item (x) VALUES ({value})")
     if not rows.is_postgresql:
         run_by_hand(rows.project.url, script)
@@ -473,4 +477,25 @@ def test_sql_that_people_run_themselves_cuts_nothing_unasked(
     assert rows.query(HOLDS.format(value)) == [(1,)]
     rows.query(f"UPDATE blog_item SET x = {fit}")
     run_by_hand(rows.project.url, script)
+    assert rows.query("SELECT count(*) FROM blog_item") == [(1,)]
+
+
+@cuts
+@pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "fits"])
+def test_nor_does_what_is_for_a_large_table(
+    rows: Rows, before: str, after: str, value: str, rest: str, fit: str, is_refused: bool
+) -> None:
+    if not rows.is_postgresql:
+        pytest.skip("SQLite has one form")
+    made(rows, before)
+    rows.go()
+    held = value if is_refused else fit
+    rows.query(f"INSERT INTO blog_item (x) VALUES ({held})")
+    made(rows, after, no_loss=["blog.Item.x"])
+    script = sql_migrate(rows.config(), "blog", "0002")
+    loses = pytest.raises(Exception, match="lose something: look at x")
+    with loses if is_refused else nullcontext():
+        run_by_hand(rows.project.url, script)
+    if is_refused:
+        assert rows.query(HOLDS.format(held)) == [(1,)]
     assert rows.query("SELECT count(*) FROM blog_item") == [(1,)]

@@ -106,8 +106,9 @@ CHANGES: list[tuple[c.Change, list[str]]] = [
     (c.AlterColumn(AT, A, column("a", null=False)), [REBUILD]),
     (c.AlterColumn(AT, A, column("a", comment="x")), []),
     (c.FillColumn(AT, replace(A, fill=Constant(7))), ["UPDATE t SET a = 7 WHERE a IS NULL"]),
-    (c.AddNotNull(AT, column("a", null=False)), []),
-    (c.ValidateNotNull(AT, column("a", null=False)), [REBUILD]),
+    (c.AddNotNull(AT, column("a", null=False)), [REBUILD]),
+    (c.ValidateNotNull(AT, A), []),
+    (c.ValidateLabels(AT, A), []),
     (c.SetNotNull(AT, column("a", null=False)), [REBUILD]),
     (c.AddConstraint(AT, CHECK), [REBUILD]),
     (c.ValidateConstraint(AT, UNIQUE), []),
@@ -214,7 +215,8 @@ def test_a_check_that_is_null_for_a_row_holds() -> None:
 
 def test_every_kind_of_change_is_among_them() -> None:
     every = (*c.Change.__subclasses__(), *c.TableChange.__subclasses__())
-    names = {kind.__name__ for kind in every} - {"TableChange"}
+    # Columns are swapped by PostgreSQL's recipes alone.
+    names = {kind.__name__ for kind in every if kind.__module__ == c.__name__} - {"TableChange"}
     assert {type(change).__name__ for change, _ in CHANGES} == names
 
 
