@@ -22,6 +22,7 @@ from tables import (
     JSON,
     JSONB,
     TEXT,
+    array,
     column,
     index,
     kind,
@@ -463,6 +464,14 @@ def test_a_value_that_would_be_lost_is_named_and_breaks_no_client(
     assert rows == [fits.strip("'"), None, fits.strip("'")]
     statistics = "SELECT attname FROM pg_stats WHERE tablename = 'post'"
     assert "x" in execute(connection, statistics).scalars().all()
+
+
+def test_what_is_no_array_is_named(connection: Connection) -> None:
+    before, after = (schema(table(column(of))) for of in (JSONB, array(TEXT)))
+    carry_out(connection, Schema(), before)
+    run_all(connection, """INSERT INTO post VALUES (1, '["a"]'), (2, '{"a": 1}')""")
+    with pytest.raises(LossError, match=r"the row id = 2"):
+        execute_each(connection, *steps_of(connection, before, after))
 
 
 def test_a_lossy_type_cuts_what_is_there_and_what_comes_meanwhile(connection: Connection) -> None:

@@ -270,4 +270,5 @@ def may_fail(old: Shape, new: Shape) -> bool:
     if old.family == new.family and not (old.dimensions or new.dimensions):
         is_larger = old.base in _INTEGERS and new.base in _INTEGERS[_INTEGERS.index(old.base) + 1 :]
         return rewrites(old, new) and not is_larger
-    return new.family != "text" or bool(new.numbers) or old.base == "BYTEA"
+    is_text = new.family == "text" and not (new.numbers or new.dimensions)
+    return not is_text or old.base == "BYTEA"
