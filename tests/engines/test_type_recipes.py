@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise
 from threading import Event, Thread
 from time import sleep
 from typing import Any
@@ -521,7 +521,7 @@ COLLATED = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), permutations(COLLATED, 2))
+@pytest.mark.parametrize(("old", "new"), [*pairwise([*COLLATED, *COLLATED[1::2], COLLATED[0]])])
 def test_columns_of_two_collations_are_compared(
     old: dict[str, Any], new: dict[str, Any], connection: Connection
 ) -> None:
