@@ -140,7 +140,7 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
 
 def serve(requests: socket.socket) -> None:
     """Answer requests until nobody can send any more."""
-    _import_all()
+    import_all()
     gc.collect()
     gc.freeze()
     while True:
@@ -156,7 +156,7 @@ def serve(requests: socket.socket) -> None:
     _reap(0)
 
 
-def _import_all() -> None:
+def import_all() -> None:
     import whimbrel
 
     modules = [each.name for each in pkgutil.walk_packages(whimbrel.__path__, "whimbrel.")]
