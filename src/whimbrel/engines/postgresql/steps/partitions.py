@@ -69,6 +69,20 @@ def _after(before: str, statement: str) -> str:
     return f"/* on each partition before: {before.replace('*/', '* /')} */ {statement}"
 
 
+def _brief(sql: str) -> str:
+    """Return a DO for statements that lock strongly: others queue behind none of its tries for long.
+
+    What is in no transaction waits for locks as long as the session says, which is long. Every fifth try
+    is longer than deadlock_timeout, at which autovacuum gives way.
+    """
+    return (
+        "DO $whimbrel$ BEGIN FOR try IN 1..20 LOOP "
+        "PERFORM set_config('lock_timeout', CASE WHEN try % 5 = 0 THEN '1500ms' ELSE '200ms' END, true); "
+        f"BEGIN {sql}; RETURN; EXCEPTION WHEN lock_not_available OR deadlock_detected THEN "
+        "IF try = 20 THEN RAISE; END IF; PERFORM pg_sleep(1); END; END LOOP; END $whimbrel$"
+    )
+
+
 # -- indexes -------------------------------------------------------------------------------------
 
 #: The names of an index's columns, in order; NULL for an expression.
@@ -135,7 +149,9 @@ class PartitionedIndex:
         query = f"SELECT indexrelid FROM pg_index i WHERE {self.condition}"
         own = execute(connection, query).scalar()
         if own is None:
-            yield self.create(f"ONLY {COMPILER.at(self.at)}", name=COMPILER.quote(self.name))
+            yield _brief(
+                self.create(f"ONLY {COMPILER.at(self.at)}", name=COMPILER.quote(self.name))
+            )
             own = execute(connection, query).scalar_one()
         yield from self._build_below(connection, probes.oid(self.at), own, COMPILER.at(self.place))
         if self.analyze:
@@ -159,11 +175,11 @@ class PartitionedIndex:
             if partition.is_parent:
                 yield from self._build_below(connection, partition.oid, found.oid, found.name)
             if not found.is_attached:
-                yield f"ALTER INDEX {parent_name} ATTACH PARTITION {found.name}"
+                yield _brief(f"ALTER INDEX {parent_name} ATTACH PARTITION {found.name}")
 
     def _build(self, connection: Connection, partition: Relation, parent: int) -> Iterator[str]:
         if partition.is_parent:
-            yield self.create(f"ONLY {partition.name}")
+            yield _brief(self.create(f"ONLY {partition.name}"))
             return
 
         def left(connection: Connection) -> str | None:
@@ -272,7 +288,7 @@ class PartitionedKey:
             )
             if execute(connection, query).first() is None:
                 yield from self._add_to_leaf(connection, leaf)
-        yield self._parent
+        yield _brief(self._parent)
 
     def _add_to_leaf(self, connection: Connection, leaf: Leaf) -> Iterator[str]:
         own = self._free_name(connection, leaf)
@@ -282,7 +298,7 @@ class PartitionedKey:
         built = concurrent.ConcurrentIndex(place, create, self._is_index(leaf, own))
         yield from built.statements(connection)
         using = f"{self.kind} USING INDEX {name}{self.deferrable}"
-        yield f"ALTER TABLE {at} ADD CONSTRAINT {name} {using}"
+        yield _brief(f"ALTER TABLE {at} ADD CONSTRAINT {name} {using}")
 
     def _is_index(self, leaf: Leaf, name: str) -> str:
         return concurrent.is_index(leaf.at, replace(self.index, name=name))
@@ -359,7 +375,7 @@ class PartitionedForeignKey:
             f"ALTER TABLE ... ADD {self.add} NOT VALID; ALTER TABLE ... "
             f"VALIDATE CONSTRAINT {COMPILER.quote(self.name)}"
         )
-        return _after(before, self._parent)
+        return _after(before, _brief(self._parent))
 
     @property
     def _parent(self) -> str:
@@ -374,18 +390,17 @@ class PartitionedForeignKey:
             )  # fmt: skip
             is_valid = execute(connection, query).scalar()
             if is_valid is None:
-                yield self._add(at, Lock.SHARE_ROW_EXCLUSIVE, " NOT VALID")
+                yield _brief(self._add(at, Lock.SHARE_ROW_EXCLUSIVE, " NOT VALID"))
             if not is_valid:
                 yield f"ALTER TABLE {at} VALIDATE CONSTRAINT {COMPILER.quote(self.name)}"
-        yield self._parent
+        yield _brief(self._parent)
 
     def _add(self, table: str, lock: Lock, not_valid: str = "") -> str:
         add = f"ALTER TABLE {table} ADD {self.add}{not_valid}"
         if self.target is None:
             return add
         first = f"LOCK TABLE {COMPILER.at(self.target)} IN {lock.value} MODE"
-        guarded = f"IF {probes.may_lock(self.target)} THEN {first}; END IF"
-        return f"DO $whimbrel$ BEGIN {guarded}; {add}; END $whimbrel$"
+        return f"IF {probes.may_lock(self.target)} THEN {first}; END IF; {add}"
 
     @property
     def broken(self) -> str:
