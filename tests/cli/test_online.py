@@ -123,7 +123,8 @@ def test_partitions_go_on_and_back(
     anywhere.query("INSERT INTO blog_m1 (id, number) SELECT i, i FROM generate_series(1, 20) i")
     anywhere.migration("blog", "0002_more", operation, after=[("blog", "0001_m1")])
     with held(anywhere, "BEGIN", "UPDATE high SET number = 0"):
-        running = anywhere.start("migrate")
+        # It looks for old transactions first, as long as it may wait for a lock.
+        running = anywhere.start("migrate", "--lock-timeout", "3")
         while (names[0], False) not in (there := anywhere.query(ON_PARTITIONS)):
             assert running.poll() is None, running.communicate()
             time.sleep(0.02)

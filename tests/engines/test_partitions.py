@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 
 import pytest
@@ -236,3 +238,28 @@ def test_another_index_of_that_name_is_left_alone(connection: Connection) -> Non
     assert not is_true(connection, step.broken)
     with pytest.raises(sa.exc.ProgrammingError, match='relation "post_idx" already exists'):
         run(connection, engine, step)
+
+
+def test_nobody_queues_for_long_behind_what_locks_a_partition(
+    connection: Connection, postgresql_url: str
+) -> None:
+    before, after = PARTS["unique"]
+    engine = set_up(connection, before)
+    [step] = steps_of(engine, before, after)
+    other, waits = sa.create_engine(postgresql_url), list[float]()
+    with other.connect() as reader, other.connect() as holder, ThreadPoolExecutor(1) as threads:
+        execute(holder, "SELECT 1 FROM low")
+        running = threads.submit(run, connection, engine, step)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            started = time.monotonic()
+            execute(reader, "SELECT 1 FROM low")
+            reader.rollback()
+            waits.append(time.monotonic() - started)
+            time.sleep(0.02)
+        assert not running.done()
+        holder.rollback()
+        assert running.result(30)
+    other.dispose()
+    assert max(waits) < 1
+    assert is_true(connection, step.done)
