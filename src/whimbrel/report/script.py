@@ -20,6 +20,8 @@ def _lines(script: Script) -> Iterator[str]:
     yield f"-- {script.label} on {script.dialect}{way}"
     for operation in script.operations:
         yield f"--   {_comment(operation)}"
+    if any(each.step is not None and each.step.is_locking for each in script.statements):
+        yield "-- Run it by psql -v ON_ERROR_STOP=1, after SET lock_timeout = '1s': nobody waits long behind it."
     if not script.statements:
         yield "-- Nothing changes in the database."
     yield from statement_lines(script.statements, {})
