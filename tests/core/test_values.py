@@ -281,3 +281,9 @@ def test_the_default_of_an_enum_of_members_is_one_of_its_labels() -> None:
     field = models.Field(sa.Enum(Mood), default=Mood.BAD)
     assert field.column_default() == Constant("BAD")
     assert field.deconstruct()[2]["default"] == "BAD"
+
+
+@pytest.mark.parametrize("expression", ["x + 1", None, models.F("x") + 1])
+def test_a_generated_field_is_computed_by_sql(expression: object) -> None:
+    with pytest.raises(ModelError, match="computed by SQL"):
+        models.GeneratedField(expression, models.IntegerField())  # type: ignore[arg-type]

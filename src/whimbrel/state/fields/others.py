@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Unpack
 
 from whimbrel.errors import ModelError
-from whimbrel.schema.expressions import Expression, plain_condition
+from whimbrel.schema.expressions import SQL, Expression, Q, plain_condition
 from whimbrel.schema.table import Computed
 from whimbrel.schema.types import ColumnType, EnumType, EnumValue, make_type
 from whimbrel.state.fields.base import Field, FieldOptions, NamedOptions
@@ -167,6 +167,11 @@ class GeneratedField(Field):
         **options: Unpack[FieldOptions],
     ) -> None:
         self._take({"db_persist": db_persist, **options})
+        if not isinstance(expression, SQL | Q):
+            raise ModelError(
+                f"a generated field is computed by SQL, not by {expression!r}",
+                hint='Write it in SQL\'s own words: models.SQL("price * stock").',
+            )
         self._set("expression", plain_condition(expression))
         self._set("output_field", output_field)
         if self.has_default or self.column_default() is not None:
