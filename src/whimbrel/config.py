@@ -7,7 +7,6 @@ table). This is the one file that reads the environment.
 from __future__ import annotations
 
 import fnmatch
-import importlib.machinery
 import os
 import sys
 import tomllib
@@ -18,6 +17,7 @@ from typing import Any
 
 from whimbrel.bytecode import import_with_care
 from whimbrel.errors import ConfigError, did_you_mean
+from whimbrel.packages import folder_of, folders
 from whimbrel.urls import filled
 
 DEFAULT_DATABASE = "sqlite:///db.sqlite3"
@@ -180,7 +180,7 @@ def find_config(start: Path) -> Config | None:
 
 def make_importable(config: Config) -> None:
     """See to it that a project's packages can be imported by their names."""
-    for folder in reversed(_folders(config.root)):
+    for folder in reversed(folders(config.root)):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
         import_with_care(folder)
@@ -397,7 +397,7 @@ def _listed(file: Path, package: Any, sections: dict[str, Any]) -> AppConfig:
         )
     label = package.rpartition(".")[2]
     section = _section(file, label, sections.pop(label, {}))
-    folder = _folder_of(package, file.parent)
+    folder = folder_of(package, file.parent)
     if folder is None:
         raise ConfigError(
             f"there is no package {package!r}",
@@ -471,41 +471,3 @@ def is_dotted_name(name: str) -> bool:
 def _is_attribute(name: str) -> bool:
     module, _, attribute = name.partition(":")
     return is_dotted_name(module) and is_dotted_name(attribute)
-
-
-# -- packages --------------------------------------------------------------------------------
-
-
-def _folders(root: Path) -> list[Path]:
-    """Return the directories in which a project keeps its packages."""
-    return [root, root / "src"] if (root / "src").is_dir() else [root]
-
-
-def _folder_of(package: str, root: Path) -> Path | None:
-    """The directory of a package, found without importing anything."""
-    path = Path(*package.split("."))
-    for folder in _folders(root):
-        if (folder / path).is_dir():
-            return folder / path
-    return _installed(package)
-
-
-def _installed(package: str) -> Path | None:
-    """The directory of a package that Python's own finders know."""
-    where: list[str] | None = None
-    for index, _ in enumerate(parts := package.split("."), start=1):
-        spec = _spec(".".join(parts[:index]), where)
-        if spec is None or spec.submodule_search_locations is None:
-            return None
-        where = list(spec.submodule_search_locations)
-    return Path(where[0]) if where else None
-
-
-def _spec(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
-    """Return the spec of a module; editable installs have a finder of their own."""
-    for finder in sys.meta_path:
-        find = getattr(finder, "find_spec", None)
-        spec: importlib.machinery.ModuleSpec | None = find(name, where) if find else None
-        if spec is not None:
-            return spec
-    return None
