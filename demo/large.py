@@ -49,7 +49,7 @@ class Online:
         self.dsn = f"host={server.directory} user=postgres dbname={database}"
 
     def whimbrel(self, *command: str) -> str:
-        """Run a command. Gives what it said. Raises `subprocess.CalledProcessError`."""
+        """Run a command. Gives what it said; ends the whole program if it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "whimbrel", *command],
             cwd=self.root,
@@ -94,8 +94,10 @@ class Online:
             text=True,
         )
         seen: dict[str, Any] = {}
-        time.sleep(1.5)
-        yield seen
-        time.sleep(1.5)
-        said, _ = process.communicate()
+        try:
+            time.sleep(1.5)
+            yield seen
+            time.sleep(1.5)
+        finally:
+            said, _ = process.communicate()
         seen.update(json.loads(said))

@@ -194,9 +194,8 @@ def test_what_has_no_safe_form_needs_consent(project: Project, edit: tuple[str, 
     steps = found["plan"][0]["steps"]
     assert "NO_SAFE_FORM" in [hazard["code"] for hazard in steps[-1]["hazards"]]
     project.do("migrate", "--short")
-    assert project.query("SELECT count(*) FROM blog_entry WHERE total IS NOT NULL OR id > 0") == [
-        (20,)
-    ]
+    kind = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'total'"
+    assert project.query(kind) == [(1,)]
 
 
 @pytest.mark.parametrize("size", ["", "8", "8 megabytes", "MB", "-1MB", "1.5MB", "٣MB"])
@@ -271,7 +270,7 @@ def test_a_key_and_another_column_change_their_types_there_and_back(
     made.do("makemigrations")
     rows = made.query("SELECT id, size, owner_id FROM blog_entry ORDER BY id")
     for target, kind in (("0002", "bigint"), ("0001", "integer")):
-        assert "BATCHED" in boundaries(made) if target == "0002" else boundaries_back(made)
+        assert "BATCHED" in (boundaries(made) if target == "0002" else boundaries_back(made))
         made.do("migrate", "blog", target)
         assert made.do("drift").err.strip() == "No drift."
         kinds = made.query(

@@ -181,8 +181,6 @@ def test_formats(chained: Project) -> None:
     assert github.startswith(
         "::error file=blog/migrations/0003_remove.py,line=7,title=whimbrel%3A dropped::"
     )
-    again = chained.run("lint", "blog", "0003", "--format", "github").out
-    assert github == again
     milder = '[tool.whimbrel.lint]\nseverity = { renamed = "info", dropped = "warning" }\n'
     chained.configured("blog", "shop", more=milder)
     ended = chained.run("lint", "--format", "github")

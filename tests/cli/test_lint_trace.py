@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from projects import Project
 
@@ -100,6 +101,15 @@ def test_what_is_seen(
     plain = traced.run(*args).json["findings"]
     assert [each["code"] for each in plain] == read
     assert found(traced) == seen
+
+
+def test_the_database_of_the_url_is_left_alone_though_its_query_names_it(traced: Project) -> None:
+    add(traced, run("ALTER TABLE blog_m1 SET UNLOGGED"))
+    url = sa.make_url(traced.url)
+    named = url.set(database=None).update_query_dict({"dbname": str(url.database)})
+    other = Project(traced.root, named.render_as_string(hide_password=False))
+    assert found(other) == ["rewrites-table"]
+    assert traced.tables() == set()
 
 
 def test_what_fails_there_is_said_and_nothing_is_left(traced: Project) -> None:

@@ -171,7 +171,7 @@ def forwards(apps, schema_editor):
     Post.objects.filter(rating=None, title="x").update(rating=0, body="")
 """
     (found,) = findings(folder, migration(RUN.format(""), above=above))
-    fix = 'migrations.Backfill("post", set={"rating": 0, "body": \'\'}, where=Q(rating=None, title=\'x\'))'
+    fix = 'migrations.Backfill("post", set={"rating": 0, "body": \'\'}, where=models.Q(rating=None, title=\'x\'))'
     assert found.hint is not None and found.hint.splitlines()[-1] == fix
     text = (folder / "0002_next.py").read_text().splitlines()
     assert found.line and "Post.objects.filter" in text[found.line - 1]

@@ -29,6 +29,8 @@ DOES = {
     "ALTER TABLE t ADD COLUMN x int UNIQUE": "S t",
     "ALTER TABLE t ADD COLUMN x int CHECK (x > 0)": "S t",
     "ALTER TABLE t ADD COLUMN x int REFERENCES p": "",
+    "ALTER TABLE t ADD COLUMN x int DEFAULT 1 REFERENCES p": "S t",
+    "ALTER TABLE t ADD CONSTRAINT a CHECK (a > 0), ADD CONSTRAINT c CHECK (a > 1) NOT VALID": "S t",
     "ALTER TABLE t ALTER COLUMN a TYPE bigint": "R t",
     "ALTER TABLE t ALTER b TYPE text": "R t",
     "ALTER TABLE t ALTER COLUMN a SET NOT NULL": "S t",
@@ -141,6 +143,10 @@ WRITES = {
     "UPDATE t SET a = %s WHERE id = %s": [("t", {"id"})],
     "WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM x": [("t", set())],
     "INSERT INTO t VALUES (1)": [],
+    "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN UPDATE SET a = 1": [("t", set())],
+    "UPDATE t SET a = 1 FROM u WHERE u.id = 3": [("t", set())],
+    "UPDATE t SET a = 1 FROM u WHERE t.id = 3": [("t", {"id"})],
+    'UPDATE t SET a = 1 WHERE "tagId" = 3': [("t", {"tagId"})],
 }
 
 
@@ -152,10 +158,10 @@ def test_which_rows_are_written(sql: str, expected: list[tuple[str, set[str]]]) 
 #: An UPDATE of all rows; the operation that is shown in its place.
 BACKFILLS = {
     "UPDATE blog_post SET rating = 1 WHERE rating IS NULL": (
-        """migrations.Backfill("post", set={"rating": SQL('1')}, where=SQL('rating IS NULL'))"""
+        """migrations.Backfill("post", set={"rating": models.SQL('1')}, where=models.SQL('rating IS NULL'))"""
     ),
     "UPDATE blog_post SET title = lower(body), author_id = 1": (
-        """migrations.Backfill("post", set={"title": SQL('LOWER(body)'), "author": SQL('1')})"""
+        """migrations.Backfill("post", set={"title": models.SQL('LOWER(body)'), "author": models.SQL('1')})"""
     ),
     "UPDATE blog_post p SET title = a.name FROM blog_author a WHERE a.id = p.author_id": None,
     "UPDATE others SET a = 1": None,

@@ -373,6 +373,29 @@ def test_no_code_of_the_users_waits_without_an_end(
     assert rows.query("SELECT a FROM w") == [(waits,)]
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+def test_nobody_queues_for_long_behind_what_a_function_locks(
+    tmp_path: Path, postgresql_url: str, other: psycopg.Connection[Any], atomic: bool
+) -> None:
+    rows = Rows(tmp_path, postgresql_url).made()
+    altered = "ALTER TABLE blog_row ADD COLUMN more integer"
+    seen = "CREATE TABLE w AS SELECT current_setting($$lock_timeout$$) AS a"
+    function = (
+        f"def f(apps, editor):\n    editor.execute('{altered}')\n    editor.execute('{seen}')\n"
+    )
+    rows.file("0002_f", "RunPython(f)", function, atomic=atomic)
+    other.execute("BEGIN")
+    other.execute("SELECT FROM blog_row")
+    started = time.monotonic()
+    with pytest.raises((LockError, StepError)):
+        rows.go(lock_timeout=1.5)
+    assert other.execute("SELECT 1").fetchone() == (1,)
+    other.execute("COMMIT")
+    assert time.monotonic() - started < 10  # some tries of half a second, not of five
+    rows.go()
+    assert rows.query("SELECT a FROM w") == [("5s",)]
+
+
 INDEXED = """
 def f(apps, editor):
     editor.execute("CREATE TABLE u (id INTEGER)")
@@ -610,7 +633,7 @@ def test_autovacuum_that_prevents_wraparound_does_not_give_way() -> None:
     row = SimpleNamespace(
         lock="ShareUpdateExclusiveLock on t", pid=7, transaction="1/1", gid=None, is_servers=True,
         application=None, state="active", seconds=9.0, age="0:00:09", since="now",
-        query="autovacuum: VACUUM t (to prevent wraparound)", deadlock_timeout=1.0,
+        query="autovacuum: VACUUM t", is_urgent=True, deadlock_timeout=1.0,
     )  # fmt: skip
     assert _blocker(row).gives_way_after is None
     assert "gives way to nobody" in str(_blocker(row))

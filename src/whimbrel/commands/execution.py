@@ -150,6 +150,8 @@ class Execution:
             way = replace(way, unfinished=half_done[way.unfinished.keys[0]])
         policy = self._policy(executor)
         work = work_out(self.history, executor.engine, self._applied, way, policy)
+        if way.back and not way.unfinished.is_undoing:
+            refuse_unsafe([work])
         seconds = executor.execute(work)
         self.done.append(StageResult(work.stage.labels, seconds, backwards=work.is_backwards))
 

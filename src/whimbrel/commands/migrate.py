@@ -42,18 +42,17 @@ def migrate(
 ) -> MigrateResult:
     """Bring a database to a target.
 
-       fake: record only. fake_initial: record initial migrations whose tables are there already,
-       and apply the rest, one by one; rename: where only constraints and indexes have other names there,
-       those are renamed. recorded: undo what has no file here too, by the source that the record
-       kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
-       that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
-       the holder of a lock, is waited for. short: take the short form of every change, though others may
-       wait for it as long as a look at a large table takes.
-    end_process: a process of the server's that is ended if it
-       is still at work for a runner that is gone.
+    fake: record only. fake_initial: record initial migrations whose tables are there already,
+    and apply the rest, one by one; rename: where only constraints and indexes have other names there,
+    those are renamed. recorded: undo what has no file here too, by the source that the record
+    kept, which is executed. leap: whether an empty database may be reached in leaps. backup: a file
+    that is made first, if there is anything to do. lock_timeout: seconds that another runner, or
+    the holder of a lock, is waited for. short: take the short form of every change, though others may
+    wait for it as long as a look at a large table takes. end_process: a process of the server's that
+    is ended if it is still at work for a runner that is gone.
 
-       Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
-       others where the database refuses; `Interrupted` for Ctrl-C.
+    Raises `HistoryError` and others of its kind before anything is done, `DatabaseError` and
+    others where the database refuses; `Interrupted` for Ctrl-C.
     """
     options = MigrateOptions(
         fake,

@@ -70,7 +70,9 @@ def _scratch(config: Config) -> Iterator[Database]:
         open_connection(database) as connection,
         database.engine.scratch(connection, name),
     ):
-        yield replace(database, url=database.url.set(database=name))
+        # A driver takes the "dbname" of a query before the name in the path.
+        url = database.url.difference_update_query(["dbname"])
+        yield replace(database, url=url.set(database=name))
 
 
 @dataclass

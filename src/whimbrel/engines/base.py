@@ -177,6 +177,11 @@ class Engine(Protocol):
         the driver need not wait for the answers.
         """
 
+    def waiting(
+        self, connection: Connection, lock_timeout: float | None
+    ) -> AbstractContextManager[None]:
+        """A scope whose statements wait no longer for a lock, in a transaction or in none; None: as before."""
+
     def without_transaction(
         self, connection: Connection, lock_timeout: float | None = None, *, rows: bool = False
     ) -> AbstractContextManager[None]:

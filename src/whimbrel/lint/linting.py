@@ -41,11 +41,13 @@ def judge(scopes: Sequence[LintScope], options: LintOptions) -> Judged:
     kept = [(rule, problem) for rule, problem in found if rule.code not in reasons]
     broken = {rule.code for rule, _ in found}
     unused = tuple(code for code in reasons if code not in broken | options.ignore)
-    if unused_ignore.RULE in rules:
+    # Of what a database cannot do, or nobody can read, no reason is known to be needed by nothing.
+    is_judged = not any(scope.error for scope in scopes) and "unread-sql" not in broken
+    if unused_ignore.RULE in rules and is_judged:
         kept += [(unused_ignore.RULE, each) for each in unused_ignore.problems(unused)]
     findings = _findings(first.node, _in_order(dict.fromkeys(kept)), options.levels)
     ignored = {pair for pair in found if pair[0].code in reasons}
-    return Judged((*findings, *_unplanned(scopes)), len(ignored))
+    return Judged((*findings, *dict.fromkeys(_unplanned(scopes))), len(ignored))
 
 
 def _unplanned(scopes: Iterable[LintScope]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import sqlglot
@@ -92,13 +92,16 @@ class _Reader:
         if self.tree.args.get("kind") != "TABLE":
             return
         table = self._name(self.tree.this)
-        for action in self.tree.args.get("actions") or ():
+        actions: list[Any] = list(self.tree.args.get("actions") or ())
+        for action in actions:
+            # What is parsed of NOT VALID stands at the end, and speaks of the last action alone.
+            is_checked = not self.tree.args.get("not_valid") or action is not actions[-1]
             match action:
                 case exp.ColumnDef():
                     yield from self._column_added(table, action)
                 case exp.AlterColumn():
                     yield from self._column_altered(table, action)
-                case exp.AddConstraint() if not self.tree.args.get("not_valid"):
+                case exp.AddConstraint() if is_checked:
                     yield Consequence(_SCANS, table)
                 case exp.Drop(kind="COLUMN"):
                     for each in action.args.get("tables") or ():
@@ -127,7 +130,8 @@ class _Reader:
             exp.PrimaryKeyColumnConstraint,
             exp.CheckColumnConstraint,
         )
-        if any(isinstance(each, checked) for each in kinds):
+        is_pointing = default is not None and any(isinstance(each, exp.Reference) for each in kinds)
+        if is_pointing or any(isinstance(each, checked) for each in kinds):
             yield Consequence(_SCANS, table)
         strict = any(
             isinstance(each, exp.NotNullColumnConstraint) and not each.args.get("allow_null")
@@ -173,12 +177,16 @@ class _Reader:
     # -- rows
 
     def _writes(self) -> Iterator[Write]:
+        if isinstance(self.tree, exp.Merge):
+            yield Write(self._name(self.tree.this), frozenset())
         for each in self.tree.find_all(exp.Update, exp.Delete):
             if isinstance(each.this, exp.Table):
                 where = each.args.get("where")
+                is_joined = any(each.args.get(word) for word in ("from_", "from", "using"))
+                names = {each.this.alias_or_name, *(() if is_joined else ("",))}
                 yield Write(
                     self._name(each.this),
-                    frozenset(_asked_for(where)),
+                    frozenset(_asked_for(where, names)),
                     self._values(each) if each is self.tree else None,
                     where and where.this.sql(self.named),
                 )
@@ -243,7 +251,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], HazardCode | None], ...] = tuple(
     for pattern, code in (
         (r"REINDEX .*\bCONCURRENTLY\b", None),
         (rf"REINDEX (?:\(.*\) )?(?:TABLE|INDEX) {_NAME}", _SCANS),
-        (rf"VACUUM (?:FULL|\( FULL .*?\)) {_NAME}", _REWRITES),
+        (rf"VACUUM (?:FULL|\( (?:[^)]* )?FULL\b[^)]*\)) {_NAME}", _REWRITES),
         (r"VACUUM|ANALYZE", None),
         (rf"CLUSTER {_NAME}", _REWRITES),
         (r"REFRESH MATERIALIZED VIEW CONCURRENTLY", None),
@@ -277,7 +285,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], HazardCode | None], ...] = tuple(
 )
 
 
-def _asked_for(where: Any) -> Iterator[str]:
+def _asked_for(where: Any, names: Collection[str]) -> Iterator[str]:
     """The columns that a condition compares with values, each of which must be met."""
     if where is None:
         return
@@ -286,8 +294,10 @@ def _asked_for(where: Any) -> Iterator[str]:
         if isinstance(condition, exp.EQ | exp.In) and isinstance(condition.this, exp.Column):
             is_in = isinstance(condition, exp.In)
             values = condition.expressions if is_in else [condition.expression]
-            if values and all(isinstance(each, _VALUES) for each in values):
-                yield condition.this.name.lower()
+            is_own = condition.this.table in names
+            if is_own and values and all(isinstance(each, _VALUES) for each in values):
+                column = condition.this
+                yield column.name if column.this.args.get("quoted") else column.name.lower()
 
 
 _VALUES = (exp.Literal, exp.Placeholder, exp.Parameter)

@@ -98,9 +98,15 @@ class LintScope:
         return [
             each
             for each in found
-            if not self.is_new(each.table)
+            if (each.table in self._old_tables or not self.is_new(each.table))
             and (each.to_text is None or self._is_no_text(each.table, each.to_text))
         ]
+
+    @cached_property
+    def _old_tables(self) -> frozenset[str]:
+        """The names of tables before: what is done to one of these counts, though another takes its name."""
+        before = self.transitions[0].before.database if self.transitions else State()
+        return frozenset(str(each.at) for each in _tables(before))
 
     def _is_no_text(self, table: str, column: str) -> bool:
         """True for a column that is known, and no text before the migration."""

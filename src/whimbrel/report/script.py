@@ -44,7 +44,7 @@ def statement_lines(statements: Iterable[Statement], sizes: Mapping[Name, int]) 
 def _statement(statement: Statement, locks: Iterable[str]) -> Iterator[str]:
     for hazard in statement.hazards:
         yield f"-- hazard: {_comment(str(hazard))}"
-    yield from (f"-- {line}" for line in locks)
+    yield from (f"-- {_comment(line)}" for line in locks)
     if statement.note is not None:
         yield f"-- {_comment(statement.note)}"
     if statement.sql:

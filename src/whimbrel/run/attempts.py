@@ -129,7 +129,9 @@ class Attempts:
             if isinstance(change, CreateTable):
                 self._fresh.add(change.table.at)
             elif isinstance(change, RenameTable) and change.old in self._fresh:
-                self._fresh.add(change.new)
+                self._fresh ^= {change.old, change.new}
+            elif isinstance(change, RenameTable):
+                self._fresh.discard(change.new)
         if any(map(writes_rows, items)):
             renew_settings(self.connection, self.limit)
 

@@ -290,7 +290,7 @@ class Executor:
         # Late, since most migrations are one transaction.
         from whimbrel.run.data.throttle import Replicas
 
-        replicas = Replicas(self.engine, self.connection, self.emit)
+        replicas = Replicas(self.engine, self.connection, self.emit, self.limit)
         offset = 0
         for batch in work.batches:
             replicas.wait(_title(work))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from whimbrel.errors import UnsupportedError
+from whimbrel.errors import DatabaseError, UnsupportedError
 
 if TYPE_CHECKING:
     from whimbrel.engines import Engine
@@ -97,7 +97,13 @@ def renew_settings(connection: Connection, limit: float) -> None:
     if connection.info.get(_IS_POOLED) is False:
         connection.commit()  # what was only read since
         driver = connection.connection.driver_connection
-        _set(driver, connection.engine, _milliseconds(limit), "false")
+        try:
+            _set(driver, connection.engine, _milliseconds(limit), "false")
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise DatabaseError(
+                "the connection was lost; what was done before is committed",
+                hint="Run the command again: the record says what was committed.",
+            ) from error
 
 
 def _milliseconds(limit: float) -> int:

@@ -88,6 +88,7 @@ class PostgreSQLEngine:
     with_probes = staticmethod(indexes.with_probes)
     walk = staticmethod(walking.walk)
     without_transaction = staticmethod(session.without_transaction)
+    waiting = staticmethod(session.waiting)
     keep_session = staticmethod(session.keep)
     is_in_transaction = staticmethod(watching.is_in_transaction)
     watch = staticmethod(watching.watch)

@@ -97,6 +97,7 @@ _WHO = """
     extract(epoch FROM clock_timestamp() - who.xact_start)::float8 AS seconds,
     date_trunc('second', clock_timestamp() - who.xact_start) AS age,
     date_trunc('second', who.query_start) AS since,
+    who.query LIKE '%(to prevent wraparound)' AS is_urgent,
     left(regexp_replace(who.query, '\\s+', ' ', 'g'), 80) AS query,
     extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8 AS deadlock_timeout
 """
@@ -207,7 +208,7 @@ def _rows(connection: Connection, sql: str) -> Sequence[Any]:
 
 def _blocker(row: Any) -> Blocker:
     is_autovacuum = row.is_servers and not row.application
-    is_urgent = is_autovacuum and "to prevent wraparound" in (row.query or "")
+    is_urgent = is_autovacuum and bool(row.is_urgent)
     name = "autovacuum" if is_autovacuum else row.application
     who = f"process {row.pid}" + (f" ({name})" if name else "")
     if row.pid is None:

@@ -49,13 +49,13 @@ def without_transaction(
     """Every statement is committed by itself."""
     if connection.in_transaction():
         connection.commit()
-    with _committing(connection, by_itself=True), _waiting(connection, lock_timeout):
+    with _committing(connection, by_itself=True), waiting(connection, lock_timeout):
         yield
 
 
 @contextmanager
-def _waiting(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
-    """A scope in which the session waits no longer for a lock; None: as it is."""
+def waiting(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
+    """A scope in which the session waits no longer for a lock, in a transaction or in none; None: as it is."""
     if lock_timeout is None:
         yield
         return

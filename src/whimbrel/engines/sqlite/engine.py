@@ -45,6 +45,7 @@ class SQLiteEngine:
     execute_all = staticmethod(running.execute_all)
     settle = staticmethod(running.settle)
     without_transaction = staticmethod(session.without_transaction)
+    waiting = staticmethod(session.waiting)
     is_in_transaction = staticmethod(watching.is_in_transaction)
     watch = staticmethod(watching.watch)
     is_lock_timeout = staticmethod(session.is_busy)

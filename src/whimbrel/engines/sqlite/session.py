@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -95,6 +95,11 @@ def _may_enforce(steps: Sequence[Step]) -> bool:
     return not must_let_go(steps) and not any(
         isinstance(step.change, c.AddColumn) and "REFERENCES" in step.sql for step in steps
     )
+
+
+def waiting(connection: Connection, lock_timeout: float | None) -> AbstractContextManager[None]:
+    """Nothing: no queue forms behind who waits."""
+    return nullcontext()
 
 
 @contextmanager

@@ -41,8 +41,8 @@ def _fix_of_sql(write: Write, scope: LintScope) -> str:
     names = {each.field.column_name(each.name): each.name for each in model.fields}
     if not all(column in names for column, _ in write.values):
         return ""
-    values = ", ".join(f'"{names[column]}": SQL({sql!r})' for column, sql in write.values)
-    where = f", where=SQL({write.where!r})" if write.where else ""
+    values = ", ".join(f'"{names[column]}": models.SQL({sql!r})' for column, sql in write.values)
+    where = f", where=models.SQL({write.where!r})" if write.where else ""
     return f'migrations.Backfill("{model.name.lower()}", set={{{values}}}{where})'
 
 
@@ -89,7 +89,7 @@ def _fix(query: Query) -> str:
         return ""
     given = [(each.arg, ast.unparse(each.value)) for each in last.keywords]
     where = [
-        f"Q({', '.join(map(ast.unparse, [*call.args, *call.keywords]))})"
+        f"models.Q({', '.join(map(ast.unparse, [*call.args, *call.keywords]))})"
         for method, call in query.calls
         if method == "filter" and call is not None
     ]

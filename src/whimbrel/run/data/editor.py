@@ -89,6 +89,10 @@ class MigrationConnection(Connection):
         return Cursor(self)
 
 
+#: Seconds that a statement waits for a lock behind which others queue.
+_BRIEF = 0.5
+
+
 class SchemaEditor:
     """The database, as it is in the middle of a migration."""
 
@@ -129,7 +133,13 @@ class SchemaEditor:
         return result if result is not None else execute_with(self.connection, sql)
 
     def _patience(self, statement: str) -> AbstractContextManager[None]:
-        """A scope that waits for locks as long as a run may: nobody queues behind what is built concurrently."""
+        """A scope for a statement, which waits for locks as long as nobody is kept from work by that.
+
+        Nobody queues behind what is built concurrently; behind what locks a table strongly, everybody does.
+        """
+        engine = self._context.engine
+        if any(lock.is_strong for _, lock in engine.user_locks(statement)):
+            return engine.waiting(self._context.connection, _BRIEF)
         if self.in_transaction or not is_concurrent(statement, self.dialect):
             return nullcontext()
         return self._context.engine.without_transaction(

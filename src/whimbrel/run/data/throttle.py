@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from whimbrel.engines import Engine
 from whimbrel.errors import LockError
 from whimbrel.run.data.context import ExecutionContext
-from whimbrel.run.events import BackfillWaiting, Listener
+from whimbrel.run.events import BackfillWaiting, Listener, RunWarning
 
 #: Seconds that a batch should take: as long as others may wait for a row of it.
 AIM = 0.13
@@ -52,20 +52,34 @@ class BatchSize:
 
 @dataclass(eq=False)
 class Replicas:
-    """The replicas of a database, which are given time to catch up."""
+    """The replicas of a database, which are given time to catch up: ``limit`` seconds at a time.
+
+    One that stays behind is so on purpose (``recovery_min_apply_delay``), or for good.
+    """
 
     engine: Engine
     connection: Connection
     emit: Listener
+    limit: float
     _looked: float = field(default=0.0, init=False)
+    _is_given_up: bool = field(default=False, init=False)
 
     def wait(self, title: str) -> None:
         """Wait while the slowest is too far behind; nobody looks more often than once a second."""
-        if time.monotonic() - self._looked < _LOOK:
+        if self._is_given_up or time.monotonic() - self._looked < _LOOK:
             return
+        deadline = time.monotonic() + self.limit
         for number in count():
             behind = self.engine.replication_lag(self.connection) or 0.0
             if behind <= _BEHIND:
+                break
+            if time.monotonic() + _REST > deadline:
+                self._is_given_up = True
+                self.emit(
+                    RunWarning(
+                        f"{title}: a replica stays {behind:.0f} s behind, and is waited for no more"
+                    )
+                )
                 break
             if number % _TOLD == 0:
                 self.emit(BackfillWaiting(title, f"a replica is {behind:.1f} s behind", _REST))
@@ -81,7 +95,8 @@ class Throttle:
     title: str
 
     def __post_init__(self) -> None:
-        self.replicas = Replicas(self.context.engine, self.context.connection, self.context.emit)
+        context = self.context
+        self.replicas = Replicas(context.engine, context.connection, context.emit, context.limit)
 
     def attempts(self) -> Iterator[float]:
         """For each try of a batch the seconds that it may wait for a lock, after a pause.

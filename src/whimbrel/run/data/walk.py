@@ -26,6 +26,7 @@ from whimbrel.run.data.context import ExecutionContext
 from whimbrel.run.data.keys import Keys, Span
 from whimbrel.run.data.throttle import BatchSize, Throttle
 from whimbrel.run.events import BackfillMoved, Listener
+from whimbrel.run.session import require_own_session
 from whimbrel.schema.table import Name
 
 #: Seconds between two events of progress.
@@ -175,6 +176,7 @@ class _Walker:
         try:
             with self.connection.engine.connect() as connection:
                 context = replace(self.context, connection=connection)
+                require_own_session(context.engine, connection, context.limit, self.walk.title)
                 with self.walk.open(context) as rows:
                     self._walk_part(part, context, rows)
         except BaseException:
