@@ -33,6 +33,7 @@ from tables import (
 )
 from whimbrel.engines.policy import Policy
 from whimbrel.engines.postgresql import PostgreSQLEngine
+from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.serializer import dumps, loads
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Step
@@ -534,3 +535,72 @@ def test_columns_of_two_collations_are_compared(
         execute_each(connection, engine, [step])
     values = execute(connection, "SELECT x::text FROM post ORDER BY id").scalars().all()
     assert values == ["7", None, *(["8"] * len(steps))]
+
+
+#: A type; a value, and one that counts as equal and is spelled otherwise.
+EQUAL = [(varchar(9), kind("Interval"), "1 mon", "30 days"), (TEXT, kind("Numeric"), "1.0", "1.00")]
+
+
+@pytest.mark.parametrize(("old", "new", "was", "now"), EQUAL, ids=["interval", "numeric"])
+def test_a_value_that_counts_as_equal_is_taken_over_too(
+    old: Any, new: Any, was: str, now: str, connection: Connection
+) -> None:
+    before, after = schema(table(column(old))), schema(table(column(new)))
+    carry_out(connection, Schema(), before)
+    run_all(connection, f"INSERT INTO post SELECT i, '{was}' FROM generate_series(1, 60) i")
+    engine, steps = steps_of(connection, before, after)
+    assert "SwapColumns" in kinds(steps)
+    for number, step in enumerate(steps, start=1):
+        if step is not steps[-1]:
+            run_all(connection, f"UPDATE post SET x = '{now}' WHERE id = {number}")
+        execute_each(connection, engine, [step])
+    found = execute(connection, "SELECT x::text FROM post ORDER BY id").scalars().all()
+    wanted = execute(connection, f"SELECT '{now}'::{COMPILER.type(new)}::text").scalar()
+    assert found[: len(steps) - 1] == [wanted] * (len(steps) - 1)
+
+
+def test_a_serial_column_counts_no_more(connection: Connection) -> None:
+    before = schema(
+        table(Column("id", INTEGER, generated=Serial(), key="id"), column(TEXT, null=True))
+    )
+    after = schema(table(Column("id", BIG, key="id"), column(TEXT, null=True)))
+    found = []
+    for is_short in (True, False):
+        carry_out(connection, Schema(), before)
+        run_all(connection, "INSERT INTO post (x) VALUES ('a'), ('b')")
+        if is_short:
+            carry_out(connection, before, after)
+        else:
+            engine, steps = steps_of(connection, before, after)
+            assert "SwapColumns" in kinds(steps)
+            execute_each(connection, engine, steps)
+        found.append((catalog(connection), rows_of(connection, after)))
+        carry_out(connection, after, Schema())
+        connection.commit()
+    assert found[0] == found[1]
+
+
+def test_operations_between_two_changes_of_types_are_seen(connection: Connection) -> None:
+    """As of one migration, whose differences are taken together."""
+    y = Column("y", INTEGER, null=True, key="y")
+    first = schema(table(column(INTEGER, null=True), y))
+    stages = [
+        schema(table(column(BIG, null=True), y)),
+        schema(table(column(BIG, null=True), y, index("y", key="i", name="post_y"))),
+        schema(
+            table(column(BIG, null=True), replace(y, type=BIG), index("y", key="i", name="post_y"))
+        ),
+    ]
+    changes = [each for pair in pairwise([first, *stages]) for each in diff(*pair)]
+    carry_out(connection, Schema(), first)
+    run_all(connection, "INSERT INTO post VALUES (1, 2, 3)")
+    engine = PostgreSQLEngine().with_facts(connection)
+    connection.commit()
+    finer = [each for some in engine.refine(changes, first, safe()) for each in some]
+    assert [type(each).__name__ for each in finer].count("SwapColumns") == 2
+    execute_each(connection, engine, engine.steps(finer, first))
+    found = catalog(connection), rows_of(connection, stages[-1])
+    carry_out(connection, stages[-1], Schema())
+    carry_out(connection, Schema(), stages[-1])
+    run_all(connection, "INSERT INTO post VALUES (1, 2, 3)")
+    assert found == (catalog(connection), rows_of(connection, stages[-1]))

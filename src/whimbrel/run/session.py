@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: What a role or a database sets for applications must not end a run: a table is walked for hours,
 #: and the connection that holds the lock of the one runner is idle meanwhile, or waits for Python in a
 #: transaction. Whoever is killed while idle is noticed at once; at work, by a look every 2 s.
-#: ``TimeZone``: a migration does the same on every machine. A name leads where the role's own
+#: ``row_security``: rows that a policy hides are an error, and not left out. ``TimeZone``: a migration does the same on every machine. A name leads where the role's own
 #: ``search_path`` leads.
 _POSTGRESQL = {
     "statement_timeout": "0",
@@ -32,6 +32,7 @@ _POSTGRESQL = {
     "idle_session_timeout": "0",
     "client_connection_check_interval": "2s",
     "TimeZone": "UTC",
+    "row_security": "off",
 }
 #: A server has a part of these, by its version (client_connection_check_interval: also by its system).
 #: ``is_local``: where another process answers than the one that was connected to.

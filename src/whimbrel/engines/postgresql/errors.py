@@ -146,7 +146,8 @@ def _hint_for_missing(message: str) -> str | None:
 
 def _hint(state: str | None, step: Step | None, message: str) -> str | None:
     change = step.change if step is not None else None
-    if state == "57014" and step is not None and step.boundary is Boundary.BRIEF:
+    is_timeout = state == "57014" and "statement timeout" in message
+    if is_timeout and step is not None and step.boundary is Boundary.BRIEF:
         return (
             "It was taken to need an instant, and was stopped since others wait for what it locks. In a "
             "maintenance window: migrate --short, which sets no limit."

@@ -58,7 +58,7 @@ _STRONG = (
     ),
     (r"DROP\s+TRIGGER(?:\s+IF\s+EXISTS)?\s+\S+\s+ON\s+", Lock.ACCESS_EXCLUSIVE),
 )
-_NAME = r'(?:(?P<schema>"[^"]+"|[\w$]+)\s*\.\s*)?(?P<name>"[^"]+"|[\w$]+)(?![\w$])(?!\s+VALIDATE\b)'
+_NAME = r'(?:(?P<schema>"[^"]+"|[\w$]+)\s*\.\s*)?(?P<name>"[^"]+"|[\w$]+)(?![\w$"])(?!\s*\.)(?!\s+VALIDATE\b)'
 _COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _STATEMENTS = tuple(
     (re.compile(f"{_COMMENTS}{words}{_NAME}", re.IGNORECASE | re.DOTALL), lock)

@@ -10,20 +10,23 @@ from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Name
 
 # pg_table_size waits for whoever has a table for himself (18, 9.28.7): such a table counts as large.
-# That of a partitioned one is the sum over its partitions.
+# What partitions and children have counts for their parent: what alters it goes down to them.
 _SIZES = """
 WITH taken AS MATERIALIZED (
     SELECT relation FROM pg_locks
-    WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()
+    WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid IS DISTINCT FROM pg_backend_pid()
 ), sized AS (
     SELECT space.nspname AS schema, class.relname AS name, CASE
         WHEN class.oid IN (SELECT relation FROM taken) THEN {at_least}
-        WHEN class.relkind <> 'p' THEN pg_table_size(class.oid)
+        WHEN NOT class.relhassubclass THEN pg_table_size(class.oid)
         ELSE (
-            SELECT coalesce(sum(CASE
-                WHEN relid IN (SELECT relation FROM taken) THEN {at_least}
-                ELSE pg_table_size(relid) END), 0)
-            FROM pg_partition_tree(class.oid) WHERE isleaf
+            WITH RECURSIVE family (id) AS (
+                SELECT class.oid UNION SELECT inhrelid FROM family JOIN pg_inherits ON inhparent = id
+            )
+            SELECT sum(CASE
+                WHEN id IN (SELECT relation FROM taken) THEN {at_least}
+                ELSE coalesce(pg_table_size(id), 0) END)
+            FROM family
         ) END AS size
     FROM pg_class AS class JOIN pg_namespace AS space ON space.oid = class.relnamespace
     WHERE class.relkind IN ('r', 'p', 'm') AND class.relpersistence <> 't'

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from whimbrel.engines.postgresql.recipes.refining import Refining
+from whimbrel.engines.postgresql.steps.copies import temporary
 from whimbrel.schema import changes as c
-from whimbrel.schema.order import temporary_name
 from whimbrel.schema.table import ForeignKey, Index, Name, PrimaryKey, Unique
 
 Drop: TypeAlias = c.DropIndex | c.DropConstraint
@@ -62,7 +62,7 @@ def _item(change: Drop | Add) -> Item | None:
 
 def _aside(item: T) -> T:
     """Return an item under a temporary name, without an identity: another one is to have that."""
-    return replace(item, name=temporary_name(item.name), key=None)
+    return replace(item, name=temporary(item.name), key=None)
 
 
 def _replacement(changes: Sequence[c.Change]) -> c.Change | None:

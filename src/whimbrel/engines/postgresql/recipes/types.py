@@ -42,21 +42,22 @@ def swaps(refining: Refining) -> Instead:
     """
     altered: dict[int, c.AlterColumn] = {}
     large: set[Name] = set()
-    tables: dict[Name, Table] = {}
+    # By position, the tables as they stand before it: changes of other operations may lie between.
+    stands: dict[int, dict[Name, Table]] = {}
     for position, change in enumerate(refining.changes):
         if isinstance(change, c.AlterColumn) and _is_costly(change, refining):
-            tables = tables or {table.at: table for table in refining.tables()}
+            stands[position] = {table.at: table for table in refining.tables()}
             altered[position] = change
             large |= {change.table} if refining.is_large(change.table) else set()
         refining.next({})
     held = _held_keys(refining.changes) if altered else []
-    tables = _with_keys(tables, held)
+    stands = {position: _with_keys(tables, held) for position, tables in stands.items()}
     instead: Instead = {}
-    for group in _groups(altered, tables):
+    for group in _groups(altered, [each for tables in stands.values() for each in tables.values()]):
         changes = [altered[position] for position in group]
         if large.isdisjoint(each.table for each in changes):
             continue
-        swapping = _Swapping(changes, tables, refining.version)
+        swapping = _Swapping(changes, stands[group[0]], refining.version)
         if swapping.is_possible:
             made = list(swapping.changes(refining))
             for position, change in zip(group, changes, strict=True):
@@ -145,16 +146,20 @@ class _Held:
 
 
 def _held_keys(changes: Sequence[c.Change]) -> list[_Held]:
-    return [
-        _Held(drop.table, dropped, added, drop.constraint, add.constraint)
-        for dropped, drop in enumerate(changes)
-        if isinstance(drop, c.DropConstraint) and isinstance(drop.constraint, ForeignKey)
-        for added, add in enumerate(changes)
-        if isinstance(add, c.AddConstraint)
-        and isinstance(add.constraint, ForeignKey)
-        and add.table == drop.table
-        and replace(add.constraint, name=drop.constraint.name) == drop.constraint
-    ]
+    found: list[_Held] = []
+    for dropped, drop in enumerate(changes):
+        if not (isinstance(drop, c.DropConstraint) and isinstance(drop.constraint, ForeignKey)):
+            continue
+        for added, add in enumerate(changes[dropped + 1 :], start=dropped + 1):
+            if (
+                isinstance(add, c.AddConstraint)
+                and isinstance(add.constraint, ForeignKey)
+                and add.table == drop.table
+                and replace(add.constraint, name=drop.constraint.name) == drop.constraint
+            ):
+                found.append(_Held(drop.table, dropped, added, drop.constraint, add.constraint))
+                break
+    return found
 
 
 def _with_keys(tables: Mapping[Name, Table], held: Iterable[_Held]) -> dict[Name, Table]:
@@ -179,10 +184,10 @@ def _let_be(held: Iterable[_Held], swapping: _Swapping) -> Instead:
     return found
 
 
-def _groups(altered: Mapping[int, c.AlterColumn], tables: Mapping[Name, Table]) -> list[list[int]]:
+def _groups(altered: Mapping[int, c.AlterColumn], tables: Iterable[Table]) -> list[list[int]]:
     """Positions of columns that must be swapped together: a foreign key connects them."""
     group = {(each.table, each.old.name): {position} for position, each in altered.items()}
-    for table in tables.values():
+    for table in tables:
         for key in table.foreign_keys:
             ends = [(table.at, name) for name in key.columns]
             ends += [(key.target, name) for name in key.target_columns]
@@ -224,12 +229,18 @@ class _Swapping:
     @property
     def is_possible(self) -> bool:
         """True if each table can be walked, and all that is made of the columns has a copy."""
+        if not all(map(self._is_there, self.altered)):
+            return False
         found = list(copies(self.tables.values(), self.names))
         return (
             all(map(self._can_be_swapped, self.altered))
             and all(each.part.name for each in found)
             and not any(self._is_refused(self.tables[each.table], each.copy) for each in found)
         )
+
+    def _is_there(self, change: c.AlterColumn) -> bool:
+        table = self.tables.get(change.table)
+        return table is not None and change.old in table.columns
 
     def _can_be_swapped(self, change: c.AlterColumn) -> bool:
         table, old, new = self.tables[change.table], change.old, change.new
@@ -307,7 +318,8 @@ def _add(at: Name, copy: Check | ForeignKey | Index) -> Iterator[c.Change]:
         yield c.AddIndex(at, copy, concurrently=True)
         return
     yield c.AddConstraint(at, replace(copy, not_valid=True), alone=isinstance(copy, ForeignKey))
-    yield c.ValidateConstraint(at, copy)
+    if not copy.not_valid:
+        yield c.ValidateConstraint(at, copy)
 
 
 RECIPES: Recipes = {c.AlterColumn: alter_column, c.AlterEnum: alter_enum}

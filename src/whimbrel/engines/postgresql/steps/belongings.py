@@ -76,11 +76,22 @@ class Belongings:
 
     def offline(self) -> list[str]:
         """The statements for whoever runs them without Whimbrel: the counter goes on after the rows."""
-        if self.identity is None:
-            return []
         at, name = COMPILER.at(self.table), COMPILER.quote(self.old)
+        # Version 18 has called NOT NULL by the name that the column had then.
+        was, now = (
+            COMPILER.make_name(self.table.name, each, "not_null") for each in (self.new, self.old)
+        )
+        renamed = (
+            f"DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = {probes.oid(self.table)} "
+            f"AND contype = 'n' AND conname = {text(was)}) THEN EXECUTE "
+            f"{text(f'ALTER TABLE {at} RENAME CONSTRAINT {COMPILER.quote(was)} TO {COMPILER.quote(now)}')}; "
+            "END IF; END $$"
+        )
+        if self.identity is None:
+            return [renamed]
         end = "max" if (self.identity.increment or 1) > 0 else "min"
         return [
+            renamed,
             f"ALTER TABLE {at} ALTER COLUMN {name} ADD {COMPILER.identity(self.identity)}",
             f"SELECT setval(pg_get_serial_sequence({text(at)}, {text(self.old)}), {end}({name})) "
             f"FROM {at} HAVING {end}({name}) IS NOT NULL",

@@ -110,7 +110,7 @@ def fills_row_by_row(column: Column) -> bool:
 def is_volatile(sql: str) -> bool:
     """True if SQL may have another value for each row: it calls a function that is not known better."""
     without_strings = re.sub(r"'(?:[^']|'')*'", "", sql)
-    called = re.findall(r"([A-Za-z_][\w.]*)\s*\(", without_strings)
+    called = re.findall(r'([A-Za-z_][\w.]*|")\s*\(', without_strings)
     return any(name.lower() not in _STABLE for name in called)
 
 

@@ -66,7 +66,7 @@ def step_of(step: Step, made: PartitionedIndex | PartitionedKey | PartitionedFor
 
 def _after(before: str, statement: str) -> str:
     """Return a statement with what comes before it, on each partition, as a comment."""
-    return f"/* on each partition before: {before.replace('*/', '* /')} */ {statement}"
+    return f"/* on each partition before: {before.replace('*/', '* /').replace('/*', '/ *')} */ {statement}"
 
 
 def _brief(sql: str) -> str:
@@ -195,7 +195,8 @@ class PartitionedIndex:
         made = _block(
             f"SELECT i.indexrelid::regclass AS part FROM pg_partition_tree({probes.oid(self.at)}) t "
             f"JOIN pg_index i ON i.indrelid = t.relid JOIN pg_index p ON p.indexrelid = {place} "
-            f"WHERE i.indexrelid <> p.indexrelid AND {_SAME} AND NOT EXISTS "
+            # Those that were made for it came after it; one of the user's own may be the same.
+            f"WHERE i.indexrelid > p.indexrelid AND {_SAME} AND NOT EXISTS "
             "(SELECT 1 FROM pg_inherits WHERE inhrelid = i.indexrelid)",
             "'DROP INDEX ' || found.part",
             f"DROP INDEX {COMPILER.at(self.place)};",

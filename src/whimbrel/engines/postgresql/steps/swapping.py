@@ -188,7 +188,7 @@ def _swap(swap: Swap, table: Table) -> list[str]:
     if any(each.name == conversion.check.name for each in table.constraints):
         made.append(_alter(at, f"DROP CONSTRAINT {COMPILER.quote(conversion.check.name)}"))
     made += syncing.drops(conversion)
-    if isinstance(swap.old.generated, Serial):
+    if isinstance(swap.new.generated, Serial):
         made.append(_sequence_moved(swap))
     return [*made, _alter(at, f"DROP COLUMN {old}"), _alter(at, f"RENAME COLUMN {new} TO {old}")]
 
@@ -198,12 +198,14 @@ def _sequence_moved(swap: Swap) -> str:
     at, old, new = COMPILER.at(swap.table), COMPILER.quote(swap.old.name), swap.sync.new
     owned = f"pg_get_serial_sequence({text(at)}, {text(swap.old.name)})"
     altered = f"ALTER TABLE {at} ALTER COLUMN"
-    to = f"{at}.{COMPILER.quote(new)}"
+    missing = f"{swap.table}.{swap.old.name} owns no sequence: ALTER SEQUENCE ... OWNED BY it first"
+    owned_by = f" AS {COMPILER.type(swap.new.type)} OWNED BY {at}.{COMPILER.quote(new)}"
     return (
-        f"DO $$ DECLARE owned text := {owned}; BEGIN IF owned IS NOT NULL THEN "
-        f"EXECUTE 'ALTER SEQUENCE ' || owned || ' AS {COMPILER.type(swap.new.type)} OWNED BY {to}'; "
-        f"EXECUTE '{altered} {COMPILER.quote(new)} SET DEFAULT nextval(' || quote_literal(owned) "
-        f"|| '::regclass)'; {altered} {old} DROP DEFAULT; END IF; END $$"
+        f"DO $$ DECLARE owned text := {owned}; BEGIN "
+        f"IF owned IS NULL THEN RAISE EXCEPTION '%', {text(missing)}; END IF; "
+        f"EXECUTE 'ALTER SEQUENCE ' || owned || {text(owned_by)}; "
+        f"EXECUTE {text(f'{altered} {COMPILER.quote(new)} SET DEFAULT nextval(')} || quote_literal(owned) "
+        f"|| '::regclass)'; {altered} {old} DROP DEFAULT; END $$"
     )
 
 

@@ -96,34 +96,22 @@ class Conversion:
         if self.has_function:
             return f"{self.function('_value')}({name})"
         made = self.there(name)
-        return f"{name}::{kind}" if made == name else f"({made})"
+        return f"({made})::{kind}"
 
-    def differ(self, one: str, other: str, is_new: bool = True) -> str:
-        """The condition that two values are not the same."""
-        shape = self.shapes[1 if is_new else 0]
-        cast = "::text" if shape.base == "JSON" and not shape.dimensions else ""
-        return f"{one}{cast} IS DISTINCT FROM {other}{cast}"
+    def differ(self, one: str, other: str) -> str:
+        """The condition that two values are not the same to the byte: those that only count as equal differ."""
+        return f"record_image_ne(ROW({one}), ROW({other}))"
 
     @property
     def out_of_step(self) -> str:
         """The condition of rows whose columns do not hold the same."""
-        # Two columns say two collations, of which a comparison would have to choose one.
-        is_text = self.shapes[1].family == "text"
-        was, now = map(_collation, (self.old, self.new))
-        collate = (now or ' COLLATE pg_catalog."default"') if is_text and was != now else ""
-        return self.differ(COMPILER.quote(self.new.name), f"{self.value}{collate}")
+        return self.differ(COMPILER.quote(self.new.name), self.value)
 
     @property
     def check(self) -> Check:
         """The check that a row's new column holds what its old one does, and has lost nothing."""
         condition = f"NOT ({self.out_of_step}) AND NOT {self.function('_loses')}({COMPILER.quote(self.old.name)})"
         return Check(shorten(f"{self.sync.name}_check"), SQL(condition))
-
-
-def _collation(column: Column) -> str:
-    """Return the COLLATE of a column: its own, or its type's."""
-    in_type = COMPILER.type(column.type).removeprefix(COMPILER.bare_type(column.type))
-    return COMPILER.collate(column.collation) or in_type
 
 
 # -- the trigger -----------------------------------------------------------------------------------
