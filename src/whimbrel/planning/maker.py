@@ -72,7 +72,9 @@ class StepMaker:
         self.policy = self.policy.after(changes)
         after = self.policy if online else SHORT
         origins = {id(change): place for place, made in enumerate(finer) for change in made}
-        return [_on_large_tables(step, before, after) for step in steps], origins
+        if before.is_safe and before.knows_large:
+            steps = [_on_large_tables(step, before, after) for step in steps]
+        return steps, origins
 
 
 def _on_large_tables(step: Step, before: Policy, after: Policy) -> Step:
@@ -84,7 +86,7 @@ def _on_large_tables(step: Step, before: Policy, after: Policy) -> Step:
     def is_large(at: Name) -> bool:
         return before.is_large(at) or after.is_large(at)
 
-    large = [at for at, _ in step.tables if is_large(at)] if before.is_safe else []
+    large = [at for at, _ in step.tables if is_large(at)]
     if not large:
         return step
     subjects = [each.subject for each in step.hazards if each.code in _LONG]
