@@ -190,7 +190,7 @@ def test_what_has_no_safe_form_needs_consent(project: Project, edit: tuple[str, 
     assert "--short" in ended.err
     assert project.applied() == ["blog.0001_initial"]
     found = project.do("migrate", "--plan", "--json").json
-    assert found["large_tables"].keys() == {"public.blog_entry", "public.whimbrel_migrations"}
+    assert found["large_tables"].keys() == {"public.blog_entry"}
     steps = found["plan"][0]["steps"]
     assert "NO_SAFE_FORM" in [hazard["code"] for hazard in steps[-1]["hazards"]]
     project.do("migrate", "--short")
@@ -282,3 +282,55 @@ def test_a_key_and_another_column_change_their_types_there_and_back(
         assert made.query("INSERT INTO blog_owner DEFAULT VALUES RETURNING id") == [
             (6 if target == "0002" else 7,)
         ]
+
+
+def test_a_name_that_not_null_left_behind_is_in_nobodys_way(project: Project) -> None:
+    project.models("blog", models(REQUIRED))
+    project.do("makemigrations", "--no-input")
+    renamed = models(REQUIRED).replace("text = ", "body = ")
+    project.models("blog", renamed)
+    project.do("makemigrations", "--no-input", "--rename", "blog.Entry.text:body")
+    again = 'body = models.TextField(default="none")\n    text = models.UUIDField(db_default=models.SQL("gen_random_uuid()"))'
+    project.models("blog", renamed.replace('body = models.TextField(default="none")', again))
+    project.do("makemigrations", "--no-input")
+    project.do("migrate")
+    assert project.do("drift").err.strip() == "No drift."
+    assert project.query("SELECT count(DISTINCT text), count(body) FROM blog_entry") == [(20, 20)]
+    project.do("migrate", "blog", "0001")
+    assert project.do("drift").err.strip() == "No drift."
+
+
+KEYED = """
+class Entry(models.Model):
+    id = models.BigIntegerField({0})
+    number = models.IntegerField({1})
+"""
+
+
+def test_a_table_is_never_without_a_primary_key(
+    project_root: pathlib.Path, postgresql_url: str
+) -> None:
+    made = Project(project_root, postgresql_url).configured("blog", more='large_table = "8kB"\n')
+    made.models("blog", KEYED.format("primary_key=True", ""))
+    made.do("makemigrations")
+    made.do("migrate")
+    made.query("INSERT INTO blog_entry SELECT i, 1 FROM generate_series(1, 20) i")
+    made.models("blog", KEYED.format("", "primary_key=True"))
+    made.do("makemigrations", "--no-input")
+    keys = (
+        "SELECT a.attname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid "
+        "AND a.attnum = ANY (k.conkey) WHERE k.contype = 'p' AND k.conrelid = 'blog_entry'::regclass"
+    )
+    assert made.run("migrate").code == 5  # rows have the same number
+    assert made.query(keys) == [("id",)]
+    made.query("UPDATE blog_entry SET number = id")
+    made.do("migrate")
+    assert made.query(keys) == [("number",)]
+    assert made.do("drift").err.strip() == "No drift."
+    made.query("UPDATE blog_entry SET id = 1")
+    assert made.run("migrate", "blog", "0001").code == 5
+    assert made.query(keys) == [("number",)]
+    made.query("UPDATE blog_entry SET id = number")
+    made.do("migrate", "blog", "0001")
+    assert made.query(keys) == [("id",)]
+    assert made.do("drift").err.strip() == "No drift."

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from whimbrel.config import OWN_TABLES
 from whimbrel.report.text import duration, hazards_json, locks_json, one_line, title
 from whimbrel.run.events import (
     BackfillMoved,
@@ -30,13 +31,19 @@ class Lines:
     def __init__(self, verbose: bool = False) -> None:
         self._verbose = verbose
         self._named: set[tuple[str, int | None]] = set()
+        #: When it was last told that a title waits.
+        self._told: dict[str, float] = {}
 
     def of(self, event: Event) -> str | None:
         """A line, or some; None for what only progress shows."""
         line = line_of(event)
         if isinstance(event, WaitingForLock):
-            for blocker in event.blockers:
-                line = f"{line}{self._blocker_line(event.title, blocker)}"
+            new = "".join(self._blocker_line(event.title, each) for each in event.blockers)
+            is_told = time.monotonic() - self._told.get(event.title, -_EVERY) < _EVERY
+            if is_told and not new:
+                return None
+            self._told[event.title] = time.monotonic()
+            return f"{line}{new}"
         return line
 
     def _blocker_line(self, title: str, blocker: Blocker) -> str:
@@ -165,7 +172,9 @@ def plan_json(plan: PlannedRun) -> dict[str, Any]:
             for stage in plan.stages
         ],
         "large_tables": {
-            str(at): size for at, size in sorted(plan.sizes.items(), key=str) if at.schema
+            str(at): size
+            for at, size in sorted(plan.sizes.items(), key=str)
+            if at.schema and at.name not in OWN_TABLES
         },
         "warnings": _warnings(plan.warnings),
     }

@@ -51,6 +51,7 @@ from whimbrel.run.events import (
 )
 from whimbrel.run.lock import LIMIT
 from whimbrel.run.recorder import row_of
+from whimbrel.schema import changes as c
 from whimbrel.schema.swaps import CheckSwaps
 
 
@@ -286,6 +287,8 @@ class Executor:
     def _execute_journalled(self, work: Work) -> None:
         """Carry out what cannot be one transaction. Raises `ConcurrentRun` where another has done it."""
         key = work.stage.nodes[0].key
+        if not (work.is_resumed or work.undoing):
+            self.attempts.commit(partial(self._check, work), title=_title(work))
         self.attempts.commit(partial(self._begin, work))
         # Late, since most migrations are one transaction.
         from whimbrel.run.data.throttle import Replicas
@@ -317,16 +320,19 @@ class Executor:
         if work.undoing and not work.is_resumed:
             journal.turn_round(self.connection, work)
         elif not work.is_resumed:
-            self._check(work)
             rows = [row_of(node, self.history) for node in work.stage.nodes]
             journal.begin(self.connection, work, rows)
 
     def _check(self, work: Work) -> None:
-        """Look for what would refuse the first steps: then nothing is begun."""
+        """Look for what would refuse steps: then nothing is begun.
+
+        What comes after code and SQL of the user's, or a drop, may be allowed by that.
+        """
         for item in work.items:
-            if not (isinstance(item, Step) and isinstance(item.change, CheckSwaps)):
+            if writes_rows(item) or not isinstance(item, Step) or isinstance(item.change, _DROPS):
                 break
-            deque(self.engine.settle(self.connection, item), maxlen=0)
+            if isinstance(item.change, CheckSwaps):
+                deque(self.engine.settle(self.connection, item), maxlen=0)
 
     def _execute_batch(self, work: Work, items: Sequence[PlanItem], offset: int) -> None:
         """One batch of many; where it has no transaction, its mark comes after it.
@@ -411,6 +417,9 @@ class Executor:
 
     def _is_true(self, probe: str | None) -> bool:
         return probe is not None and execute(self.connection, probe).first() is not None
+
+
+_DROPS = (c.DropColumn, c.DropConstraint, c.DropIndex, c.DropTable, c.RenameTable)
 
 
 def _unknown(label: str, step: UserStep) -> tuple[str, str]:

@@ -28,10 +28,14 @@ def add_constraint(change: c.AddConstraint, refining: Refining) -> Iterator[c.Ch
             yield c.AddConstraint(at, replace(constraint, not_valid=True))
             yield c.ValidateConstraint(at, constraint)
         case PrimaryKey() | Unique() if can_use_index(at, constraint, refining):
-            yield from add_key(at, constraint, refining)
+            yield from add_key(change, constraint, refining)
+        case PrimaryKey():
+            yield from replacing.drop_old(change, refining)
+            yield change
         case _:
             yield change
-    yield from replacing.drop_old(change, refining)
+    if not isinstance(constraint, PrimaryKey):
+        yield from replacing.drop_old(change, refining)
 
 
 # -- checks and foreign keys ---------------------------------------------------------------------
@@ -109,12 +113,17 @@ def can_use_index(at: Name, key: PrimaryKey | Unique, refining: Refining) -> boo
     return bool(key.name) and is_proven and refining.is_large(at)
 
 
-def add_key(at: Name, key: PrimaryKey | Unique, refining: Refining) -> Iterator[c.Change]:
+def add_key(
+    change: c.AddConstraint, key: PrimaryKey | Unique, refining: Refining
+) -> Iterator[c.Change]:
+    at = change.table
     if refining.is_partitioned(at):
         yield c.AddConstraint(at, key, by_partition=True)
         return
     index = constraints.index_of(key)
     yield c.AddIndex(at, index, concurrently=True)
+    if isinstance(key, PrimaryKey):  # of which there is one at a time
+        yield from replacing.drop_old(change, refining)
     yield c.AddConstraint(at, key, using_index=index)
 
 

@@ -17,9 +17,10 @@ from whimbrel.schema.table import ForeignKey, Index, Name, PrimaryKey, Unique
 
 Drop: TypeAlias = c.DropIndex | c.DropConstraint
 Add: TypeAlias = c.AddIndex | c.AddConstraint
-#: Those of which a table can have the old one and the new one at a time.
-Item: TypeAlias = Index | Unique | ForeignKey
-T = TypeVar("T", bound=Index | Unique | ForeignKey)
+#: Those of which a table can have the old one and the new one at a time; of a primary key, the new
+#: one's index.
+Item: TypeAlias = Index | Unique | ForeignKey | PrimaryKey
+T = TypeVar("T", bound=Index | Unique | ForeignKey | PrimaryKey)
 
 
 def set_aside(change: Drop, refining: Refining) -> Iterator[c.Change]:

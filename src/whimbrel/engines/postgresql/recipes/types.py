@@ -253,8 +253,10 @@ class _Swapping:
             if (isinstance(each, Exclude) or (isinstance(each, Unique) and each.deferrable))
             and each.columns_among(name)
         ]
+        names = {each.name for each in table.columns}
         return not (
             table.primary_key is None
+            or self.names[table.at][old.name] in names
             or in_the_way
             or known.keys() & {"partition_by", "inherits"}
             or any(each.computed_from(name) for each in table.columns)

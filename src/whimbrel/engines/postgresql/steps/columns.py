@@ -12,6 +12,7 @@ from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import constraints, probes
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.sql.batches import batched_step
+from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import BatchedUpdate, Hazard, HazardCode, Lock, Step
 from whimbrel.schema import changes as c
 from whimbrel.schema.domains import domain_arguments, domains_in
@@ -282,20 +283,33 @@ def _key_without(table: Table, column: str) -> tuple[str, ...]:
 
 
 def add_not_null(change: c.AddNotNull, builder: Builder) -> Iterator[Step]:
-    """NOT NULL ... NOT VALID (18): rows to come are looked at."""
+    """NOT NULL ... NOT VALID (18): rows to come are looked at. The server finds a name that is free."""
     at, column = change.table, COMPILER.quote(change.column.name)
-    name = not_null_name(at.name, change.column.name)
     builder.facts.require(versions.Need(18, f"NOT NULL {column} NOT VALID", "Take the short form"))
     yield builder.alter(
-        at,
-        f"ADD CONSTRAINT {COMPILER.quote(name)} NOT NULL {column} NOT VALID",
-        done=probes.has_constraint(at, name, is_valid=False),
+        at, f"ADD NOT NULL {column} NOT VALID", done=_not_null(at, change.column.name)
     )
 
 
-def not_null_name(table: str, column: str) -> str:
-    """Return the name that PostgreSQL gives to NOT NULL of a column."""
-    return COMPILER.make_name(table, column, "not_null")
+def validate_not_null(change: c.ValidateNotNull, builder: Builder) -> Iterator[Step]:
+    """VALIDATE CONSTRAINT, by the name that the server gave it."""
+    at, column = change.table, change.column.name
+    step = constraints.validate(change, column, builder)
+    table = COMPILER.at(at).replace("%", "%%")
+    sql = (
+        f"DO $$ BEGIN EXECUTE format({text(f'ALTER TABLE {table} VALIDATE CONSTRAINT %I')}, "
+        f"({_not_null(at, column)})); END $$"
+    )
+    yield replace(step, statements=(sql,), done=_not_null(at, column, " AND k.convalidated"))
+
+
+def _not_null(at: Name, column: str, more: str = "") -> str:
+    """The query for the name of a column's NOT NULL."""
+    return (
+        "SELECT k.conname FROM pg_constraint AS k JOIN pg_attribute AS a ON a.attrelid = k.conrelid "
+        f"AND a.attnum = ANY (k.conkey) WHERE k.conrelid = {probes.oid(at)} AND k.contype = 'n' "
+        f"AND a.attname = {text(column)}{more}"
+    )
 
 
 def validate_labels(change: c.ValidateLabels, builder: Builder) -> Iterator[Step]:
@@ -307,9 +321,7 @@ STEPS: Makers = {
     c.ValidateLabels: validate_labels,
     c.FillColumn: fill_column,
     c.AddNotNull: add_not_null,
-    c.ValidateNotNull: lambda change, builder: [
-        constraints.validate(change, not_null_name(change.table.name, change.column.name), builder)
-    ],
+    c.ValidateNotNull: validate_not_null,
     c.SetNotNull: lambda change, builder: [
         set_not_null(change.table, change.column, builder, is_proven=change.is_proven)
     ],

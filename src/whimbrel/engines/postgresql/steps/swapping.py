@@ -98,7 +98,11 @@ class SwapStatements:
     def offline(self) -> tuple[str, ...]:
         """The statements for whoever runs them without Whimbrel: no belongings, but for counters."""
         counters = (sql for each in self.belongings for sql in each.offline())
-        return (self.lock, *self.before, *self.after, *counters)
+        lost = (
+            "/* grants on the column, its comment, statistics and publications do not come along here, as they "
+            "do with migrate: give them again */"
+        )
+        return (f"{lost} {self.lock}", *self.before, *self.after, *counters)
 
     def statements(self, connection: Connection) -> Iterator[str]:
         """Yield the statements on a database: few round trips, while everybody waits.
