@@ -181,6 +181,9 @@ def forwards(apps, schema_editor):
 LIVE: dict[str, tuple[str, list[str]]] = {
     "an import": ("from blog.models import Post, Author\nPost.objects.all()", ["Post", "Author"]),
     "a module": ("from blog import models as them\nthem.Post.objects.all()", ["them"]),
+    "by its path": ("import blog.models\nblog.models.Post.objects.all()", ["blog.models"]),
+    "under a name": ("import blog.models as m\nm.Post.objects.all()", ["m"]),
+    "a library's": ("import whimbrel.models\nwhimbrel.models.Q(a=1)", []),
     "beside it": ("from ..models import Post\nPost.objects.all()", ["Post"]),
     "of history": (POST, []),
     "ours": ("from whimbrel.models import Q\nfrom whimbrel import models\nQ(a=1)", []),

@@ -48,16 +48,27 @@ def _live(code: Code) -> Iterator[tuple[str, ast.stmt | ast.expr]]:
                 yield name, node
 
 
+#: Whose modules of models are none of an application.
+_LIBRARIES = ("whimbrel", "sqlalchemy", "sqlmodel", "django")
+
+
 def _names(node: ast.AST, code: Code) -> Iterator[str]:
     match node:
         case ast.ImportFrom(module=module, level=level, names=names):
             path = (module or "").split(".")
-            is_ours = path[0] in ("whimbrel", "sqlalchemy", "sqlmodel", "django")
-            if level == 0 and is_ours:
+            if level == 0 and path[0] in _LIBRARIES:
                 return
             for each in names:
                 if path[-1] == "models" or each.name == "models":
                     yield each.asname or each.name
+        case ast.Import(names=names):
+            for each in names:
+                first, *_, last = each.name.split(".")
+                if last == "models" and first not in _LIBRARIES:
+                    yield each.asname or each.name
+        case ast.Attribute(value=ast.Name(id=name), attr="models") if name not in _LIBRARIES:
+            if isinstance(code.names.get(name), ModuleType):
+                yield f"{name}.models"
         case ast.Name(id=name) if _is_live(code.names.get(name)):
             yield name
 
