@@ -333,7 +333,10 @@ class PartitionedKey:
     @property
     def _keys(self) -> str:
         """A query for the keys that partitions have by themselves."""
-        return f"SELECT k.conrelid, k.conname FROM pg_constraint k WHERE {self._is_own} AND {_is_of_a_leaf(self.at)}"
+        return (
+            f"SELECT k.conrelid, k.conname FROM pg_constraint k WHERE {self._is_own} AND {_is_of_a_leaf(self.at)} "
+            f"AND {_is_made('k.conname', 'k.conrelid')}"
+        )
 
     @property
     def _indexes(self) -> str:
@@ -341,7 +344,7 @@ class PartitionedKey:
         return (
             f"SELECT i.indexrelid::regclass AS part FROM pg_partition_tree({probes.oid(self.at)}) t "
             "JOIN pg_index i ON i.indrelid = t.relid JOIN pg_class x ON x.oid = i.indexrelid "
-            f"WHERE t.isleaf AND x.relname ~ '_p?key[0-9]*$' AND {concurrent.is_defined_as(self.index)} "
+            f"WHERE t.isleaf AND {_is_made('x.relname', 't.relid')} AND {concurrent.is_defined_as(self.index)} "
             "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)"
         )
 
@@ -352,6 +355,12 @@ class PartitionedKey:
     def take_back(self) -> tuple[str, ...]:
         """Return what drops the keys of partitions, and the indexes that were to be theirs."""
         return _block(self._keys, _DROP_FOUND), _block(self._indexes, "'DROP INDEX ' || found.part")
+
+
+def _is_made(name: str, table: str) -> str:
+    """The condition that a key has a name as PostgreSQL makes them: any other is the user's own."""
+    begins = f"SELECT starts_with({name}, left(relname, 25)) FROM pg_class WHERE oid = {table}"
+    return f"{name} ~ '_p?key[0-9]*$' AND ({begins})"
 
 
 # -- foreign keys --------------------------------------------------------------------------------
