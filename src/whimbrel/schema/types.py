@@ -100,6 +100,10 @@ class EnumType:
         """Its schema and name."""
         return Name(self.schema, self.name)
 
+    def on(self, dialect: str) -> ColumnType:
+        """The type that this is on a dialect: itself."""
+        return self
+
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(value.label for value in self.values)
@@ -273,7 +277,7 @@ def _frozen_type(instance: Any) -> ColumnType:
 
 def _only_on(dialect: str, of: ColumnType) -> ColumnType:
     """The type that this is on a dialect, which is all that counts there."""
-    found = of.on(dialect) if isinstance(of, Type) else of
+    found = of.on(dialect)
     if not isinstance(found, Type):
         return found
     if found.path == "sqlalchemy:Enum" and found.args and isinstance(found.args[0], EnumType):

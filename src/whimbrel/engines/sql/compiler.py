@@ -211,7 +211,7 @@ class SQLCompiler:
 
     def checked_enum(self, column: Column) -> EnumType | None:
         """The enum of a column that asks for a CHECK, where it is a VARCHAR."""
-        of = column.type if isinstance(column.type, EnumType) else column.type.on(self.dialect.name)
+        of = column.type.on(self.dialect.name)
         asks = isinstance(of, EnumType) and of.check and not self.has_type_of(of)
         return of if asks and isinstance(of, EnumType) else None
 

@@ -20,7 +20,7 @@ from whimbrel.schema.table import (
     PrimaryKey,
     Table,
 )
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _boolean_check(column: Column) -> str | None:
 
 def own_type(column: Column) -> ColumnType:
     """The type of a column on this dialect."""
-    return column.type.on("sqlite") if isinstance(column.type, Type) else column.type
+    return column.type.on("sqlite")
 
 
 # -- the table as a whole --------------------------------------------------------------------

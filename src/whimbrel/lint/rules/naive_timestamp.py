@@ -13,7 +13,7 @@ from whimbrel.schema.types import Type
 
 def _find(table: Table) -> Iterator[Flaw]:
     for column in table.columns:
-        of = column.type.on("postgresql") if isinstance(column.type, Type) else column.type
+        of = column.type.on("postgresql")
         if isinstance(of, Type) and family_of(of) == "moment" and not _has_zone(of):
             message = f"{table.at}.{column.name}: a timestamp without time zone"
             fix = f"models.DateTimeField({'null=True' if column.null else ''})"

@@ -8,12 +8,11 @@ from whimbrel.lint.rule import Rule, migration
 from whimbrel.lint.tables import Flaw, over_tables
 from whimbrel.schema.families import kind_of
 from whimbrel.schema.table import Table
-from whimbrel.schema.types import Type
 
 
 def _find(table: Table) -> Iterator[Flaw]:
     for column in table.columns:
-        of = column.type.on("postgresql") if isinstance(column.type, Type) else column.type
+        of = column.type.on("postgresql")
         kind = kind_of(of)
         if kind is not None and kind.padded:
             message = f"{table.at}.{column.name}: char(n) fills what is shorter up with spaces"

@@ -8,7 +8,6 @@ from whimbrel.lint.rule import Rule, migration
 from whimbrel.lint.tables import Flaw, over_tables
 from whimbrel.schema.families import integer_bytes
 from whimbrel.schema.table import Table
-from whimbrel.schema.types import Type
 
 
 def _find(table: Table) -> Iterator[Flaw]:
@@ -17,7 +16,7 @@ def _find(table: Table) -> Iterator[Flaw]:
     if key is None or len(key.columns) != 1 or key.columns[0] in followed:
         return
     column = table.column(key.columns[0])
-    of = column.type.on("postgresql") if isinstance(column.type, Type) else column.type
+    of = column.type.on("postgresql")
     size = integer_bytes(of)
     if size is not None and size < 8:
         last = 2 ** (8 * size - 1) - 1

@@ -116,7 +116,7 @@ def _table(table: Table, schema: Schema) -> Table:
 
 def _column(column: Column) -> Column:
     """Without what only other dialects hear: its type is PostgreSQL's own."""
-    of = column.type if isinstance(column.type, EnumType) else column.type.on("postgresql")
+    of = column.type.on("postgresql")
     return replace(column, type=of, comment=column.comment or None)
 
 

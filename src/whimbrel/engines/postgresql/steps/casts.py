@@ -12,7 +12,7 @@ from sqlalchemy import Uuid
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.schema.families import family_by_name
-from whimbrel.schema.types import ColumnType, EnumType, Type
+from whimbrel.schema.types import ColumnType, EnumType
 from whimbrel.sources.types import build
 
 _SHAPE = re.compile(
@@ -56,7 +56,7 @@ def shape(type: ColumnType) -> Shape:
     base = f"{found['base'].strip()}{found['rest']}"
     raw = (found["numbers"] or "").split(",")
     numbers = tuple(int(number) for number in raw if number.strip().lstrip("-").isdigit())
-    of = type.on("postgresql") if isinstance(type, Type) else type
+    of = type.on("postgresql")
     is_hex = isinstance(build(of), Uuid) and base != "UUID"
     return Shape(text, base, numbers, found["dims"].count("["), is_hex=is_hex)
 
