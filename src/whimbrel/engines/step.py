@@ -27,6 +27,11 @@ class Lock(Enum):
     ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
 
     @property
+    def mode(self) -> str:
+        """The name of the lock in pg_locks: "AccessShareLock"."""
+        return f"{self.value.title().replace(' ', '')}Lock"
+
+    @property
     def is_strong(self) -> bool:
         """True if writers wait for it."""
         return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)

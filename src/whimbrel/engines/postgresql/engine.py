@@ -39,6 +39,7 @@ from whimbrel.engines.postgresql.steps import (
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
 from whimbrel.engines.postgresql.steps.type_steps import join_type_steps
 from whimbrel.engines.postgresql.versions import Facts
+from whimbrel.engines.postgresql.waiting import waiting
 from whimbrel.engines.sql import running
 from whimbrel.engines.sql.phases import with_phase
 from whimbrel.engines.step import Step
@@ -88,7 +89,7 @@ class PostgreSQLEngine:
     with_probes = staticmethod(indexes.with_probes)
     walk = staticmethod(walking.walk)
     without_transaction = staticmethod(session.without_transaction)
-    waiting = staticmethod(session.waiting)
+    waiting = staticmethod(waiting)
     keep_session = staticmethod(session.keep)
     is_in_transaction = staticmethod(watching.is_in_transaction)
     watch = staticmethod(watching.watch)

@@ -144,8 +144,7 @@ def blockers(connection: Connection, steps: Sequence[Step]) -> list[Blocker]:
     for step in steps:
         for at, wished in step.tables:
             modes = wanted.setdefault(at, set())
-            # As pg_locks spells them: ``AccessShareLock``.
-            modes.update(held.value.title().replace(" ", "") + "Lock" for held in CONFLICTS[wished])
+            modes.update(held.mode for held in CONFLICTS[wished])
     if not wanted:
         return []
     values = (

@@ -21,8 +21,6 @@ SELECT c.oid, nullif(n.nspname, 'public'), c.relname, pg_relation_filenode(c.oid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'
 """
-#: The locks by their names in pg_locks ("AccessExclusiveLock"), weakest first.
-_LOCKS = {f"{lock.value.title().replace(' ', '')}Lock": lock for lock in Lock}
 
 
 def observe(connection: Connection) -> Mapping[int, TableUse]:
@@ -34,7 +32,7 @@ def observe(connection: Connection) -> Mapping[int, TableUse]:
 
 
 def _strongest(modes: list[str]) -> Lock | None:
-    held = [lock for name, lock in _LOCKS.items() if name in modes]
+    held = [lock for lock in Lock if lock.mode in modes]  # weakest first
     return held[-1] if held else None
 
 

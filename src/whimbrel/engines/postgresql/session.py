@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
-from sqlalchemy.exc import SQLAlchemyError
 
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.pipeline import execute_all
 from whimbrel.engines.postgresql.steps.probes import oid
+from whimbrel.engines.postgresql.waiting import milliseconds, waiting
 from whimbrel.engines.sql import execute
 from whimbrel.engines.step import Boundary, Step
 from whimbrel.schema.table import Name
@@ -34,7 +34,7 @@ def transaction(
         connection.commit()  # what was only read before; SQLAlchemy began it by itself
     with _committing(connection, by_itself=False), connection.begin():
         if lock_timeout is not None:
-            waits = _milliseconds(lock_timeout)
+            waits = milliseconds(lock_timeout)
             settings = [f"SET LOCAL lock_timeout = {waits}"]
             if any(step.boundary is Boundary.BRIEF for step in steps):
                 settings.append(f"SET LOCAL statement_timeout = {waits + _BRIEF}")
@@ -53,28 +53,8 @@ def without_transaction(
         yield
 
 
-@contextmanager
-def waiting(connection: Connection, lock_timeout: float | None) -> Iterator[None]:
-    """A scope in which the session waits no longer for a lock, in a transaction or in none; None: as it is."""
-    if lock_timeout is None:
-        yield
-        return
-    wanted = f"set_config('lock_timeout', '{_milliseconds(lock_timeout)}', false)"
-    before = execute(connection, f"SELECT current_setting('lock_timeout'), {wanted}").one()[0]
-    try:
-        yield
-    finally:
-        with suppress(SQLAlchemyError):  # the connection may be lost
-            execute(connection, f"SET lock_timeout = {COMPILER.literal(before)}")
-
-
 #: Milliseconds that a brief step may work, besides its wait for a lock.
 _BRIEF = 5_000
-
-
-def _milliseconds(seconds: float) -> int:
-    """A time that ends: 0 would be for ever."""
-    return max(1, round(seconds * 1000))
 
 
 @contextmanager

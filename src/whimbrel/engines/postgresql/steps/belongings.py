@@ -48,7 +48,7 @@ class Belongings:
             "new": text(self.new),
             "constraints": _array(self.constraints),
             "indexes": _array(self.indexes),
-            "its": _its_number(self.table, self.old),
+            "its": probes.number_of(self.table, self.old),
         }
         return query.format(**known)
 
@@ -96,11 +96,6 @@ class Belongings:
             f"SELECT setval(pg_get_serial_sequence({text(at)}, {text(self.old)}), {end}({name})) "
             f"FROM {at} HAVING {end}({name}) IS NOT NULL",
         ]
-
-
-def _its_number(at: Name, column: str) -> str:
-    """The query for the number of a column in its table."""
-    return f"SELECT attnum FROM pg_attribute WHERE attrelid = {probes.oid(at)} AND attname = {text(column)}"
 
 
 def _array(names: Iterable[str]) -> str:

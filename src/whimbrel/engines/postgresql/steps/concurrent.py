@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.errors import is_lock_timeout
 from whimbrel.engines.postgresql.steps import probes
+from whimbrel.engines.postgresql.waiting import waiting
 from whimbrel.engines.sql import execute
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.step import Boundary, HazardCode, Lock, Step
@@ -58,6 +59,10 @@ class ConcurrentIndex:
         return found.scalar()
 
 
+#: Seconds for which the drop of what a failed build left waits for locks.
+_DROP = 2.0
+
+
 @contextmanager
 def drop_on_failure(
     connection: Connection, left: Callable[[Connection], str | None]
@@ -73,12 +78,8 @@ def drop_on_failure(
         if not is_lock_timeout(error):
             with suppress(SQLAlchemyError):
                 if name := left(connection):
-                    before = execute(connection, "SHOW lock_timeout").scalar_one()
-                    execute(connection, "SET lock_timeout = '2s'")
-                    try:
+                    with waiting(connection, _DROP):
                         execute(connection, f"DROP INDEX CONCURRENTLY {name}")
-                    finally:
-                        execute(connection, f"SET lock_timeout = {text(before)}")
         raise
 
 
@@ -96,8 +97,8 @@ def build(step: Step, at: Name, index: Index) -> Step:
     return replace(
         _weak(step),
         statements=(create, *after),
-        done=f"SELECT 1 FROM pg_index i WHERE {built.condition} AND indisvalid",
-        broken=f"SELECT 1 FROM pg_index i WHERE {built.condition} AND NOT indisvalid",
+        done=has_index(built.condition),
+        broken=has_index(built.condition, is_valid=False),
         cleanup=(built.drop,),
         settling=built,
     )
@@ -109,7 +110,7 @@ def drop(step: Step, at: Name, index: Index) -> Step:
     One that is half dropped is dropped for good by its clean-up; then it is done.
     """
     statement = _concurrently(step.sql)
-    broken = f"SELECT 1 FROM pg_index i WHERE {is_index(at, index)} AND NOT indisvalid"
+    broken = has_index(is_index(at, index), is_valid=False)
     return replace(_weak(step), statements=(statement,), broken=broken, cleanup=(statement,))
 
 
@@ -127,6 +128,21 @@ def _weak(step: Step) -> Step:
 
 
 # -- the definition of an index -------------------------------------------------------------------
+
+
+def has_index(condition: str, *, is_valid: bool = True) -> str:
+    """The probe for an index. condition: on its row in pg_index (``i``)."""
+    return (
+        f"SELECT 1 FROM pg_index i WHERE {condition} AND {'' if is_valid else 'NOT '}i.indisvalid"
+    )
+
+
+def columns_of(row: str) -> str:
+    """The names of an index's columns, in order; NULL for an expression. row: of pg_index."""
+    return (
+        f"ARRAY(SELECT (SELECT attname::text FROM pg_attribute WHERE attrelid = {row}.indrelid AND attnum = "
+        f"u.number) FROM unnest({row}.indkey) WITH ORDINALITY AS u(number, n) ORDER BY n)"
+    )
 
 
 def is_index(at: Name, index: Index) -> str:
@@ -152,11 +168,7 @@ def _definition(index: Index) -> Iterator[str]:
     names = ", ".join("NULL" if name is None else text(name) for name in [*columns, *index.include])
     yield f"i.indisunique = {str(index.unique).lower()}"
     yield f"i.indnkeyatts = {len(columns)}"
-    yield (
-        "ARRAY(SELECT (SELECT attname::text FROM pg_attribute WHERE attrelid = i.indrelid "
-        "AND attnum = u.number) FROM unnest(i.indkey) WITH ORDINALITY AS u(number, n) ORDER BY n) "
-        f"= ARRAY[{names}]::text[]"
-    )
+    yield f"{columns_of('i')} = ARRAY[{names}]::text[]"
     yield (
         "(SELECT amname FROM pg_class x JOIN pg_am m ON m.oid = x.relam "
         f"WHERE x.oid = i.indexrelid) = {text(method)}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from whimbrel.engines.postgresql.steps.constraints import index_of
 from whimbrel.schema.table import (
     Check,
     Constraint,
     ForeignKey,
     Index,
-    IndexPart,
     Name,
     PrimaryKey,
     Table,
@@ -32,7 +32,7 @@ class Copy:
 
 
 def temporary(name: str) -> str:
-    """Return the name of a column, a constraint or an index until it takes its own."""
+    """Return the name of a column, a constraint, an index or a label until it takes its own."""
     return shorten(f"{name}_whimbrel")
 
 
@@ -63,11 +63,8 @@ def _copy(
         return None
     name = temporary(part.name)
     match renamed:
-        case PrimaryKey(columns=columns):
-            return Index(name, tuple(map(IndexPart, columns)), unique=True)
-        case Unique(columns=columns, include=include, nulls_not_distinct=is_strict):
-            parts = tuple(map(IndexPart, columns))
-            return Index(name, parts, unique=True, include=include, nulls_not_distinct=is_strict)
+        case PrimaryKey() | Unique():
+            return index_of(renamed).replace(name=name)
         case Check() | ForeignKey() | Index():
             return renamed.replace(name=name, key=None)
     return None

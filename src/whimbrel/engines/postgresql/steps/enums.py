@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from whimbrel.engines.postgresql.compiler import COMPILER
 from whimbrel.engines.postgresql.steps import probes, usage
 from whimbrel.engines.postgresql.steps.builder import Builder, Makers
+from whimbrel.engines.postgresql.steps.copies import temporary
 from whimbrel.engines.postgresql.steps.enum_columns import EnumExchange
 from whimbrel.engines.sql.literals import text
 from whimbrel.engines.sql.subjects import hazards_of
@@ -93,19 +94,15 @@ def _rename_labels(old: EnumType, fates: _Fates, change: c.Change) -> Iterator[S
     renames = dict(fates.renamed)
     for label in fates.removed:
         if label in fates.order:
-            renames[label] = _temporary(label)
+            renames[label] = temporary(label)
     name = COMPILER.enum_at(old)
-    for before, after in rename_order(renames, _temporary):
+    for before, after in rename_order(renames, temporary):
         yield Step(
             (f"ALTER TYPE {name} RENAME VALUE {text(before)} TO {text(after)}",),
             change,
             done=probes.has_label(name, after),
             hazards=hazards_of(f"{old.at}.{before}", (HazardCode.BREAKS_OLD_CODE,)),
         )
-
-
-def _temporary(label: str) -> str:
-    return shorten(f"{label}_whimbrel")
 
 
 def _can_stay(change: c.AlterEnum, fates: _Fates, builder: Builder) -> bool:

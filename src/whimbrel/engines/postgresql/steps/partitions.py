@@ -85,18 +85,13 @@ def _brief(sql: str) -> str:
 
 # -- indexes -------------------------------------------------------------------------------------
 
-#: The names of an index's columns, in order; NULL for an expression.
-_COLUMNS = (
-    "ARRAY(SELECT (SELECT attname FROM pg_attribute WHERE attrelid = {0}.indrelid AND attnum = "
-    "u.number) FROM unnest({0}.indkey) WITH ORDINALITY AS u(number, n) ORDER BY n)"
-)
 #: Two rows of pg_index say the same of two tables, and no constraint stands on the first.
 _SAME = " AND ".join(
     [
         *(f"i.{name}::text = p.{name}::text" for name in (
             "indisunique", "indnkeyatts", "indclass", "indcollation", "indoption"
         )),
-        f"{_COLUMNS.format('i')} = {_COLUMNS.format('p')}",
+        f"{concurrent.columns_of('i')} = {concurrent.columns_of('p')}",
         *(
             f"pg_get_expr(i.{name}, i.indrelid) IS NOT DISTINCT FROM pg_get_expr(p.{name}, p.indrelid)"
             for name in ("indexprs", "indpred")
@@ -129,11 +124,11 @@ class PartitionedIndex:
 
     @property
     def done(self) -> str:
-        return f"SELECT 1 FROM pg_index i WHERE {self.condition} AND i.indisvalid"
+        return concurrent.has_index(self.condition)
 
     @property
     def broken(self) -> str:
-        return f"SELECT 1 FROM pg_index i WHERE {self.condition} AND NOT i.indisvalid"
+        return concurrent.has_index(self.condition, is_valid=False)
 
     def create(self, on: str, *, name: str = "", concurrently: bool = False) -> str:
         """CREATE INDEX; one without a name gets the one that it has in the short form."""

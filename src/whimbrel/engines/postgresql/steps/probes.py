@@ -67,13 +67,16 @@ def has_label(name: str, label: str) -> str:
     )
 
 
+def number_of(at: Name, column: str) -> str:
+    """The query for the number of a column in its table."""
+    return (
+        f"SELECT attnum FROM pg_attribute WHERE attrelid = {oid(at)} AND attname = {text(column)}"
+    )
+
+
 def has_comment(at: Name, comment: str | None, column: str | None = None) -> str:
     """A table's comment, or a column's, is just this."""
     found = f"obj_description({oid(at)}, 'pg_class')"
     if column is not None:
-        number = (
-            f"(SELECT attnum FROM pg_attribute WHERE attrelid = {oid(at)} "
-            f"AND attname = {text(column)})"
-        )
-        found = f"col_description({oid(at)}, {number})"
+        found = f"col_description({oid(at)}, ({number_of(at, column)}))"
     return f"SELECT 1 WHERE {found} IS NOT DISTINCT FROM {text(comment) if comment else 'NULL'}"
