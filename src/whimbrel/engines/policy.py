@@ -37,10 +37,13 @@ class Policy:
 
     def after(self, changes: Iterable[Change]) -> Policy:
         """Return the policy for what comes after changes: tables that they make are empty."""
-        if not self.knows_large:
+        found = [
+            each for each in changes if isinstance(each, CreateTable | DropTable | RenameTable)
+        ]
+        if not found or not self.knows_large:
             return self
         sizes = dict(self.sizes)
-        for change in changes:
+        for change in found:
             match change:
                 case CreateTable(table):
                     sizes[table.at] = 0
@@ -50,7 +53,7 @@ class Policy:
                     sizes[new] = sizes.pop(old)
                 case _:
                     pass
-        return self if sizes == self.sizes else replace(self, sizes=sizes)
+        return replace(self, sizes=sizes)
 
     @property
     def stamp(self) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ Recipes = dict[type[c.Change], Callable[[Any, "Refining"], Iterable[c.Change]]]
 class Refining:
     """A row of changes, of which one after the other is refined.
 
-    policy: see `whimbrel.engines.policy`. version: the server's major one, or the oldest that it may be.
+    policy: for the tables as they stand. version: the server's major one, or the oldest that it may be.
     """
 
     def __init__(
@@ -32,9 +32,6 @@ class Refining:
         #: By position, what stands in the place of a change; last, the change that is left of it.
         self.instead: Mapping[int, tuple[Sequence[c.Change], c.Change | None]] = {}
         self._tracker = SchemaTracker(before)
-        self._fresh: set[Name] = set()
-        # By the name that a table has now, the one that it had before, where that was another.
-        self._old: dict[Name, Name] = {}
 
     @property
     def later(self) -> Sequence[c.Change]:
@@ -51,7 +48,7 @@ class Refining:
 
     def is_large(self, at: Name) -> bool:
         """True if the table was there before all changes, and others would wait for a look at all of it."""
-        return at not in self._fresh and self.policy.is_large(self._old.get(at, at))
+        return self.policy.is_large(at)
 
     def is_partitioned(self, at: Name) -> bool:
         """True if the table is the parent of partitions."""
@@ -64,21 +61,6 @@ class Refining:
         made, left = self.instead.get(self.position, ((), change))
         recipe = recipes.get(type(left)) if left is not None else None
         finer = [*made, *(recipe(left, self) if recipe is not None else [left] if left else [])]
-        self._follow(change)
+        self.policy = self.policy.after([change])
         self._tracker.apply(change)
         return finer
-
-    def _follow(self, change: c.Change) -> None:
-        match change:
-            case c.CreateTable(table):
-                self._fresh.add(table.at)
-            case c.DropTable(table):
-                self._fresh.discard(table.at)
-                self._old.pop(table.at, None)
-            case c.RenameTable(old, new) if old in self._fresh:
-                self._fresh.discard(old)
-                self._fresh.add(new)
-            case c.RenameTable(old, new):
-                self._old[new] = self._old.pop(old, old)
-            case _:
-                pass
