@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from whimbrel.engines.sql.subjects import table_of
 from whimbrel.engines.step import Hazard, HazardCode, Step
 from whimbrel.lint.statements import Breaks, Consequence, Reading
 from whimbrel.planning.items import PlanItem, item_text
 from whimbrel.schema import changes as c
-from whimbrel.schema.table import Name
 from whimbrel.schema.types import label_renames
 
 
@@ -91,18 +91,7 @@ def operation_of(item: PlanItem) -> int:
 
 def tables_of_step(step: Step) -> list[str]:
     """Return the tables that the changes of a step are about, as people write them."""
-    return [str(at) for at in map(_table_of_change, step.changes) if at is not None]
-
-
-def _table_of_change(change: c.Change) -> Name | None:
-    match change:
-        case c.TableChange(at):
-            return at
-        case c.CreateTable(table=table) | c.DropTable(table=table):
-            return table.at
-        case c.RenameTable(old=at):
-            return at
-    return None
+    return [str(at) for at in map(table_of, step.changes) if at is not None]
 
 
 def _how(step: Step) -> Breaks:

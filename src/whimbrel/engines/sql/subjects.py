@@ -15,10 +15,6 @@ from whimbrel.schema.table import Name
 def subject_of(change: c.Change | None) -> str:
     """Return the table, column, constraint, index or type that a change is about."""
     match change:
-        case c.CreateTable(table=of) | c.DropTable(table=of) | c.AlterTable(new=of):
-            return str(of.at)
-        case c.RenameTable(old=at):
-            return str(at)
         case c.CreateSequence(sequence=of) | c.DropSequence(sequence=of) | c.AlterSequence(old=of):
             return str(of.at)
         case c.CreateEnum(enum=of) | c.DropEnum(enum=of) | c.AlterEnum(old=of):
@@ -35,7 +31,19 @@ def subject_of(change: c.Change | None) -> str:
             return f"{swaps[0].table}.{swaps[0].old.name}"
         case c.CreateSchema(name) | c.DropSchema(name):
             return name
+        case c.Change():
+            return str(table_of(change) or "")
     return ""
+
+
+def table_of(change: c.Change) -> Name | None:
+    """Return the table that a change concerns, by the name that it has before; None for any other change."""
+    match change:
+        case c.CreateTable(table=of) | c.DropTable(table=of) | c.AlterTable(new=of):
+            return of.at
+        case c.RenameTable(old=at) | c.TableChange(table=at):
+            return at
+    return None
 
 
 #: The codes that are about a table as a whole, whatever in it changes.

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from whimbrel.engines.sql import SchemaTracker
-from whimbrel.engines.sql.subjects import hazards_of, subject_of
+from whimbrel.engines.sql.subjects import hazards_of, subject_of, table_of
 from whimbrel.engines.sqlite import tables as t
 from whimbrel.engines.sqlite.compiler import COMPILER
 from whimbrel.engines.sqlite.steps import copying
@@ -62,12 +62,10 @@ def refuse_unattached(changes: Sequence[c.Change], schemas: frozenset[str] | Non
 
 def _concerned(change: c.Change) -> Name:
     """The table that a change concerns."""
-    match change:
-        case c.CreateTable(table=table) | c.DropTable(table=table) | c.AlterTable(new=table):
-            return table.at
-        case c.RenameTable(old=at) | c.TableChange(table=at):
-            return at
-    raise TypeError(f"no such change: {change!r}")
+    found = table_of(change)
+    if found is None:
+        raise TypeError(f"no such change: {change!r}")
+    return found
 
 
 class _Plan:
