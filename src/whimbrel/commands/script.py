@@ -23,13 +23,17 @@ from whimbrel.run.connect import dialect_of
 class Statement:
     """One statement, without its semicolon, and what it may do; or only a ``note``, for people.
 
-    step: what it is of, with its locks; None for what opens and closes transactions, or is code.
+    step: what it is of, with its hazards and locks; None for what opens and closes transactions, and what is the user's.
     """
 
     sql: str
-    hazards: tuple[Hazard, ...] = ()
-    note: str | None = None
     step: Step | None = None
+    note: str | None = None
+
+    @property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """The hazards of the step."""
+        return self.step.hazards if self.step is not None else ()
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def _statement(engine: Engine, item: PlanItem) -> Statement:
         case DataOperation():
             return Statement("", note=f"{item.title}: it cannot be shown as SQL")
         case Step(update=BatchedUpdate() as update):
-            return Statement(engine.walk(update), item.hazards, step=item)
+            return Statement(engine.walk(update), item)
         case UserStep():
             given = with_driver_values(engine.dialect, item.parameters or ())
-            return Statement(with_literals(item.sql, given, engine.literal), item.hazards)
-    return Statement(item.sql, item.hazards, step=item)
+            return Statement(with_literals(item.sql, given, engine.literal))
+    return Statement(item.sql, item)
