@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from whimbrel.history.loader import History
     from whimbrel.history.node import Node
     from whimbrel.operations.special import RunSQL
-    from whimbrel.schema.table import Name
+    from whimbrel.schema.table import Name, Schema
     from whimbrel.state.state import State
 
 #: What fixes it.
@@ -27,11 +27,10 @@ def labels_used_early(history: History, node: Node, dialect: str) -> Iterator[tu
     from whimbrel.operations.special import RunSQL
 
     migration = history.migration(node.key)
-    states = history.state_before(node.key)
-    before = labels_of(states.database)
+    states = before = history.state_before(node.key)
     for number, operation in enumerate(migration.operations):
         if isinstance(operation, RunSQL) and migration.atomic:
-            new = new_labels(before, labels_of(states.database))
+            new = new_labels(before.database, states.database)
             yield from ((number, label) for label in labels_in(operation, dialect, new))
         for transition in operation.transitions(migration.app, states):
             states = transition.after
@@ -44,25 +43,29 @@ def labels_in(operation: RunSQL, dialect: str, labels: Iterable[str]) -> list[st
     return [label for label, text in quoted.items() if f"'{text}'" in written]
 
 
-def labels_of(state: State) -> dict[Name, dict[str, str]]:
-    """The labels of each type of a database, by their identities."""
-    from whimbrel.state.lowering import lower
+def new_labels(before: State, now: State) -> list[str]:
+    """The labels that have come to types which were there; those of a new type may be used."""
+    return sorted(label for _, label in missing_labels(now, before))
 
+
+def missing_labels(there: State, here: State) -> list[tuple[Name, str]]:
+    """The labels of types of one state that the same types of another do not have, by their identities."""
+    from whimbrel.state.difference import schemas_of
+
+    these, those = map(_labels_of, schemas_of(there, here))
+    return [
+        (at, these[at][key])
+        for at in sorted(these.keys() & those.keys(), key=str)
+        for key in sorted(these[at].keys() - those[at].keys())
+    ]
+
+
+def _labels_of(schema: Schema) -> dict[Name, dict[str, str]]:
     return {
         at: {value.key or value.label: value.label for value in enum.values}
-        for at, enum in lower(state).enums.items()
+        for at, enum in schema.enums.items()
         if enum.native
     }
-
-
-def new_labels(before: dict[Name, dict[str, str]], now: dict[Name, dict[str, str]]) -> list[str]:
-    """The labels that have come to types which were there; those of a new type may be used."""
-    return sorted(
-        label
-        for at, labels in now.items()
-        for key, label in labels.items()
-        if at in before and key not in before[at]
-    )
 
 
 def _written(operation: RunSQL, dialect: str) -> str:

@@ -98,7 +98,7 @@ class LintScope:
         return [
             each
             for each in found
-            if (each.table in self._old_tables or not self.is_new(each.table))
+            if (not self.is_new(each.table) or each.table in self._old_tables)
             and (each.to_text is None or self._is_no_text(each.table, each.to_text))
         ]
 
@@ -190,20 +190,26 @@ class LintScope:
     def _new_tables(self) -> frozenset[str]:
         if not self.transitions:
             return frozenset()
-        known = {each.key or each.at for each in _tables(self.transitions[0].before.database)}
-        seen: dict[int, State] = {}
-        for transition in self.transitions:
-            seen[id(transition.after.database)] = transition.after.database
-        return frozenset(
-            str(each.at)
-            for state in seen.values()
-            for each in _tables(state)
-            if (each.key or each.at) not in known
-        )
+        start = self.transitions[0].before.database
+        seen = {id(each.after.database): each.after.database for each in self.transitions}
+        found: set[str] = set()
+        for state in seen.values():
+            known = {each.key or each.at for each in changed_tables(state, start)}
+            new = (
+                each for each in changed_tables(start, state) if (each.key or each.at) not in known
+            )
+            found.update(str(each.at) for each in new)
+        return frozenset(found)
 
     def title(self, number: int) -> str:
         """The operation of a number, for people; empty for 0."""
         return self.migration.operations[number - 1].describe() if number else ""
+
+
+def changed_tables(start: State, state: State) -> Iterator[Table]:
+    """The tables of those models of a state that another does not have just so."""
+    changed = (model for model in state if start.find(model.label) is not model)
+    return (table for model in changed for table in tables_of(state, model))
 
 
 def _tables(state: State) -> Iterator[Table]:

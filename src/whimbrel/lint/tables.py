@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from whimbrel.lint.rule import Problem
-from whimbrel.lint.scope import LintScope
+from whimbrel.lint.scope import LintScope, changed_tables
 from whimbrel.schema.table import Table
-from whimbrel.state.lowering import tables_of
 from whimbrel.state.state import State
 
 
@@ -61,10 +60,8 @@ def _flaws(
     scope: LintScope, find: Callable[[Table], Iterable[Flaw]], start: State, state: State
 ) -> dict[tuple[object, str], Flaw]:
     """The flaws of the tables of a state that another does not have just so, each with its identity."""
-    changed = [model for model in state if start.find(model.label) is not model]
-    tables = (table for model in changed for table in tables_of(state, model))
     return {
         (table.key or table.at, flaw.of): flaw
-        for table in tables
+        for table in changed_tables(start, state)
         for flaw in find(table.on(scope.dialect))
     }

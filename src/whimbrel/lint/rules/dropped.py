@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whimbrel.engines.step import HazardCode
-from whimbrel.lint.labels import labels_of
+from whimbrel.lint.labels import missing_labels
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
 from whimbrel.operations import AlterField
-from whimbrel.schema.table import Name
 
 
 def _check(scope: LintScope) -> Iterator[Problem]:
@@ -23,15 +22,10 @@ def _check(scope: LintScope) -> Iterator[Problem]:
 
 def _labels(scope: LintScope) -> Iterator[Problem]:
     """The labels that go from a type which stays: no step says so, since the type is made anew."""
-    known: dict[Name, dict[str, str]] = {}
     for operation, before, after, number in scope.transitions:
-        if not isinstance(operation, AlterField):
-            continue
-        known = known or labels_of(before.database)
-        now = labels_of(after.database)
-        for at in sorted(known.keys() & now.keys(), key=str):
-            for key in sorted(known[at].keys() - now[at].keys()):
-                message = f"the enum type {at} loses the label {known[at].pop(key)!r}"
+        if isinstance(operation, AlterField):
+            for at, label in missing_labels(before.database, after.database):
+                message = f"the enum type {at} loses the label {label!r}"
                 yield Problem(f"{scope.title(number)}: {message}", number, fix=_FIX)
 
 

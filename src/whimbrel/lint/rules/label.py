@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from whimbrel.lint.functions import code_of
-from whimbrel.lint.labels import HINT, labels_in, labels_of, new_labels
+from whimbrel.lint.labels import HINT, labels_in, new_labels
 from whimbrel.lint.rule import Problem, Rule, migration
 from whimbrel.lint.scope import LintScope
 from whimbrel.operations.backfill import Backfill
@@ -19,8 +19,7 @@ def _check(scope: LintScope) -> Iterator[Problem]:
     for number, operation, before, _ in ((t.number, *t[:3]) for t in scope.transitions):
         if not isinstance(operation, RunSQL | RunPython | Backfill):
             continue
-        start = labels_of(scope.transitions[0].before.database)
-        new = new_labels(start, labels_of(before.database))
+        new = new_labels(scope.transitions[0].before.database, before.database)
         is_refused = scope.engine.capabilities.new_labels_wait and scope.migration.atomic
         for label in _used(operation, new, scope.dialect):
             message = f"{scope.title(number)}: this migration adds the label {label!r} itself"
