@@ -131,13 +131,7 @@ def command(
     if rename and not fake_initial:
         raise click.UsageError("--rename is for --fake-initial: give both.")
     if merge:
-        if accept_edit or accept_rename or prune or check or only_plan or recorded:
-            raise click.UsageError(
-                "--merge writes files and applies them: give it without the others."
-            )
-        from whimbrel.cli.merging import merge_first
-
-        merge_first(call.config(), app)
+        _merge(call, app, any((accept_edit, accept_rename, prune, check, only_plan, recorded)))
     others = check or fake or fake_initial or recorded
     if accept_edit or accept_rename:
         flag = "--accept-edit" if accept_edit else "--accept-rename"
@@ -164,6 +158,14 @@ def command(
         return _plan(call, target, alias, options)
     options |= {"backup": backup, "lock_timeout": lock_timeout, "end_process": end_process}
     return _migrate(call, target, alias, options, verbose=verbose)
+
+
+def _merge(call: Call, app: str | None, has_others: bool) -> None:
+    if has_others:
+        raise click.UsageError("--merge writes files and applies them: give it without the others.")
+    from whimbrel.cli.merging import merge_first
+
+    merge_first(call.config(), app)
 
 
 def _accept(call: Call, target: Target, alias: str, limit: float) -> int:
