@@ -138,10 +138,8 @@ def command(
         if others or only_plan or prune or (accept_edit and accept_rename):
             raise click.UsageError(f"{flag} records, and does nothing else: give it alone.")
         return (_accept if accept_edit else _accept_renames)(call, target, alias, lock_timeout)
-    if prune and others:
-        raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     if prune:
-        return _prune(call, target, alias, lock_timeout, only_plan=only_plan)
+        return _prune(call, target, alias, lock_timeout, has_others=others, only_plan=only_plan)
     if check:
         return _check(call, target, alias, recorded=recorded)
     options: dict[str, Any] = {
@@ -152,10 +150,8 @@ def command(
         "leap": not no_leap,
         "short": short,
     }
-    if end_process is not None and only_plan:
-        raise click.UsageError("--end-process is for a run: leave --plan out.")
     if only_plan:
-        return _plan(call, target, alias, options)
+        return _plan(call, target, alias, options, is_run=end_process is not None)
     options |= {"backup": backup, "lock_timeout": lock_timeout, "end_process": end_process}
     return _migrate(call, target, alias, options, verbose=verbose)
 
@@ -196,7 +192,11 @@ def _accept_renames(call: Call, target: Target, alias: str, limit: float) -> int
     return 0
 
 
-def _prune(call: Call, target: Target, alias: str, limit: float, *, only_plan: bool) -> int:
+def _prune(
+    call: Call, target: Target, alias: str, limit: float, *, has_others: bool, only_plan: bool
+) -> int:
+    if has_others:
+        raise click.UsageError("--prune removes rows of the record: give it alone, or with --plan.")
     from whimbrel.commands.prune import prune_unknown
 
     config = call.config()
@@ -232,7 +232,9 @@ def _check(call: Call, target: Target, alias: str, *, recorded: bool) -> int:
     return 1 if labels else 0
 
 
-def _plan(call: Call, target: Target, alias: str, options: dict[str, Any]) -> int:
+def _plan(call: Call, target: Target, alias: str, options: dict[str, Any], *, is_run: bool) -> int:
+    if is_run:
+        raise click.UsageError("--end-process is for a run: leave --plan out.")
     from whimbrel.commands.preview import plan_migrate
     from whimbrel.report.migrate import plan_json, plan_text
 

@@ -9,6 +9,7 @@ from typing import cast
 
 from whimbrel.commands.git import commit_of, files_at, files_changed
 from whimbrel.commands.make import dialects_of
+from whimbrel.commands.script import refuse_unknown_dialect
 from whimbrel.config import DEFAULT_ALIAS, Config
 from whimbrel.engines import DIALECTS, Engine
 from whimbrel.errors import UsageError, did_you_mean
@@ -115,11 +116,7 @@ def _options(config: Config, ignore: list[str], select: list[str]) -> LintOption
 
 
 def _engines(config: Config, dialect: str | None) -> Sequence[Engine]:
-    if dialect is not None and dialect not in DIALECTS:
-        raise UsageError(
-            f"--dialect: there is no engine for {dialect!r}",
-            hint=f"Engines: {', '.join(DIALECTS)}.",
-        )
+    refuse_unknown_dialect(dialect)
     # No URL says what the databases are: then they may be any.
     wanted = {dialect} if dialect is not None else dialects_of(config) or set(DIALECTS)
     return engines_of_new(wanted)

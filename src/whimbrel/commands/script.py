@@ -64,11 +64,7 @@ def sql_migrate(
     Raises `NodeError` where there is no such migration, `UsageError` for a dialect without an
     engine, `UnsupportedError` where the database has not what it needs.
     """
-    if dialect is not None and dialect not in DIALECTS:
-        raise UsageError(
-            f"--dialect: there is no engine for {dialect!r}",
-            hint=f"Engines: {', '.join(DIALECTS)}.",
-        )
+    refuse_unknown_dialect(dialect)
     engine = engine_for(dialect or dialect_of(config, alias))
     history = load(config.apps)
     node = history.node(config.app(app).label, name)
@@ -85,6 +81,15 @@ def sql_migrate(
         operations=work.operations,
         statements=tuple(each for batch in batches for each in enclose(engine, batch)),
     )
+
+
+def refuse_unknown_dialect(dialect: str | None) -> None:
+    """Raises `UsageError` for a dialect without an engine."""
+    if dialect is not None and dialect not in DIALECTS:
+        raise UsageError(
+            f"--dialect: there is no engine for {dialect!r}",
+            hint=f"Engines: {', '.join(DIALECTS)}.",
+        )
 
 
 def enclose(engine: Engine, items: Sequence[PlanItem]) -> list[Statement]:
