@@ -13,10 +13,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from whimbrel.bytecode import import_with_care
 from whimbrel.errors import ConfigError, did_you_mean
+from whimbrel.findings import Level
 from whimbrel.packages import folder_of, folders
 from whimbrel.urls import filled
 
@@ -40,7 +41,6 @@ _KEYS: Mapping[str, type] = {
 _APP_KEYS: Mapping[str, type] = {"models": str, "migrations": str}
 _CHECK_KEYS: Mapping[str, type] = {"ignore": list}
 _LINT_KEYS: Mapping[str, type] = {"ignore": list, "select": list, "severity": dict, "strict": bool}
-_SEVERITIES = ("error", "warning", "info")
 _KINDS: Mapping[type, str] = {
     list: "a list",
     str: "a string",
@@ -283,11 +283,11 @@ def _lint(file: Path, section: dict[str, Any]) -> LintConfig:
     words = {f"lint.{key}": value for key, value in section.items()}
     severity = section.get("severity", {})
     for code, level in severity.items():
-        if level not in _SEVERITIES:
+        if level not in get_args(Level):
             raise ConfigError(
                 f"there is no severity {level!r}",
                 place=f"{file}: lint.severity.{code}",
-                hint=f"One of: {', '.join(_SEVERITIES)}.",
+                hint=f"One of: {', '.join(get_args(Level))}.",
             )
     return LintConfig(
         _words(file, "lint.ignore", words),
