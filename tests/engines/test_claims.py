@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Iterator
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from engines.test_recipes import KEYLESS, TWO, engine_of, refine, safe
@@ -144,14 +143,6 @@ TYPES = [
 EVERY = [case for case in (*TWO, *DOMAINS, *COLUMNS, *TYPES) if case not in LITERAL_CASES[1:]]
 
 # -- what is told, and what is seen ----------------------------------------------------------------
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def watch(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,14 +17,6 @@ from whimbrel.errors import UnsupportedError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import SQL
 from whimbrel.schema.table import Index, IndexPart, Schema, Unique
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def half_built(connection: Connection, part: Index) -> tuple[PostgreSQLEngine, Step]:

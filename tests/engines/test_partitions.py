@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 
@@ -80,14 +79,6 @@ PARTS = {
     "primary key": (WITHOUT, BARE),
     "foreign key": (BARE, parent(KEY)),
 }  # fmt: skip
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def set_up(connection: Connection, before: Schema) -> PostgreSQLEngine:

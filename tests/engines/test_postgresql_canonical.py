@@ -7,7 +7,6 @@ any one change by hand the difference is just that change.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -59,15 +58,6 @@ from whimbrel.schema.table import (
 from whimbrel.sources import sqlalchemy as sources
 from whimbrel.state.lowering import lower
 from whimbrel.state.state import State
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
 
 # -- the law ---------------------------------------------------------------------------------------
 

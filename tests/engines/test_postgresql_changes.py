@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,14 +13,6 @@ from whimbrel.engines.sql import execute
 from whimbrel.schema.table import Schema
 
 pytestmark = pytest.mark.reduced
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 @pytest.mark.parametrize("case", [*CASES, *DOMAINS], ids=lambda case: case.name)

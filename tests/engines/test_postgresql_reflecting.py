@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -53,15 +52,6 @@ from whimbrel.schema.table import (
     Unique,
 )
 from whimbrel.schema.types import make_type
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
 
 # -- every kind of thing, as it is read ------------------------------------------------------------
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from sqlalchemy.engine import Connection
 
@@ -263,14 +262,6 @@ def test_the_index_of_a_foreign_key_comes_before_it() -> None:
 
 
 # -- on a database -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def engine_of(connection: Connection) -> PostgreSQLEngine:

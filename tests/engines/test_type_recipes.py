@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from threading import Event, Thread
@@ -41,14 +41,6 @@ from whimbrel.errors import LossError, UnsupportedError
 from whimbrel.schema.differ import diff
 from whimbrel.schema.expressions import Constant, Q
 from whimbrel.schema.table import Check, Column, ForeignKey, Identity, Name, Schema, Serial, Unique
-
-
-@pytest.fixture
-def connection(postgresql_url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(postgresql_url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def steps_of(
